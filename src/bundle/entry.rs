@@ -1,0 +1,136 @@
+//! Entries of a tree.
+
+use crate::value::digest::Digest;
+use crate::value::rel_path::RelPath;
+use serde::{Deserialize, Serialize};
+
+/// One file, folder or link of a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Line", into = "Line")]
+pub struct Entry {
+    /// Where it stands in the tree.
+    pub path: RelPath,
+    /// What it is.
+    pub node: Node,
+}
+
+/// What an entry is. Owners, times and every other permission do not travel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A folder, mode 0755.
+    Dir,
+    /// A regular file.
+    File {
+        /// Its length in bytes.
+        size: u64,
+        /// The digest of its content.
+        sha256: Digest,
+        /// True for mode 0755, false for 0644.
+        executable: bool,
+    },
+    /// A symbolic link.
+    Link {
+        /// Relative to the folder of the link; leads to a file or folder of the same tree.
+        target: String,
+    },
+}
+
+/// An entry as it is written: one JSON object in an inventory, one inline table in a lock.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    path: RelPath,
+    r#type: Kind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mode: Option<Mode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<Bare>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Bare(#[serde(with = "crate::value::digest::bare")] Digest);
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Dir,
+    File,
+    Link,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum Mode {
+    #[serde(rename = "0644")]
+    Plain,
+    #[serde(rename = "0755")]
+    Executable,
+}
+
+impl From<Entry> for Line {
+    fn from(entry: Entry) -> Self {
+        let line =
+            Self { path: entry.path, r#type: Kind::Dir, mode: None, size: None, sha256: None, target: None };
+        match entry.node {
+            Node::Dir => line,
+            Node::File { size, sha256, executable } => Self {
+                r#type: Kind::File,
+                mode: Some(if executable { Mode::Executable } else { Mode::Plain }),
+                size: Some(size),
+                sha256: Some(Bare(sha256)),
+                ..line
+            },
+            Node::Link { target } => Self { r#type: Kind::Link, target: Some(target), ..line },
+        }
+    }
+}
+
+impl TryFrom<Line> for Entry {
+    type Error = &'static str;
+
+    fn try_from(line: Line) -> Result<Self, Self::Error> {
+        let node = match (line.r#type, line.mode, line.size, line.sha256, line.target) {
+            (Kind::Dir, None, None, None, None) => Node::Dir,
+            (Kind::File, Some(mode), Some(size), Some(Bare(sha256)), None) => {
+                Node::File { size, sha256, executable: matches!(mode, Mode::Executable) }
+            }
+            (Kind::Link, None, None, None, Some(target)) => Node::Link { target },
+            (Kind::Dir, ..) => return Err("a `dir` has only a path"),
+            (Kind::File, ..) => return Err("a `file` has a path, a mode, a size and a sha256"),
+            (Kind::Link, ..) => return Err("a `link` has a path and a target"),
+        };
+        Ok(Self { path: line.path, node })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Entry;
+    use crate::value::canonical;
+
+    #[test]
+    fn entries_have_exactly_the_keys_of_their_type() {
+        let digest = "0".repeat(64);
+        let good = format!(r#"{{"path":"a/b","type":"file","mode":"0644","size":3,"sha256":"{digest}"}}"#);
+        assert!(canonical::decode::<Entry>(good.as_bytes(), 1000).is_ok());
+        for (case, line) in [
+            ("P21 device", r#"{"path":"a","type":"char"}"#.to_owned()),
+            ("P23 setuid", good.replace("0644", "4755")),
+            ("P23 world-writable", good.replace("0644", "0666")),
+            ("P14 hard link", r#"{"path":"a","type":"hardlink","target":"b"}"#.to_owned()),
+            ("P41 folder with a size", r#"{"path":"a","type":"dir","size":1}"#.to_owned()),
+            ("P24 owner", good.replace("\"size\"", "\"uid\":0,\"size\"")),
+            ("P01 dots", good.replace("a/b", "../b")),
+            ("J21 upper case", good.replace(&digest, &"A".repeat(64))),
+            ("J09 negative size", good.replace(":3,", ":-3,")),
+            ("file without digest", r#"{"path":"a","type":"file","mode":"0644","size":3}"#.to_owned()),
+            ("link without target", r#"{"path":"a","type":"link"}"#.to_owned()),
+        ] {
+            assert!(canonical::decode::<Entry>(line.as_bytes(), 1000).is_err(), "{case}: {line}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What can be wrong with a bundle, or go wrong while one is written.
+
+use crate::value::canonical::CanonicalError;
+use crate::value::code::{Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::printable::Printable;
+use std::io;
+use std::path::PathBuf;
+
+/// An error about a bundle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum BundleError {
+    #[error("cannot read {what}")]
+    Read { what: String, source: io::Error },
+    #[error("cannot write `{}`", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("another sealift is writing `{}`", .path.display())]
+    Busy { path: PathBuf },
+    #[error("`{}` is already there and holds other bytes", .path.display())]
+    Exists { path: PathBuf },
+    #[error("`{}` is {found}, not a regular file", .path.display())]
+    NotAFile { path: PathBuf, found: &'static str },
+    #[error("the bundle ends inside `{member}`, at byte {offset}")]
+    Truncated { member: String, offset: u64 },
+    #[error("there are bytes behind the end of the bundle, at byte {offset}")]
+    Trailing { offset: u64 },
+    #[error("at byte {offset} the header of `{expected}` was expected, found {found}")]
+    Header { expected: String, offset: u64, found: String },
+    #[error("the bytes that fill up `{member}` are not zero")]
+    Padding { member: String },
+    #[error("`{member}` does not have the digest that was signed: expected {expected}, found {found}")]
+    Digest { member: String, expected: Digest, found: Digest },
+    #[error("{what} does not have the size that was signed: expected {expected} bytes, found {found}")]
+    Size { what: String, expected: u64, found: u64 },
+    #[error("{document} is not as the format wants it: {reason}")]
+    Format { document: String, reason: String },
+    #[error("{document} is not in canonical form")]
+    Canonical { document: String, source: CanonicalError },
+    #[error("{document} is of type `{}`, which this build does not know", Printable(.found))]
+    Version { document: &'static str, found: String },
+    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    Limit { what: String, found: u64, ceiling: u64 },
+    #[error("in the tree of `{item}`")]
+    Tree { item: String, source: super::tree::TreeError },
+    #[error("frame {number} of {layer}: {reason}")]
+    Frame { layer: String, number: usize, reason: String },
+    #[error("{document}: {reason}")]
+    Image { document: String, reason: String },
+    #[error("`{}` is not what the lock pins: {reason}", Printable(.path.to_string_lossy()))]
+    SourceChanged { path: PathBuf, reason: String },
+    #[error("cannot read `{}`", Printable(.path.to_string_lossy()))]
+    SourceRead { path: PathBuf, source: io::Error },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Fault for BundleError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => Code::BundleRead,
+            Self::Write { .. } => Code::BundleWrite,
+            Self::Busy { .. } => Code::BundleBusy,
+            Self::Exists { .. } => Code::BundleExists,
+            Self::NotAFile { .. } => Code::BundleNotAFile,
+            Self::Truncated { .. } => Code::BundleTruncated,
+            Self::Trailing { .. } => Code::BundleTrailing,
+            Self::Header { .. } => Code::BundleHeader,
+            Self::Padding { .. } => Code::BundlePadding,
+            Self::Digest { .. } => Code::BundleDigest,
+            Self::Size { .. } => Code::BundleSize,
+            Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
+                Code::BundleLimit
+            }
+            Self::Format { .. } | Self::Canonical { .. } => Code::BundleFormat,
+            Self::Version { .. } => Code::BundleVersion,
+            Self::Tree { .. } => Code::BundleTree,
+            Self::Frame { .. } => Code::BundleFrame,
+            Self::Image { .. } => Code::BundleImage,
+            Self::SourceChanged { .. } => Code::SourceChanged,
+            Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Code::SourceMissing
+            }
+            Self::SourceRead { .. } => Code::SourceUnreadable,
+            Self::Interrupted => Code::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } | Self::Truncated { .. } | Self::Digest { .. } => {
+                Some("copy the bundle again from its source, then verify it again".to_owned())
+            }
+            Self::Write { .. } => {
+                Some("free space or choose another folder with `-o`, then run the same command".to_owned())
+            }
+            Self::Busy { .. } => Some("wait for it to end, or write to another folder with `-o`".to_owned()),
+            Self::Exists { .. } => {
+                Some("raise `version` in the manifest, or move the old bundle away".to_owned())
+            }
+            Self::NotAFile { .. } => {
+                Some("name the file itself, or pipe it in: `... | sealift verify -`".to_owned())
+            }
+            Self::SourceChanged { .. } => {
+                Some("if the change is wanted: `sealift lock MANIFEST`, and review the lock".to_owned())
+            }
+            Self::Trailing { .. }
+            | Self::Header { .. }
+            | Self::Padding { .. }
+            | Self::Size { .. }
+            | Self::Format { .. }
+            | Self::Canonical { .. }
+            | Self::Limit { .. }
+            | Self::Tree { .. }
+            | Self::Frame { .. }
+            | Self::Image { .. } => {
+                Some("do not use this bundle; keep the medium and tell whoever sealed it".to_owned())
+            }
+            Self::Version { .. } => Some("read it with a newer sealift".to_owned()),
+            Self::SourceRead { .. } | Self::Interrupted => None,
+        }
+    }
+}

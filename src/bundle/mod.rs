@@ -1,0 +1,19 @@
+//! What travels: the bundle, its parts and its bytes.
+//!
+//! [`FORMAT.md`](https://docs.rs/crate/sealift/latest/source/src/bundle/FORMAT.md) beside this file is the
+//! specification; the comments here say why. This folder knows no manifest, no site and no trust root.
+
+pub mod draft;
+pub mod entry;
+pub mod error;
+pub mod frame;
+pub mod index;
+pub mod inventory;
+pub mod item;
+pub mod member;
+pub mod oci;
+pub mod pack;
+pub mod statement;
+pub mod tree;
+
+pub use error::BundleError;

@@ -1,0 +1,1 @@
+//! The connected side: manifest, lock and sources.

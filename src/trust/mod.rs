@@ -1,0 +1,1 @@
+//! Who may do what, and the one place where bytes become believed.

@@ -1,0 +1,258 @@
+//! Every error code, what it means and what to do: the whole English of failure on one page.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// What a caller can do about an error; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// It could not be done: disk, network, permission. Exit code 1.
+    CouldNot,
+    /// Wrong use: flags, manifest, a file missing by name. Exit code 2.
+    WrongUse,
+    /// Not believed: signature, digest, policy, format. Exit code 3.
+    NotBelieved,
+    /// Believed, but not as wanted: findings, differences. Exit code 4.
+    NotAsWanted,
+    /// Incomplete: a volume or the base is missing. Exit code 5.
+    Incomplete,
+    /// Interrupted by a person; nothing is half-written. Exit code 130.
+    Interrupted,
+}
+
+impl Class {
+    /// The exit code of the process.
+    #[must_use]
+    pub const fn exit(self) -> u8 {
+        match self {
+            Self::CouldNot => 1,
+            Self::WrongUse => 2,
+            Self::NotBelieved => 3,
+            Self::NotAsWanted => 4,
+            Self::Incomplete => 5,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Class> for ExitCode {
+    fn from(class: Class) -> Self {
+        Self::from(class.exit())
+    }
+}
+
+/// An error that a person or a script can act on.
+pub trait Fault: std::error::Error + Send + Sync + 'static {
+    /// Its stable code.
+    fn code(&self) -> Code;
+
+    /// The next step, as a command or an action, where one is known.
+    fn hint(&self) -> Option<String>;
+}
+
+macro_rules! codes {
+    ($($name:ident $text:literal $class:ident $explanation:literal)*) => {
+        /// A stable, dotted error code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $(#[doc = $explanation] $name,)* }
+
+        impl Code {
+            /// Every code, in the order of this file.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as it is printed.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What a caller can do about it.
+            #[must_use]
+            pub const fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)* }
+            }
+
+            /// What it means and what to do, for `sealift explain`.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$name => $explanation,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    ValueDigest "value.digest" WrongUse
+        "A digest is not `sha256:` followed by 64 lower-case hexadecimal digits. Copy it whole; shortened digests are never accepted."
+    ValuePath "value.path" WrongUse
+        "A path has something in it that some system on the way would refuse or read differently. Rename the file; the message says which rule it breaks."
+    ValueName "value.name" WrongUse
+        "A name is not 1 to 64 characters of `a-z 0-9 . _ -` with a letter or digit at both ends. Names become file names on every system, so the rule is narrow."
+    ValueImageName "value.image-name" WrongUse
+        "An image reference does not follow `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`."
+    ValueMoment "value.time" WrongUse
+        "A time is not RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`."
+
+    ManifestSyntax "manifest.syntax" WrongUse
+        "The manifest or lock is not TOML, or a value has the wrong type. The drawing shows the place."
+    ManifestUnknownKey "manifest.unknown-key" WrongUse
+        "The manifest has a key that no table of this format has. It is refused instead of ignored, because an ignored key is content that silently does not travel."
+    ManifestValue "manifest.value" WrongUse
+        "A value in the manifest breaks a rule of its type: a name, a digest, a pattern, an address."
+    ManifestItem "manifest.item" WrongUse
+        "An item has no source, several sources, or keys that do not go together."
+    ManifestDuplicate "manifest.duplicate" WrongUse
+        "Two items have the same name. A name is how people and tools point at an item, so it is unique over all kinds."
+    ManifestMissing "manifest.missing" WrongUse
+        "There is no manifest of that name. `sealift init FILE` writes one from what lies in the folder."
+    ManifestExists "manifest.exists" WrongUse
+        "`init` does not overwrite a manifest. Name another file, or move the old one away."
+    LockMissing "lock.missing" WrongUse
+        "Packing reads only the lock, and there is none beside the manifest. Run `sealift lock MANIFEST`."
+    LockStale "lock.stale" WrongUse
+        "The manifest has changed since the lock was written, so the lock does not say what it would pin now. Run `sealift lock MANIFEST` and review the difference."
+    LockSyntax "lock.syntax" WrongUse
+        "The lock is damaged or was written by hand. Run `sealift lock MANIFEST` again."
+    SourceMissing "source.missing" WrongUse
+        "A file, folder or image that the manifest or the lock names is not there."
+    SourceEmpty "source.empty" WrongUse
+        "A source matches nothing. An item without content is almost always a wrong path or pattern."
+    SourceUnreadable "source.unreadable" CouldNot
+        "A source is there and cannot be read: permissions, a failing disk, a vanished mount."
+    SourceChanged "source.changed" NotBelieved
+        "A source is not what the lock pinned, or changed while it was read. Nothing was packed. If the change is wanted, run `sealift lock` and review it."
+    SourceType "source.type" WrongUse
+        "A tree holds something that is neither a file, a folder nor a link inside the tree: a FIFO, a socket, a device. It cannot travel."
+    SourceName "source.name" WrongUse
+        "A name in a tree would be refused or read differently by some system on the way: not UTF-8, reserved on Windows, invisible characters."
+    SourceLink "source.link" WrongUse
+        "A symbolic link leaves its tree, points at nothing in it, or points at another link. Links travel only when they mean the same thing everywhere."
+    SourceCollision "source.collision" WrongUse
+        "Two names in one folder are one name on a file system that ignores case or Unicode form. One of them would be lost there."
+    SourceImage "source.image" NotBelieved
+        "An image source is not a well-formed OCI layout or docker archive, or a blob in it does not have the digest or size that its manifest states."
+    SourceDigest "source.digest" NotBelieved
+        "A download does not have the SHA-256 that the manifest pins. Somebody changed the file or the pin; find out which before you go on."
+    SourceFetch "source.fetch" CouldNot
+        "A download failed. The next run begins it anew; files already in the store are not fetched again."
+    SourceLimit "source.limit" WrongUse
+        "A source is larger or has more parts than a bundle can hold. FORMAT.md lists the ceilings. Split it into several items or bundles."
+    StoreIo "store.io" CouldNot
+        "The local store could not be read or written. Check the space and permissions of the folder named."
+
+    BundleRead "bundle.read" CouldNot
+        "The medium or the pipe failed while the bundle was read. This says nothing about what was signed: try another drive, or copy the bundle anew."
+    BundleWrite "bundle.write" CouldNot
+        "The bundle could not be written: disk full, read-only folder, failing disk. The unfinished file was removed."
+    BundleBusy "bundle.busy" CouldNot
+        "Another sealift writes the same bundle at this moment. Wait for it, or write to another folder."
+    BundleExists "bundle.exists" WrongUse
+        "A bundle of that name is already there with other bytes. A bundle is never overwritten: raise the version, or move the old one away."
+    BundleNotAFile "bundle.not-a-file" WrongUse
+        "A bundle is read from a regular file, or from standard input with `-`. Links, folders, pipes by name and devices are not followed."
+    BundleTruncated "bundle.truncated" NotBelieved
+        "The bundle ends too early: an interrupted copy or a medium that was pulled out. Copy it again."
+    BundleTrailing "bundle.trailing" NotBelieved
+        "There is something behind the end of the bundle. Nothing may follow the two closing blocks, because nobody signed it."
+    BundleHeader "bundle.header" NotBelieved
+        "A member of the bundle is missing, extra, doubled, reordered or damaged: its 512-byte header is not the one that belongs here."
+    BundlePadding "bundle.padding" NotBelieved
+        "The bytes that fill a member up to a full block are not zero. Nobody signed them, so they may hold nothing."
+    BundleDigest "bundle.digest" NotBelieved
+        "A member of the bundle does not have the digest that was signed: damaged on the way, or changed. Copy the bundle again; if it persists, treat the source as suspect."
+    BundleSize "bundle.size" NotBelieved
+        "Something in the bundle does not have the size that was signed."
+    BundleFormat "bundle.format" NotBelieved
+        "A document in the bundle is not in its one canonical form: unknown or doubled keys, other types, other order, other white space."
+    BundleVersion "bundle.version" NotBelieved
+        "The bundle says it is of a format or type this build does not know. A newer sealift may read it."
+    BundleLimit "bundle.limit" NotBelieved
+        "A number in the bundle is above its ceiling. FORMAT.md lists the ceilings; they keep a hostile bundle from using up the machine."
+    BundleTree "bundle.tree" NotBelieved
+        "The list of a tree's entries breaks a rule: order, doubled names, a path that cannot travel, a link that leaves the tree."
+    BundleFrame "bundle.frame" NotBelieved
+        "A frame is not exactly one zstd frame of the announced size with a window of at most 8 MiB."
+    BundleImage "bundle.image" NotBelieved
+        "An image in the bundle is described in a way that could be read differently by other tools: unknown media types, foreign layers, nesting too deep."
+
+    TrustMissing "trust.missing" WrongUse
+        "The trust root named is not there. Get it from whoever runs the signing, by another way than the bundle, and compare its fingerprint with a person."
+    TrustFormat "trust.format" NotBelieved
+        "A trust root or seal is not in its canonical form."
+    TrustLimit "trust.limit" NotBelieved
+        "A trust root, a chain of roots or a seal is larger than its ceiling."
+    TrustRoot "trust.root" NotBelieved
+        "A trust root breaks a rule: thresholds that cannot be met, keys listed twice, unknown key types, versions that skip, or too few signatures of the roots before and after."
+    TrustForeign "trust.foreign" NotBelieved
+        "The bundle was sealed under another trust root than the one you gave. It may be for another organisation, or an attempt to bring its own trust."
+    TrustKey "trust.key" NotBelieved
+        "A key cannot be used: a weak or malformed public key, a secret key whose public half differs, a derivation cost above the ceiling."
+    TrustPassphrase "trust.passphrase" WrongUse
+        "The passphrase does not open the key file."
+    TrustKeyFile "trust.key-file" WrongUse
+        "A key file is missing, already there, readable by others, or not of the expected kind."
+    TrustSignature "trust.signature" NotBelieved
+        "A signature is not well formed, or the envelope is for another type of payload."
+    TrustTampered "trust.tampered" NotBelieved
+        "A signature carries the id of a key you trust, and that key did not make it. This is not noise: the seal or what it covers was changed."
+    TrustThreshold "trust.threshold" NotBelieved
+        "Too few keys of the role have signed. The message says who did, who is missing, and which signatures do not count."
+    TrustRevoked "trust.revoked" NotBelieved
+        "The trust root revokes this bundle."
+    TrustEpoch "trust.epoch" NotBelieved
+        "The bundle claims an epoch or a root version that its trust root does not have."
+    TrustExpired "trust.expired" NotBelieved
+        "The bundle or the trust root is past its expiry date. Check the clock; if it is right, ask for a newer bundle."
+    TrustEntropy "trust.entropy" CouldNot
+        "The system gave no random bytes, so no key was made."
+
+    SiteTarget "site.target" WrongUse
+        "The target exists and is not an empty folder, or is a link. Unpacking never writes over anything: name a new folder."
+    SiteParent "site.parent" WrongUse
+        "The folder that would hold the target is missing, or everybody may rename what is in it. Choose a folder that only you can write to."
+    SiteSpace "site.space" CouldNot
+        "There is not enough space or there are not enough inodes for what the bundle holds. Nothing was written."
+    SiteBusy "site.busy" CouldNot
+        "Another sealift unpacks to the same target at this moment."
+    SiteWrite "site.write" CouldNot
+        "Writing failed: disk full, quota, permissions, failing disk. The staging folder was removed; the target is as it was before."
+
+    AuditNotFound "audit.not-found" WrongUse
+        "The bundle has no such item or file. `sealift ls BUNDLE` shows what it has."
+
+    CliUsage "cli.usage" WrongUse
+        "The command was called in a way that does not make sense."
+    CliOutput "cli.output" CouldNot
+        "Standard output could not be written, so what you see may be incomplete."
+    CliInput "cli.input" CouldNot
+        "Standard input, the terminal or a file descriptor could not be read."
+    CliDemo "cli.demo" CouldNot
+        "The demonstration did not go as it should. That is a defect: please report it."
+    Interrupted "interrupted" Interrupted
+        "You stopped it. Nothing is half-written; the same command can simply be run again."
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_unique_dotted_and_explained() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(
+                code.as_str().bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'.' | b'-')),
+                "{code}"
+            );
+            assert!(code.explanation().ends_with('.'), "{code}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Container image references.
+
+use super::digest::Digest;
+use super::{ValueError, serde_as_text};
+use std::fmt;
+use std::str::FromStr;
+
+/// An image reference: `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`, in the grammar of the distribution project
+/// (`reference.go`); kept as it was written, at most 255 bytes without the digest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageName {
+    text: String,
+    repository: usize,
+    tag: Option<String>,
+    digest: Option<Digest>,
+}
+
+impl ImageName {
+    /// The reference as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Registry and repository, without tag and digest.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        self.text.get(..self.repository).unwrap_or_default()
+    }
+
+    /// The tag, if there is one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The digest it is pinned to, if there is one.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.digest
+    }
+}
+
+fn is_component(text: &str) -> bool {
+    let alphanumeric = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    alphanumeric(text.bytes().next())
+        && alphanumeric(text.bytes().last())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
+        && !text.contains("..")
+        && !text.contains("___")
+}
+
+fn is_registry(text: &str) -> bool {
+    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
+    let label = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    host.split('.').all(label) && port.parse::<u16>().is_ok()
+}
+
+fn is_tag(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=128).contains(&text.len())
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
+}
+
+impl FromStr for ImageName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong = |reason| ValueError::ImageName { reference: text.to_owned(), reason };
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => {
+                (name, Some(digest.parse().map_err(|_| wrong("expected a sha256 digest behind `@`"))?))
+            }
+            None => (text, None),
+        };
+        if name.len() > 255 {
+            return Err(wrong("it is longer than 255 bytes"));
+        }
+        let last = name.rfind('/').map_or(0, |slash| slash + 1);
+        let tag_at = name.get(last..).and_then(|part| part.find(':')).map(|colon| last + colon);
+        let (repository, tag) = match tag_at {
+            Some(colon) => (name.get(..colon).unwrap_or_default(), name.get(colon + 1..)),
+            None => (name, None),
+        };
+        if !tag.is_none_or(is_tag) {
+            return Err(wrong("the tag is not 1 to 128 letters, digits, `_`, `.` and `-`"));
+        }
+        let mut parts = repository.split('/').peekable();
+        let first = parts.peek().copied().unwrap_or_default();
+        let names_registry = repository.contains('/') && (first.contains(['.', ':']) || first == "localhost");
+        if names_registry {
+            if !is_registry(first) {
+                return Err(wrong("the part before the first `/` is not a host name with an optional port"));
+            }
+            parts.next();
+        }
+        if !parts.all(is_component) {
+            return Err(wrong(
+                "the repository is not lower-case letters, digits and single `.`, `_`, `-`, `/`",
+            ));
+        }
+        let (repository, tag) = (repository.len(), tag.map(str::to_owned));
+        Ok(Self { text: text.to_owned(), repository, tag, digest })
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+serde_as_text!(ImageName);
+
+#[cfg(test)]
+mod tests {
+    use super::ImageName;
+
+    #[test]
+    fn parts_of_a_reference() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (text, repository, tag) in [
+            ("nginx", "nginx", None),
+            ("apps/nginx:1.22-zstd", "apps/nginx", Some("1.22-zstd")),
+            ("localhost:5000/a/b__c:v1", "localhost:5000/a/b__c", Some("v1")),
+            ("docker.io/mattermost/rtcd:v1.2.6", "docker.io/mattermost/rtcd", Some("v1.2.6")),
+        ] {
+            for full in [text.to_owned(), format!("{text}@{digest}")] {
+                let name: ImageName = full.parse().unwrap();
+                assert_eq!((name.repository(), name.tag()), (repository, tag), "{full}");
+                assert_eq!(name.digest().is_some(), full.contains('@'));
+                assert_eq!(name.as_str(), full);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference() {
+        for bad in [
+            "",
+            "/a",
+            "a/",
+            "A",
+            "a:",
+            "a:b c",
+            "a@sha256:0",
+            "a..b",
+            "ho_st.x:99999/a",
+            "a//b",
+            "a:b/c",
+            "a\n",
+        ] {
+            assert!(bad.parse::<ImageName>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Ceilings: every length read from a bundle is compared with one before it is allocated, added or sought to.
+
+/// One MiB.
+const MIB: u64 = 1 << 20;
+
+/// The largest of everything a bundle may hold. FORMAT.md lists the same table; a reader refuses what is above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the trust-root chain.
+    pub roots: u64,
+    /// Trust roots in the chain.
+    pub root_versions: usize,
+    /// Bytes of one trust root's payload.
+    pub root: u64,
+    /// Bytes of the seal.
+    pub seal: u64,
+    /// Signatures in one envelope.
+    pub signatures: usize,
+    /// Bytes of the statement.
+    pub statement: u64,
+    /// Bytes of `index.json`, and of `manifest.json`.
+    pub index: u64,
+    /// Bytes of one OCI manifest or index inside the bundle.
+    pub document: u64,
+    /// How deep OCI indexes may be nested below `index.json`.
+    pub nesting: usize,
+    /// Items in a bundle.
+    pub items: usize,
+    /// Blobs in a bundle.
+    pub blobs: usize,
+    /// Bytes of one blob, and of all together: the largest integer that every JSON reader keeps exact.
+    pub bytes: u64,
+    /// Bytes of a stored inventory.
+    pub inventory: u64,
+    /// Bytes of one line of an inventory.
+    pub line: usize,
+    /// Entries in one tree.
+    pub entries: usize,
+    /// Frames in one tree.
+    pub frames: usize,
+    /// Bytes of a frame when decoded.
+    pub frame: u64,
+    /// Bytes of a frame as stored.
+    pub frame_stored: u64,
+    /// Bytes of the zstd window of a frame.
+    pub window: u64,
+}
+
+impl Limits {
+    /// The ceilings of format version 1.
+    #[must_use]
+    pub const fn v1() -> Self {
+        Self {
+            roots: 4 * MIB,
+            root_versions: 256,
+            root: 256 << 10,
+            seal: 2 * MIB,
+            signatures: 32,
+            statement: MIB,
+            index: 16 * MIB,
+            document: 4 * MIB,
+            nesting: 4,
+            items: 4096,
+            blobs: 65_536,
+            bytes: (1 << 53) - 1,
+            inventory: 128 * MIB,
+            line: 8 << 10,
+            entries: 1 << 20,
+            frames: 1 << 20,
+            frame: 16 * MIB,
+            frame_stored: 16 * MIB + (64 << 10),
+            window: 8 * MIB,
+        }
+    }
+}

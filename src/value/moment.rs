@@ -1,0 +1,66 @@
+//! Points in time.
+
+use super::{ValueError, serde_as_text};
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+/// A point in time: RFC 3339 in UTC and whole seconds, years 0000 to 9999, like `2026-11-22T06:00:00Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(jiff::Timestamp);
+
+impl Moment {
+    /// The second in which `time` lies, or nothing when it lies outside the years 0000 to 9999.
+    #[must_use]
+    pub fn of(time: SystemTime) -> Option<Self> {
+        let exact = jiff::Timestamp::try_from(time).ok()?;
+        jiff::Timestamp::from_second(exact.as_second()).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for Moment {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong = || ValueError::Moment(text.to_owned());
+        let moment = Self(text.parse().map_err(|_| wrong())?);
+        // One spelling for one moment: offsets, fractions and lower-case letters are refused.
+        if moment.0.subsec_nanosecond() == 0 && moment.to_string() == text {
+            Ok(moment)
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+serde_as_text!(Moment);
+
+#[cfg(test)]
+mod tests {
+    use super::Moment;
+
+    #[test]
+    fn j17_only_one_spelling_and_four_digit_years() {
+        for good in ["2026-11-22T06:00:00Z", "1970-01-01T00:00:00Z", "9999-12-30T22:00:00Z"] {
+            assert_eq!(good.parse::<Moment>().map(|moment| moment.to_string()).as_deref(), Ok(good));
+        }
+        for bad in [
+            "2026-11-22T06:00:00+00:00",
+            "2026-11-22t06:00:00z",
+            "2026-11-22T06:00:00.5Z",
+            "2026-11-22",
+            "10000-01-01T00:00:00Z",
+            "+010000-01-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "",
+        ] {
+            assert!(bad.parse::<Moment>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Paths inside a tree.
+
+use super::printable::is_deceptive;
+use super::{ValueError, serde_as_text};
+use std::fmt;
+use std::str::FromStr;
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The path of an entry in a tree: relative, `/`-separated UTF-8 that every system the tree may land on
+/// reads in the same way.
+///
+/// At most 1,024 bytes, 64 components, 255 bytes a component. It is not a file system path: it becomes one
+/// only beneath an opened directory, component by component.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelPath(String);
+
+/// Why a path cannot travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Objection {
+    /// No name at all.
+    #[error("it is empty")]
+    Empty,
+    /// The name is not UTF-8.
+    #[error("its name is not UTF-8")]
+    Encoding,
+    /// `/x`.
+    #[error("it is absolute")]
+    Absolute,
+    /// `a//b` or `a/`.
+    #[error("it has an empty component")]
+    EmptyComponent,
+    /// `.` or `..`.
+    #[error("it has a `.` or `..` component")]
+    Dots,
+    /// Over 1,024 bytes, 64 components, or 255 bytes in one.
+    #[error("it is longer than 1,024 bytes, 64 components or 255 bytes in one component")]
+    Length,
+    /// Control, bidirectional, or zero-width characters.
+    #[error("it has a character that cannot be seen")]
+    Hidden,
+    /// One of `\ : * ? " < > |`, which Windows, FAT and exFAT refuse.
+    #[error("it has one of the characters \\ : * ? \" < > |, which Windows, FAT and exFAT refuse")]
+    Reserved,
+    /// A component that Windows and FAT would silently shorten.
+    #[error("a component ends with a dot or a space, which Windows and FAT drop")]
+    TrailingDot,
+    /// `con`, `aux.txt`, `com1` and so on.
+    #[error("a component is a device name on Windows")]
+    Device,
+}
+
+impl RelPath {
+    /// The path as text, for showing and comparing.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its components, from the outermost to the last.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The path of the folder it lies in, unless it lies at the top.
+    #[must_use]
+    pub fn parent(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+
+    /// Its last component.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    /// What it becomes on a file system that ignores case and Unicode form; two paths with equal keys are
+    /// one file there (APFS, NTFS, FAT, and folders of ext4 made with `casefold`).
+    #[must_use]
+    pub fn collision_key(&self) -> String {
+        if self.0.is_ascii() {
+            return self.0.to_ascii_lowercase();
+        }
+        // Upper case first: it is the full mapping (ß to SS, ﬁ to FI), and lower case then meets equal text.
+        self.0.nfd().collect::<String>().to_uppercase().to_lowercase().nfc().collect()
+    }
+}
+
+/// True for a component that Windows takes for a device, with any extension (`aux.txt`).
+#[must_use]
+pub fn is_device_name(component: &str) -> bool {
+    let stem = component.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
+    if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul" | "conin$" | "conout$") {
+        return true;
+    }
+    let port = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
+    let mut digits = port.unwrap_or_default().chars();
+    // RUSTSEC-2024-0445: superscript digits name the same ports.
+    matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+}
+
+fn objection(text: &str) -> Option<Objection> {
+    if text.is_empty() {
+        return Some(Objection::Empty);
+    }
+    if text.starts_with('/') {
+        return Some(Objection::Absolute);
+    }
+    if text.len() > 1024 || text.split('/').count() > 64 || text.split('/').any(|part| part.len() > 255) {
+        return Some(Objection::Length);
+    }
+    text.split('/').find_map(|part| match part {
+        "" => Some(Objection::EmptyComponent),
+        "." | ".." => Some(Objection::Dots),
+        _ if part.chars().any(is_deceptive) => Some(Objection::Hidden),
+        _ if part.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) => Some(Objection::Reserved),
+        _ if part.ends_with(['.', ' ']) => Some(Objection::TrailingDot),
+        _ if is_device_name(part) => Some(Objection::Device),
+        _ => None,
+    })
+}
+
+impl FromStr for RelPath {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match objection(text) {
+            None => Ok(Self(text.to_owned())),
+            Some(reason) => Err(ValueError::Path { path: text.to_owned(), reason }),
+        }
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+serde_as_text!(RelPath);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &str, expected: Objection) {
+        assert_eq!(objection(text), Some(expected), "{text:?}");
+    }
+
+    #[test]
+    fn ordinary_paths_are_accepted() {
+        for good in
+            ["a", "a/b.md", ".hidden", "..a", "a..b", "Größe/日本語.txt", "common.txt", "com10", "a b"]
+        {
+            assert_eq!(objection(good), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn p01_p02_p05_p06_dots_and_empty_components() {
+        for text in ["../x", "a/../../x", "d/../d/x", "./x", ".", "..", "a/.", "a/.."] {
+            refused(text, Objection::Dots);
+        }
+        for text in ["a//b", "a/"] {
+            refused(text, Objection::EmptyComponent);
+        }
+        refused("", Objection::Empty);
+    }
+
+    #[test]
+    fn p03_absolute() {
+        for text in ["/abs", "//abs", "/"] {
+            refused(text, Objection::Absolute);
+        }
+    }
+
+    #[test]
+    fn p45_lengths() {
+        refused(&"a".repeat(256), Objection::Length);
+        refused(&vec!["a"; 65].join("/"), Objection::Length);
+        refused(&vec!["a".repeat(200); 6].join("/"), Objection::Length);
+        assert_eq!(objection(&vec!["a"; 64].join("/")), None);
+    }
+
+    #[test]
+    fn p47_hidden_characters_and_backslash() {
+        for text in ["a\nb", "a\tb", "a\x1bb", "a\x7fb", "a\u{202e}b", "a\u{200b}b", "a\u{85}b", "\0"] {
+            refused(text, Objection::Hidden);
+        }
+        refused("a\\b", Objection::Reserved);
+    }
+
+    #[test]
+    fn p48_names_of_windows() {
+        for text in ["CON", "x/AUX.txt", "COM¹", "lpt0.log", "nul .txt", "CONIN$"] {
+            refused(text, Objection::Device);
+        }
+        for text in ["x:y", "a?", "a*", "a|b", "<a", "a>", "\"a\""] {
+            refused(text, Objection::Reserved);
+        }
+        for text in ["a.", "a ", "a./b"] {
+            refused(text, Objection::TrailingDot);
+        }
+    }
+
+    #[test]
+    fn p19_twins_on_other_file_systems_have_one_key() {
+        for (one, other) in [("README", "readme"), ("é", "e\u{301}"), ("straße", "STRASSE"), ("Σας", "σασ")]
+        {
+            let key = |text: &str| text.parse::<RelPath>().map(|path| path.collision_key());
+            assert_eq!(key(one), key(other), "{one} {other}");
+        }
+    }
+}
