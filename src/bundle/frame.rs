@@ -1,1 +1,338 @@
-//! stub
+//! Frames: how a tree's tar stream is cut, compressed and read back.
+
+use super::error::BundleError;
+use crate::value::digest::{Digest, bare};
+use crate::value::limits::Limits;
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+
+/// Smallest piece that content-defined chunking makes, except at the end of a stream.
+const MIN: usize = 1 << 20;
+/// Piece length it aims at. Measured on 985 MB of layers and documents: 3.5 % more bytes than one solid
+/// stream, and one file in 10 ms instead of a second.
+const AVERAGE: usize = 4 << 20;
+/// Largest piece.
+const MAX: usize = 16 << 20;
+/// zstd level; part of the format's promise that packing twice gives equal bytes.
+const LEVEL: i32 = 3;
+/// A piece whose samples do not shrink below 31/32 is stored.
+const PROBE: usize = 16 << 10;
+/// RFC 8878, section 3.1.1.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// RFC 8878, section 3.1.1.2.4: a block holds at most 128 KiB.
+const BLOCK: usize = 128 << 10;
+
+/// One piece of a tree's tar stream, as the inventory lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frame {
+    /// Where it begins in the layer.
+    pub offset: u64,
+    /// Its bytes as stored.
+    pub stored: u64,
+    /// Its bytes when decoded.
+    pub size: u64,
+    /// Digest of the bytes as stored.
+    #[serde(with = "bare")]
+    pub sha256: Digest,
+}
+
+/// Cuts a stream where its content says so, so that equal content is cut alike wherever it stands.
+pub fn cut<R: Read>(stream: R) -> impl Iterator<Item = std::io::Result<Vec<u8>>> {
+    fastcdc::v2020::StreamCDC::new(stream, MIN, AVERAGE, MAX)
+        .map(|chunk| chunk.map(|chunk| chunk.data).map_err(std::io::Error::from))
+}
+
+/// The most frames that a stream of `len` bytes can be cut into.
+#[must_use]
+pub const fn most(len: u64) -> u64 {
+    len / MIN as u64 + 1
+}
+
+/// Makes frames; keeps the compressor's memory from one to the next.
+pub struct Encoder {
+    zstd: zstd::bulk::Compressor<'static>,
+    probe: zstd::bulk::Compressor<'static>,
+}
+
+impl Encoder {
+    /// An encoder for one thread.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self { zstd: zstd::bulk::Compressor::new(LEVEL)?, probe: zstd::bulk::Compressor::new(1)? })
+    }
+
+    /// One zstd frame of the piece: compressed, or in raw blocks where compressing would not pay.
+    pub fn encode(&mut self, piece: &[u8]) -> std::io::Result<Vec<u8>> {
+        if self.shrinks(piece)? {
+            let frame = self.zstd.compress(piece)?;
+            if frame.len() < stored_len(piece.len()) {
+                return Ok(frame);
+            }
+        }
+        Ok(store(piece))
+    }
+
+    /// Whether samples from the beginning, the middle and the end shrink. Compressing what is already
+    /// compressed costs 275 s of CPU for 1.9 % on gzip layers, and gains nothing at level 3.
+    fn shrinks(&mut self, piece: &[u8]) -> std::io::Result<bool> {
+        if piece.len() < 8 * PROBE {
+            return Ok(true);
+        }
+        let spots = [0, piece.len() / 4, piece.len() / 2, piece.len() / 4 * 3, piece.len() - PROBE];
+        for at in spots {
+            let sample = piece.get(at..at + PROBE).unwrap_or_default();
+            if self.probe.compress(sample)?.len() < PROBE / 32 * 31 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+const fn stored_len(len: usize) -> usize {
+    10 + len + 3 * if len == 0 { 1 } else { len.div_ceil(BLOCK) }
+}
+
+/// A frame of raw blocks: window 8 MiB, content size in four bytes (RFC 8878, sections 3.1.1.1 and 3.1.1.2).
+fn store(piece: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(stored_len(piece.len()));
+    frame.extend(MAGIC);
+    frame.push(0b1000_0000);
+    frame.push(13 << 3);
+    // A piece has at most 16 MiB.
+    frame.extend(u32::try_from(piece.len()).unwrap_or(u32::MAX).to_le_bytes());
+    let mut blocks = piece.chunks(BLOCK).peekable();
+    if piece.is_empty() {
+        frame.extend([1, 0, 0]);
+    }
+    while let Some(block) = blocks.next() {
+        let head = u32::try_from(block.len()).unwrap_or(u32::MAX) << 3 | u32::from(blocks.peek().is_none());
+        frame.extend(head.to_le_bytes().iter().take(3));
+        frame.extend(block);
+    }
+    frame
+}
+
+/// Reads frames back; keeps the decompressor's memory from one to the next.
+pub struct Decoder(zstd::bulk::Decompressor<'static>);
+
+impl Decoder {
+    /// A decoder for one thread.
+    pub fn new() -> std::io::Result<Self> {
+        zstd::bulk::Decompressor::new().map(Self)
+    }
+
+    /// The content of a frame whose stored bytes are already known to be the signed ones.
+    ///
+    /// `stored` must be exactly one frame whose header states exactly `size` bytes, with a window within the
+    /// ceiling and without dictionary or checksum; the zstd library alone would accept several frames and
+    /// skippable ones.
+    pub fn decode(&mut self, stored: &[u8], size: u64, limits: &Limits) -> Result<Vec<u8>, String> {
+        let header = Header::parse(stored)?;
+        if header.content != size {
+            return Err(format!("its header states {} bytes, expected {size}", header.content));
+        }
+        if header.window > limits.window {
+            return Err(format!("its window has {} bytes, the ceiling is {}", header.window, limits.window));
+        }
+        if size > limits.frame {
+            return Err(format!("it has {size} bytes, the ceiling is {}", limits.frame));
+        }
+        let one = zstd::zstd_safe::find_frame_compressed_size(stored).map_err(zstd::zstd_safe::get_error_name)?;
+        if one != stored.len() {
+            return Err(format!("there are {} bytes behind it", stored.len() - one));
+        }
+        let size = usize::try_from(size).map_err(|_| "it does not fit into memory".to_owned())?;
+        let content = self.0.decompress(stored, size).map_err(|error| error.to_string())?;
+        if content.len() == size { Ok(content) } else { Err(format!("it holds {} bytes, expected {size}", content.len())) }
+    }
+}
+
+/// What a frame says of itself (RFC 8878, section 3.1.1.1), as far as this format allows it to.
+struct Header {
+    window: u64,
+    content: u64,
+}
+
+impl Header {
+    fn parse(frame: &[u8]) -> Result<Self, String> {
+        let rest = frame.strip_prefix(&MAGIC).ok_or("it does not begin like a zstd frame")?;
+        let (descriptor, rest) = rest.split_first().ok_or("it is cut off in its header")?;
+        let single_segment = descriptor & 0b0010_0000 != 0;
+        if descriptor & 0b0000_1000 != 0 {
+            return Err("it uses a reserved bit".to_owned());
+        }
+        if descriptor & 0b0000_0111 != 0 {
+            return Err("it has a checksum or a dictionary, and frames of this format have neither".to_owned());
+        }
+        let (window, rest) = if single_segment {
+            (None, rest)
+        } else {
+            let (byte, rest) = rest.split_first().ok_or("it is cut off in its header")?;
+            let base = 1u64 << (10 + (byte >> 3));
+            (Some(base + base / 8 * u64::from(byte & 7)), rest)
+        };
+        let (bytes, bias) = match (descriptor >> 6, single_segment) {
+            (0, false) => return Err("it does not state its content size".to_owned()),
+            (0, true) => (1, 0),
+            (1, _) => (2, 256),
+            (2, _) => (4, 0),
+            _ => (8, 0),
+        };
+        let field = rest.get(..bytes).ok_or("it is cut off in its header")?;
+        let content = field.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+        let content = content.checked_add(bias).ok_or("its content size overflows")?;
+        Ok(Self { window: window.unwrap_or(content), content })
+    }
+}
+
+/// Frames must lie one behind the other, and together be the layer and the stream.
+pub fn check_table(frames: &[Frame], layer: u64, stream: u64, limits: &Limits) -> Result<(), BundleError> {
+    let wrong = |reason: String| BundleError::Format { document: "the list of frames".to_owned(), reason };
+    if frames.len() > limits.frames {
+        return Err(BundleError::Limit {
+            what: "frames of one tree".to_owned(),
+            found: frames.len() as u64,
+            ceiling: limits.frames as u64,
+        });
+    }
+    let (mut stored, mut size) = (0u64, 0u64);
+    for (number, frame) in frames.iter().enumerate() {
+        if frame.offset != stored {
+            return Err(wrong(format!("frame {number} begins at {}, expected {stored}", frame.offset)));
+        }
+        if frame.size == 0 || frame.size > limits.frame || frame.stored > limits.frame_stored {
+            return Err(BundleError::Limit {
+                what: format!("bytes of frame {number}"),
+                found: frame.size.max(frame.stored),
+                ceiling: limits.frame,
+            });
+        }
+        stored += frame.stored;
+        size += frame.size;
+    }
+    for (what, found, expected) in [("the layer", stored, layer), ("the tar stream", size, stream)] {
+        if found != expected {
+            return Err(wrong(format!("together they have {found} bytes of {what}, expected {expected}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        })
+        .take(len)
+        .collect()
+    }
+
+    fn decode(stored: &[u8], size: usize) -> Result<Vec<u8>, String> {
+        Decoder::new().unwrap().decode(stored, size as u64, &Limits::v1())
+    }
+
+    #[test]
+    fn pieces_come_back_compressed_or_stored() {
+        let mut encoder = Encoder::new().unwrap();
+        for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 9 << 20] {
+            for piece in [noise(len), vec![b'a'; len]] {
+                let frame = encoder.encode(&piece).unwrap();
+                assert!(frame.len() <= stored_len(len));
+                assert_eq!(decode(&frame, len).as_deref(), Ok(&piece[..]), "{len}");
+                assert_eq!(decode(&store(&piece), len).as_deref(), Ok(&piece[..]), "stored {len}");
+            }
+        }
+        assert_eq!(encoder.encode(&noise(1 << 20)).unwrap().len(), stored_len(1 << 20), "noise is stored");
+    }
+
+    #[test]
+    fn cuts_depend_on_content_alone() {
+        let data = noise(24 << 20);
+        let cuts = |from: usize| -> Vec<Digest> { cut(&data[from..]).map(|piece| Digest::of(&piece.unwrap())).collect() };
+        let (whole, tail) = (cuts(0), cuts(1 << 20));
+        assert!(whole.len() > 2);
+        assert_eq!(whole.last(), tail.last());
+    }
+
+    #[test]
+    fn cuts_are_those_of_format_version_1() {
+        let data = noise(24 << 20);
+        let lengths: Vec<usize> = cut(&data[..]).map(|piece| piece.unwrap().len()).collect();
+        assert_eq!(lengths.iter().sum::<usize>(), data.len());
+        assert_eq!(lengths, GOLDEN);
+    }
+
+    /// Lengths of the pieces of 24 MiB of noise. If they change, deltas between releases become large.
+    const GOLDEN: [usize; 6] = [6_449_113, 4_353_077, 4_119_245, 3_505_609, 6_363_044, 375_736];
+
+    #[test]
+    fn z03_z04_z05_nothing_may_follow_a_frame() {
+        let frame = Encoder::new().unwrap().encode(&[7; 5000]).unwrap();
+        assert!(decode(&frame, 5000).is_ok());
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 9];
+        for tail in [&b"x"[..], &[0; 4], &frame, &skippable] {
+            assert!(decode(&[&frame[..], tail].concat(), 5000).is_err());
+            assert!(decode(&[&frame[..], tail].concat(), 10_000).is_err());
+        }
+        assert!(decode(&[&skippable[..], &frame].concat(), 5000).is_err());
+        assert!(decode(&skippable, 0).is_err());
+    }
+
+    #[test]
+    fn z02_z12_truncated_at_every_length() {
+        let frame = Encoder::new().unwrap().encode(&noise(300)).unwrap();
+        for len in 0..frame.len() {
+            assert!(decode(&frame[..len], 300).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn z06_z07_z08_z09_z10_headers_that_lie_or_ask_for_too_much() {
+        let piece = vec![b'a'; 1 << 20];
+        let with = |set: &dyn Fn(&mut zstd::bulk::Compressor<'_>)| {
+            let mut compressor = zstd::bulk::Compressor::new(3).unwrap();
+            set(&mut compressor);
+            compressor.compress(&piece).unwrap()
+        };
+        let checksum = with(&|c| c.include_checksum(true).unwrap());
+        assert!(decode(&checksum, piece.len()).is_err(), "Z09 checksum");
+        let unsized_ = with(&|c| c.include_contentsize(false).unwrap());
+        assert!(decode(&unsized_, piece.len()).is_err(), "no content size");
+
+        let good = store(&piece);
+        let mut window = good.clone();
+        window[5] = 14 << 3;
+        assert!(decode(&window, piece.len()).unwrap_err().contains("window"), "Z06");
+        for lie in [0, 1, piece.len() - 1, piece.len() + 1] {
+            assert!(decode(&good, lie).is_err(), "Z10 {lie}");
+            let mut header = good.clone();
+            header[6..10].copy_from_slice(&(lie as u32).to_le_bytes());
+            assert!(decode(&header, lie).is_err(), "Z10 header {lie}");
+        }
+        let mut dictionary = good.clone();
+        dictionary[4] |= 1;
+        assert!(decode(&dictionary, piece.len()).is_err(), "Z08");
+        let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 3).unwrap();
+        assert!(decode(&bomb, 64 << 20).unwrap_err().contains("ceiling"), "Z07");
+    }
+
+    #[test]
+    fn z11_damaged_blocks_never_panic() {
+        let frame = Encoder::new().unwrap().encode(&b"some text, some text, other text ".repeat(40)).unwrap();
+        for at in 0..frame.len() {
+            for flip in [1, 0x10, 0xff] {
+                let mut bad = frame.clone();
+                bad[at] ^= flip;
+                let _ = decode(&bad, 33 * 40);
+            }
+        }
+    }
+}

@@ -1,1 +1,231 @@
-//! stub
+//! The index: one OCI manifest per item, and the documents of ours that stand around them.
+
+use super::error::BundleError;
+use super::inventory;
+use super::item::{ItemHead, ItemKind};
+use super::member::blob_name;
+use super::oci;
+use crate::value::canonical;
+use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
+use crate::value::limits::Limits;
+use crate::value::printable::Printable;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet};
+
+const NAME: &str = "dev.sealift.item.name";
+const KIND: &str = "dev.sealift.item.kind";
+const ORIGIN: &str = "dev.sealift.item.origin";
+/// OCI annotations that other tools know: the name under which `skopeo` and `podman` find an image, and the licence.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+const LICENSES: &str = "org.opencontainers.image.licenses";
+
+/// A blob of the bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Blob {
+    /// What its bytes hash to.
+    pub digest: Digest,
+    /// How many they are.
+    pub size: u64,
+}
+
+/// One item as the index lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Name, kind and provenance.
+    pub head: ItemHead,
+    /// What the image is called; for images only.
+    pub reference: Option<ImageName>,
+    /// Media type of the root.
+    pub media_type: String,
+    /// The item's index or manifest.
+    pub root: Blob,
+}
+
+/// `index.json`: images first, then trees, in the order of the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    items: Vec<Item>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawIndex {
+    schema_version: u64,
+    media_type: String,
+    manifests: Vec<RawDescriptor>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawDescriptor {
+    media_type: String,
+    digest: Digest,
+    size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawTreeManifest {
+    schema_version: u64,
+    media_type: String,
+    artifact_type: String,
+    config: RawDescriptor,
+    layers: Vec<RawDescriptor>,
+    annotations: BTreeMap<String, String>,
+}
+
+fn artifact_type(kind: ItemKind) -> Option<String> {
+    match kind {
+        ItemKind::Image => None,
+        ItemKind::Doc | ItemKind::Config | ItemKind::File => Some(format!("application/vnd.sealift.{kind}.v1")),
+    }
+}
+
+impl From<&Item> for RawDescriptor {
+    fn from(item: &Item) -> Self {
+        let head = &item.head;
+        let mut annotations = BTreeMap::from([
+            (NAME.to_owned(), head.name.to_string()),
+            (KIND.to_owned(), head.kind.to_string()),
+            (ORIGIN.to_owned(), head.origin.clone()),
+        ]);
+        annotations.extend(head.license.clone().map(|license| (LICENSES.to_owned(), license)));
+        annotations.extend(item.reference.as_ref().map(|name| (REF_NAME.to_owned(), name.to_string())));
+        Self {
+            media_type: item.media_type.clone(),
+            digest: item.root.digest,
+            size: item.root.size,
+            artifact_type: artifact_type(head.kind),
+            annotations,
+        }
+    }
+}
+
+impl RawDescriptor {
+    fn item(&self) -> Result<Item, String> {
+        let text = |key: &str| self.annotations.get(key).ok_or_else(|| format!("a descriptor lacks `{key}`"));
+        let kind = match text(KIND)?.as_str() {
+            "image" => ItemKind::Image,
+            "doc" => ItemKind::Doc,
+            "config" => ItemKind::Config,
+            "file" => ItemKind::File,
+            other => return Err(format!("`{}` is not a kind of item", Printable(other))),
+        };
+        let reference = match (kind, self.annotations.get(REF_NAME)) {
+            (ItemKind::Image, Some(name)) => Some(name.parse().map_err(|error| format!("{error}"))?),
+            (ItemKind::Image, None) => return Err(format!("an image lacks `{REF_NAME}`")),
+            (ItemKind::Doc | ItemKind::Config | ItemKind::File, _) => None,
+        };
+        let head = ItemHead {
+            name: text(NAME)?.parse().map_err(|error| format!("{error}"))?,
+            kind,
+            origin: text(ORIGIN)?.clone(),
+            license: self.annotations.get(LICENSES).cloned(),
+        };
+        let root = Blob { digest: self.digest, size: self.size };
+        Ok(Item { head, reference, media_type: self.media_type.clone(), root })
+    }
+}
+
+impl Index {
+    /// An index of these items; the caller has put images first.
+    #[must_use]
+    pub fn new(items: Vec<Item>) -> Self {
+        Self { items }
+    }
+
+    /// The items.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Its canonical bytes.
+    pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
+        let manifests = self.items.iter().map(RawDescriptor::from).collect();
+        canonical::encode(&RawIndex { schema_version: 2, media_type: oci::OCI_INDEX.to_owned(), manifests })
+            .map_err(|source| BundleError::Canonical { document: "`index.json`".to_owned(), source })
+    }
+
+    /// Reads `index.json` from bytes that the statement commits to.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, BundleError> {
+        let document = || "`index.json`".to_owned();
+        let raw: RawIndex = canonical::decode(bytes, limits.index)
+            .map_err(|source| BundleError::Canonical { document: document(), source })?;
+        let wrong = |reason: String| BundleError::Format { document: document(), reason };
+        if raw.manifests.len() > limits.items {
+            let (found, ceiling) = (raw.manifests.len() as u64, limits.items as u64);
+            return Err(BundleError::Limit { what: "items".to_owned(), found, ceiling });
+        }
+        let items: Vec<Item> = raw.manifests.iter().map(RawDescriptor::item).collect::<Result<_, _>>().map_err(wrong)?;
+        let index = Self { items };
+        // What the items do not remember was not allowed to be there: other annotations, other types.
+        if index.encode()? != bytes {
+            return Err(wrong("it has keys, annotations or types that this format does not give an item".to_owned()));
+        }
+        let (mut names, mut references) = (HashSet::new(), HashSet::new());
+        for item in &index.items {
+            if !names.insert(&item.head.name) {
+                return Err(wrong(format!("two items are called `{}`", item.head.name)));
+            }
+            if item.reference.as_ref().is_some_and(|reference| !references.insert(reference)) {
+                return Err(wrong(format!("`{}` has the reference of another image", item.head.name)));
+            }
+        }
+        if !index.items.is_sorted_by_key(|item| item.head.kind != ItemKind::Image) {
+            return Err(wrong("an image stands behind a tree".to_owned()));
+        }
+        Ok(index)
+    }
+}
+
+/// The manifest of a tree: its inventory as the configuration, and one layer.
+pub fn tree_manifest(head: &ItemHead, inventory: Blob, layer: Blob) -> Result<Vec<u8>, BundleError> {
+    let descriptor = |media_type: &str, blob: Blob| RawDescriptor {
+        media_type: media_type.to_owned(),
+        digest: blob.digest,
+        size: blob.size,
+        artifact_type: None,
+        annotations: BTreeMap::new(),
+    };
+    let manifest = RawTreeManifest {
+        schema_version: 2,
+        media_type: oci::OCI_MANIFEST.to_owned(),
+        artifact_type: artifact_type(head.kind).unwrap_or_default(),
+        config: descriptor(inventory::MEDIA_TYPE, inventory),
+        layers: vec![descriptor(oci::OCI_LAYER_ZSTD, layer)],
+        annotations: BTreeMap::from([(NAME.to_owned(), head.name.to_string())]),
+    };
+    canonical::encode(&manifest)
+        .map_err(|source| BundleError::Canonical { document: format!("the manifest of `{}`", head.name), source })
+}
+
+/// One image in docker-archive form, for engines that cannot read an OCI layout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DockerImage {
+    config: String,
+    repo_tags: Vec<String>,
+    layers: Vec<String>,
+}
+
+impl DockerImage {
+    /// The image called `reference` with this configuration and these layers.
+    #[must_use]
+    pub fn new(reference: &ImageName, config: &Digest, layers: impl Iterator<Item = Digest>) -> Self {
+        let tag = reference.tag().map(|tag| format!("{}:{tag}", reference.repository()));
+        let layers = layers.map(|layer| blob_name(&layer)).collect();
+        Self { config: blob_name(config), repo_tags: tag.into_iter().collect(), layers }
+    }
+}
+
+/// The bytes of `manifest.json`.
+pub fn docker_manifest(images: &[DockerImage]) -> Result<Vec<u8>, BundleError> {
+    canonical::encode(&images)
+        .map_err(|source| BundleError::Canonical { document: "`manifest.json`".to_owned(), source })
+}

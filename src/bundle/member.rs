@@ -31,6 +31,12 @@ pub fn blob_name(digest: &crate::value::digest::Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
+/// The content of `SHA256SUMS`: one line a member, as `sha256sum -c` reads it.
+#[must_use]
+pub fn sums(members: impl Iterator<Item = (String, crate::value::digest::Digest)>) -> String {
+    members.map(|(name, digest)| format!("{}  {name}\n", digest.hex())).collect()
+}
+
 /// Bytes of a member in the file: its header, its content, and zeros up to a full block.
 #[must_use]
 pub const fn span(size: u64) -> u64 {

@@ -7,13 +7,18 @@ pub mod draft;
 pub mod entry;
 pub mod error;
 pub mod frame;
+mod front;
 pub mod index;
 pub mod inventory;
 pub mod item;
 pub mod member;
 pub mod oci;
+pub mod order;
 pub mod pack;
+pub mod payload;
+pub mod place;
 pub mod statement;
+pub mod stream;
 pub mod tree;
 
 pub use error::BundleError;

@@ -18,8 +18,10 @@ pub struct Limits {
     pub signatures: usize,
     /// Bytes of the statement.
     pub statement: u64,
-    /// Bytes of `index.json`, and of `manifest.json`.
+    /// Bytes of `index.json`, of `manifest.json` and of `SHA256SUMS`.
     pub index: u64,
+    /// Bytes of `seal/RESERVE`.
+    pub reserve: u64,
     /// Bytes of one OCI manifest or index inside the bundle.
     pub document: u64,
     /// How deep OCI indexes may be nested below `index.json`.
@@ -58,6 +60,7 @@ impl Limits {
             signatures: 32,
             statement: MIB,
             index: 16 * MIB,
+            reserve: 256 * MIB,
             document: 4 * MIB,
             nesting: 4,
             items: 4096,

@@ -1,0 +1,290 @@
+//! The announced order of blobs: documents, then configurations, then layers.
+//!
+//! Packer and reader both take it from here. First come all indexes and manifests, depth first from `index.json`;
+//! then every configuration (for a tree: its inventory) and then every layer, in the order in which those
+//! documents name them. Each blob stands once, where it is first due. So the place of every byte follows from
+//! documents that stand before it, and one file can be read out of a bundle of any size.
+
+use super::error::BundleError;
+use super::index::{Blob, DockerImage, Index, Item, tree_manifest};
+use super::item::ItemKind;
+use super::oci::{self, Descriptor, Document};
+use crate::value::digest::Digest;
+use crate::value::limits::Limits;
+use std::collections::{HashMap, HashSet};
+
+/// References that all documents together may make: far above any real bundle, and some 30 MB of memory.
+const REFERENCES: usize = 262_144;
+
+/// Walks through the documents of a bundle.
+pub struct Order<'a> {
+    limits: &'a Limits,
+    index: Index,
+    pending: Vec<Pending>,
+    documents: Vec<Blob>,
+    known: HashMap<Digest, (String, Document)>,
+    references: usize,
+}
+
+#[derive(Clone)]
+struct Pending {
+    item: usize,
+    media_type: String,
+    blob: Blob,
+    depth: usize,
+}
+
+/// Everything a bundle holds, in the order in which it stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// The items, with what each is made of.
+    pub items: Vec<ItemContents>,
+    /// Indexes and manifests.
+    pub documents: Vec<Blob>,
+    /// Configurations and inventories.
+    pub configs: Vec<Blob>,
+    /// Layers.
+    pub layers: Vec<Blob>,
+    /// What `manifest.json` must hold.
+    pub docker: Vec<DockerImage>,
+}
+
+/// What one item is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemContents {
+    /// The item as the index lists it.
+    pub item: Item,
+    /// Its parts.
+    pub parts: Parts,
+}
+
+/// The parts of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parts {
+    /// Every blob of the image, each once, its root first; and its platforms as `os/architecture[/variant]`.
+    Image {
+        /// Every blob, each once.
+        blobs: Vec<Blob>,
+        /// The platforms that its index names.
+        platforms: Vec<String>,
+    },
+    /// The inventory and the one layer of a tree.
+    Tree {
+        /// The inventory.
+        inventory: Blob,
+        /// The layer.
+        layer: Blob,
+    },
+}
+
+impl Contents {
+    /// All blobs in the order of the file.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        self.documents.iter().chain(&self.configs).chain(&self.layers)
+    }
+}
+
+impl<'a> Order<'a> {
+    /// Begins with the items of the index.
+    #[must_use]
+    pub fn new(index: Index, limits: &'a Limits) -> Self {
+        let pending = index.items().iter().enumerate().rev().map(|(number, item)| Pending {
+            item: number,
+            media_type: item.media_type.clone(),
+            blob: item.root,
+            depth: 0,
+        });
+        let pending = pending.collect();
+        Self { limits, index, pending, documents: Vec::new(), known: HashMap::new(), references: 0 }
+    }
+
+    /// The next document that is due, if there is one; [`Order::take`] must be given its bytes.
+    pub fn next_document(&mut self) -> Result<Option<Blob>, BundleError> {
+        while let Some(due) = self.pending.last() {
+            if !oci::is_document(&due.media_type) {
+                return Err(wrong(&due.blob.digest, "it is not of a media type of manifests or indexes"));
+            }
+            if due.blob.size > self.limits.document {
+                let (what, ceiling) = (format!("bytes of the document {}", due.blob.digest), self.limits.document);
+                return Err(BundleError::Limit { what, found: due.blob.size, ceiling });
+            }
+            match self.known.get(&due.blob.digest) {
+                None => return Ok(Some(due.blob)),
+                Some((media_type, _)) if *media_type != due.media_type => {
+                    return Err(wrong(&due.blob.digest, "two documents give it different media types"));
+                }
+                Some(_) => self.pending.pop(),
+            };
+        }
+        Ok(None)
+    }
+
+    /// Takes the bytes of the document that was due; their digest is already known to be right.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<(), BundleError> {
+        let Some(due) = self.pending.pop() else {
+            return Err(BundleError::Format { document: "a document".to_owned(), reason: "none is due".to_owned() });
+        };
+        let document = oci::parse(&due.media_type, bytes, self.limits)
+            .map_err(|reason| wrong(&due.blob.digest, &reason))?;
+        let children = match &document {
+            Document::Index(children) => children.as_slice(),
+            Document::Manifest { layers, .. } => layers.as_slice(),
+        };
+        self.references += children.len() + 1;
+        if self.references > REFERENCES {
+            let what = "references between documents".to_owned();
+            return Err(BundleError::Limit { what, found: self.references as u64, ceiling: REFERENCES as u64 });
+        }
+        if let Some(item) = self.index.items().get(due.item).filter(|item| item.head.kind != ItemKind::Image) {
+            tree_parts(item, &document, bytes)?;
+        }
+        if let Document::Index(children) = &document {
+            let depth = due.depth + 1;
+            if depth > self.limits.nesting {
+                let (what, ceiling) = ("indexes nested in indexes".to_owned(), self.limits.nesting as u64);
+                return Err(BundleError::Limit { what, found: depth as u64, ceiling });
+            }
+            let below = children.iter().rev().map(|child| Pending {
+                item: due.item,
+                media_type: child.media_type.clone(),
+                blob: blob(child),
+                depth,
+            });
+            self.pending.extend(below);
+        }
+        self.documents.push(due.blob);
+        self.known.insert(due.blob.digest, (due.media_type, document));
+        Ok(())
+    }
+
+    /// The whole contents, once no further document is due.
+    pub fn finish(self) -> Result<Contents, BundleError> {
+        let mut sizes: HashMap<Digest, u64> = self.documents.iter().map(|blob| (blob.digest, blob.size)).collect();
+        let (mut configs, mut layers) = (Vec::new(), Vec::new());
+        let manifests = || {
+            self.documents.iter().filter_map(|blob| match self.known.get(&blob.digest) {
+                Some((_, Document::Manifest { config, layers })) => Some((config, layers)),
+                Some((_, Document::Index(_))) | None => None,
+            })
+        };
+        let mut due = |descriptor: &Descriptor, group: &mut Vec<Blob>| match sizes.get(&descriptor.digest) {
+            Some(size) if *size == descriptor.size => Ok(()),
+            Some(_) => Err(wrong(&descriptor.digest, "two documents give it different sizes")),
+            None => {
+                sizes.insert(descriptor.digest, descriptor.size);
+                group.push(blob(descriptor));
+                Ok(())
+            }
+        };
+        for (config, _) in manifests() {
+            let ceiling = self.limits.inventory;
+            if config.size > ceiling {
+                let what = format!("bytes of the configuration {}", config.digest);
+                return Err(BundleError::Limit { what, found: config.size, ceiling });
+            }
+            due(config, &mut configs)?;
+        }
+        for layer in manifests().flat_map(|(_, layers)| layers) {
+            due(layer, &mut layers)?;
+        }
+        let count = self.documents.len() + configs.len() + layers.len();
+        if count > self.limits.blobs {
+            let (found, ceiling) = (count as u64, self.limits.blobs as u64);
+            return Err(BundleError::Limit { what: "blobs".to_owned(), found, ceiling });
+        }
+        let items: Vec<_> = self.index.items().iter().map(|item| self.parts(item)).collect::<Result<_, _>>()?;
+        let docker = self.index.items().iter().filter_map(|item| self.docker(item)).collect();
+        Ok(Contents { items, documents: self.documents, configs, layers, docker })
+    }
+
+    fn parts(&self, item: &Item) -> Result<ItemContents, BundleError> {
+        let parts = match self.known.get(&item.root.digest) {
+            Some((_, Document::Manifest { config, layers })) if item.head.kind != ItemKind::Image => {
+                let layer = layers.first().ok_or_else(|| wrong(&item.root.digest, "a tree has one layer"))?;
+                Parts::Tree { inventory: blob(config), layer: blob(layer) }
+            }
+            Some(_) if item.head.kind == ItemKind::Image => {
+                let (mut blobs, mut platforms, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+                for (blob, platform, _) in self.below(item) {
+                    platforms.extend(platform.filter(|platform| platform != "unknown/unknown"));
+                    if seen.insert(blob.digest) {
+                        blobs.push(blob);
+                    }
+                }
+                platforms.sort();
+                platforms.dedup();
+                Parts::Image { blobs, platforms }
+            }
+            Some(_) | None => return Err(wrong(&item.root.digest, "a tree has a manifest of its own")),
+        };
+        Ok(ItemContents { item: item.clone(), parts })
+    }
+
+    /// Every blob at and below an image's root, in depth-first order.
+    fn below(&self, item: &Item) -> Vec<(Blob, Option<String>, Option<&Document>)> {
+        let mut found = Vec::new();
+        let mut stack = vec![(item.root, None, true)];
+        while let Some((due, platform, may_announce)) = stack.pop() {
+            let document = self.known.get(&due.digest).filter(|_| may_announce).map(|(_, document)| document);
+            match document {
+                Some(Document::Index(children)) => {
+                    stack.extend(children.iter().rev().map(|child| (blob(child), child.platform.clone(), true)));
+                }
+                Some(Document::Manifest { config, layers }) => {
+                    stack.extend(layers.iter().rev().map(|layer| (blob(layer), None, false)));
+                    stack.push((blob(config), None, false));
+                }
+                None => {}
+            }
+            found.push((due, platform, document));
+        }
+        found
+    }
+
+    /// How `docker load` of old engines sees an image: one platform, linux/amd64 where the image has it.
+    fn docker(&self, item: &Item) -> Option<DockerImage> {
+        let reference = item.reference.as_ref()?;
+        let manifests: Vec<_> = self
+            .below(item)
+            .into_iter()
+            .filter_map(|(_, platform, document)| match document {
+                Some(Document::Manifest { config, layers }) if is_image_config(&config.media_type) => {
+                    Some((platform, config, layers))
+                }
+                Some(Document::Manifest { .. } | Document::Index(_)) | None => None,
+            })
+            .filter(|(platform, ..)| platform.as_deref() != Some("unknown/unknown"))
+            .collect();
+        let amd64 = manifests.iter().find(|(platform, ..)| platform.as_deref() == Some("linux/amd64"));
+        let (_, config, layers) = amd64.or(manifests.first())?;
+        Some(DockerImage::new(reference, &config.digest, layers.iter().map(|layer| layer.digest)))
+    }
+}
+
+fn is_image_config(media_type: &str) -> bool {
+    matches!(media_type, oci::OCI_CONFIG | "application/vnd.docker.container.image.v1+json")
+}
+
+fn blob(descriptor: &Descriptor) -> Blob {
+    Blob { digest: descriptor.digest, size: descriptor.size }
+}
+
+fn wrong(digest: &Digest, reason: &str) -> BundleError {
+    BundleError::Image { document: format!("the document {digest}"), reason: reason.to_owned() }
+}
+
+/// A tree's manifest must be exactly the one this format makes.
+fn tree_parts(item: &Item, document: &Document, bytes: &[u8]) -> Result<(), BundleError> {
+    let name = &item.head.name;
+    let wrong = |reason: &str| BundleError::Format { document: format!("the manifest of `{name}`"), reason: reason.to_owned() };
+    let Document::Manifest { config, layers } = document else {
+        return Err(wrong("a tree has a manifest, not an index"));
+    };
+    let [layer] = layers.as_slice() else {
+        return Err(wrong("a tree has one layer"));
+    };
+    if tree_manifest(&item.head, blob(config), blob(layer))? != bytes {
+        return Err(wrong("it has keys, types or annotations that this format does not give a tree"));
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Files that appear at their final name whole or not at all.
+
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Opens a regular file for reading, without following a link at its end and without waiting for a FIFO's writer.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
+}
+
+/// Moves `from` to `to`, which must not exist; both lie in the same folder.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // File systems without the flag (some network ones): the check and the move are two steps there.
+        Err(Errno::INVAL | Errno::NOSYS) if to.symlink_metadata().is_err() => std::fs::rename(from, to),
+        Err(Errno::INVAL | Errno::NOSYS) => Err(io::Error::from(io::ErrorKind::AlreadyExists)),
+        other => Ok(other?),
+    }
+}
+
+/// Asks the disk to begin writing what was just written, so that the sync at the end has little left to do.
+pub fn begin_writing(file: &File, offset: u64, len: u64) {
+    // On Linux this advice starts the writing of dirty pages at once; clean ones there are none yet. It is advice:
+    // where it is not taken, the sync takes longer.
+    let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
+}
+
+/// Makes a rename in `folder` last through a power cut.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Creates `path`, or takes over what a killed process left there, and holds it locked: nothing when another
+/// process has it.
+pub fn claim(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Ok(None),
+            other => other?,
+        }
+        // Between opening and locking, its owner may have moved it to its final name.
+        use std::os::unix::fs::MetadataExt as _;
+        let same = path.symlink_metadata().is_ok_and(|now| file.metadata().is_ok_and(|held| held.ino() == now.ino()));
+        if same {
+            file.set_len(0)?;
+            return Ok(Some(file));
+        }
+    }
+}
