@@ -1,0 +1,227 @@
+//! DSSE envelopes: a payload and the signatures over it.
+//!
+//! Format and pre-authentication encoding: <https://github.com/secure-systems-lab/dsse>, version 1.0.2.
+
+use super::TrustError;
+use super::key::{KeyId, Signer};
+use crate::value::canonical;
+use crate::value::digest::Digest;
+use crate::value::limits::Limits;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+
+/// What a payload is. It is signed along with it, so that a statement can never be taken for a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadType {
+    /// An in-toto statement: what a bundle holds.
+    Statement,
+    /// A trust root.
+    Root,
+}
+
+impl PayloadType {
+    /// The type as it is signed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Statement => "application/vnd.in-toto+json",
+            Self::Root => "application/vnd.sealift.root.v1+json",
+        }
+    }
+
+    /// Bytes of the largest payload.
+    const fn payload_ceiling(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Statement => limits.statement,
+            Self::Root => limits.root,
+        }
+    }
+
+    /// Bytes of the largest envelope.
+    fn envelope_ceiling(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Statement => limits.seal,
+            Self::Root => Envelope::encoded_len(self, limits.root, limits.signatures),
+        }
+    }
+
+    const fn document(self) -> &'static str {
+        match self {
+            Self::Statement => "the seal",
+            Self::Root => "the envelope of a trust root",
+        }
+    }
+}
+
+/// One signature, not yet known to be anybody's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signature {
+    /// The key that it says made it: a hint, never a proof.
+    pub key_id: KeyId,
+    pub(super) bytes: [u8; 64],
+}
+
+/// A payload with its signatures.
+///
+/// The payload is not handed out: [`believe`](super::threshold::believe) gives it to who may have it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope {
+    kind: PayloadType,
+    payload: Vec<u8>,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    payload: String,
+    signatures: Vec<SignatureForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignatureForm {
+    keyid: KeyId,
+    sig: String,
+}
+
+impl Envelope {
+    /// Reads an envelope for a payload of the expected type. Believes nothing.
+    ///
+    /// Signatures stand in the order of key id, then bytes. None at all is well formed, and fails where they
+    /// are counted.
+    pub fn parse(bytes: &[u8], kind: PayloadType, limits: &Limits) -> Result<Self, TrustError> {
+        let document = kind.document();
+        let form: Form = canonical::decode(bytes, kind.envelope_ceiling(limits))
+            .map_err(|source| TrustError::Canonical { document, source })?;
+        if form.payload_type != kind.as_str() {
+            return Err(TrustError::PayloadType { expected: kind.as_str(), found: form.payload_type });
+        }
+        let count = form.signatures.len();
+        if count > limits.signatures {
+            let (found, ceiling) = (count as u64, limits.signatures as u64);
+            return Err(TrustError::Limit { what: "signatures in an envelope", found, ceiling });
+        }
+        let payload = decode(&form.payload, kind, "bytes of a payload", kind.payload_ceiling(limits))?;
+        let mut signatures = Vec::with_capacity(count);
+        for (at, signature) in form.signatures.iter().enumerate() {
+            let raw = decode(&signature.sig, kind, "bytes of a signature", 4096)?;
+            let bytes = <[u8; 64]>::try_from(raw.as_slice())
+                .map_err(|_| TrustError::SignatureLength { number: at + 1, found: raw.len() })?;
+            signatures.push(Signature { key_id: signature.keyid, bytes });
+        }
+        if !signatures.is_sorted() {
+            let reason = "its signatures are not in the order of their key ids".to_owned();
+            return Err(TrustError::Format { document, reason });
+        }
+        Ok(Self { kind, payload, signatures })
+    }
+
+    /// Signs a payload with every signer.
+    pub fn sign(kind: PayloadType, payload: Vec<u8>, signers: &[&dyn Signer]) -> Result<Self, TrustError> {
+        let mut envelope = Self { kind, payload, signatures: Vec::new() };
+        for signer in signers {
+            envelope = envelope.cosign(*signer)?;
+        }
+        Ok(envelope)
+    }
+
+    /// Adds a signature, in the place of one that the same key made before.
+    pub fn cosign(mut self, signer: &dyn Signer) -> Result<Self, TrustError> {
+        let key_id = signer.public().id();
+        let bytes = signer.sign(&self.pae())?;
+        self.signatures.retain(|signature| signature.key_id != key_id);
+        self.signatures.push(Signature { key_id, bytes });
+        self.signatures.sort();
+        Ok(self)
+    }
+
+    /// Writes the envelope: compact JSON in its one spelling.
+    pub fn encode(&self) -> Result<Vec<u8>, TrustError> {
+        let form = Form {
+            payload_type: self.kind.as_str().to_owned(),
+            payload: STANDARD.encode(&self.payload),
+            signatures: self
+                .signatures
+                .iter()
+                .map(|signature| SignatureForm {
+                    keyid: signature.key_id,
+                    sig: STANDARD.encode(signature.bytes),
+                })
+                .collect(),
+        };
+        canonical::encode(&form)
+            .map_err(|source| TrustError::Canonical { document: self.kind.document(), source })
+    }
+
+    /// Bytes of an envelope with a payload of so many bytes and so many signatures, exactly: the packer
+    /// keeps the room free before anybody has signed.
+    #[must_use]
+    pub fn encoded_len(kind: PayloadType, payload: u64, signatures: usize) -> u64 {
+        const SIGNATURE: u64 = r#"{"keyid":"","sig":""},"#.len() as u64 + 64 + 88;
+        let frame = r#"{"payloadType":"","payload":"","signatures":[]}"#.len() + kind.as_str().len();
+        let signatures = (signatures as u64).saturating_mul(SIGNATURE).saturating_sub(1);
+        (frame as u64).saturating_add(payload.div_ceil(3).saturating_mul(4)).saturating_add(signatures)
+    }
+
+    /// The signatures, as they came.
+    #[must_use]
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// Whether exactly these bytes are the payload: for approvals, which are signatures over the same
+    /// statement in another envelope, and for the copy of the statement that travels beside the seal.
+    #[must_use]
+    pub fn is_over(&self, payload: &[u8]) -> bool {
+        self.payload == payload
+    }
+
+    /// The digest of the payload; for a statement, what identifies the bundle once it is believed.
+    #[must_use]
+    pub fn payload_digest(&self) -> Digest {
+        Digest::of(&self.payload)
+    }
+
+    /// The payload, for the functions of this folder that decide whether it may be believed.
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The bytes that are signed.
+    pub(super) fn pae(&self) -> Vec<u8> {
+        pae(self.kind.as_str(), &self.payload)
+    }
+}
+
+/// DSSE's pre-authentication encoding: type and payload, each behind its length, so that no byte can move
+/// from one to the other (S12).
+#[must_use]
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// Base64 in its one spelling (RFC 4648, section 4: padded, no white space, no stray bits; S29).
+pub(super) fn decode(
+    text: &str,
+    kind: PayloadType,
+    what: &'static str,
+    ceiling: u64,
+) -> Result<Vec<u8>, TrustError> {
+    let found = text.len() as u64 / 4 * 3;
+    if found > ceiling.saturating_add(2) {
+        return Err(TrustError::Limit { what, found, ceiling });
+    }
+    let bytes = STANDARD.decode(text).map_err(|error| {
+        let reason = format!("{what} are not canonical base64: {error}");
+        TrustError::Format { document: kind.document(), reason }
+    })?;
+    match bytes.len() as u64 {
+        found if found > ceiling => Err(TrustError::Limit { what, found, ceiling }),
+        _ => Ok(bytes),
+    }
+}

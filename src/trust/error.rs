@@ -1,0 +1,177 @@
+//! Why a key, a root or a seal is not believed.
+
+use super::chain::Fingerprint;
+use super::key::KeyId;
+use super::threshold::{Shortfall, Who};
+use crate::bundle::BundleError;
+use crate::value::canonical::CanonicalError;
+use crate::value::code::{Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::printable::Printable;
+use std::io;
+use std::path::PathBuf;
+
+/// An error about keys, trust roots and signatures.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum TrustError {
+    #[error("there is no trust root at `{}`", Printable(.path.to_string_lossy()))]
+    Missing { path: PathBuf, source: io::Error },
+    #[error("cannot read the trust root `{}`", Printable(.path.to_string_lossy()))]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{document} is not in canonical form")]
+    Canonical { document: &'static str, source: CanonicalError },
+    #[error("{document} is not as the format wants it: {reason}")]
+    Format { document: &'static str, reason: String },
+    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    Limit { what: &'static str, found: u64, ceiling: u64 },
+    #[error("`{}` is not the id of a key: expected 64 lower-case hexadecimal digits", Printable(.found))]
+    KeyId { found: String },
+    #[error("`{}` is not a fingerprint: expected 64 hexadecimal digits", Printable(.found))]
+    Fingerprint { found: String },
+
+    #[error("trust root version {version} breaks a rule: {reason}")]
+    Root { version: u64, reason: String },
+    #[error("trust root version {version} does not follow from version {}", .version.saturating_sub(1))]
+    Step { version: u64, source: Box<TrustError> },
+    #[error("the chain of trust roots is broken: expected version {expected}, found {found}")]
+    Sequence { expected: u64, found: u64 },
+    #[error(
+        "the bundle brings another trust root than yours: your version {version} has the fingerprint {pinned}, \
+         the bundle's has {found}"
+    )]
+    Foreign { version: u64, pinned: Fingerprint, found: Fingerprint },
+
+    #[error("the key cannot be used: {reason}")]
+    Key { reason: &'static str },
+    #[error("the secret key does not belong to the public key: expected key {expected}, found {found}")]
+    KeyMismatch { expected: KeyId, found: KeyId },
+    #[error("opening the key would cost more than the ceiling allows: {found}")]
+    KeyFileCost { found: String },
+    #[error("the key file cannot be used: {reason}")]
+    KeyFileForm { reason: &'static str },
+    #[error("the key file is not encrypted")]
+    KeyFilePlain,
+    #[error("cannot read the key file `{}`", Printable(.path.to_string_lossy()))]
+    KeyFileRead { path: PathBuf, source: io::Error },
+    #[error("cannot write `{}`", Printable(.path.to_string_lossy()))]
+    KeyFileWrite { path: PathBuf, source: io::Error },
+    #[error("`{}` is already there, and a key file is never overwritten", Printable(.path.to_string_lossy()))]
+    KeyFileExists { path: PathBuf },
+    #[error("`{}` is a link, a folder or a device, not a regular file", Printable(.path.to_string_lossy()))]
+    KeyFileKind { path: PathBuf },
+    #[error("others can read `{}`: its mode is {mode:04o}, expected 0600", Printable(.path.to_string_lossy()))]
+    KeyFileMode { path: PathBuf, mode: u32 },
+    #[error("the passphrase does not open the key")]
+    Passphrase,
+    #[error("an empty passphrase protects nothing")]
+    PassphraseEmpty,
+    #[error("the system gave no random bytes")]
+    Entropy { source: getrandom::Error },
+
+    #[error("the envelope is for `{}`, expected `{expected}`", Printable(.found))]
+    PayloadType { expected: &'static str, found: String },
+    #[error("signature {number} has {found} bytes, expected 64")]
+    SignatureLength { number: usize, found: usize },
+    #[error("a signature carries the id of {who}, but that key did not make it over these bytes")]
+    Tampered { who: Who },
+    #[error("{0}")]
+    Threshold(Box<Shortfall>),
+
+    #[error("trust root version {version} revokes the statement {statement}")]
+    Revoked { version: u64, statement: Digest },
+    #[error("the bundle claims trust root version {claimed}, the newest believed is {newest}")]
+    RootVersion { claimed: u64, newest: u64 },
+    #[error("the bundle claims epoch {claimed}, its trust root has epoch {expected}")]
+    Epoch { claimed: u64, expected: u64 },
+    #[error("{what} expired at {expired}; now is {now}")]
+    Expired { what: String, expired: Moment, now: Moment },
+    /// What was found while believed bytes were read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+impl Fault for TrustError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Missing { .. } | Self::Read { .. } => Code::TrustMissing,
+            Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
+                Code::TrustLimit
+            }
+            Self::Canonical { .. } | Self::Format { .. } | Self::KeyId { .. } | Self::Fingerprint { .. } => {
+                Code::TrustFormat
+            }
+            // Tampering stays tampering; every other reason why a step does not hold is the root's.
+            Self::Step { source, .. } if matches!(**source, Self::Tampered { .. }) => Code::TrustTampered,
+            Self::Root { .. } | Self::Step { .. } | Self::Sequence { .. } => Code::TrustRoot,
+            Self::Foreign { .. } => Code::TrustForeign,
+            Self::Key { .. } | Self::KeyMismatch { .. } | Self::KeyFileCost { .. } => Code::TrustKey,
+            Self::KeyFileForm { .. }
+            | Self::KeyFilePlain
+            | Self::KeyFileRead { .. }
+            | Self::KeyFileWrite { .. }
+            | Self::KeyFileExists { .. }
+            | Self::KeyFileKind { .. }
+            | Self::KeyFileMode { .. } => Code::TrustKeyFile,
+            Self::Passphrase | Self::PassphraseEmpty => Code::TrustPassphrase,
+            Self::Entropy { .. } => Code::TrustEntropy,
+            Self::PayloadType { .. } | Self::SignatureLength { .. } => Code::TrustSignature,
+            Self::Tampered { .. } => Code::TrustTampered,
+            Self::Threshold(_) => Code::TrustThreshold,
+            Self::Revoked { .. } => Code::TrustRevoked,
+            Self::RootVersion { .. } | Self::Epoch { .. } => Code::TrustEpoch,
+            Self::Expired { .. } => Code::TrustExpired,
+            Self::Bundle(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Missing { .. } | Self::Read { .. } => {
+                "get the trust root from whoever runs the signing, by another way than the bundle"
+            }
+            Self::Foreign { .. } => {
+                "read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before"
+            }
+            Self::Canonical { .. }
+            | Self::Format { .. }
+            | Self::Limit { .. }
+            | Self::Root { .. }
+            | Self::Step { .. }
+            | Self::Sequence { .. }
+            | Self::PayloadType { .. }
+            | Self::SignatureLength { .. }
+            | Self::Tampered { .. }
+            | Self::Epoch { .. } => "do not use this bundle; keep the medium and tell whoever sealed it",
+            Self::Threshold(_) => "ask those who are missing to sign: `sealift approve BUNDLE --key KEY`",
+            Self::KeyId { .. } => "show a key's id with `sealift key show KEY.pub`",
+            Self::Fingerprint { .. } => "show a root's fingerprint with `sealift trust show ROOT`",
+            Self::Key { .. } | Self::KeyFileCost { .. } => "make a new key with `sealift key new NAME`",
+            Self::KeyMismatch { .. } => "name the secret key that belongs to the public key",
+            Self::KeyFileForm { .. } => {
+                "name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed25519 -aes256 -out NAME.key`"
+            }
+            Self::KeyFilePlain => {
+                "encrypt it: `openssl pkcs8 -topk8 -scrypt -in OLD.key -out NEW.key && chmod 600 NEW.key`"
+            }
+            Self::KeyFileExists { .. } => "name another file, or move the old key away",
+            Self::KeyFileKind { .. } => "name the key file itself",
+            Self::Bundle(error) => return error.hint(),
+            Self::KeyFileMode { path, .. } => return Some(format!("chmod 600 {}", quoted(path))),
+            Self::Passphrase => "try the passphrase again; check the keyboard layout and caps lock",
+            Self::PassphraseEmpty => "choose a passphrase",
+            Self::RootVersion { .. } => "ask for the trust roots that belong to this bundle",
+            Self::Revoked { .. } => "ask for a newer bundle; this one was withdrawn",
+            Self::Expired { .. } => "check the clock with `date -u`; if it is right, ask for a newer bundle",
+            Self::KeyFileRead { .. } | Self::KeyFileWrite { .. } | Self::Entropy { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &std::path::Path) -> String {
+    format!("'{}'", Printable(path.to_string_lossy()).to_string().replace('\'', r"'\''"))
+}

@@ -1,0 +1,149 @@
+//! Every error of this folder with its text, code and hint: all our English on one page.
+
+use super::{key, name};
+use crate::trust::TrustError;
+use crate::trust::key::Signer as _;
+use crate::trust::threshold::Who;
+use crate::value::canonical::CanonicalError;
+use crate::value::code::{Code, Fault as _};
+use crate::value::digest::Digest;
+use std::io;
+use std::path::PathBuf;
+
+fn refused() -> io::Error {
+    io::ErrorKind::PermissionDenied.into()
+}
+
+#[test]
+#[allow(clippy::too_many_lines, reason = "it is a table")]
+fn texts_codes_and_hints() {
+    use TrustError as E;
+    let path = || PathBuf::from("a\u{1b}.key");
+    let id = key(1).public().id();
+    let moment = || "2026-11-22T06:00:00Z".parse().unwrap();
+    let print = || "0".repeat(64).parse().unwrap();
+    let length = CanonicalError::Length { found: 2, ceiling: 1 };
+    let who = Who { name: name("alice"), id };
+    let inner = || Box::new(E::Passphrase);
+    let table = [
+        (
+            E::Missing { path: path(), source: refused() },
+            Code::TrustMissing,
+            "there is no trust root at `a\\u{1b}.key`",
+        ),
+        (E::Read { path: path(), source: refused() }, Code::TrustMissing, "cannot read the trust root"),
+        (
+            E::Canonical { document: "the seal", source: length },
+            Code::TrustLimit,
+            "the seal is not in canonical form",
+        ),
+        (
+            E::Canonical { document: "the seal", source: CanonicalError::Spelling { at: 1 } },
+            Code::TrustFormat,
+            "the seal is not in canonical form",
+        ),
+        (
+            E::Format { document: "the seal", reason: "x".into() },
+            Code::TrustFormat,
+            "the seal is not as the format",
+        ),
+        (
+            E::Limit { what: "keys", found: 2, ceiling: 1 },
+            Code::TrustLimit,
+            "keys: found 2, the ceiling is 1",
+        ),
+        (E::KeyId { found: "\u{1b}".into() }, Code::TrustFormat, "`\\u{1b}` is not the id of a key"),
+        (E::Fingerprint { found: "x".into() }, Code::TrustFormat, "`x` is not a fingerprint"),
+        (
+            E::Root { version: 1, reason: "x".into() },
+            Code::TrustRoot,
+            "trust root version 1 breaks a rule: x",
+        ),
+        (
+            E::Step { version: 2, source: inner() },
+            Code::TrustRoot,
+            "trust root version 2 does not follow from version 1",
+        ),
+        (
+            E::Step { version: 2, source: Box::new(E::Tampered { who: who.clone() }) },
+            Code::TrustTampered,
+            "trust root version 2 does not follow",
+        ),
+        (
+            E::Sequence { expected: 1, found: 3 },
+            Code::TrustRoot,
+            "the chain of trust roots is broken: expected version 1",
+        ),
+        (
+            E::Foreign { version: 1, pinned: print(), found: print() },
+            Code::TrustForeign,
+            "the bundle brings another",
+        ),
+        (E::Key { reason: "x" }, Code::TrustKey, "the key cannot be used: x"),
+        (E::KeyMismatch { expected: id, found: id }, Code::TrustKey, "the secret key does not belong"),
+        (E::KeyFileCost { found: "x".into() }, Code::TrustKey, "opening the key would cost more"),
+        (E::KeyFileForm { reason: "x" }, Code::TrustKeyFile, "the key file cannot be used: x"),
+        (E::KeyFilePlain, Code::TrustKeyFile, "the key file is not encrypted"),
+        (
+            E::KeyFileRead { path: path(), source: refused() },
+            Code::TrustKeyFile,
+            "cannot read the key file `a\\u{1b}.key`",
+        ),
+        (
+            E::KeyFileWrite { path: path(), source: refused() },
+            Code::TrustKeyFile,
+            "cannot write `a\\u{1b}.key`",
+        ),
+        (E::KeyFileExists { path: path() }, Code::TrustKeyFile, "`a\\u{1b}.key` is already there"),
+        (
+            E::KeyFileKind { path: path() },
+            Code::TrustKeyFile,
+            "`a\\u{1b}.key` is a link, a folder or a device",
+        ),
+        (
+            E::KeyFileMode { path: path(), mode: 0o644 },
+            Code::TrustKeyFile,
+            "others can read `a\\u{1b}.key`: its mode is 0644",
+        ),
+        (E::Passphrase, Code::TrustPassphrase, "the passphrase does not open the key"),
+        (E::PassphraseEmpty, Code::TrustPassphrase, "an empty passphrase protects nothing"),
+        (
+            E::Entropy { source: getrandom::Error::UNSUPPORTED },
+            Code::TrustEntropy,
+            "the system gave no random bytes",
+        ),
+        (
+            E::PayloadType { expected: "a", found: "b".into() },
+            Code::TrustSignature,
+            "the envelope is for `b`, expected `a`",
+        ),
+        (
+            E::SignatureLength { number: 1, found: 63 },
+            Code::TrustSignature,
+            "signature 1 has 63 bytes, expected 64",
+        ),
+        (E::Tampered { who }, Code::TrustTampered, "a signature carries the id of alice ("),
+        (
+            E::Revoked { version: 1, statement: Digest::of(b"") },
+            Code::TrustRevoked,
+            "trust root version 1 revokes the statement sha256:",
+        ),
+        (
+            E::RootVersion { claimed: 2, newest: 1 },
+            Code::TrustEpoch,
+            "the bundle claims trust root version 2",
+        ),
+        (E::Epoch { claimed: 2, expected: 1 }, Code::TrustEpoch, "the bundle claims epoch 2"),
+        (
+            E::Expired { what: "it".into(), expired: moment(), now: moment() },
+            Code::TrustExpired,
+            "it expired at 2026-11-22T06:00:00Z",
+        ),
+    ];
+    for (error, code, text) in table {
+        let said = error.to_string();
+        assert!(said.starts_with(text), "{said}");
+        assert_eq!(error.code(), code, "{said}");
+        assert!(!said.ends_with('.') && !error.hint().is_some_and(|hint| hint.ends_with('.')), "{said}");
+    }
+}
