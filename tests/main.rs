@@ -1,1 +1,4 @@
+//! One test binary, so that there is one link on a small machine.
 
+mod roundtrip;
+mod support;

@@ -17,6 +17,7 @@ pub mod order;
 pub mod pack;
 pub mod payload;
 pub mod place;
+pub mod read;
 pub mod statement;
 pub mod stream;
 pub mod tree;

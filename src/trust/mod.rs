@@ -6,6 +6,7 @@
 //! | `secret`, `key_file` | how a secret key is kept, opened and wiped |
 //! | `envelope` | how signatures and payload are written (DSSE); hands out no payload |
 //! | `root`, `chain` | which keys may do what, from one pinned root to the newest |
+//! | `verify` | from the seal to every byte: the only maker of `Verified` |
 //! | `threshold` | who signed: the one function that counts, and the one way to a payload |
 
 pub mod chain;
@@ -19,6 +20,7 @@ mod root_rules;
 pub mod secret;
 mod terms;
 pub mod threshold;
+pub mod verify;
 
 pub use error::TrustError;
 

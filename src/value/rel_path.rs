@@ -57,6 +57,13 @@ impl RelPath {
         &self.0
     }
 
+    /// Another path below this one. Each keeps the limits on its own, for they are about what travels; both
+    /// together may be longer.
+    #[must_use]
+    pub fn join(&self, below: &Self) -> Self {
+        Self(format!("{self}/{below}"))
+    }
+
     /// Its components, from the outermost to the last.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')

@@ -1,0 +1,260 @@
+//! Reading a bundle member by member, from a file in place or from a pipe in one pass.
+//!
+//! Nothing here believes anything: every call says what must come next and what it must hash to, and gets either
+//! those bytes or an error. Only `trust/verify` calls it, because only there is known what is to be believed.
+
+use super::error::BundleError;
+use super::member::{self, member_header, padding};
+use super::place;
+use crate::value::digest::{Digest, Hasher};
+use crate::value::watch::Watch;
+use rustix::fs::FileType;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+/// Bytes read at a time.
+pub const CHUNK: usize = 1 << 20;
+
+/// A bundle being read from front to back.
+pub struct Tape<'a> {
+    medium: Medium<'a>,
+    at: u64,
+}
+
+enum Medium<'a> {
+    File(&'a File),
+    Pipe(Box<dyn Read + Send + 'a>),
+}
+
+/// Opens a bundle file: a regular file, not a link.
+pub fn open(path: &Path) -> Result<File, BundleError> {
+    place::open_regular(path).map_err(|source| {
+        let found = rustix::fs::lstat(path).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let found = match found {
+            Ok(FileType::Symlink) => "a link",
+            Ok(FileType::Directory) => "a folder",
+            Ok(FileType::Fifo) => "a pipe",
+            Ok(FileType::Socket) => "a socket",
+            Ok(FileType::CharacterDevice | FileType::BlockDevice) => "a device",
+            Ok(_) | Err(_) => return BundleError::Read { what: format!("`{}`", path.display()), source },
+        };
+        BundleError::NotAFile { path: path.to_owned(), found }
+    })
+}
+
+impl<'a> Tape<'a> {
+    /// A file, read in place: content can be passed over and read later.
+    #[must_use]
+    pub fn file(file: &'a File) -> Self {
+        Self { medium: Medium::File(file), at: 0 }
+    }
+
+    /// A pipe, a tape or a diode: every byte comes once.
+    #[must_use]
+    pub fn pipe(reader: impl Read + Send + 'a) -> Self {
+        Self { medium: Medium::Pipe(Box::new(reader)), at: 0 }
+    }
+
+    /// The file, where there is one to read again.
+    #[must_use]
+    pub fn as_file(&self) -> Option<&'a File> {
+        match self.medium {
+            Medium::File(file) => Some(file),
+            Medium::Pipe(_) => None,
+        }
+    }
+
+    /// The byte that comes next.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+
+    fn fill(&mut self, buffer: &mut [u8], member: &str) -> Result<(), BundleError> {
+        let offset = self.at;
+        let outcome = match &mut self.medium {
+            Medium::File(file) => file.read_exact_at(buffer, self.at),
+            Medium::Pipe(reader) => reader.read_exact(buffer),
+        };
+        outcome.map_err(|source| read_error(source, member, offset))?;
+        self.at += buffer.len() as u64;
+        Ok(())
+    }
+
+    fn block(&mut self, member: &str) -> Result<[u8; 512], BundleError> {
+        let mut block = [0; 512];
+        self.fill(&mut block, member)?;
+        Ok(block)
+    }
+
+    /// Reads a member whose size nothing believed has named yet: its header may state any size up to the ceiling.
+    pub fn unbelieved(&mut self, name: &str, ceiling: u64) -> Result<Vec<u8>, BundleError> {
+        let offset = self.at;
+        let block = self.block(name)?;
+        let Some(size) = member::claimed_size(name, &block) else {
+            let found = member::describe(&block);
+            return Err(BundleError::Header { expected: name.to_owned(), offset, found });
+        };
+        if size > ceiling {
+            return Err(BundleError::Limit { what: format!("bytes of `{name}`"), found: size, ceiling });
+        }
+        let bytes = self.bytes(name, size)?;
+        self.padding(name, size)?;
+        Ok(bytes)
+    }
+
+    /// Passes the one header that belongs here.
+    pub fn header(&mut self, name: &str, size: u64) -> Result<(), BundleError> {
+        let offset = self.at;
+        let block = self.block(name)?;
+        if block == member_header(name, size) {
+            return Ok(());
+        }
+        let found = member::describe(&block);
+        Err(BundleError::Header { expected: name.to_owned(), offset, found })
+    }
+
+    /// The next bytes, not hashed; `size` has been compared with a ceiling.
+    pub fn bytes(&mut self, name: &str, size: u64) -> Result<Vec<u8>, BundleError> {
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+        self.fill(&mut bytes, name)?;
+        Ok(bytes)
+    }
+
+    /// Passes the zeros behind a member of `size` bytes.
+    pub fn padding(&mut self, name: &str, size: u64) -> Result<(), BundleError> {
+        let expected = padding(size);
+        let mut found = [0; 512];
+        let found = found.get_mut(..expected.len()).unwrap_or_default();
+        self.fill(found, name)?;
+        if found == expected { Ok(()) } else { Err(BundleError::Padding { member: name.to_owned() }) }
+    }
+
+    /// A whole member, held in memory; `size` has been compared with a ceiling.
+    pub fn member(&mut self, name: &str, size: u64, digest: Digest) -> Result<Vec<u8>, BundleError> {
+        self.header(name, size)?;
+        let bytes = self.bytes(name, size)?;
+        same_digest(name, digest, Digest::of(&bytes))?;
+        self.padding(name, size)?;
+        Ok(bytes)
+    }
+
+    /// A whole member, seen chunk by chunk; what `each` does with a chunk must count for nothing until this returns.
+    pub fn chunks<E: From<BundleError>>(
+        &mut self,
+        name: &str,
+        size: u64,
+        digest: Digest,
+        watch: &dyn Watch,
+        each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.header(name, size)?;
+        let found = hash(size, watch, |chunk| self.fill(chunk, name), each)?;
+        same_digest(name, digest, found)?;
+        Ok(self.padding(name, size)?)
+    }
+
+    /// Passes over a member of a file without reading its content; returns where that begins.
+    pub fn pass(&mut self, name: &str, size: u64) -> Result<u64, BundleError> {
+        self.header(name, size)?;
+        let begins = self.at;
+        self.at += size;
+        self.padding(name, size)?;
+        Ok(begins)
+    }
+
+    /// Passes the two zero blocks, behind which nothing may follow.
+    pub fn end(&mut self) -> Result<(), BundleError> {
+        for _ in 0..2 {
+            let offset = self.at;
+            let block = self.block("the two closing blocks")?;
+            if block != [0; 512] {
+                let (expected, found) = ("the two closing blocks".to_owned(), member::describe(&block));
+                return Err(BundleError::Header { expected, offset, found });
+            }
+        }
+        let offset = self.at;
+        let mut one = [0];
+        let more = loop {
+            let outcome = match &mut self.medium {
+                Medium::File(file) => file.read_at(&mut one, offset),
+                Medium::Pipe(reader) => reader.read(&mut one),
+            };
+            match outcome {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        match more {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(BundleError::Trailing { offset }),
+            Err(source) => Err(read_error(source, "the end of the bundle", offset)),
+        }
+    }
+}
+
+/// Reads a part of a file chunk by chunk and compares its digest.
+pub fn part<E: From<BundleError>>(
+    file: &File,
+    name: &str,
+    offset: u64,
+    size: u64,
+    digest: Digest,
+    watch: &dyn Watch,
+    each: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut at = offset;
+    let fill = |chunk: &mut [u8]| {
+        file.read_exact_at(chunk, at).map_err(|source| read_error(source, name, at))?;
+        at += chunk.len() as u64;
+        Ok(())
+    };
+    let found = hash(size, watch, fill, each)?;
+    Ok(same_digest(name, digest, found)?)
+}
+
+fn hash<E: From<BundleError>>(
+    size: u64,
+    watch: &dyn Watch,
+    mut fill: impl FnMut(&mut [u8]) -> Result<(), BundleError>,
+    mut each: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Digest, E> {
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; usize::try_from(size).unwrap_or(CHUNK).min(CHUNK)];
+    while hasher.count() < size {
+        if watch.is_stopped() {
+            return Err(BundleError::Interrupted.into());
+        }
+        let most = usize::try_from(size - hasher.count()).unwrap_or(CHUNK).min(CHUNK);
+        let chunk = buffer.get_mut(..most).unwrap_or_default();
+        fill(chunk)?;
+        hasher.update(chunk);
+        each(chunk)?;
+        watch.advance(most as u64);
+    }
+    Ok(hasher.finish())
+}
+
+/// Bytes of a file at a place, not hashed; `size` has been compared with a ceiling.
+pub fn bytes_at(file: &File, name: &str, offset: u64, size: u64) -> Result<Vec<u8>, BundleError> {
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, offset).map_err(|source| read_error(source, name, offset))?;
+    Ok(bytes)
+}
+
+/// Compares two digests of a member.
+pub fn same_digest(name: &str, expected: Digest, found: Digest) -> Result<(), BundleError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(BundleError::Digest { member: name.to_owned(), expected, found })
+}
+
+fn read_error(source: io::Error, member: &str, offset: u64) -> BundleError {
+    match source.kind() {
+        io::ErrorKind::UnexpectedEof => BundleError::Truncated { member: member.to_owned(), offset },
+        _ => BundleError::Read { what: format!("`{member}` at byte {offset} of the bundle"), source },
+    }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong on the isolated side.
+
+use crate::bundle::BundleError;
+use crate::trust::TrustError;
+use crate::value::code::{Code, Fault};
+use crate::value::size::ByteSize;
+use std::io;
+use std::path::PathBuf;
+
+/// An error while a bundle is unpacked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum SiteError {
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error("`{}` is {found}", .path.display())]
+    Target { path: PathBuf, found: &'static str },
+    #[error("`{}` {reason}", .path.display())]
+    Parent { path: PathBuf, reason: &'static str },
+    #[error("`{}` has too little space: the bundle needs {}, {} are free", .path.display(), ByteSize(*.needed), ByteSize(*.free))]
+    Space { path: PathBuf, needed: u64, free: u64 },
+    #[error("`{}` has too few inodes: the bundle needs {needed}, {free} are free", .path.display())]
+    Inodes { path: PathBuf, needed: u64, free: u64 },
+    #[error("another sealift is unpacking to `{}`", .path.display())]
+    Busy { path: PathBuf },
+    #[error("cannot write `{}`", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+impl From<BundleError> for SiteError {
+    fn from(error: BundleError) -> Self {
+        Self::Trust(error.into())
+    }
+}
+
+impl Fault for SiteError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Trust(error) => error.code(),
+            Self::Target { .. } => Code::SiteTarget,
+            Self::Parent { .. } => Code::SiteParent,
+            Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
+            Self::Busy { .. } => Code::SiteBusy,
+            Self::Write { .. } => Code::SiteWrite,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Trust(error) => error.hint(),
+            Self::Target { .. } => Some("name a folder that does not exist yet: `--to NEW`".to_owned()),
+            Self::Parent { .. } => Some("choose a folder that exists and that only you can write to".to_owned()),
+            Self::Space { .. } | Self::Inodes { .. } => {
+                Some("free space there, or name a folder on another disk with `--to`".to_owned())
+            }
+            Self::Busy { .. } => Some("wait for it to end, or name another folder with `--to`".to_owned()),
+            Self::Write { .. } => Some("nothing was left behind; mend the cause and run the same command".to_owned()),
+        }
+    }
+}

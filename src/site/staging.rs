@@ -1,0 +1,239 @@
+//! A folder of our own beside the target, which becomes the target in one rename.
+
+use super::SiteError;
+use crate::value::rel_path::RelPath;
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// An exclusive folder beside the target, held by its handle; everything is written beneath that handle.
+///
+/// Dropping it without [`Staging::publish`] removes all of it. After a `kill -9` it is left behind, and the next one
+/// to the same target clears it away.
+pub struct Staging {
+    root: OwnedFd,
+    path: PathBuf,
+    target: PathBuf,
+    published: bool,
+}
+
+impl Staging {
+    /// Prepares to fill `target`, which must not exist, or be an empty folder.
+    pub fn beside(target: &Path) -> Result<Self, SiteError> {
+        let wrong = |found| SiteError::Target { path: target.to_owned(), found };
+        let name = target.file_name().ok_or_else(|| wrong("no name for a new folder"))?;
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        refuse_unsafe_parent(parent)?;
+        match target.symlink_metadata() {
+            Ok(found) if found.is_symlink() => return Err(wrong("a link")),
+            Ok(found) if !found.is_dir() => return Err(wrong("not a folder")),
+            Ok(_) => {
+                let mut entries = std::fs::read_dir(target).map_err(|source| write_error(target, source))?;
+                if entries.next().is_some() {
+                    return Err(wrong("not empty"));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(write_error(target, source)),
+        }
+        let path = parent.join(format!(".{}.sealift-staging", name.to_string_lossy()));
+        let root = loop {
+            match rustix::fs::mkdir(&path, Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(source) => return Err(write_error(&path, source.into())),
+            }
+            let root = match open_folder(CWD, &path) {
+                // Another process has just finished with it.
+                Err(Errno::NOENT) => continue,
+                other => other.map_err(|source| write_error(&path, source.into()))?,
+            };
+            match rustix::fs::flock(&root, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => return Err(SiteError::Busy { path: target.to_owned() }),
+                other => other.map_err(|source| write_error(&path, source.into()))?,
+            }
+            let held = rustix::fs::fstat(&root).map_err(|source| write_error(&path, source.into()))?;
+            if rustix::fs::lstat(&path).is_ok_and(|now| (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino)) {
+                // What a killed process left behind, or what somebody put there: not ours to trust.
+                if held.st_uid != rustix::process::geteuid().as_raw() {
+                    return Err(write_error(&path, Errno::PERM.into()));
+                }
+                break root;
+            }
+        };
+        let staging = Self { root, path, target: target.to_owned(), published: false };
+        staging.clear()?;
+        // A umask takes bits away, never adds them: the modes are set once everything is written.
+        rustix::fs::fchmod(&staging.root, Mode::RWXU).map_err(|source| write_error(&staging.path, source.into()))?;
+        Ok(staging)
+    }
+
+    /// Refuses before the first byte when the file system cannot hold so much.
+    pub fn refuse_without_space(&self, bytes: u64, files: u64) -> Result<(), SiteError> {
+        let vfs = rustix::fs::fstatvfs(&self.root).map_err(|source| write_error(&self.path, source.into()))?;
+        // Each file may leave most of its last block unused, and each folder takes one.
+        let needed = bytes.saturating_add(files.saturating_mul(vfs.f_frsize));
+        let free = vfs.f_bavail.saturating_mul(vfs.f_frsize);
+        let path = self.target.clone();
+        if needed > free {
+            return Err(SiteError::Space { path, needed, free });
+        }
+        // File systems without a fixed number of inodes say 0 of 0.
+        if vfs.f_files > 0 && files > vfs.f_favail {
+            return Err(SiteError::Inodes { path, needed: files, free: vfs.f_favail });
+        }
+        Ok(())
+    }
+
+    /// Makes a folder; the one it lies in is there.
+    pub fn folder(&self, path: &RelPath) -> Result<(), SiteError> {
+        let parent = self.open_parent(path)?;
+        rustix::fs::mkdirat(&parent, path.file_name(), Mode::RWXU)
+            .map_err(|source| self.failed(path, source.into()))
+    }
+
+    /// Makes a file, which must be new.
+    pub fn file(&self, path: &RelPath, executable: bool) -> Result<File, SiteError> {
+        let parent = self.open_parent(path)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = file_mode(executable);
+        let failed = |source: Errno| self.failed(path, source.into());
+        let file = rustix::fs::openat(&parent, path.file_name(), flags, mode).map_err(failed)?;
+        // Whatever the umask is, the tree is the one that was packed.
+        rustix::fs::fchmod(&file, mode).map_err(failed)?;
+        Ok(File::from(file))
+    }
+
+    /// Makes a link, which must be new.
+    pub fn link(&self, path: &RelPath, target: &str) -> Result<(), SiteError> {
+        let parent = self.open_parent(path)?;
+        rustix::fs::symlinkat(target, &parent, path.file_name()).map_err(|source| self.failed(path, source.into()))
+    }
+
+    /// Gives a folder that is complete the mode in which it stays.
+    pub fn close_folder(&self, path: &RelPath) -> Result<(), SiteError> {
+        let failed = |source: Errno| self.failed(path, source.into());
+        let folder = self.beneath(path.as_str()).map_err(failed)?;
+        rustix::fs::fchmod(&folder, folder_mode()).map_err(failed)
+    }
+
+    /// Makes everything last and gives it the name of the target, in one step.
+    pub fn publish(mut self) -> Result<(), SiteError> {
+        let failed = |source: io::Error| write_error(&self.target, source);
+        rustix::fs::fchmod(&self.root, folder_mode()).map_err(|source| failed(source.into()))?;
+        // One call for the whole file system: a sync for each of 50,000 files would take minutes.
+        rustix::fs::syncfs(&self.root).map_err(|source| failed(source.into()))?;
+        let outcome = match rustix::fs::renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
+            // There is an empty folder (`rename` replaces only empty ones), or no such flag on this file system.
+            Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => rustix::fs::rename(&self.path, &self.target),
+            other => other,
+        };
+        outcome.map_err(|source| failed(source.into()))?;
+        self.published = true;
+        let parent = self.target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+
+    fn open_parent(&self, path: &RelPath) -> Result<OwnedFd, SiteError> {
+        let parent = match path.parent() {
+            None => open_folder(&self.root, ".".as_ref()),
+            Some(parent) => self.beneath(parent),
+        };
+        parent.map_err(|source| self.failed(path, source.into()))
+    }
+
+    /// Opens a folder beneath the root; no link is followed, wherever it leads and whoever puts it there meanwhile.
+    fn beneath(&self, path: &str) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve) {
+            // Kernels before 5.6, and sandboxes that do not know the call: component by component.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let mut folder = open_folder(&self.root, ".".as_ref())?;
+                for component in path.split('/') {
+                    folder = open_folder(&folder, component.as_ref())?;
+                }
+                Ok(folder)
+            }
+            other => other,
+        }
+    }
+
+    fn clear(&self) -> Result<(), SiteError> {
+        remove_content(&self.root).map_err(|source| write_error(&self.path, source.into()))
+    }
+
+    /// The path as it will be once published, for messages.
+    pub fn shown(&self, path: &RelPath) -> PathBuf {
+        self.target.join(path.as_str())
+    }
+
+    /// An error about a path beneath the staging folder.
+    pub fn failed(&self, path: &RelPath, source: io::Error) -> SiteError {
+        write_error(&self.shown(path), source)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = self.clear();
+            let _ = rustix::fs::unlinkat(CWD, &self.path, AtFlags::REMOVEDIR);
+        }
+    }
+}
+
+const fn folder_mode() -> Mode {
+    Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP).union(Mode::ROTH).union(Mode::XOTH)
+}
+
+const fn file_mode(executable: bool) -> Mode {
+    if executable { folder_mode() } else { Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP).union(Mode::ROTH) }
+}
+
+fn open_folder(at: impl std::os::fd::AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(at, path, flags, Mode::empty())
+}
+
+/// Removes what is in a folder, following no link.
+fn remove_content(folder: &OwnedFd) -> Result<(), Errno> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let name = entry?.file_name().to_owned();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            names.push(name);
+        }
+    }
+    for name in names {
+        match rustix::fs::unlinkat(folder, &name, AtFlags::empty()) {
+            Err(Errno::ISDIR | Errno::PERM) => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                remove_content(&rustix::fs::openat(folder, &name, flags, Mode::empty())?)?;
+                rustix::fs::unlinkat(folder, &name, AtFlags::REMOVEDIR)?;
+            }
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// A parent that others may write to lets them swap what is in it, unless its sticky bit keeps them from it.
+fn refuse_unsafe_parent(parent: &Path) -> Result<(), SiteError> {
+    let wrong = |reason| SiteError::Parent { path: parent.to_owned(), reason };
+    let stat = rustix::fs::stat(parent).map_err(|error| match error {
+        Errno::NOENT | Errno::NOTDIR => wrong("is not there"),
+        other => write_error(parent, other.into()),
+    })?;
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
+        return Err(wrong("can be written by everybody, who could swap what is unpacked there"));
+    }
+    Ok(())
+}
+
+fn write_error(path: &Path, source: io::Error) -> SiteError {
+    SiteError::Write { path: path.to_owned(), source }
+}

@@ -1,0 +1,308 @@
+//! Everything behind the seal: from a file on all cores, from a pipe in one pass, with the same checks.
+
+use super::frames::Frames;
+use super::seal::Trusted;
+use super::{BlobSink, Conditions, Depth, Receiver, Verified};
+use crate::bundle::BundleError;
+use crate::bundle::frame::Decoder;
+use crate::bundle::index::{Blob, Index, docker_manifest};
+use crate::bundle::inventory::Inventory;
+use crate::bundle::member::{self, blob_name};
+use crate::bundle::order::{Contents, Order, Parts};
+use crate::bundle::read::{self, Tape, same_digest};
+use crate::bundle::statement::{Member, Statement, Totals};
+use crate::value::digest::{Digest, Hasher};
+use std::collections::{HashMap, HashSet};
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Reads the whole bundle behind its seal, every stored byte once, and hands its content to `receiver`.
+pub fn receive<R: Receiver>(
+    trusted: &Trusted,
+    tape: &mut Tape<'_>,
+    conditions: &Conditions<'_>,
+    receiver: &R,
+) -> Result<Verified<Contents>, R::Error> {
+    let Conditions { limits, watch, .. } = *conditions;
+    let statement = &trusted.statement;
+    watch.expect(statement.predicate.totals.bytes);
+    let index = fixed_members(statement, tape, conditions)?;
+
+    let mut order = Order::new(index, limits);
+    let mut kept = HashMap::new();
+    while let Some(due) = order.next_document()? {
+        let bytes = tape.member(&blob_name(&due.digest), due.size, due.digest)?;
+        watch.advance(due.size);
+        order.take(&bytes)?;
+        if receiver.depth() == Depth::Decoded {
+            kept.insert(due.digest, bytes);
+        }
+    }
+    let contents = Verified(order.finish()?);
+    derived_members(statement, &contents)?;
+
+    let inventories: HashSet<_> = trees(&contents).map(|(_, inventory, _)| inventory.digest).collect();
+    for config in &contents.configs {
+        let name = blob_name(&config.digest);
+        if receiver.depth() == Depth::Decoded && inventories.contains(&config.digest) {
+            kept.insert(config.digest, tape.member(&name, config.size, config.digest)?);
+        } else if receiver.depth() == Depth::Decoded && config.size <= limits.document {
+            kept.insert(config.digest, tape.member(&name, config.size, config.digest)?);
+        } else {
+            tape.chunks(&name, config.size, config.digest, watch, |_| Ok::<_, BundleError>(()))?;
+        }
+    }
+    let mut parsed = Vec::new();
+    if receiver.depth() == Depth::Decoded {
+        for (name, inventory, layer) in trees(&contents) {
+            let bytes = kept.get(&inventory.digest).map(Vec::as_slice).unwrap_or_default();
+            parsed.push(Verified(Inventory::parse(bytes, name, layer.size, limits)?));
+        }
+    }
+    receiver.begin(&contents, &parsed)?;
+    let wanted = image_blobs(&contents);
+    for blob in contents.documents.iter().chain(&contents.configs).filter(|blob| wanted.contains(&blob.digest)) {
+        if let (Some(bytes), Some(mut sink)) = (kept.get(&blob.digest), receiver.blob(blob)?) {
+            sink.quarantine(bytes)?;
+            sink.keep(&Verified(*blob))?;
+        }
+    }
+    drop(kept);
+
+    let frames: Vec<_> = trees(&contents)
+        .zip(&parsed)
+        .enumerate()
+        .map(|(number, ((name, _, layer), inventory))| (layer, Frames::new(number, name, inventory, receiver, limits)))
+        .collect();
+    let layers = Layers { contents: &contents, frames: &frames, wanted: &wanted, conditions, receiver };
+    match tape.as_file() {
+        Some(file) => layers.from_file(file, tape)?,
+        None => layers.from_pipe(tape)?,
+    }
+    Ok(contents)
+}
+
+/// The trees with their inventories and layers, in order.
+fn trees(contents: &Contents) -> impl Iterator<Item = (&str, Blob, Blob)> {
+    contents.items.iter().filter_map(|item| match item.parts {
+        Parts::Tree { inventory, layer } => Some((item.item.head.name.as_str(), inventory, layer)),
+        Parts::Image { .. } => None,
+    })
+}
+
+fn image_blobs(contents: &Contents) -> HashSet<Digest> {
+    let images = contents.items.iter().filter_map(|item| match &item.parts {
+        Parts::Image { blobs, .. } => Some(blobs),
+        Parts::Tree { .. } => None,
+    });
+    images.flatten().map(|blob| blob.digest).collect()
+}
+
+/// The members between the statement and the blobs.
+fn fixed_members(
+    statement: &Statement,
+    tape: &mut Tape<'_>,
+    conditions: &Conditions<'_>,
+) -> Result<Index, BundleError> {
+    let Conditions { limits, watch, .. } = *conditions;
+    let mut index = None;
+    for Member { name, size, sha256 } in &statement.predicate.members {
+        match name.as_str() {
+            member::INDEX => index = Some(Index::parse(&tape.member(name, *size, *sha256)?, limits)?),
+            member::OCI_LAYOUT if tape.member(name, *size, *sha256)? != member::OCI_LAYOUT_CONTENT => {
+                return Err(not_derived(name));
+            }
+            member::OCI_LAYOUT => {}
+            member::RESERVE => tape.chunks(name, *size, *sha256, &crate::value::watch::Unwatched, |chunk| {
+                if chunk.iter().all(|byte| *byte == 0) { Ok(()) } else { Err(not_derived(name)) }
+            })?,
+            _ => tape.chunks(name, *size, *sha256, &crate::value::watch::Unwatched, |_| Ok::<_, BundleError>(()))?,
+        }
+        if watch.is_stopped() {
+            return Err(BundleError::Interrupted);
+        }
+    }
+    index.ok_or_else(|| not_derived(member::INDEX))
+}
+
+/// What follows from the index must be what was signed: `manifest.json`, which `docker load` reads instead of the
+/// index, `SHA256SUMS`, which people read, and the totals.
+pub(super) fn derived_members(statement: &Statement, contents: &Contents) -> Result<(), BundleError> {
+    let signed = |name| statement.member(name).map(|member| member.sha256);
+    if signed(member::MANIFEST) != Some(Digest::of(&docker_manifest(&contents.docker)?)) {
+        return Err(not_derived(member::MANIFEST));
+    }
+    let mut sums = Hasher::new();
+    let fixed = statement.predicate.members.iter().skip(1).map(|member| (member.name.clone(), member.sha256));
+    let blobs = contents.blobs().map(|blob| (blob_name(&blob.digest), blob.digest));
+    for line in fixed.chain(blobs) {
+        let _ = sums.write_all(member::sums(std::iter::once(line)).as_bytes());
+    }
+    if signed(member::SHA256SUMS) != Some(sums.finish()) {
+        return Err(not_derived(member::SHA256SUMS));
+    }
+    let found = Totals {
+        items: contents.items.len() as u64,
+        blobs: contents.blobs().count() as u64,
+        bytes: contents.blobs().map(|blob| u128::from(blob.size)).sum::<u128>().try_into().unwrap_or(u64::MAX),
+    };
+    if found != statement.predicate.totals {
+        let reason = format!("its totals are {:?}, and the index makes {found:?}", statement.predicate.totals);
+        return Err(BundleError::Format { document: "the statement".to_owned(), reason });
+    }
+    Ok(())
+}
+
+fn not_derived(name: &str) -> BundleError {
+    BundleError::Format { document: format!("`{name}`"), reason: "it is not what the index makes of it".to_owned() }
+}
+
+struct Layers<'a, R: Receiver> {
+    contents: &'a Contents,
+    /// The frames of each tree, with the layer they stand in.
+    frames: &'a [(Blob, Frames<'a, R>)],
+    wanted: &'a HashSet<Digest>,
+    conditions: &'a Conditions<'a>,
+    receiver: &'a R,
+}
+
+enum Job {
+    /// A whole layer at a place of the file.
+    Layer { blob: Blob, at: u64 },
+    /// One frame of a tree at a place of the file.
+    Frame { tree: usize, number: usize, at: u64, stored: u64 },
+}
+
+impl<R: Receiver> Layers<'_, R> {
+    /// One pass: each layer as it comes.
+    fn from_pipe(&self, tape: &mut Tape<'_>) -> Result<(), R::Error> {
+        let watch = self.conditions.watch;
+        let mut decoder = decoder()?;
+        for layer in &self.contents.layers {
+            let name = blob_name(&layer.digest);
+            let trees: Vec<_> = self.frames.iter().filter(|(of, _)| of == layer).map(|(_, frames)| frames).collect();
+            if trees.is_empty() {
+                let mut sink = self.sink(layer)?;
+                tape.chunks(&name, layer.size, layer.digest, watch, |chunk| match &mut sink {
+                    Some(sink) => sink.quarantine(chunk),
+                    None => Ok(()),
+                })?;
+                if let Some(sink) = sink {
+                    sink.keep(&Verified(*layer))?;
+                }
+                continue;
+            }
+            tape.header(&name, layer.size)?;
+            let mut whole = Hasher::new();
+            let mut sink = self.sink(layer)?;
+            // Trees that share a layer hold the same, so their frames are the same.
+            let lengths: Vec<_> = trees.first().map(|frames| frames.stored().collect()).unwrap_or_default();
+            for (number, stored) in lengths.into_iter().enumerate() {
+                if watch.is_stopped() {
+                    return Err(BundleError::Interrupted.into());
+                }
+                let bytes = tape.bytes(&name, stored)?;
+                whole.update(&bytes);
+                if let Some(sink) = &mut sink {
+                    sink.quarantine(&bytes)?;
+                }
+                for frames in &trees {
+                    frames.take(number, &bytes, &mut decoder)?;
+                }
+                watch.advance(stored);
+            }
+            same_digest(&name, layer.digest, whole.finish())?;
+            if let Some(sink) = sink {
+                sink.keep(&Verified(*layer))?;
+            }
+            tape.padding(&name, layer.size)?;
+        }
+        Ok(tape.end()?)
+    }
+
+    fn sink(&self, layer: &Blob) -> Result<Option<R::Blob>, R::Error> {
+        if self.wanted.contains(&layer.digest) { self.receiver.blob(layer) } else { Ok(None) }
+    }
+
+    /// First every header and the end, then the content on all cores.
+    fn from_file(&self, file: &std::fs::File, tape: &mut Tape<'_>) -> Result<(), R::Error> {
+        let mut whole = Vec::new();
+        let mut pieces = Vec::new();
+        for layer in &self.contents.layers {
+            let at = tape.pass(&blob_name(&layer.digest), layer.size)?;
+            whole.push(Job::Layer { blob: *layer, at });
+            for (of, frames) in self.frames.iter().filter(|(of, _)| of == layer) {
+                debug_assert_eq!(of, layer);
+                let mut offset = at;
+                for (number, stored) in frames.stored().enumerate() {
+                    pieces.push(Job::Frame { tree: frames.tree, number, at: offset, stored });
+                    offset += stored;
+                }
+            }
+        }
+        tape.end()?;
+        // The longest first, so that no core is left with a long one at the end; frames keep their order.
+        whole.sort_by_key(|job| std::cmp::Reverse(if let Job::Layer { blob, .. } = job { blob.size } else { 0 }));
+        let jobs: Vec<Job> = whole.into_iter().chain(pieces).collect();
+        let (next, failed, first) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(None));
+        std::thread::scope(|scope| {
+            for _ in 0..self.conditions.threads.clamp(1, jobs.len().max(1)) {
+                scope.spawn(|| {
+                    let outcome = self.work(file, &jobs, &next, &failed);
+                    if let Err(error) = outcome {
+                        failed.store(true, Ordering::Relaxed);
+                        first.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+                    }
+                });
+            }
+        });
+        match first.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            None => Ok(()),
+            Some(error) => Err(error),
+        }
+    }
+
+    fn work(
+        &self,
+        file: &std::fs::File,
+        jobs: &[Job],
+        next: &AtomicUsize,
+        failed: &AtomicBool,
+    ) -> Result<(), R::Error> {
+        let watch = self.conditions.watch;
+        let mut decoder = decoder()?;
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if failed.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            if watch.is_stopped() {
+                return Err(BundleError::Interrupted.into());
+            }
+            match job {
+                Job::Layer { blob, at } => {
+                    let mut sink = self.sink(blob)?;
+                    let name = blob_name(&blob.digest);
+                    read::part(file, &name, *at, blob.size, blob.digest, watch, |chunk| match &mut sink {
+                        Some(sink) => sink.quarantine(chunk),
+                        None => Ok(()),
+                    })?;
+                    if let Some(sink) = sink {
+                        sink.keep(&Verified(*blob))?;
+                    }
+                }
+                Job::Frame { tree, number, at, stored } => {
+                    if let Some((_, frames)) = self.frames.get(*tree) {
+                        let bytes = read::bytes_at(file, frames.name, *at, *stored)?;
+                        frames.take(*number, &bytes, &mut decoder)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn decoder() -> Result<Decoder, BundleError> {
+    Decoder::new().map_err(|source| BundleError::Read { what: "memory for decoding".to_owned(), source })
+}

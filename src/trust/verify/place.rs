@@ -1,0 +1,147 @@
+//! Reading parts of a bundle where it lies, at any size in the same time.
+
+use super::content::derived_members;
+use super::seal::Trusted;
+use super::{Conditions, Sink, Verified};
+use crate::bundle::BundleError;
+use crate::bundle::entry::{Entry, Node};
+use crate::bundle::frame::Decoder;
+use crate::bundle::index::{Blob, Index};
+use crate::bundle::inventory::Inventory;
+use crate::bundle::member::{self, blob_name, span};
+use crate::bundle::order::{Contents, Order, Parts};
+use crate::bundle::read::{self, Tape, same_digest};
+use crate::bundle::tree;
+use crate::trust::TrustError;
+use crate::trust::chain::PinnedRoot;
+use crate::value::digest::{Digest, Hasher};
+use std::collections::HashMap;
+use std::fs::File;
+
+/// A bundle file whose seal, index and manifests are believed, open for reading parts of it.
+///
+/// The layers have not been looked at: what is read from them is compared with its digest when it is read.
+pub struct InPlace<'a> {
+    file: &'a File,
+    conditions: Conditions<'a>,
+    /// Who sealed it, and its statement.
+    pub trusted: Trusted,
+    /// What is in it.
+    pub contents: Verified<Contents>,
+    /// Where the content of each blob begins.
+    places: HashMap<Digest, u64>,
+}
+
+impl<'a> InPlace<'a> {
+    /// Opens a bundle file; reads roots, seal, statement, index and manifests, and nothing else.
+    pub fn open(file: &'a File, pinned: &PinnedRoot, conditions: Conditions<'a>) -> Result<Self, TrustError> {
+        let limits = conditions.limits;
+        let mut tape = Tape::file(file);
+        let trusted = Trusted::open(&mut tape, pinned, &conditions)?;
+        let mut index = None;
+        let mut places = HashMap::new();
+        for listed in &trusted.statement.predicate.members {
+            if listed.name == member::INDEX {
+                index = Some(Index::parse(&tape.member(&listed.name, listed.size, listed.sha256)?, limits)?);
+            } else {
+                tape.pass(&listed.name, listed.size)?;
+            }
+        }
+        let index = index.ok_or_else(|| missing("the index"))?;
+        let mut order = Order::new(index, limits);
+        while let Some(due) = order.next_document()? {
+            places.insert(due.digest, tape.position() + 512);
+            order.take(&tape.member(&blob_name(&due.digest), due.size, due.digest)?)?;
+        }
+        let contents = Verified(order.finish()?);
+        derived_members(&trusted.statement, &contents)?;
+        let mut at = tape.position();
+        for blob in contents.configs.iter().chain(&contents.layers) {
+            places.insert(blob.digest, at + 512);
+            at += span(blob.size);
+        }
+        Ok(Self { file, conditions, trusted, contents, places })
+    }
+
+    /// The inventory of the tree called `name`.
+    pub fn inventory(&self, name: &str) -> Result<Option<Verified<Inventory>>, TrustError> {
+        let Some((inventory, layer)) = self.tree(name) else { return Ok(None) };
+        let bytes = self.small(inventory, self.conditions.limits.inventory)?;
+        Ok(Some(Verified(Inventory::parse(&bytes, name, layer.size, self.conditions.limits)?)))
+    }
+
+    fn tree(&self, name: &str) -> Option<(Blob, Blob)> {
+        self.contents.items.iter().find_map(|item| match item.parts {
+            Parts::Tree { inventory, layer } if item.item.head.name.as_str() == name => Some((inventory, layer)),
+            Parts::Tree { .. } | Parts::Image { .. } => None,
+        })
+    }
+
+    /// A blob that is held in memory, compared with its digest.
+    fn small(&self, blob: Blob, ceiling: u64) -> Result<Vec<u8>, BundleError> {
+        let name = blob_name(&blob.digest);
+        if blob.size > ceiling {
+            return Err(BundleError::Limit { what: format!("bytes of `{name}`"), found: blob.size, ceiling });
+        }
+        let at = self.places.get(&blob.digest).copied().ok_or_else(|| missing(&name))?;
+        let bytes = read::bytes_at(self.file, &name, at, blob.size)?;
+        same_digest(&name, blob.digest, Digest::of(&bytes))?;
+        Ok(bytes)
+    }
+
+    /// Reads one file of a tree by its frames alone; each is compared with its digest before it is decoded.
+    ///
+    /// The digest of the whole file is compared last: a file of several frames has gone to `sink` by then, and it is
+    /// `sink.finish` that says so.
+    pub fn read<S: Sink<Error = E>, E: From<TrustError>>(
+        &self,
+        name: &str,
+        inventory: &Verified<Inventory>,
+        entry: &Entry,
+        mut sink: S,
+    ) -> Result<(), E> {
+        let limits = self.conditions.limits;
+        let bundle = |error: BundleError| E::from(TrustError::from(error));
+        let (Some((_, layer)), Node::File { size, sha256, .. }) = (self.tree(name), &entry.node) else {
+            return Err(bundle(missing(name)));
+        };
+        let layer_at = self.places.get(&layer.digest).copied().ok_or_else(|| bundle(missing(name)))?;
+        let (starts, _) = inventory.tree.positions();
+        let number = inventory.tree.entries().iter().position(|other| other == entry);
+        let start = number.and_then(|number| starts.get(number)).ok_or_else(|| bundle(missing(name)))?;
+        let body = start + tree::head(entry).len() as u64;
+        let body = body..body + size;
+        let memory = |source| bundle(BundleError::Read { what: "memory for decoding".to_owned(), source });
+        let mut decoder = Decoder::new().map_err(memory)?;
+        let mut hasher = Hasher::new();
+        let mut at = 0;
+        for (number, frame) in inventory.frames.iter().enumerate() {
+            let here = at..at + frame.size;
+            at = here.end;
+            let wanted = body.start.max(here.start)..body.end.min(here.end);
+            if wanted.is_empty() {
+                continue;
+            }
+            if self.conditions.watch.is_stopped() {
+                return Err(bundle(BundleError::Interrupted));
+            }
+            let frame_name = format!("frame {number} of `{name}`");
+            let stored = read::bytes_at(self.file, &frame_name, layer_at + frame.offset, frame.stored).map_err(bundle)?;
+            same_digest(&frame_name, frame.sha256, Digest::of(&stored)).map_err(bundle)?;
+            let content = decoder.decode(&stored, frame.size, limits).map_err(|reason| {
+                bundle(BundleError::Frame { layer: format!("`{name}`"), number, reason })
+            })?;
+            let inside = |at: u64| usize::try_from(at - here.start).unwrap_or(usize::MAX);
+            let piece = content.get(inside(wanted.start)..inside(wanted.end)).unwrap_or_default();
+            hasher.update(piece);
+            self.conditions.watch.advance(piece.len() as u64);
+            sink.write(&Verified(piece))?;
+        }
+        same_digest(&format!("{name}/{}", entry.path), *sha256, hasher.finish()).map_err(bundle)?;
+        sink.finish()
+    }
+}
+
+fn missing(what: &str) -> BundleError {
+    BundleError::Format { document: what.to_owned(), reason: "the bundle does not have it".to_owned() }
+}

@@ -1,0 +1,239 @@
+//! Bundles made in a few lines, sealed with throw-away keys.
+
+use sealift::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
+use sealift::bundle::entry::{Entry, Node};
+use sealift::bundle::item::{ItemHead, ItemKind};
+use sealift::bundle::pack::{Authority, Sealed, pack};
+use sealift::bundle::read::Tape;
+use sealift::bundle::tree::Tree;
+use sealift::trust::chain::PinnedRoot;
+use sealift::trust::envelope::{Envelope, PayloadType};
+use sealift::trust::key::Signer;
+use sealift::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift::trust::secret::SecretKey;
+use sealift::value::digest::Digest;
+use sealift::value::limits::Limits;
+use sealift::value::moment::Moment;
+use sealift::value::watch::Unwatched;
+use sealift::trust::verify::Conditions;
+use std::path::{Path, PathBuf};
+
+/// The ceilings of version 1.
+pub static LIMITS: Limits = Limits::v1();
+
+/// The day on which every test happens.
+pub fn today() -> Moment {
+    "2026-11-22T06:00:00Z".parse().unwrap()
+}
+
+/// Two threads, the real limits, nobody watching.
+pub fn conditions() -> Conditions<'static> {
+    Conditions { now: today(), threads: 2, limits: &LIMITS, watch: &Unwatched }
+}
+
+/// A trust root with one key in each role.
+pub struct Authorities {
+    pub root: SecretKey,
+    pub packer: SecretKey,
+    pub chain: Vec<u8>,
+    pub pinned: PinnedRoot,
+}
+
+impl Authorities {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// As `new`, with terms changed.
+    pub fn with(change: impl FnOnce(&mut Terms)) -> Self {
+        let (root, packer) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+        let grant = |role, key: &SecretKey, name: &str| Grant {
+            role,
+            threshold: 1,
+            keys: vec![(name.parse().unwrap(), key.public().clone())],
+            scenarios: Vec::new(),
+        };
+        let mut terms = Terms {
+            epoch: 1,
+            created: "2026-01-01T00:00:00Z".parse().unwrap(),
+            expires: None,
+            grants: vec![grant(Role::Root, &root, "root"), grant(Role::Packer, &packer, "packer")],
+            revoked: Revoked::default(),
+            policy: Policy { expiry: Expiry::Refuse },
+        };
+        change(&mut terms);
+        let envelope = Root::new_v1(terms).unwrap().sign(&[&root]).unwrap().encode().unwrap();
+        let pinned = PinnedRoot::parse(&envelope, &LIMITS).unwrap();
+        let chain = [&envelope[..], b"\n"].concat();
+        Self { root, packer, chain, pinned }
+    }
+
+    /// Packs and seals a draft.
+    pub fn pack(&self, draft: &Draft, folder: &Path) -> Sealed {
+        self.pack_with(draft, folder, 2)
+    }
+
+    pub fn pack_with(&self, draft: &Draft, folder: &Path, threads: usize) -> Sealed {
+        let seal_len =
+            |len: usize| usize::try_from(Envelope::encoded_len(PayloadType::Statement, len as u64, 1)).unwrap();
+        let authority = Authority {
+            roots: &self.chain,
+            root_version: self.pinned.root().version(),
+            epoch: self.pinned.root().epoch(),
+            seal_len: &seal_len,
+        };
+        let unsealed = pack(draft, &authority, folder, threads, &LIMITS, &Unwatched).unwrap();
+        let seal = self.seal(unsealed.statement());
+        unsealed.seal(&seal).unwrap()
+    }
+
+    /// A seal over any bytes.
+    pub fn seal(&self, statement: &[u8]) -> Vec<u8> {
+        Envelope::sign(PayloadType::Statement, statement.to_vec(), &[&self.packer]).unwrap().encode().unwrap()
+    }
+}
+
+/// A draft that items can be added to.
+pub fn draft() -> Draft {
+    Draft {
+        name: "sample".parse().unwrap(),
+        version: "1.0".parse().unwrap(),
+        scenario: "air-gapped".parse().unwrap(),
+        sequence: 1,
+        previous: None,
+        created: "2026-11-01T00:00:00Z".parse().unwrap(),
+        expires: None,
+        lock: Digest::of(b"lock"),
+        items: Vec::new(),
+    }
+}
+
+pub fn head(name: &str, kind: ItemKind) -> ItemHead {
+    ItemHead { name: name.parse().unwrap(), kind, origin: "test".to_owned(), license: None }
+}
+
+/// What to put at a path of a tree.
+pub enum Put<'a> {
+    Dir,
+    File(&'a [u8]),
+    Program(&'a [u8]),
+    Link(&'a str),
+}
+
+/// A tree whose files are written below `folder`.
+pub fn tree(folder: &Path, name: &str, kind: ItemKind, entries: &[(&str, Put<'_>)]) -> DraftItem {
+    let base = folder.join(format!("source-{name}"));
+    let mut sources = Vec::new();
+    let entries = entries.iter().map(|(path, put)| {
+        let mut file = |content: &[u8], executable| {
+            let source = base.join(path);
+            std::fs::create_dir_all(source.parent().unwrap()).unwrap();
+            std::fs::write(&source, content).unwrap();
+            sources.push(source);
+            Node::File { size: content.len() as u64, sha256: Digest::of(content), executable }
+        };
+        let node = match put {
+            Put::Dir => Node::Dir,
+            Put::File(content) => file(content, false),
+            Put::Program(content) => file(content, true),
+            Put::Link(target) => Node::Link { target: (*target).to_owned() },
+        };
+        Entry { path: path.parse().unwrap(), node }
+    });
+    let tree = Tree::new(entries.collect(), &LIMITS).unwrap();
+    DraftItem::Tree(DraftTree { head: head(name, kind), tree, sources })
+}
+
+/// An image of one platform with these layers, its blobs as files below `folder`.
+pub fn image(folder: &Path, name: &str, reference: &str, layers: &[&[u8]]) -> DraftItem {
+    let mut blobs = Vec::new();
+    let mut put = |bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        let path = folder.join(format!("blob-{}", digest.hex()));
+        std::fs::write(&path, bytes).unwrap();
+        blobs.push(BlobSource { digest, size: bytes.len() as u64, path, offset: 0 });
+        (digest, bytes.len())
+    };
+    let (config, config_size) = put(br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#);
+    let layers: Vec<String> = layers
+        .iter()
+        .map(|layer| {
+            let (digest, size) = put(layer);
+            format!(r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{digest}","size":{size}}}"#)
+        })
+        .collect();
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":{config_size}}},"layers":[{}]}}"#,
+        layers.join(",")
+    );
+    let (root, _) = put(manifest.as_bytes());
+    DraftItem::Image(DraftImage {
+        head: head(name, ItemKind::Image),
+        reference: reference.parse().unwrap(),
+        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        root,
+        blobs,
+    })
+}
+
+/// A small bundle with an image, a doc and a config.
+pub fn sample(folder: &Path) -> Draft {
+    let mut draft = draft();
+    draft.items = vec![
+        tree(
+            folder,
+            "runbooks",
+            ItemKind::Doc,
+            &[
+                ("empty", Put::Dir),
+                ("guide", Put::Dir),
+                ("guide/install.md", Put::File(b"# Install\n\n1. verify\n2. unpack\n")),
+                ("readme.md", Put::File(b"read me\n")),
+                ("start.md", Put::Link("guide/install.md")),
+            ],
+        ),
+        image(folder, "hello", "registry.example.com/tools/hello:1", &[b"layer one", b"layer two"]),
+        tree(
+            folder,
+            "server",
+            ItemKind::Config,
+            &[("empty.conf", Put::File(b"")), ("run.sh", Put::Program(b"#!/bin/sh\nexit 0\n"))],
+        ),
+    ];
+    draft
+}
+
+/// A tape over a file held in memory or on disk.
+pub fn open(path: &Path) -> std::fs::File {
+    sealift::bundle::read::open(path).unwrap()
+}
+
+/// Everything below a folder: path, kind and mode, content.
+pub fn listing(folder: &Path) -> Vec<(String, u32, Vec<u8>)> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut found = Vec::new();
+    let mut pending = vec![PathBuf::new()];
+    while let Some(below) = pending.pop() {
+        for entry in std::fs::read_dir(folder.join(&below)).unwrap() {
+            let entry = entry.unwrap();
+            let path = below.join(entry.file_name());
+            let metadata = entry.path().symlink_metadata().unwrap();
+            let content = if metadata.is_symlink() {
+                std::fs::read_link(entry.path()).unwrap().into_os_string().into_encoded_bytes()
+            } else if metadata.is_dir() {
+                pending.push(path.clone());
+                Vec::new()
+            } else {
+                std::fs::read(entry.path()).unwrap()
+            };
+            found.push((path.to_string_lossy().into_owned(), metadata.permissions().mode(), content));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A tape over bytes, as from a pipe.
+pub fn pipe(bytes: &[u8]) -> Tape<'_> {
+    Tape::pipe(bytes)
+}
