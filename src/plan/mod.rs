@@ -1,1 +1,33 @@
-//! The connected side: manifest, lock and sources.
+//! The connected side: what should travel, where it lies, and the lock that pins it.
+//!
+//! [`Manifest`](manifest::Manifest) -> [`Lock`](lock::Lock) -> [`Draft`](crate::bundle::draft::Draft). Everything
+//! that can be wrong with a source is found when it is locked, with its path, and not at the site.
+
+mod archive;
+mod candidate;
+mod drawing;
+mod grammar;
+
+mod laying;
+mod layout;
+mod locating;
+mod members;
+mod patterns;
+mod pinning;
+mod reading;
+#[cfg(test)]
+mod sample;
+mod tree;
+mod work;
+
+pub mod address;
+pub mod error;
+mod fetch;
+pub mod init;
+pub mod lock;
+pub mod manifest;
+pub mod schema;
+
+pub use drawing::Drawing;
+pub use error::PlanError;
+pub use work::Work;

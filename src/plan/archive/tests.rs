@@ -1,0 +1,119 @@
+use super::*;
+use crate::plan::manifest::ImageForm;
+use crate::plan::sample::{Bench, LIMITS, tar_with};
+use crate::value::code::{Code, Fault as _};
+use crate::value::watch::Unwatched;
+use serde_json::{Value, json};
+use std::fs;
+
+fn source(select: Option<&str>) -> ImageSource {
+    let select = select.map(str::to_owned);
+    ImageSource { form: ImageForm::Archive, path: "x.tar".to_owned(), select, reference: None }
+}
+
+fn pinned(bench: &Bench, select: Option<&str>) -> Result<(Candidate, Vec<LockedBlob>), PlanError> {
+    let members = Members::open(&bench.folder().join("x.tar"), &LIMITS, &Unwatched)?;
+    bench.with(2, |work| pin(&members, &source(select), &Task::new(work)))
+}
+
+fn config(layers: &[&[u8]]) -> Vec<u8> {
+    let ids: Vec<String> = layers.iter().map(|layer| Digest::of(layer).to_string()).collect();
+    json!({ "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": ids } })
+        .to_string()
+        .into_bytes()
+}
+
+fn archive(bench: &Bench, listed: &Value, members: &[(&str, &[u8], &str)]) {
+    let listed = listed.to_string();
+    let mut all = members.to_vec();
+    all.push(("manifest.json", listed.as_bytes(), ""));
+    tar_with(&bench.folder().join("x.tar"), &all);
+}
+
+#[test]
+fn layers_behind_links_and_several_images() {
+    let bench = Bench::new();
+    let (one, two) = (config(&[b"base", b"top"]), config(&[b"base"]));
+    let names = [&one, &two].map(|config| format!("{}.json", Digest::of(config).hex()));
+    let listed = json!([
+        { "Config": names[0], "RepoTags": ["hello:1", "hello:latest"], "Layers": ["1/layer.tar", "2/layer.tar"] },
+        { "Config": names[1], "RepoTags": null, "Layers": ["3/layer.tar"] },
+    ]);
+    let members: [(&str, &[u8], &str); 5] = [
+        ("1/layer.tar", b"base", ""),
+        ("2/layer.tar", b"top", ""),
+        ("3/layer.tar", b"", "../1/layer.tar"),
+        (&names[0], &one, ""),
+        (&names[1], &two, ""),
+    ];
+    archive(&bench, &listed, &members);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::ManifestItem);
+    let (image, blobs) = pinned(&bench, Some("hello:latest")).unwrap();
+    assert_eq!(image.names, ["hello:1", "hello:latest"]);
+    let member = |blob: &LockedBlob| blob.member.clone();
+    assert_eq!(
+        blobs.iter().map(member).collect::<Vec<_>>(),
+        [None, Some(names[0].clone()), Some("1/layer.tar".to_owned()), Some("2/layer.tar".to_owned())]
+    );
+    // The manifest that was made lies in the store, and another run makes the same.
+    let made = bench.with(1, |work| fs::read_to_string(work.store.get(&image.digest).unwrap()).unwrap());
+    let expected = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{{"mediaType":"{OCI_CONFIG}","digest":"{}","size":{}}},"layers":[{{"mediaType":"{OCI_LAYER}","digest":"{}","size":4}},{{"mediaType":"{OCI_LAYER}","digest":"{}","size":3}}]}}"#,
+        Digest::of(&one),
+        one.len(),
+        Digest::of(b"base"),
+        Digest::of(b"top"),
+    );
+    assert_eq!(made, expected);
+    assert!(crate::bundle::oci::parse(OCI_MANIFEST, made.as_bytes(), &LIMITS).is_ok());
+    assert_eq!(pinned(&bench, Some("hello:1")).unwrap().0.digest, image.digest);
+    // The other is selected by the digest of its configuration; its layer lies behind a link.
+    let (_, blobs) = pinned(&bench, Some(&Digest::of(&two).to_string())).unwrap();
+    assert_eq!(blobs[2].digest, Digest::of(b"base"));
+}
+
+#[test]
+fn compressed_layers_keep_their_bytes() {
+    let bench = Bench::new();
+    let (gzip, zstd) = (b"\x1f\x8b\x08rest".as_slice(), b"\x28\xb5\x2f\xfdrest".as_slice());
+    let config = config(&[b"inflated", b"inflated too"]);
+    let listed = json!([{ "Config": "c.json", "RepoTags": ["a:1"], "Layers": ["g", "z"] }]);
+    archive(&bench, &listed, &[("c.json", &config, ""), ("g", gzip, ""), ("z", zstd, "")]);
+    let (image, blobs) = pinned(&bench, None).unwrap();
+    assert_eq!((blobs[2].digest, blobs[3].digest), (Digest::of(gzip), Digest::of(zstd)));
+    let made = bench.with(1, |work| fs::read_to_string(work.store.get(&image.digest).unwrap()).unwrap());
+    assert!(made.contains(OCI_LAYER_GZIP) && made.contains(OCI_LAYER_ZSTD));
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let bench = Bench::new();
+    let good = config(&[b"layer"]);
+    let listed = |config: &str| json!([{ "Config": config, "RepoTags": ["a:1"], "Layers": ["l"] }]);
+    let other = format!("{}.json", "0".repeat(64));
+    let two = config(&[b"layer", b"more"]);
+    let cases: [(&str, Value, Vec<(&str, &[u8], &str)>, &str); 7] = [
+        ("layer changed", listed("c"), vec![("c", &good, ""), ("l", b"LAYER", "")], "its configuration says"),
+        ("layer missing", listed("c"), vec![("c", &good, "")], "layer `l`"),
+        ("layer too few", listed("c"), vec![("c", &two, ""), ("l", b"layer", "")], "has 2 layers"),
+        ("configuration missing", listed("c"), vec![("l", b"layer", "")], "configuration `c`"),
+        (
+            "configuration changed",
+            listed(&other),
+            vec![(&other, &good, ""), ("l", b"layer", "")],
+            "has the digest",
+        ),
+        ("no configuration", listed("c"), vec![("c", b"{}", ""), ("l", b"layer", "")], "cannot be read"),
+        ("no list", json!({}), vec![("c", &good, "")], "`manifest.json` cannot be read"),
+    ];
+    for (case, listed, members, words) in cases {
+        archive(&bench, &listed, &members);
+        let error = pinned(&bench, None).unwrap_err();
+        assert_eq!(error.code(), Code::SourceImage, "{case}: {error}");
+        assert!(error.to_string().contains(words), "{case}: {error}");
+    }
+    tar_with(&bench.folder().join("x.tar"), &[("x", b"", "")]);
+    assert!(pinned(&bench, None).unwrap_err().to_string().contains("`layout`, not `archive`"));
+    archive(&bench, &json!([]), &[]);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceEmpty);
+}

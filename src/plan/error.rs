@@ -1,0 +1,238 @@
+//! What can be wrong with a manifest, a lock or a source.
+
+use super::drawing::Drawing;
+use crate::bundle::item::ItemKind;
+use crate::bundle::tree::{TreeError, TreeObjection};
+use crate::store::StoreError;
+use crate::value::code::{Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use crate::value::printable::Printable;
+use crate::value::rel_path::Objection;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An error of the connected side.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum PlanError {
+    #[error("{0}")]
+    Syntax(Box<Drawing>),
+    #[error("{0}")]
+    UnknownKey(Box<Drawing>),
+    #[error("{0}")]
+    Value(Box<Drawing>),
+    #[error("{0}")]
+    Item(Box<Drawing>),
+    #[error("{0}")]
+    Duplicate(Box<Drawing>),
+    #[error("cannot read the manifest `{}`", shown(.path))]
+    ManifestRead { path: PathBuf, source: io::Error },
+
+    #[error("{0}")]
+    LockSyntax(Box<Drawing>),
+    #[error("the lock is of version {}, and this build knows version {known}", Printable(.found))]
+    LockVersion { found: String, known: u64 },
+    #[error("the lock of `{item}` is damaged: {reason}")]
+    LockItem { item: Name, reason: String },
+    #[error("the lock of `{item}` is damaged")]
+    LockTree { item: Name, source: TreeError },
+    #[error("cannot read the lock `{}`", shown(.path))]
+    LockRead { path: PathBuf, source: io::Error },
+    #[error("the manifest has changed since the lock was written: the lock pins {pinned}, found {found}")]
+    LockStale { pinned: Digest, found: Digest },
+
+    #[error("cannot pin the {kind} `{name}`")]
+    Pin { kind: ItemKind, name: Name, source: Box<Self> },
+    #[error("there is no `{}`", shown(.path))]
+    Missing { path: PathBuf },
+    #[error("{what} is not in the store")]
+    NotStored { what: String },
+    #[error("`{}` holds nothing that could travel: {reason}", shown(.path))]
+    Empty { path: PathBuf, reason: &'static str },
+    #[error("cannot read `{}`", shown(.path))]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("`{}` {reason}", shown(.path))]
+    Changed { path: PathBuf, reason: String },
+    #[error("`{}` is {found}, which cannot travel", shown(.path))]
+    Type { path: PathBuf, found: &'static str },
+    #[error("`{path}` cannot travel: {objection}")]
+    Name { path: String, objection: Objection },
+    #[error("the tree at `{}` cannot travel", shown(.path))]
+    Tree { path: PathBuf, source: TreeError },
+    #[error("`{}` is not a sound image source: {reason}", shown(.path))]
+    Image { path: PathBuf, reason: String },
+    #[error("`{}` is compressed as a whole", shown(.path))]
+    Compressed { path: PathBuf, with: &'static str },
+    #[error("`{}` holds several images: {}", shown(.path), listed(.names))]
+    Several { path: PathBuf, names: Vec<String> },
+    #[error("`{}` holds no image `{}`; it holds {}", shown(.path), Printable(.select), listed(.names))]
+    NotSelected { path: PathBuf, select: String, names: Vec<String> },
+    #[error("the image in `{}` has no name that could be used at the site", shown(.path))]
+    Nameless { path: PathBuf, found: Option<String> },
+    #[error("`{}` does not have the digest that the manifest pins: expected {expected}, found {found}", Printable(.url))]
+    Digest { url: String, expected: Digest, found: Digest },
+    #[error("cannot fetch `{}`: {reason}", Printable(.url))]
+    Fetch { url: String, reason: String },
+    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    Limit { what: String, found: u64, ceiling: u64 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A path as people may see it.
+pub(super) fn shown(path: &Path) -> String {
+    Printable(path.to_string_lossy()).to_string()
+}
+
+/// Up to ten names from outside.
+fn listed(names: &[String]) -> String {
+    let mut parts: Vec<String> = names.iter().take(10).map(|name| format!("`{}`", Printable(name))).collect();
+    if names.len() > 10 {
+        parts.push(format!("and {} more", names.len() - 10));
+    }
+    if parts.is_empty() { "none with a name".to_owned() } else { parts.join(", ") }
+}
+
+impl PlanError {
+    /// An error of reading at `path`.
+    pub(super) fn read(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Unreadable { path, source },
+        }
+    }
+
+    /// Says which item it was about; an interruption is about none.
+    pub(super) fn about(self, kind: ItemKind, name: &Name) -> Self {
+        match self {
+            Self::Interrupted => self,
+            other => Self::Pin { kind, name: name.clone(), source: Box::new(other) },
+        }
+    }
+}
+
+impl Fault for PlanError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Syntax(_) => Code::ManifestSyntax,
+            Self::UnknownKey(_) => Code::ManifestUnknownKey,
+            Self::Value(_) => Code::ManifestValue,
+            Self::Item(_) | Self::Several { .. } | Self::Nameless { .. } => Code::ManifestItem,
+            Self::Duplicate(_) => Code::ManifestDuplicate,
+            Self::ManifestRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Code::ManifestMissing
+            }
+            Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => Code::LockMissing,
+            Self::ManifestRead { .. } | Self::LockRead { .. } | Self::Unreadable { .. } => {
+                Code::SourceUnreadable
+            }
+            Self::LockSyntax(_)
+            | Self::LockVersion { .. }
+            | Self::LockItem { .. }
+            | Self::LockTree { .. } => Code::LockSyntax,
+            Self::LockStale { .. } => Code::LockStale,
+            Self::Pin { source, .. } => source.code(),
+            Self::Missing { .. } | Self::NotStored { .. } | Self::NotSelected { .. } => Code::SourceMissing,
+            Self::Empty { .. } => Code::SourceEmpty,
+            Self::Changed { .. } => Code::SourceChanged,
+            Self::Type { .. } => Code::SourceType,
+            Self::Name { .. } => Code::SourceName,
+            Self::Tree { source, .. } => match source.reason {
+                TreeObjection::Collision(_) => Code::SourceCollision,
+                TreeObjection::Link { .. } => Code::SourceLink,
+                TreeObjection::Count(_) | TreeObjection::Size => Code::SourceLimit,
+                // The walk sorts and lists every folder; only a tree that changes meanwhile comes here.
+                TreeObjection::Order | TreeObjection::Parent(_) => Code::SourceChanged,
+            },
+            Self::Image { .. } | Self::Compressed { .. } => Code::SourceImage,
+            Self::Digest { .. } => Code::SourceDigest,
+            Self::Fetch { .. } => Code::SourceFetch,
+            Self::Limit { .. } => Code::SourceLimit,
+            Self::Store(error) => error.code(),
+            Self::Interrupted => Code::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Syntax(drawing)
+            | Self::UnknownKey(drawing)
+            | Self::Value(drawing)
+            | Self::Item(drawing)
+            | Self::Duplicate(drawing) => return drawing.next_step().map(str::to_owned),
+            Self::ManifestRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
+                return Some(format!(
+                    "write one from what lies in the folder: `sealift init {}`",
+                    shown(path)
+                ));
+            }
+            Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "pin every source first: `sealift lock MANIFEST`"
+            }
+            Self::LockSyntax(_) | Self::LockItem { .. } | Self::LockTree { .. } => {
+                "write the lock again: `sealift lock MANIFEST`"
+            }
+            Self::LockVersion { .. } => {
+                "use the sealift that wrote it, or write it again: `sealift lock MANIFEST`"
+            }
+            Self::LockStale { .. } | Self::NotStored { .. } => {
+                "run `sealift lock MANIFEST`, and review what changed in the lock"
+            }
+            Self::Pin { source, .. } => return source.hint(),
+            Self::Missing { .. } => {
+                "correct the path in the manifest; it is relative to the manifest's folder"
+            }
+            Self::Empty { .. } => "correct `path`, `include` or `exclude` of the item, or take the item out",
+            Self::Changed { .. } => "wait until nothing writes there, then run the same command again",
+            Self::Type { .. } => "name it in `exclude` of the item, or move it out of the folder",
+            Self::Name { .. } => "rename it, or name it in `exclude` of the item",
+            Self::Tree { source, .. } => match source.reason {
+                TreeObjection::Collision(_) => "rename one of the two, or name it in `exclude` of the item",
+                TreeObjection::Link { .. } => {
+                    "put a copy in the place of the link, or name the link in `exclude` of the item"
+                }
+                TreeObjection::Count(_) | TreeObjection::Size => "split it into several items or bundles",
+                TreeObjection::Order | TreeObjection::Parent(_) => {
+                    "wait until nothing writes there, then run the same command again"
+                }
+            },
+            Self::Image { .. } => {
+                "export the image again: `skopeo copy --all docker://IMAGE oci:FOLDER:NAME`"
+            }
+            Self::Compressed { path, with } => {
+                return Some(format!("decompress it: `{with} {}`", shown(path)));
+            }
+            Self::Several { names, .. } | Self::NotSelected { names, .. } => {
+                return names.first().map(|name| {
+                    format!("choose one in the `[[image]]` table: `select = \"{}\"`", Printable(name))
+                });
+            }
+            Self::Nameless { found, .. } => {
+                let tag = found.as_ref().map_or_else(|| "TAG".to_owned(), |tag| Printable(tag).to_string());
+                return Some(format!(
+                    "say in the `[[image]]` table what it is called: `reference = \"REGISTRY/REPOSITORY:{tag}\"`"
+                ));
+            }
+            Self::Digest { .. } => {
+                "find out who changed the file or the pin; compare with the digest the publisher announces"
+            }
+            Self::Fetch { .. } => {
+                "run the same command again; or download the file yourself and name it with `path`"
+            }
+            Self::Limit { .. } => "split it into several items or bundles",
+            Self::Store(error) => return error.hint(),
+            Self::ManifestRead { .. }
+            | Self::LockRead { .. }
+            | Self::Unreadable { .. }
+            | Self::Interrupted => {
+                return None;
+            }
+        };
+        Some(text.to_owned())
+    }
+}

@@ -1,0 +1,121 @@
+//! Downloads, into the store.
+
+use super::address::{Address, Scheme};
+use super::error::PlanError;
+use super::work::{Task, open_regular};
+use crate::store::StoreError;
+use crate::value::digest::Digest;
+use std::io::{self, Read};
+use std::time::Duration;
+
+/// How many redirects are followed.
+const REDIRECTS: u32 = 5;
+/// How long anything may take that moves no bytes.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Makes sure that the store has the file at `url`, and returns its size. What the store has is not fetched again.
+pub(super) fn fetch(url: &Address, sha256: &Digest, task: &Task<'_>) -> Result<u64, PlanError> {
+    let store = task.work.store;
+    if let Some((_, size)) = store.checked(sha256)? {
+        return Ok(size);
+    }
+    let (mut reader, length) = open(url, task)?;
+    let ceiling = task.work.limits.bytes;
+    if let Some(found) = length.filter(|length| *length > ceiling) {
+        return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
+    }
+    task.expect(length.unwrap_or_default());
+    let mut watched = Watched { reader: &mut reader, task, rest: length.unwrap_or(ceiling) };
+    let stored = store.put(&mut watched, Some(*sha256));
+    let rest = watched.rest;
+    task.go_on()?;
+    match stored {
+        Ok((_, size)) => Ok(size),
+        // Only a length that was stated can be missed; a body that ends early is no other file.
+        Err(StoreError::Digest { .. }) if length.is_some() && rest > 0 => {
+            let length = length.unwrap_or_default();
+            Err(failed(url, format!("it ended {rest} bytes before the {length} that were announced")))
+        }
+        Err(StoreError::Digest { expected, found }) => {
+            Err(PlanError::Digest { url: url.to_string(), expected, found })
+        }
+        Err(StoreError::Read { source }) => Err(failed(url, source.to_string())),
+        Err(error @ StoreError::Io { .. }) => Err(PlanError::Store(error)),
+    }
+}
+
+fn failed(url: &Address, reason: impl Into<String>) -> PlanError {
+    PlanError::Fetch { url: url.to_string(), reason: reason.into() }
+}
+
+type Opened = (Box<dyn Read>, Option<u64>);
+
+fn open(url: &Address, task: &Task<'_>) -> Result<Opened, PlanError> {
+    let Some(path) = url.file() else { return request(url, task) };
+    let file = open_regular(&path)?;
+    let length = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();
+    Ok((Box::new(file), Some(length)))
+}
+
+fn request(url: &Address, task: &Task<'_>) -> Result<Opened, PlanError> {
+    let proxy = task.work.proxy.map(ureq::Proxy::new).transpose();
+    // The proxy's address may hold a password, so it is not repeated.
+    let proxy = proxy.map_err(|_| failed(url, "the address of the proxy cannot be read"))?;
+    let config = ureq::Agent::config_builder()
+        // What begins with https stays with https, over every redirect.
+        .https_only(url.scheme() == Scheme::Https)
+        .max_redirects(REDIRECTS)
+        .proxy(proxy)
+        .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
+        // The pinned digest is that of the file, not of what a server makes of it.
+        .accept_encoding("identity")
+        .timeout_resolve(Some(SILENCE))
+        .timeout_connect(Some(SILENCE))
+        .timeout_recv_response(Some(SILENCE))
+        .timeout_per_read(Some(SILENCE))
+        .build();
+    let response = ureq::Agent::new_with_config(config).get(url.as_str()).call();
+    let response = response.map_err(|error| failed(url, reason(&error)))?;
+    let length = response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
+    let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+    Ok((Box::new(reader), length))
+}
+
+/// Says what went wrong without repeating addresses: what a redirect leads to may hold a token.
+fn reason(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::StatusCode(404) => "the server has no such file (status 404)".to_owned(),
+        ureq::Error::StatusCode(code @ (401 | 403)) => {
+            format!("the server wants to know who asks (status {code}), and a manifest holds no secrets")
+        }
+        ureq::Error::StatusCode(code) => format!("the server answers with status {code}"),
+        ureq::Error::TooManyRedirects => format!("it was redirected more than {REDIRECTS} times"),
+        ureq::Error::RequireHttpsOnly(_) => "it is redirected from https to http".to_owned(),
+        ureq::Error::HostNotFound => "there is no such host".to_owned(),
+        ureq::Error::BadUri(_) => "it is, or is redirected to, no address".to_owned(),
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Counts bytes, stops at the length announced, and when the person wants to.
+struct Watched<'a> {
+    reader: &'a mut dyn Read,
+    task: &'a Task<'a>,
+    rest: u64,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.rest = self
+            .rest
+            .checked_sub(read as u64)
+            .ok_or_else(|| io::Error::other("it gave more bytes than were announced"))?;
+        self.task.advance(read).map_err(|_| io::Error::other("interrupted"))?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+use super::*;
+use crate::plan::manifest::{Manifest, Source};
+use crate::plan::sample::{Bench, LIMITS, LayoutMaker, tar_of, tar_with};
+use crate::value::watch::Unwatched;
+use serde_json::json;
+
+fn made(bench: &Bench) -> String {
+    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), &LIMITS, &Unwatched).unwrap()
+}
+
+#[test]
+fn everything_in_the_folder_becomes_an_item() {
+    let bench = Bench::new();
+    let mut layout = LayoutMaker::new(&bench.folder().join("two-images"));
+    for name in ["tools/hello:1", "tools/hello:2"] {
+        let manifest = layout.manifest(name.as_bytes(), &json!({}));
+        layout.tag(manifest, name);
+    }
+    let mut layout = LayoutMaker::new(&bench.folder().join("unnamed"));
+    let manifest = layout.manifest(b"x", &json!({}));
+    layout.tag(manifest, "latest");
+    tar_of(&bench.folder().join("unnamed"), &bench.folder().join("layout.tar"));
+    let listed = json!([{ "Config": "c", "RepoTags": ["old:1"], "Layers": [] }]).to_string();
+    tar_with(
+        &bench.folder().join("saved.tar"),
+        &[("c", b"{}", ""), ("manifest.json", listed.as_bytes(), "")],
+    );
+    tar_with(&bench.folder().join("plain.tar"), &[("x", b"", "")]);
+    for path in [
+        "Runbooks & more/x.md",
+        "docs/x.bin",
+        "config/x",
+        "settings/a.yaml",
+        "notes/a.md",
+        "mixed/a.md",
+        "mixed/b.yaml",
+        "README.md",
+        "readme.txt",
+        "package.deb",
+        ".hidden",
+        "packer.key",
+        "root.json",
+        "out/x",
+        "old.sealift",
+        "tool.toml",
+    ] {
+        bench.file(path, "x = 1\n");
+    }
+    bench.file("other.toml", "[bundle]\n");
+    let text = made(&bench);
+    let manifest = Manifest::parse(&text, "my-site.toml").unwrap();
+    let found: Vec<String> = manifest
+        .items
+        .iter()
+        .map(|item| {
+            let path = match &item.source {
+                Source::Image(image) => format!("{} {:?}", image.path, image.select),
+                Source::Path { path, .. } => path.clone(),
+                Source::Url { .. } => String::new(),
+            };
+            format!("{} {}: {path}", item.kind, item.name)
+        })
+        .collect();
+    let expected = [
+        "image latest: layout.tar None",
+        "image old: saved.tar None",
+        "image hello: two-images Some(\"tools/hello:1\")",
+        "image hello-2: two-images Some(\"tools/hello:2\")",
+        "image latest-2: unnamed None",
+        "doc readme: README.md",
+        "doc runbooks---more: Runbooks & more/",
+        "doc docs: docs/",
+        "doc notes: notes/",
+        "doc readme-2: readme.txt",
+        "config config: config/",
+        "config settings: settings/",
+        "config tool: tool.toml",
+        "file mixed: mixed/",
+        "file package: package.deb",
+        "file plain: plain.tar",
+    ];
+    assert_eq!(found, expected, "{text}");
+    for name in ["packer.key", "root.json", "old.sealift", "other.toml", "out"] {
+        assert!(text.contains(&format!("#   {name}: ")), "{name}\n{text}");
+    }
+    assert!(text.starts_with("# What should travel"));
+    bench.file("schema.json", "{}");
+    assert!(made(&bench).starts_with("#:schema ./schema.json\n"));
+}
+
+#[test]
+fn an_empty_folder_gives_examples_that_parse_without_their_marks() {
+    let bench = Bench::new();
+    let text = made(&bench);
+    assert!(Manifest::parse(&text, "x").unwrap_err().to_string().contains("lists no item"));
+    let (head, examples) = text.split_once("from what you need.").map_or(("", ""), |parts| parts);
+    let uncommented: String =
+        examples.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    let manifest = Manifest::parse(&format!("{head}\n{uncommented}"), "x").unwrap();
+    assert_eq!(manifest.items.len(), 4);
+}

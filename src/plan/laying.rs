@@ -1,0 +1,99 @@
+//! A lock as text: laid by hand, so that a change of one source is a change of few lines in a review.
+
+use super::lock::{Lock, LockedImage, LockedTree, VERSION};
+use crate::bundle::entry::{Entry, Node};
+use crate::bundle::item::ItemKind;
+use std::fmt::{self, Display, Write as _};
+
+impl Lock {
+    /// The text of the lock; parsing it gives the same lock, and the same lock always gives the same bytes.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.lay(&mut text);
+        text
+    }
+
+    fn lay(&self, text: &mut String) -> fmt::Result {
+        text.write_str("# written by `sealift lock`; review it, do not edit it\n")?;
+        writeln!(text, "lock = {VERSION}\nmanifest = \"{}\"\ncreated = \"{}\"", self.manifest, self.created)?;
+        writeln!(text, "sequence = {}", self.sequence)?;
+        optional(text, "previous", self.previous.as_ref())?;
+        optional(text, "expires", self.expires.as_ref())?;
+        let bundle = &self.bundle;
+        writeln!(text, "\n[bundle]\nname = \"{}\"", bundle.name)?;
+        writeln!(text, "scenario = \"{}\"\nversion = \"{}\"", bundle.scenario, bundle.version)?;
+        self.image.iter().try_for_each(|image| lay_image(text, image))?;
+        self.trees().try_for_each(|(kind, tree)| lay_tree(text, kind, tree))
+    }
+}
+
+fn lay_image(text: &mut String, image: &LockedImage) -> fmt::Result {
+    writeln!(text, "\n[[image]]\nname = \"{}\"", image.name)?;
+    optional(text, "layout", image.layout.as_ref())?;
+    optional(text, "archive", image.archive.as_ref())?;
+    writeln!(text, "origin = {}", Quoted(&image.origin))?;
+    optional(text, "license", image.license.as_ref())?;
+    writeln!(text, "reference = \"{}\"\nmedia_type = {}", image.reference, Quoted(&image.media_type))?;
+    writeln!(text, "digest = \"{}\"\nsize = {}\nblobs = [", image.digest, image.size)?;
+    for blob in &image.blobs {
+        write!(text, "  {{ digest = \"{}\", size = {}", blob.digest, blob.size)?;
+        if let Some(member) = &blob.member {
+            write!(text, ", member = {}", Quoted(member))?;
+        }
+        text.write_str(" },\n")?;
+    }
+    text.write_str("]\n")
+}
+
+fn lay_tree(text: &mut String, kind: ItemKind, tree: &LockedTree) -> fmt::Result {
+    writeln!(text, "\n[[{kind}]]\nname = \"{}\"", tree.name)?;
+    optional(text, "path", tree.path.as_ref())?;
+    optional(text, "url", tree.url.as_ref())?;
+    writeln!(text, "origin = {}", Quoted(&tree.origin))?;
+    optional(text, "license", tree.license.as_ref())?;
+    text.write_str("entries = [\n")?;
+    tree.entries.iter().try_for_each(|entry| lay_entry(text, entry))?;
+    text.write_str("]\n")
+}
+
+fn lay_entry(text: &mut String, entry: &Entry) -> fmt::Result {
+    write!(text, "  {{ path = {}, ", Quoted(entry.path.as_str()))?;
+    match &entry.node {
+        Node::Dir => text.write_str("type = \"dir\""),
+        Node::File { size, sha256, executable } => {
+            let mode = if *executable { "0755" } else { "0644" };
+            write!(text, "type = \"file\", mode = \"{mode}\", size = {size}, sha256 = \"{}\"", sha256.hex())
+        }
+        Node::Link { target } => write!(text, "type = \"link\", target = {}", Quoted(target)),
+    }?;
+    text.write_str(" },\n")
+}
+
+fn optional<T: Display>(text: &mut String, key: &str, value: Option<&T>) -> fmt::Result {
+    match value {
+        Some(value) => writeln!(text, "{key} = {}", Quoted(&value.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// A basic string of TOML.
+pub(super) struct Quoted<'a>(pub(super) &'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                // A review must show what is there: nothing that hides or reorders reaches the lock as it is.
+                hidden if crate::value::printable::is_deceptive(hidden) => {
+                    write!(f, "\\U{:08X}", u32::from(hidden))?;
+                }
+                plain => f.write_char(plain)?,
+            }
+        }
+        f.write_char('"')
+    }
+}

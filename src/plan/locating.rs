@@ -1,0 +1,126 @@
+//! From a lock to a draft: where the pinned bytes lie now. Nothing is hashed here, because packing compares every
+//! byte with the lock.
+
+use super::error::PlanError;
+use super::lock::{Lock, LockedImage, LockedTree};
+use super::members::Members;
+use super::tree;
+use super::work::Work;
+use crate::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
+use crate::bundle::entry::Node;
+use crate::bundle::item::{ItemHead, ItemKind};
+use crate::bundle::member::blob_name;
+use crate::bundle::tree::Tree;
+use crate::value::digest::Digest;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+impl Lock {
+    /// What packing takes: every item with the places of its bytes. Asks no network; `lock` is the digest of the
+    /// lock's text.
+    pub fn draft(&self, lock: Digest, work: &Work<'_>) -> Result<Draft, PlanError> {
+        let mut items = Vec::new();
+        // A tar with a hundred images is looked through once.
+        let mut opened = HashMap::new();
+        for image in &self.image {
+            let item = locate_image(image, work, &mut opened);
+            items.push(item.map_err(|error| error.about(ItemKind::Image, &image.name))?);
+        }
+        for (kind, tree) in self.trees() {
+            let item = locate_tree(kind, tree, work);
+            items.push(item.map_err(|error| error.about(kind, &tree.name))?);
+        }
+        Ok(Draft {
+            name: self.bundle.name.clone(),
+            version: self.bundle.version.clone(),
+            scenario: self.bundle.scenario.clone(),
+            sequence: self.sequence,
+            previous: self.previous,
+            created: self.created,
+            expires: self.expires,
+            lock,
+            items,
+        })
+    }
+}
+
+fn locate_image(
+    image: &LockedImage,
+    work: &Work<'_>,
+    opened: &mut HashMap<PathBuf, Members>,
+) -> Result<DraftItem, PlanError> {
+    let wrong = |reason: &str| PlanError::LockItem { item: image.name.clone(), reason: reason.to_owned() };
+    let (_, path) = image.source().ok_or_else(|| wrong("it has no source"))?;
+    let path = work.folder.join(path);
+    let members = match opened.entry(path) {
+        std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+        std::collections::hash_map::Entry::Vacant(new) => {
+            let members = Members::open(new.key(), work.limits, work.watch)?;
+            new.insert(members)
+        }
+    };
+    let mut blobs = Vec::with_capacity(image.blobs.len());
+    for blob in &image.blobs {
+        let (digest, size) = (blob.digest, blob.size);
+        let name = blob.member.clone().unwrap_or_else(|| blob_name(&digest));
+        let part = match members.find(&name)? {
+            Some(part) if part.size == size => {
+                BlobSource { digest, size, path: part.path, offset: part.offset }
+            }
+            Some(part) => {
+                let reason =
+                    format!("is not what the lock pins: {} bytes for {digest}, expected {size}", part.size);
+                return Err(PlanError::Changed { path: part.path, reason });
+            }
+            // A manifest that was made when the archive was locked.
+            None => match work.store.get(&digest) {
+                Some(path) => BlobSource { digest, size, path, offset: 0 },
+                None => {
+                    let reason = format!("is not what the lock pins: {digest} is no longer there");
+                    return Err(PlanError::Changed { path: members.path.clone(), reason });
+                }
+            },
+        };
+        blobs.push(part);
+    }
+    Ok(DraftItem::Image(DraftImage {
+        head: ItemHead {
+            name: image.name.clone(),
+            kind: ItemKind::Image,
+            origin: image.origin.clone(),
+            license: image.license.clone(),
+        },
+        reference: image.reference.clone(),
+        media_type: image.media_type.clone(),
+        root: image.digest,
+        blobs,
+    }))
+}
+
+fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<DraftItem, PlanError> {
+    let tree = Tree::new(locked.entries.clone(), work.limits)
+        .map_err(|source| PlanError::LockTree { item: locked.name.clone(), source })?;
+    let sources = match &locked.path {
+        Some(path) => tree::sources(&work.folder.join(path), &tree)?,
+        None => downloads(&tree, work)?,
+    };
+    let head = ItemHead {
+        name: locked.name.clone(),
+        kind,
+        origin: locked.origin.clone(),
+        license: locked.license.clone(),
+    };
+    Ok(DraftItem::Tree(DraftTree { head, tree, sources }))
+}
+
+/// The files of the store that hold what was downloaded.
+fn downloads(tree: &Tree, work: &Work<'_>) -> Result<Vec<PathBuf>, PlanError> {
+    let files = tree.files().map(|(entry, _)| match &entry.node {
+        Node::File { sha256, .. } => work
+            .store
+            .get(sha256)
+            .ok_or_else(|| PlanError::NotStored { what: format!("`{}` ({sha256})", entry.path) }),
+        Node::Dir | Node::Link { .. } => Err(PlanError::NotStored { what: format!("`{}`", entry.path) }),
+    });
+    files.collect()
+}

@@ -1,0 +1,219 @@
+//! Locks: the manifest with every source pinned to digest and size.
+
+use super::error::PlanError;
+use super::manifest::ImageForm;
+use super::reading::Text;
+use crate::bundle::entry::Entry;
+use crate::bundle::item::ItemKind;
+use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// The version of the lock's own format.
+pub const VERSION: u64 = 1;
+
+/// What a manifest says, with every source pinned; the only thing packing reads.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// Version of the format.
+    pub(super) lock: u64,
+    /// Digest of the manifest's text.
+    pub manifest: Digest,
+    /// When these sources were first pinned.
+    pub created: Moment,
+    /// Counts the bundles of a scenario.
+    pub sequence: u64,
+    /// The statement of the bundle before.
+    pub previous: Option<Digest>,
+    /// After this moment the bundle is no longer to be believed.
+    pub expires: Option<Moment>,
+    /// What the bundle is called.
+    pub bundle: LockedBundle,
+    /// Images.
+    #[serde(default)]
+    pub image: Vec<LockedImage>,
+    /// Trees of documents.
+    #[serde(default)]
+    pub doc: Vec<LockedTree>,
+    /// Trees of configurations.
+    #[serde(default)]
+    pub config: Vec<LockedTree>,
+    /// Trees of other files.
+    #[serde(default)]
+    pub file: Vec<LockedTree>,
+}
+
+/// What the bundle is called.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedBundle {
+    /// Its name.
+    pub name: Name,
+    /// The deployment pattern it serves.
+    pub scenario: Name,
+    /// Its version.
+    pub version: Name,
+}
+
+/// An image, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedImage {
+    /// Name of the item.
+    pub name: Name,
+    /// The layout it lies in.
+    pub layout: Option<String>,
+    /// The archive it lies in.
+    pub archive: Option<String>,
+    /// Where it came from, in words.
+    pub origin: String,
+    /// Licence, as declared.
+    pub license: Option<String>,
+    /// What it is called at the site.
+    pub reference: ImageName,
+    /// Media type of its index or manifest.
+    pub media_type: String,
+    /// Digest of its index or manifest.
+    pub digest: Digest,
+    /// Bytes of its index or manifest.
+    pub size: u64,
+    /// Every blob, the index or manifest first.
+    pub blobs: Vec<LockedBlob>,
+}
+
+impl LockedImage {
+    /// The form and path of its source.
+    #[must_use]
+    pub fn source(&self) -> Option<(ImageForm, &str)> {
+        match (&self.layout, &self.archive) {
+            (Some(path), None) => Some((ImageForm::Layout, path)),
+            (None, Some(path)) => Some((ImageForm::Archive, path)),
+            (None, None) | (Some(_), Some(_)) => None,
+        }
+    }
+}
+
+/// A blob, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedBlob {
+    /// What its bytes hash to.
+    pub digest: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// The member that holds it in a docker archive, where members are not called by digest.
+    pub member: Option<String>,
+}
+
+/// A tree, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedTree {
+    /// Name of the item.
+    pub name: Name,
+    /// The folder or file it was read from.
+    pub path: Option<String>,
+    /// The address it was downloaded from.
+    pub url: Option<String>,
+    /// Where it came from, in words.
+    pub origin: String,
+    /// Licence, as declared.
+    pub license: Option<String>,
+    /// Every entry, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// Where the lock of a manifest lies: `my-site.toml` has `my-site.lock.toml` beside it.
+#[must_use]
+pub fn path_for(manifest: &Path) -> PathBuf {
+    manifest.with_extension("lock.toml")
+}
+
+impl Lock {
+    /// Reads and parses the lock at `path`.
+    pub fn open(path: &Path) -> Result<Self, PlanError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| PlanError::LockRead { path: path.to_owned(), source })?;
+        Self::parse(&text, &path.to_string_lossy())
+    }
+
+    /// Parses a lock; `file` is what the drawings of mistakes call it.
+    pub fn parse(text: &str, file: &str) -> Result<Self, PlanError> {
+        // Before anything else: what a newer build wrote is not judged by the rules of this one.
+        let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+        if let Some(found) = first.and_then(|line| line.strip_prefix("lock = "))
+            && found.parse() != Ok(VERSION)
+        {
+            return Err(PlanError::LockVersion { found: found.to_owned(), known: VERSION });
+        }
+        let lock: Self = toml::from_str(text)
+            .map_err(|error| PlanError::LockSyntax(Box::new(Text { file, text }.draw_toml(&error))))?;
+        if lock.lock != VERSION {
+            return Err(PlanError::LockVersion { found: lock.lock.to_string(), known: VERSION });
+        }
+        lock.compare()?;
+        Ok(lock)
+    }
+
+    /// An error when the manifest is no longer the one that was locked.
+    pub fn check_current(&self, manifest_text: &str) -> Result<(), PlanError> {
+        let found = Digest::of(manifest_text.as_bytes());
+        if found == self.manifest {
+            Ok(())
+        } else {
+            Err(PlanError::LockStale { pinned: self.manifest, found })
+        }
+    }
+
+    /// The same lock, which follows the bundle with this statement.
+    #[must_use]
+    pub fn after(self, statement: Digest) -> Self {
+        Self { previous: Some(statement), ..self }
+    }
+
+    /// Its trees with their kinds, in order.
+    pub fn trees(&self) -> impl Iterator<Item = (ItemKind, &LockedTree)> {
+        let docs = self.doc.iter().map(|tree| (ItemKind::Doc, tree));
+        let configs = self.config.iter().map(|tree| (ItemKind::Config, tree));
+        docs.chain(configs).chain(self.file.iter().map(|tree| (ItemKind::File, tree)))
+    }
+
+    /// The rules that the types do not hold.
+    fn compare(&self) -> Result<(), PlanError> {
+        let wrong = |item: &Name, reason: &str| {
+            Err(PlanError::LockItem { item: item.clone(), reason: reason.to_owned() })
+        };
+        let mut names = HashSet::new();
+        for name in self.image.iter().map(|image| &image.name).chain(self.trees().map(|(_, tree)| &tree.name))
+        {
+            if !names.insert(name) {
+                return wrong(name, "two items have this name");
+            }
+        }
+        for image in &self.image {
+            if image.source().is_none() {
+                return wrong(&image.name, "it has either `layout` or `archive`");
+            }
+            if !image.blobs.iter().any(|blob| blob.digest == image.digest && blob.size == image.size) {
+                return wrong(&image.name, "its index or manifest is not among its blobs");
+            }
+        }
+        for (_, tree) in self.trees() {
+            if tree.path.is_some() == tree.url.is_some() {
+                return wrong(&tree.name, "it has either `path` or `url`");
+            }
+        }
+        match self.sequence {
+            0 => wrong(&self.bundle.name, "`sequence` counts from 1"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! The members of an image source: files of a folder, or parts of a tar.
+
+use super::error::PlanError;
+use super::work::{Part, open_regular, read_part};
+use crate::value::limits::Limits;
+use crate::value::watch::Watch;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{ErrorKind, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+
+/// How many links are followed from one member of a tar to the next.
+const HOPS: usize = 8;
+
+/// Where the members of an image source lie.
+pub(super) struct Members {
+    /// The folder or the tar.
+    pub(super) path: PathBuf,
+    /// What a tar holds; a folder is looked into when it is asked.
+    tar: Option<BTreeMap<String, Member>>,
+}
+
+enum Member {
+    File(Part),
+    /// To another member, by its full name.
+    Link(String),
+}
+
+impl Members {
+    /// Opens a folder, or reads the headers of a tar.
+    pub(super) fn open(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<Self, PlanError> {
+        // A person named it, so a link is followed once; from here on it is the thing itself.
+        let path = fs::canonicalize(path).map_err(|source| PlanError::read(path, source))?;
+        let is_folder = fs::metadata(&path).map_err(|source| PlanError::read(&path, source))?.is_dir();
+        let tar = if is_folder { None } else { Some(scan(&path, limits, watch)?) };
+        Ok(Self { path, tar })
+    }
+
+    /// The place of a member.
+    pub(super) fn find(&self, name: &str) -> Result<Option<Part>, PlanError> {
+        match &self.tar {
+            None => self.find_file(name),
+            Some(members) => {
+                let mut name = name;
+                for _ in 0..HOPS {
+                    match members.get(name) {
+                        Some(Member::File(part)) => return Ok(Some(part.clone())),
+                        Some(Member::Link(target)) => name = target,
+                        None => return Ok(None),
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The content of a small member.
+    pub(super) fn read(&self, name: &str, ceiling: u64) -> Result<Option<Vec<u8>>, PlanError> {
+        self.find(name)?.map(|part| read_part(&part, ceiling)).transpose()
+    }
+
+    /// An error about this source.
+    pub(super) fn wrong(&self, reason: impl Into<String>) -> PlanError {
+        PlanError::Image { path: self.path.clone(), reason: reason.into() }
+    }
+
+    fn find_file(&self, name: &str) -> Result<Option<Part>, PlanError> {
+        // Names of members come from documents in the source: nothing above the folder is ever looked at.
+        if resolved("", name).as_deref() != Some(name) {
+            return Ok(None);
+        }
+        let path = match fs::canonicalize(self.path.join(name)) {
+            Ok(path) => path,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(source) => return Err(PlanError::read(&self.path.join(name), source)),
+        };
+        let file = open_regular(&path)?;
+        let size = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();
+        Ok(Some(Part { path, offset: 0, size }))
+    }
+}
+
+/// Reads the headers of a tar and passes over the contents.
+fn scan(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<BTreeMap<String, Member>, PlanError> {
+    let failed = |source| PlanError::read(path, source);
+    let wrong = |reason: String| PlanError::Image { path: path.to_owned(), reason };
+    let mut file = open_regular(path)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut magic = [0; 4];
+    if file.read(&mut magic).map_err(failed)? == 4
+        && let Some(with) = decompressor(magic)
+    {
+        return Err(PlanError::Compressed { path: path.to_owned(), with });
+    }
+    file.rewind().map_err(failed)?;
+    let mut members = BTreeMap::new();
+    let mut archive = tar::Archive::new(file);
+    let no_tar = |error: std::io::Error| wrong(format!("as a tar it cannot be read: {error}"));
+    for entry in archive.entries_with_seek().map_err(no_tar)? {
+        if watch.is_stopped() {
+            return Err(PlanError::Interrupted);
+        }
+        let entry = entry.map_err(no_tar)?;
+        let kind = entry.header().entry_type();
+        let Some(name) = text(&entry.path_bytes()).and_then(|name| resolved("", &name)) else { continue };
+        let link = || entry.link_name_bytes().and_then(|target| text(&target));
+        let member = if kind.is_file() {
+            let (offset, size) = (entry.raw_file_position(), entry.size());
+            if offset.checked_add(size).is_none_or(|end| end > length) {
+                return Err(wrong(format!("it ends inside its member `{name}`")));
+            }
+            Some(Member::File(Part { path: path.to_owned(), offset, size }))
+        } else if kind.is_symlink() {
+            let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+            link().and_then(|target| resolved(folder, &target)).map(Member::Link)
+        } else if kind.is_hard_link() {
+            link().and_then(|target| resolved("", &target)).map(Member::Link)
+        } else {
+            None
+        };
+        let Some(member) = member else { continue };
+        if members.insert(name.clone(), member).is_some() {
+            // P18: tools differ in which of the two they take.
+            return Err(wrong(format!("it has two members called `{name}`")));
+        }
+        let ceiling = limits.entries;
+        if members.len() > ceiling {
+            let what = format!("members of `{}`", super::error::shown(path));
+            return Err(PlanError::Limit { what, found: members.len() as u64, ceiling: ceiling as u64 });
+        }
+    }
+    Ok(members)
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+/// A path without `.`, `..` and doubled slashes, or nothing when it leads out or nowhere.
+fn resolved(folder: &str, path: &str) -> Option<String> {
+    if path.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    if parts.is_empty() { None } else { Some(parts.join("/")) }
+}
+
+/// What undoes the compression of a whole file, by its first bytes.
+fn decompressor(magic: [u8; 4]) -> Option<&'static str> {
+    match magic {
+        [0x1f, 0x8b, ..] => Some("gunzip"),
+        [0x28, 0xb5, 0x2f, 0xfd] => Some("unzstd"),
+        [0xfd, b'7', b'z', b'X'] => Some("unxz"),
+        [b'B', b'Z', b'h', _] => Some("bunzip2"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolved;
+
+    #[test]
+    fn names_of_members_never_lead_out() {
+        for (folder, path, expected) in [
+            ("", "./a//b/", Some("a/b")),
+            ("a", "../b/layer.tar", Some("b/layer.tar")),
+            ("a", "../../b", None),
+            ("", "/etc/passwd", None),
+            ("", ".", None),
+        ] {
+            assert_eq!(resolved(folder, path).as_deref(), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Reading sources: what it may use, how files are opened, and hashing on several threads.
+
+use super::error::PlanError;
+use crate::store::Store;
+use crate::value::digest::{Digest, Hasher};
+use crate::value::limits::Limits;
+use crate::value::watch::Watch;
+use rustix::fs::{FileType, Mode, OFlags};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// Bytes read at a time.
+const STEP: usize = 1 << 18;
+
+/// What locking may use.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// The manifest's folder: paths in the manifest are relative to it.
+    pub folder: &'a Path,
+    /// Keeps downloads, and manifests made for images that had none.
+    pub store: &'a Store,
+    /// How many threads read and hash.
+    pub threads: usize,
+    /// Ceilings of what a bundle may hold.
+    pub limits: &'a Limits,
+    /// Sees the bytes go by.
+    pub watch: &'a dyn Watch,
+    /// Address of an HTTP proxy for downloads.
+    pub proxy: Option<&'a str>,
+}
+
+/// Work under way: adds up how much there is to do.
+pub(super) struct Task<'a> {
+    pub(super) work: &'a Work<'a>,
+    expected: AtomicU64,
+}
+
+impl<'a> Task<'a> {
+    pub(super) fn new(work: &'a Work<'a>) -> Self {
+        Self { work, expected: AtomicU64::new(0) }
+    }
+
+    /// So many more bytes will be read.
+    pub(super) fn expect(&self, bytes: u64) {
+        // `fetch_add` wraps, and a sum that wrong only makes a wrong progress bar.
+        let before = self.expected.fetch_add(bytes, Ordering::Relaxed);
+        self.work.watch.expect(before.saturating_add(bytes));
+    }
+
+    /// So many bytes have been read; an error when the person wants to stop.
+    pub(super) fn advance(&self, bytes: usize) -> Result<(), PlanError> {
+        self.work.watch.advance(bytes as u64);
+        self.go_on()
+    }
+
+    /// An error when the person wants to stop.
+    pub(super) fn go_on(&self) -> Result<(), PlanError> {
+        if self.work.watch.is_stopped() { Err(PlanError::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) path: PathBuf,
+    pub(super) offset: u64,
+    pub(super) size: u64,
+}
+
+/// A file whose content is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pinned {
+    pub(super) size: u64,
+    pub(super) sha256: Digest,
+    pub(super) executable: bool,
+}
+
+/// Opens a regular file.
+///
+/// Z16: a link or a FIFO that has taken the place of a file since the folder was listed is neither followed nor
+/// waited for.
+pub(super) fn open_regular(path: &Path) -> Result<File, PlanError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let kind = |found| PlanError::Type { path: path.to_owned(), found };
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::LOOP) => return Err(kind("a symbolic link")),
+        Err(rustix::io::Errno::NXIO) => return Err(kind("a socket or a device without a driver")),
+        Err(error) => return Err(PlanError::read(path, error.into())),
+    };
+    let found = rustix::fs::fstat(&file).map_err(|error| PlanError::read(path, error.into()))?;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile => Ok(file),
+        other => Err(kind(kind_of(other))),
+    }
+}
+
+fn kind_of(found: FileType) -> &'static str {
+    match found {
+        FileType::RegularFile => "a regular file",
+        FileType::Directory => "a folder",
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice => "a character device",
+        FileType::BlockDevice => "a block device",
+        _ => "of an unknown type",
+    }
+}
+
+/// What a listed entry is that is neither file, folder nor link.
+pub(super) fn kind_of_special(found: std::fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    match found {
+        fifo if fifo.is_fifo() => "a FIFO",
+        socket if socket.is_socket() => "a socket",
+        device if device.is_char_device() => "a character device",
+        device if device.is_block_device() => "a block device",
+        _ => "of an unknown type",
+    }
+}
+
+/// Hashes a whole file; an error when it changes meanwhile (Z17).
+pub(super) fn hash_file(path: &Path, task: &Task<'_>, buffer: &mut Vec<u8>) -> Result<Pinned, PlanError> {
+    let failed = |source| PlanError::read(path, source);
+    let changed = |reason: String| PlanError::Changed { path: path.to_owned(), reason };
+    let mut file = open_regular(path).map_err(|error| match error {
+        PlanError::Missing { .. } => changed("vanished while the folder was read".to_owned()),
+        other => other,
+    })?;
+    let before = file.metadata().map_err(failed)?;
+    let mut hasher = Hasher::new();
+    loop {
+        let read = read_some(&mut file, buffer).map_err(failed)?;
+        if read.is_empty() {
+            break;
+        }
+        hasher.update(read);
+        task.advance(read.len())?;
+    }
+    let after = file.metadata().map_err(failed)?;
+    if hasher.count() != before.len() {
+        let (count, len) = (hasher.count(), before.len());
+        return Err(changed(format!("changed while it was read: it had {len} bytes and gave {count}")));
+    }
+    let stamp = |found: &std::fs::Metadata| {
+        (found.len(), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec())
+    };
+    if stamp(&before) != stamp(&after) {
+        return Err(changed("changed while it was read".to_owned()));
+    }
+    let size = hasher.count();
+    Ok(Pinned { size, sha256: hasher.finish(), executable: before.mode() & 0o111 != 0 })
+}
+
+/// Hashes a part of a file.
+pub(super) fn hash_part(part: &Part, task: &Task<'_>, buffer: &mut Vec<u8>) -> Result<Digest, PlanError> {
+    let failed = |source| PlanError::read(&part.path, source);
+    let mut file = open_regular(&part.path)?;
+    file.seek(SeekFrom::Start(part.offset)).map_err(failed)?;
+    let mut rest = file.take(part.size);
+    let mut hasher = Hasher::new();
+    loop {
+        let read = read_some(&mut rest, buffer).map_err(failed)?;
+        if read.is_empty() {
+            break;
+        }
+        hasher.update(read);
+        task.advance(read.len())?;
+    }
+    if hasher.count() == part.size {
+        return Ok(hasher.finish());
+    }
+    let reason = "ended earlier than when it was listed".to_owned();
+    Err(PlanError::Changed { path: part.path.clone(), reason })
+}
+
+/// Reads a small part of a file.
+pub(super) fn read_part(part: &Part, ceiling: u64) -> Result<Vec<u8>, PlanError> {
+    if part.size > ceiling {
+        let what = format!("bytes of a document in `{}`", super::error::shown(&part.path));
+        return Err(PlanError::Limit { what, found: part.size, ceiling });
+    }
+    let failed = |source| PlanError::read(&part.path, source);
+    let mut file = open_regular(&part.path)?;
+    file.seek(SeekFrom::Start(part.offset)).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(part.size).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn read_some<'b>(reader: &mut dyn io::Read, buffer: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
+    buffer.resize(STEP, 0);
+    loop {
+        match reader.read(buffer) {
+            Ok(len) => return Ok(buffer.get(..len).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Does `one` for each of `items` on the threads of the task; results stand in the order of the items.
+///
+/// When several fail, the error is that of the first: items are handed out in order, and what has begun is ended.
+pub(super) fn each<T: Sync, R: Send>(
+    task: &Task<'_>,
+    items: &[T],
+    one: impl Fn(&T, &mut Vec<u8>) -> Result<R, PlanError> + Sync,
+) -> Result<Vec<R>, PlanError> {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    let run = || {
+        let mut mine = Vec::new();
+        let mut buffer = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(number) else { break };
+            let result = one(item, &mut buffer);
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            mine.push((number, result));
+        }
+        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut mine);
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..task.work.threads.min(items.len()) {
+            scope.spawn(run);
+        }
+        run();
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
+}
