@@ -1,4 +1,5 @@
 //! One test binary, so that there is one link on a small machine.
 
+mod forge;
 mod roundtrip;
 mod support;
