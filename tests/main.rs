@@ -3,3 +3,4 @@
 mod forge;
 mod roundtrip;
 mod support;
+mod tamper;
