@@ -149,8 +149,7 @@ impl Unsealed<'_> {
             }
             other => other.map_err(cannot_write)?,
         }
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        place::sync_folder(folder.unwrap_or(Path::new("."))).map_err(cannot_write)?;
+        place::sync_folder(place::folder_of(&self.path)).map_err(cannot_write)?;
         let statement = Statement::parse(&self.statement, &Limits::v1())?;
         let totals = statement.predicate.totals;
         Ok(Sealed { path: self.path.clone(), statement: Digest::of(&self.statement), size: self.end, totals })

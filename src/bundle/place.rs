@@ -2,8 +2,9 @@
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use std::fs::File;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Opens a regular file for reading, without following a link at its end and without waiting for a FIFO's writer.
@@ -28,6 +29,34 @@ pub fn begin_writing(file: &File, offset: u64, len: u64) {
     // On Linux this advice starts the writing of dirty pages at once; clean ones there are none yet. It is advice:
     // where it is not taken, the sync takes longer.
     let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
+}
+
+/// Writes a file in one go and onto the disk, to a name that is not taken, or leaves nothing.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder(folder_of(path)));
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
+/// Replaces a file in one step; whoever reads it sees the old or the new.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".partial");
+    let temporary = Path::new(&temporary);
+    // What a killed process left behind.
+    let _ = std::fs::remove_file(temporary);
+    write_new(temporary, bytes, 0o644)?;
+    std::fs::rename(temporary, path)?;
+    sync_folder(folder_of(path))
+}
+
+/// The folder that a path lies in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes a rename in `folder` last through a power cut.

@@ -110,6 +110,12 @@ impl Tree {
         find(&self.0, path)
     }
 
+    /// The entry that a link of this tree leads to.
+    #[must_use]
+    pub fn followed(&self, link: &RelPath, target: &str) -> Option<&Entry> {
+        follow(&self.0, link, target).ok()
+    }
+
     /// Where each entry begins in the tar stream, and how long the stream is.
     #[must_use]
     pub fn positions(&self) -> (Vec<u64>, u64) {
@@ -145,7 +151,7 @@ fn find<'a>(entries: &'a [Entry], path: &str) -> Option<&'a Entry> {
 
 /// Where a link leads. The target may go up and then down, never up again: so the words alone say where it leads,
 /// whatever other links there are.
-fn follow(entries: &[Entry], link: &RelPath, target: &str) -> Result<(), &'static str> {
+fn follow<'a>(entries: &'a [Entry], link: &RelPath, target: &str) -> Result<&'a Entry, &'static str> {
     let mut base: Vec<&str> = link.components().collect();
     base.pop();
     let mut down = target;
@@ -157,14 +163,11 @@ fn follow(entries: &[Entry], link: &RelPath, target: &str) -> Result<(), &'stati
         down.parse().map_err(|_| "which is not `../` any number of times and then a plain path")?;
     base.extend(down.components());
     let path = base.join("/");
-    match find(entries, &path).map(|entry| &entry.node) {
-        None => Err("which is not in the tree"),
-        Some(Node::Link { .. }) => Err("which is a link itself"),
-        Some(Node::File { .. }) => Ok(()),
-        Some(Node::Dir) if link.as_str().starts_with(&format!("{path}/")) => {
-            Err("a folder that holds the link")
-        }
-        Some(Node::Dir) => Ok(()),
+    let entry = find(entries, &path).ok_or("which is not in the tree")?;
+    match entry.node {
+        Node::Link { .. } => Err("which is a link itself"),
+        Node::Dir if link.as_str().starts_with(&format!("{path}/")) => Err("a folder that holds the link"),
+        Node::File { .. } | Node::Dir => Ok(entry),
     }
 }
 

@@ -1,4 +1,164 @@
-//! stub
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: one file a verb. Here, and only here, the clock, the environment and the terminal are asked.
+
+mod cat;
+mod error;
+mod explain;
+mod inspect;
+mod key;
+mod ls;
+mod passphrase;
+mod term;
+mod trust;
+mod unpack;
+mod util;
+mod verify;
+
+#[cfg(feature = "connected")]
+mod demo;
+#[cfg(feature = "connected")]
+mod init;
+#[cfg(feature = "connected")]
+mod lock;
+#[cfg(feature = "connected")]
+mod pack;
+#[cfg(feature = "connected")]
+mod sealing;
+
+use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::Conditions;
+use crate::value::limits::Limits;
+use crate::value::moment::Moment;
+use clap::{Parser, Subcommand};
+use error::CliError;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+use term::{Progress, Term, TermArgs};
+
+/// Carry documents, container images and configurations across an air gap in one signed bundle
+#[derive(Parser)]
+#[command(name = "sealift", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done and true, 1 could not, 2 wrong use, 3 not believed, 4 believed but not as \
+    wanted, 5 incomplete, 130 interrupted. Any other code is a failure.\n\n\
+    Examples:\n  sealift demo\n  sealift verify air-gapped-2026.11.0.sealift --trust root.json")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    term: TermArgs,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    #[cfg(feature = "connected")]
+    /// Show the whole story in a temporary folder: pack, verify, one flipped byte refused, unpack
+    Demo(demo::Args),
+    /// Write a commented manifest made from what lies in a folder
+    #[cfg(feature = "connected")]
+    Init(init::Args),
+    /// Pin every source of a manifest to digest and size
+    #[cfg(feature = "connected")]
+    Lock(lock::Args),
+    /// Make a sealed bundle from a lock
+    #[cfg(feature = "connected")]
+    Pack(pack::Args),
+    /// Believe a bundle, or say why not
+    Verify(verify::Args),
+    /// Show what is in a bundle, in place
+    Inspect(inspect::Args),
+    /// List the files in a bundle, in place
+    Ls(ls::Args),
+    /// Write one file of a bundle to standard output, in place
+    Cat(cat::Args),
+    /// Verify a bundle and write what it holds into a new folder
+    Unpack(unpack::Args),
+    /// Make and show keys
+    Key(key::Args),
+    /// Make and show trust roots
+    Trust(trust::Args),
+    /// Explain an error code
+    Explain(explain::Args),
+    /// Print completions and other things that come with the tool
+    Util(util::Args),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let term = Term::new(&cli.term);
+    let outcome = match cli.verb {
+        #[cfg(feature = "connected")]
+        Verb::Demo(args) => args.run(&term),
+        #[cfg(feature = "connected")]
+        Verb::Init(args) => args.run(&term),
+        #[cfg(feature = "connected")]
+        Verb::Lock(args) => args.run(&term),
+        #[cfg(feature = "connected")]
+        Verb::Pack(args) => args.run(&term),
+        Verb::Verify(args) => args.run(&term),
+        Verb::Inspect(args) => args.run(&term),
+        Verb::Ls(args) => args.run(&term),
+        Verb::Cat(args) => args.run(&term),
+        Verb::Unpack(args) => args.run(&term),
+        Verb::Key(args) => args.run(&term),
+        Verb::Trust(args) => args.run(&term),
+        Verb::Explain(args) => args.run(&term),
+        Verb::Util(args) => args.run(&term),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            use crate::value::code::Fault as _;
+            term.fail(&error);
+            error.code().class().into()
+        }
+    }
+}
+
+static LIMITS: Limits = Limits::v1();
+
+/// The bundle to read, and whom to believe.
+#[derive(Debug, Clone, clap::Args)]
+struct BundleArgs {
+    /// The bundle
+    bundle: PathBuf,
+    /// The trust root; get it by another way than the bundle
+    #[arg(long, value_name = "ROOT")]
+    trust: PathBuf,
+}
+
+impl BundleArgs {
+    fn root(&self) -> Result<PinnedRoot, CliError> {
+        Ok(PinnedRoot::open(&self.trust, &LIMITS)?)
+    }
+
+    fn is_pipe(&self) -> bool {
+        self.bundle.as_os_str() == "-"
+    }
+}
+
+/// What the clock says, in whole seconds.
+fn now() -> Result<Moment, CliError> {
+    Moment::of(SystemTime::now()).ok_or_else(|| CliError::Usage {
+        message: "the clock shows a year that no calendar has".to_owned(),
+        hint: Some("set the clock: `date -u -s ...`".to_owned()),
+    })
+}
+
+/// How many threads work: as asked, or one for each core.
+fn threads(asked: Option<std::num::NonZeroUsize>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get)
+}
+
+/// How many threads to use.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct ThreadArgs {
+    /// Work on so many threads; one for each core if not given
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZeroUsize>,
+}
+
+fn conditions<'a>(watch: &'a Progress, asked: ThreadArgs) -> Result<Conditions<'a>, CliError> {
+    Ok(Conditions { now: now()?, threads: threads(asked.threads), limits: &LIMITS, watch })
 }

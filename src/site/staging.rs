@@ -1,6 +1,7 @@
 //! A folder of our own beside the target, which becomes the target in one rename.
 
 use super::SiteError;
+use crate::bundle::place::{self, folder_of};
 use crate::value::rel_path::RelPath;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -25,7 +26,7 @@ impl Staging {
     pub fn beside(target: &Path) -> Result<Self, SiteError> {
         let wrong = |found| SiteError::Target { path: target.to_owned(), found };
         let name = target.file_name().ok_or_else(|| wrong("no name for a new folder"))?;
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = folder_of(target);
         refuse_unsafe_parent(parent)?;
         match target.symlink_metadata() {
             Ok(found) if found.is_symlink() => return Err(wrong("a link")),
@@ -132,8 +133,7 @@ impl Staging {
         };
         outcome.map_err(|source| failed(source.into()))?;
         self.published = true;
-        let parent = self.target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed)
+        place::sync_folder(folder_of(&self.target)).map_err(failed)
     }
 
     fn open_parent(&self, path: &RelPath) -> Result<OwnedFd, SiteError> {

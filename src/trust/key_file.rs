@@ -2,9 +2,10 @@
 
 use super::TrustError;
 use super::key::PublicKey;
+use crate::bundle::place;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -37,24 +38,11 @@ pub fn read_public(path: &Path) -> Result<PublicKey, TrustError> {
     PublicKey::from_pem(&read_text(path, open_regular(path, OFlags::empty())?)?)
 }
 
-/// Writes a file in one go and onto the disk, or leaves nothing.
-pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TrustError> {
-    let failed = |source: io::Error| match source.kind() {
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TrustError> {
+    place::write_new(path, bytes, mode).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => TrustError::KeyFileExists { path: path.to_owned() },
         _ => TrustError::KeyFileWrite { path: path.to_owned(), source },
-    };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_parent(path));
-    written.map_err(|source| {
-        let _ = std::fs::remove_file(path);
-        failed(source)
     })
-}
-
-/// The new name itself has to survive a power cut too.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Opens a regular file without waiting on a pipe that has its name.

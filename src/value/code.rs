@@ -222,6 +222,8 @@ codes! {
 
     CliUsage "cli.usage" WrongUse
         "The command was called in a way that does not make sense."
+    CliWrite "cli.write" CouldNot
+        "A file could not be written: no space, no permission, or the folder is not there. Nothing is half-written."
     CliOutput "cli.output" CouldNot
         "Standard output could not be written, so what you see may be incomplete."
     CliInput "cli.input" CouldNot

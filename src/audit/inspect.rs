@@ -1,0 +1,227 @@
+//! What is inside a bundle, read where it lies.
+
+use crate::bundle::entry::{Entry, Node};
+use crate::bundle::inventory::Inventory;
+use crate::bundle::item::ItemKind;
+use crate::bundle::order::{ItemContents, Parts};
+use crate::bundle::statement::Totals;
+use crate::trust::TrustError;
+use crate::trust::verify::{InPlace, Sink, Trusted, Verified};
+use crate::value::code::{Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use serde::Serialize;
+
+/// An error of looking something up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// The bundle is not believed, or could not be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// No item of that name, or no file of that path in it.
+    #[error("the bundle has no {what}")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+    },
+}
+
+impl Fault for AuditError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Trust(error) => error.code(),
+            Self::NotFound { .. } => Code::AuditNotFound,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Trust(error) => error.hint(),
+            Self::NotFound { .. } => Some("see what it has: `sealift ls BUNDLE --trust ROOT`".to_owned()),
+        }
+    }
+}
+
+/// A bundle at a glance; everything in it follows from the seal.
+#[derive(Debug, Clone, Serialize)]
+pub struct Overview {
+    /// Its identity: the digest of its statement.
+    pub statement: Digest,
+    /// Its name.
+    pub name: Name,
+    /// Its version.
+    pub version: Name,
+    /// The deployment pattern it serves.
+    pub scenario: Name,
+    /// The epoch of the trust root it was sealed under.
+    pub epoch: u64,
+    /// Its number within the scenario and epoch.
+    pub sequence: u64,
+    /// When its lock was written.
+    pub created: Moment,
+    /// After this moment it is no longer to be believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+    /// Digest of the lock it was made from.
+    pub lock: Digest,
+    /// What made it.
+    pub tool: String,
+    /// Version of the trust root that was asked.
+    pub root_version: u64,
+    /// Who sealed it.
+    pub signers: Vec<SignerLine>,
+    /// What is allowed and should be said all the same.
+    pub warnings: Vec<String>,
+    /// Sums over the blobs.
+    pub totals: Totals,
+    /// What it holds.
+    pub items: Vec<ItemLine>,
+}
+
+/// A trusted key that sealed a bundle.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignerLine {
+    /// The name of its holder in the trust root.
+    pub name: Name,
+    /// The role it signed in.
+    pub role: String,
+    /// The id of the key.
+    pub key: String,
+}
+
+/// An item of a bundle.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemLine {
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub kind: ItemKind,
+    /// Where it came from, as the lock declares it.
+    pub origin: String,
+    /// Its licence, as the manifest declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    /// What the image is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Digest of its index or manifest.
+    pub digest: Digest,
+    /// The platforms of an image, where its index names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// Blobs it consists of.
+    pub blobs: u64,
+    /// Bytes of those blobs as stored; blobs that items share count for each.
+    pub stored: u64,
+}
+
+/// What a seal says, and who made it.
+#[must_use]
+pub fn signers(trusted: &Trusted) -> Vec<SignerLine> {
+    let line = |signer: &crate::trust::verify::Signer| SignerLine {
+        name: signer.name.clone(),
+        role: signer.role.to_string(),
+        key: signer.key.to_string(),
+    };
+    trusted.signers.iter().map(line).collect()
+}
+
+/// A bundle at a glance, from its seal, index and manifests alone.
+#[must_use]
+pub fn overview(trusted: &Trusted, items: &[ItemContents]) -> Overview {
+    let predicate = &trusted.statement.predicate;
+    Overview {
+        statement: trusted.id,
+        name: predicate.name.clone(),
+        version: predicate.version.clone(),
+        scenario: predicate.scenario.clone(),
+        epoch: predicate.epoch,
+        sequence: predicate.sequence,
+        created: predicate.created,
+        expires: predicate.expires,
+        lock: predicate.lock,
+        tool: format!("{} {}", predicate.tool.name, predicate.tool.version),
+        root_version: trusted.root_version,
+        signers: signers(trusted),
+        warnings: trusted.warnings.iter().map(ToString::to_string).collect(),
+        totals: predicate.totals,
+        items: items.iter().map(item_line).collect(),
+    }
+}
+
+fn item_line(contents: &ItemContents) -> ItemLine {
+    let item = &contents.item;
+    let (platforms, blobs) = match &contents.parts {
+        Parts::Image { blobs, platforms } => (platforms.clone(), blobs.clone()),
+        Parts::Tree { inventory, layer } => (Vec::new(), vec![item.root, *inventory, *layer]),
+    };
+    ItemLine {
+        name: item.head.name.clone(),
+        kind: item.head.kind,
+        origin: item.head.origin.clone(),
+        license: item.head.license.clone(),
+        reference: item.reference.as_ref().map(ToString::to_string),
+        digest: item.root.digest,
+        platforms,
+        blobs: blobs.len() as u64,
+        stored: blobs.iter().map(|blob| blob.size).sum(),
+    }
+}
+
+/// A file, folder or link of one item.
+#[derive(Debug, Clone, Serialize)]
+pub struct EntryLine<'a> {
+    /// The item.
+    pub item: &'a str,
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: &'a Entry,
+}
+
+/// The inventories of the trees in a bundle, or of the one called `item`.
+pub fn inventories(
+    place: &InPlace<'_>,
+    item: Option<&str>,
+) -> Result<Vec<(Name, Verified<Inventory>)>, AuditError> {
+    let mut found = Vec::new();
+    for contents in &place.contents.items {
+        let name = &contents.item.head.name;
+        if item.is_some_and(|item| item != name.as_str()) {
+            continue;
+        }
+        if let Some(inventory) = place.inventory(name.as_str())? {
+            found.push((name.clone(), inventory));
+        }
+    }
+    match item {
+        Some(item) if found.is_empty() => {
+            let is_image = place.contents.items.iter().any(|of| of.item.head.name.as_str() == item);
+            let what = if is_image {
+                format!("list of files of `{item}`: it is an image, and its layers are carried unopened")
+            } else {
+                format!("item `{item}`")
+            };
+            Err(AuditError::NotFound { what })
+        }
+        Some(_) | None => Ok(found),
+    }
+}
+
+/// Reads one file of one item to `sink`, by its frames alone.
+pub fn cat<S, E>(place: &InPlace<'_>, item: &str, path: &str, sink: S) -> Result<(), E>
+where
+    S: Sink<Error = E>,
+    E: From<AuditError> + From<TrustError>,
+{
+    let inventory = place.inventory(item).map_err(AuditError::from)?;
+    let inventory = inventory.ok_or_else(|| AuditError::NotFound { what: format!("tree `{item}`") })?;
+    let mut entry = inventory.tree.get(path);
+    if let Some(Entry { path, node: Node::Link { target } }) = entry {
+        entry = inventory.tree.followed(path, target);
+    }
+    let file = entry.filter(|entry| matches!(entry.node, Node::File { .. }));
+    let file = file.ok_or_else(|| AuditError::NotFound { what: format!("file `{path}` in `{item}`") })?;
+    place.read(item, &inventory, file, sink)
+}

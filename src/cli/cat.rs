@@ -1,0 +1,52 @@
+//! `sealift cat`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{BundleArgs, ThreadArgs, conditions};
+use crate::audit::inspect::cat;
+use crate::bundle::read;
+use crate::trust::verify::{InPlace, Sink, Verified};
+
+/// Write one file of a bundle to standard output, in place
+///
+/// Reads the frames that hold the file and nothing else of the payload; each is checked before it is decoded. A file
+/// of several frames is on its way before its last frame is checked: believe it only when the exit code is 0.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sealift cat air-gapped-2026.11.0.sealift --trust root.json runbooks/install.md")]
+pub(super) struct Args {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    /// ITEM/PATH, as `sealift ls` shows it
+    file: String,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let (item, path) = self.file.split_once('/').ok_or_else(|| CliError::Usage {
+            message: format!("`{}` names no file: expected ITEM/PATH", self.file),
+            hint: Some("see what there is: `sealift ls BUNDLE --trust ROOT`".to_owned()),
+        })?;
+        let root = self.bundle.root()?;
+        let watch = term.watch("reading");
+        let file = read::open(&self.bundle.bundle)?;
+        let place = InPlace::open(&file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        for warning in &place.trusted.warnings {
+            term.warn(&warning.to_string());
+        }
+        cat::<_, CliError>(&place, item, path, Stdout(term))
+    }
+}
+
+struct Stdout<'a>(&'a Term);
+
+impl Sink for Stdout<'_> {
+    type Error = CliError;
+
+    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), CliError> {
+        self.0.bytes(piece)
+    }
+
+    fn finish(self) -> Result<(), CliError> {
+        self.0.text("")
+    }
+}

@@ -1,0 +1,294 @@
+//! `sealift demo`: the whole story with throw-away keys, on content that comes with the program.
+
+use super::error::CliError;
+use super::lock::work;
+use super::sealing::seal;
+use super::term::Term;
+use super::{LIMITS, ThreadArgs, conditions, now, threads};
+use crate::audit::inspect::cat;
+use crate::bundle::draft::Draft;
+use crate::bundle::pack::Sealed;
+use crate::bundle::read::{self, Tape};
+use crate::plan::lock::{Lock, path_for};
+use crate::plan::manifest::Manifest;
+use crate::site::unpack::unpack;
+use crate::store::Store;
+use crate::trust::chain::PinnedRoot;
+use crate::trust::key::Signer as _;
+use crate::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use crate::trust::secret::SecretKey;
+use crate::trust::verify::{Depth, InPlace, Looking, Sink, Trusted, Verified, receive};
+use crate::value::code::Fault as _;
+use crate::value::digest::Digest;
+use crate::value::size::ByteSize;
+use serde_json::json;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+/// Show the whole story in a temporary folder: pack, verify, one flipped byte refused, unpack
+///
+/// Needs no network, no container engine, no key of yours and no rights. Everything it makes is gone afterwards,
+/// unless `--keep` names a folder.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Work in this new folder and leave everything there
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+}
+
+const MANIFEST: &str = r#"[bundle]
+name = "demo"
+scenario = "air-gapped"
+version = "1.0.0"
+
+[[image]]
+name = "hello"
+layout = "hello"
+
+[[doc]]
+name = "handbook"
+path = "docs"
+
+[[config]]
+name = "server"
+path = "config"
+"#;
+
+const FILES: [(&str, &str); 4] = [
+    ("docs/format.md", include_str!("../bundle/FORMAT.md")),
+    ("docs/checking-without-sealift.txt", include_str!("../bundle/VERIFY.txt")),
+    ("config/server.env", "MM_SERVICESETTINGS_ENABLELINKPREVIEWS=false\nMM_LOGSETTINGS_ENABLEDIAGNOSTICS=false\n"),
+    ("config/offline.json", "{\"ServiceSettings\":{\"EnableGifPicker\":false}}\n"),
+];
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let temporary;
+        let folder = match &self.keep {
+            Some(folder) => {
+                fs::create_dir(folder).map_err(|source| written(folder, source))?;
+                folder.as_path()
+            }
+            None => {
+                temporary = tempfile::tempdir().map_err(|source| written(&std::env::temp_dir(), source))?;
+                temporary.path()
+            }
+        };
+        Demo { term, folder, steps: std::cell::Cell::new(0) }.run()?;
+        term.say("next: sealift init my-site.toml, in a folder with what should travel");
+        Ok(())
+    }
+}
+
+struct Demo<'a> {
+    term: &'a Term,
+    folder: &'a Path,
+    steps: std::cell::Cell<u32>,
+}
+
+impl Demo<'_> {
+    fn run(&self) -> Result<(), CliError> {
+        let (packer, root) = keys()?;
+        let root_file = self.folder.join("root.json");
+        write(&root_file, &root.envelope().encode()?)?;
+        self.step("key new, trust init", &format!("one packer may seal; fingerprint {}", root.fingerprint()))?;
+
+        let draft = self.draft()?;
+        let files = draft.items.len();
+        self.step("lock demo.toml", &format!("{files} items, each source pinned to digest and size"))?;
+
+        let watch = self.term.watch("packing");
+        let bundle = seal(&draft, &root, &[&packer], self.folder, threads(None), &watch)?;
+        drop(watch);
+        let name = shown(&bundle.path);
+        self.step("pack demo.toml", &format!("{name}, {}, one file with its seal in front", ByteSize(bundle.size)))?;
+
+        let Verdict { checked, signer } = self.verify(&bundle, &root)?;
+        self.step(&format!("verify {name}"), &format!("believed: sealed by {signer}, {checked} bytes checked"))?;
+
+        let config = self.cat(&bundle, &root)?;
+        self.step(&format!("cat {name} server/offline.json"), config.trim_end())?;
+
+        let (at, code) = self.flip(&bundle, &root)?;
+        self.step(&format!("verify damaged-{name}"), &format!("byte {at} flipped: refused, {code}, exit code 3"))?;
+
+        let target = self.folder.join("site");
+        let watch = self.term.watch("unpacking");
+        let file = read::open(&bundle.path)?;
+        let conditions = conditions(&watch, ThreadArgs { threads: None })?;
+        let unpacked = unpack(&mut Tape::file(&file), &root, &target, &conditions)?;
+        drop(watch);
+        for (path, content) in FILES {
+            let path = match path.strip_prefix("docs/") {
+                Some(path) => format!("doc/handbook/{path}"),
+                None => path.replace("config/", "config/server/"),
+            };
+            if fs::read(target.join(&path)).map_err(|source| written(&target, source))? != content.as_bytes() {
+                return Err(failed(&format!("comparing {path} with what was packed")));
+            }
+        }
+        let what = format!("{} files and 1 image, equal to what was packed, in one step", unpacked.files);
+        self.step(&format!("unpack {name} --to site"), &what)
+    }
+
+    fn step(&self, command: &str, outcome: &str) -> Result<(), CliError> {
+        self.steps.set(self.steps.get() + 1);
+        let number = self.steps.get();
+        let text = format!("{number}. sealift {}\n   {outcome}\n", self.term.paint(command, "1"));
+        self.term.data("step", &json!({ "number": number, "command": command, "outcome": outcome }), &text)
+    }
+
+    fn draft(&self) -> Result<Draft, CliError> {
+        for (path, content) in FILES {
+            write(&self.folder.join(path), content.as_bytes())?;
+        }
+        write_image(&self.folder.join("hello"))?;
+        let manifest = self.folder.join("demo.toml");
+        write(&manifest, MANIFEST.as_bytes())?;
+        let store = Store::open(&self.folder.join("store"))?;
+        let watch = self.term.watch("locking");
+        let work = work(&manifest, &store, ThreadArgs { threads: None }, &watch, None);
+        let lock = Lock::make(&Manifest::open(&manifest)?, &work, None, now()?)?;
+        let text = lock.to_toml();
+        write(&path_for(&manifest), text.as_bytes())?;
+        Ok(lock.draft(Digest::of(text.as_bytes()), &work)?)
+    }
+
+    fn verify(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<Verdict, CliError> {
+        let watch = self.term.watch("verifying");
+        let file = read::open(&bundle.path)?;
+        let mut tape = Tape::file(&file);
+        let conditions = conditions(&watch, ThreadArgs { threads: None })?;
+        let trusted = Trusted::open(&mut tape, root, &conditions)?;
+        receive(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
+        let signers: Vec<_> = trusted.signers.iter().map(|signer| signer.name.to_string()).collect();
+        Ok(Verdict { checked: tape.position(), signer: signers.join(", ") })
+    }
+
+    fn cat(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<String, CliError> {
+        let watch = self.term.watch("reading");
+        let file = read::open(&bundle.path)?;
+        let place = InPlace::open(&file, root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let mut text = Vec::new();
+        cat::<_, CliError>(&place, "server", "offline.json", Memory(&mut text))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Flips one byte in the middle of a copy and sees it refused.
+    fn flip(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<(u64, &'static str), CliError> {
+        let copy = self.folder.join(format!("damaged-{}", shown(&bundle.path)));
+        fs::copy(&bundle.path, &copy).map_err(|source| written(&copy, source))?;
+        let at = bundle.size / 2;
+        let file = fs::OpenOptions::new().read(true).write(true).open(&copy).map_err(|source| written(&copy, source))?;
+        let mut byte = [0];
+        let flipped = file.read_exact_at(&mut byte, at).and_then(|()| file.write_all_at(&[!byte[0]], at));
+        flipped.map_err(|source| written(&copy, source))?;
+        let damaged = Sealed { path: copy, ..bundle.clone() };
+        match self.verify(&damaged, root) {
+            Ok(_) => Err(failed("refusing the flipped byte")),
+            Err(error) => Ok((at, error.code().as_str())),
+        }
+    }
+}
+
+struct Verdict {
+    checked: u64,
+    signer: String,
+}
+
+struct Memory<'a>(&'a mut Vec<u8>);
+
+impl Sink for Memory<'_> {
+    type Error = CliError;
+
+    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), CliError> {
+        self.0.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), CliError> {
+        Ok(())
+    }
+}
+
+/// A packer's key and a trust root that believes it; the secret halves never leave memory.
+fn keys() -> Result<(SecretKey, PinnedRoot), CliError> {
+    let (signer, packer) = (SecretKey::generate()?, SecretKey::generate()?);
+    let grant = |role, name: &str, key: &SecretKey| {
+        let name = name.parse().map_err(|_| failed("naming a key"))?;
+        Ok::<_, CliError>(Grant { role, threshold: 1, keys: vec![(name, key.public().clone())], scenarios: Vec::new() })
+    };
+    let root = Root::new_v1(Terms {
+        epoch: 1,
+        created: now()?,
+        expires: None,
+        grants: vec![grant(Role::Root, "demo-root", &signer)?, grant(Role::Packer, "demo-packer", &packer)?],
+        revoked: Revoked::default(),
+        policy: Policy { expiry: Expiry::Refuse },
+    })?;
+    let pinned = PinnedRoot::parse(&root.sign(&[&signer])?.encode()?, &LIMITS)?;
+    Ok((packer, pinned))
+}
+
+/// An OCI layout with one image of one layer with one file.
+fn write_image(folder: &Path) -> Result<(), CliError> {
+    let layer = layer().map_err(|source| written(folder, source))?;
+    let put = |bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        write(&folder.join("blobs/sha256").join(digest.hex()), bytes)?;
+        Ok::<_, CliError>((digest, bytes.len()))
+    };
+    let (layer_digest, layer_size) = put(&layer)?;
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": { "Cmd": ["/hello.txt"] },
+        "rootfs": { "type": "layers", "diff_ids": [layer_digest] },
+    });
+    let (config_digest, config_size) = put(config.to_string().as_bytes())?;
+    let descriptor = |media_type: &str, digest: Digest, size: usize| {
+        json!({ "mediaType": format!("application/vnd.oci.image.{media_type}"), "digest": digest, "size": size })
+    };
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("config.v1+json", config_digest, config_size),
+        "layers": [descriptor("layer.v1.tar", layer_digest, layer_size)],
+    });
+    let (digest, size) = put(manifest.to_string().as_bytes())?;
+    let mut root = descriptor("manifest.v1+json", digest, size);
+    if let Some(root) = root.as_object_mut() {
+        let name = json!({ "org.opencontainers.image.ref.name": "registry.example.com/demo/hello:1" });
+        root.insert("annotations".to_owned(), name);
+    }
+    write(&folder.join("index.json"), json!({ "schemaVersion": 2, "manifests": [root] }).to_string().as_bytes())?;
+    write(&folder.join("oci-layout"), crate::bundle::member::OCI_LAYOUT_CONTENT)
+}
+
+fn layer() -> io::Result<Vec<u8>> {
+    let content = b"hello from the other side\n";
+    let mut header = tar::Header::new_ustar();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    let mut layer = tar::Builder::new(Vec::new());
+    layer.append_data(&mut header, "hello.txt", &content[..])?;
+    layer.into_inner()
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| written(folder, source))?;
+    }
+    fs::File::create(path).and_then(|mut file| file.write_all(bytes)).map_err(|source| written(path, source))
+}
+
+fn written(path: &Path, source: io::Error) -> CliError {
+    CliError::Write { path: path.to_owned(), source }
+}
+
+fn failed(step: &str) -> CliError {
+    CliError::Demo { step: step.to_owned() }
+}
+
+fn shown(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

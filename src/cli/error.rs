@@ -1,0 +1,80 @@
+//! Everything a command can end with.
+
+use crate::audit::inspect::AuditError;
+use crate::bundle::BundleError;
+use crate::site::SiteError;
+use crate::trust::TrustError;
+use crate::value::code::{Code, Fault};
+use std::io;
+use std::path::PathBuf;
+
+/// An error of a command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub(super) enum CliError {
+    #[cfg(feature = "connected")]
+    #[error(transparent)]
+    Plan(#[from] crate::plan::PlanError),
+    #[cfg(feature = "connected")]
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("{message}")]
+    Usage { message: String, hint: Option<String> },
+    #[error("`{}` is already there, and a manifest is never overwritten", .path.display())]
+    ManifestExists { path: PathBuf },
+    #[error("cannot write `{}`", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write standard output")]
+    Output { source: io::Error },
+    #[error("cannot read {what}")]
+    Input { what: String, source: io::Error },
+    #[error("the demonstration failed at: {step}")]
+    Demo { step: String },
+}
+
+impl Fault for CliError {
+    fn code(&self) -> Code {
+        match self {
+            #[cfg(feature = "connected")]
+            Self::Plan(error) => error.code(),
+            #[cfg(feature = "connected")]
+            Self::Store(error) => error.code(),
+            Self::Bundle(error) => error.code(),
+            Self::Trust(error) => error.code(),
+            Self::Site(error) => error.code(),
+            Self::Audit(error) => error.code(),
+            Self::Usage { .. } => Code::CliUsage,
+            Self::ManifestExists { .. } => Code::ManifestExists,
+            Self::Write { .. } => Code::CliWrite,
+            Self::Output { .. } => Code::CliOutput,
+            Self::Input { .. } => Code::CliInput,
+            Self::Demo { .. } => Code::CliDemo,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            #[cfg(feature = "connected")]
+            Self::Plan(error) => error.hint(),
+            #[cfg(feature = "connected")]
+            Self::Store(error) => error.hint(),
+            Self::Bundle(error) => error.hint(),
+            Self::Trust(error) => error.hint(),
+            Self::Site(error) => error.hint(),
+            Self::Audit(error) => error.hint(),
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),
+            Self::Write { .. } => Some("look at the space and the permissions there".to_owned()),
+            Self::Output { .. } | Self::Input { .. } | Self::Demo { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `sealift explain`
+
+use super::error::CliError;
+use super::term::Term;
+use crate::value::code::Code;
+use serde_json::json;
+
+/// Explain an error code
+///
+/// Without a code: all of them, with the exit code that goes with each.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The code, as it stands in brackets behind `error`
+    code: Option<String>,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let Some(asked) = self.code else {
+            for code in Code::ALL {
+                show(term, *code, &format!("{:24} exit {:3}\n", code, code.class().exit()))?;
+            }
+            return Ok(());
+        };
+        let code = Code::ALL.iter().find(|code| code.as_str() == asked).ok_or_else(|| CliError::Usage {
+            message: format!("there is no error code `{asked}`"),
+            hint: Some("see all of them: `sealift explain`".to_owned()),
+        })?;
+        show(term, *code, &format!("{code} (exit code {})\n\n{}\n", code.class().exit(), code.explanation()))
+    }
+}
+
+fn show(term: &Term, code: Code, text: &str) -> Result<(), CliError> {
+    let value = json!({ "code": code.as_str(), "exit": code.class().exit(), "explanation": code.explanation() });
+    term.data("explanation", &value, text)
+}

@@ -1,0 +1,49 @@
+//! `sealift init`
+
+use super::LIMITS;
+use super::error::CliError;
+use super::term::Term;
+use crate::bundle::place;
+use crate::plan::init;
+use crate::value::name::Name;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Write a commented manifest made from what lies in a folder
+///
+/// Looks through the folder of the manifest: OCI layouts and docker archives become images, folders of documents and
+/// configurations docs and configs, everything else files. Read it and change it; nothing is packed by it alone.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sealift init my-site.toml")]
+pub(super) struct Args {
+    /// The manifest to write; it must not exist
+    manifest: PathBuf,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let manifest = &self.manifest;
+        if manifest.symlink_metadata().is_ok() {
+            return Err(CliError::ManifestExists { path: manifest.clone() });
+        }
+        let folder = place::folder_of(manifest);
+        let watch = term.watch("looking");
+        let text = init::manifest_for(folder, &name_for(manifest), &LIMITS, &watch)?;
+        drop(watch);
+        place::write_new(manifest, text.as_bytes(), 0o644)
+            .map_err(|source| CliError::Write { path: manifest.clone(), source })?;
+        let shown = manifest.display();
+        term.data("manifest", &json!({ "file": manifest }), &format!("{shown}\n"))?;
+        term.say(&format!("next: read {shown}, change it, then: sealift lock {shown}"));
+        Ok(())
+    }
+}
+
+/// A bundle name made from the manifest's file name.
+fn name_for(manifest: &Path) -> Name {
+    let stem = manifest.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    let name: String = stem.chars().map(plain).take(64).collect();
+    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    name.parse().or_else(|_| "my-site".parse()).unwrap_or_else(|_| unreachable!("`my-site` is a name"))
+}

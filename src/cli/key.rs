@@ -1,0 +1,67 @@
+//! `sealift key`
+
+use super::error::CliError;
+use super::passphrase::PassphraseArgs;
+use super::term::Term;
+use crate::trust::key::{PublicKey, Signer as _};
+use crate::trust::key_file;
+use crate::trust::secret::SecretKey;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Make and show keys
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Make a key: NAME.key (encrypted, for you alone) and NAME.pub
+    New {
+        /// Path of the two files, without their endings
+        name: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
+    },
+    /// Show the id of a public key
+    Show {
+        /// The public key (PEM)
+        file: PathBuf,
+    },
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        match self.verb {
+            Verb::New { name, passphrase } => new(term, &name, &passphrase),
+            Verb::Show { file } => show(term, &key_file::read_public(&file)?, &file),
+        }
+    }
+}
+
+fn new(term: &Term, name: &Path, passphrase: &PassphraseArgs) -> Result<(), CliError> {
+    let ending = |ending: &str| {
+        let mut path = name.as_os_str().to_owned();
+        path.push(ending);
+        PathBuf::from(path)
+    };
+    let (secret, public) = (ending(".key"), ending(".pub"));
+    for path in [&secret, &public] {
+        if path.symlink_metadata().is_ok() {
+            return Err(crate::trust::TrustError::KeyFileExists { path: path.clone() }.into());
+        }
+    }
+    let key = SecretKey::generate()?;
+    let pem = key.to_encrypted_pem(&passphrase.choose(&secret.display().to_string())?)?;
+    key_file::write_secret(&secret, &pem)?;
+    key_file::write_public(&public, key.public())?;
+    term.say(&format!("wrote {} (keep it to yourself) and {}", secret.display(), public.display()));
+    show(term, key.public(), &public)
+}
+
+fn show(term: &Term, key: &PublicKey, file: &Path) -> Result<(), CliError> {
+    let id = key.id().to_string();
+    term.data("key", &json!({ "file": file, "id": id }), &format!("{id}  {}\n", file.display()))
+}

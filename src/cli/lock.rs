@@ -1,0 +1,111 @@
+//! `sealift lock`
+
+use super::error::CliError;
+use super::term::{Progress, Term};
+use super::{LIMITS, ThreadArgs, now, threads};
+use crate::bundle::place;
+use crate::plan::lock::{Lock, path_for};
+use crate::plan::manifest::Manifest;
+use crate::plan::{PlanError, Work};
+use crate::store::Store;
+use crate::value::digest::Digest;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Pin every source of a manifest to digest and size
+///
+/// Reads everything the manifest names, fetches what lies behind a `url`, and writes MANIFEST.lock.toml beside it.
+/// Packing reads only the lock. Locking again without a change leaves the lock as it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sealift lock my-site.toml && git diff my-site.lock.toml")]
+pub(super) struct Args {
+    /// The manifest
+    manifest: PathBuf,
+    /// The statement of the bundle before this one, as `sealift verify` shows it
+    #[arg(long, value_name = "DIGEST")]
+    previous: Option<Digest>,
+    /// Say whether the lock is current, and change nothing
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+/// Where downloads are kept.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct StoreArgs {
+    /// The local store; `$XDG_CACHE_HOME/sealift` if not given
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    pub(super) fn open(&self) -> Result<Store, CliError> {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = || {
+            variable("XDG_CACHE_HOME")
+                .filter(|path| path.is_absolute())
+                .or_else(|| variable("HOME").map(|home| home.join(".cache")))
+                .map(|cache| cache.join("sealift"))
+        };
+        let folder = self.store.clone().or_else(cache).ok_or_else(|| CliError::Usage {
+            message: "neither `XDG_CACHE_HOME` nor `HOME` is set, so there is no place for the store".to_owned(),
+            hint: Some("name one: `--store FOLDER`".to_owned()),
+        })?;
+        Ok(Store::open(&folder)?)
+    }
+}
+
+/// What reading sources may use.
+pub(super) fn work<'a>(
+    manifest: &'a Path,
+    store: &'a Store,
+    asked: ThreadArgs,
+    watch: &'a Progress,
+    proxy: Option<&'a str>,
+) -> Work<'a> {
+    Work { folder: place::folder_of(manifest), store, threads: threads(asked.threads), limits: &LIMITS, watch, proxy }
+}
+
+/// The proxy for downloads, from the variables that every tool reads.
+fn proxy() -> Option<String> {
+    ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let manifest = Manifest::open(&self.manifest)?;
+        let path = path_for(&self.manifest);
+        let before = match path.symlink_metadata() {
+            Ok(_) => Some(Lock::open(&path)?),
+            Err(_) => None,
+        };
+        let store = self.store.open()?;
+        let watch = term.watch("locking");
+        let proxy = proxy();
+        let work = work(&self.manifest, &store, self.threads, &watch, proxy.as_deref());
+        let mut lock = Lock::make(&manifest, &work, before.as_ref(), now()?)?;
+        drop(watch);
+        if let Some(previous) = self.previous {
+            lock = lock.after(previous);
+        }
+        let text = lock.to_toml();
+        let current = std::fs::read_to_string(&path).is_ok_and(|old| old == text);
+        if self.check && !current {
+            return Err(PlanError::LockStale { pinned: before.map_or(manifest.digest, |lock| lock.manifest), found: manifest.digest }.into());
+        }
+        if !current {
+            place::replace(&path, text.as_bytes()).map_err(|source| CliError::Write { path: path.clone(), source })?;
+        }
+        let (items, sequence) = (manifest.items.len(), lock.sequence);
+        let state = if current { "unchanged" } else { "written" };
+        let value = json!({ "file": path, "state": state, "items": items, "sequence": sequence });
+        term.data("lock", &value, &format!("{}: {state}, {items} items, sequence {sequence}\n", path.display()))?;
+        term.say(&format!("next: review it, then: sealift pack {} --key packer.key", self.manifest.display()));
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! `sealift pack`
+
+use super::error::CliError;
+use super::lock::{StoreArgs, work};
+use super::passphrase::PassphraseArgs;
+use super::sealing::seal;
+use super::term::Term;
+use super::{LIMITS, ThreadArgs, threads};
+use crate::plan::PlanError;
+use crate::plan::lock::{Lock, path_for};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::key::Signer;
+use crate::value::digest::Digest;
+use crate::value::size::ByteSize;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Make a sealed bundle from a lock
+///
+/// Reads only the lock beside the manifest and the sources it pins; a source that is no longer what the lock says is
+/// an error. The same lock, trust root and keys give the same bytes, on any machine and at any time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sealift pack my-site.toml --key packer.key -o out/")]
+pub(super) struct Args {
+    /// The manifest; its lock lies beside it
+    manifest: PathBuf,
+    /// A packer's secret key; several where the trust root asks for several
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<PathBuf>,
+    /// The trust root that travels with the bundle
+    #[arg(long, value_name = "ROOT", default_value = "root.json")]
+    trust: PathBuf,
+    /// The folder for NAME-VERSION.sealift; made if it is not there
+    #[arg(short, long, value_name = "FOLDER", default_value = ".")]
+    output: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let manifest = std::fs::read_to_string(&self.manifest)
+            .map_err(|source| PlanError::ManifestRead { path: self.manifest.clone(), source })?;
+        let path = path_for(&self.manifest);
+        let text = std::fs::read_to_string(&path).map_err(|source| PlanError::LockRead { path: path.clone(), source })?;
+        let lock = Lock::parse(&text, &path.to_string_lossy())?;
+        lock.check_current(&manifest)?;
+        let root = PinnedRoot::open(&self.trust, &LIMITS)?;
+        let secrets = self.passphrase.open(&self.keys)?;
+        let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+        let store = self.store.open()?;
+        let watch = term.watch("packing");
+        let draft = lock.draft(Digest::of(text.as_bytes()), &work(&self.manifest, &store, self.threads, &watch, None))?;
+        std::fs::create_dir_all(&self.output)
+            .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
+        let sealed = seal(&draft, &root, &keys, &self.output, threads(self.threads.threads), &watch)?;
+        drop(watch);
+        let shown = sealed.path.display();
+        let value = json!({
+            "file": sealed.path, "statement": sealed.statement, "size": sealed.size, "totals": sealed.totals,
+        });
+        let totals = sealed.totals;
+        let text = format!(
+            "{shown}\n  statement  {}\n  holds      {} items in {} blobs\n  size       {} ({} bytes)\n",
+            sealed.statement,
+            totals.items,
+            totals.blobs,
+            ByteSize(sealed.size),
+            sealed.size,
+        );
+        term.data("packed", &value, &text)?;
+        term.say(&format!("next: sealift verify {shown} --trust {}", self.trust.display()));
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! Packing a draft and sealing it, for `pack` and `demo`.
+
+use super::error::CliError;
+use super::{LIMITS, term::Progress};
+use crate::bundle::draft::Draft;
+use crate::bundle::pack::{Authority, Sealed, pack};
+use crate::trust::chain::{Chain, PinnedRoot};
+use crate::trust::envelope::{Envelope, PayloadType};
+use crate::trust::key::Signer;
+use crate::trust::root::Role;
+use crate::trust::threshold::count;
+use std::path::Path;
+
+/// Packs a draft under a trust root and seals it with these keys.
+///
+/// The far side's first question is asked here already: is the seal one that the trust root believes?
+pub(super) fn seal(
+    draft: &Draft,
+    root: &PinnedRoot,
+    keys: &[&dyn Signer],
+    folder: &Path,
+    threads: usize,
+    watch: &Progress,
+) -> Result<Sealed, CliError> {
+    let mut roots = root.envelope().encode()?;
+    roots.push(b'\n');
+    Chain::parse(&roots, &LIMITS)?.verify()?;
+    // A seal of nothing: it costs a second to find out now that keys are missing, and an hour after packing.
+    let rehearsal = Envelope::sign(PayloadType::Statement, Vec::new(), keys)?;
+    count(&rehearsal, root.root(), Role::Packer, Some(&draft.scenario))?;
+    let seal_len = |len: usize| {
+        let len = Envelope::encoded_len(PayloadType::Statement, len as u64, keys.len());
+        usize::try_from(len).unwrap_or(usize::MAX)
+    };
+    let authority = Authority {
+        roots: &roots,
+        root_version: root.root().version(),
+        epoch: root.root().epoch(),
+        seal_len: &seal_len,
+    };
+    let unsealed = pack(draft, &authority, folder, threads, &LIMITS, watch)?;
+    let envelope = Envelope::sign(PayloadType::Statement, unsealed.statement().to_vec(), keys)?;
+    Ok(unsealed.seal(&envelope.encode()?)?)
+}

@@ -1,0 +1,212 @@
+//! The terminal. Data goes to standard output, talk and progress to standard error, and nothing else prints.
+
+use super::error::CliError;
+use crate::value::code::Fault;
+use crate::value::printable::Printable;
+use crate::value::watch::Watch;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Version of the JSON lines that `--json` writes: types and keys may come, none may go without a new number.
+const JSON_VERSION: u32 = 1;
+
+/// How a command speaks.
+pub(super) struct Term {
+    json: bool,
+    quiet: bool,
+    progress: bool,
+    color: bool,
+    stop: Arc<AtomicBool>,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What the flags before or behind the verb ask for.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct TermArgs {
+    /// Write JSON lines to standard output
+    #[arg(long, global = true, display_order = 100)]
+    json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, display_order = 101)]
+    quiet: bool,
+    /// Show no progress bar
+    #[arg(long, global = true, display_order = 102)]
+    no_progress: bool,
+    /// Use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 103)]
+    color: Color,
+}
+
+impl Term {
+    /// Speaks as the flags and the environment ask; Ctrl-C asks the work to stop.
+    pub(super) fn new(args: &TermArgs) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // Second signal: the person means it. Without the handlers, the signals end the process as always.
+            let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+        }
+        let terminal = io::stderr().is_terminal();
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+        let color = match args.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !no_color && (terminal || forced),
+        };
+        let progress = terminal && !args.json && !args.quiet && !args.no_progress;
+        Self { json: args.json, quiet: args.quiet, progress, color, stop }
+    }
+
+    /// True when standard output carries JSON lines.
+    #[must_use]
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Talk: one line for a person.
+    pub(super) fn say(&self, line: &str) {
+        if !self.quiet {
+            // A closed standard error is no reason to stop working.
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+    }
+
+    /// Talk about what is allowed and should be said all the same; `--quiet` does not silence it.
+    pub(super) fn warn(&self, line: &str) {
+        let _ = writeln!(io::stderr(), "{} {line}", self.paint("warning:", "33"));
+    }
+
+    /// Data: text for a person, or one JSON object of this type for a program.
+    pub(super) fn data<T: Serialize>(&self, kind: &str, value: &T, text: &str) -> Result<(), CliError> {
+        if !self.json {
+            return self.text(text);
+        }
+        let mut line = json!({ "type": kind, "version": JSON_VERSION });
+        if let (Some(line), Ok(serde_json::Value::Object(value))) = (line.as_object_mut(), serde_json::to_value(value)) {
+            line.extend(value);
+        }
+        self.text(&format!("{line}\n"))
+    }
+
+    /// Text to standard output. A reader that went away early (`| head`) is no failure.
+    pub(super) fn text(&self, text: &str) -> Result<(), CliError> {
+        self.bytes(text.as_bytes()).and_then(|()| match io::stdout().flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(|source| CliError::Output { source }),
+        })
+    }
+
+    /// Bytes to standard output.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
+        match io::stdout().write_all(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(|source| CliError::Output { source }),
+        }
+    }
+
+    /// An error: what, why, and what to do next.
+    pub(super) fn fail(&self, fault: &dyn Fault) {
+        let causes = causes(fault);
+        let code = fault.code();
+        if self.json {
+            let line = json!({
+                "type": "error", "version": JSON_VERSION, "code": code.as_str(), "message": fault.to_string(),
+                "causes": causes, "hint": fault.hint(), "exit": code.class().exit(),
+            });
+            let _ = writeln!(io::stdout(), "{line}");
+            return;
+        }
+        let mut text = format!("{} {fault}\n", self.paint(&format!("error[{code}]:"), "31;1"));
+        for cause in causes {
+            text += &format!("  because: {}\n", Printable(cause));
+        }
+        if let Some(hint) = fault.hint() {
+            text += &format!("  {} {hint}\n", self.paint("next:", "36"));
+        }
+        text += &format!("  {} sealift explain {code}\n", self.paint("more:", "36"));
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+
+    /// Text in bold or colour, where there are colours; they never carry meaning alone.
+    #[must_use]
+    pub(super) fn paint(&self, text: &str, style: &str) -> String {
+        if self.color { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Watches work: a bar on a terminal, and the wish to stop.
+    #[must_use]
+    pub(super) fn watch(&self, what: &str) -> Progress {
+        let target = if self.progress { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = "{msg:10} {bar:30} {binary_bytes:>11} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        Progress { bar, stop: Arc::clone(&self.stop) }
+    }
+}
+
+/// Every cause below an error that says something its effect has not said.
+fn causes(fault: &dyn Fault) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    let mut said = fault.to_string();
+    let mut source = std::error::Error::source(fault);
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            causes.push(text.clone());
+        }
+        said = text;
+        source = cause.source();
+    }
+    causes
+}
+
+/// Work under way.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    stop: Arc<AtomicBool>,
+}
+
+impl Progress {
+    /// Takes the bar away, so that talk has the line for itself.
+    pub(super) fn done(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch for Progress {
+    fn advance(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn expect(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.done();
+    }
+}

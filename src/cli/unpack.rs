@@ -1,0 +1,74 @@
+//! `sealift unpack`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{BundleArgs, ThreadArgs, conditions};
+use crate::audit::inspect::overview;
+use crate::bundle::read::{self, Tape};
+use crate::site::unpack::unpack;
+use crate::value::size::ByteSize;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Verify a bundle and write what it holds into a new folder
+///
+/// Trees become files below `doc/`, `config/` and `file/`, images one OCI image layout below `images/`. The folder
+/// appears when everything is verified and written, or not at all.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sealift unpack air-gapped-2026.11.0.sealift --trust root.json --to site\n  \
+    cat /media/*/air-gapped.sealift | sealift unpack - --trust root.json --to site")]
+pub(super) struct Args {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    /// A folder that does not exist yet, or is empty
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    folder: &'a Path,
+    files: u64,
+    bytes: u64,
+    #[serde(flatten)]
+    overview: &'a crate::audit::inspect::Overview,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = self.bundle.root()?;
+        let watch = term.watch("unpacking");
+        let conditions = conditions(&watch, self.threads)?;
+        let file;
+        let mut tape = if self.bundle.is_pipe() {
+            Tape::pipe(std::io::stdin())
+        } else {
+            file = read::open(&self.bundle.bundle)?;
+            Tape::file(&file)
+        };
+        let unpacked = unpack(&mut tape, &root, &self.to, &conditions)?;
+        drop(watch);
+        for warning in &unpacked.trusted.warnings {
+            term.warn(&warning.to_string());
+        }
+        let overview = overview(&unpacked.trusted, &unpacked.contents.items);
+        let images = overview.items.iter().filter(|item| item.reference.is_some()).count();
+        let text = format!(
+            "unpacked {}-{} to {}: {} files of trees and {images} images, {}\n",
+            overview.name,
+            overview.version,
+            self.to.display(),
+            unpacked.files,
+            ByteSize(unpacked.bytes),
+        );
+        let (files, bytes) = (unpacked.files, unpacked.bytes);
+        term.data("unpacked", &Outcome { folder: &self.to, files, bytes, overview: &overview }, &text)?;
+        if images > 0 {
+            let layout = self.to.join("images");
+            term.say(&format!("next: skopeo copy oci:{}:REFERENCE docker://REGISTRY/REFERENCE", layout.display()));
+        }
+        Ok(())
+    }
+}

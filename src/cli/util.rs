@@ -1,0 +1,42 @@
+//! `sealift util`
+
+use super::error::CliError;
+use super::term::Term;
+use clap::CommandFactory as _;
+
+/// Print completions and other things that come with the tool
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The JSON Schema of manifests
+    #[cfg(feature = "connected")]
+    Schema,
+    /// The specification of the bundle format
+    Format,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        match self.verb {
+            Verb::Completions { shell } => {
+                let mut text = Vec::new();
+                clap_complete::generate(shell, &mut super::Cli::command(), "sealift", &mut text);
+                term.bytes(&text)?;
+                term.text("")
+            }
+            #[cfg(feature = "connected")]
+            Verb::Schema => term.text(&crate::plan::schema::json()),
+            Verb::Format => term.text(include_str!("../bundle/FORMAT.md")),
+        }
+    }
+}

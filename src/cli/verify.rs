@@ -1,0 +1,88 @@
+//! `sealift verify`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{BundleArgs, ThreadArgs, conditions};
+use crate::audit::inspect::{Overview, overview};
+use crate::bundle::read::{self, Tape};
+use crate::trust::verify::{Depth, Looking, Trusted, receive};
+use crate::value::size::ByteSize;
+use serde::Serialize;
+
+/// Believe a bundle, or say why not
+///
+/// Reads the whole bundle once, in constant memory; `-` reads it from standard input. Exit code 0 means: sealed by
+/// the keys that the trust root asks for, and every byte is the one that was signed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sealift verify air-gapped-2026.11.0.sealift --trust root.json\n  \
+    dd if=/dev/nst0 bs=1M | sealift verify - --trust root.json --deep")]
+pub(super) struct Args {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    /// Decode every frame as well, and compare every file with its inventory
+    #[arg(long)]
+    deep: bool,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+#[derive(Serialize)]
+struct Verdict<'a> {
+    verdict: &'static str,
+    depth: &'static str,
+    #[serde(flatten)]
+    overview: &'a Overview,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let depth = if self.deep { Depth::Decoded } else { Depth::Stored };
+        let root = self.bundle.root()?;
+        let watch = term.watch("verifying");
+        let conditions = conditions(&watch, self.threads)?;
+        let file;
+        let mut tape = if self.bundle.is_pipe() {
+            Tape::pipe(std::io::stdin())
+        } else {
+            file = read::open(&self.bundle.bundle)?;
+            Tape::file(&file)
+        };
+        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
+        let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
+        drop(watch);
+        for warning in &trusted.warnings {
+            term.warn(&warning.to_string());
+        }
+        let overview = overview(&trusted, &contents.items);
+        let looked = match depth {
+            Depth::Stored => "stored",
+            Depth::Decoded => "decoded",
+        };
+        let text = human(term, &overview, depth, tape.position());
+        term.data("verdict", &Verdict { verdict: "believed", depth: looked, overview: &overview }, &text)?;
+        if !self.bundle.is_pipe() {
+            let (bundle, trust) = (self.bundle.bundle.display(), self.bundle.trust.display());
+            term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-FOLDER"));
+        }
+        Ok(())
+    }
+}
+
+fn human(term: &Term, overview: &Overview, depth: Depth, bytes: u64) -> String {
+    let mut text = format!("{} {}-{}\n", term.paint("believed:", "32;1"), overview.name, overview.version);
+    for signer in &overview.signers {
+        text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
+    }
+    text += &format!("  statement  {}\n", overview.statement);
+    text += &format!("  scenario   {}, epoch {}, sequence {}\n", overview.scenario, overview.epoch, overview.sequence);
+    text += &format!("  created    {}", overview.created);
+    text += &overview.expires.map_or_else(|| "\n".to_owned(), |expires| format!(", expires {expires}\n"));
+    let totals = overview.totals;
+    text += &format!("  holds      {} items in {} blobs, {}\n", totals.items, totals.blobs, ByteSize(totals.bytes));
+    text += &format!("  checked    every one of {bytes} bytes against the seal");
+    text += match depth {
+        Depth::Stored => "; frames were not decoded (`--deep` does)\n",
+        Depth::Decoded => "; every frame decoded, every file compared\n",
+    };
+    text
+}
