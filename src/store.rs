@@ -192,7 +192,7 @@ mod tests {
         let error = store.put(&mut &b"abd"[..], Some(expected)).unwrap_err();
         assert_eq!(error.code(), Code::SourceDigest);
         assert!(matches!(error, StoreError::Digest { found, .. } if found == Digest::of(b"abd")));
-        let error = store.put(&mut io::Read::chain(&b"ab"[..], Failing), None).unwrap_err();
+        let error = store.put(&mut Read::chain(&b"ab"[..], Failing), None).unwrap_err();
         assert!(matches!(error, StoreError::Read { .. }));
         assert!(names(folder.path()).is_empty());
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How many redirects are followed.
 const REDIRECTS: u32 = 5;
 /// How long anything may take that moves no bytes.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Makes sure that the store has the file at `url`, and returns its size. What the store has is not fetched again.
 pub(super) fn fetch(url: &Address, sha256: &Digest, task: &Task<'_>) -> Result<u64, PlanError> {

@@ -96,18 +96,13 @@ impl Sketch {
             if let Some(select) = names.first().filter(|_| images.names.len() > 1) {
                 let _ = writeln!(table, "select = {}", Quoted(select));
             }
-            match full {
-                Some(full) => {
-                    let _ = writeln!(table, "# reference = {}   # another name at the site", Quoted(full));
-                }
-                None => {
-                    let _ = writeln!(
-                        table,
-                        "# it has no full name: take the `#` away and say what it is called at the site"
-                    );
-                    let _ = writeln!(table, "# reference = \"registry.example.com/{name}:1\"");
-                }
-            }
+            // Writing to a string does not fail.
+            let _ = if let Some(full) = full {
+                writeln!(table, "# reference = {}   # another name at the site", Quoted(full))
+            } else {
+                table.push_str("# it has no full name: take the `#` away and say what it is called there\n");
+                writeln!(table, "# reference = \"registry.example.com/{name}:1\"")
+            };
             self.table(ItemKind::Image, table);
         }
     }

@@ -163,7 +163,7 @@ pub(super) fn pin(
     };
     let (order, known, documents) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
     let mut blobs = Blobs { members, limits: task.work.limits, order, known, documents };
-    blobs.document(&root, INDEX, 1)?;
+    blobs.document(&root, INDEX, 0)?;
     let order = blobs.order;
     task.expect(order.iter().map(|(blob, ..)| blob.size).sum());
     each(task, &order, |(blob, part, parent), buffer| {

@@ -2,10 +2,10 @@
 //! byte with the lock.
 
 use super::error::PlanError;
-use super::lock::{Lock, LockedImage, LockedTree};
+use super::lock::{Lock, LockedBlob, LockedImage, LockedTree};
 use super::members::Members;
 use super::tree;
-use super::work::Work;
+use super::work::{Part, Work};
 use crate::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use crate::bundle::entry::Node;
 use crate::bundle::item::{ItemHead, ItemKind};
@@ -59,30 +59,7 @@ fn locate_image(
             new.insert(members)
         }
     };
-    let mut blobs = Vec::with_capacity(image.blobs.len());
-    for blob in &image.blobs {
-        let (digest, size) = (blob.digest, blob.size);
-        let name = blob.member.clone().unwrap_or_else(|| blob_name(&digest));
-        let part = match members.find(&name)? {
-            Some(part) if part.size == size => {
-                BlobSource { digest, size, path: part.path, offset: part.offset }
-            }
-            Some(part) => {
-                let reason =
-                    format!("is not what the lock pins: {} bytes for {digest}, expected {size}", part.size);
-                return Err(PlanError::Changed { path: part.path, reason });
-            }
-            // A manifest that was made when the archive was locked.
-            None => match work.store.get(&digest) {
-                Some(path) => BlobSource { digest, size, path, offset: 0 },
-                None => {
-                    let reason = format!("is not what the lock pins: {digest} is no longer there");
-                    return Err(PlanError::Changed { path: members.path.clone(), reason });
-                }
-            },
-        };
-        blobs.push(part);
-    }
+    let blobs = image.blobs.iter().map(|blob| locate_blob(blob, members, work)).collect::<Result<_, _>>()?;
     Ok(DraftItem::Image(DraftImage {
         head: ItemHead {
             name: image.name.clone(),
@@ -95,6 +72,24 @@ fn locate_image(
         root: image.digest,
         blobs,
     }))
+}
+
+fn locate_blob(blob: &LockedBlob, members: &Members, work: &Work<'_>) -> Result<BlobSource, PlanError> {
+    let (digest, size) = (blob.digest, blob.size);
+    let name = blob.member.clone().unwrap_or_else(|| blob_name(&digest));
+    // What is not in the source is a manifest that was made when a docker archive was locked.
+    let stored = || work.store.get(&digest).map(|path| Part { path, offset: 0, size });
+    let changed = |path: PathBuf, found: String| {
+        let reason = format!("is not what the lock pins: {digest} {found}");
+        PlanError::Changed { path, reason }
+    };
+    match members.find(&name)?.or_else(stored) {
+        Some(Part { path, offset, size: found }) if found == size => {
+            Ok(BlobSource { digest, size, path, offset })
+        }
+        Some(part) => Err(changed(part.path, format!("has {} bytes, expected {size}", part.size))),
+        None => Err(changed(members.path.clone(), "is no longer there".to_owned())),
+    }
 }
 
 fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<DraftItem, PlanError> {

@@ -21,7 +21,8 @@ pub const VERSION: u64 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     /// Version of the format.
-    pub(super) lock: u64,
+    #[serde(rename = "lock")]
+    pub(super) format: u64,
     /// Digest of the manifest's text.
     pub manifest: Digest,
     /// When these sources were first pinned.
@@ -153,8 +154,8 @@ impl Lock {
         }
         let lock: Self = toml::from_str(text)
             .map_err(|error| PlanError::LockSyntax(Box::new(Text { file, text }.draw_toml(&error))))?;
-        if lock.lock != VERSION {
-            return Err(PlanError::LockVersion { found: lock.lock.to_string(), known: VERSION });
+        if lock.format != VERSION {
+            return Err(PlanError::LockVersion { found: lock.format.to_string(), known: VERSION });
         }
         lock.compare()?;
         Ok(lock)

@@ -25,7 +25,7 @@ impl Lock {
         let (name, scenario, version) =
             (manifest.name.clone(), manifest.scenario.clone(), manifest.version.clone());
         let mut lock = Self {
-            lock: VERSION,
+            format: VERSION,
             manifest: manifest.digest,
             created: before.map_or(now, |before| before.created),
             sequence: manifest.sequence.or(before.map(|before| before.sequence)).unwrap_or(1),

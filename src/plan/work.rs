@@ -108,7 +108,7 @@ fn kind_of(found: FileType) -> &'static str {
         FileType::Socket => "a socket",
         FileType::CharacterDevice => "a character device",
         FileType::BlockDevice => "a block device",
-        _ => "of an unknown type",
+        FileType::Unknown => "of an unknown type",
     }
 }
 

@@ -92,7 +92,8 @@ fn contradictions_are_refused() {
     let listed = |config: &str| json!([{ "Config": config, "RepoTags": ["a:1"], "Layers": ["l"] }]);
     let other = format!("{}.json", "0".repeat(64));
     let two = config(&[b"layer", b"more"]);
-    let cases: [(&str, Value, Vec<(&str, &[u8], &str)>, &str); 7] = [
+    type Members<'a> = Vec<(&'a str, &'a [u8], &'a str)>;
+    let cases: [(&str, Value, Members<'_>, &str); 7] = [
         ("layer changed", listed("c"), vec![("c", &good, ""), ("l", b"LAYER", "")], "its configuration says"),
         ("layer missing", listed("c"), vec![("c", &good, "")], "layer `l`"),
         ("layer too few", listed("c"), vec![("c", &two, ""), ("l", b"layer", "")], "has 2 layers"),

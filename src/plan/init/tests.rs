@@ -95,7 +95,7 @@ fn an_empty_folder_gives_examples_that_parse_without_their_marks() {
     assert!(Manifest::parse(&text, "x").unwrap_err().to_string().contains("lists no item"));
     let (head, examples) = text.split_once("from what you need.").map_or(("", ""), |parts| parts);
     let uncommented: String =
-        examples.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+        examples.lines().flat_map(|line| [line.trim_start_matches("# "), "\n"]).collect();
     let manifest = Manifest::parse(&format!("{head}\n{uncommented}"), "x").unwrap();
     assert_eq!(manifest.items.len(), 4);
 }

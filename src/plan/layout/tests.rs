@@ -119,7 +119,7 @@ fn j23_nesting_media_types_and_contradicting_sizes() {
     let folder = bench.folder().join("deep");
     let mut layout = LayoutMaker::new(&folder);
     let mut inner = layout.manifest(b"x", &json!({}));
-    for _ in 0..LIMITS.nesting {
+    for _ in 0..=LIMITS.nesting {
         inner = layout.index(&[inner]);
     }
     layout.tag(inner, "a/b:1");

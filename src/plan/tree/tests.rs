@@ -158,7 +158,7 @@ fn missing_empty_and_unreadable() {
     refused(&bench, "f/x", Code::SourceUnreadable);
     if !rustix::process::geteuid().is_root() {
         let secret = bench.file("t/secret", "");
-        fs::set_permissions(secret, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(secret, fs::Permissions::from_mode(0o000)).unwrap();
         refused(&bench, "t", Code::SourceUnreadable);
     }
 }
