@@ -1,6 +1,7 @@
 //! One test binary, so that there is one link on a small machine.
 
 mod forge;
+mod hostile_frames;
 mod roundtrip;
 mod support;
 mod tamper;
