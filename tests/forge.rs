@@ -25,15 +25,7 @@ pub(crate) struct Forge {
 impl Forge {
     /// Takes a good bundle apart.
     pub(crate) fn of(bundle: &[u8]) -> Self {
-        let mut members = Vec::new();
-        let mut at = 0;
-        while bundle[at] != 0 {
-            let header = tar::Header::from_byte_slice(&bundle[at..at + 512]);
-            let size = header.entry_size().unwrap();
-            let name = header.path().unwrap().to_str().unwrap().to_owned();
-            members.push((name, bundle[at + 512..][..size as usize].to_vec()));
-            at += member::span(size) as usize;
-        }
+        let members = split(bundle);
         let statement = members.iter().find(|(name, _)| name == member::STATEMENT).unwrap();
         let predicate = Statement::parse(&statement.1, &support::LIMITS).unwrap().predicate;
         Self { members, predicate }
@@ -185,6 +177,20 @@ impl Forge {
     pub(crate) fn set_stream(&mut self, item: &str, stream: &[u8], most: usize) {
         self.set_frames(item, &frames(stream, most));
     }
+}
+
+/// The members of a bundle.
+pub(crate) fn split(bundle: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut members = Vec::new();
+    let mut at = 0;
+    while bundle[at] != 0 {
+        let header = tar::Header::from_byte_slice(&bundle[at..at + 512]);
+        let size = header.entry_size().unwrap();
+        let name = header.path().unwrap().to_str().unwrap().to_owned();
+        members.push((name, bundle[at + 512..][..size as usize].to_vec()));
+        at += member::span(size) as usize;
+    }
+    members
 }
 
 fn digest(value: &Value) -> Digest {

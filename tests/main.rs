@@ -1,7 +1,9 @@
 //! One test binary, so that there is one link on a small machine.
 
 mod forge;
+mod hostile_documents;
 mod hostile_frames;
+mod hostile_seals;
 mod roundtrip;
 mod support;
 mod tamper;
