@@ -64,7 +64,13 @@ fn lay_entry(text: &mut String, entry: &Entry) -> fmt::Result {
         Node::Dir => text.write_str("type = \"dir\""),
         Node::File { size, sha256, executable } => {
             let mode = if *executable { "0755" } else { "0644" };
-            write!(text, "type = \"file\", mode = \"{mode}\", size = {size}, sha256 = \"{}\"", sha256.hex())
+            write!(text, "type = \"file\", mode = \"{mode}\", size = {size}, sha256 = \"")?;
+            for byte in sha256.bytes() {
+                for nibble in [byte >> 4, byte & 15] {
+                    text.extend(char::from_digit(u32::from(nibble), 16));
+                }
+            }
+            text.write_char('"')
         }
         Node::Link { target } => write!(text, "type = \"link\", target = {}", Quoted(target)),
     }?;

@@ -1,6 +1,7 @@
 //! Locks: the manifest with every source pinned to digest and size.
 
 use super::error::PlanError;
+use super::lines;
 use super::manifest::ImageForm;
 use super::reading::Text;
 use crate::bundle::entry::Entry;
@@ -152,8 +153,11 @@ impl Lock {
         {
             return Err(PlanError::LockVersion { found: found.to_owned(), known: VERSION });
         }
-        let lock: Self = toml::from_str(text)
-            .map_err(|error| PlanError::LockSyntax(Box::new(Text { file, text }.draw_toml(&error))))?;
+        let lock: Self = match lines::parse(text) {
+            Some(lock) => lock,
+            None => toml::from_str(text)
+                .map_err(|error| PlanError::LockSyntax(Box::new(Text { file, text }.draw_toml(&error))))?,
+        };
         if lock.format != VERSION {
             return Err(PlanError::LockVersion { found: lock.format.to_string(), known: VERSION });
         }

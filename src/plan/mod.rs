@@ -10,6 +10,7 @@ mod grammar;
 
 mod laying;
 mod layout;
+mod lines;
 mod locating;
 mod members;
 mod patterns;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::bundle::draft::DraftItem;
+use crate::bundle::entry::Node;
 use crate::plan::manifest::Manifest;
 use crate::plan::sample::{Bench, LayoutMaker, tar_with};
 use crate::value::code::{Code, Fault as _};
@@ -66,6 +67,40 @@ fn a_lock_is_text_and_back() {
     assert!(lock.check_current(&manifest).is_ok());
     assert_eq!(lock.check_current(&format!("{manifest}\n")).unwrap_err().code(), Code::LockStale);
     assert_eq!(path_for(Path::new("x/my-site.toml")), Path::new("x/my-site.lock.toml"));
+}
+
+#[test]
+fn a_lock_that_is_laid_differently_is_the_same_lock() {
+    let bench = Bench::new();
+    let lock = make(&bench, &full(&bench), None, NOW);
+    let text = lock.to_toml();
+    assert!(lines::parse(&text).is_some());
+    let slow = text
+        .replace("  { path", "\t{path")
+        .replace("origin = \"path runbooks/\"", "origin = \"\"\"path runbooks/\"\"\"");
+    assert_eq!(lines::parse(&slow), None);
+    assert_eq!(Lock::parse(&slow, "a.lock.toml").unwrap(), lock);
+    // Tables in another order keep their entries.
+    let (head, file) = text.split_at(text.find("\n[[file]]").unwrap());
+    let at = head.find("\n[[doc]]").unwrap();
+    let (head, others) = head.split_at(at);
+    assert_eq!(Lock::parse(&format!("{head}{file}{others}"), "a.lock.toml").unwrap(), lock);
+}
+
+/// The reader for lines is what makes large trees quick to parse.
+#[test]
+fn fifty_thousand_entries() {
+    let bench = Bench::new();
+    let mut lock = make(&bench, &full(&bench), None, NOW);
+    lock.doc[0].entries = (0..50_000)
+        .map(|number| {
+            let node =
+                Node::File { size: number, sha256: Digest::of(&number.to_le_bytes()), executable: false };
+            Entry { path: format!("file-{number:05}").parse().unwrap(), node }
+        })
+        .collect();
+    let text = lock.to_toml();
+    assert_eq!(lines::parse(&text), Some(lock));
 }
 
 #[test]
@@ -168,6 +203,8 @@ fn damaged_locks_are_refused() {
         ),
         ("two items of one name", good.replace("name = \"server\"", "name = \"runbooks\"")),
         ("image without its root", good.replace("\nblobs = [\n", "\nblobs = []\nblobz = [\n")),
+        ("cut off behind an entry", good.trim_end().trim_end_matches(']').to_owned()),
+        ("cut off in an entry", good.trim_end().trim_end_matches("},\n]").to_owned()),
         ("no TOML", "lock = 1\n[".to_owned()),
         ("empty", String::new()),
         ("newer", good.replace("lock = 1\n", "lock = 2\nnew = true\n")),
