@@ -2,6 +2,7 @@
 
 use super::grammar;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -9,12 +10,28 @@ use std::borrow::Cow;
 /// TOML plug-ins of editors read.
 #[must_use]
 pub fn json() -> String {
-    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let settings = SchemaSettings::draft07()
+        .with(|settings| settings.inline_subschemas = true)
+        .with_transform(RecursiveTransform(without_null));
     let schema = settings.into_generator().into_root_schema_for::<grammar::Manifest>();
     // A value that is already JSON is always written.
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// TOML has no null: a key that is not needed is left out.
+fn without_null(schema: &mut Schema) {
+    if schema.get("default").is_some_and(serde_json::Value::is_null) {
+        schema.remove("default");
+    }
+    let one = schema.get("type").and_then(|types| match types.as_array()?.as_slice() {
+        [one, null] if null == "null" => Some(one.clone()),
+        _ => None,
+    });
+    if let Some(one) = one {
+        schema.insert("type".to_owned(), one);
+    }
 }
 
 /// Types that exist for their schema alone; the rules themselves are those of `value/`.

@@ -85,6 +85,8 @@ fn compressed_layers_keep_their_bytes() {
     assert!(made.contains(OCI_LAYER_GZIP) && made.contains(OCI_LAYER_ZSTD));
 }
 
+type Listing<'a> = Vec<(&'a str, &'a [u8], &'a str)>;
+
 #[test]
 fn contradictions_are_refused() {
     let bench = Bench::new();
@@ -92,8 +94,7 @@ fn contradictions_are_refused() {
     let listed = |config: &str| json!([{ "Config": config, "RepoTags": ["a:1"], "Layers": ["l"] }]);
     let other = format!("{}.json", "0".repeat(64));
     let two = config(&[b"layer", b"more"]);
-    type Members<'a> = Vec<(&'a str, &'a [u8], &'a str)>;
-    let cases: [(&str, Value, Members<'_>, &str); 7] = [
+    let cases: [(&str, Value, Listing<'_>, &str); 7] = [
         ("layer changed", listed("c"), vec![("c", &good, ""), ("l", b"LAYER", "")], "its configuration says"),
         ("layer missing", listed("c"), vec![("c", &good, "")], "layer `l`"),
         ("layer too few", listed("c"), vec![("c", &two, ""), ("l", b"layer", "")], "has 2 layers"),
