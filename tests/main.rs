@@ -7,3 +7,6 @@ mod hostile_seals;
 mod roundtrip;
 mod support;
 mod tamper;
+mod vector_cases;
+mod vector_writer;
+mod vectors;

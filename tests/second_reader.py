@@ -1,0 +1,577 @@
+#!/usr/bin/env python3
+"""A second reader of sealift bundles, written from src/bundle/FORMAT.md: the proof that FORMAT.md says enough.
+
+    second_reader.py BUNDLE ROOT [NOW]      prints `ok` or `refused: REASON`
+    second_reader.py --vectors FOLDER       the same for every vector, one a line, its name in front
+
+It needs Python 3.9 or later and the commands `openssl` (3.x) and `zstd`. It is a test, not a tool: it holds everything
+in memory, and it does not look for weak public keys (FORMAT.md, section 4.1).
+"""
+import base64, hashlib, json, os, re, subprocess, sys, tempfile, unicodedata
+from datetime import datetime, timezone
+
+KIB, MIB, EXACT = 1 << 10, 1 << 20, (1 << 53) - 1
+OCI, DOCKER = "application/vnd.oci.image.", "application/vnd.docker.distribution.manifest."
+INDEX, MANIFEST = OCI + "index.v1+json", OCI + "manifest.v1+json"
+INDEXES, MANIFESTS = (INDEX, DOCKER + "list.v2+json"), (MANIFEST, DOCKER + "v2+json")
+IMAGE_CONFIGS = (OCI + "config.v1+json", "application/vnd.docker.container.image.v1+json")
+INVENTORY, LAYER = "application/vnd.sealift.inventory.v1+zstd", OCI + "layer.v1.tar+zstd"
+ITEM = "dev.sealift.item."
+REFERENCE, LICENSES = "org.opencontainers.image.ref.name", "org.opencontainers.image.licenses"
+FIXED = ["seal/SHA256SUMS", "seal/VERIFY.txt", "seal/RESERVE", "oci-layout", "index.json", "manifest.json"]
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+class Refused(Exception):
+    pass
+
+def must(true, reason):
+    if not true:
+        raise Refused(reason)
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+# Documents: section 2.
+
+def encode(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+def canonical(data, ceiling, what, check):
+    must(len(data) <= ceiling, f"{what} is larger than its ceiling")
+    try:
+        value = json.loads(data.decode(), parse_float=lambda _: None, parse_constant=lambda _: None)
+        same = encode(value) == data
+    except (ValueError, RecursionError):
+        raise Refused(f"{what} is not JSON") from None
+    must(same, f"{what} is not canonical")
+    check(value, what)
+    return value
+
+def record(**fields):
+    """An object with these keys in this order; a key whose name ends with `_opt` may be absent."""
+    names = {name.removesuffix("_opt"): check for name, check in fields.items()}
+    names = {{"kind_": "_type", "type_": "type"}.get(name, name): check for name, check in names.items()}
+    optional = {name.removesuffix("_opt") for name in fields if name.endswith("_opt")}
+
+    def check(value, what):
+        must(isinstance(value, dict), f"{what} is not an object")
+        must(list(value) == [name for name in names if name in value], f"{what} has other keys or another order")
+        for name in names:
+            must(name in value or name in optional, f"{what} lacks {name}")
+            if name in value:
+                names[name](value[name], f"{what}.{name}")
+    return check
+
+def list_of(check):
+    def each(value, what):
+        must(isinstance(value, list), f"{what} is not an array")
+        for one in value:
+            check(one, what)
+    return each
+
+def text(pattern=None):
+    def check(value, what):
+        must(isinstance(value, str) and (pattern is None or re.fullmatch(pattern, value)), f"{what} is {value!r}")
+    return check
+
+def one_of(*values):
+    return lambda value, what: must(isinstance(value, str) and value in values, f"{what} is {value!r}")
+
+def number(value, what, least=0, most=(1 << 64) - 1):
+    must(type(value) is int and least <= value <= most, f"{what} is {value!r}")
+
+def count(value, what):
+    number(value, what, 1, EXACT)
+
+def is_device(part):
+    return re.fullmatch("con|prn|aux|nul|conin\\$|conout\\$|(com|lpt)[0-9¹²³]", part.split(".")[0].rstrip(" ").lower())
+
+def name(value, what):
+    text("[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")(value, what)
+    must(not is_device(value), f"{what} is a device")
+
+def moment(value, what):
+    text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")(value, what)
+    try:
+        datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise Refused(f"{what} is no time") from None
+
+def image_name(value, what):
+    host = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+    part, tag = r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", r":[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+    registry = rf"((localhost|{host}(\.{host})+)(:\d{{1,5}})?/|{host}:\d{{1,5}}/)?"
+    text(rf"{registry}{part}(/{part})*({tag})?(@sha256:[0-9a-f]{{64}})?")(value, what)
+    plain = value.split("@")[0]
+    must(len(plain) <= 255 and not re.search(r"\.\.|___", plain.rpartition(":")[0] or plain), f"{what} is {value!r}")
+
+hex64, digest = text("[0-9a-f]{64}"), text("sha256:[0-9a-f]{64}")
+base64_text = text("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+annotations = lambda value, what: [must(type(value) is dict, what), must(list(value) == sorted(value), what)]
+envelope_form = record(payloadType=text(), payload=base64_text, signatures=list_of(record(keyid=hex64, sig=base64_text)))
+root_form = record(
+    kind_=one_of("https://sealift.dev/root/v1"), version=count, epoch=count, created=moment, expires_opt=moment,
+    keys=list_of(record(id=hex64, type_=one_of("ed25519"), public=base64_text, name=name)),
+    roles=list_of(record(role=one_of("root", "packer", "approver"), threshold=count, keys=list_of(hex64), scenarios_opt=list_of(name))),
+    revoked=record(keys=list_of(hex64), statements=list_of(digest)), policy=record(expiry=one_of("refuse", "warn")))
+member_form = record(name=text(), size=number, sha256=hex64)
+statement_form = record(
+    kind_=one_of("https://in-toto.io/Statement/v1"),
+    subject=list_of(record(name=text(), digest=record(sha256=hex64))),
+    predicateType=one_of("https://sealift.dev/bundle/v1"),
+    predicate=record(
+        name=name, version=name, scenario=name, epoch=count, sequence=count, previous_opt=digest, created=moment,
+        expires_opt=moment, root_version=count, lock=digest, members=list_of(member_form),
+        totals=record(items=number, blobs=number, bytes=lambda value, what: number(value, what, 0, EXACT)),
+        tool=record(name=text(), version=text())))
+descriptor_form = record(mediaType=text(), digest=digest, size=number, artifactType_opt=text(), annotations_opt=annotations)
+index_form = record(schemaVersion=number, mediaType=one_of(INDEX), manifests=list_of(descriptor_form))
+entry_forms = {
+    "dir": record(path=text(), type_=one_of("dir")),
+    "file": record(path=text(), type_=one_of("file"), mode=one_of("0644", "0755"), size=number, sha256=hex64),
+    "link": record(path=text(), type_=one_of("link"), target=text())}
+frame_form = record(offset=number, stored=number, size=number, sha256=hex64)
+
+def entry_form(value, what):
+    must(isinstance(value, dict) and value.get("type") in ("dir", "file", "link"), f"{what} is of no known type")
+    entry_forms[value["type"]](value, what)
+
+def ascending(values):
+    return all(one < other for one, other in zip(values, values[1:]))
+
+# The file: section 3.
+
+def tar_header(entry, size, mode=0o644, kind=b"0", target=b""):
+    field = b"%011o\0" % size if size < 1 << 33 else b"\x80" + size.to_bytes(11, "big")
+    head = entry.ljust(100, b"\0") + b"%07o\0" % mode + b"0000000\0" * 2 + field + b"00000000000\0" + b" " * 8
+    head += kind + target.ljust(100, b"\0") + b"ustar\0" + b"00" + bytes(64) + b"\0" * 16 + bytes(167)
+    return head[:148] + b"%07o\0" % sum(head) + head[156:]
+
+class Tape:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        must(self.at + size <= len(self.data), "the bundle ends early")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def member(self, member, size, digest_hex=None):
+        must(self.take(512) == tar_header(member.encode(), size), f"the header of {member} is another one")
+        data = self.take(size)
+        must(digest_hex is None or sha256(data) == digest_hex, f"{member} has another digest")
+        must(not any(self.take(-size % 512)), f"the padding of {member} is not zero")
+        return data
+
+    def unbelieved(self, member, ceiling):
+        must(self.at + 512 <= len(self.data), "the bundle ends early")
+        field = self.data[self.at + 124:self.at + 135]
+        must(re.fullmatch(b"[0-7]{11}", field), f"the header of {member} is another one")
+        must(int(field, 8) <= ceiling, f"{member} is larger than its ceiling")
+        return self.member(member, int(field, 8))
+
+# Trust: section 4.
+
+def signed_by(public, message, signature):
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, part) for part in ("key", "message", "signature")]
+        for path, data in zip(paths, (bytes.fromhex("302a300506032b6570032100") + public, message, signature)):
+            with open(path, "wb") as file:
+                file.write(data)
+        command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER", "-inkey", paths[0]]
+        done = subprocess.run([*command, "-in", paths[1], "-sigfile", paths[2]], capture_output=True)
+        return done.returncode == 0
+
+def unbase64(value, what):
+    data = base64.b64decode(value, validate=True)
+    must(base64.b64encode(data).decode() == value, f"{what} has stray bits")
+    return data
+
+def open_envelope(data, kind, ceiling, payload_ceiling):
+    envelope = canonical(data, ceiling, "an envelope", envelope_form)
+    must(envelope["payloadType"] == kind, "the envelope is for another type of payload")
+    signatures = [(one["keyid"], unbase64(one["sig"], "a signature")) for one in envelope["signatures"]]
+    must(len(signatures) <= 32 and signatures == sorted(signatures), "too many signatures, or not in order")
+    must(all(len(signature) == 64 for _, signature in signatures), "a signature does not have 64 bytes")
+    payload = unbase64(envelope["payload"], "the payload")
+    must(len(payload) <= payload_ceiling, "the payload is larger than its ceiling")
+    message = b"DSSEv1 %d %s %d " % (len(kind), kind.encode(), len(payload)) + payload
+    return payload, message, signatures
+
+def open_root(data):
+    kind = "application/vnd.sealift.root.v1+json"
+    payload, message, signatures = open_envelope(data, kind, 354_762, 256 * KIB)
+    root = canonical(payload, 256 * KIB, "a trust root", root_form)
+    keys, roles, revoked = root["keys"], root["roles"], root["revoked"]
+    ids = [key["id"] for key in keys]
+    must(len(keys) <= 256 and ascending(ids) and len({key["name"] for key in keys}) == len(keys), "keys of a root")
+    for key in keys:
+        key["public"] = unbase64(key["public"], "a key")
+        must(len(key["public"]) == 32, "a key does not have 32 bytes")
+        must(sha256(bytes.fromhex("302a300506032b6570032100") + key["public"]) == key["id"], "an id is not that of its key")
+    must(root.get("expires", "~") > root["created"], "a root expires before it was made")
+    must(ascending(revoked["keys"]) and ascending(revoked["statements"]) and not set(ids) & set(revoked["keys"]), "revoked")
+    order = {"root": 0, "packer": 1, "approver": 2}
+    must(ascending([(order[role["role"]], role.get("scenarios", [])) for role in roles]), "roles not in order")
+    for role in roles:
+        must(ascending(role["keys"]) and ascending(role.get("scenarios", [])) and role.get("scenarios") != [], "a role's lists")
+        must(role["threshold"] <= len(role["keys"]) and set(role["keys"]) <= set(ids), "a threshold or key of a role")
+    for word in order:
+        scenarios = [scenario for role in roles if role["role"] == word for scenario in role.get("scenarios", [None])]
+        must(len(set(scenarios)) == len(scenarios) and (word != "root" or scenarios == [None]), f"roles of {word}")
+        must(word != "packer" or scenarios, "nobody may pack")
+    return root, payload, message, signatures
+
+def signers(root, message, signatures):
+    ids, found = {key["id"] for key in root["keys"]}, set()
+    for key in root["keys"]:
+        for claimed, signature in signatures:
+            if claimed == key["id"] or claimed not in ids:
+                good = signed_by(key["public"], message, signature)
+                must(good or claimed != key["id"], f"tampered: {key['name']} did not make its signature")
+                found |= {key["id"]} if good else set()
+    return found
+
+def threshold(root, role, scenario, message, signatures):
+    entries = [entry for entry in root["roles"] if entry["role"] == role]
+    named = [entry for entry in entries if scenario in entry.get("scenarios", [])]
+    entry = (named or [entry for entry in entries if "scenarios" not in entry] or [{"keys": [], "threshold": 1}])[0]
+    must(len(signers(root, message, signatures) & set(entry["keys"])) >= entry["threshold"], f"too few {role} keys signed")
+
+def newest_root(pinned, chain):
+    must(chain.endswith(b"\n") and chain.count(b"\n") <= 256, "the chain of roots")
+    steps = [open_root(line) for line in chain[:-1].split(b"\n")]
+    must([step[0]["version"] for step in steps] == list(range(1, len(steps) + 1)), "a gap in the chain of roots")
+    root, payload, message, signatures = open_root(pinned.removesuffix(b"\n"))
+    threshold(root, "root", None, message, signatures)
+    if root["version"] > len(steps):
+        return root
+    must(steps[root["version"] - 1][1] == payload, "another trust root than the pinned one")
+    for following, _, message, signatures in steps[root["version"]:]:
+        must(following["epoch"] >= root["epoch"], "the epoch went back")
+        threshold(root, "root", None, message, signatures)
+        threshold(following, "root", None, message, signatures)
+        root = following
+    return root
+
+def open_statement(tape, pinned, now):
+    chain, seal = tape.unbelieved("seal/roots.dsse.jsonl", 4 * MIB), tape.unbelieved("seal/bundle.dsse.json", 2 * MIB)
+    root = newest_root(pinned, chain)
+    payload, message, signatures = open_envelope(seal, "application/vnd.in-toto+json", 2 * MIB, MIB)
+    packers = {key for role in root["roles"] if role["role"] == "packer" for key in role["keys"]}
+    must(signers(root, message, signatures) & packers, "no packer signed")
+    statement = canonical(payload, MIB, "the statement", statement_form)
+    predicate = statement["predicate"]
+    threshold(root, "packer", predicate["scenario"], message, signatures)
+    must("sha256:" + sha256(payload) not in root["revoked"]["statements"], "the bundle is revoked")
+    must(predicate["root_version"] <= root["version"], "the bundle claims a root that is not there")
+    must(predicate["epoch"] == root["epoch"], "another epoch than the root's")
+    must(predicate.get("expires", "~") > predicate["created"], "it expires before it was created")
+    for date in (root.get("expires", "~"), predicate.get("expires", "~")):
+        must(date > now or root["policy"]["expiry"] == "warn", f"expired at {date}")
+    members = predicate["members"]
+    must([member["name"] for member in members] == FIXED, "the members are not those of the format")
+    for member, ceiling in zip(members, (16 * MIB, MIB, 256 * MIB, MIB, 16 * MIB, 16 * MIB)):
+        must(member["size"] <= ceiling, f"{member['name']} is larger than its ceiling")
+    subject = [{"name": members[at]["name"], "digest": {"sha256": members[at]["sha256"]}} for at in (4, 0)]
+    must(statement["subject"] == subject, "the subjects are not the digests of the members")
+    must(tape.member("seal/statement.json", len(payload), sha256(payload)) == payload, "another statement")
+    return predicate
+
+# Items and the announced order: section 5.
+
+def check_index(index):
+    items, names, references = index["manifests"], set(), set()
+    must(index["schemaVersion"] == 2 and len(items) <= 4096, "the index is of another kind, or too large")
+    for item in items:
+        notes = item.get("annotations", {})
+        kind = notes.get(ITEM + "kind")
+        must(kind in ("image", "doc", "config", "file"), "an item of no known kind")
+        wanted = {ITEM + "kind", ITEM + "name", ITEM + "origin"} | ({REFERENCE} if kind == "image" else set())
+        must(wanted <= set(notes) <= wanted | {LICENSES}, "other annotations than an item has")
+        must(all(type(note) is str for note in notes.values()), "an annotation is no text")
+        must(item.get("artifactType") == (None if kind == "image" else f"application/vnd.sealift.{kind}.v1"), "artifactType")
+        name(notes[ITEM + "name"], "the name of an item")
+        must(notes[ITEM + "name"] not in names, "two items of one name")
+        names.add(notes[ITEM + "name"])
+        if kind == "image":
+            image_name(notes[REFERENCE], "the reference of an image")
+            must(notes[REFERENCE] not in references and len(references) == len(names) - 1, "a reference twice, or an image behind a tree")
+            references.add(notes[REFERENCE])
+    return items
+
+def object_of(value, what):
+    must(isinstance(value, dict), f"{what} is not an object")
+    return value
+
+def blob_of(value):
+    value = object_of(value, "a descriptor")
+    text()(value.get("mediaType"), "mediaType")
+    digest(value.get("digest"), "digest")
+    number(value.get("size"), "size", 0, EXACT)
+    foreign = "nondistributable" in value["mediaType"] or ".foreign." in value["mediaType"]
+    must(not foreign and value.get("urls") in (None, []), "a foreign layer")
+    platform = value.get("platform")
+    if platform is not None:
+        part = object_of(platform, "a platform")
+        [text()(part.get(key), key) for key in ("os", "architecture")]
+        variant = "" if part.get("variant") is None else "/" + part["variant"]
+        platform = f"{part['os']}/{part['architecture']}{variant}"
+    return {"type": value["mediaType"], "digest": value["digest"], "size": value["size"], "platform": platform}
+
+def parse_document(data, media_type):
+    def pairs(found):
+        must(len(dict(found)) == len(found), "a doubled key in a document")
+        return dict(found)
+    try:
+        document = object_of(json.loads(data.decode(), object_pairs_hook=pairs), "a document")
+    except (ValueError, RecursionError):
+        raise Refused("a document is not JSON") from None
+    number(document.get("schemaVersion"), "schemaVersion", 2, 2)
+    must(document.get("mediaType") in (None, media_type), "a document calls itself something else")
+    parts = {key: document[key] for key in ("manifests", "config", "layers") if document.get(key) is not None}
+    must(media_type in INDEXES + MANIFESTS, f"{media_type} is no manifest or index")
+    wanted = {"manifests"} if media_type in INDEXES else {"config", "layers"}
+    must(set(parts) == wanted, "other keys than its kind of document has")
+    parts = {key: blob_of(part) if key == "config" else [blob_of(one) for one in part] for key, part in parts.items()}
+    must(all(child["type"] in INDEXES + MANIFESTS for child in parts.get("manifests", [])), "an index lists no manifest")
+    return parts
+
+def read_documents(tape, items):
+    """Documents in the announced order: digest to (media type, parts, bytes), and sizes of everything announced."""
+    documents, sizes, references = {}, {}, 0
+
+    def visit(media_type, blob_digest, size, depth):
+        nonlocal references
+        must(media_type in INDEXES + MANIFESTS and size <= 4 * MIB, "a document of another kind, or too large")
+        if blob_digest in documents:
+            must(documents[blob_digest][0] == media_type, "two media types for one document")
+            return
+        data = tape.member("blobs/sha256/" + blob_digest[7:], size, blob_digest[7:])
+        parts = parse_document(data, media_type)
+        children = parts.get("manifests", [])
+        references += len(children) + len(parts.get("layers", [])) + 1
+        must(references <= 262_144 and ("manifests" not in parts or depth < 4), "too many references, or nested too deep")
+        documents[blob_digest], sizes[blob_digest] = (media_type, parts, data), size
+        for child in children:
+            visit(child["type"], child["digest"], child["size"], depth + 1)
+
+    for item in items:
+        visit(item["mediaType"], item["digest"], item["size"], 0)
+    groups = {"config": [], "layers": []}
+    for group, ceiling in (("config", 128 * MIB), ("layers", EXACT)):
+        for _, parts, _ in documents.values():
+            for blob in [parts["config"]] if group == "config" and "config" in parts else parts.get("layers", []) if group == "layers" else []:
+                must(blob["size"] <= ceiling, "a configuration is larger than its ceiling")
+                must(sizes.get(blob["digest"], blob["size"]) == blob["size"], "two sizes for one blob")
+                if blob["digest"] not in sizes:
+                    sizes[blob["digest"]] = blob["size"]
+                    groups[group].append(blob["digest"])
+    must(len(sizes) <= 65_536, "too many blobs")
+    return documents, sizes, groups["config"], groups["layers"]
+
+def check_tree_manifest(item, documents):
+    _, parts, data = documents[item["digest"]]
+    must("config" in parts and len(parts["layers"]) == 1, "a tree has a manifest with one layer")
+    plain = lambda media_type, blob: {"mediaType": media_type, "digest": blob["digest"], "size": blob["size"]}
+    expected = {
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": item["artifactType"],
+        "config": plain(INVENTORY, parts["config"]), "layers": [plain(LAYER, parts["layers"][0])],
+        "annotations": {ITEM + "name": item["annotations"][ITEM + "name"]}}
+    must(encode(expected) == data, "the manifest of a tree is not the one it has to be")
+    return parts["config"], parts["layers"][0]
+
+def docker_manifest(items, documents):
+    def images(blob_digest, platform):
+        parts = documents[blob_digest][1]
+        if "config" in parts and parts["config"]["type"] in IMAGE_CONFIGS and platform != "unknown/unknown":
+            yield platform, parts
+        for child in parts.get("manifests", []):
+            yield from images(child["digest"], child["platform"])
+    found, path = [], lambda blob: "blobs/sha256/" + blob["digest"][7:]
+    for item in items:
+        reference = item["annotations"].get(REFERENCE)
+        all_images = list(images(item["digest"], None)) if reference else []
+        if all_images:
+            parts = next((parts for platform, parts in all_images if platform == "linux/amd64"), all_images[0][1])
+            plain = reference.split("@")[0]
+            tags = [plain] if ":" in plain.rpartition("/")[2] else []
+            found.append({"Config": path(parts["config"]), "RepoTags": tags, "Layers": [path(one) for one in parts["layers"]]})
+    return encode(found)
+
+# Trees: section 6.
+
+def one_frame(data, what):
+    """Walks one zstd frame: its end, its window, its content size, whether it has a checksum, and its content."""
+    must(data[:4] == b"\x28\xb5\x2f\xfd" and len(data) > 5, f"{what} does not begin like a zstd frame")
+    flags, at = data[4], 5
+    must(not flags & 0b1011, f"{what} has a dictionary or a reserved bit")
+    single, window, size = bool(flags & 32), None, None
+    if not single:
+        base = 1 << (10 + (data[5] >> 3))
+        window, at = base + base // 8 * (data[5] & 7), 6
+    width = [1 if single else 0, 2, 4, 8][flags >> 6]
+    if width:
+        size = int.from_bytes(data[at:at + width], "little") + (256 if width == 2 else 0)
+    at, last, content = at + width, False, b""
+    while not last:
+        must(at + 3 <= len(data), f"{what} is cut off")
+        head = int.from_bytes(data[at:at + 3], "little")
+        last, kind, length = head & 1, head >> 1 & 3, head >> 3
+        must(kind != 3, f"{what} has a block of no known type")
+        content = None if kind == 2 or content is None else content + (data[at + 3:at + 3 + length] if kind == 0 else data[at + 3:at + 4] * length)
+        at += 3 + (1 if kind == 1 else length)
+    end = at + (4 if flags & 4 else 0)
+    must(end <= len(data), f"{what} is cut off")
+    window = size if window is None else window
+    must(window <= 8 * MIB, f"the window of {what} is larger than its ceiling")
+    if content is None or flags & 4:
+        done = subprocess.run(["zstd", "-dcq"], input=data[:end], capture_output=True)
+        must(done.returncode == 0, f"{what} cannot be decoded")
+        content = done.stdout
+    must(size is None or len(content) == size, f"{what} does not have the size it states")
+    return end, size, bool(flags & 4), content
+
+def inventory_lines(data, key, form, head_form, ceiling):
+    must(data.endswith(b"\n"), "an inventory ends early")
+    lines = data[:-1].split(b"\n")
+    head = canonical(lines[0], 8 * KIB, "the first line of an inventory", head_form)
+    must(head[key] <= ceiling and head[key] == len(lines) - 1, "an inventory has another number of lines")
+    return [canonical(line, 8 * KIB, "a line of an inventory", form) for line in lines[1:]]
+
+def check_path(path):
+    parts = path.split("/")
+    must(path and len(path.encode()) <= 1024 and len(parts) <= 64, f"the length of {path!r}")
+    for part in parts:
+        must(part not in ("", ".", "..") and len(part.encode()) <= 255, f"a component of {path!r}")
+        must(not re.search(r'[\\:*?"<>|]', part) and part[-1] not in ". " and not is_device(part), f"a component of {path!r}")
+        for character in part:
+            hidden = unicodedata.category(character) == "Cc" or any(low <= ord(character) <= high for low, high in HIDDEN)
+            must(not hidden, f"a character that cannot be seen in {path!r}")
+
+HIDDEN = [(int(part[:6], 16), int(part[-6:], 16)) for part in """0000ad-0000ad 00034f-00034f 00061c-00061c 00115f-001160
+    0017b4-0017b5 00180b-00180f 00200b-00200f 002028-00202e 002060-00206f 003164-003164 00feff-00feff 00ffa0-00ffa0
+    00fff0-00fffb 00fe00-00fe0f 0e0000-0e0fff""".split()]
+
+def check_entries(entries):
+    paths, kinds, keys = [entry["path"] for entry in entries], {}, set()
+    must(ascending([path.encode() for path in paths]), "entries are not in order, each once")
+    for entry in entries:
+        path = entry["path"]
+        check_path(path)
+        folder = path.rpartition("/")[0]
+        must(not folder or kinds.get(folder) == "dir", f"{path!r} lies in no folder of the tree")
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).upper().lower())
+        must(key not in keys, f"{path!r} is another name elsewhere")
+        keys.add(key)
+        kinds[path] = entry["type"]
+    for entry in entries:
+        if entry["type"] == "link":
+            base, down = entry["path"].split("/")[:-1], entry["target"]
+            while down.startswith("../"):
+                must(base, f"{entry['path']!r} leaves the tree")
+                base, down = base[:-1], down[3:]
+            check_path(down)
+            target = "/".join(base + [down])
+            must(kinds.get(target) in ("file", "dir"), f"{entry['path']!r} leads to no file or folder")
+            must(not entry["path"].startswith(target + "/"), f"{entry['path']!r} leads to a folder it lies in")
+
+def cut(value):
+    """As many whole characters as fit into 100 bytes."""
+    return value.encode()[:100].decode(errors="ignore").encode()
+
+def tar_head(entry):
+    path, target = entry["path"] + ("/" if entry["type"] == "dir" else ""), entry.get("target", "")
+    records = b""
+    for key, value in (("linkpath", target), ("path", path)):
+        if len(value.encode()) > 100:
+            rest = len(f" {key}=\n") + len(value.encode())
+            length = next(size for size in range(rest + 1, rest + 9) if size == rest + len(str(size)))
+            records += f"{length} {key}={value}\n".encode()
+    head = b""
+    if records:
+        head = tar_header(b"././@PaxHeader", len(records), kind=b"x") + records + bytes(-len(records) % 512)
+    mode = {"dir": "0755", "link": "0777"}.get(entry["type"]) or entry["mode"]
+    kind = {"dir": b"5", "link": b"2", "file": b"0"}[entry["type"]]
+    return head + tar_header(cut(path), entry.get("size", 0), int(mode, 8), kind, cut(target))
+
+def check_tree(inventory, layer, what):
+    must(len(inventory) <= 128 * MIB, "an inventory is larger than its ceiling")
+    end, _, _, first = one_frame(inventory, f"the inventory of {what}")
+    second_end, _, _, second = one_frame(inventory[end:], f"the inventory of {what}")
+    must(end + second_end == len(inventory), f"something behind the inventory of {what}")
+    exactly_one = lambda value, about: number(value, about, 1, 1)
+    entries = inventory_lines(first, "entries", entry_form, record(inventory=exactly_one, entries=number), MIB)
+    frames = inventory_lines(second, "frames", frame_form, record(frames=number), MIB)
+    check_entries(entries)
+    stream, at = [], 0
+    for frame in frames:
+        must(frame["offset"] == at, f"a gap between the frames of {what}")
+        must(1 <= frame["size"] <= 16 * MIB and frame["stored"] <= 16 * MIB + 64 * KIB, f"the size of a frame of {what}")
+        at += frame["stored"]
+    lengths = [len(tar_head(entry)) + entry.get("size", 0) + -entry.get("size", 0) % 512 for entry in entries]
+    must(sum(lengths) + 1024 == sum(frame["size"] for frame in frames) <= EXACT, f"the frames are not the stream of {what}")
+    must(at == len(layer), f"the frames are not the layer of {what}")
+    for frame in frames:
+        stored = layer[frame["offset"]:frame["offset"] + frame["stored"]]
+        must(sha256(stored) == frame["sha256"], f"a frame of {what} has another digest")
+        end, size, checksum, content = one_frame(stored, f"a frame of {what}")
+        must(end == len(stored) and size == frame["size"] and not checksum, f"a frame of {what} is not exactly one frame")
+        stream.append(content)
+    tape = Tape(b"".join(stream))
+    for entry in entries:
+        head, size = tar_head(entry), entry.get("size", 0)
+        must(tape.take(len(head)) == head, f"the header of {entry['path']!r} is another one")
+        must(sha256(tape.take(size)) == entry.get("sha256", sha256(b"")), f"{entry['path']!r} has another digest")
+        must(not any(tape.take(-size % 512)), f"the padding of {entry['path']!r} is not zero")
+    must(not any(tape.take(1024)), f"the end of {what} is not zero")
+
+# All of it: section 8.
+
+def read(data, pinned, now):
+    tape = Tape(data)
+    predicate = open_statement(tape, pinned, now)
+    fixed = {member["name"]: tape.member(member["name"], member["size"], member["sha256"]) for member in predicate["members"]}
+    must(not any(fixed["seal/RESERVE"]) and fixed["oci-layout"] == LAYOUT, "seal/RESERVE or oci-layout")
+    items = check_index(canonical(fixed["index.json"], 16 * MIB, "index.json", index_form))
+    documents, sizes, configs, layers = read_documents(tape, items)
+    trees = [(item, *check_tree_manifest(item, documents)) for item in items if item.get("artifactType")]
+    must(fixed["manifest.json"] == docker_manifest(items, documents), "manifest.json is not what the index makes")
+    listed = [(member["name"], member["sha256"]) for member in predicate["members"][1:]]
+    listed += [("blobs/sha256/" + blob[7:], blob[7:]) for blob in [*documents, *configs, *layers]]
+    sums = "".join(f"{blob}  {path}\n" for path, blob in listed)
+    must(fixed["seal/SHA256SUMS"] == sums.encode(), "SHA256SUMS is not what the index makes")
+    totals = {"items": len(items), "blobs": len(sizes), "bytes": sum(sizes.values())}
+    must(predicate["totals"] == totals, "the totals are not what the index makes")
+    blobs = {blob: tape.member("blobs/sha256/" + blob[7:], sizes[blob], blob[7:]) for blob in configs + layers}
+    must(not any(tape.take(1024)), "the closing blocks are not zero")
+    must(tape.at == len(data), "something behind the end")
+    for item, inventory, layer in trees:
+        must(inventory["digest"] in configs and layer["digest"] in layers, "a tree shares a blob with something else")
+        check_tree(blobs[inventory["digest"]], blobs[layer["digest"]], item["annotations"][ITEM + "name"])
+
+def verdict(data, root, now):
+    try:
+        read(data, root, now)
+        return "ok"
+    except Refused as reason:
+        return f"refused: {reason}"
+
+def vectors(folder):
+    for file in sorted(os.listdir(folder)):
+        if file.endswith(".sealift-vector"):
+            with open(os.path.join(folder, file), "rb") as vector:
+                head, packed = vector.read().split(b"\n\n", 1)
+            head = dict(line.split(": ", 1) for line in head.decode().split("\n"))
+            command = ["zstd", "-dcq", "-D", os.path.join(folder, head["compressed"].split(" -D ")[1])]
+            bundle = subprocess.run(command, input=packed, capture_output=True, check=True).stdout
+            with open(os.path.join(folder, head["root"]), "rb") as root:
+                print(file.removesuffix(".sealift-vector"), verdict(bundle, root.read(), head["now"]))
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--vectors":
+        vectors(sys.argv[2])
+    else:
+        now = sys.argv[3] if len(sys.argv) > 3 else datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with open(sys.argv[1], "rb") as bundle, open(sys.argv[2], "rb") as root:
+            print(verdict(bundle.read(), root.read(), now))

@@ -1,0 +1,193 @@
+//! The vectors in `tests/vectors/`: that they are what the cases say, and that each gives its code, however it is read.
+//!
+//! `SEALIFT_WRITE_VECTORS=1 cargo test --test all vectors` writes them anew; a change in format version 1 is a defect.
+
+use crate::support::{self, LIMITS, conditions};
+use crate::vector_cases::{Case, cases};
+use crate::vector_writer::pinned;
+use sealift::bundle::read::Tape;
+use sealift::trust::TrustError;
+use sealift::trust::chain::PinnedRoot;
+use sealift::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
+use sealift::value::code::Fault as _;
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::Command;
+
+const FOLDER: &str = "tests/vectors";
+/// A bundle as it is: the first vector in full, and what the others are packed against.
+const DICTIONARY: &str = "tests/vectors/dictionary.sealift";
+const SUFFIX: &str = "sealift-vector";
+
+/// A vector as it lies in its file.
+struct Vector {
+    head: BTreeMap<String, String>,
+    bundle: Vec<u8>,
+}
+
+impl Vector {
+    fn read(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap();
+        let end = bytes.windows(2).position(|pair| pair == b"\n\n").unwrap();
+        let text = std::str::from_utf8(&bytes[..end]).unwrap();
+        let head = text.lines().map(|line| {
+            let (key, value) = line.split_once(": ").unwrap();
+            (key.to_owned(), value.to_owned())
+        });
+        let dictionary = std::fs::read(DICTIONARY).unwrap();
+        let mut bundle = Vec::new();
+        let mut decoder = zstd::Decoder::with_dictionary(&bytes[end + 2..], &dictionary).unwrap();
+        decoder.read_to_end(&mut bundle).unwrap();
+        Self { head: head.collect(), bundle }
+    }
+
+    fn write(path: &Path, head: &str, bundle: &[u8]) {
+        let dictionary = std::fs::read(DICTIONARY).unwrap();
+        let mut encoder = zstd::Encoder::with_dictionary(head.as_bytes().to_vec(), 19, &dictionary).unwrap();
+        encoder.write_all(bundle).unwrap();
+        std::fs::write(path, encoder.finish().unwrap()).unwrap();
+    }
+}
+
+fn file_of(case: &Case) -> (String, String) {
+    let Case { name, case, comment, expect, depth, root, now, .. } = case;
+    let head = format!(
+        "expect: {expect}\ndepth: {depth}\ncase: {case}\ncomment: {comment}\nroot: roots/{root}\nnow: {now}\ncompressed: zstd -D dictionary.sealift\n\n"
+    );
+    (format!("{name}.{SUFFIX}"), head)
+}
+
+fn verify(tape: &mut Tape<'_>, root: &PinnedRoot, conditions: &Conditions<'_>, depth: Depth) -> Result<(), TrustError> {
+    let trusted = Trusted::open(tape, root, conditions)?;
+    receive(&trusted, tape, conditions, &Looking(depth)).map(drop)
+}
+
+fn vectors() -> Vec<(String, Vector)> {
+    let files = std::fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == SUFFIX))
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), Vector::read(&path)))
+        .collect();
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
+#[test]
+fn vectors_are_what_the_cases_make() {
+    let (roots, cases) = cases();
+    let write = std::env::var_os("SEALIFT_WRITE_VECTORS").is_some();
+    if write {
+        for (name, _) in vectors() {
+            std::fs::remove_file(format!("{FOLDER}/{name}.{SUFFIX}")).unwrap();
+        }
+        std::fs::create_dir_all(format!("{FOLDER}/roots")).unwrap();
+    }
+    for (name, root) in &roots {
+        let path = format!("{FOLDER}/roots/{name}");
+        if write {
+            std::fs::write(&path, root).unwrap();
+        }
+        assert!(std::fs::read(&path).unwrap() == *root, "{name}");
+    }
+    let dictionary = cases.iter().find(|case| case.name == "ok-three-kinds").unwrap().recipe.make();
+    if write {
+        std::fs::write(DICTIONARY, &dictionary).unwrap();
+    }
+    assert!(std::fs::read(DICTIONARY).unwrap() == dictionary, "{DICTIONARY}");
+    for case in &cases {
+        let (name, head) = file_of(case);
+        let (path, bundle) = (format!("{FOLDER}/{name}"), case.recipe.make());
+        if write {
+            Vector::write(Path::new(&path), &head, &bundle);
+        }
+        let found = std::fs::read(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(found.starts_with(head.as_bytes()), "{name}: another header");
+        assert!(Vector::read(Path::new(&path)).bundle == bundle, "{name}: another bundle");
+    }
+    assert_eq!(vectors().len(), cases.len(), "files that no case makes, or two cases of one name");
+}
+
+#[test]
+fn vectors_give_their_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, Vector { head, bundle }) in vectors() {
+        let root = pinned(&std::fs::read(format!("{FOLDER}/{}", head["root"])).unwrap());
+        let conditions = Conditions { now: head["now"].parse().unwrap(), ..conditions() };
+        let path = folder.path().join(&name);
+        std::fs::write(&path, &bundle).unwrap();
+        let file = support::open(&path);
+        for (depth, word) in [(Depth::Stored, "stored"), (Depth::Decoded, "decoded")] {
+            let seen = head["depth"] == "stored" || word == "decoded";
+            let expected = if seen { head["expect"].as_str() } else { "ok" };
+            for (way, mut tape) in [("file", Tape::file(&file)), ("pipe", support::pipe(&bundle))] {
+                let outcome = verify(&mut tape, &root, &conditions, depth);
+                let code = outcome.as_ref().map_or_else(|error| error.code().as_str(), |()| "ok");
+                assert_eq!(code, expected, "{name}, {word}, {way}: {outcome:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_reader_comes_to_the_same_end() {
+    let output = Command::new("python3").args(["tests/second_reader.py", "--vectors", FOLDER]).output();
+    let output = output.expect("python3 runs the second reader, with openssl and zstd beside it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: BTreeMap<&str, &str> =
+        std::str::from_utf8(&output.stdout).unwrap().lines().map(|line| line.split_once(' ').unwrap()).collect();
+    let mut count = 0;
+    for (name, Vector { head, .. }) in vectors() {
+        let said = said[name.as_str()];
+        assert!(said == "ok" || said.starts_with("refused: "), "{name}: {said}");
+        assert_eq!(said == "ok", head["expect"] == "ok", "{name}: {said}");
+        count += 1;
+    }
+    assert_eq!(said.len(), count);
+}
+
+/// Bundles that a released sealift packed, each with the trust root beside it.
+#[test]
+fn kept_bundles_still_verify() {
+    let root = pinned(&std::fs::read("tests/bundles/root.json").unwrap());
+    let mut kept = 0;
+    for entry in std::fs::read_dir("tests/bundles").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "sealift") {
+            continue;
+        }
+        let file = support::open(&path);
+        verify(&mut Tape::file(&file), &root, &conditions(), Depth::Decoded).unwrap();
+        let target = tempfile::tempdir().unwrap();
+        let unpacked = target.path().join("out");
+        sealift::site::unpack::unpack(&mut Tape::file(&file), &root, &unpacked, &conditions()).unwrap();
+        assert_eq!(std::fs::read(unpacked.join("doc/runbooks/readme.md")).unwrap(), b"read me\n");
+        kept += 1;
+    }
+    assert_eq!(kept, 1);
+}
+
+/// Writes the kept bundle of this version, once.
+#[test]
+#[ignore = "run once for each released version: it makes a file that is never changed again"]
+fn keep_a_bundle() {
+    use crate::vector_writer::key;
+    use sealift::bundle::pack::{Authority, pack};
+    use sealift::trust::envelope::{Envelope, PayloadType};
+    let folder = tempfile::tempdir().unwrap();
+    let root = std::fs::read("tests/vectors/roots/one.json").unwrap();
+    let chain = [&root[..], b"\n"].concat();
+    let seal_len = |len: usize| Envelope::encoded_len(PayloadType::Statement, len as u64, 1) as usize;
+    let authority = Authority { roots: &chain, root_version: 1, epoch: 1, seal_len: &seal_len };
+    let draft = support::sample(folder.path());
+    let unsealed =
+        pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift::value::watch::Unwatched).unwrap();
+    let payload = unsealed.statement().to_vec();
+    let seal = Envelope::sign(PayloadType::Statement, payload, &[key("packer-1")]).unwrap().encode().unwrap();
+    let sealed = unsealed.seal(&seal).unwrap();
+    let name = format!("tests/bundles/v1-{}.sealift", env!("CARGO_PKG_VERSION"));
+    assert!(!Path::new(&name).exists(), "`{name}` is kept already");
+    std::fs::create_dir_all("tests/bundles").unwrap();
+    std::fs::copy(sealed.path, &name).unwrap();
+    std::fs::write("tests/bundles/root.json", root).unwrap();
+}
