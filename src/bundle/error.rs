@@ -12,6 +12,8 @@ use std::path::PathBuf;
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum BundleError {
+    #[error("there is no bundle `{}`", .path.display())]
+    Missing { path: PathBuf },
     #[error("cannot read {what}")]
     Read { what: String, source: io::Error },
     #[error("cannot write `{}`", .path.display())]
@@ -59,6 +61,7 @@ pub enum BundleError {
 impl Fault for BundleError {
     fn code(&self) -> Code {
         match self {
+            Self::Missing { .. } => Code::BundleMissing,
             Self::Read { .. } => Code::BundleRead,
             Self::Write { .. } => Code::BundleWrite,
             Self::Busy { .. } => Code::BundleBusy,
@@ -89,6 +92,7 @@ impl Fault for BundleError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Missing { .. } => Some("look for it: `ls *.sealift`".to_owned()),
             Self::Read { .. } | Self::Truncated { .. } | Self::Digest { .. } => {
                 Some("copy the bundle again from its source, then verify it again".to_owned())
             }

@@ -33,6 +33,7 @@ pub fn open(path: &Path) -> Result<File, BundleError> {
     place::open_regular(path).map_err(|source| {
         let found = rustix::fs::lstat(path).map(|stat| FileType::from_raw_mode(stat.st_mode));
         let found = match found {
+            Err(rustix::io::Errno::NOENT) => return BundleError::Missing { path: path.to_owned() },
             Ok(FileType::Symlink) => "a link",
             Ok(FileType::Directory) => "a folder",
             Ok(FileType::Fifo) => "a pipe",

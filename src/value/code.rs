@@ -140,6 +140,8 @@ codes! {
     StoreIo "store.io" CouldNot
         "The local store could not be read or written. Check the space and permissions of the folder named."
 
+    BundleMissing "bundle.missing" WrongUse
+        "There is no bundle of that name. Check the path, and whether the medium is mounted."
     BundleRead "bundle.read" CouldNot
         "The medium or the pipe failed while the bundle was read. This says nothing about what was signed: try another drive, or copy the bundle anew."
     BundleWrite "bundle.write" CouldNot

@@ -12,6 +12,7 @@ use crate::bundle::order::{Contents, Order, Parts};
 use crate::bundle::read::{self, Tape, same_digest};
 use crate::bundle::statement::{Member, Statement, Totals};
 use crate::value::digest::{Digest, Hasher};
+use crate::value::watch::Unwatched;
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::sync::Mutex;
@@ -114,10 +115,17 @@ fn fixed_members(
                 return Err(not_derived(name));
             }
             member::OCI_LAYOUT => {}
-            member::RESERVE => tape.chunks(name, *size, *sha256, &crate::value::watch::Unwatched, |chunk| {
-                if chunk.iter().all(|byte| *byte == 0) { Ok(()) } else { Err(not_derived(name)) }
-            })?,
-            _ => tape.chunks(name, *size, *sha256, &crate::value::watch::Unwatched, |_| Ok::<_, BundleError>(()))?,
+            member::RESERVE => {
+                let mut is_zero = true;
+                tape.chunks(name, *size, *sha256, &Unwatched, |chunk| {
+                    is_zero &= chunk.iter().all(|byte| *byte == 0);
+                    Ok::<_, BundleError>(())
+                })?;
+                if !is_zero {
+                    return Err(not_derived(name));
+                }
+            }
+            _ => tape.chunks(name, *size, *sha256, &Unwatched, |_| Ok::<_, BundleError>(()))?,
         }
         if watch.is_stopped() {
             return Err(BundleError::Interrupted);
