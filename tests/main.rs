@@ -4,6 +4,8 @@ mod forge;
 mod hostile_documents;
 mod hostile_frames;
 mod hostile_seals;
+mod hostile_streams;
+mod hostile_trees;
 mod roundtrip;
 mod support;
 mod tamper;
