@@ -185,10 +185,10 @@ pub(crate) fn split(bundle: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut at = 0;
     while bundle[at] != 0 {
         let header = tar::Header::from_byte_slice(&bundle[at..at + 512]);
-        let size = header.entry_size().unwrap();
+        let size = usize::try_from(header.entry_size().unwrap()).unwrap();
         let name = header.path().unwrap().to_str().unwrap().to_owned();
-        members.push((name, bundle[at + 512..][..size as usize].to_vec()));
-        at += member::span(size) as usize;
+        members.push((name, bundle[at + 512..][..size].to_vec()));
+        at += 512 + size.next_multiple_of(512);
     }
     members
 }

@@ -151,7 +151,7 @@ fn j12_j13_members_that_follow_from_others_are_those_that_follow() {
     });
     refuses("J13 an image less for docker", format, &|forge| forge.set(member::MANIFEST, "[]"));
     refuses("J13 another tag for docker", format, &|forge| {
-        forge.edit(member::MANIFEST, "hello:1", "hello:2")
+        forge.edit(member::MANIFEST, "hello:1", "hello:2");
     });
     refuses("P01 a layer of docker that leads out", format, &|forge| {
         forge.edit(member::MANIFEST, "blobs/sha256/", "../../sha256/");
@@ -271,7 +271,7 @@ fn j01_to_j23_the_index_has_one_spelling_and_keeps_its_rules() {
     });
     refuses("J13 a reference twice", Code::BundleFormat, &|text| {
         with_items(text, &|items| {
-            items.insert(1, replaced(&items[0], "name\":\"hello\"", "name\":\"hallo\""))
+            items.insert(1, replaced(&items[0], "name\":\"hello\"", "name\":\"hallo\""));
         })
     });
     refuses("J13 trees in another order", Code::BundleHeader, &|text| {
@@ -382,9 +382,9 @@ fn j08_j23_indexes_are_nested_four_deep_and_no_deeper() {
         let bundle = forge.sealed(&authorities);
         let case = format!("J23 {depth} deep");
         if accepted {
-            judge.believes(&case, &bundle)
+            judge.believes(&case, &bundle);
         } else {
-            judge.refuses(&case, &bundle, Code::BundleLimit)
+            judge.refuses(&case, &bundle, Code::BundleLimit);
         }
     }
 }
