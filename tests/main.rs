@@ -1,6 +1,7 @@
 //! One test binary, so that there is one link on a small machine.
 
 mod forge;
+mod format_doc;
 mod hostile_documents;
 mod hostile_frames;
 mod hostile_seals;

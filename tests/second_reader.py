@@ -5,7 +5,7 @@
     second_reader.py --vectors FOLDER       the same for every vector, one a line, its name in front
 
 It needs Python 3.9 or later and the commands `openssl` (3.x) and `zstd`. It is a test, not a tool: it holds everything
-in memory, and it does not look for weak public keys (FORMAT.md, section 4.1).
+in memory, and it does not look for weak public keys (FORMAT.md, 3.2).
 """
 import base64, hashlib, json, os, re, subprocess, sys, tempfile, unicodedata
 from datetime import datetime, timezone
@@ -31,7 +31,7 @@ def must(true, reason):
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
-# Documents: section 2.
+# Documents: section 1.
 
 def encode(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
@@ -139,7 +139,7 @@ def entry_form(value, what):
 def ascending(values):
     return all(one < other for one, other in zip(values, values[1:]))
 
-# The file: section 3.
+# The file: section 2.
 
 def tar_header(entry, size, mode=0o644, kind=b"0", target=b""):
     field = b"%011o\0" % size if size < 1 << 33 else b"\x80" + size.to_bytes(11, "big")
@@ -170,7 +170,7 @@ class Tape:
         must(int(field, 8) <= ceiling, f"{member} is larger than its ceiling")
         return self.member(member, int(field, 8))
 
-# Trust: section 4.
+# Trust and the statement: sections 3 and 4.
 
 def signed_by(public, message, signature):
     with tempfile.TemporaryDirectory() as folder:
@@ -200,7 +200,7 @@ def open_envelope(data, kind, ceiling, payload_ceiling):
 
 def open_root(data):
     kind = "application/vnd.sealift.root.v1+json"
-    payload, message, signatures = open_envelope(data, kind, 354_762, 256 * KIB)
+    payload, message, signatures = open_envelope(data, kind, 355_178, 256 * KIB)
     root = canonical(payload, 256 * KIB, "a trust root", root_form)
     keys, roles, revoked = root["keys"], root["roles"], root["revoked"]
     ids = [key["id"] for key in keys]
@@ -228,7 +228,7 @@ def signers(root, message, signatures):
         for claimed, signature in signatures:
             if claimed == key["id"] or claimed not in ids:
                 good = signed_by(key["public"], message, signature)
-                must(good or claimed != key["id"], f"tampered: {key['name']} did not make its signature")
+                must(good == (claimed == key["id"]), f"tampered: id and signature of {key['name']} do not fit")
                 found |= {key["id"]} if good else set()
     return found
 
@@ -244,15 +244,16 @@ def newest_root(pinned, chain):
     must([step[0]["version"] for step in steps] == list(range(1, len(steps) + 1)), "a gap in the chain of roots")
     root, payload, message, signatures = open_root(pinned.removesuffix(b"\n"))
     threshold(root, "root", None, message, signatures)
-    if root["version"] > len(steps):
-        return root
-    must(steps[root["version"] - 1][1] == payload, "another trust root than the pinned one")
-    for following, _, message, signatures in steps[root["version"]:]:
-        must(following["epoch"] >= root["epoch"], "the epoch went back")
-        threshold(root, "root", None, message, signatures)
+    same = [step[1] for step in steps if step[0]["version"] == root["version"]]
+    must(same in ([], [payload]), "another trust root than the pinned one")
+    newest = None
+    for following, _, message, signatures in steps:
+        if newest:
+            must(following["epoch"] >= newest["epoch"], "the epoch went back")
+            threshold(newest, "root", None, message, signatures)
         threshold(following, "root", None, message, signatures)
-        root = following
-    return root
+        newest = following
+    return newest if same else root
 
 def open_statement(tape, pinned, now):
     chain, seal = tape.unbelieved("seal/roots.dsse.jsonl", 4 * MIB), tape.unbelieved("seal/bundle.dsse.json", 2 * MIB)
@@ -337,7 +338,7 @@ def parse_document(data, media_type):
     must(all(child["type"] in INDEXES + MANIFESTS for child in parts.get("manifests", [])), "an index lists no manifest")
     return parts
 
-def read_documents(tape, items):
+def read_documents(tape, items, trees):
     """Documents in the announced order: digest to (media type, parts, bytes), and sizes of everything announced."""
     documents, sizes, references = {}, {}, 0
 
@@ -358,17 +359,19 @@ def read_documents(tape, items):
 
     for item in items:
         visit(item["mediaType"], item["digest"], item["size"], 0)
-    groups = {"config": [], "layers": []}
-    for group, ceiling in (("config", 128 * MIB), ("layers", EXACT)):
-        for _, parts, _ in documents.values():
-            for blob in [parts["config"]] if group == "config" and "config" in parts else parts.get("layers", []) if group == "layers" else []:
-                must(blob["size"] <= ceiling, "a configuration is larger than its ceiling")
-                must(sizes.get(blob["digest"], blob["size"]) == blob["size"], "two sizes for one blob")
-                if blob["digest"] not in sizes:
-                    sizes[blob["digest"]] = blob["size"]
-                    groups[group].append(blob["digest"])
+    manifests = [(blob, parts) for blob, (_, parts, _) in documents.items() if "config" in parts]
+    inventories = {parts["config"]["digest"] for blob, parts in manifests if blob in trees}
+    configs, layers = [], []
+    due = [(configs, parts["config"]) for _, parts in manifests]
+    due += [(layers, layer) for _, parts in manifests for layer in parts["layers"]]
+    for group, blob in due:
+        ceiling = EXACT if group is layers else 128 * MIB if blob["digest"] in inventories else 4 * MIB
+        must(blob["size"] <= ceiling, "a configuration is larger than its ceiling")
+        must(sizes.setdefault(blob["digest"], blob["size"]) == blob["size"], "two sizes for one blob")
+        if blob["digest"] not in documents and blob["digest"] not in configs + layers:
+            group.append(blob["digest"])
     must(len(sizes) <= 65_536, "too many blobs")
-    return documents, sizes, groups["config"], groups["layers"]
+    return documents, sizes, configs, layers
 
 def check_tree_manifest(item, documents):
     _, parts, data = documents[item["digest"]]
@@ -399,7 +402,7 @@ def docker_manifest(items, documents):
             found.append({"Config": path(parts["config"]), "RepoTags": tags, "Layers": [path(one) for one in parts["layers"]]})
     return encode(found)
 
-# Trees: section 6.
+# Trees: sections 6 and 7.
 
 def one_frame(data, what):
     """Walks one zstd frame: its end, its window, its content size, whether it has a checksum, and its content."""
@@ -433,7 +436,7 @@ def one_frame(data, what):
     return end, size, bool(flags & 4), content
 
 def inventory_lines(data, key, form, head_form, ceiling):
-    must(data.endswith(b"\n"), "an inventory ends early")
+    must(data.endswith(b"\n") and len(data) <= 512 * MIB, "an inventory ends early, or is too large")
     lines = data[:-1].split(b"\n")
     head = canonical(lines[0], 8 * KIB, "the first line of an inventory", head_form)
     must(head[key] <= ceiling and head[key] == len(lines) - 1, "an inventory has another number of lines")
@@ -534,8 +537,10 @@ def read(data, pinned, now):
     fixed = {member["name"]: tape.member(member["name"], member["size"], member["sha256"]) for member in predicate["members"]}
     must(not any(fixed["seal/RESERVE"]) and fixed["oci-layout"] == LAYOUT, "seal/RESERVE or oci-layout")
     items = check_index(canonical(fixed["index.json"], 16 * MIB, "index.json", index_form))
-    documents, sizes, configs, layers = read_documents(tape, items)
+    documents, sizes, configs, layers = read_documents(tape, items, {item["digest"] for item in items if item.get("artifactType")})
     trees = [(item, *check_tree_manifest(item, documents)) for item in items if item.get("artifactType")]
+    for _, inventory, layer in trees:
+        must(inventory["digest"] in configs and layer["digest"] in layers, "a tree shares a part with another kind of part")
     must(fixed["manifest.json"] == docker_manifest(items, documents), "manifest.json is not what the index makes")
     listed = [(member["name"], member["sha256"]) for member in predicate["members"][1:]]
     listed += [("blobs/sha256/" + blob[7:], blob[7:]) for blob in [*documents, *configs, *layers]]
@@ -547,7 +552,6 @@ def read(data, pinned, now):
     must(not any(tape.take(1024)), "the closing blocks are not zero")
     must(tape.at == len(data), "something behind the end")
     for item, inventory, layer in trees:
-        must(inventory["digest"] in configs and layer["digest"] in layers, "a tree shares a blob with something else")
         check_tree(blobs[inventory["digest"]], blobs[layer["digest"]], item["annotations"][ITEM + "name"])
 
 def verdict(data, root, now):

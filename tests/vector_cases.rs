@@ -268,7 +268,7 @@ fn seal_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
             .root("two-of-three.json"),
         bad("seal-same-key-twice", "S15", "trust.threshold", "one packer's signature, listed twice, where two are needed", two_of_three().signers(&["packer-1", "packer-1"]))
             .root("two-of-three.json"),
-        bad("seal-same-key-two-ids", "S15", "trust.threshold", "one packer signed under its own id and a made-up one", Recipe {
+        bad("seal-same-key-two-ids", "S17", "trust.tampered", "one packer signed under its own id and a made-up one", Recipe {
             signers: vec![("packer-1", id("packer-1")), ("packer-1", id("stranger"))],
             ..two_of_three()
         })
@@ -320,6 +320,8 @@ fn root_cases(roots: &BTreeMap<&'static str, Vec<u8>>, one: &Root, two: &Root) -
         bad("root-not-signed-by-itself", "S22", "trust.root", "version 2 is signed by the keys of version 1 alone", sealed(&sign(two, &["root-1"]), "packer-2")),
         bad("root-epoch-lower", "J15", "trust.root", "the epoch goes from 2 back to 1", lower),
         bad("root-without-line-break", "-", "trust.format", "the chain does not end with a line break", Recipe { chain: roots["one.json"].clone(), ..plain() }),
+        bad("root-before-the-pinned-one", "S22", "trust.threshold", "version 2 is pinned; version 1, which decides nothing, is not signed by its own key", second(&[&sign(one, &["stranger"]), &roots["two.json"]], "packer-2"))
+            .root("two.json"),
         bad("root-expired", "S25", "trust.expired", "the trust root is past its date", Recipe::of(&[&roots["expired.json"]], vec![hello()]))
             .root("expired.json"),
         bad("root-revokes-key", "S21", "trust.threshold", "version 2 revokes the packer that signed", sealed(&revoked(vec!["packer-1"], Vec::new()), "packer-1")),
@@ -466,6 +468,12 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
             let end = at + text[at..].find(',').unwrap();
             text.replace_range(at..end, "4194305");
         })),
+        bad("configuration-of-a-limit", "J23", "bundle.limit", "the configuration of an image of 4 MiB and a byte is announced", of(vec![edited(r#""size":78}"#, r#""size":4194305}"#)])),
+        bad("tree-layer-is-a-configuration", "P51", "bundle.image", "the layer of a tree is the configuration of an image, so its frames do not stand among the layers", of(vec![hello(), {
+            let mut tree = docs();
+            tree.layer = PICTURE.into();
+            Item::Tree(tree)
+        }])),
         bad("image-foreign-layer", "J23", "bundle.image", "a layer that is to be fetched from elsewhere", of(vec![edited(LAYER, "application/vnd.oci.image.layer.nondistributable.v1.tar")])),
         bad("image-urls", "J23", "bundle.image", "a layer with an address to fetch it from", of(vec![edited(r#""size":9}"#, r#""size":9,"urls":["https://example.com/"]}"#)])),
         bad("image-size-disagrees", "J12", "bundle.image", "two documents give one layer different sizes", of(vec![hello(), {

@@ -152,7 +152,7 @@ impl Tree {
         format!("application/vnd.sealift.{}.v1", self.kind)
     }
 
-    fn manifest(&self) -> String {
+    pub fn manifest(&self) -> String {
         let inventory = descriptor("application/vnd.sealift.inventory.v1+zstd", &self.inventory());
         let layer = descriptor("application/vnd.oci.image.layer.v1.tar+zstd", &self.layer);
         let (kind, name) = (self.artifact_type(), self.name);
