@@ -301,7 +301,6 @@ fn z17_z18_a_file_that_changes_while_it_is_read_is_refused() {
 }
 
 #[test]
-#[ignore = "a defect: a frame that is not read leaves the other threads waiting for it for ever"]
 fn z17_z19_nobody_waits_for_a_frame_that_never_comes() {
     let authorities: &'static Authorities = Box::leak(Box::new(Authorities::new()));
     let mut forge = good(authorities);

@@ -263,7 +263,6 @@ fn complete_or_refused(authorities: &Authorities, bundle: &[u8], path: &str, con
 }
 
 #[test]
-#[ignore = "a defect: a tree whose layer is also a configuration is believed, and neither decoded nor unpacked"]
 fn p51_a_layer_that_is_also_a_configuration_does_not_vanish() {
     let authorities = Authorities::new();
     let mut forge = Forge::of(&forge::sample(&authorities));
@@ -277,7 +276,6 @@ fn p51_a_layer_that_is_also_a_configuration_does_not_vanish() {
 }
 
 #[test]
-#[ignore = "a defect: of a configuration of an image above 4 MiB, an empty file is unpacked"]
 fn p51_a_large_configuration_of_an_image_does_not_vanish() {
     let authorities = Authorities::new();
     let mut forge = Forge::of(&forge::sample(&authorities));

@@ -71,23 +71,6 @@ fn places(forge: &Forge) -> Vec<(&str, Range<usize>)> {
     forge.members.iter().map(|(name, _)| name.as_str()).zip(ranges).collect()
 }
 
-/// The bytes that nothing holds in place: ids of keys, which are hints (S18), and the signatures of the root that
-/// the site has pinned, which it no longer asks for. No byte of what travels depends on them.
-fn loose(forge: &Forge) -> Vec<usize> {
-    let mut loose = Vec::new();
-    for (name, place) in places(forge).into_iter().take(2) {
-        let text = forge.text(name);
-        let signatures = text.find("\"signatures\":").unwrap();
-        let id = signatures + text[signatures..].find("\"keyid\":\"").unwrap() + 9;
-        loose.extend(place.start + id..place.start + id + 64);
-        if name == member::ROOTS {
-            let bytes = id + text[id..].find("\"sig\":\"").unwrap() + 7;
-            loose.extend(place.start + bytes..place.start + bytes + 88);
-        }
-    }
-    loose
-}
-
 fn flipped(bundle: &[u8], at: usize, mask: u8) -> Vec<u8> {
     let mut bundle = bundle.to_vec();
     bundle[at] ^= mask;
@@ -99,18 +82,14 @@ fn z01_no_byte_can_change() {
     let authorities = Authorities::new();
     let bundle = forge::sample(&authorities);
     let forge = Forge::of(&bundle);
-    let held = |found: Vec<usize>| {
-        let loose = loose(&forge);
-        found.into_iter().filter(|at| !loose.contains(at)).collect::<Vec<_>>()
-    };
     assert!(bundle.len() > 30_000, "every byte of {}", bundle.len());
     let passed = believed(&authorities, bundle.len(), STRIDE, |at| flipped(&bundle, at, 0x01));
-    none(&held(passed), "flipped");
+    none(&passed, "flipped");
     // Other bits where text that nobody vouches for yet is read: case, white space, and bytes beyond ASCII.
     let (_, seal) = places(&forge).swap_remove(1);
     for mask in [0x20, 0x80] {
         let passed = believed(&authorities, seal.end, STRIDE, |at| flipped(&bundle, at, mask));
-        none(&held(passed), &format!("mask {mask:#x}"));
+        none(&passed, &format!("mask {mask:#x}"));
     }
     // Headers, edges of contents and padding, in every way.
     let edges: Vec<_> = places(&forge)
@@ -122,16 +101,6 @@ fn z01_no_byte_can_change() {
         .collect();
     let passed = believed(&authorities, edges.len(), 1, |number| flipped(&bundle, edges[number], 0x01));
     none(&passed, "edges");
-}
-
-#[test]
-#[ignore = "a defect: key ids, and the signatures of the pinned root, can change without anybody noticing"]
-fn z01_not_even_key_ids_and_signatures_of_roots_can_change() {
-    let authorities = Authorities::new();
-    let bundle = forge::sample(&authorities);
-    let loose = loose(&Forge::of(&bundle));
-    let passed = believed(&authorities, loose.len(), 1, |number| flipped(&bundle, loose[number], 0x01));
-    assert_eq!(passed.len(), 0, "of {}", loose.len());
 }
 
 #[test]

@@ -201,12 +201,15 @@ pub fn check_table(frames: &[Frame], layer: u64, stream: u64, limits: &Limits) -
         if frame.offset != stored {
             return Err(wrong(format!("frame {number} begins at {}, expected {stored}", frame.offset)));
         }
-        if frame.size == 0 || frame.size > limits.frame || frame.stored > limits.frame_stored {
-            return Err(BundleError::Limit {
-                what: format!("bytes of frame {number}"),
-                found: frame.size.max(frame.stored),
-                ceiling: limits.frame,
-            });
+        if frame.size == 0 {
+            return Err(wrong(format!("frame {number} is empty")));
+        }
+        for (what, found, ceiling) in
+            [("decoded", frame.size, limits.frame), ("stored", frame.stored, limits.frame_stored)]
+        {
+            if found > ceiling {
+                return Err(BundleError::Limit { what: format!("bytes of frame {number} as {what}"), found, ceiling });
+            }
         }
         stored += frame.stored;
         size += frame.size;

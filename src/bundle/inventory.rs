@@ -127,6 +127,8 @@ struct Lines<'a> {
     document: &'a str,
     limits: &'a Limits,
     line: Vec<u8>,
+    /// Bytes of lines that may still come.
+    left: u64,
 }
 
 impl<'a> Lines<'a> {
@@ -134,7 +136,7 @@ impl<'a> Lines<'a> {
         let wrong = |error: io::Error| BundleError::Format { document: document.to_owned(), reason: error.to_string() };
         let mut decoder = zstd::stream::Decoder::with_buffer(frame).map_err(wrong)?.single_frame();
         decoder.window_log_max(limits.window.ilog2()).map_err(wrong)?;
-        Ok(Self { text: BufReader::with_capacity(64 << 10, decoder), document, limits, line: Vec::new() })
+        Ok(Self { text: BufReader::with_capacity(64 << 10, decoder), document, limits, line: Vec::new(), left: limits.inventory_text })
     }
 
     fn next<T: Serialize + DeserializeOwned>(&mut self) -> Result<T, BundleError> {
@@ -143,6 +145,12 @@ impl<'a> Lines<'a> {
         self.line.clear();
         let mut bounded = (&mut self.text).take(ceiling + 1);
         bounded.read_until(b'\n', &mut self.line).map_err(|error| wrong(error.to_string()))?;
+        let read = self.line.len() as u64;
+        self.left = self.left.checked_sub(read).ok_or_else(|| BundleError::Limit {
+            what: format!("bytes of {} when decoded", self.document),
+            found: self.limits.inventory_text + 1,
+            ceiling: self.limits.inventory_text,
+        })?;
         if self.line.pop() != Some(b'\n') {
             let reason = format!("it ends early, or a line has more than {ceiling} bytes");
             return Err(wrong(reason));

@@ -113,10 +113,17 @@ impl<'a> Order<'a> {
                 Some((media_type, _)) if *media_type != due.media_type => {
                     return Err(wrong(&due.blob.digest, "two documents give it different media types"));
                 }
+                Some(_) if self.is_tree(due.item) => {
+                    return Err(wrong(&due.blob.digest, "two items have it, and a tree has a manifest of its own"));
+                }
                 Some(_) => self.pending.pop(),
             };
         }
         Ok(None)
+    }
+
+    fn is_tree(&self, item: usize) -> bool {
+        self.index.items().get(item).is_some_and(|item| item.head.kind != ItemKind::Image)
     }
 
     /// Takes the bytes of the document that was due; their digest is already known to be right.
@@ -135,7 +142,7 @@ impl<'a> Order<'a> {
             let what = "references between documents".to_owned();
             return Err(BundleError::Limit { what, found: self.references as u64, ceiling: REFERENCES as u64 });
         }
-        if let Some(item) = self.index.items().get(due.item).filter(|item| item.head.kind != ItemKind::Image) {
+        if let Some(item) = self.index.items().get(due.item).filter(|_| self.is_tree(due.item)) {
             tree_parts(item, &document, bytes)?;
         }
         if let Document::Index(children) = &document {
@@ -176,8 +183,10 @@ impl<'a> Order<'a> {
                 Ok(())
             }
         };
+        let inventories: HashSet<_> = self.trees().map(|(config, _)| config.digest).collect();
         for (config, _) in manifests() {
-            let ceiling = self.limits.inventory;
+            let is_inventory = inventories.contains(&config.digest);
+            let ceiling = if is_inventory { self.limits.inventory } else { self.limits.document };
             if config.size > ceiling {
                 let what = format!("bytes of the configuration {}", config.digest);
                 return Err(BundleError::Limit { what, found: config.size, ceiling });
@@ -187,6 +196,12 @@ impl<'a> Order<'a> {
         for layer in manifests().flat_map(|(_, layers)| layers) {
             due(layer, &mut layers)?;
         }
+        // A tree's parts are read where such parts stand, so nothing else may have brought them earlier.
+        for (inventory, layer) in self.trees() {
+            if !configs.contains(&blob(inventory)) || !layers.contains(&blob(layer)) {
+                return Err(wrong(&layer.digest, "a tree shares its inventory or layer with another kind of part"));
+            }
+        }
         let count = self.documents.len() + configs.len() + layers.len();
         if count > self.limits.blobs {
             let (found, ceiling) = (count as u64, self.limits.blobs as u64);
@@ -195,6 +210,15 @@ impl<'a> Order<'a> {
         let items: Vec<_> = self.index.items().iter().map(|item| self.parts(item)).collect::<Result<_, _>>()?;
         let docker = self.index.items().iter().filter_map(|item| self.docker(item)).collect();
         Ok(Contents { items, documents: self.documents, configs, layers, docker })
+    }
+
+    /// Inventory and layer of each tree.
+    fn trees(&self) -> impl Iterator<Item = (&Descriptor, &Descriptor)> {
+        let trees = self.index.items().iter().filter(|item| item.head.kind != ItemKind::Image);
+        trees.filter_map(|item| match self.known.get(&item.root.digest) {
+            Some((_, Document::Manifest { config, layers })) => Some((config, layers.first()?)),
+            Some((_, Document::Index(_))) | None => None,
+        })
     }
 
     fn parts(&self, item: &Item) -> Result<ItemContents, BundleError> {
@@ -220,11 +244,15 @@ impl<'a> Order<'a> {
         Ok(ItemContents { item: item.clone(), parts })
     }
 
-    /// Every blob at and below an image's root, in depth-first order.
+    /// Every blob at and below an image's root, in depth-first order; once for each platform it is named with, for a
+    /// few small indexes can name each other along billions of paths.
     fn below(&self, item: &Item) -> Vec<(Blob, Option<String>, Option<&Document>)> {
-        let mut found = Vec::new();
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let mut stack = vec![(item.root, None, true)];
         while let Some((due, platform, may_announce)) = stack.pop() {
+            if !seen.insert((due.digest, platform.clone(), may_announce)) {
+                continue;
+            }
             let document = self.known.get(&due.digest).filter(|_| may_announce).map(|(_, document)| document);
             match document {
                 Some(Document::Index(children)) => {

@@ -46,6 +46,7 @@ pub struct Unsealed<'a> {
     path: PathBuf,
     front: Vec<u8>,
     statement: Vec<u8>,
+    totals: Totals,
     authority: &'a Authority<'a>,
     end: u64,
 }
@@ -95,6 +96,10 @@ pub fn pack<'a>(
 
     let parts = Parts::of(draft, limits)?;
     let room = parts.room(draft, authority)?;
+    if room > limits.reserve {
+        let what = "bytes to keep for the front of the bundle; split it into several".to_owned();
+        return Err(BundleError::Limit { what, found: room, ceiling: limits.reserve });
+    }
     let layers = parts.image_layers()?;
     let streams: u64 = parts.distinct.iter().map(|tree| tree.tree.positions().1).sum();
     watch.expect(layers.iter().map(|layer| layer.size).sum::<u64>() + streams);
@@ -110,7 +115,9 @@ pub fn pack<'a>(
     let written = payload.write()?;
     let (front, statement) = parts.front(draft, authority, room, &written, limits)?;
     file.write_all_at(&[0; 1024], written.end).map_err(cannot_write)?;
-    Ok(Unsealed { file, partial, path, front, statement, authority, end: written.end + 1024 })
+    // What a reader would refuse must not get a name.
+    let totals = Statement::parse(&statement, limits)?.predicate.totals;
+    Ok(Unsealed { file, partial, path, front, statement, totals, authority, end: written.end + 1024 })
 }
 
 impl Unsealed<'_> {
@@ -150,9 +157,8 @@ impl Unsealed<'_> {
             other => other.map_err(cannot_write)?,
         }
         place::sync_folder(place::folder_of(&self.path)).map_err(cannot_write)?;
-        let statement = Statement::parse(&self.statement, &Limits::v1())?;
-        let totals = statement.predicate.totals;
-        Ok(Sealed { path: self.path.clone(), statement: Digest::of(&self.statement), size: self.end, totals })
+        let statement = Digest::of(&self.statement);
+        Ok(Sealed { path: self.path.clone(), statement, size: self.end, totals: self.totals })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use crate::value::code::Fault;
-use crate::value::printable::Printable;
+use crate::value::printable::without_deception;
 use crate::value::watch::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -131,9 +131,10 @@ impl Term {
             let _ = writeln!(io::stdout(), "{line}");
             return;
         }
-        let mut text = format!("{} {fault}\n", self.paint(&format!("error[{code}]:"), "31;1"));
+        let message = without_deception(&fault.to_string());
+        let mut text = format!("{} {message}\n", self.paint(&format!("error[{code}]:"), "31;1"));
         for cause in causes {
-            text += &format!("  because: {}\n", Printable(cause));
+            text += &format!("  because: {}\n", without_deception(&cause));
         }
         if let Some(hint) = fault.hint() {
             text += &format!("  {} {hint}\n", self.paint("next:", "36"));

@@ -3,7 +3,7 @@
 use super::SiteError;
 use crate::bundle::place::{self, folder_of};
 use crate::value::rel_path::RelPath;
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -227,6 +227,9 @@ fn refuse_unsafe_parent(parent: &Path) -> Result<(), SiteError> {
         Errno::NOENT | Errno::NOTDIR => wrong("is not there"),
         other => write_error(parent, other.into()),
     })?;
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Err(wrong("is not a folder"));
+    }
     let mode = Mode::from_raw_mode(stat.st_mode);
     if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
         return Err(wrong("can be written by everybody, who could swap what is unpacked there"));

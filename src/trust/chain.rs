@@ -203,23 +203,22 @@ impl Chain {
 
     /// The newest root that follows from the pinned one. The pinned one itself, if nothing newer follows.
     ///
-    /// Roots older than the pinned one decide nothing, whoever signed them: they are there for sites that
-    /// pinned earlier. A chain that does not reach the pinned version has nothing to add and is left aside.
+    /// The whole chain must hold, from version 1 on, so that no byte of it can change unnoticed; but what it leads to
+    /// counts only from the pinned version on. A chain that does not reach the pinned version has nothing to add.
     /// An expired root on the way is no obstacle (S25); the one that comes out is judged by the caller with
     /// [`Root::check_expiry`].
     pub fn anchor<'a>(&'a self, pinned: &'a PinnedRoot) -> Result<&'a Root, TrustError> {
         let version = pinned.root().version();
-        let mut from = self.0.iter().skip_while(|signed| signed.root.version() < version);
-        let Some(same) = from.next() else { return Ok(pinned.root()) };
-        if !same.envelope.is_over(pinned.envelope().payload()) {
+        let same = self.0.iter().find(|signed| signed.root.version() == version);
+        if let Some(same) = same.filter(|same| !same.envelope.is_over(pinned.envelope().payload())) {
             let (pinned, found) = (pinned.fingerprint(), same.fingerprint());
             return Err(TrustError::Foreign { version, pinned, found });
         }
-        from.try_fold(pinned.root(), |previous, signed| signed.follows(previous).map(|()| &signed.root))
+        let newest = self.verify()?;
+        Ok(if same.is_some() { newest } else { pinned.root() })
     }
 
-    /// The newest root of a chain that holds from its very beginning: what a packer makes sure of before
-    /// the chain travels.
+    /// The newest root of a chain that holds from its very beginning.
     pub fn verify(&self) -> Result<&Root, TrustError> {
         let (first, rest) = self.0.split_first().ok_or(TrustError::Sequence { expected: 1, found: 0 })?;
         first.stands_alone()?;

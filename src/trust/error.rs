@@ -75,7 +75,7 @@ pub enum TrustError {
     PayloadType { expected: &'static str, found: String },
     #[error("signature {number} has {found} bytes, expected 64")]
     SignatureLength { number: usize, found: usize },
-    #[error("a signature carries the id of {who}, but that key did not make it over these bytes")]
+    #[error("a signature and the key id it carries do not belong together: {who}")]
     Tampered { who: Who },
     #[error("{0}")]
     Threshold(Box<Shortfall>),

@@ -78,9 +78,9 @@ fn list<T: fmt::Display>(
 /// The keys of `role` that signed this envelope, if they are as many as the root asks for.
 ///
 /// For each trusted key of the role, not for each signature, it is asked whether any signature verifies: so
-/// a signature listed twice counts once (S15), and one under a made-up id still counts for who made it.
-/// A signature that carries the id of a key of the root, of whatever role, and was not made by it is
-/// tampering and ends everything (S17).
+/// a signature listed twice counts once (S15). A signature that carries the id of a key of the root, of whatever
+/// role, and was not made by it is tampering and ends everything (S17); so is one that was made by such a key and
+/// carries another id, for nobody signs like that.
 pub fn count(
     envelope: &Envelope,
     root: &Root,
@@ -110,12 +110,13 @@ fn signers(envelope: &Envelope, root: &Root) -> Result<Vec<Who>, TrustError> {
         let mut signed = false;
         for signature in envelope.signatures() {
             // A signature under the id of another key is that key's affair; asking all of them about all of
-            // them would only be work for nothing.
+            // them would only be work for nothing. Under an unknown id it may be anybody's, also this key's.
             if signature.key_id != key.id() && root.key(signature.key_id).is_some() {
                 continue;
             }
             let verifies = key.public().verify(&message, &signature.bytes);
-            if !verifies && signature.key_id == key.id() {
+            // Its own id and not its signature, or its signature and not its own id: somebody changed one of them.
+            if verifies != (signature.key_id == key.id()) {
                 return Err(TrustError::Tampered { who: who() });
             }
             signed |= verifies;

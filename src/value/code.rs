@@ -196,7 +196,7 @@ codes! {
     TrustSignature "trust.signature" NotBelieved
         "A signature is not well formed, or the envelope is for another type of payload."
     TrustTampered "trust.tampered" NotBelieved
-        "A signature carries the id of a key you trust, and that key did not make it. This is not noise: the seal or what it covers was changed."
+        "A signature carries the id of a key you trust, and that key did not make it; or such a key made it, and it carries another id. This is not noise: the seal or what it covers was changed."
     TrustThreshold "trust.threshold" NotBelieved
         "Too few keys of the role have signed. The message says who did, who is missing, and which signatures do not count."
     TrustRevoked "trust.revoked" NotBelieved

@@ -34,6 +34,8 @@ pub struct Limits {
     pub bytes: u64,
     /// Bytes of a stored inventory.
     pub inventory: u64,
+    /// Bytes of one of the two lists of an inventory when decoded.
+    pub inventory_text: u64,
     /// Bytes of one line of an inventory.
     pub line: usize,
     /// Entries in one tree.
@@ -67,6 +69,7 @@ impl Limits {
             blobs: 65_536,
             bytes: (1 << 53) - 1,
             inventory: 128 * MIB,
+            inventory_text: 512 * MIB,
             line: 8 << 10,
             entries: 1 << 20,
             frames: 1 << 20,

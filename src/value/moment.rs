@@ -30,6 +30,10 @@ impl FromStr for Moment {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let wrong = || ValueError::Moment(text.to_owned());
         let moment = Self(text.parse().map_err(|_| wrong())?);
+        // `2026-11-22T06:00:00Z`: other years have a sign and more digits.
+        if text.len() != 20 {
+            return Err(wrong());
+        }
         // One spelling for one moment: offsets, fractions and lower-case letters are refused.
         if moment.0.subsec_nanosecond() == 0 && moment.to_string() == text {
             Ok(moment)
@@ -57,6 +61,7 @@ mod tests {
             "2026-11-22",
             "10000-01-01T00:00:00Z",
             "+010000-01-01T00:00:00Z",
+            "-000001-01-01T00:00:00Z",
             "2026-02-30T00:00:00Z",
             "",
         ] {

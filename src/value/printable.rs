@@ -35,6 +35,17 @@ impl<T: AsRef<str>> fmt::Display for Printable<T> {
     }
 }
 
+/// Escapes only what deceives, and leaves line breaks and backslashes: for texts of our own that may quote others.
+#[must_use]
+pub fn without_deception(text: &str) -> String {
+    let plain = |character: char| match character {
+        '\n' => character.to_string(),
+        hidden if is_deceptive(hidden) => hidden.escape_unicode().to_string(),
+        _ => character.to_string(),
+    };
+    text.chars().map(plain).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Printable;

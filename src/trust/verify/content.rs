@@ -43,12 +43,9 @@ pub fn receive<R: Receiver>(
     let contents = Verified(order.finish()?);
     derived_members(statement, &contents)?;
 
-    let inventories: HashSet<_> = trees(&contents).map(|(_, inventory, _)| inventory.digest).collect();
     for config in &contents.configs {
         let name = blob_name(&config.digest);
-        if receiver.depth() == Depth::Decoded && inventories.contains(&config.digest) {
-            kept.insert(config.digest, tape.member(&name, config.size, config.digest)?);
-        } else if receiver.depth() == Depth::Decoded && config.size <= limits.document {
+        if receiver.depth() == Depth::Decoded {
             kept.insert(config.digest, tape.member(&name, config.size, config.digest)?);
         } else {
             tape.chunks(&name, config.size, config.digest, watch, |_| Ok::<_, BundleError>(()))?;
@@ -80,6 +77,9 @@ pub fn receive<R: Receiver>(
     match tape.as_file() {
         Some(file) => layers.from_file(file, tape)?,
         None => layers.from_pipe(tape)?,
+    }
+    for (_, frames) in &frames {
+        frames.finish()?;
     }
     Ok(contents)
 }
@@ -260,6 +260,7 @@ impl<R: Receiver> Layers<'_, R> {
                     let outcome = self.work(file, &jobs, &next, &failed);
                     if let Err(error) = outcome {
                         failed.store(true, Ordering::Relaxed);
+                        self.frames.iter().for_each(|(_, frames)| frames.abandon());
                         first.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
                     }
                 });

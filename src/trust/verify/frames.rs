@@ -72,6 +72,18 @@ impl<'a, R: Receiver> Frames<'a, R> {
         outcome
     }
 
+    /// No further frame will come: whoever waits for one goes home.
+    pub(super) fn abandon(&self) {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
+        self.moved.notify_all();
+    }
+
+    /// Every frame has come.
+    pub(super) fn finish(&self) -> Result<(), BundleError> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn.next == self.inventory.frames.len() { Ok(()) } else { Err(self.wrong(turn.next, "it never came")) }
+    }
+
     fn try_take(&self, number: usize, stored: &[u8], decoder: &mut Decoder) -> Result<(), R::Error> {
         let (Some(frame), Some(&start)) = (self.inventory.frames.get(number), self.cuts.get(number)) else {
             return Err(self.wrong(number, "there is no such frame").into());
