@@ -1,5 +1,20 @@
 //! One test binary, so that there is one link on a small machine.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::pedantic,
+    clippy::print_stdout,
+    clippy::type_complexity,
+    unreachable_pub,
+    reason = "a test that cannot go on should stop where it stands"
+)]
+
+mod checking_without_us;
+mod cli;
+mod environment;
 mod forge;
 mod format_doc;
 mod hostile_documents;
@@ -7,7 +22,10 @@ mod hostile_frames;
 mod hostile_seals;
 mod hostile_streams;
 mod hostile_trees;
+mod offline;
+mod readme;
 mod roundtrip;
+mod shape;
 mod support;
 mod tamper;
 mod vector_cases;

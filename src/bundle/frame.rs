@@ -138,13 +138,18 @@ impl Decoder {
         if size > limits.frame {
             return Err(format!("it has {size} bytes, the ceiling is {}", limits.frame));
         }
-        let one = zstd::zstd_safe::find_frame_compressed_size(stored).map_err(zstd::zstd_safe::get_error_name)?;
+        let one =
+            zstd::zstd_safe::find_frame_compressed_size(stored).map_err(zstd::zstd_safe::get_error_name)?;
         if one != stored.len() {
             return Err(format!("there are {} bytes behind it", stored.len() - one));
         }
         let size = usize::try_from(size).map_err(|_| "it does not fit into memory".to_owned())?;
         let content = self.0.decompress(stored, size).map_err(|error| error.to_string())?;
-        if content.len() == size { Ok(content) } else { Err(format!("it holds {} bytes, expected {size}", content.len())) }
+        if content.len() == size {
+            Ok(content)
+        } else {
+            Err(format!("it holds {} bytes, expected {size}", content.len()))
+        }
     }
 }
 
@@ -163,7 +168,9 @@ impl Header {
             return Err("it uses a reserved bit".to_owned());
         }
         if descriptor & 0b0000_0111 != 0 {
-            return Err("it has a checksum or a dictionary, and frames of this format have neither".to_owned());
+            return Err(
+                "it has a checksum or a dictionary, and frames of this format have neither".to_owned()
+            );
         }
         let (window, rest) = if single_segment {
             (None, rest)
@@ -208,7 +215,11 @@ pub fn check_table(frames: &[Frame], layer: u64, stream: u64, limits: &Limits) -
             [("decoded", frame.size, limits.frame), ("stored", frame.stored, limits.frame_stored)]
         {
             if found > ceiling {
-                return Err(BundleError::Limit { what: format!("bytes of frame {number} as {what}"), found, ceiling });
+                return Err(BundleError::Limit {
+                    what: format!("bytes of frame {number} as {what}"),
+                    found,
+                    ceiling,
+                });
             }
         }
         stored += frame.stored;
@@ -232,7 +243,7 @@ mod tests {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            (state >> 32) as u8
+            state.to_le_bytes()[4]
         })
         .take(len)
         .collect()
@@ -259,7 +270,9 @@ mod tests {
     #[test]
     fn cuts_depend_on_content_alone() {
         let data = noise(24 << 20);
-        let cuts = |from: usize| -> Vec<Digest> { cut(&data[from..]).map(|piece| Digest::of(&piece.unwrap())).collect() };
+        let cuts = |from: usize| -> Vec<Digest> {
+            cut(&data[from..]).map(|piece| Digest::of(&piece.unwrap())).collect()
+        };
         let (whole, tail) = (cuts(0), cuts(1 << 20));
         assert!(whole.len() > 2);
         assert_eq!(whole.last(), tail.last());
@@ -317,7 +330,7 @@ mod tests {
         for lie in [0, 1, piece.len() - 1, piece.len() + 1] {
             assert!(decode(&good, lie).is_err(), "Z10 {lie}");
             let mut header = good.clone();
-            header[6..10].copy_from_slice(&(lie as u32).to_le_bytes());
+            header[6..10].copy_from_slice(&u32::try_from(lie).unwrap().to_le_bytes());
             assert!(decode(&header, lie).is_err(), "Z10 header {lie}");
         }
         let mut dictionary = good.clone();

@@ -90,7 +90,12 @@ impl Front<'_> {
 }
 
 /// The statement about a draft and its members.
-pub(super) fn statement(draft: &Draft, authority: &Authority<'_>, members: Vec<Member>, totals: Totals) -> Statement {
+pub(super) fn statement(
+    draft: &Draft,
+    authority: &Authority<'_>,
+    members: Vec<Member>,
+    totals: Totals,
+) -> Statement {
     Statement::new(Predicate {
         name: draft.name.clone(),
         version: draft.version.clone(),

@@ -82,7 +82,9 @@ struct RawTreeManifest {
 fn artifact_type(kind: ItemKind) -> Option<String> {
     match kind {
         ItemKind::Image => None,
-        ItemKind::Doc | ItemKind::Config | ItemKind::File => Some(format!("application/vnd.sealift.{kind}.v1")),
+        ItemKind::Doc | ItemKind::Config | ItemKind::File => {
+            Some(format!("application/vnd.sealift.{kind}.v1"))
+        }
     }
 }
 
@@ -162,11 +164,14 @@ impl Index {
             let (found, ceiling) = (raw.manifests.len() as u64, limits.items as u64);
             return Err(BundleError::Limit { what: "items".to_owned(), found, ceiling });
         }
-        let items: Vec<Item> = raw.manifests.iter().map(RawDescriptor::item).collect::<Result<_, _>>().map_err(wrong)?;
+        let items: Vec<Item> =
+            raw.manifests.iter().map(RawDescriptor::item).collect::<Result<_, _>>().map_err(wrong)?;
         let index = Self { items };
         // What the items do not remember was not allowed to be there: other annotations, other types.
         if index.encode()? != bytes {
-            return Err(wrong("it has keys, annotations or types that this format does not give an item".to_owned()));
+            return Err(wrong(
+                "it has keys, annotations or types that this format does not give an item".to_owned(),
+            ));
         }
         let (mut names, mut references) = (HashSet::new(), HashSet::new());
         for item in &index.items {
@@ -201,8 +206,10 @@ pub fn tree_manifest(head: &ItemHead, inventory: Blob, layer: Blob) -> Result<Ve
         layers: vec![descriptor(oci::OCI_LAYER_ZSTD, layer)],
         annotations: BTreeMap::from([(NAME.to_owned(), head.name.to_string())]),
     };
-    canonical::encode(&manifest)
-        .map_err(|source| BundleError::Canonical { document: format!("the manifest of `{}`", head.name), source })
+    canonical::encode(&manifest).map_err(|source| BundleError::Canonical {
+        document: format!("the manifest of `{}`", head.name),
+        source,
+    })
 }
 
 /// One image in docker-archive form, for engines that cannot read an OCI layout.

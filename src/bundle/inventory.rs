@@ -93,7 +93,8 @@ impl Inventory {
         let wrong = |reason: String| BundleError::Format { document: document.clone(), reason };
         let split = zstd::zstd_safe::find_frame_compressed_size(stored)
             .map_err(|code| wrong(zstd::zstd_safe::get_error_name(code).to_owned()))?;
-        let (first, second) = stored.split_at_checked(split).ok_or_else(|| wrong("it is cut off".to_owned()))?;
+        let (first, second) =
+            stored.split_at_checked(split).ok_or_else(|| wrong("it is cut off".to_owned()))?;
         let one = zstd::zstd_safe::find_frame_compressed_size(second)
             .map_err(|code| wrong(zstd::zstd_safe::get_error_name(code).to_owned()))?;
         if one != second.len() {
@@ -101,7 +102,11 @@ impl Inventory {
         }
         let count = |what: &str, found: u64, ceiling: usize| {
             let fits = usize::try_from(found).ok().filter(|found| *found <= ceiling);
-            fits.ok_or_else(|| BundleError::Limit { what: format!("{what} of `{item}`"), found, ceiling: ceiling as u64 })
+            fits.ok_or_else(|| BundleError::Limit {
+                what: format!("{what} of `{item}`"),
+                found,
+                ceiling: ceiling as u64,
+            })
         };
 
         let mut reader = Lines::new(first, &document, limits)?;
@@ -114,8 +119,8 @@ impl Inventory {
         let head: FramesHead = reader.next()?;
         let frames: Vec<Frame> = reader.take(count("frames", head.frames, limits.frames)?)?;
 
-        let tree =
-            Tree::new(entries, limits).map_err(|source| BundleError::Tree { item: item.to_owned(), source })?;
+        let tree = Tree::new(entries, limits)
+            .map_err(|source| BundleError::Tree { item: item.to_owned(), source })?;
         frame::check_table(&frames, layer, tree.positions().1, limits)?;
         Ok(Self { tree, frames })
     }
@@ -133,10 +138,19 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn new(frame: &'a [u8], document: &'a str, limits: &'a Limits) -> Result<Self, BundleError> {
-        let wrong = |error: io::Error| BundleError::Format { document: document.to_owned(), reason: error.to_string() };
+        let wrong = |error: io::Error| BundleError::Format {
+            document: document.to_owned(),
+            reason: error.to_string(),
+        };
         let mut decoder = zstd::stream::Decoder::with_buffer(frame).map_err(wrong)?.single_frame();
         decoder.window_log_max(limits.window.ilog2()).map_err(wrong)?;
-        Ok(Self { text: BufReader::with_capacity(64 << 10, decoder), document, limits, line: Vec::new(), left: limits.inventory_text })
+        Ok(Self {
+            text: BufReader::with_capacity(64 << 10, decoder),
+            document,
+            limits,
+            line: Vec::new(),
+            left: limits.inventory_text,
+        })
     }
 
     fn next<T: Serialize + DeserializeOwned>(&mut self) -> Result<T, BundleError> {
@@ -155,8 +169,10 @@ impl<'a> Lines<'a> {
             let reason = format!("it ends early, or a line has more than {ceiling} bytes");
             return Err(wrong(reason));
         }
-        canonical::decode(&self.line, ceiling)
-            .map_err(|source: CanonicalError| BundleError::Canonical { document: self.document.to_owned(), source })
+        canonical::decode(&self.line, ceiling).map_err(|source: CanonicalError| BundleError::Canonical {
+            document: self.document.to_owned(),
+            source,
+        })
     }
 
     /// Exactly `count` lines and nothing behind them.

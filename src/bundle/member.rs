@@ -34,7 +34,7 @@ pub fn blob_name(digest: &crate::value::digest::Digest) -> String {
 /// The content of `SHA256SUMS`: one line a member, as `sha256sum -c` reads it.
 #[must_use]
 pub fn sums(members: impl Iterator<Item = (String, crate::value::digest::Digest)>) -> String {
-    members.map(|(name, digest)| format!("{}  {name}\n", digest.hex())).collect()
+    members.fold(String::new(), |lines, (name, digest)| lines + &format!("{}  {name}\n", digest.hex()))
 }
 
 /// Bytes of a member in the file: its header, its content, and zeros up to a full block.
@@ -58,7 +58,7 @@ pub fn member_header(name: &str, size: u64) -> [u8; 512] {
 }
 
 /// A ustar header with nothing in it that is not an argument: user, group, time and device are zero, and
-/// sizes of 8 GiB and more are in base 256 (as GNU tar, bsdtar and CPython write and read them).
+/// sizes of 8 GiB and more are in base 256 (as GNU tar, bsdtar and `CPython` write and read them).
 ///
 /// `name` and `target` must have at most 100 bytes; longer ones are the business of pax records.
 #[must_use]

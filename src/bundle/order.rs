@@ -105,7 +105,8 @@ impl<'a> Order<'a> {
                 return Err(wrong(&due.blob.digest, "it is not of a media type of manifests or indexes"));
             }
             if due.blob.size > self.limits.document {
-                let (what, ceiling) = (format!("bytes of the document {}", due.blob.digest), self.limits.document);
+                let (what, ceiling) =
+                    (format!("bytes of the document {}", due.blob.digest), self.limits.document);
                 return Err(BundleError::Limit { what, found: due.blob.size, ceiling });
             }
             match self.known.get(&due.blob.digest) {
@@ -114,7 +115,10 @@ impl<'a> Order<'a> {
                     return Err(wrong(&due.blob.digest, "two documents give it different media types"));
                 }
                 Some(_) if self.is_tree(due.item) => {
-                    return Err(wrong(&due.blob.digest, "two items have it, and a tree has a manifest of its own"));
+                    return Err(wrong(
+                        &due.blob.digest,
+                        "two items have it, and a tree has a manifest of its own",
+                    ));
                 }
                 Some(_) => self.pending.pop(),
             };
@@ -129,7 +133,10 @@ impl<'a> Order<'a> {
     /// Takes the bytes of the document that was due; their digest is already known to be right.
     pub fn take(&mut self, bytes: &[u8]) -> Result<(), BundleError> {
         let Some(due) = self.pending.pop() else {
-            return Err(BundleError::Format { document: "a document".to_owned(), reason: "none is due".to_owned() });
+            return Err(BundleError::Format {
+                document: "a document".to_owned(),
+                reason: "none is due".to_owned(),
+            });
         };
         let document = oci::parse(&due.media_type, bytes, self.limits)
             .map_err(|reason| wrong(&due.blob.digest, &reason))?;
@@ -140,7 +147,11 @@ impl<'a> Order<'a> {
         self.references += children.len() + 1;
         if self.references > REFERENCES {
             let what = "references between documents".to_owned();
-            return Err(BundleError::Limit { what, found: self.references as u64, ceiling: REFERENCES as u64 });
+            return Err(BundleError::Limit {
+                what,
+                found: self.references as u64,
+                ceiling: REFERENCES as u64,
+            });
         }
         if let Some(item) = self.index.items().get(due.item).filter(|_| self.is_tree(due.item)) {
             tree_parts(item, &document, bytes)?;
@@ -166,7 +177,8 @@ impl<'a> Order<'a> {
 
     /// The whole contents, once no further document is due.
     pub fn finish(self) -> Result<Contents, BundleError> {
-        let mut sizes: HashMap<Digest, u64> = self.documents.iter().map(|blob| (blob.digest, blob.size)).collect();
+        let mut sizes: HashMap<Digest, u64> =
+            self.documents.iter().map(|blob| (blob.digest, blob.size)).collect();
         let (mut configs, mut layers) = (Vec::new(), Vec::new());
         let manifests = || {
             self.documents.iter().filter_map(|blob| match self.known.get(&blob.digest) {
@@ -199,7 +211,10 @@ impl<'a> Order<'a> {
         // A tree's parts are read where such parts stand, so nothing else may have brought them earlier.
         for (inventory, layer) in self.trees() {
             if !configs.contains(&blob(inventory)) || !layers.contains(&blob(layer)) {
-                return Err(wrong(&layer.digest, "a tree shares its inventory or layer with another kind of part"));
+                return Err(wrong(
+                    &layer.digest,
+                    "a tree shares its inventory or layer with another kind of part",
+                ));
             }
         }
         let count = self.documents.len() + configs.len() + layers.len();
@@ -207,7 +222,8 @@ impl<'a> Order<'a> {
             let (found, ceiling) = (count as u64, self.limits.blobs as u64);
             return Err(BundleError::Limit { what: "blobs".to_owned(), found, ceiling });
         }
-        let items: Vec<_> = self.index.items().iter().map(|item| self.parts(item)).collect::<Result<_, _>>()?;
+        let items: Vec<_> =
+            self.index.items().iter().map(|item| self.parts(item)).collect::<Result<_, _>>()?;
         let docker = self.index.items().iter().filter_map(|item| self.docker(item)).collect();
         Ok(Contents { items, documents: self.documents, configs, layers, docker })
     }
@@ -256,7 +272,9 @@ impl<'a> Order<'a> {
             let document = self.known.get(&due.digest).filter(|_| may_announce).map(|(_, document)| document);
             match document {
                 Some(Document::Index(children)) => {
-                    stack.extend(children.iter().rev().map(|child| (blob(child), child.platform.clone(), true)));
+                    stack.extend(
+                        children.iter().rev().map(|child| (blob(child), child.platform.clone(), true)),
+                    );
                 }
                 Some(Document::Manifest { config, layers }) => {
                     stack.extend(layers.iter().rev().map(|layer| (blob(layer), None, false)));
@@ -304,7 +322,10 @@ fn wrong(digest: &Digest, reason: &str) -> BundleError {
 /// A tree's manifest must be exactly the one this format makes.
 fn tree_parts(item: &Item, document: &Document, bytes: &[u8]) -> Result<(), BundleError> {
     let name = &item.head.name;
-    let wrong = |reason: &str| BundleError::Format { document: format!("the manifest of `{name}`"), reason: reason.to_owned() };
+    let wrong = |reason: &str| BundleError::Format {
+        document: format!("the manifest of `{name}`"),
+        reason: reason.to_owned(),
+    };
     let Document::Manifest { config, layers } = document else {
         return Err(wrong("a tree has a manifest, not an index"));
     };

@@ -137,9 +137,11 @@ impl Unsealed<'_> {
             return Err(BundleError::Size { what: "the seal".to_owned(), expected, found });
         }
         let mut head = Vec::new();
-        for (name, bytes) in
-            [(member::ROOTS, self.authority.roots), (member::SEAL, seal), (member::STATEMENT, &self.statement)]
-        {
+        for (name, bytes) in [
+            (member::ROOTS, self.authority.roots),
+            (member::SEAL, seal),
+            (member::STATEMENT, &self.statement),
+        ] {
             push_member(&mut head, name, bytes);
         }
         let temporary = &self.partial.0;
@@ -216,11 +218,16 @@ impl<'a> Parts<'a> {
             match item {
                 DraftItem::Image(image) => images.push(image),
                 DraftItem::Tree(tree) => {
-                    let number = distinct.iter().position(|other| other.tree == tree.tree).unwrap_or_else(|| {
-                        distinct.push(tree);
-                        distinct.len() - 1
+                    let number =
+                        distinct.iter().position(|other| other.tree == tree.tree).unwrap_or_else(|| {
+                            distinct.push(tree);
+                            distinct.len() - 1
+                        });
+                    trees.push(TreePart {
+                        draft: tree,
+                        number,
+                        entries: inventory::encode_entries(&tree.tree)?,
                     });
-                    trees.push(TreePart { draft: tree, number, entries: inventory::encode_entries(&tree.tree)? });
                 }
             }
         }
@@ -255,8 +262,13 @@ impl<'a> Parts<'a> {
         }
         let items = self.items(|tree| Ok(tree_item(&tree.draft.head, widest)))?;
         let blobs = self.contents.blobs().count() + 3 * self.trees.len();
-        let sums = member::FIXED.iter().skip(1).map(|name| 64 + 2 + name.len() + 1).sum::<usize>() + blobs * 144;
-        let fixed = member::FIXED.map(|name| Member { name: name.to_owned(), size: widest.size, sha256: widest.digest });
+        let sums =
+            member::FIXED.iter().skip(1).map(|name| 64 + 2 + name.len() + 1).sum::<usize>() + blobs * 144;
+        let fixed = member::FIXED.map(|name| Member {
+            name: name.to_owned(),
+            size: widest.size,
+            sha256: widest.digest,
+        });
         let totals = Totals { items: widest.size, blobs: widest.size, bytes: widest.size };
         let statement = front::statement(draft, authority, fixed.into(), totals).encode()?.len();
         for len in [
@@ -275,7 +287,10 @@ impl<'a> Parts<'a> {
         Ok(room)
     }
 
-    fn items(&self, tree: impl Fn(&TreePart<'a>) -> Result<Item, BundleError>) -> Result<Vec<Item>, BundleError> {
+    fn items(
+        &self,
+        tree: impl Fn(&TreePart<'a>) -> Result<Item, BundleError>,
+    ) -> Result<Vec<Item>, BundleError> {
         self.images.iter().map(|image| image_item(image)).chain(self.trees.iter().map(tree)).collect()
     }
 
@@ -312,10 +327,22 @@ impl<'a> Parts<'a> {
             blobs: contents.blobs().count() as u64,
             bytes: contents.blobs().map(|blob| blob.size).sum(),
         };
-        let front = Front { draft, authority, totals, room, contents: &contents, index: &index_bytes, docker: &docker };
+        let front = Front {
+            draft,
+            authority,
+            totals,
+            room,
+            contents: &contents,
+            index: &index_bytes,
+            docker: &docker,
+        };
         let (mut bytes, statement) = front.fit()?;
         for blob in contents.documents.iter().chain(&contents.configs) {
-            push_member(&mut bytes, &blob_name(&blob.digest), self.bytes.get(&blob.digest).ok_or_else(incomplete)?);
+            push_member(
+                &mut bytes,
+                &blob_name(&blob.digest),
+                self.bytes.get(&blob.digest).ok_or_else(incomplete)?,
+            );
         }
         Ok((bytes, statement))
     }
@@ -343,7 +370,10 @@ fn tree_item(head: &ItemHead, root: Blob) -> Item {
 
 fn find_blob<'a>(images: &[&'a DraftImage], digest: &Digest) -> Result<&'a BlobSource, BundleError> {
     images.iter().flat_map(|image| &image.blobs).find(|blob| blob.digest == *digest).ok_or_else(|| {
-        BundleError::Image { document: "the draft".to_owned(), reason: format!("it has no source for {digest}") }
+        BundleError::Image {
+            document: "the draft".to_owned(),
+            reason: format!("it has no source for {digest}"),
+        }
     })
 }
 
@@ -368,5 +398,8 @@ fn read_blob(images: &[&DraftImage], digest: &Digest) -> Result<Vec<u8>, BundleE
 }
 
 pub(super) fn incomplete() -> BundleError {
-    BundleError::Format { document: "the draft".to_owned(), reason: "its parts do not fit together; please report this".to_owned() }
+    BundleError::Format {
+        document: "the draft".to_owned(),
+        reason: "its parts do not fit together; please report this".to_owned(),
+    }
 }

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Bytes of pieces that may wait between reading and writing; keeps memory the same at any bundle size.
@@ -96,11 +96,12 @@ impl<'a> Payload<'a> {
         let (jobs, queue) = sync_channel(2 * self.threads);
         let queue = Mutex::new(queue);
         let (results, done) = channel();
-        let first_tree =
-            self.layers.iter().fold(self.start, |at, layer| at + member::span(layer.size));
+        let first_tree = self.layers.iter().fold(self.start, |at, layer| at + member::span(layer.size));
+        let gate = &gate;
         std::thread::scope(|scope| {
-            let produce = scope.spawn(|| {
-                let outcome = self.produce(jobs, &gate);
+            let produce = scope.spawn(move || {
+                let outcome = self.produce(&jobs, gate);
+                drop(jobs);
                 if outcome.is_err() {
                     gate.close();
                 }
@@ -109,7 +110,7 @@ impl<'a> Payload<'a> {
             let workers: Vec<_> = (0..self.threads)
                 .map(|_| {
                     let results = results.clone();
-                    let (queue, gate) = (&queue, &gate);
+                    let queue = &queue;
                     scope.spawn(move || {
                         let outcome = self.work(queue, &results, gate);
                         if outcome.is_err() {
@@ -123,10 +124,10 @@ impl<'a> Payload<'a> {
                 })
                 .collect();
             drop(results);
-            let written = self.collect(&done, first_tree, &gate);
+            let written = self.collect(&done, first_tree, gate);
             gate.close();
             // The first cause, not what followed from it.
-            let outcomes = std::iter::once(produce).chain(workers).map(|thread| thread.join());
+            let outcomes = std::iter::once(produce).chain(workers).map(std::thread::ScopedJoinHandle::join);
             let mut failure = None;
             for outcome in outcomes {
                 match outcome {
@@ -139,7 +140,7 @@ impl<'a> Payload<'a> {
         })
     }
 
-    fn produce(&self, jobs: std::sync::mpsc::SyncSender<Job<'a>>, gate: &Gate) -> Result<(), BundleError> {
+    fn produce(&self, jobs: &SyncSender<Job<'a>>, gate: &Gate) -> Result<(), BundleError> {
         let mut at = self.start;
         for source in self.layers {
             if !gate.enter(0) || jobs.send(Job::Copy { source, at }).is_err() {
@@ -162,7 +163,12 @@ impl<'a> Payload<'a> {
         Ok(())
     }
 
-    fn work(&self, queue: &Mutex<Receiver<Job<'_>>>, results: &Sender<Done>, gate: &Gate) -> Result<(), BundleError> {
+    fn work(
+        &self,
+        queue: &Mutex<Receiver<Job<'_>>>,
+        results: &Sender<Done>,
+        gate: &Gate,
+    ) -> Result<(), BundleError> {
         let memory = |source| BundleError::Read { what: "memory for compressing".to_owned(), source };
         let mut encoder = Encoder::new().map_err(memory)?;
         loop {
@@ -210,7 +216,10 @@ impl<'a> Payload<'a> {
         }
         let found = hasher.finish();
         if found != source.digest {
-            return Err(changed(source, format!("a layer has the digest {found}, expected {}", source.digest)));
+            return Err(changed(
+                source,
+                format!("a layer has the digest {found}, expected {}", source.digest),
+            ));
         }
         self.put(member::padding(source.size), at + 512 + source.size)
     }

@@ -4,7 +4,7 @@ use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// Opens a regular file for reading, without following a link at its end and without waiting for a FIFO's writer.
@@ -34,7 +34,8 @@ pub fn begin_writing(file: &File, offset: u64, len: u64) {
 /// Writes a file in one go and onto the disk, to a name that is not taken, or leaves nothing.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder(folder_of(path)));
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder(folder_of(path)));
     if written.is_err() {
         let _ = std::fs::remove_file(path);
     }
@@ -78,8 +79,9 @@ pub fn claim(path: &Path) -> io::Result<Option<File>> {
             other => other?,
         }
         // Between opening and locking, its owner may have moved it to its final name.
-        use std::os::unix::fs::MetadataExt as _;
-        let same = path.symlink_metadata().is_ok_and(|now| file.metadata().is_ok_and(|held| held.ino() == now.ino()));
+        let same = path
+            .symlink_metadata()
+            .is_ok_and(|now| file.metadata().is_ok_and(|held| held.ino() == now.ino()));
         if same {
             file.set_len(0)?;
             return Ok(Some(file));

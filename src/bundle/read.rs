@@ -206,10 +206,10 @@ pub fn part<E: From<BundleError>>(
     watch: &dyn Watch,
     each: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut at = offset;
+    let mut position = offset;
     let fill = |chunk: &mut [u8]| {
-        file.read_exact_at(chunk, at).map_err(|source| read_error(source, name, at))?;
-        at += chunk.len() as u64;
+        file.read_exact_at(chunk, position).map_err(|source| read_error(source, name, position))?;
+        position += chunk.len() as u64;
         Ok(())
     };
     let found = hash(size, watch, fill, each)?;

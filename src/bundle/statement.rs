@@ -151,7 +151,9 @@ impl Statement {
             return Err(wrong("its members are not those of this format, in their order"));
         }
         if Self::new(predicate.clone()).subject != statement.subject {
-            return Err(wrong("its subjects are not `index.json` and `seal/SHA256SUMS` with the digests of its members"));
+            return Err(wrong(
+                "its subjects are not `index.json` and `seal/SHA256SUMS` with the digests of its members",
+            ));
         }
         if predicate.sequence == 0 || predicate.epoch == 0 || predicate.root_version == 0 {
             return Err(wrong("epoch, sequence and root_version count from 1"));
@@ -161,7 +163,11 @@ impl Statement {
         }
         let numbers = [predicate.epoch, predicate.sequence, predicate.root_version, predicate.totals.bytes];
         if let Some(found) = numbers.into_iter().find(|number| *number > limits.bytes) {
-            return Err(BundleError::Limit { what: "a number in the statement".to_owned(), found, ceiling: limits.bytes });
+            return Err(BundleError::Limit {
+                what: "a number in the statement".to_owned(),
+                found,
+                ceiling: limits.bytes,
+            });
         }
         for member in &predicate.members {
             let ceiling = match member.name.as_str() {
@@ -170,7 +176,11 @@ impl Statement {
                 _ => limits.statement,
             };
             if member.size > ceiling {
-                return Err(BundleError::Limit { what: format!("bytes of `{}`", member.name), found: member.size, ceiling });
+                return Err(BundleError::Limit {
+                    what: format!("bytes of `{}`", member.name),
+                    found: member.size,
+                    ceiling,
+                });
             }
         }
         Ok(statement)

@@ -211,7 +211,7 @@ pub fn head(entry: &Entry) -> Vec<u8> {
     bytes
 }
 
-/// The name in front of pax records; what CPython's `tarfile` writes too.
+/// The name in front of pax records; what `CPython`'s `tarfile` writes too.
 const PAX_NAME: &str = "././@PaxHeader";
 
 /// The path as tar knows it: folders end with a slash.

@@ -59,22 +59,22 @@ path = "config"
 const FILES: [(&str, &str); 4] = [
     ("docs/format.md", include_str!("../bundle/FORMAT.md")),
     ("docs/checking-without-sealift.txt", include_str!("../bundle/VERIFY.txt")),
-    ("config/server.env", "MM_SERVICESETTINGS_ENABLELINKPREVIEWS=false\nMM_LOGSETTINGS_ENABLEDIAGNOSTICS=false\n"),
+    (
+        "config/server.env",
+        "MM_SERVICESETTINGS_ENABLELINKPREVIEWS=false\nMM_LOGSETTINGS_ENABLEDIAGNOSTICS=false\n",
+    ),
     ("config/offline.json", "{\"ServiceSettings\":{\"EnableGifPicker\":false}}\n"),
 ];
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let temporary;
-        let folder = match &self.keep {
-            Some(folder) => {
-                fs::create_dir(folder).map_err(|source| written(folder, source))?;
-                folder.as_path()
-            }
-            None => {
-                temporary = tempfile::tempdir().map_err(|source| written(&std::env::temp_dir(), source))?;
-                temporary.path()
-            }
+        let folder = if let Some(folder) = &self.keep {
+            fs::create_dir(folder).map_err(|source| written(folder, source))?;
+            folder.as_path()
+        } else {
+            temporary = tempfile::tempdir().map_err(|source| written(&std::env::temp_dir(), source))?;
+            temporary.path()
         };
         Demo { term, folder, steps: std::cell::Cell::new(0) }.run()?;
         term.say("next: sealift init my-site.toml, in a folder with what should travel");
@@ -93,7 +93,10 @@ impl Demo<'_> {
         let (packer, root) = keys()?;
         let root_file = self.folder.join("root.json");
         write(&root_file, &root.envelope().encode()?)?;
-        self.step("key new, trust init", &format!("one packer may seal; fingerprint {}", root.fingerprint()))?;
+        self.step(
+            "key new, trust init",
+            &format!("one packer may seal; fingerprint {}", root.fingerprint()),
+        )?;
 
         let draft = self.draft()?;
         let files = draft.items.len();
@@ -103,16 +106,25 @@ impl Demo<'_> {
         let bundle = seal(&draft, &root, &[&packer], self.folder, threads(None), &watch)?;
         drop(watch);
         let name = shown(&bundle.path);
-        self.step("pack demo.toml", &format!("{name}, {}, one file with its seal in front", ByteSize(bundle.size)))?;
+        self.step(
+            "pack demo.toml",
+            &format!("{name}, {}, one file with its seal in front", ByteSize(bundle.size)),
+        )?;
 
         let Verdict { checked, signer } = self.verify(&bundle, &root)?;
-        self.step(&format!("verify {name}"), &format!("believed: sealed by {signer}, {checked} bytes checked"))?;
+        self.step(
+            &format!("verify {name}"),
+            &format!("believed: sealed by {signer}, {checked} bytes checked"),
+        )?;
 
         let config = self.cat(&bundle, &root)?;
         self.step(&format!("cat {name} server/offline.json"), config.trim_end())?;
 
         let (at, code) = self.flip(&bundle, &root)?;
-        self.step(&format!("verify damaged-{name}"), &format!("byte {at} flipped: refused, {code}, exit code 3"))?;
+        self.step(
+            &format!("verify damaged-{name}"),
+            &format!("byte {at} flipped: refused, {code}, exit code 3"),
+        )?;
 
         let target = self.folder.join("site");
         let watch = self.term.watch("unpacking");
@@ -125,7 +137,8 @@ impl Demo<'_> {
                 Some(path) => format!("doc/handbook/{path}"),
                 None => path.replace("config/", "config/server/"),
             };
-            if fs::read(target.join(&path)).map_err(|source| written(&target, source))? != content.as_bytes() {
+            if fs::read(target.join(&path)).map_err(|source| written(&target, source))? != content.as_bytes()
+            {
                 return Err(failed(&format!("comparing {path} with what was packed")));
             }
         }
@@ -181,7 +194,11 @@ impl Demo<'_> {
         let copy = self.folder.join(format!("damaged-{}", shown(&bundle.path)));
         fs::copy(&bundle.path, &copy).map_err(|source| written(&copy, source))?;
         let at = bundle.size / 2;
-        let file = fs::OpenOptions::new().read(true).write(true).open(&copy).map_err(|source| written(&copy, source))?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&copy)
+            .map_err(|source| written(&copy, source))?;
         let mut byte = [0];
         let flipped = file.read_exact_at(&mut byte, at).and_then(|()| file.write_all_at(&[!byte[0]], at));
         flipped.map_err(|source| written(&copy, source))?;
@@ -218,7 +235,12 @@ fn keys() -> Result<(SecretKey, PinnedRoot), CliError> {
     let (signer, packer) = (SecretKey::generate()?, SecretKey::generate()?);
     let grant = |role, name: &str, key: &SecretKey| {
         let name = name.parse().map_err(|_| failed("naming a key"))?;
-        Ok::<_, CliError>(Grant { role, threshold: 1, keys: vec![(name, key.public().clone())], scenarios: Vec::new() })
+        Ok::<_, CliError>(Grant {
+            role,
+            threshold: 1,
+            keys: vec![(name, key.public().clone())],
+            scenarios: Vec::new(),
+        })
     };
     let root = Root::new_v1(Terms {
         epoch: 1,
@@ -246,9 +268,7 @@ fn write_image(folder: &Path) -> Result<(), CliError> {
         "rootfs": { "type": "layers", "diff_ids": [layer_digest] },
     });
     let (config_digest, config_size) = put(config.to_string().as_bytes())?;
-    let descriptor = |media_type: &str, digest: Digest, size: usize| {
-        json!({ "mediaType": format!("application/vnd.oci.image.{media_type}"), "digest": digest, "size": size })
-    };
+    let descriptor = |media_type: &str, digest: Digest, size: usize| json!({ "mediaType": format!("application/vnd.oci.image.{media_type}"), "digest": digest, "size": size });
     let manifest = json!({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": descriptor("config.v1+json", config_digest, config_size),
@@ -260,7 +280,10 @@ fn write_image(folder: &Path) -> Result<(), CliError> {
         let name = json!({ "org.opencontainers.image.ref.name": "registry.example.com/demo/hello:1" });
         root.insert("annotations".to_owned(), name);
     }
-    write(&folder.join("index.json"), json!({ "schemaVersion": 2, "manifests": [root] }).to_string().as_bytes())?;
+    write(
+        &folder.join("index.json"),
+        json!({ "schemaVersion": 2, "manifests": [root] }).to_string().as_bytes(),
+    )?;
     write(&folder.join("oci-layout"), crate::bundle::member::OCI_LAYOUT_CONTENT)
 }
 

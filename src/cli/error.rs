@@ -29,6 +29,7 @@ pub(super) enum CliError {
     Audit(#[from] AuditError),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
+    #[cfg(feature = "connected")]
     #[error("`{}` is already there, and a manifest is never overwritten", .path.display())]
     ManifestExists { path: PathBuf },
     #[error("cannot write `{}`", .path.display())]
@@ -37,6 +38,7 @@ pub(super) enum CliError {
     Output { source: io::Error },
     #[error("cannot read {what}")]
     Input { what: String, source: io::Error },
+    #[cfg(feature = "connected")]
     #[error("the demonstration failed at: {step}")]
     Demo { step: String },
 }
@@ -53,10 +55,12 @@ impl Fault for CliError {
             Self::Site(error) => error.code(),
             Self::Audit(error) => error.code(),
             Self::Usage { .. } => Code::CliUsage,
+            #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Code::ManifestExists,
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
             Self::Input { .. } => Code::CliInput,
+            #[cfg(feature = "connected")]
             Self::Demo { .. } => Code::CliDemo,
         }
     }
@@ -72,9 +76,12 @@ impl Fault for CliError {
             Self::Site(error) => error.hint(),
             Self::Audit(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
+            #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),
             Self::Write { .. } => Some("look at the space and the permissions there".to_owned()),
-            Self::Output { .. } | Self::Input { .. } | Self::Demo { .. } => None,
+            Self::Output { .. } | Self::Input { .. } => None,
+            #[cfg(feature = "connected")]
+            Self::Demo { .. } => None,
         }
     }
 }

@@ -31,6 +31,7 @@ impl Args {
 }
 
 fn show(term: &Term, code: Code, text: &str) -> Result<(), CliError> {
-    let value = json!({ "code": code.as_str(), "exit": code.class().exit(), "explanation": code.explanation() });
+    let value =
+        json!({ "code": code.as_str(), "exit": code.class().exit(), "explanation": code.explanation() });
     term.data("explanation", &value, text)
 }

@@ -37,7 +37,10 @@ impl Args {
 fn human(overview: &Overview) -> String {
     let mut text = format!("{}-{}\n", overview.name, overview.version);
     text += &format!("  statement  {}\n", overview.statement);
-    text += &format!("  scenario   {}, epoch {}, sequence {}\n", overview.scenario, overview.epoch, overview.sequence);
+    text += &format!(
+        "  scenario   {}, epoch {}, sequence {}\n",
+        overview.scenario, overview.epoch, overview.sequence
+    );
     text += &format!("  created    {} by {}\n", overview.created, Printable(&overview.tool));
     if let Some(expires) = overview.expires {
         text += &format!("  expires    {expires}\n");
@@ -47,11 +50,22 @@ fn human(overview: &Overview) -> String {
         text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
     }
     let totals = overview.totals;
-    text += &format!("  holds      {} items in {} blobs, {}\n\n", totals.items, totals.blobs, ByteSize(totals.bytes));
+    text += &format!(
+        "  holds      {} items in {} blobs, {}\n\n",
+        totals.items,
+        totals.blobs,
+        ByteSize(totals.bytes)
+    );
     let width = overview.items.iter().map(|item| item.name.as_str().len()).max().unwrap_or_default();
     for item in &overview.items {
         let what = item.reference.as_ref().unwrap_or(&item.origin);
-        text += &format!("  {:6} {:width$}  {:>10}  {}", item.kind, item.name, ByteSize(item.stored), Printable(what));
+        text += &format!(
+            "  {:6} {:width$}  {:>10}  {}",
+            item.kind,
+            item.name,
+            ByteSize(item.stored),
+            Printable(what)
+        );
         if !item.platforms.is_empty() {
             text += &format!("  [{}]", Printable(item.platforms.join(", ")));
         }

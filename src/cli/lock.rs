@@ -51,7 +51,8 @@ impl StoreArgs {
                 .map(|cache| cache.join("sealift"))
         };
         let folder = self.store.clone().or_else(cache).ok_or_else(|| CliError::Usage {
-            message: "neither `XDG_CACHE_HOME` nor `HOME` is set, so there is no place for the store".to_owned(),
+            message: "neither `XDG_CACHE_HOME` nor `HOME` is set, so there is no place for the store"
+                .to_owned(),
             hint: Some("name one: `--store FOLDER`".to_owned()),
         })?;
         Ok(Store::open(&folder)?)
@@ -66,7 +67,14 @@ pub(super) fn work<'a>(
     watch: &'a Progress,
     proxy: Option<&'a str>,
 ) -> Work<'a> {
-    Work { folder: place::folder_of(manifest), store, threads: threads(asked.threads), limits: &LIMITS, watch, proxy }
+    Work {
+        folder: place::folder_of(manifest),
+        store,
+        threads: threads(asked.threads),
+        limits: &LIMITS,
+        watch,
+        proxy,
+    }
 }
 
 /// The proxy for downloads, from the variables that every tool reads.
@@ -96,16 +104,28 @@ impl Args {
         let text = lock.to_toml();
         let current = std::fs::read_to_string(&path).is_ok_and(|old| old == text);
         if self.check && !current {
-            return Err(PlanError::LockStale { pinned: before.map_or(manifest.digest, |lock| lock.manifest), found: manifest.digest }.into());
+            return Err(PlanError::LockStale {
+                pinned: before.map_or(manifest.digest, |lock| lock.manifest),
+                found: manifest.digest,
+            }
+            .into());
         }
         if !current {
-            place::replace(&path, text.as_bytes()).map_err(|source| CliError::Write { path: path.clone(), source })?;
+            place::replace(&path, text.as_bytes())
+                .map_err(|source| CliError::Write { path: path.clone(), source })?;
         }
         let (items, sequence) = (manifest.items.len(), lock.sequence);
         let state = if current { "unchanged" } else { "written" };
         let value = json!({ "file": path, "state": state, "items": items, "sequence": sequence });
-        term.data("lock", &value, &format!("{}: {state}, {items} items, sequence {sequence}\n", path.display()))?;
-        term.say(&format!("next: review it, then: sealift pack {} --key packer.key", self.manifest.display()));
+        term.data(
+            "lock",
+            &value,
+            &format!("{}: {state}, {items} items, sequence {sequence}\n", path.display()),
+        )?;
+        term.say(&format!(
+            "next: review it, then: sealift pack {} --key packer.key",
+            self.manifest.display()
+        ));
         Ok(())
     }
 }

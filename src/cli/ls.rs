@@ -36,7 +36,13 @@ impl Args {
                 let line = match &entry.node {
                     Node::Dir => format!("dir  {:>12}  {:12}  {}/\n", "-", "-", Printable(path)),
                     Node::Link { target } => {
-                        format!("link {:>12}  {:12}  {} -> {}\n", "-", "-", Printable(path), Printable(target))
+                        format!(
+                            "link {:>12}  {:12}  {} -> {}\n",
+                            "-",
+                            "-",
+                            Printable(path),
+                            Printable(target)
+                        )
                     }
                     Node::File { size, sha256, executable } => {
                         let mode = if *executable { "0755" } else { "0644" };

@@ -38,9 +38,11 @@ use term::{Progress, Term, TermArgs};
 /// Carry documents, container images and configurations across an air gap in one signed bundle
 #[derive(Parser)]
 #[command(name = "sealift", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done and true, 1 could not, 2 wrong use, 3 not believed, 4 believed but not as \
+#[command(
+    after_help = "Exit codes: 0 done and true, 1 could not, 2 wrong use, 3 not believed, 4 believed but not as \
     wanted, 5 incomplete, 130 interrupted. Any other code is a failure.\n\n\
-    Examples:\n  sealift demo\n  sealift verify air-gapped-2026.11.0.sealift --trust root.json")]
+    Examples:\n  sealift demo\n  sealift verify air-gapped-2026.11.0.sealift --trust root.json"
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -159,6 +161,6 @@ struct ThreadArgs {
     threads: Option<std::num::NonZeroUsize>,
 }
 
-fn conditions<'a>(watch: &'a Progress, asked: ThreadArgs) -> Result<Conditions<'a>, CliError> {
+fn conditions(watch: &Progress, asked: ThreadArgs) -> Result<Conditions<'_>, CliError> {
     Ok(Conditions { now: now()?, threads: threads(asked.threads), limits: &LIMITS, watch })
 }

@@ -46,7 +46,8 @@ impl Args {
         let manifest = std::fs::read_to_string(&self.manifest)
             .map_err(|source| PlanError::ManifestRead { path: self.manifest.clone(), source })?;
         let path = path_for(&self.manifest);
-        let text = std::fs::read_to_string(&path).map_err(|source| PlanError::LockRead { path: path.clone(), source })?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| PlanError::LockRead { path: path.clone(), source })?;
         let lock = Lock::parse(&text, &path.to_string_lossy())?;
         lock.check_current(&manifest)?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
@@ -54,7 +55,8 @@ impl Args {
         let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
         let store = self.store.open()?;
         let watch = term.watch("packing");
-        let draft = lock.draft(Digest::of(text.as_bytes()), &work(&self.manifest, &store, self.threads, &watch, None))?;
+        let draft = lock
+            .draft(Digest::of(text.as_bytes()), &work(&self.manifest, &store, self.threads, &watch, None))?;
         std::fs::create_dir_all(&self.output)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
         let sealed = seal(&draft, &root, &keys, &self.output, threads(self.threads.threads), &watch)?;

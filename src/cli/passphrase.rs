@@ -1,8 +1,8 @@
 //! Passphrases: from the terminal or a file descriptor, never from an argument or the environment.
 
 use super::error::CliError;
-use crate::trust::secret::{Passphrase, SecretKey};
 use crate::trust::key_file;
+use crate::trust::secret::{Passphrase, SecretKey};
 use std::io::Read as _;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -62,12 +62,14 @@ impl PassphraseArgs {
 
 fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
     let what = || "the passphrase from the terminal; without one, use `--passphrase-fd`".to_owned();
-    let text = rpassword::prompt_password(question).map_err(|source| CliError::Input { what: what(), source })?;
+    let text =
+        rpassword::prompt_password(question).map_err(|source| CliError::Input { what: what(), source })?;
     Ok(Zeroizing::new(text))
 }
 
 fn from_descriptor(fd: u32) -> Result<Zeroizing<String>, CliError> {
-    let failed = |source| CliError::Input { what: format!("the passphrase from file descriptor {fd}"), source };
+    let failed =
+        |source| CliError::Input { what: format!("the passphrase from file descriptor {fd}"), source };
     let mut text = Zeroizing::new(String::new());
     let file = std::fs::File::open(format!("/dev/fd/{fd}")).map_err(failed)?;
     file.take(4096).read_to_string(&mut text).map_err(failed)?;

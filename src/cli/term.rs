@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const JSON_VERSION: u32 = 1;
 
 /// How a command speaks.
+#[allow(clippy::struct_excessive_bools, reason = "each is one flag, asked for once at the start")]
 pub(super) struct Term {
     json: bool,
     quiet: bool,
@@ -36,6 +37,7 @@ pub(super) enum Color {
 
 /// What the flags before or behind the verb ask for.
 #[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags are what they are; none is a safety switch")]
 pub(super) struct TermArgs {
     /// Write JSON lines to standard output
     #[arg(long, global = true, display_order = 100)]
@@ -62,7 +64,8 @@ impl Term {
         }
         let terminal = io::stderr().is_terminal();
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+        let forced =
+            std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
         let color = match args.color {
             Color::Always => true,
             Color::Never => false,
@@ -97,7 +100,9 @@ impl Term {
             return self.text(text);
         }
         let mut line = json!({ "type": kind, "version": JSON_VERSION });
-        if let (Some(line), Ok(serde_json::Value::Object(value))) = (line.as_object_mut(), serde_json::to_value(value)) {
+        if let (Some(line), Ok(serde_json::Value::Object(value))) =
+            (line.as_object_mut(), serde_json::to_value(value))
+        {
             line.extend(value);
         }
         self.text(&format!("{line}\n"))
@@ -112,6 +117,7 @@ impl Term {
     }
 
     /// Bytes to standard output.
+    #[allow(clippy::unused_self, reason = "who speaks has a terminal to speak to")]
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
         match io::stdout().write_all(bytes) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -152,7 +158,8 @@ impl Term {
     /// Watches work: a bar on a terminal, and the wish to stop.
     #[must_use]
     pub(super) fn watch(&self, what: &str) -> Progress {
-        let target = if self.progress { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
+        let target =
+            if self.progress { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         let style = "{msg:10} {bar:30} {binary_bytes:>11} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(style) {

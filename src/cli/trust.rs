@@ -36,7 +36,9 @@ enum Verb {
 /// Public keys are given as PEM files; the name of a file, without its ending, is the name of its holder. One key may
 /// have one role only.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  sealift trust init --key root.key --packer packer.pub --approver officer.pub")]
+#[command(
+    after_help = "Example:\n  sealift trust init --key root.key --packer packer.pub --approver officer.pub"
+)]
 struct Init {
     /// A secret key that signs the root and has the role `root`
     #[arg(long = "key", value_name = "KEY", required = true)]
@@ -85,7 +87,10 @@ impl Init {
     fn run(self, term: &Term) -> Result<(), CliError> {
         if self.output.symlink_metadata().is_ok() {
             return Err(CliError::Usage {
-                message: format!("`{}` is already there, and a trust root is never overwritten", self.output.display()),
+                message: format!(
+                    "`{}` is already there, and a trust root is never overwritten",
+                    self.output.display()
+                ),
                 hint: Some("name another file with `--output`, or move the old one away".to_owned()),
             });
         }
@@ -133,13 +138,16 @@ fn holder(path: &Path) -> Result<Name, CliError> {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     stem.parse().map_err(|error| CliError::Usage {
         message: format!("`{}` gives no name for the holder of the key: {error}", path.display()),
-        hint: Some("rename the file; its name, without the ending, becomes the name in the trust root".to_owned()),
+        hint: Some(
+            "rename the file; its name, without the ending, becomes the name in the trust root".to_owned(),
+        ),
     })
 }
 
 fn show(term: &Term, pinned: &PinnedRoot, file: &Path) -> Result<(), CliError> {
     let root = pinned.root();
-    let mut text = format!("{}: trust root version {}, epoch {}", file.display(), root.version(), root.epoch());
+    let mut text =
+        format!("{}: trust root version {}, epoch {}", file.display(), root.version(), root.epoch());
     text += &root.expires().map_or_else(|| "\n".to_owned(), |expires| format!(", expires {expires}\n"));
     text += &format!("  fingerprint  {}\n", pinned.fingerprint());
     let mut roles = Vec::new();
@@ -158,7 +166,9 @@ fn show(term: &Term, pinned: &PinnedRoot, file: &Path) -> Result<(), CliError> {
             keys.push(json!({ "name": name, "id": id.to_string() }));
         }
         let scenarios = entry.scenarios();
-        roles.push(json!({ "role": role.to_string(), "threshold": needed, "keys": keys, "scenarios": scenarios }));
+        roles.push(
+            json!({ "role": role.to_string(), "threshold": needed, "keys": keys, "scenarios": scenarios }),
+        );
     }
     let value = json!({
         "file": file, "root_version": root.version(), "epoch": root.epoch(), "expires": root.expires(),

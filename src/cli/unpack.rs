@@ -15,8 +15,10 @@ use std::path::{Path, PathBuf};
 /// Trees become files below `doc/`, `config/` and `file/`, images one OCI image layout below `images/`. The folder
 /// appears when everything is verified and written, or not at all.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  sealift unpack air-gapped-2026.11.0.sealift --trust root.json --to site\n  \
-    cat /media/*/air-gapped.sealift | sealift unpack - --trust root.json --to site")]
+#[command(
+    after_help = "Examples:\n  sealift unpack air-gapped-2026.11.0.sealift --trust root.json --to site\n  \
+    cat /media/*/air-gapped.sealift | sealift unpack - --trust root.json --to site"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     bundle: BundleArgs,
@@ -67,7 +69,10 @@ impl Args {
         term.data("unpacked", &Outcome { folder: &self.to, files, bytes, overview: &overview }, &text)?;
         if images > 0 {
             let layout = self.to.join("images");
-            term.say(&format!("next: skopeo copy oci:{}:REFERENCE docker://REGISTRY/REFERENCE", layout.display()));
+            term.say(&format!(
+                "next: skopeo copy oci:{}:REFERENCE docker://REGISTRY/REFERENCE",
+                layout.display()
+            ));
         }
         Ok(())
     }

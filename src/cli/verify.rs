@@ -27,7 +27,7 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
-struct Verdict<'a> {
+struct Outcome<'a> {
     verdict: &'static str,
     depth: &'static str,
     #[serde(flatten)]
@@ -59,7 +59,7 @@ impl Args {
             Depth::Decoded => "decoded",
         };
         let text = human(term, &overview, depth, tape.position());
-        term.data("verdict", &Verdict { verdict: "believed", depth: looked, overview: &overview }, &text)?;
+        term.data("verdict", &Outcome { verdict: "believed", depth: looked, overview: &overview }, &text)?;
         if !self.bundle.is_pipe() {
             let (bundle, trust) = (self.bundle.bundle.display(), self.bundle.trust.display());
             term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-FOLDER"));
@@ -74,11 +74,19 @@ fn human(term: &Term, overview: &Overview, depth: Depth, bytes: u64) -> String {
         text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
     }
     text += &format!("  statement  {}\n", overview.statement);
-    text += &format!("  scenario   {}, epoch {}, sequence {}\n", overview.scenario, overview.epoch, overview.sequence);
+    text += &format!(
+        "  scenario   {}, epoch {}, sequence {}\n",
+        overview.scenario, overview.epoch, overview.sequence
+    );
     text += &format!("  created    {}", overview.created);
     text += &overview.expires.map_or_else(|| "\n".to_owned(), |expires| format!(", expires {expires}\n"));
     let totals = overview.totals;
-    text += &format!("  holds      {} items in {} blobs, {}\n", totals.items, totals.blobs, ByteSize(totals.bytes));
+    text += &format!(
+        "  holds      {} items in {} blobs, {}\n",
+        totals.items,
+        totals.blobs,
+        ByteSize(totals.bytes)
+    );
     text += &format!("  checked    every one of {bytes} bytes against the seal");
     text += match depth {
         Depth::Stored => "; frames were not decoded (`--deep` does)\n",

@@ -50,12 +50,16 @@ impl Fault for SiteError {
         match self {
             Self::Trust(error) => error.hint(),
             Self::Target { .. } => Some("name a folder that does not exist yet: `--to NEW`".to_owned()),
-            Self::Parent { .. } => Some("choose a folder that exists and that only you can write to".to_owned()),
+            Self::Parent { .. } => {
+                Some("choose a folder that exists and that only you can write to".to_owned())
+            }
             Self::Space { .. } | Self::Inodes { .. } => {
                 Some("free space there, or name a folder on another disk with `--to`".to_owned())
             }
             Self::Busy { .. } => Some("wait for it to end, or name another folder with `--to`".to_owned()),
-            Self::Write { .. } => Some("nothing was left behind; mend the cause and run the same command".to_owned()),
+            Self::Write { .. } => {
+                Some("nothing was left behind; mend the cause and run the same command".to_owned())
+            }
         }
     }
 }

@@ -56,7 +56,9 @@ impl Staging {
                 other => other.map_err(|source| write_error(&path, source.into()))?,
             }
             let held = rustix::fs::fstat(&root).map_err(|source| write_error(&path, source.into()))?;
-            if rustix::fs::lstat(&path).is_ok_and(|now| (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino)) {
+            if rustix::fs::lstat(&path)
+                .is_ok_and(|now| (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino))
+            {
                 // What a killed process left behind, or what somebody put there: not ours to trust.
                 if held.st_uid != rustix::process::geteuid().as_raw() {
                     return Err(write_error(&path, Errno::PERM.into()));
@@ -67,13 +69,15 @@ impl Staging {
         let staging = Self { root, path, target: target.to_owned(), published: false };
         staging.clear()?;
         // A umask takes bits away, never adds them: the modes are set once everything is written.
-        rustix::fs::fchmod(&staging.root, Mode::RWXU).map_err(|source| write_error(&staging.path, source.into()))?;
+        rustix::fs::fchmod(&staging.root, Mode::RWXU)
+            .map_err(|source| write_error(&staging.path, source.into()))?;
         Ok(staging)
     }
 
     /// Refuses before the first byte when the file system cannot hold so much.
     pub fn refuse_without_space(&self, bytes: u64, files: u64) -> Result<(), SiteError> {
-        let vfs = rustix::fs::fstatvfs(&self.root).map_err(|source| write_error(&self.path, source.into()))?;
+        let vfs =
+            rustix::fs::fstatvfs(&self.root).map_err(|source| write_error(&self.path, source.into()))?;
         // Each file may leave most of its last block unused, and each folder takes one.
         let needed = bytes.saturating_add(files.saturating_mul(vfs.f_frsize));
         let free = vfs.f_bavail.saturating_mul(vfs.f_frsize);
@@ -110,7 +114,8 @@ impl Staging {
     /// Makes a link, which must be new.
     pub fn link(&self, path: &RelPath, target: &str) -> Result<(), SiteError> {
         let parent = self.open_parent(path)?;
-        rustix::fs::symlinkat(target, &parent, path.file_name()).map_err(|source| self.failed(path, source.into()))
+        rustix::fs::symlinkat(target, &parent, path.file_name())
+            .map_err(|source| self.failed(path, source.into()))
     }
 
     /// Gives a folder that is complete the mode in which it stays.
@@ -126,11 +131,14 @@ impl Staging {
         rustix::fs::fchmod(&self.root, folder_mode()).map_err(|source| failed(source.into()))?;
         // One call for the whole file system: a sync for each of 50,000 files would take minutes.
         rustix::fs::syncfs(&self.root).map_err(|source| failed(source.into()))?;
-        let outcome = match rustix::fs::renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
-            // There is an empty folder (`rename` replaces only empty ones), or no such flag on this file system.
-            Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => rustix::fs::rename(&self.path, &self.target),
-            other => other,
-        };
+        let outcome =
+            match rustix::fs::renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
+                // There is an empty folder (`rename` replaces only empty ones), or no such flag on this file system.
+                Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
+                    rustix::fs::rename(&self.path, &self.target)
+                }
+                other => other,
+            };
         outcome.map_err(|source| failed(source.into()))?;
         self.published = true;
         place::sync_folder(folder_of(&self.target)).map_err(failed)
@@ -166,11 +174,13 @@ impl Staging {
     }
 
     /// The path as it will be once published, for messages.
+    #[must_use]
     pub fn shown(&self, path: &RelPath) -> PathBuf {
         self.target.join(path.as_str())
     }
 
     /// An error about a path beneath the staging folder.
+    #[must_use]
     pub fn failed(&self, path: &RelPath, source: io::Error) -> SiteError {
         write_error(&self.shown(path), source)
     }

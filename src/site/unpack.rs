@@ -85,7 +85,11 @@ impl Plan {
             }
             match &item.parts {
                 Parts::Image { blobs: all, .. } => {
-                    plan.bytes += all.iter().filter(|blob| blobs.insert(blob.digest)).map(|blob| blob.size).sum::<u64>();
+                    plan.bytes += all
+                        .iter()
+                        .filter(|blob| blobs.insert(blob.digest))
+                        .map(|blob| blob.size)
+                        .sum::<u64>();
                 }
                 Parts::Tree { .. } => {
                     let root: RelPath = format!("{top}/{name}").parse()?;
@@ -147,7 +151,9 @@ impl Writer {
             return Ok(());
         }
         let index = Index::new(images).encode()?;
-        for (name, content) in [(member::OCI_LAYOUT, member::OCI_LAYOUT_CONTENT), (member::INDEX, index.as_slice())] {
+        for (name, content) in
+            [(member::OCI_LAYOUT, member::OCI_LAYOUT_CONTENT), (member::INDEX, index.as_slice())]
+        {
             let path: RelPath = format!("images/{name}").parse().map_err(path_error)?;
             let mut file = self.staging.file(&path, false)?;
             file.write_all(content).map_err(|source| self.failed(&path, source))?;
@@ -160,6 +166,7 @@ impl Writer {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn path_error(error: ValueError) -> SiteError {
     let reason = format!("it cannot be unpacked: {error}");
     crate::bundle::BundleError::Format { document: "a tree".to_owned(), reason }.into()
@@ -199,7 +206,8 @@ impl Receiver for Writer {
         if !self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.digest) {
             return Ok(None);
         }
-        let path: RelPath = format!("images/blobs/sha256/{}", blob.digest.hex()).parse().map_err(path_error)?;
+        let path: RelPath =
+            format!("images/blobs/sha256/{}", blob.digest.hex()).parse().map_err(path_error)?;
         let file = self.staging.file(&path, false)?;
         Ok(Some(LayoutBlob(TreeFile { file, path: self.staging.shown(&path) })))
     }

@@ -65,6 +65,7 @@ impl RelPath {
     }
 
     /// Its components, from the outermost to the last.
+    #[must_use]
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
     }

@@ -122,7 +122,11 @@ fn texts_codes_and_hints() {
             Code::TrustSignature,
             "signature 1 has 63 bytes, expected 64",
         ),
-        (E::Tampered { who }, Code::TrustTampered, "a signature and the key id it carries do not belong together: alice ("),
+        (
+            E::Tampered { who },
+            Code::TrustTampered,
+            "a signature and the key id it carries do not belong together: alice (",
+        ),
         (
             E::Revoked { version: 1, statement: Digest::of(b"") },
             Code::TrustRevoked,

@@ -152,7 +152,8 @@ fn s21_revoked_keys_are_named_as_such() {
 /// Reads a payload that is nothing but the name of a scenario.
 fn read(payload: &[u8]) -> Result<(Name, usize), TrustError> {
     let text = std::str::from_utf8(payload).unwrap();
-    let scenario = text.parse().map_err(|_| TrustError::Format { document: "it", reason: text.to_owned() })?;
+    let scenario =
+        text.parse().map_err(|_| TrustError::Format { document: "it", reason: text.to_owned() })?;
     Ok((scenario, payload.len()))
 }
 

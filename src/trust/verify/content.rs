@@ -60,7 +60,9 @@ pub fn receive<R: Receiver>(
     }
     receiver.begin(&contents, &parsed)?;
     let wanted = image_blobs(&contents);
-    for blob in contents.documents.iter().chain(&contents.configs).filter(|blob| wanted.contains(&blob.digest)) {
+    for blob in
+        contents.documents.iter().chain(&contents.configs).filter(|blob| wanted.contains(&blob.digest))
+    {
         if let (Some(bytes), Some(mut sink)) = (kept.get(&blob.digest), receiver.blob(blob)?) {
             sink.quarantine(bytes)?;
             sink.keep(&Verified(*blob))?;
@@ -71,12 +73,14 @@ pub fn receive<R: Receiver>(
     let frames: Vec<_> = trees(&contents)
         .zip(&parsed)
         .enumerate()
-        .map(|(number, ((name, _, layer), inventory))| (layer, Frames::new(number, name, inventory, receiver, limits)))
+        .map(|(number, ((name, _, layer), inventory))| {
+            (layer, Frames::new(number, name, inventory, receiver, limits))
+        })
         .collect();
     let layers = Layers { contents: &contents, frames: &frames, wanted: &wanted, conditions, receiver };
     match tape.as_file() {
-        Some(file) => layers.from_file(file, tape)?,
-        None => layers.from_pipe(tape)?,
+        Some(file) => layers.read_file(file, tape)?,
+        None => layers.read_pipe(tape)?,
     }
     for (_, frames) in &frames {
         frames.finish()?;
@@ -153,17 +157,26 @@ pub(super) fn derived_members(statement: &Statement, contents: &Contents) -> Res
     let found = Totals {
         items: contents.items.len() as u64,
         blobs: contents.blobs().count() as u64,
-        bytes: contents.blobs().map(|blob| u128::from(blob.size)).sum::<u128>().try_into().unwrap_or(u64::MAX),
+        bytes: contents
+            .blobs()
+            .map(|blob| u128::from(blob.size))
+            .sum::<u128>()
+            .try_into()
+            .unwrap_or(u64::MAX),
     };
     if found != statement.predicate.totals {
-        let reason = format!("its totals are {:?}, and the index makes {found:?}", statement.predicate.totals);
+        let reason =
+            format!("its totals are {:?}, and the index makes {found:?}", statement.predicate.totals);
         return Err(BundleError::Format { document: "the statement".to_owned(), reason });
     }
     Ok(())
 }
 
 fn not_derived(name: &str) -> BundleError {
-    BundleError::Format { document: format!("`{name}`"), reason: "it is not what the index makes of it".to_owned() }
+    BundleError::Format {
+        document: format!("`{name}`"),
+        reason: "it is not what the index makes of it".to_owned(),
+    }
 }
 
 struct Layers<'a, R: Receiver> {
@@ -184,12 +197,13 @@ enum Job {
 
 impl<R: Receiver> Layers<'_, R> {
     /// One pass: each layer as it comes.
-    fn from_pipe(&self, tape: &mut Tape<'_>) -> Result<(), R::Error> {
+    fn read_pipe(&self, tape: &mut Tape<'_>) -> Result<(), R::Error> {
         let watch = self.conditions.watch;
         let mut decoder = decoder()?;
         for layer in &self.contents.layers {
             let name = blob_name(&layer.digest);
-            let trees: Vec<_> = self.frames.iter().filter(|(of, _)| of == layer).map(|(_, frames)| frames).collect();
+            let trees: Vec<_> =
+                self.frames.iter().filter(|(of, _)| of == layer).map(|(_, frames)| frames).collect();
             if trees.is_empty() {
                 let mut sink = self.sink(layer)?;
                 tape.chunks(&name, layer.size, layer.digest, watch, |chunk| match &mut sink {
@@ -234,7 +248,7 @@ impl<R: Receiver> Layers<'_, R> {
     }
 
     /// First every header and the end, then the content on all cores.
-    fn from_file(&self, file: &std::fs::File, tape: &mut Tape<'_>) -> Result<(), R::Error> {
+    fn read_file(&self, file: &std::fs::File, tape: &mut Tape<'_>) -> Result<(), R::Error> {
         let mut whole = Vec::new();
         let mut pieces = Vec::new();
         for layer in &self.contents.layers {
@@ -251,7 +265,9 @@ impl<R: Receiver> Layers<'_, R> {
         }
         tape.end()?;
         // The longest first, so that no core is left with a long one at the end; frames keep their order.
-        whole.sort_by_key(|job| std::cmp::Reverse(if let Job::Layer { blob, .. } = job { blob.size } else { 0 }));
+        whole.sort_by_key(|job| {
+            std::cmp::Reverse(if let Job::Layer { blob, .. } = job { blob.size } else { 0 })
+        });
         let jobs: Vec<Job> = whole.into_iter().chain(pieces).collect();
         let (next, failed, first) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(None));
         std::thread::scope(|scope| {

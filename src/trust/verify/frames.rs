@@ -81,7 +81,11 @@ impl<'a, R: Receiver> Frames<'a, R> {
     /// Every frame has come.
     pub(super) fn finish(&self) -> Result<(), BundleError> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if turn.next == self.inventory.frames.len() { Ok(()) } else { Err(self.wrong(turn.next, "it never came")) }
+        if turn.next == self.inventory.frames.len() {
+            Ok(())
+        } else {
+            Err(self.wrong(turn.next, "it never came"))
+        }
     }
 
     fn try_take(&self, number: usize, stored: &[u8], decoder: &mut Decoder) -> Result<(), R::Error> {
@@ -89,7 +93,8 @@ impl<'a, R: Receiver> Frames<'a, R> {
             return Err(self.wrong(number, "there is no such frame").into());
         };
         same_digest(&format!("frame {number} of `{}`", self.name), frame.sha256, Digest::of(stored))?;
-        let content = decoder.decode(stored, frame.size, self.limits).map_err(|reason| self.wrong(number, &reason))?;
+        let content =
+            decoder.decode(stored, frame.size, self.limits).map_err(|reason| self.wrong(number, &reason))?;
         let here = Piece { start, bytes: &content };
         let first = self.starts.partition_point(|at| *at <= start).saturating_sub(1);
         let mut crossing = Vec::new();
@@ -101,7 +106,8 @@ impl<'a, R: Receiver> Frames<'a, R> {
             let body = *at + head.len() as u64;
             let size = if let Node::File { size, .. } = entry.node { size } else { 0 };
             here.compare(*at, &head).map_err(|()| self.differs(entry))?;
-            here.compare_zeros(body + size..(body + size).next_multiple_of(512)).map_err(|()| self.differs(entry))?;
+            here.compare_zeros(body + size..(body + size).next_multiple_of(512))
+                .map_err(|()| self.differs(entry))?;
             if let Node::File { .. } = entry.node {
                 let body = body..body + size;
                 if here.holds(&body) {
@@ -114,7 +120,8 @@ impl<'a, R: Receiver> Frames<'a, R> {
             }
         }
         let end = self.starts.last().copied().unwrap_or_default();
-        here.compare_zeros(end..end + END).map_err(|()| self.wrong(number, "its tar stream does not end in zeros"))?;
+        here.compare_zeros(end..end + END)
+            .map_err(|()| self.wrong(number, "its tar stream does not end in zeros"))?;
         self.cross(number, &here, &crossing)
     }
 

@@ -10,7 +10,7 @@ mod seal;
 
 pub use content::receive;
 pub use place::InPlace;
-pub use seal::{Trusted, Signer, Warning};
+pub use seal::{Signer, Trusted, Warning};
 
 use crate::bundle::BundleError;
 use crate::bundle::entry::Entry;

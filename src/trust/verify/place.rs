@@ -72,7 +72,9 @@ impl<'a> InPlace<'a> {
 
     fn tree(&self, name: &str) -> Option<(Blob, Blob)> {
         self.contents.items.iter().find_map(|item| match item.parts {
-            Parts::Tree { inventory, layer } if item.item.head.name.as_str() == name => Some((inventory, layer)),
+            Parts::Tree { inventory, layer } if item.item.head.name.as_str() == name => {
+                Some((inventory, layer))
+            }
             Parts::Tree { .. } | Parts::Image { .. } => None,
         })
     }
@@ -126,7 +128,8 @@ impl<'a> InPlace<'a> {
                 return Err(bundle(BundleError::Interrupted));
             }
             let frame_name = format!("frame {number} of `{name}`");
-            let stored = read::bytes_at(self.file, &frame_name, layer_at + frame.offset, frame.stored).map_err(bundle)?;
+            let stored = read::bytes_at(self.file, &frame_name, layer_at + frame.offset, frame.stored)
+                .map_err(bundle)?;
             same_digest(&frame_name, frame.sha256, Digest::of(&stored)).map_err(bundle)?;
             let content = decoder.decode(&stored, frame.size, limits).map_err(|reason| {
                 bundle(BundleError::Frame { layer: format!("`{name}`"), number, reason })

@@ -75,7 +75,11 @@ impl Trusted {
     /// Reads roots, seal and statement, and believes them or says why not.
     ///
     /// Only the sizes of the first two members are taken from headers that nobody vouches for, and they are bounded.
-    pub fn open(tape: &mut Tape<'_>, pinned: &PinnedRoot, conditions: &Conditions<'_>) -> Result<Self, TrustError> {
+    pub fn open(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+    ) -> Result<Self, TrustError> {
         let limits = conditions.limits;
         let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
         let seal = tape.unbelieved(member::SEAL, limits.seal)?;
@@ -117,7 +121,8 @@ fn judge(statement: &Statement, id: Digest, root: &Root, now: Moment) -> Result<
     let name = format!("the bundle `{}-{}`", predicate.name, predicate.version);
     let mut warnings = Vec::new();
     if let Some(expired) = root.check_expiry(now)? {
-        warnings.push(Warning::Expired { what: format!("the trust root version {}", root.version()), expired });
+        warnings
+            .push(Warning::Expired { what: format!("the trust root version {}", root.version()), expired });
     }
     if let Some(expired) = root.judge_expiry(&name, predicate.expires, now)? {
         warnings.push(Warning::Expired { what: name, expired });
@@ -127,4 +132,3 @@ fn judge(statement: &Statement, id: Digest, root: &Root, now: Moment) -> Result<
     }
     Ok(warnings)
 }
-

@@ -1,0 +1,115 @@
+//! The architecture, read off the sources.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which part may import which: `value <- store <- bundle <- {plan, trust <- site, audit} <- cli`.
+const MAY_IMPORT: [(&str, &[&str]); 8] = [
+    ("value", &[]),
+    ("store", &["value"]),
+    ("bundle", &["value", "store"]),
+    ("plan", &["value", "store", "bundle"]),
+    ("trust", &["value", "store", "bundle"]),
+    ("site", &["value", "store", "bundle", "trust"]),
+    ("audit", &["value", "store", "bundle", "trust"]),
+    ("cli", &["value", "store", "bundle", "plan", "trust", "site", "audit"]),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn all_sources() -> Vec<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let part = |path: &Path| {
+        let first = path.strip_prefix(&root).unwrap().components().next().unwrap();
+        first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+    };
+    let named = sources(&root).into_iter().map(|path| (part(&path), path));
+    named.filter(|(part, _)| part != "lib" && part != "main").collect()
+}
+
+/// The parts that a source names in code, without its comments.
+fn imports(text: &str) -> Vec<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let uses = code.flat_map(|line| line.match_indices("crate::").map(|(at, _)| line[at + 7..].to_owned()));
+    uses.map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()).collect()
+}
+
+#[test]
+fn imports_run_one_way() {
+    let table: BTreeMap<_, _> = MAY_IMPORT.into_iter().collect();
+    for (part, path) in all_sources() {
+        let may = table.get(part.as_str()).unwrap_or_else(|| panic!("{part} is not in the table"));
+        for import in imports(&fs::read_to_string(&path).unwrap()) {
+            let inner = import == part || import.is_empty();
+            assert!(inner || may.contains(&import.as_str()), "{} imports {import}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_verifier_reads_bundles() {
+    for (part, path) in all_sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        let reads = text.contains("Tape::") || text.contains("read::part") || text.contains("read::bytes_at");
+        let allowed = path.ends_with("bundle/read.rs")
+            || path.to_string_lossy().contains("trust/verify/")
+            // These open a tape and hand it to the verifier.
+            || part == "cli";
+        assert!(!reads || allowed, "{} reads a bundle by itself", path.display());
+    }
+}
+
+#[test]
+fn a_file_reads_in_one_sitting() {
+    for (_, path) in all_sources() {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 600, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn only_the_terminal_prints() {
+    for (_, path) in all_sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        for word in ["println!", "eprintln!", "print!(", "io::stdout()", "io::stderr()"] {
+            let allowed = path.ends_with("cli/term.rs");
+            assert!(allowed || !text.contains(word), "{} uses {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_command_line_asks_clock_and_environment() {
+    for (part, path) in all_sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in ["SystemTime::now", "env::var", "current_dir()", "temp_dir()"] {
+            let allowed = part == "cli" || path.to_string_lossy().contains("/tests");
+            assert!(allowed || !code.contains(word), "{} uses {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn keys_hold_no_secret() {
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys");
+    for entry in fs::read_dir(keys).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let secret = ["BEGIN PRIVATE", "BEGIN ENCRYPTED PRIVATE", "AGE-SECRET-KEY"];
+        assert!(!secret.iter().any(|mark| text.contains(mark)), "{} holds a secret key", path.display());
+    }
+}
