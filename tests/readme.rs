@@ -1,0 +1,109 @@
+//! What the documents show is what happens: every command of the README is run and its output compared, and the
+//! example manifest has every key there is.
+
+use sealift::plan::manifest::Manifest;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+const README: &str = include_str!("../README.md");
+const EXAMPLE: &str = include_str!("../manifests/example.toml");
+const SCHEMA: &str = include_str!("../manifests/schema.json");
+
+/// The cargo commands of the README, and what runs in their place: a test does not build what it tests.
+const CARGO: [(&str, &str); 2] = [("cargo run --release -- demo", "sealift demo"), ("cargo test", "true")];
+
+/// The text between "```console" and "```", for each such block.
+fn console_blocks() -> Vec<&'static str> {
+    let mut blocks = Vec::new();
+    let mut rest = README;
+    while let Some((_, block)) = rest.split_once("\n```console\n") {
+        let (block, after) = block.split_once("```\n").expect("a console block has an end");
+        blocks.push(block);
+        rest = after;
+    }
+    blocks
+}
+
+/// A script that prints each command of a block before it runs it, so that its output is the block.
+fn script(block: &str) -> String {
+    let mut script = String::new();
+    for command in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        let shown = command.replace('\'', r"'\''");
+        let run = CARGO.iter().find(|(cargo, _)| *cargo == command).map_or(command, |(_, run)| run);
+        assert!(
+            !run.contains("cargo "),
+            "`{command}` is not one of the cargo commands that the README may show"
+        );
+        // `$?` stays that of the command before.
+        writeln!(script, "last=$?; printf '$ %s\\n' '{shown}'; (exit $last)\n{run}").unwrap();
+    }
+    script
+}
+
+fn run(script: &str, folder: &Path) -> String {
+    let programs = Path::new(env!("CARGO_BIN_EXE_sealift")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    // Both streams into one pipe, in the order in which a terminal would show them.
+    let output = Command::new("bash")
+        .args(["--noprofile", "--norc", "-c", &format!("exec 2>&1\n{script}")])
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", path)
+        .env("LC_ALL", "C")
+        .env("HOME", folder)
+        .env("XDG_CACHE_HOME", folder.join(".cache"))
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_command_of_the_readme_prints_what_it_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = console_blocks();
+    assert!(blocks.len() > 4, "the README shows only {} console blocks", blocks.len());
+    for block in blocks {
+        let seen = run(&script(block), folder.path());
+        snapbox::Assert::new().normalize_paths(false).eq(seen, snapbox::Data::text(block));
+    }
+}
+
+#[test]
+fn the_cargo_commands_of_the_readme_are_the_two_documented_ones() {
+    for (command, _) in CARGO {
+        assert!(README.contains(command), "the README does not say `{command}`");
+    }
+}
+
+/// Whether a line of the example sets that key, also in a comment: of two sources, an item has one.
+fn sets(line: &str, key: &str) -> bool {
+    let line = line.trim_start_matches(['#', ' ']);
+    line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+}
+
+#[test]
+fn the_example_manifest_is_a_manifest_and_has_every_key() {
+    Manifest::parse(EXAMPLE, "manifests/example.toml").unwrap_or_else(|error| panic!("{error}"));
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    for (table, form) in schema["properties"].as_object().unwrap() {
+        let form = form.get("items").unwrap_or(form);
+        let heads = [format!("[{table}]"), format!("[[{table}]]")];
+        let mut inside = false;
+        let lines: Vec<_> = EXAMPLE
+            .lines()
+            .filter(|line| {
+                if line.starts_with('[') {
+                    inside = heads.iter().any(|head| head == line);
+                }
+                inside
+            })
+            .collect();
+        for key in form["properties"].as_object().unwrap().keys() {
+            assert!(
+                lines.iter().any(|line| sets(line, key)),
+                "the example has no `{key}` in a table `{table}`"
+            );
+        }
+    }
+}
