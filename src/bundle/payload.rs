@@ -2,7 +2,7 @@
 
 use super::draft::{BlobSource, DraftTree};
 use super::error::BundleError;
-use super::frame::{self, Encoder, Frame};
+use super::frame::{Cutter, Encoder, Frame};
 use super::index::Blob;
 use super::member::{self, blob_name, member_header};
 use super::place;
@@ -18,7 +18,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Bytes of pieces that may wait between reading and writing; keeps memory the same at any bundle size.
-const IN_FLIGHT: usize = 64 << 20;
+const IN_FLIGHT: usize = 48 << 20;
 /// Bytes that are copied at a time.
 const COPY: usize = 1 << 20;
 
@@ -150,7 +150,7 @@ impl<'a> Payload<'a> {
         }
         let mut number = 0;
         for (tree, draft) in self.trees.iter().enumerate() {
-            let mut pieces = frame::cut(TreeStream::new(draft)).peekable();
+            let mut pieces = Cutter::new(TreeStream::new(draft)).peekable();
             while let Some(piece) = pieces.next() {
                 let bytes = piece.map_err(stream_error)?;
                 let last = pieces.peek().is_none();
