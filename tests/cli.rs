@@ -1,0 +1,893 @@
+//! What an operator sees: the commands as they are typed, with their mistakes. Also the workshop that other tests of
+//! the command line work in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+const SETUP: &str = r#"
+umask 022
+key() {
+    openssl genpkey -algorithm ed25519 \
+        | openssl pkcs8 -topk8 -scrypt -scrypt_N 1024 -v2 aes-256-cbc -passout pass:pw -out "$1.key"
+    chmod 600 "$1.key"
+    openssl pkey -in "$1.key" -passin pass:pw -pubout -out "$1.pub"
+}
+for name in root packer; do key $name; done
+sealift trust init --key root.key --packer packer.pub --passphrase-fd 0 <<<pw
+sealift demo --keep demo
+mkdir -p docs/empty docs/guide config
+echo '# Install' > docs/guide/install.md
+echo 'read me' > docs/readme.md
+ln -s guide/install.md docs/start.md
+printf '#!/bin/sh\nexit 0\n' > config/run.sh
+chmod 755 config/run.sh
+: > config/empty.conf
+cat > site.toml <<'END'
+[bundle]
+name = "sample"
+scenario = "air-gapped"
+version = "1.0.0"
+
+[[image]]
+name = "hello"
+layout = "demo/hello"
+
+[[doc]]
+name = "handbook"
+path = "docs"
+
+[[config]]
+name = "server"
+path = "config"
+END
+sealift lock site.toml --store store
+"#;
+
+/// Packs `site.toml` into the current folder, or where it is told to.
+pub const PACK: &str = "sealift pack site.toml --key packer.key --store store --passphrase-fd 0 <<<pw";
+
+/// A folder with keys, a trust root, a manifest and its lock.
+pub struct Shop(TempDir);
+
+impl Shop {
+    /// On a disk in memory, where there is one: there, a sync costs nothing.
+    pub fn new() -> Self {
+        let shop = match tempfile::tempdir_in("/dev/shm") {
+            Ok(folder) => Self(folder),
+            Err(_) => Self(tempfile::tempdir().unwrap()),
+        };
+        shop.done(SETUP);
+        shop
+    }
+
+    /// With room for much: on the disk.
+    pub fn large() -> Self {
+        let shop = Self(tempfile::tempdir().unwrap());
+        shop.done(SETUP);
+        shop
+    }
+
+    /// With the bundle `sample-1.0.0.sealift`.
+    pub fn packed() -> Self {
+        let shop = Self::new();
+        shop.done(PACK);
+        shop
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// A script, ready to run in the folder, with `sealift` on its path and nothing of the person who tests.
+    pub fn command(&self, script: &str) -> Command {
+        let tool = Path::new(env!("CARGO_BIN_EXE_sealift")).parent().unwrap();
+        let path = format!("{}:{}", tool.display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("set -euo pipefail\n{script}")]);
+        command.current_dir(self.0.path()).env("PATH", path).env("LC_ALL", "C");
+        command.env("XDG_CACHE_HOME", self.path("cache")).env("HOME", self.0.path()).stdin(Stdio::null());
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "TZ", "COLUMNS"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub fn run(&self, script: &str) -> Outcome {
+        Outcome::of(self.command(script).output().unwrap())
+    }
+
+    /// Runs what has to succeed.
+    pub fn done(&self, script: &str) -> Outcome {
+        let outcome = self.run(script);
+        assert_eq!(outcome.code, Some(0), "{script}\n{}", outcome.shown());
+        outcome
+    }
+
+    /// Runs what has to fail in this way.
+    pub fn fails(&self, script: &str, exit: i32, code: &str) -> Outcome {
+        let outcome = self.run(script);
+        assert_eq!(outcome.code, Some(exit), "{script}\n{}", outcome.shown());
+        assert!(outcome.is(code), "{script}: not {code}\n{}", outcome.shown());
+        outcome
+    }
+}
+
+/// What a command ended with.
+pub struct Outcome {
+    /// Nothing when a signal ended it.
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Outcome {
+    pub fn of(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        let code = output.status.code().filter(|code| *code != 137);
+        assert!(code.is_some() || matches!(output.status.signal(), None | Some(9)), "{output:?}");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code, out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// True when it failed with this error code.
+    pub fn is(&self, code: &str) -> bool {
+        self.err.contains(&format!("error[{code}]")) || self.out.contains(&format!("\"code\":\"{code}\""))
+    }
+
+    /// Everything of it, with what differs from run to run replaced.
+    pub fn shown(&self) -> String {
+        let code = self.code.map_or_else(|| "killed".to_owned(), |code| format!("exit {code}"));
+        format!("{code}\n--- stdout\n{}--- stderr\n{}", steady(&self.out), steady(&self.err))
+    }
+}
+
+/// Replaces what differs: digests, fingerprints, times, sizes, and numbers of four digits or more.
+fn steady(text: &str) -> String {
+    let text = &text.replace(concat!("by sealift ", env!("CARGO_PKG_VERSION")), "by sealift <version>");
+    let mut steady = String::new();
+    let mut rest = text.as_str();
+    while let Some(first) = rest.chars().next() {
+        let run = |is: fn(&u8) -> bool| rest.bytes().take_while(is).count();
+        let (hex, digits) = (run(u8::is_ascii_hexdigit), run(u8::is_ascii_digit));
+        let time = rest.get(..20).is_some_and(|text| text.parse::<sealift::value::moment::Moment>().is_ok());
+        let groups = rest.split(' ').take_while(|group| group.len() == 4).count();
+        let size = run(|byte| byte.is_ascii_digit() || *byte == b'.');
+        let is_size = digits > 0 && rest[size..].starts_with(" KiB");
+        let (len, put) = match (time, hex, digits) {
+            (true, ..) => (20, "<time>"),
+            (_, 12.., _) => (hex, "<hex>"),
+            _ if hex == 4 && groups >= 14 => (16 * 5 - 1, "<fingerprint>"),
+            _ if is_size => (size + 4, "<size>"),
+            (_, _, 4..) if first != '0' => (digits, "<number>"),
+            _ => (first.len_utf8(), &rest[..first.len_utf8()]),
+        };
+        steady += put;
+        rest = &rest[len..];
+    }
+    steady
+}
+
+macro_rules! mistakes {
+    ($($name:ident, $setup:expr, $script:expr, $shown:expr;)*) => { $(
+        #[test]
+        fn $name() {
+            let shop = Shop::packed();
+            shop.done($setup);
+            snapbox::assert_data_eq!(shop.run($script).shown(), $shown);
+        }
+    )* };
+}
+
+mistakes! {
+    a_foreign_trust_root,
+        "key() { sealift key new $1 --passphrase-fd 0 <<<pw; }; key other; key third
+         sealift trust init --key other.key --packer third.pub -o other.json --passphrase-fd 0 <<<pw",
+        "sealift verify sample-1.0.0.sealift --trust other.json",
+        snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[trust.foreign]: the bundle brings another trust root than yours: your version 1 has the fingerp<fingerprint> <number>, the bundle's has <fingerprint>
+  next: read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before
+  more: sealift explain trust.foreign
+
+"#]];
+    a_missing_trust_root, "", "sealift verify sample-1.0.0.sealift --trust nowhere.json", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[trust.missing]: there is no trust root at `nowhere.json`
+  because: No such file or directory (os error 2)
+  next: get the trust root from whoever runs the signing, by another way than the bundle
+  more: sealift explain trust.missing
+
+"#]];
+    a_trust_root_not_named, "", "sealift verify sample-1.0.0.sealift", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error: the following required arguments were not provided:
+  --trust <ROOT>
+
+Usage: sealift verify --trust <ROOT> <BUNDLE>
+
+For more information, try '--help'.
+
+"#]];
+    a_trust_root_that_is_none, "", "sealift verify sample-1.0.0.sealift --trust site.toml", snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[trust.format]: the envelope of a trust root is not in canonical form
+  because: it is not JSON of the expected shape: expected value at line 1 column 2
+  next: do not use this bundle; keep the medium and tell whoever sealed it
+  more: sealift explain trust.format
+
+"#]];
+    a_missing_bundle, "", "sealift verify nowhere.sealift --trust root.json", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[bundle.missing]: there is no bundle `nowhere.sealift`
+  next: look for it: `ls *.sealift`
+  more: sealift explain bundle.missing
+
+"#]];
+    a_bundle_that_is_a_text, "", "sealift verify docs/readme.md --trust root.json", snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.truncated]: the bundle ends inside `seal/roots.dsse.jsonl`, at byte 0
+  next: copy the bundle again from its source, then verify it again
+  more: sealift explain bundle.truncated
+
+"#]];
+    a_bundle_that_is_a_folder, "", "sealift unpack docs --trust root.json --to site", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[bundle.not-a-file]: `docs` is a folder, not a regular file
+  next: name the file itself, or pipe it in: `... | sealift verify -`
+  more: sealift explain bundle.not-a-file
+
+"#]];
+    a_truncated_bundle,
+        "head -c 20000 sample-1.0.0.sealift > cut.sealift",
+        "sealift verify cut.sealift --trust root.json",
+        snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.truncated]: the bundle ends inside `index.json`, at byte <number>
+  next: copy the bundle again from its source, then verify it again
+  more: sealift explain bundle.truncated
+
+"#]];
+    a_bundle_cut_in_its_seal,
+        "head -c 3000 sample-1.0.0.sealift > cut.sealift",
+        "sealift verify cut.sealift --trust root.json",
+        snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.truncated]: the bundle ends inside `seal/bundle.dsse.json`, at byte <number>
+  next: copy the bundle again from its source, then verify it again
+  more: sealift explain bundle.truncated
+
+"#]];
+    a_flipped_byte,
+        "size=$(stat -c %s sample-1.0.0.sealift)
+         printf X | dd of=sample-1.0.0.sealift bs=1 seek=$((size / 2)) conv=notrunc status=none",
+        "sealift unpack sample-1.0.0.sealift --trust root.json --to site",
+        snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.digest]: `seal/RESERVE` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
+  next: copy the bundle again from its source, then verify it again
+  more: sealift explain bundle.digest
+
+"#]];
+    a_flipped_byte_in_the_last_layer,
+        r"at=$(grep -aboP '\x28\xb5\x2f\xfd' sample-1.0.0.sealift | tail -1 | cut -d: -f1)
+         printf X | dd of=sample-1.0.0.sealift bs=1 seek=$((at + 20)) conv=notrunc status=none",
+        "sealift verify sample-1.0.0.sealift --trust root.json",
+        snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.digest]: `blobs/sha256/<hex>` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
+  next: copy the bundle again from its source, then verify it again
+  more: sealift explain bundle.digest
+
+"#]];
+    a_target_that_exists,
+        "mkdir site; touch site/precious",
+        "sealift unpack sample-1.0.0.sealift --trust root.json --to site",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[site.target]: `site` is not empty
+  next: name a folder that does not exist yet: `--to NEW`
+  more: sealift explain site.target
+
+"#]];
+    a_target_in_a_missing_folder, "",
+        "sealift unpack sample-1.0.0.sealift --trust root.json --to no/where",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[site.parent]: `no` is not there
+  next: choose a folder that exists and that only you can write to
+  more: sealift explain site.parent
+
+"#]];
+    a_wrong_passphrase, "",
+        "sealift pack site.toml --key packer.key --store store --passphrase-fd 0 <<<wrong",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[trust.passphrase]: the passphrase does not open the key
+  next: try the passphrase again; check the keyboard layout and caps lock
+  more: sealift explain trust.passphrase
+
+"#]];
+    no_terminal_for_the_passphrase, "",
+        "setsid -w sealift pack site.toml --key packer.key --store store",
+        snapbox::str![[r#"
+exit 1
+--- stdout
+--- stderr
+error[cli.input]: cannot read the passphrase from the terminal; without one, use `--passphrase-fd`
+  because: No such device or address (os error 6)
+  more: sealift explain cli.input
+
+"#]];
+    a_key_that_others_can_read, "chmod 644 packer.key", PACK, snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[trust.key-file]: others can read `packer.key`: its mode is 0644, expected 0600
+  next: chmod 600 'packer.key'
+  more: sealift explain trust.key-file
+
+"#]];
+    a_missing_key, "rm packer.key", PACK, snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[trust.key-file]: cannot read the key file `packer.key`
+  because: No such file or directory (os error 2)
+  more: sealift explain trust.key-file
+
+"#]];
+    a_public_key_as_a_secret_one, "chmod 600 packer.pub; mv packer.pub packer.key", PACK, snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[trust.key-file]: the key file cannot be used: it is not PEM with the label `ENCRYPTED PRIVATE KEY`
+  next: name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed<number> -aes256 -out NAME.key`
+  more: sealift explain trust.key-file
+
+"#]];
+    a_key_of_another_role, "cp root.key packer.key", PACK, snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[trust.threshold]: too few packer keys signed for scenario `air-gapped`: 1 needed, 0 found; missing: packer (<hex>); signed without that role: root (<hex>)
+  next: ask those who are missing to sign: `sealift approve BUNDLE --key KEY`
+  more: sealift explain trust.threshold
+
+"#]];
+    a_missing_lock, "rm site.lock.toml", PACK, snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[lock.missing]: cannot read the lock `site.lock.toml`
+  because: No such file or directory (os error 2)
+  next: pin every source first: `sealift lock MANIFEST`
+  more: sealift explain lock.missing
+
+"#]];
+    a_stale_lock, "sed -i s/1.0.0/1.0.1/ site.toml", PACK, snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[lock.stale]: the manifest has changed since the lock was written: the lock pins sha256:<hex>, found sha256:<hex>
+  next: run `sealift lock MANIFEST`, and review what changed in the lock
+  more: sealift explain lock.stale
+
+"#]];
+    a_missing_manifest, "", "sealift lock nowhere.toml --store store", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[manifest.missing]: cannot read the manifest `nowhere.toml`
+  because: No such file or directory (os error 2)
+  next: write one from what lies in the folder: `sealift init nowhere.toml`
+  more: sealift explain manifest.missing
+
+"#]];
+    a_source_that_changed, "echo more >> docs/readme.md", PACK, snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[source.changed]: `./docs/readme.md` is not what the lock pins: it has 13 bytes, expected 8
+  next: if the change is wanted: `sealift lock MANIFEST`, and review the lock
+  more: sealift explain source.changed
+
+"#]];
+    a_source_that_went_away, "rm docs/readme.md", PACK, snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[source.missing]: cannot read `./docs/readme.md`
+  because: No such file or directory (os error 2)
+  more: sealift explain source.missing
+
+"#]];
+    a_bundle_that_is_there_with_other_bytes, "echo x >> sample-1.0.0.sealift", PACK, snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[bundle.exists]: `./sample-1.0.0.sealift` is already there and holds other bytes
+  next: raise `version` in the manifest, or move the old bundle away
+  more: sealift explain bundle.exists
+
+"#]];
+    an_unknown_key_in_the_manifest,
+        "sed -i 's/^path = \"docs\"/pth = \"docs\"/' site.toml",
+        "sealift lock site.toml --store store",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[manifest.unknown-key]: unknown field `pth`, expected one of `name`, `path`, `include`, `exclude`, `license`
+  --> site.toml:12:1
+   |
+12 | pth = "docs"
+   | ^^^
+  next: did you mean `path`?
+  more: sealift explain manifest.unknown-key
+
+"#]];
+    a_manifest_that_is_no_toml,
+        "echo '[[doc' >> site.toml",
+        "sealift lock site.toml --store store",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[manifest.syntax]: unclosed array table, expected `]]`
+  --> site.toml:17:6
+   |
+17 | [[doc
+   |      ^
+  more: sealift explain manifest.syntax
+
+"#]];
+    a_source_that_is_not_there,
+        "sed -i 's/^path = \"docs\"/path = \"dosc\"/' site.toml",
+        "sealift lock site.toml --store store",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[source.missing]: cannot pin the doc `handbook`
+  because: there is no `./dosc`
+  next: correct the path in the manifest; it is relative to the manifest's folder
+  more: sealift explain source.missing
+
+"#]];
+    cat_of_a_missing_file, "",
+        "sealift cat sample-1.0.0.sealift --trust root.json handbook/nowhere.md",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[audit.not-found]: the bundle has no file `nowhere.md` in `handbook`
+  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+  more: sealift explain audit.not-found
+
+"#]];
+    cat_of_a_folder, "", "sealift cat sample-1.0.0.sealift --trust root.json handbook/guide", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[audit.not-found]: the bundle has no file `guide` in `handbook`
+  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+  more: sealift explain audit.not-found
+
+"#]];
+    cat_of_a_missing_item, "", "sealift cat sample-1.0.0.sealift --trust root.json nothing/readme.md", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[audit.not-found]: the bundle has no tree `nothing`
+  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+  more: sealift explain audit.not-found
+
+"#]];
+    cat_without_a_path, "", "sealift cat sample-1.0.0.sealift --trust root.json handbook", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[cli.usage]: `handbook` names no file: expected ITEM/PATH
+  next: see what there is: `sealift ls BUNDLE --trust ROOT`
+  more: sealift explain cli.usage
+
+"#]];
+    cat_of_an_image, "", "sealift cat sample-1.0.0.sealift --trust root.json hello/hello.txt", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[audit.not-found]: the bundle has no tree `hello`
+  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+  more: sealift explain audit.not-found
+
+"#]];
+    cat_through_a_link, "", "sealift cat sample-1.0.0.sealift --trust root.json handbook/start.md", snapbox::str![[r#"
+exit 0
+--- stdout
+# Install
+--- stderr
+
+"#]];
+    ls_of_an_image, "", "sealift ls sample-1.0.0.sealift --trust root.json hello", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[audit.not-found]: the bundle has no list of files of `hello`: it is an image, and its layers are carried unopened
+  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+  more: sealift explain audit.not-found
+
+"#]];
+    ls_of_all, "", "sealift ls sample-1.0.0.sealift --trust root.json", snapbox::str![[r#"
+exit 0
+--- stdout
+dir             -  -             handbook/empty/
+dir             -  -             handbook/guide/
+0644           10  <hex>  handbook/guide/install.md
+0644            8  <hex>  handbook/readme.md
+link            -  -             handbook/start.md -> guide/install.md
+0644            0  <hex>  server/empty.conf
+0755           17  <hex>  server/run.sh
+--- stderr
+
+"#]];
+    inspect_of_all, "", "sealift inspect sample-1.0.0.sealift --trust root.json", snapbox::str![[r#"
+exit 0
+--- stdout
+sample-1.0.0
+  statement  sha256:<hex>
+  scenario   air-gapped, epoch 1, sequence 1
+  created    <time> by sealift <version>
+  lock       sha256:<hex>
+  sealed by  packer (packer, key <hex>)
+  holds      3 items in 9 blobs, <size>
+
+  image  hello        <size>  registry.example.com/demo/hello:1
+  doc    handbook     <size>  path docs
+  config server         946 B  path config
+
+not checked: the layers themselves (`sealift verify` reads every byte)
+--- stderr
+
+"#]];
+    verify_of_all, "", "sealift verify sample-1.0.0.sealift --trust root.json", snapbox::str![[r#"
+exit 0
+--- stdout
+believed: sample-1.0.0
+  sealed by  packer (packer, key <hex>)
+  statement  sha256:<hex>
+  scenario   air-gapped, epoch 1, sequence 1
+  created    <time>
+  holds      3 items in 9 blobs, <size>
+  checked    every one of <number> bytes against the seal; frames were not decoded (`--deep` does)
+--- stderr
+next: sealift unpack sample-1.0.0.sealift --trust root.json --to NEW-FOLDER
+
+"#]];
+    unpack_of_all, "", "sealift unpack sample-1.0.0.sealift --trust root.json --to site", snapbox::str![[r#"
+exit 0
+--- stdout
+unpacked sample-1.0.0 to site: 4 files of trees and 1 images, <size>
+--- stderr
+next: skopeo copy oci:site/images:REFERENCE docker://REGISTRY/REFERENCE
+
+"#]];
+    pack_of_all, "rm sample-1.0.0.sealift", PACK, snapbox::str![[r#"
+exit 0
+--- stdout
+./sample-1.0.0.sealift
+  statement  sha256:<hex>
+  holds      3 items in 9 blobs
+  size       <size> (<number> bytes)
+--- stderr
+next: sealift verify ./sample-1.0.0.sealift --trust root.json
+
+"#]];
+    an_unknown_error_code, "", "sealift explain trust.foregin", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[cli.usage]: there is no error code `trust.foregin`
+  next: see all of them: `sealift explain`
+  more: sealift explain cli.usage
+
+"#]];
+    a_known_error_code, "", "sealift explain trust.foreign", snapbox::str![[r#"
+exit 0
+--- stdout
+trust.foreign (exit code 3)
+
+The bundle was sealed under another trust root than the one you gave. It may be for another organisation, or an attempt to bring its own trust.
+--- stderr
+
+"#]];
+    an_unknown_verb, "", "sealift verfiy sample-1.0.0.sealift", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error: unrecognized subcommand 'verfiy'
+
+  tip: a similar subcommand exists: 'verify'
+
+Usage: sealift [OPTIONS] <COMMAND>
+
+For more information, try '--help'.
+
+"#]];
+    a_root_that_is_there, "",
+        "sealift trust init --key root.key --packer packer.pub --passphrase-fd 0 <<<pw",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[cli.usage]: `root.json` is already there, and a trust root is never overwritten
+  next: name another file with `--output`, or move the old one away
+  more: sealift explain cli.usage
+
+"#]];
+    a_key_that_is_there, "", "sealift key new packer --passphrase-fd 0 <<<pw", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[trust.key-file]: `packer.key` is already there, and a key file is never overwritten
+  next: name another file, or move the old key away
+  more: sealift explain trust.key-file
+
+"#]];
+    help, "", "sealift --help", snapbox::str![[r#"
+exit 0
+--- stdout
+Carry documents, container images and configurations across an air gap in one signed bundle
+
+Usage: sealift [OPTIONS] <COMMAND>
+
+Commands:
+  demo     Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
+           unpack
+  init     Write a commented manifest made from what lies in a folder
+  lock     Pin every source of a manifest to digest and size
+  pack     Make a sealed bundle from a lock
+  verify   Believe a bundle, or say why not
+  inspect  Show what is in a bundle, in place
+  ls       List the files in a bundle, in place
+  cat      Write one file of a bundle to standard output, in place
+  unpack   Verify a bundle and write what it holds into a new folder
+  key      Make and show keys
+  trust    Make and show trust roots
+  explain  Explain an error code
+  util     Print completions and other things that come with the tool
+  help     Print this message or the help of the given subcommand(s)
+
+Options:
+      --json
+          Write JSON lines to standard output
+
+  -q, --quiet
+          Say nothing but results and errors
+
+      --no-progress
+          Show no progress bar
+
+      --color <WHEN>
+          Use colours
+
+          Possible values:
+          - auto:   On a terminal, unless `NO_COLOR` is set
+          - always: Always
+          - never:  Never
+          
+          [default: auto]
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Exit codes: 0 done and true, 1 could not, 2 wrong use, 3 not believed, 4 believed but not as wanted,
+5 incomplete, 130 interrupted. Any other code is a failure.
+
+Examples:
+  sealift demo
+  sealift verify air-gapped-<number>.11.0.sealift --trust root.json
+--- stderr
+
+"#]];
+    help_of_verify, "", "sealift verify --help", snapbox::str![[r#"
+exit 0
+--- stdout
+Believe a bundle, or say why not
+
+Usage: sealift verify [OPTIONS] --trust <ROOT> <BUNDLE>
+
+Arguments:
+  <BUNDLE>
+          The bundle
+
+Options:
+      --trust <ROOT>
+          The trust root; get it by another way than the bundle
+
+      --deep
+          Decode every frame as well, and compare every file with its inventory
+
+      --threads <N>
+          Work on so many threads; one for each core if not given
+
+      --json
+          Write JSON lines to standard output
+
+  -q, --quiet
+          Say nothing but results and errors
+
+      --no-progress
+          Show no progress bar
+
+      --color <WHEN>
+          Use colours
+
+          Possible values:
+          - auto:   On a terminal, unless `NO_COLOR` is set
+          - always: Always
+          - never:  Never
+          
+          [default: auto]
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
+
+Examples:
+  sealift verify air-gapped-<number>.11.0.sealift --trust root.json
+  dd if=/dev/nst0 bs=1M | sealift verify - --trust root.json --deep
+--- stderr
+
+"#]];
+    no_verb_at_all, "", "sealift", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+Carry documents, container images and configurations across an air gap in one signed bundle
+
+Usage: sealift [OPTIONS] <COMMAND>
+
+Commands:
+  demo     Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
+           unpack
+  init     Write a commented manifest made from what lies in a folder
+  lock     Pin every source of a manifest to digest and size
+  pack     Make a sealed bundle from a lock
+  verify   Believe a bundle, or say why not
+  inspect  Show what is in a bundle, in place
+  ls       List the files in a bundle, in place
+  cat      Write one file of a bundle to standard output, in place
+  unpack   Verify a bundle and write what it holds into a new folder
+  key      Make and show keys
+  trust    Make and show trust roots
+  explain  Explain an error code
+  util     Print completions and other things that come with the tool
+  help     Print this message or the help of the given subcommand(s)
+
+Options:
+      --json          Write JSON lines to standard output
+  -q, --quiet         Say nothing but results and errors
+      --no-progress   Show no progress bar
+      --color <WHEN>  Use colours [default: auto] [possible values: auto, always, never]
+  -h, --help          Print help (see more with '--help')
+  -V, --version       Print version
+
+Exit codes: 0 done and true, 1 could not, 2 wrong use, 3 not believed, 4 believed but not as wanted,
+5 incomplete, 130 interrupted. Any other code is a failure.
+
+Examples:
+  sealift demo
+  sealift verify air-gapped-<number>.11.0.sealift --trust root.json
+
+"#]];
+}
+
+/// One JSON line, read by another program.
+fn fields(outcome: &Outcome, filter: &str) -> String {
+    use std::io::Write as _;
+    let mut jq = Command::new("jq")
+        .args(["-er", filter])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("these tests need jq: apt-get install jq");
+    jq.stdin.take().unwrap().write_all(outcome.out.as_bytes()).unwrap();
+    let read = jq.wait_with_output().unwrap();
+    assert!(read.status.success(), "{filter}\n{}", outcome.out);
+    String::from_utf8(read.stdout).unwrap()
+}
+
+#[test]
+fn json_of_a_success() {
+    let shop = Shop::packed();
+    let outcome = shop.done("sealift verify sample-1.0.0.sealift --trust root.json --json 2>/dev/null");
+    assert_eq!(outcome.out.lines().count(), 1);
+    let shown = fields(
+        &outcome,
+        "[.type, .version, .verdict, .depth, .name, (.items | length), .signers[0].name] | @json",
+    );
+    snapbox::assert_data_eq!(
+        shown,
+        snapbox::str![[r#"
+["verdict","1.0.0","believed","stored","sample",3,"packer"]
+
+"#]]
+    );
+    let shown = fields(&outcome, "keys_unsorted | @json");
+    snapbox::assert_data_eq!(
+        shown,
+        snapbox::str![[r#"
+["created","depth","epoch","items","lock","name","root_version","scenario","sequence","signers","statement","tool","totals","type","verdict","version","warnings"]
+
+"#]]
+    );
+    for verb in
+        ["inspect sample-1.0.0.sealift", "unpack sample-1.0.0.sealift --to site", "ls sample-1.0.0.sealift"]
+    {
+        let outcome = shop.done(&format!("sealift {verb} --trust root.json --json 2>/dev/null"));
+        assert!(!fields(&outcome, ".type").is_empty());
+    }
+}
+
+#[test]
+fn json_of_an_error() {
+    let shop = Shop::packed();
+    for (script, exit, code) in [
+        ("sealift verify sample-1.0.0.sealift --trust nowhere.json --json", 2, "trust.missing"),
+        ("sealift verify docs/readme.md --trust root.json --json", 3, ""),
+        (
+            "mkdir site; touch site/x; sealift unpack sample-1.0.0.sealift --trust root.json --to site --json",
+            2,
+            "site.target",
+        ),
+        ("sed -i 's/^path/pth/' site.toml; sealift lock site.toml --store store --json", 2, ""),
+    ] {
+        let outcome = shop.run(script);
+        assert_eq!(outcome.code, Some(exit), "{}", outcome.shown());
+        assert_eq!(outcome.out.lines().count(), 1, "{}", outcome.shown());
+        let shown = fields(&outcome, "[.type, .version, .exit] | @json");
+        assert_eq!(shown, format!("[\"error\",1,{exit}]\n"));
+        let keys = fields(&outcome, "keys | @json");
+        assert_eq!(keys, "[\"causes\",\"code\",\"exit\",\"hint\",\"message\",\"type\",\"version\"]\n");
+        assert!(outcome.is(code) || code.is_empty(), "{}", outcome.shown());
+        assert!(!fields(&outcome, ".message").trim().is_empty());
+    }
+}

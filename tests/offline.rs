@@ -1,0 +1,63 @@
+//! The isolated side reaches for no network: as traced, as run where there is none, and as built.
+
+use crate::cli::Shop;
+use std::process::Command;
+
+const VERBS: [&str; 3] = [
+    "sealift verify sample-1.0.0.sealift --trust root.json --deep",
+    "sealift inspect sample-1.0.0.sealift --trust root.json",
+    "sealift unpack sample-1.0.0.sealift --trust root.json --to site",
+];
+
+#[test]
+fn no_socket_is_opened() {
+    let shop = Shop::packed();
+    shop.run("command -v strace")
+        .out
+        .contains('/')
+        .then_some(())
+        .expect("this test needs strace: apt-get install strace");
+    for verb in VERBS {
+        shop.done(&format!("strace -f -e trace=network -o trace {verb}"));
+        let trace = String::from_utf8(shop.read("trace")).unwrap();
+        assert!(trace.contains("+++ exited with 0 +++"), "{trace}");
+        let calls: Vec<_> =
+            trace.lines().filter(|line| !line.contains("+++") && !line.contains("---")).collect();
+        assert!(calls.is_empty(), "{verb}: {calls:?}");
+    }
+}
+
+#[test]
+fn everything_works_without_a_network() {
+    let shop = Shop::new();
+    let alone = "unshare -n";
+    let alone = if shop.run(&format!("{alone} true")).code == Some(0) { alone } else { "unshare -rn" };
+    shop.done(&format!("{alone} {}", crate::cli::PACK));
+    for verb in VERBS {
+        shop.done(&format!("{alone} {verb}"));
+    }
+}
+
+#[test]
+fn the_isolated_build_has_no_network_crate() {
+    let listed = |features: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["tree", "--offline", "-e", "normal", "--prefix", "none", "--format", "{lib}"])
+            .args(features);
+        let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let network = |name: &String| {
+        ["ureq", "rustls", "ring", "hyper", "tokio", "socket2", "webpki", "mio"]
+            .iter()
+            .any(|part| name.starts_with(part))
+    };
+    let (isolated, connected) = (listed(&["--no-default-features"]), listed(&[]));
+    let found: Vec<_> = isolated.iter().filter(|name| network(name)).collect();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(isolated.iter().any(|name| name.contains("zstd")));
+    // The test can see them where they are.
+    assert!(connected.iter().any(network));
+}
