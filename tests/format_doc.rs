@@ -14,7 +14,11 @@ const BUNDLE: &str = "tests/bundles/v1-0.1.0.sealift";
 /// The fenced blocks of a language.
 fn blocks(language: &str) -> Vec<&'static str> {
     let parts = FORMAT.split("\n```").enumerate().filter(|(number, _)| number % 2 == 1).map(|(_, part)| part);
-    parts.filter_map(|part| part.split_once('\n')).filter(|(tag, _)| *tag == language).map(|(_, text)| text).collect()
+    parts
+        .filter_map(|part| part.split_once('\n'))
+        .filter(|(tag, _)| *tag == language)
+        .map(|(_, text)| text)
+        .collect()
 }
 
 /// Members of the kept bundle, by name and in order.
@@ -51,8 +55,11 @@ fn the_table_of_limits_is_the_type() {
     // The names of the fields are those of `Debug`, so that no field can be forgotten here.
     let code = format!("{:?}", Limits::v1());
     let fields = code.strip_prefix("Limits { ").unwrap().strip_suffix(" }").unwrap();
-    let fields: BTreeMap<&str, u64> =
-        fields.split(", ").map(|field| field.split_once(": ").unwrap()).map(|(name, value)| (name, value.parse().unwrap())).collect();
+    let fields: BTreeMap<&str, u64> = fields
+        .split(", ")
+        .map(|field| field.split_once(": ").unwrap())
+        .map(|(name, value)| (name, value.parse().unwrap()))
+        .collect();
     assert_eq!(table, fields);
 }
 
@@ -88,7 +95,9 @@ fn the_documents_are_those_of_the_kept_bundle() {
         let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
         assert_eq!(plain(shown), plain(std::str::from_utf8(&stored).unwrap()));
     }
-    let inventory = zstd::decode_all(&blob(&parse(&blob(&parse(&member("index.json"))["manifests"][1]))["config"])[..]).unwrap();
+    let inventory =
+        zstd::decode_all(&blob(&parse(&blob(&parse(&member("index.json"))["manifests"][1]))["config"])[..])
+            .unwrap();
     assert!(blocks("").contains(&std::str::from_utf8(&inventory).unwrap().trim_end()));
     let verify = include_str!("../src/bundle/VERIFY.txt");
     assert_eq!(blocks("text"), [verify.trim_end()]);

@@ -80,7 +80,8 @@ fn files_larger_than_a_frame_and_many_small_ones() {
     let (large, text) = (noise(40 << 20, 7), b"all work and no play makes a dull log\n".repeat(900_000));
     let small: Vec<(String, Vec<u8>)> =
         (0..3000).map(|n| (format!("d{:02}/f{n:04}", n % 17), noise(n % 4000, n as u64))).collect();
-    let mut entries: Vec<(&str, Put<'_>)> = vec![("b-large", Put::File(&large)), ("z-text", Put::File(&text))];
+    let mut entries: Vec<(&str, Put<'_>)> =
+        vec![("b-large", Put::File(&large)), ("z-text", Put::File(&text))];
     let dirs: Vec<String> = (0..17).map(|n| format!("d{n:02}")).collect();
     entries.extend(dirs.iter().map(|dir| (dir.as_str(), Put::Dir)));
     entries.extend(small.iter().map(|(path, content)| (path.as_str(), Put::File(content))));

@@ -11,11 +11,11 @@ use sealift::trust::envelope::{Envelope, PayloadType};
 use sealift::trust::key::Signer;
 use sealift::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
 use sealift::trust::secret::SecretKey;
+use sealift::trust::verify::Conditions;
 use sealift::value::digest::Digest;
 use sealift::value::limits::Limits;
 use sealift::value::moment::Moment;
 use sealift::value::watch::Unwatched;
-use sealift::trust::verify::Conditions;
 use std::path::{Path, PathBuf};
 
 /// The ceilings of version 1.
@@ -74,8 +74,9 @@ impl Authorities {
     }
 
     pub fn pack_with(&self, draft: &Draft, folder: &Path, threads: usize) -> Sealed {
-        let seal_len =
-            |len: usize| usize::try_from(Envelope::encoded_len(PayloadType::Statement, len as u64, 1)).unwrap();
+        let seal_len = |len: usize| {
+            usize::try_from(Envelope::encoded_len(PayloadType::Statement, len as u64, 1)).unwrap()
+        };
         let authority = Authority {
             roots: &self.chain,
             root_version: self.pinned.root().version(),
@@ -154,7 +155,8 @@ pub fn image(folder: &Path, name: &str, reference: &str, layers: &[&[u8]]) -> Dr
         blobs.push(BlobSource { digest, size: bytes.len() as u64, path, offset: 0 });
         (digest, bytes.len())
     };
-    let (config, config_size) = put(br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#);
+    let (config, config_size) =
+        put(br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#);
     let layers: Vec<String> = layers
         .iter()
         .map(|layer| {

@@ -61,7 +61,8 @@ pub fn seal(kind: &str, payload: &str, signers: &[(&str, String)]) -> String {
 
 /// A zstd frame of raw blocks; window 8 MiB, content size in four bytes.
 pub fn raw_frame(bytes: &[u8]) -> Vec<u8> {
-    let mut frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0x80, 13 << 3][..], &(bytes.len() as u32).to_le_bytes()].concat();
+    let mut frame =
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0x80, 13 << 3][..], &(bytes.len() as u32).to_le_bytes()].concat();
     let blocks: Vec<_> = bytes.chunks(128 << 10).collect();
     for (number, block) in blocks.iter().enumerate() {
         let head = (block.len() as u32) << 3 | u32::from(number + 1 == blocks.len());
@@ -100,7 +101,8 @@ impl Tree {
         stream: &[u8],
         cuts: &[usize],
     ) -> Self {
-        let mut tree = Self { name, kind, entries, frames: Vec::new(), behind: Vec::new(), layer: Vec::new() };
+        let mut tree =
+            Self { name, kind, entries, frames: Vec::new(), behind: Vec::new(), layer: Vec::new() };
         let mut from = 0;
         for cut in cuts {
             tree.push(&raw_frame(&stream[from..*cut]), cut - from);
@@ -112,7 +114,8 @@ impl Tree {
     /// One more frame, listed as having `size` bytes.
     pub fn push(&mut self, frame: &[u8], size: usize) {
         let (offset, stored, sha256) = (self.layer.len(), frame.len(), Digest::of(frame).hex());
-        self.frames.push(format!(r#"{{"offset":{offset},"stored":{stored},"size":{size},"sha256":"{sha256}"}}"#));
+        self.frames
+            .push(format!(r#"{{"offset":{offset},"stored":{stored},"size":{size},"sha256":"{sha256}"}}"#));
         self.layer.extend(frame);
     }
 
@@ -191,7 +194,13 @@ pub fn stream(entries: &[(&str, Put<'_>)]) -> (Vec<String>, Vec<u8>) {
 #[derive(Clone)]
 pub enum Item {
     Tree(Tree),
-    Image { name: &'static str, reference: &'static str, media_type: &'static str, root: String, blobs: Vec<Vec<u8>> },
+    Image {
+        name: &'static str,
+        reference: &'static str,
+        media_type: &'static str,
+        root: String,
+        blobs: Vec<Vec<u8>>,
+    },
 }
 
 pub fn descriptor(media_type: &str, bytes: &[u8]) -> String {
@@ -201,7 +210,10 @@ pub fn descriptor(media_type: &str, bytes: &[u8]) -> String {
 pub fn manifest(config: &str, layers: &[&str]) -> String {
     let layers: Vec<_> = layers.iter().map(|layer| descriptor(LAYER, layer.as_bytes())).collect();
     let config = descriptor(CONFIG, config.as_bytes());
-    format!(r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{}]}}"#, layers.join(","))
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{}]}}"#,
+        layers.join(",")
+    )
 }
 
 /// An index; each child is its bytes and, where it has one, its platform.
@@ -339,10 +351,15 @@ impl Recipe {
     /// The statement, and the members behind it.
     pub fn unsealed(&self) -> (String, Members) {
         let manifests: Vec<_> = self.items.iter().map(Item::descriptor).collect();
-        let mut index = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{}]}}"#, manifests.join(","));
+        let mut index =
+            format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{}]}}"#, manifests.join(","));
         (self.index)(&mut index);
-        let known: HashMap<String, Vec<u8>> =
-            self.items.iter().flat_map(Item::blobs).map(|blob| (Digest::of(&blob).to_string(), blob)).collect();
+        let known: HashMap<String, Vec<u8>> = self
+            .items
+            .iter()
+            .flat_map(Item::blobs)
+            .map(|blob| (Digest::of(&blob).to_string(), blob))
+            .collect();
         let mut walk = Walk { known: &known, found: Default::default(), docker: Vec::new() };
         walk.index(&index);
         let mut parts = Parts {
@@ -369,7 +386,11 @@ impl Recipe {
         let listed: Vec<_> = members[..6]
             .iter()
             .map(|(name, bytes)| {
-                format!(r#"{{"name":"{name}","size":{},"sha256":"{}"}}"#, bytes.len(), Digest::of(bytes).hex())
+                format!(
+                    r#"{{"name":"{name}","size":{},"sha256":"{}"}}"#,
+                    bytes.len(),
+                    Digest::of(bytes).hex()
+                )
             })
             .collect();
         let mut statement = format!(
@@ -430,11 +451,13 @@ impl Walk<'_> {
             let reference = &item["annotations"]["org.opencontainers.image.ref.name"];
             let amd64 = images.iter().find(|(platform, _)| platform == "linux/amd64");
             if let (Some(reference), Some((_, image))) = (reference.as_str(), amd64.or(images.first())) {
-                let path = |blob: &Value| blob["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
+                let path =
+                    |blob: &Value| blob["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
                 let config = path(&image["config"]);
                 let layers: Vec<_> = image["layers"].as_array().unwrap().iter().map(path).collect();
                 let layers = Value::from(layers);
-                self.docker.push(format!(r#"{{"Config":"{config}","RepoTags":["{reference}"],"Layers":{layers}}}"#));
+                self.docker
+                    .push(format!(r#"{{"Config":"{config}","RepoTags":["{reference}"],"Layers":{layers}}}"#));
             }
         }
         let all: Vec<Value> = manifests;
@@ -446,7 +469,12 @@ impl Walk<'_> {
         }
     }
 
-    fn document(&mut self, descriptor: &Value, manifests: &mut Vec<Value>, images: &mut Vec<(String, Value)>) {
+    fn document(
+        &mut self,
+        descriptor: &Value,
+        manifests: &mut Vec<Value>,
+        images: &mut Vec<(String, Value)>,
+    ) {
         let digest = descriptor["digest"].as_str().unwrap();
         let Some(bytes) = self.known.get(digest) else { return };
         let document: Value = serde_json::from_slice(bytes).unwrap();

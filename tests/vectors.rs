@@ -58,7 +58,12 @@ fn file_of(case: &Case) -> (String, String) {
     (format!("{name}.{SUFFIX}"), head)
 }
 
-fn verify(tape: &mut Tape<'_>, root: &PinnedRoot, conditions: &Conditions<'_>, depth: Depth) -> Result<(), TrustError> {
+fn verify(
+    tape: &mut Tape<'_>,
+    root: &PinnedRoot,
+    conditions: &Conditions<'_>,
+    depth: Depth,
+) -> Result<(), TrustError> {
     let trusted = Trusted::open(tape, root, conditions)?;
     receive(&trusted, tape, conditions, &Looking(depth)).map(drop)
 }
@@ -134,8 +139,11 @@ fn a_second_reader_comes_to_the_same_end() {
     let output = Command::new("python3").args(["tests/second_reader.py", "--vectors", FOLDER]).output();
     let output = output.expect("python3 runs the second reader, with openssl and zstd beside it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: BTreeMap<&str, &str> =
-        std::str::from_utf8(&output.stdout).unwrap().lines().map(|line| line.split_once(' ').unwrap()).collect();
+    let said: BTreeMap<&str, &str> = std::str::from_utf8(&output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .collect();
     let mut count = 0;
     for (name, Vector { head, .. }) in vectors() {
         let said = said[name.as_str()];

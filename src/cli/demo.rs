@@ -189,11 +189,12 @@ impl Demo<'_> {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Flips one byte in the middle of a copy and sees it refused.
+    /// Flips one byte of the last layer in a copy and sees it refused.
     fn flip(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<(u64, &'static str), CliError> {
         let copy = self.folder.join(format!("damaged-{}", shown(&bundle.path)));
         fs::copy(&bundle.path, &copy).map_err(|source| written(&copy, source))?;
-        let at = bundle.size / 2;
+        // The block before the two that close the bundle: the tail of its last layer.
+        let at = bundle.size - 1024 - 512;
         let file = fs::OpenOptions::new()
             .read(true)
             .write(true)

@@ -71,6 +71,6 @@ fn human(overview: &Overview) -> String {
         }
         text.push('\n');
     }
-    text += "\nnot checked: the layers themselves (`sealift verify` reads every byte)\n";
+    text += "\nnot checked: the contents (`sealift verify` reads every byte)\n";
     text
 }

@@ -13,7 +13,7 @@ use crate::trust::key::Signer;
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Make a sealed bundle from a lock
 ///
@@ -59,7 +59,9 @@ impl Args {
             .draft(Digest::of(text.as_bytes()), &work(&self.manifest, &store, self.threads, &watch, None))?;
         std::fs::create_dir_all(&self.output)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
-        let sealed = seal(&draft, &root, &keys, &self.output, threads(self.threads.threads), &watch)?;
+        // Here, a plain name reads better than `./NAME`.
+        let folder = if self.output.as_os_str() == "." { Path::new("") } else { &self.output };
+        let sealed = seal(&draft, &root, &keys, folder, threads(self.threads.threads), &watch)?;
         drop(watch);
         let shown = sealed.path.display();
         let value = json!({

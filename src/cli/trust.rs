@@ -33,12 +33,9 @@ enum Verb {
     },
 }
 
-/// Public keys are given as PEM files; the name of a file, without its ending, is the name of its holder. One key may
-/// have one role only.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  sealift trust init --key root.key --packer packer.pub --approver officer.pub"
-)]
+#[command(after_help = "The name of each key file, without its ending, becomes the name of its holder.\n\n\
+    Example:\n  sealift trust init --key root.key --packer packer.pub --approver officer.pub")]
 struct Init {
     /// A secret key that signs the root and has the role `root`
     #[arg(long = "key", value_name = "KEY", required = true)]
@@ -106,6 +103,7 @@ impl Init {
             grant(Role::Packer, self.packer_threshold, holders(&self.packers)?),
         ];
         if !self.approvers.is_empty() {
+            term.warn("approvers are recorded, but no command of this version asks for their approval yet");
             grants.push(grant(Role::Approver, self.approver_threshold, holders(&self.approvers)?));
         }
         let root = Root::new_v1(Terms {

@@ -89,7 +89,7 @@ fn human(term: &Term, overview: &Overview, depth: Depth, bytes: u64) -> String {
     );
     text += &format!("  checked    every one of {bytes} bytes against the seal");
     text += match depth {
-        Depth::Stored => "; frames were not decoded (`--deep` does)\n",
+        Depth::Stored => "; frames were not decoded (`verify --deep` does)\n",
         Depth::Decoded => "; every frame decoded, every file compared\n",
     };
     text

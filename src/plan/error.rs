@@ -6,6 +6,7 @@ use crate::bundle::tree::{TreeError, TreeObjection};
 use crate::store::StoreError;
 use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::rel_path::Objection;
@@ -34,6 +35,8 @@ pub enum PlanError {
     LockSyntax(Box<Drawing>),
     #[error("the lock is of version {}, and this build knows version {known}", Printable(.found))]
     LockVersion { found: String, known: u64 },
+    #[error("the images `{one}` and `{other}` would both be called `{reference}` at the site")]
+    SameReference { one: Name, other: Name, reference: Box<ImageName> },
     #[error("the lock of `{item}` is damaged: {reason}")]
     LockItem { item: Name, reason: String },
     #[error("the lock of `{item}` is damaged")]
@@ -123,7 +126,7 @@ impl Fault for PlanError {
             Self::UnknownKey(_) => Code::ManifestUnknownKey,
             Self::Value(_) => Code::ManifestValue,
             Self::Item(_) | Self::Several { .. } | Self::Nameless { .. } => Code::ManifestItem,
-            Self::Duplicate(_) => Code::ManifestDuplicate,
+            Self::Duplicate(_) | Self::SameReference { .. } => Code::ManifestDuplicate,
             Self::ManifestRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Code::ManifestMissing
             }
@@ -171,6 +174,7 @@ impl Fault for PlanError {
                     shown(path)
                 ));
             }
+            Self::SameReference { .. } => "give one of them a `reference` of its own in the manifest",
             Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "pin every source first: `sealift lock MANIFEST`"
             }

@@ -28,7 +28,12 @@ pub fn manifest_for(
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<String, PlanError> {
-    let mut draft = Sketch { names: HashSet::new(), tables: BTreeMap::new(), left_out: Vec::new() };
+    let mut draft = Sketch {
+        names: HashSet::new(),
+        references: HashSet::new(),
+        tables: BTreeMap::new(),
+        left_out: Vec::new(),
+    };
     let failed = |source| PlanError::read(folder, source);
     let entries = fs::read_dir(folder).map_err(failed)?;
     let mut paths: Vec<PathBuf> =
@@ -49,6 +54,8 @@ pub fn manifest_for(
 
 struct Sketch {
     names: HashSet<String>,
+    /// What images here are called by themselves.
+    references: HashSet<String>,
     tables: BTreeMap<ItemKind, Vec<String>>,
     left_out: Vec<(String, &'static str)>,
 }
@@ -97,7 +104,17 @@ impl Sketch {
                 let _ = writeln!(table, "select = {}", Quoted(select));
             }
             // Writing to a string does not fail.
-            let _ = if let Some(full) = full {
+            let taken = full.filter(|full| !self.references.insert((*full).clone()));
+            let _ = if let Some(full) = taken {
+                let tag = full.rsplit_once(':').map_or("1", |(_, tag)| tag);
+                let folder = full.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+                let other = format!("{folder}{name}:{tag}");
+                writeln!(
+                    table,
+                    "reference = {}   # another image here has its own name, {full}",
+                    Quoted(&other)
+                )
+            } else if let Some(full) = full {
                 writeln!(table, "# reference = {}   # another name at the site", Quoted(full))
             } else {
                 table.push_str("# it has no full name: take the `#` away and say what it is called there\n");

@@ -9,6 +9,7 @@ use super::{archive, candidate, fetch, layout, tree};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::ItemKind;
 use crate::value::moment::Moment;
+use std::collections::HashMap;
 
 impl Lock {
     /// Pins every source of a manifest.
@@ -44,6 +45,14 @@ impl Lock {
         }
         for item in &manifest.items {
             lock.add(item, &task).map_err(|error| error.about(item.kind, &item.name))?;
+        }
+        let mut called = HashMap::new();
+        for image in &lock.image {
+            if let Some(one) = called.insert(&image.reference, &image.name) {
+                let (one, other) = (one.clone(), image.name.clone());
+                let reference = Box::new(image.reference.clone());
+                return Err(PlanError::SameReference { one, other, reference });
+            }
         }
         let Some(before) = before.filter(|before| **before != lock) else { return Ok(lock) };
         lock.created = now;

@@ -145,7 +145,9 @@ impl Fault for TrustError {
             | Self::SignatureLength { .. }
             | Self::Tampered { .. }
             | Self::Epoch { .. } => "do not use this bundle; keep the medium and tell whoever sealed it",
-            Self::Threshold(_) => "ask those who are missing to sign: `sealift approve BUNDLE --key KEY`",
+            Self::Threshold(_) => {
+                "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
+            }
             Self::KeyId { .. } => "show a key's id with `sealift key show KEY.pub`",
             Self::Fingerprint { .. } => "show a root's fingerprint with `sealift trust show ROOT`",
             Self::Key { .. } | Self::KeyFileCost { .. } => "make a new key with `sealift key new NAME`",
