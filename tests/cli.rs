@@ -192,7 +192,7 @@ mistakes! {
 exit 3
 --- stdout
 --- stderr
-error[trust.foreign]: the bundle brings another trust root than yours: your version 1 has the fingerp<fingerprint> <number>, the bundle's has <fingerprint>
+error[trust.foreign]: the bundle brings another trust root than yours: your version 1 has the fingerprint <fingerprint>, the bundle's has <fingerprint>
   next: read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before
   more: sealift explain trust.foreign
 
