@@ -383,7 +383,7 @@ exit 3
 --- stdout
 --- stderr
 error[trust.threshold]: too few packer keys signed for scenario `air-gapped`: 1 needed, 0 found; missing: packer (<hex>); signed without that role: root (<hex>)
-  next: ask those who are missing to sign: `sealift approve BUNDLE --key KEY`
+  next: the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`
   more: sealift explain trust.threshold
 
 "#]];
@@ -438,7 +438,7 @@ error[source.missing]: cannot read `./docs/readme.md`
 exit 2
 --- stdout
 --- stderr
-error[bundle.exists]: `./sample-1.0.0.sealift` is already there and holds other bytes
+error[bundle.exists]: `sample-1.0.0.sealift` is already there and holds other bytes
   next: raise `version` in the manifest, or move the old bundle away
   more: sealift explain bundle.exists
 
@@ -578,7 +578,7 @@ sample-1.0.0
   doc    handbook     <size>  path docs
   config server         946 B  path config
 
-not checked: the layers themselves (`sealift verify` reads every byte)
+not checked: the contents (`sealift verify` reads every byte)
 --- stderr
 
 "#]];
@@ -591,7 +591,7 @@ believed: sample-1.0.0
   scenario   air-gapped, epoch 1, sequence 1
   created    <time>
   holds      3 items in 9 blobs, <size>
-  checked    every one of <number> bytes against the seal; frames were not decoded (`--deep` does)
+  checked    every one of <number> bytes against the seal; frames were not decoded (`verify --deep` does)
 --- stderr
 next: sealift unpack sample-1.0.0.sealift --trust root.json --to NEW-FOLDER
 
@@ -607,12 +607,12 @@ next: skopeo copy oci:site/images:REFERENCE docker://REGISTRY/REFERENCE
     pack_of_all, "rm sample-1.0.0.sealift", PACK, snapbox::str![[r#"
 exit 0
 --- stdout
-./sample-1.0.0.sealift
+sample-1.0.0.sealift
   statement  sha256:<hex>
   holds      3 items in 9 blobs
   size       <size> (<number> bytes)
 --- stderr
-next: sealift verify ./sample-1.0.0.sealift --trust root.json
+next: sealift verify sample-1.0.0.sealift --trust root.json
 
 "#]];
     an_unknown_error_code, "", "sealift explain trust.foregin", snapbox::str![[r#"

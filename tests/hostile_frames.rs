@@ -131,7 +131,7 @@ fn z07_z10_z12_the_list_of_frames_adds_up() {
     refuses("Z07 more than 16 MiB", Code::BundleLimit, &|frames| frames[1].0.size = (16 << 20) + 1);
     refuses("Z07 2^64 - 1 bytes", Code::BundleLimit, &|frames| frames[1].0.size = u64::MAX);
     refuses("Z07 2^64 - 1 stored bytes", Code::BundleLimit, &|frames| frames[1].0.stored = u64::MAX);
-    refuses("Z12 an empty frame", Code::BundleLimit, &|frames| frames[1].0.size = 0);
+    refuses("Z12 an empty frame", Code::BundleFormat, &|frames| frames[1].0.size = 0);
     refuses("Z10 sizes that shift a byte", Code::BundleFrame, &|frames| {
         frames[0].0.size += 1;
         frames[1].0.size -= 1;

@@ -28,18 +28,7 @@ impl Staging {
         let name = target.file_name().ok_or_else(|| wrong("no name for a new folder"))?;
         let parent = folder_of(target);
         refuse_unsafe_parent(parent)?;
-        match target.symlink_metadata() {
-            Ok(found) if found.is_symlink() => return Err(wrong("a link")),
-            Ok(found) if !found.is_dir() => return Err(wrong("not a folder")),
-            Ok(_) => {
-                let mut entries = std::fs::read_dir(target).map_err(|source| write_error(target, source))?;
-                if entries.next().is_some() {
-                    return Err(wrong("not empty"));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(write_error(target, source)),
-        }
+        refuse_taken(target)?;
         let path = parent.join(format!(".{}.sealift-staging", name.to_string_lossy()));
         let root = loop {
             match rustix::fs::mkdir(&path, Mode::RWXU) {
@@ -67,6 +56,8 @@ impl Staging {
             }
         };
         let staging = Self { root, path, target: target.to_owned(), published: false };
+        // Whoever held the lock until now may just have filled the target.
+        refuse_taken(target)?;
         staging.clear()?;
         // A umask takes bits away, never adds them: the modes are set once everything is written.
         rustix::fs::fchmod(&staging.root, Mode::RWXU)
@@ -226,6 +217,24 @@ fn remove_content(folder: &OwnedFd) -> Result<(), Errno> {
             }
             other => other?,
         }
+    }
+    Ok(())
+}
+
+/// The target must not exist, or be an empty folder.
+fn refuse_taken(target: &Path) -> Result<(), SiteError> {
+    let wrong = |found| SiteError::Target { path: target.to_owned(), found };
+    match target.symlink_metadata() {
+        Ok(found) if found.is_symlink() => return Err(wrong("a link")),
+        Ok(found) if !found.is_dir() => return Err(wrong("not a folder")),
+        Ok(_) => {
+            let mut entries = std::fs::read_dir(target).map_err(|source| write_error(target, source))?;
+            if entries.next().is_some() {
+                return Err(wrong("not empty"));
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(write_error(target, source)),
     }
     Ok(())
 }
