@@ -32,9 +32,7 @@ impl Args {
         let watch = term.watch("reading");
         let file = read::open(&self.bundle.bundle)?;
         let place = InPlace::open(&file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
-        for warning in &place.trusted.warnings {
-            term.warn(&warning.to_string());
-        }
+        term.warn_of(&place.trusted.warnings);
         cat::<_, CliError>(&place, item, path, Stdout(term))
     }
 }

@@ -26,9 +26,7 @@ impl Args {
         let file = read::open(&self.bundle.bundle)?;
         let place = InPlace::open(&file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
         watch.done();
-        for warning in &place.trusted.warnings {
-            term.warn(&warning.to_string());
-        }
+        term.warn_of(&place.trusted.warnings);
         let overview = overview(&place.trusted, &place.contents.items);
         term.data("bundle", &overview, &human(&overview))
     }

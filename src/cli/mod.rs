@@ -24,12 +24,14 @@ mod pack;
 #[cfg(feature = "connected")]
 mod sealing;
 
+use crate::bundle::read::{self, Tape};
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::Conditions;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use clap::{Parser, Subcommand};
 use error::CliError;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -133,6 +135,14 @@ struct BundleArgs {
 impl BundleArgs {
     fn root(&self) -> Result<PinnedRoot, CliError> {
         Ok(PinnedRoot::open(&self.trust, &LIMITS)?)
+    }
+
+    /// The bundle from front to back: a file, which is kept open in `file`, or standard input.
+    fn tape<'a>(&self, file: &'a mut Option<File>) -> Result<Tape<'a>, CliError> {
+        if self.is_pipe() {
+            return Ok(Tape::pipe(std::io::stdin()));
+        }
+        Ok(Tape::file(file.insert(read::open(&self.bundle)?)))
     }
 
     fn is_pipe(&self) -> bool {

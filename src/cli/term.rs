@@ -1,6 +1,7 @@
 //! The terminal. Data goes to standard output, talk and progress to standard error, and nothing else prints.
 
 use super::error::CliError;
+use crate::trust::verify::Warning;
 use crate::value::code::Fault;
 use crate::value::printable::without_deception;
 use crate::value::watch::Watch;
@@ -92,6 +93,13 @@ impl Term {
     /// Talk about what is allowed and should be said all the same; `--quiet` does not silence it.
     pub(super) fn warn(&self, line: &str) {
         let _ = writeln!(io::stderr(), "{} {line}", self.paint("warning:", "33"));
+    }
+
+    /// Says everything that verifying found worth saying.
+    pub(super) fn warn_of(&self, warnings: &[Warning]) {
+        for warning in warnings {
+            self.warn(&warning.to_string());
+        }
     }
 
     /// Data: text for a person, or one JSON object of this type for a program.

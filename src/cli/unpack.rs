@@ -4,7 +4,6 @@ use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, ThreadArgs, conditions};
 use crate::audit::inspect::overview;
-use crate::bundle::read::{self, Tape};
 use crate::site::unpack::unpack;
 use crate::value::size::ByteSize;
 use serde::Serialize;
@@ -43,18 +42,11 @@ impl Args {
         let root = self.bundle.root()?;
         let watch = term.watch("unpacking");
         let conditions = conditions(&watch, self.threads)?;
-        let file;
-        let mut tape = if self.bundle.is_pipe() {
-            Tape::pipe(std::io::stdin())
-        } else {
-            file = read::open(&self.bundle.bundle)?;
-            Tape::file(&file)
-        };
+        let mut file = None;
+        let mut tape = self.bundle.tape(&mut file)?;
         let unpacked = unpack(&mut tape, &root, &self.to, &conditions)?;
         drop(watch);
-        for warning in &unpacked.trusted.warnings {
-            term.warn(&warning.to_string());
-        }
+        term.warn_of(&unpacked.trusted.warnings);
         let overview = overview(&unpacked.trusted, &unpacked.contents.items);
         let images = overview.items.iter().filter(|item| item.reference.is_some()).count();
         let text = format!(

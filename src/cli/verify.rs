@@ -4,7 +4,6 @@ use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, ThreadArgs, conditions};
 use crate::audit::inspect::{Overview, overview};
-use crate::bundle::read::{self, Tape};
 use crate::trust::verify::{Depth, Looking, Trusted, receive};
 use crate::value::size::ByteSize;
 use serde::Serialize;
@@ -40,19 +39,12 @@ impl Args {
         let root = self.bundle.root()?;
         let watch = term.watch("verifying");
         let conditions = conditions(&watch, self.threads)?;
-        let file;
-        let mut tape = if self.bundle.is_pipe() {
-            Tape::pipe(std::io::stdin())
-        } else {
-            file = read::open(&self.bundle.bundle)?;
-            Tape::file(&file)
-        };
+        let mut file = None;
+        let mut tape = self.bundle.tape(&mut file)?;
         let trusted = Trusted::open(&mut tape, &root, &conditions)?;
         let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
         drop(watch);
-        for warning in &trusted.warnings {
-            term.warn(&warning.to_string());
-        }
+        term.warn_of(&trusted.warnings);
         let overview = overview(&trusted, &contents.items);
         let looked = match depth {
             Depth::Stored => "stored",
