@@ -101,7 +101,7 @@ fn files_larger_than_a_frame_and_many_small_ones() {
     for (path, content) in &small {
         assert_eq!(&std::fs::read(target.join("file/big").join(path)).unwrap(), content, "{path}");
     }
-    let place = InPlace::open(&file, &authorities.pinned, conditions()).unwrap();
+    let place = InPlace::open(file, &authorities.pinned, conditions()).unwrap();
     assert_eq!(place.inventory("big").unwrap().unwrap().tree.files().count(), 3002);
 }
 

@@ -31,7 +31,7 @@ impl Args {
         let root = self.bundle.root()?;
         let watch = term.watch("reading");
         let file = read::open(&self.bundle.bundle)?;
-        let place = InPlace::open(&file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let place = InPlace::open(file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
         term.warn_of(&place.trusted.warnings);
         cat::<_, CliError>(&place, item, path, Stdout(term))
     }

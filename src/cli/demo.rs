@@ -183,7 +183,7 @@ impl Demo<'_> {
     fn cat(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<String, CliError> {
         let watch = self.term.watch("reading");
         let file = read::open(&bundle.path)?;
-        let place = InPlace::open(&file, root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let place = InPlace::open(file, root, conditions(&watch, ThreadArgs { threads: None })?)?;
         let mut text = Vec::new();
         cat::<_, CliError>(&place, "server", "offline.json", Memory(&mut text))?;
         Ok(String::from_utf8_lossy(&text).into_owned())

@@ -24,7 +24,7 @@ impl Args {
         let root = self.bundle.root()?;
         let watch = term.watch("reading");
         let file = read::open(&self.bundle.bundle)?;
-        let place = InPlace::open(&file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let place = InPlace::open(file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
         watch.done();
         term.warn_of(&place.trusted.warnings);
         let overview = overview(&place.trusted, &place.contents.items);

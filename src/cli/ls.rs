@@ -25,7 +25,7 @@ impl Args {
         let root = self.bundle.root()?;
         let watch = term.watch("reading");
         let file = read::open(&self.bundle.bundle)?;
-        let place = InPlace::open(&file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let place = InPlace::open(file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
         term.warn_of(&place.trusted.warnings);
         for (item, inventory) in inventories(&place, self.item.as_deref())? {
             let mut text = String::new();

@@ -1,8 +1,9 @@
 //! Reading parts of a bundle where it lies, at any size in the same time.
 
+use super::Depth;
 use super::content::derived_members;
 use super::seal::Trusted;
-use super::{Conditions, Sink, Verified};
+use super::{BlobSink, Conditions, Looking, Sink, Verified};
 use crate::bundle::BundleError;
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::frame::Decoder;
@@ -17,26 +18,27 @@ use crate::trust::chain::PinnedRoot;
 use crate::value::digest::{Digest, Hasher};
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 
 /// A bundle file whose seal, index and manifests are believed, open for reading parts of it.
 ///
 /// The layers have not been looked at: what is read from them is compared with its digest when it is read.
 pub struct InPlace<'a> {
-    file: &'a File,
+    file: File,
     conditions: Conditions<'a>,
     /// Who sealed it, and its statement.
     pub trusted: Trusted,
     /// What is in it.
     pub contents: Verified<Contents>,
-    /// Where the content of each blob begins.
-    places: HashMap<Digest, u64>,
+    /// Where the content of each blob lies.
+    places: HashMap<Digest, Range<u64>>,
 }
 
 impl<'a> InPlace<'a> {
     /// Opens a bundle file; reads roots, seal, statement, index and manifests, and nothing else.
-    pub fn open(file: &'a File, pinned: &PinnedRoot, conditions: Conditions<'a>) -> Result<Self, TrustError> {
+    pub fn open(file: File, pinned: &PinnedRoot, conditions: Conditions<'a>) -> Result<Self, TrustError> {
         let limits = conditions.limits;
-        let mut tape = Tape::file(file);
+        let mut tape = Tape::file(&file);
         let trusted = Trusted::open(&mut tape, pinned, &conditions)?;
         let mut index = None;
         let mut places = HashMap::new();
@@ -50,14 +52,16 @@ impl<'a> InPlace<'a> {
         let index = index.ok_or_else(|| missing("the index"))?;
         let mut order = Order::new(index, limits);
         while let Some(due) = order.next_document()? {
-            places.insert(due.digest, tape.position() + 512);
+            let at = tape.position() + 512;
+            places.insert(due.digest, at..at + due.size);
             order.take(&tape.member(&blob_name(&due.digest), due.size, due.digest)?)?;
         }
         let contents = Verified(order.finish()?);
         derived_members(&trusted.statement, &contents)?;
         let mut at = tape.position();
+        drop(tape);
         for blob in contents.configs.iter().chain(&contents.layers) {
-            places.insert(blob.digest, at + 512);
+            places.insert(blob.digest, at + 512..at + 512 + blob.size);
             at += span(blob.size);
         }
         Ok(Self { file, conditions, trusted, contents, places })
@@ -85,10 +89,61 @@ impl<'a> InPlace<'a> {
         if blob.size > ceiling {
             return Err(BundleError::Limit { what: format!("bytes of `{name}`"), found: blob.size, ceiling });
         }
-        let at = self.places.get(&blob.digest).copied().ok_or_else(|| missing(&name))?;
-        let bytes = read::bytes_at(self.file, &name, at, blob.size)?;
+        let bytes = read::bytes_at(&self.file, &name, self.place(&blob.digest)?.start, blob.size)?;
         same_digest(&name, blob.digest, Digest::of(&bytes))?;
         Ok(bytes)
+    }
+
+    fn place(&self, digest: &Digest) -> Result<Range<u64>, BundleError> {
+        self.places.get(digest).cloned().ok_or_else(|| missing(&blob_name(digest)))
+    }
+
+    /// The blob of this digest, if the bundle has it.
+    #[must_use]
+    pub fn blob(&self, digest: &Digest) -> Option<Blob> {
+        let place = self.places.get(digest)?;
+        Some(Blob { digest: *digest, size: place.end - place.start })
+    }
+
+    /// A manifest, index or configuration.
+    pub fn document(&self, blob: Blob) -> Result<Verified<Vec<u8>>, TrustError> {
+        Ok(Verified(self.small(blob, self.conditions.limits.document)?))
+    }
+
+    /// Reads a blob of any size to `sink`, a mebibyte at a time.
+    ///
+    /// What was quarantined is believed only when `sink.keep` is called.
+    pub fn stream<S: BlobSink<Error = E>, E: From<TrustError>>(
+        &self,
+        blob: Blob,
+        mut sink: S,
+    ) -> Result<(), E> {
+        let bundle = |error: BundleError| E::from(TrustError::from(error));
+        let name = blob_name(&blob.digest);
+        let place = self.place(&blob.digest).map_err(bundle)?;
+        read::part(&self.file, &name, place.start, blob.size, blob.digest, self.conditions.watch, |bytes| {
+            sink.quarantine(bytes).map_err(Stopped::Sink)
+        })
+        .map_err(|stopped| match stopped {
+            Stopped::Sink(error) => error,
+            Stopped::Bundle(error) => bundle(error),
+        })?;
+        sink.keep(&Verified(blob))
+    }
+
+    /// Reads a blob once and vouches for what it holds now.
+    pub fn prove(&self, blob: Blob) -> Result<Verified<Blob>, TrustError> {
+        self.stream(blob, Looking(Depth::Stored))?;
+        Ok(Verified(blob))
+    }
+
+    /// Bytes of a blob that was proved since the file was opened; `range` lies within it.
+    pub fn part(&self, blob: &Verified<Blob>, range: Range<u64>) -> Result<Vec<u8>, TrustError> {
+        let (name, place) = (blob_name(&blob.digest), self.place(&blob.digest)?);
+        if range.start > range.end || range.end > place.end - place.start {
+            return Err(missing(&format!("bytes {} to {} of `{name}`", range.start, range.end)).into());
+        }
+        Ok(read::bytes_at(&self.file, &name, place.start + range.start, range.end - range.start)?)
     }
 
     /// Reads one file of a tree by its frames alone; each is compared with its digest before it is decoded.
@@ -107,7 +162,7 @@ impl<'a> InPlace<'a> {
         let (Some((_, layer)), Node::File { size, sha256, .. }) = (self.tree(name), &entry.node) else {
             return Err(bundle(missing(name)));
         };
-        let layer_at = self.places.get(&layer.digest).copied().ok_or_else(|| bundle(missing(name)))?;
+        let layer_at = self.place(&layer.digest).map_err(bundle)?.start;
         let (starts, _) = inventory.tree.positions();
         let number = inventory.tree.entries().iter().position(|other| other == entry);
         let start = number.and_then(|number| starts.get(number)).ok_or_else(|| bundle(missing(name)))?;
@@ -128,7 +183,7 @@ impl<'a> InPlace<'a> {
                 return Err(bundle(BundleError::Interrupted));
             }
             let frame_name = format!("frame {number} of `{name}`");
-            let stored = read::bytes_at(self.file, &frame_name, layer_at + frame.offset, frame.stored)
+            let stored = read::bytes_at(&self.file, &frame_name, layer_at + frame.offset, frame.stored)
                 .map_err(bundle)?;
             same_digest(&frame_name, frame.sha256, Digest::of(&stored)).map_err(bundle)?;
             let content = decoder.decode(&stored, frame.size, limits).map_err(|reason| {
@@ -142,6 +197,18 @@ impl<'a> InPlace<'a> {
         }
         same_digest(&format!("{name}/{}", entry.path), *sha256, hasher.finish()).map_err(bundle)?;
         sink.finish()
+    }
+}
+
+/// Why streaming ended: the bundle's fault or the receiver's.
+enum Stopped<E> {
+    Bundle(BundleError),
+    Sink(E),
+}
+
+impl<E> From<BundleError> for Stopped<E> {
+    fn from(error: BundleError) -> Self {
+        Self::Bundle(error)
     }
 }
 
