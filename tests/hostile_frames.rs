@@ -350,7 +350,7 @@ fn z18_what_is_replaced_after_verifying_is_hashed_when_it_is_used() {
     let path = folder.path().join("bundle");
     std::fs::write(&path, &bundle).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
-    let place = InPlace::open(file, &authorities.pinned, conditions()).unwrap();
+    let place = InPlace::open(file.try_clone().unwrap(), &authorities.pinned, conditions()).unwrap();
     let inventory = place.inventory("t").unwrap().unwrap();
     let entry = inventory.tree.get("z").unwrap();
     let sink = Looking(Depth::Decoded);
