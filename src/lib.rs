@@ -26,8 +26,10 @@ pub mod bundle;
 pub mod cli;
 #[cfg(feature = "connected")]
 pub mod plan;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod site;
-#[cfg(feature = "connected")]
+#[cfg(feature = "registry")]
 pub mod store;
 pub mod trust;
 pub mod value;

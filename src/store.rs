@@ -2,6 +2,10 @@
 //!
 //! The folder looks like the blobs of an OCI image layout: `blobs/sha256/<hex>`.
 
+mod partial;
+
+pub use partial::Partial;
+
 use crate::value::code::{Code, Fault};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::printable::Printable;

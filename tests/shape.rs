@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which part may import which: `value <- store <- bundle <- {plan, trust <- site, audit} <- cli`.
-const MAY_IMPORT: [(&str, &[&str]); 8] = [
+/// Which part may import which: `value <- store <- bundle <- trust <- {site, audit <- registry <- plan} <- cli`.
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("value", &[]),
     ("store", &["value"]),
     ("bundle", &["value", "store"]),
-    ("plan", &["value", "store", "bundle"]),
+    ("registry", &["value", "store", "bundle", "trust", "audit"]),
+    ("plan", &["value", "store", "bundle", "registry"]),
     ("trust", &["value", "store", "bundle"]),
     ("site", &["value", "store", "bundle", "trust"]),
     ("audit", &["value", "store", "bundle", "trust"]),
-    ("cli", &["value", "store", "bundle", "plan", "trust", "site", "audit"]),
+    ("cli", &["value", "store", "bundle", "registry", "plan", "trust", "site", "audit"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -219,6 +219,23 @@ codes! {
     SiteWrite "site.write" CouldNot
         "Writing failed: disk full, quota, permissions, failing disk. The staging folder was removed; the target is as it was before."
 
+    RegistryName "registry.name" WrongUse
+        "An image reference does not say which registry it is in. Short names mean different images on different machines, so none is guessed."
+    RegistryFailed "registry.failed" CouldNot
+        "A registry could not be reached or failed while it answered. What has arrived is kept, and the next run goes on from there."
+    RegistryMissing "registry.missing" WrongUse
+        "A registry does not have the repository, tag or blob that was asked for. Some registries also say this to those who may not see it."
+    RegistryDenied "registry.denied" CouldNot
+        "A registry wants to know who asks, or does not allow it to whoever asks. Credentials are taken from where `podman login` and `docker login` keep them."
+    RegistryContent "registry.content" NotBelieved
+        "A registry sent something else than what was asked for: another digest, another length, or a document that is no manifest. Nothing of it was kept."
+    RegistryCredentials "registry.credentials" WrongUse
+        "A file of credentials or a credential helper cannot be used."
+    RegistryCertificates "registry.certificates" WrongUse
+        "A file of certificates cannot be read or holds none."
+    RegistryRefused "registry.refused" NotAsWanted
+        "The registry took some of the bundle's images but not all. The message and `mapping.json` say which are missing."
+
     AuditNotFound "audit.not-found" WrongUse
         "The bundle has no such item or file. `sealift ls BUNDLE` shows what it has."
 

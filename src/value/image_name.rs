@@ -28,6 +28,20 @@ impl ImageName {
         self.text.get(..self.repository).unwrap_or_default()
     }
 
+    /// The registry's host and port, if it is named.
+    #[must_use]
+    pub fn registry(&self) -> Option<&str> {
+        let (first, _) = self.repository().split_once('/')?;
+        names_registry(first).then_some(first)
+    }
+
+    /// The repository within its registry.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let skip = self.registry().map_or(0, |registry| registry.len() + 1);
+        self.repository().get(skip..).unwrap_or_default()
+    }
+
     /// The tag, if there is one.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
@@ -39,6 +53,11 @@ impl ImageName {
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
+}
+
+/// How the distribution project tells a host from the first part of a repository.
+fn names_registry(first: &str) -> bool {
+    first.contains(['.', ':']) || first == "localhost"
 }
 
 fn is_component(text: &str) -> bool {
@@ -95,8 +114,7 @@ impl FromStr for ImageName {
         }
         let mut parts = repository.split('/').peekable();
         let first = parts.peek().copied().unwrap_or_default();
-        let names_registry = repository.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-        if names_registry {
+        if repository.contains('/') && names_registry(first) {
             if !is_registry(first) {
                 return Err(wrong("the part before the first `/` is not a host name with an optional port"));
             }
@@ -139,6 +157,19 @@ mod tests {
                 assert_eq!(name.digest().is_some(), full.contains('@'));
                 assert_eq!(name.as_str(), full);
             }
+        }
+    }
+
+    #[test]
+    fn a_registry_is_told_from_a_folder() {
+        for (text, registry, path) in [
+            ("nginx:1", None, "nginx"),
+            ("apps/nginx", None, "apps/nginx"),
+            ("localhost/a", Some("localhost"), "a"),
+            ("r.org:5000/a/b:1", Some("r.org:5000"), "a/b"),
+        ] {
+            let name: ImageName = text.parse().unwrap();
+            assert_eq!((name.registry(), name.path()), (registry, path), "{text}");
         }
     }
 

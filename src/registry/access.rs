@@ -1,0 +1,161 @@
+//! Which host is asked for a repository, how it is reached and what is shown to it.
+
+use super::credentials::Credentials;
+use super::error::RegistryError;
+use crate::value::image_name::ImageName;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The host that stands behind the name `docker.io`.
+const DOCKER_HUB: &str = "registry-1.docker.io";
+
+/// How registries are reached; the whole of what a command line or an environment may say about it.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Where credentials are looked for.
+    pub credentials: Credentials,
+    /// What is asked in the place of a registry: `docker.io` -> `localhost:5000/hub`.
+    pub mirrors: BTreeMap<String, String>,
+    /// Hosts that are reached by plain HTTP; loopback addresses are anyway.
+    pub plain_http: Vec<String>,
+    /// PEM files with further certificate authorities.
+    pub authorities: Vec<PathBuf>,
+    /// Address of an HTTP proxy.
+    pub proxy: Option<String>,
+    /// How long to go on trying.
+    pub patience: Patience,
+}
+
+/// How often something is tried again, and after which pause.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Attempts in all.
+    pub attempts: u32,
+    /// The first pause; each further one is twice as long.
+    pub pause: Duration,
+    /// The longest pause, even when the registry asks for a longer one.
+    pub longest: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { attempts: 5, pause: Duration::from_millis(500), longest: Duration::from_mins(1) }
+    }
+}
+
+/// A repository of a registry, as it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Repository {
+    /// Host and port, as in image references.
+    pub host: String,
+    /// The repository's path.
+    pub path: String,
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.path)
+    }
+}
+
+impl Repository {
+    /// The repository an image is in; a reference without a registry is in none.
+    ///
+    /// Short names of Docker Hub are completed as Docker does: `docker.io/nginx` is `docker.io/library/nginx`.
+    pub fn of(name: &ImageName) -> Result<Self, RegistryError> {
+        let host = name
+            .registry()
+            .ok_or_else(|| RegistryError::NoRegistry { reference: name.as_str().to_owned() })?;
+        let path = match (host, name.path()) {
+            ("docker.io", path) if !path.contains('/') => format!("library/{path}"),
+            (_, path) => path.to_owned(),
+        };
+        Ok(Self { host: host.to_owned(), path })
+    }
+
+    /// A repository at a host: `registry.site/prefix/app`.
+    #[must_use]
+    pub fn at(host: &str, path: &str) -> Self {
+        Self { host: host.to_owned(), path: path.to_owned() }
+    }
+}
+
+/// Where requests about one repository go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// Host and port.
+    pub(super) host: String,
+    pub(super) plain: bool,
+    /// The repository's path there.
+    pub(super) path: String,
+}
+
+impl Endpoint {
+    /// `https://host/v2/path/rest`
+    pub(super) fn url(&self, rest: &str) -> String {
+        format!("{}/v2/{}/{rest}", self.origin(), self.path)
+    }
+
+    /// `https://host`
+    pub(super) fn origin(&self) -> String {
+        let scheme = if self.plain { "http" } else { "https" };
+        format!("{scheme}://{}", self.host)
+    }
+}
+
+impl Access {
+    /// The host that is asked for a repository, by its mirror if it has one.
+    pub(super) fn endpoint(&self, repository: &Repository) -> Endpoint {
+        let (host, path) = match self.mirrors.get(&repository.host) {
+            Some(mirror) => match mirror.split_once('/') {
+                Some((host, prefix)) => {
+                    (host.to_owned(), format!("{}/{}", prefix.trim_matches('/'), repository.path))
+                }
+                None => (mirror.clone(), repository.path.clone()),
+            },
+            None if repository.host == "docker.io" => (DOCKER_HUB.to_owned(), repository.path.clone()),
+            None => (repository.host.clone(), repository.path.clone()),
+        };
+        let plain = self.plain_http.contains(&host) || is_loopback(&host);
+        Endpoint { host, plain, path }
+    }
+}
+
+/// True for `localhost` and the loopback addresses: nobody else is on that way.
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_repository_is_asked_for() {
+        let access = Access {
+            mirrors: BTreeMap::from([
+                ("docker.io".to_owned(), "localhost:5000".to_owned()),
+                ("quay.io".to_owned(), "mirror.site/quay".to_owned()),
+            ]),
+            plain_http: vec!["old.site:80".to_owned()],
+            ..Access::default()
+        };
+        for (reference, url) in [
+            ("docker.io/nginx:1", "http://localhost:5000/v2/library/nginx/x"),
+            ("quay.io/a/b:1", "https://mirror.site/v2/quay/a/b/x"),
+            ("old.site:80/a:1", "http://old.site:80/v2/a/x"),
+            ("127.0.0.1:5443/a:1", "http://127.0.0.1:5443/v2/a/x"),
+            ("r.org/a:1", "https://r.org/v2/a/x"),
+        ] {
+            let repository = Repository::of(&reference.parse().unwrap()).unwrap();
+            assert_eq!(access.endpoint(&repository).url("x"), url);
+        }
+        let hub = Repository::of(&"docker.io/a/b".parse().unwrap()).unwrap();
+        assert_eq!(Access::default().endpoint(&hub).url("x"), "https://registry-1.docker.io/v2/a/b/x");
+        assert!(Repository::of(&"nginx:1".parse().unwrap()).is_err());
+    }
+}

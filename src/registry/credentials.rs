@@ -1,0 +1,230 @@
+//! Credentials from where `docker login` and `podman login` keep them.
+
+use super::access::Repository;
+use super::error::RegistryError;
+use super::secrets::{Login, Secret};
+use base64::Engine as _;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The most a file of credentials, or a helper's answer, may hold.
+const CEILING: u64 = 1 << 20;
+/// The key under which Docker keeps the credentials of Docker Hub.
+const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+/// The user name that stands for a token in a helper's answer.
+const TOKEN_USER: &str = "<token>";
+
+/// Files in the form of `containers-auth.json(5)` and of Docker's `config.json`; the first that has something for a
+/// repository is taken.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// The files, in the order they are looked through; one that is not there is passed over.
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AuthFile {
+    #[serde(default)]
+    auths: BTreeMap<String, Entry>,
+    #[serde(default)]
+    cred_helpers: BTreeMap<String, String>,
+    creds_store: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    auth: Option<String>,
+    identitytoken: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: String,
+}
+
+impl Credentials {
+    /// Who asks for a repository, as its registry knows them.
+    pub(super) fn find(&self, repository: &Repository) -> Result<Option<Login>, RegistryError> {
+        for path in &self.files {
+            let text = match std::fs::File::open(path) {
+                Ok(file) => {
+                    let mut text = zeroize::Zeroizing::new(String::new());
+                    file.take(CEILING)
+                        .read_to_string(&mut text)
+                        .map_err(|source| RegistryError::Read { path: path.clone(), source })?;
+                    text
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(source) => return Err(RegistryError::Read { path: path.clone(), source }),
+            };
+            // The parser's message could repeat what stands there.
+            let file: AuthFile = serde_json::from_str(&text).map_err(|error| RegistryError::Credentials {
+                path: path.clone(),
+                reason: format!("it is no such file (line {}, column {})", error.line(), error.column()),
+            })?;
+            if let Some(login) = file.find(repository, path)? {
+                return Ok(Some(login));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl AuthFile {
+    fn find(&self, repository: &Repository, path: &Path) -> Result<Option<Login>, RegistryError> {
+        let keys = keys(repository);
+        if let Some((key, helper)) = keys.iter().find_map(|key| self.cred_helpers.get_key_value(key)) {
+            return ask(helper, key);
+        }
+        for key in &keys {
+            let Some(entry) = self.auths.get(key) else { continue };
+            if let Some(token) = entry.identitytoken.as_ref().filter(|token| !token.is_empty()) {
+                return Ok(Some(Login::Identity(Secret::new(token.clone()))));
+            }
+            if let Some(auth) = entry.auth.as_ref().filter(|auth| !auth.is_empty()) {
+                return decoded(auth).map(Some).ok_or_else(|| RegistryError::Credentials {
+                    path: path.to_owned(),
+                    reason: format!("what it has for `{key}` is not a name and a password"),
+                });
+            }
+        }
+        match &self.creds_store {
+            Some(helper) if repository.host == "docker.io" => ask(helper, DOCKER_HUB),
+            Some(helper) => ask(helper, &repository.host),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The keys that may stand for a repository, the most exact first: `host/a/b`, `host/a`, `host`, and addresses as old
+/// versions of Docker wrote them.
+fn keys(repository: &Repository) -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut key = repository.to_string();
+    loop {
+        keys.push(key.clone());
+        let Some((parent, _)) = key.rsplit_once('/') else { break };
+        key = parent.to_owned();
+    }
+    if repository.host == "docker.io" {
+        keys.push(DOCKER_HUB.to_owned());
+    }
+    let host = &repository.host;
+    keys.extend([
+        format!("https://{host}"),
+        format!("https://{host}/"),
+        format!("https://{host}/v1/"),
+        format!("https://{host}/v2/"),
+    ]);
+    keys
+}
+
+fn decoded(auth: &str) -> Option<Login> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(auth.trim()).ok()?;
+    let text = zeroize::Zeroizing::new(String::from_utf8(bytes).ok()?);
+    let (user, secret) = text.split_once(':')?;
+    // Docker fills up with zero bytes.
+    Some(Login::Password {
+        user: user.to_owned(),
+        secret: Secret::new(secret.trim_end_matches('\0').to_owned()),
+    })
+}
+
+/// Asks `docker-credential-HELPER`; one that has nothing for the host is no failure.
+fn ask(helper: &str, host: &str) -> Result<Option<Login>, RegistryError> {
+    let failed = |reason: String| RegistryError::Helper { helper: helper.to_owned(), reason };
+    if helper.is_empty()
+        || !helper.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    {
+        return Err(failed(
+            "its name has other characters than letters, digits, `-`, `_` and `.`".to_owned(),
+        ));
+    }
+    let program = format!("docker-credential-{helper}");
+    let mut child = Command::new(&program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| failed(format!("cannot run `{program}`: {error}")))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helper that does not read says so by its answer.
+        let _ = stdin.write_all(host.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
+    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(&output.stdout).into_owned());
+    if !output.status.success() {
+        return if text.contains("credentials not found") {
+            Ok(None)
+        } else {
+            Err(failed(format!("it ended with {}", output.status)))
+        };
+    }
+    let answer: Answer = serde_json::from_str(&text)
+        .map_err(|_| failed("it did not answer with a name and a secret".to_owned()))?;
+    let secret = Secret::new(answer.secret);
+    Ok(Some(if answer.username == TOKEN_USER {
+        Login::Identity(secret)
+    } else {
+        Login::Password { user: answer.username, secret }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(json: &str, host: &str, path: &str) -> Option<(String, String)> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("auth.json");
+        std::fs::write(&file, json).unwrap();
+        let files = vec![folder.path().join("missing.json"), file];
+        let credentials = Credentials { files };
+        match credentials.find(&Repository::at(host, path)).unwrap()? {
+            Login::Password { user, secret } => Some((user, secret.expose().to_owned())),
+            Login::Identity(secret) => Some((String::new(), secret.expose().to_owned())),
+        }
+    }
+
+    #[test]
+    fn the_most_exact_entry_is_taken() {
+        // a:b, c:d and e:f:g
+        let json = r#"{"auths":{"r.org":{"auth":"YTpi"},"r.org/team":{"auth":"Yzpk"},"https://index.docker.io/v1/":{"auth":"ZTpmOmc="},"t.org":{"auth":"","identitytoken":"T"},"empty.org":{}}}"#;
+        let pair = |user: &str, secret: &str| Some((user.to_owned(), secret.to_owned()));
+        assert_eq!(found(json, "r.org", "x"), pair("a", "b"));
+        assert_eq!(found(json, "r.org", "team/app"), pair("c", "d"));
+        assert_eq!(found(json, "docker.io", "library/nginx"), pair("e", "f:g"));
+        assert_eq!(found(json, "t.org", "x"), pair("", "T"));
+        assert_eq!(found(json, "empty.org", "x"), None);
+        assert_eq!(found(json, "evil-r.org", "x"), None);
+    }
+
+    #[test]
+    fn secrets_stay_out_of_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("auth.json");
+        for text in [r#"{"auths":{"r.org":{"auth":"hunter2"}}}"#, r#"{"auths":"hunter2"}"#, "hunter2"] {
+            std::fs::write(&file, text).unwrap();
+            let error =
+                Credentials { files: vec![file.clone()] }.find(&Repository::at("r.org", "x")).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        }
+        let login = Login::Password { user: "a".to_owned(), secret: Secret::new("hunter2".to_owned()) };
+        assert!(!format!("{login:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_helper_is_a_name_and_not_a_path() {
+        assert!(matches!(ask("../x", "r.org"), Err(RegistryError::Helper { .. })));
+        assert!(matches!(ask("no-such-helper-here", "r.org"), Err(RegistryError::Helper { .. })));
+    }
+}

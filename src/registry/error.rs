@@ -1,0 +1,108 @@
+//! What can go wrong between here and a registry.
+
+use crate::store::StoreError;
+use crate::value::code::{Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::printable::Printable;
+use std::io;
+use std::path::PathBuf;
+
+/// An error of talking to a registry. No variant ever holds a password or a token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum RegistryError {
+    #[error("`{}` does not say which registry it is in", Printable(.reference))]
+    NoRegistry { reference: String },
+    #[error("cannot reach the registry `{host}`: {reason}")]
+    Unreachable { host: String, reason: String },
+    #[error("`{host}` answers with status {status} to {what}{}", quoted(.said))]
+    Status { host: String, status: u16, what: String, said: String },
+    #[error("`{host}` has no {what}")]
+    NotFound { host: String, what: String },
+    #[error("`{host}` refuses {what} to {who} (status {status}){}", quoted(.said))]
+    Denied { host: String, status: u16, what: String, who: String, said: String },
+    #[error("`{host}` asks for credentials in a way that is not understood: {reason}")]
+    Challenge { host: String, reason: String },
+    #[error("`{host}` sent {what} with another digest: expected {expected}, found {found}")]
+    Digest { host: String, what: String, expected: Digest, found: Digest },
+    #[error("`{host}` sent {what} with another length: expected {expected} bytes, found {found}")]
+    Length { host: String, what: String, expected: u64, found: String },
+    #[error("`{host}` sent {what} that cannot be used: {reason}")]
+    Document { host: String, what: String, reason: String },
+    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    Limit { what: String, found: u64, ceiling: u64 },
+    #[error("the credential helper `{helper}` failed: {reason}")]
+    Helper { helper: String, reason: String },
+    #[error("cannot use the file of credentials `{}`: {reason}", .path.display())]
+    Credentials { path: PathBuf, reason: String },
+    #[error("cannot use the certificates in `{}`: {reason}", .path.display())]
+    Certificates { path: PathBuf, reason: String },
+    #[error("cannot read `{}`", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn quoted(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {}", Printable(text)) }
+}
+
+impl Fault for RegistryError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoRegistry { .. } => Code::RegistryName,
+            Self::Unreachable { .. } | Self::Status { .. } => Code::RegistryFailed,
+            Self::NotFound { .. } => Code::RegistryMissing,
+            Self::Denied { .. } | Self::Challenge { .. } => Code::RegistryDenied,
+            Self::Digest { .. } | Self::Length { .. } | Self::Document { .. } | Self::Limit { .. } => {
+                Code::RegistryContent
+            }
+            Self::Helper { .. } | Self::Credentials { .. } => Code::RegistryCredentials,
+            Self::Certificates { .. } | Self::Read { .. } => Code::RegistryCertificates,
+            Self::Store(error) => error.code(),
+            Self::Interrupted => Code::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NoRegistry { reference } => {
+                return Some(format!(
+                    "write it in full, for example `docker.io/library/{}`",
+                    Printable(reference)
+                ));
+            }
+            Self::Unreachable { host, reason } if reason.contains("ertificate") => {
+                return Some(format!(
+                    "name the authority that vouches for it: `--ca-cert FILE`; look at it with `openssl s_client -connect {host}`"
+                ));
+            }
+            Self::Unreachable { .. } | Self::Status { .. } => {
+                "look whether the registry is up, then run the same command again: what has arrived is kept"
+            }
+            Self::NotFound { .. } => {
+                "check the spelling and the tag; some registries also say this to strangers"
+            }
+            Self::Denied { host, .. } => return Some(format!("log in: `podman login {host}`")),
+            Self::Challenge { .. } | Self::Document { .. } | Self::Limit { .. } => {
+                "look whether this address is a registry, and not a login page or a proxy in front of it"
+            }
+            Self::Digest { .. } | Self::Length { .. } => {
+                "run the same command again; if it stays, the registry or something on the way changes content"
+            }
+            Self::Helper { .. } => "run the helper by hand, or log in anew with `podman login`",
+            Self::Credentials { .. } => {
+                "log in anew with `podman login`, or name another file in `REGISTRY_AUTH_FILE`"
+            }
+            Self::Certificates { .. } | Self::Read { .. } => {
+                "name a PEM file with the certificate of the authority"
+            }
+            Self::Store(error) => return error.hint(),
+            Self::Interrupted => return None,
+        };
+        Some(text.to_owned())
+    }
+}

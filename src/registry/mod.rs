@@ -1,0 +1,21 @@
+//! OCI distribution: pulling from registries, pushing into them, and being one.
+//!
+//! The client is synchronous and stands on `ureq`. It believes nothing: manifests and blobs are compared with the
+//! digest they were asked by before anything is made of them, lengths with what was announced, and credentials go only
+//! to the host they are for.
+
+pub mod access;
+pub mod client;
+pub mod credentials;
+pub mod error;
+
+mod challenge;
+mod pull;
+mod push;
+mod secrets;
+
+pub use access::{Access, Repository};
+pub use client::Client;
+pub use error::RegistryError;
+pub use pull::{Fetched, Referrer, referrers_tag};
+pub use push::{Taken, Upload, UploadError};

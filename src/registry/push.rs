@@ -1,0 +1,331 @@
+//! Pushing: blobs piece by piece, manifests whole.
+
+use super::access::Repository;
+use super::client::{Action, Ask, Client, Target, rest};
+use super::error::RegistryError;
+use super::pull::text;
+use crate::bundle::index::Blob;
+use crate::trust::verify::{BlobSink, Verified};
+use crate::value::digest::Digest;
+use crate::value::watch::Watch;
+use std::io::Read;
+use std::time::Duration;
+use ureq::http::{Method, Response, Uri};
+use ureq::{Body, SendBody};
+
+/// Bytes of one piece: an upload that is cut goes on behind the last whole piece, and a registry that writes to an
+/// object store wants at least 5 MiB.
+const PIECE: usize = 8 << 20;
+/// How often one piece is tried.
+const TRIES: u32 = 5;
+
+/// An upload under way, fed from a bundle; the registry is asked to keep it only with the proof of its digest.
+pub struct Upload<'a> {
+    client: &'a Client,
+    target: Target,
+    blob: Blob,
+    watch: &'a dyn Watch,
+    location: String,
+    sent: u64,
+    piece: Vec<u8>,
+}
+
+/// What became of a manifest that was pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The registry lists it under its subject by itself (header `OCI-Subject`).
+    pub subject: bool,
+}
+
+/// Why an upload did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The registry takes no blob in several pieces; it has to be sent whole.
+    #[error("the registry takes no pieces")]
+    Pieces,
+    /// Everything else.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The bundle's fault.
+    #[error(transparent)]
+    Trust(#[from] crate::trust::TrustError),
+}
+
+impl Client {
+    /// True when a repository has a blob of this digest and length.
+    pub fn has_blob(
+        &self,
+        repository: &Repository,
+        blob: Blob,
+        watch: &dyn Watch,
+    ) -> Result<bool, RegistryError> {
+        let target = self.target(repository, Action::Push)?;
+        let url = target.endpoint.url(&format!("blobs/{}", blob.digest));
+        let ask = Ask::new(Method::HEAD, url, format!("blob `{}`", blob.digest));
+        let response = self.send(&target, &ask, watch)?;
+        match response.status().as_u16() {
+            200 => Ok(text(&response, "content-length").is_none_or(|length| length == blob.size.to_string())),
+            404 => Ok(false),
+            _ => Err(self.refused(&target, &ask, response)),
+        }
+    }
+
+    /// True when a repository has a manifest under this name, with this digest.
+    pub fn has_manifest(
+        &self,
+        repository: &Repository,
+        reference: &str,
+        digest: &Digest,
+        watch: &dyn Watch,
+    ) -> Result<bool, RegistryError> {
+        use crate::bundle::oci;
+        let target = self.target(repository, Action::Push)?;
+        let url = target.endpoint.url(&format!("manifests/{reference}"));
+        let mut ask = Ask::new(Method::HEAD, url, format!("manifest `{reference}`"));
+        let types = [oci::OCI_INDEX, oci::OCI_MANIFEST, oci::DOCKER_LIST, oci::DOCKER_MANIFEST];
+        ask.headers.push(("accept", types.join(", ")));
+        let response = self.send(&target, &ask, watch)?;
+        match response.status().as_u16() {
+            200 => Ok(text(&response, "docker-content-digest") == Some(digest.to_string())),
+            404 => Ok(false),
+            _ => Err(self.refused(&target, &ask, response)),
+        }
+    }
+
+    /// Asks a registry to take a blob over from another of its repositories; false when it does not.
+    pub fn mount(
+        &self,
+        repository: &Repository,
+        blob: Blob,
+        from: &Repository,
+        watch: &dyn Watch,
+    ) -> Result<bool, RegistryError> {
+        let mut target = self.target(repository, Action::Push)?;
+        let source = self.target(from, Action::Pull)?.endpoint.path;
+        let url = target.endpoint.url(&format!("blobs/uploads/?mount={}&from={source}", blob.digest));
+        target.also.push(source);
+        let ask = Ask::new(Method::POST, url, format!("the mount of blob `{}`", blob.digest));
+        let response = self.send(&target, &ask, watch)?;
+        Ok(response.status() == 201)
+    }
+
+    /// Begins the upload of a blob.
+    pub fn upload<'a>(
+        &'a self,
+        repository: &Repository,
+        blob: Blob,
+        watch: &'a dyn Watch,
+    ) -> Result<Upload<'a>, RegistryError> {
+        let target = self.target(repository, Action::Push)?;
+        let location = self.begin(&target, blob, watch)?;
+        Ok(Upload { client: self, target, blob, watch, location, sent: 0, piece: Vec::new() })
+    }
+
+    fn begin(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<String, RegistryError> {
+        let what = format!("the upload of blob `{}`", blob.digest);
+        let ask = Ask::new(Method::POST, target.endpoint.url("blobs/uploads/"), what);
+        let response = self.send(target, &ask, watch)?;
+        if response.status() != 202 {
+            return Err(self.refused(target, &ask, response));
+        }
+        location(target, &ask.url, &response).ok_or_else(|| no_location(target))
+    }
+
+    /// Sends a whole blob in one request, for registries that take no pieces.
+    pub fn upload_whole(
+        &self,
+        repository: &Repository,
+        blob: Blob,
+        reader: &mut dyn Read,
+        watch: &dyn Watch,
+    ) -> Result<(), RegistryError> {
+        let target = self.target(repository, Action::Push)?;
+        let place = self.begin(&target, blob, watch)?;
+        let mut ask = Ask::new(
+            Method::PUT,
+            with_digest(&place, &blob.digest),
+            format!("the upload of blob `{}`", blob.digest),
+        );
+        ask.headers.push(("content-type", "application/octet-stream".to_owned()));
+        ask.headers.push(("content-length", blob.size.to_string()));
+        let response = self.send_body(&target, &ask, SendBody::from_reader(reader))?;
+        if response.status() == 201 { Ok(()) } else { Err(self.refused(&target, &ask, response)) }
+    }
+
+    /// Puts a manifest under a tag or its digest.
+    pub fn put_manifest(
+        &self,
+        repository: &Repository,
+        reference: &str,
+        media_type: &str,
+        bytes: &[u8],
+        watch: &dyn Watch,
+    ) -> Result<Taken, RegistryError> {
+        let target = self.target(repository, Action::Push)?;
+        let url = target.endpoint.url(&format!("manifests/{reference}"));
+        let what = format!("manifest `{reference}` of `{}`", target.endpoint.path);
+        let mut ask = Ask { body: bytes, ..Ask::new(Method::PUT, url, what) };
+        ask.headers.push(("content-type", media_type.to_owned()));
+        let response = self.send(&target, &ask, watch)?;
+        if !matches!(response.status().as_u16(), 200..=202) {
+            return Err(self.refused(&target, &ask, response));
+        }
+        if let Some(found) = text(&response, "docker-content-digest").and_then(|text| text.parse().ok()) {
+            let expected = Digest::of(bytes);
+            if found != expected {
+                let host = target.endpoint.host;
+                return Err(RegistryError::Digest { host, what: ask.what, expected, found });
+            }
+        }
+        Ok(Taken { subject: response.headers().contains_key("oci-subject") })
+    }
+}
+
+impl Upload<'_> {
+    fn ask(&self, method: Method, url: String) -> Ask<'_> {
+        let mut ask = Ask::new(method, url, format!("the upload of blob `{}`", self.blob.digest));
+        ask.headers.push(("content-type", "application/octet-stream".to_owned()));
+        ask
+    }
+
+    /// Sends what has gathered as one piece.
+    fn flush(&mut self) -> Result<(), UploadError> {
+        let end = self.sent + self.piece.len() as u64;
+        let mut from = self.sent;
+        for attempt in 1.. {
+            let skip = usize::try_from(from - self.sent).unwrap_or(usize::MAX);
+            let mut ask = self.ask(Method::PATCH, self.location.clone());
+            ask.headers.push(("content-range", format!("{from}-{}", end.saturating_sub(1))));
+            ask.body = self.piece.get(skip..).unwrap_or_default();
+            let outcome = self.client.send_once(&self.target, &ask);
+            match outcome {
+                // Some servers answer 204 here, which the specification does not foresee.
+                Ok(response) if matches!(response.status().as_u16(), 201..=204) => {
+                    let next = location(&self.target, &self.location, &response);
+                    if let Some(next) = next {
+                        self.location = next;
+                    }
+                    break;
+                }
+                Ok(response)
+                    if from == 0 && matches!(response.status().as_u16(), 400 | 404 | 405 | 415 | 501) =>
+                {
+                    return Err(UploadError::Pieces);
+                }
+                Ok(response) if attempt >= TRIES || matches!(response.status().as_u16(), 401 | 403 | 413) => {
+                    let ask = self.ask(Method::PATCH, String::new());
+                    return Err(self.client.refused(&self.target, &ask, response).into());
+                }
+                Err(error) if attempt >= TRIES => return Err(error.into()),
+                Ok(_) | Err(RegistryError::Unreachable { .. }) => {
+                    rest(Duration::from_millis(250 * u64::from(attempt)), self.watch)?;
+                    // How much did arrive? Where nobody knows, everything is sent again.
+                    from = self.arrived()?.filter(|at| (self.sent..=end).contains(at)).unwrap_or(from);
+                    if from == end {
+                        break;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.sent = end;
+        self.piece.clear();
+        Ok(())
+    }
+
+    /// Where the registry says the next byte goes (OCI distribution 1.1, "Resuming a Blob Upload").
+    fn arrived(&mut self) -> Result<Option<u64>, RegistryError> {
+        let ask = Ask::new(Method::GET, self.location.clone(), "the state of an upload");
+        let response = match self.client.send(&self.target, &ask, self.watch) {
+            Ok(response) => response,
+            Err(RegistryError::Interrupted) => return Err(RegistryError::Interrupted),
+            Err(_) => return Ok(None),
+        };
+        if response.status() == 404 {
+            return Err(RegistryError::Unreachable {
+                host: self.target.endpoint.host.clone(),
+                reason: "it has forgotten an upload that was cut".to_owned(),
+            });
+        }
+        if let Some(next) = location(&self.target, &self.location, &response) {
+            self.location = next;
+        }
+        let range = text(&response, "range");
+        let last = range.as_deref().and_then(|range| range.rsplit('-').next()?.parse::<u64>().ok());
+        // `0-0` stands for nothing as well as for one byte; nothing is the safe reading only at the beginning.
+        Ok(last.map(|last| if last == 0 { 0 } else { last + 1 }))
+    }
+
+    /// Asks the registry to keep what has arrived.
+    fn complete(&mut self) -> Result<(), UploadError> {
+        let small = self.sent == 0;
+        if !small && !self.piece.is_empty() {
+            self.flush()?;
+        }
+        let mut ask = self.ask(Method::PUT, with_digest(&self.location, &self.blob.digest));
+        if small {
+            ask.body = &self.piece;
+        }
+        let response = self.client.send(&self.target, &ask, self.watch)?;
+        match response.status().as_u16() {
+            201 | 204 => Ok(()),
+            // A first attempt may have been done although its answer was lost.
+            _ if self.client.has_blob_at(&self.target, self.blob, self.watch)? => Ok(()),
+            _ => Err(self.client.refused(&self.target, &ask, response).into()),
+        }
+    }
+}
+
+impl Client {
+    fn has_blob_at(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<bool, RegistryError> {
+        let url = target.endpoint.url(&format!("blobs/{}", blob.digest));
+        let ask = Ask::new(Method::HEAD, url, format!("blob `{}`", blob.digest));
+        Ok(self.send(target, &ask, watch)?.status() == 200)
+    }
+}
+
+impl BlobSink for Upload<'_> {
+    type Error = UploadError;
+
+    fn quarantine(&mut self, mut bytes: &[u8]) -> Result<(), UploadError> {
+        while self.piece.len() + bytes.len() > PIECE {
+            let (head, tail) = bytes.split_at_checked(PIECE - self.piece.len()).unwrap_or((bytes, &[]));
+            self.piece.extend_from_slice(head);
+            bytes = tail;
+            self.flush()?;
+        }
+        self.piece.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn keep(mut self, _: &Verified<Blob>) -> Result<(), UploadError> {
+        self.complete()
+    }
+}
+
+fn with_digest(location: &str, digest: &Digest) -> String {
+    let join = if location.contains('?') { '&' } else { '?' };
+    format!("{location}{join}digest={digest}")
+}
+
+/// The address in `Location`, which may be relative to the one that was asked.
+fn location(target: &Target, asked: &str, response: &Response<Body>) -> Option<String> {
+    let location = text(response, "location")?;
+    if location.starts_with("http://") || location.starts_with("https://") {
+        return Some(location);
+    }
+    if location.starts_with('/') && !location.starts_with("//") {
+        let uri: Uri = asked.parse().ok()?;
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
+        return Some(format!("{scheme}://{authority}{location}"));
+    }
+    (!location.is_empty()).then(|| target.endpoint.url(&format!("blobs/uploads/{location}")))
+}
+
+fn no_location(target: &Target) -> RegistryError {
+    RegistryError::Document {
+        host: target.endpoint.host.clone(),
+        what: "an answer".to_owned(),
+        reason: "it does not say where the upload goes".to_owned(),
+    }
+}

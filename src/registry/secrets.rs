@@ -1,0 +1,57 @@
+//! Words that must not be shown.
+
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// A password or token: wiped from memory when dropped, and never shown.
+#[derive(Clone)]
+pub(super) struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub(super) fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(super) enum Login {
+    /// A name and a password.
+    Password { user: String, secret: Secret },
+    /// A refresh token, as Docker keeps it under `identitytoken`.
+    Identity(Secret),
+}
+
+impl Login {
+    /// `Basic ...`, for a password.
+    pub(super) fn basic(&self) -> Option<Secret> {
+        use base64::Engine as _;
+        match self {
+            Self::Password { user, secret } => {
+                let both = Zeroizing::new(format!("{user}:{}", secret.expose()));
+                let text = base64::engine::general_purpose::STANDARD.encode(both.as_bytes());
+                Some(Secret::new(format!("Basic {text}")))
+            }
+            Self::Identity(_) => None,
+        }
+    }
+
+    /// What a server must not make us repeat.
+    pub(super) fn words(&self) -> Vec<Secret> {
+        let own = match self {
+            Self::Password { secret, .. } | Self::Identity(secret) => secret.clone(),
+        };
+        let encoded = self.basic().map(|basic| Secret::new(basic.expose().replacen("Basic ", "", 1)));
+        std::iter::once(own).chain(encoded).collect()
+    }
+}
