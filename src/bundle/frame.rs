@@ -1,19 +1,12 @@
-//! Frames: how a tree's tar stream is cut, compressed and read back.
+//! Frames: how the pieces of a tree's tar stream are compressed and read back.
 
 use super::error::BundleError;
 use crate::value::digest::{Digest, bare};
 use crate::value::limits::Limits;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read};
+use std::io;
 use zstd::zstd_safe::CParameter;
 
-/// Smallest piece that content-defined chunking makes, except at the end of a stream.
-const MIN: usize = 1 << 20;
-/// Piece length it aims at. Measured on 985 MB of layers and documents: 3.5 % more bytes than one solid
-/// stream, and one file in 10 ms instead of a second.
-const AVERAGE: usize = 4 << 20;
-/// Largest piece.
-const MAX: usize = 16 << 20;
 /// zstd level; with `TABLES` part of the format's promise that packing twice gives equal bytes.
 const LEVEL: i32 = 3;
 /// What differs from the level's own parameters: tables of 256 KiB that stay in the processor's cache, and matches
@@ -39,67 +32,6 @@ pub struct Frame {
     /// Digest of the bytes as stored.
     #[serde(with = "bare")]
     pub sha256: Digest,
-}
-
-/// Cuts a stream where its content says so, so that equal content is cut alike wherever it stands.
-///
-/// Holds several of the largest pieces at a time: `fastcdc`'s own stream holds one, and moves three bytes for each
-/// that it cuts off.
-pub struct Cutter<R> {
-    stream: R,
-    buffer: Vec<u8>,
-    /// The part of the buffer that is filled and not yet cut off.
-    held: std::ops::Range<usize>,
-    ended: bool,
-}
-
-impl<R: Read> Cutter<R> {
-    /// Nothing is read yet.
-    pub fn new(stream: R) -> Self {
-        Self { stream, buffer: vec![0; 3 * MAX], held: 0..0, ended: false }
-    }
-
-    fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.held.clone(), 0);
-        self.held = 0..self.held.len();
-        while let Some(free) = self.buffer.get_mut(self.held.end..).filter(|free| !free.is_empty()) {
-            match self.stream.read(free) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) => {
-                    self.ended = true;
-                    break;
-                }
-                read => self.held.end += read?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Iterator for Cutter<R> {
-    type Item = io::Result<Vec<u8>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.held.len() < MAX
-            && !self.ended
-            && let Err(error) = self.fill()
-        {
-            self.ended = true;
-            self.held = 0..0;
-            return Some(Err(error));
-        }
-        let held = self.buffer.get(self.held.clone()).filter(|held| !held.is_empty())?;
-        let (_, len) = fastcdc::v2020::FastCDC::new(held, MIN, AVERAGE, MAX).cut(0, held.len());
-        let piece = held.get(..len).unwrap_or(held).to_vec();
-        self.held.start += piece.len();
-        Some(Ok(piece))
-    }
-}
-
-/// The most frames that a stream of `len` bytes can be cut into.
-#[must_use]
-pub const fn most(len: u64) -> u64 {
-    len / MIN as u64 + 1
 }
 
 /// Makes frames; keeps the compressor's memory from one to the next.
@@ -293,18 +225,7 @@ pub fn check_table(frames: &[Frame], layer: u64, stream: u64, limits: &Limits) -
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn noise(len: usize) -> Vec<u8> {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        std::iter::repeat_with(|| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[4]
-        })
-        .take(len)
-        .collect()
-    }
+    use crate::bundle::cutter::tests::noise;
 
     fn decode(stored: &[u8], size: usize) -> Result<Vec<u8>, String> {
         Decoder::new().unwrap().decode(stored, size as u64, &Limits::v1())
@@ -323,28 +244,6 @@ mod tests {
         }
         assert_eq!(encoder.encode(&noise(1 << 20)).unwrap().len(), stored_len(1 << 20), "noise is stored");
     }
-
-    #[test]
-    fn cuts_depend_on_content_alone() {
-        let data = noise(24 << 20);
-        let cuts = |from: usize| -> Vec<Digest> {
-            Cutter::new(&data[from..]).map(|piece| Digest::of(&piece.unwrap())).collect()
-        };
-        let (whole, tail) = (cuts(0), cuts(1 << 20));
-        assert!(whole.len() > 2);
-        assert_eq!(whole.last(), tail.last());
-    }
-
-    #[test]
-    fn cuts_are_those_of_format_version_1() {
-        let data = noise(24 << 20);
-        let lengths: Vec<usize> = Cutter::new(&data[..]).map(|piece| piece.unwrap().len()).collect();
-        assert_eq!(lengths.iter().sum::<usize>(), data.len());
-        assert_eq!(lengths, GOLDEN);
-    }
-
-    /// Lengths of the pieces of 24 MiB of noise. If they change, deltas between releases become large.
-    const GOLDEN: [usize; 6] = [6_449_113, 4_353_077, 4_119_245, 3_505_609, 6_363_044, 375_736];
 
     #[test]
     fn z03_z04_z05_nothing_may_follow_a_frame() {

@@ -4,7 +4,8 @@ use super::draft::Draft;
 use super::error::BundleError;
 use super::member::{self, blob_name, span};
 use super::order::Contents;
-use super::pack::{Authority, incomplete, push_member};
+use super::pack::{Authority, push_member};
+use super::parts::incomplete;
 use super::statement::{Member, Predicate, Statement, Tool, Totals};
 use crate::value::digest::Digest;
 

@@ -3,6 +3,7 @@
 //! [`FORMAT.md`](https://docs.rs/crate/sealift/latest/source/src/bundle/FORMAT.md) beside this file is the
 //! specification; the comments here say why. This folder knows no manifest, no site and no trust root.
 
+mod cutter;
 pub mod draft;
 pub mod entry;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod member;
 pub mod oci;
 pub mod order;
 pub mod pack;
+mod parts;
 pub mod payload;
 pub mod place;
 pub mod read;

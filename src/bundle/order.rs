@@ -209,8 +209,10 @@ impl<'a> Order<'a> {
             due(layer, &mut layers)?;
         }
         // A tree's parts are read where such parts stand, so nothing else may have brought them earlier.
+        let (known_configs, known_layers): (HashSet<_>, HashSet<_>) =
+            (configs.iter().copied().collect(), layers.iter().copied().collect());
         for (inventory, layer) in self.trees() {
-            if !configs.contains(&blob(inventory)) || !layers.contains(&blob(layer)) {
+            if !known_configs.contains(&blob(inventory)) || !known_layers.contains(&blob(layer)) {
                 return Err(wrong(
                     &layer.digest,
                     "a tree shares its inventory or layer with another kind of part",

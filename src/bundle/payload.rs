@@ -1,8 +1,9 @@
 //! Writes the layers of a bundle, on all cores, each byte once.
 
+use super::cutter::Cutter;
 use super::draft::{BlobSource, DraftTree};
 use super::error::BundleError;
-use super::frame::{Cutter, Encoder, Frame};
+use super::frame::{Encoder, Frame};
 use super::index::Blob;
 use super::member::{self, blob_name, member_header};
 use super::place;

@@ -77,7 +77,12 @@ pub fn receive<R: Receiver>(
             (layer, Frames::new(number, name, inventory, receiver, limits))
         })
         .collect();
-    let layers = Layers { contents: &contents, frames: &frames, wanted: &wanted, conditions, receiver };
+    let mut by_layer: HashMap<Blob, Vec<&Frames<'_, R>>> = HashMap::new();
+    for (layer, frames) in &frames {
+        by_layer.entry(*layer).or_default().push(frames);
+    }
+    let layers =
+        Layers { contents: &contents, frames: &frames, by_layer, wanted: &wanted, conditions, receiver };
     match tape.as_file() {
         Some(file) => layers.read_file(file, tape)?,
         None => layers.read_pipe(tape)?,
@@ -183,6 +188,8 @@ struct Layers<'a, R: Receiver> {
     contents: &'a Contents,
     /// The frames of each tree, with the layer they stand in.
     frames: &'a [(Blob, Frames<'a, R>)],
+    /// The same by layer, so that thousands of trees are not gone through once for each layer.
+    by_layer: HashMap<Blob, Vec<&'a Frames<'a, R>>>,
     wanted: &'a HashSet<Digest>,
     conditions: &'a Conditions<'a>,
     receiver: &'a R,
@@ -202,9 +209,7 @@ impl<R: Receiver> Layers<'_, R> {
         let mut decoder = decoder()?;
         for layer in &self.contents.layers {
             let name = blob_name(&layer.digest);
-            let trees: Vec<_> =
-                self.frames.iter().filter(|(of, _)| of == layer).map(|(_, frames)| frames).collect();
-            if trees.is_empty() {
+            let Some(trees) = self.by_layer.get(layer) else {
                 let mut sink = self.sink(layer)?;
                 tape.chunks(&name, layer.size, layer.digest, watch, |chunk| match &mut sink {
                     Some(sink) => sink.quarantine(chunk),
@@ -214,7 +219,7 @@ impl<R: Receiver> Layers<'_, R> {
                     sink.keep(&Verified(*layer))?;
                 }
                 continue;
-            }
+            };
             tape.header(&name, layer.size)?;
             let mut whole = Hasher::new();
             let mut sink = self.sink(layer)?;
@@ -229,7 +234,7 @@ impl<R: Receiver> Layers<'_, R> {
                 if let Some(sink) = &mut sink {
                     sink.quarantine(&bytes)?;
                 }
-                for frames in &trees {
+                for frames in trees {
                     frames.take(number, &bytes, &mut decoder)?;
                 }
                 watch.advance(stored);
@@ -254,8 +259,7 @@ impl<R: Receiver> Layers<'_, R> {
         for layer in &self.contents.layers {
             let at = tape.pass(&blob_name(&layer.digest), layer.size)?;
             whole.push(Job::Layer { blob: *layer, at });
-            for (of, frames) in self.frames.iter().filter(|(of, _)| of == layer) {
-                debug_assert_eq!(of, layer);
+            for frames in self.by_layer.get(layer).into_iter().flatten() {
                 let mut offset = at;
                 for (number, stored) in frames.stored().enumerate() {
                     pieces.push(Job::Frame { tree: frames.tree, number, at: offset, stored });
