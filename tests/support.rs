@@ -175,6 +175,8 @@ pub fn image(folder: &Path, name: &str, reference: &str, layers: &[&[u8]]) -> Dr
         media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
         root,
         blobs,
+        withheld: Vec::new(),
+        referrers: Vec::new(),
     })
 }
 

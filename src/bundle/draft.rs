@@ -1,5 +1,6 @@
 //! A draft: everything that will be in a bundle, pinned, before it is packed and sealed.
 
+use super::index::Referrer;
 use super::item::ItemHead;
 use super::tree::Tree;
 use crate::value::digest::Digest;
@@ -62,8 +63,12 @@ pub struct DraftImage {
     pub media_type: String,
     /// Its index or manifest.
     pub root: Digest,
-    /// Every blob it needs, the root among them, in any order.
+    /// Every blob it and its referrers need, the root among them, in any order.
     pub blobs: Vec<BlobSource>,
+    /// Manifests that its indexes list and that do not travel, ascending.
+    pub withheld: Vec<Digest>,
+    /// Signatures, attestations and SBOMs that travel with it, each behind what it is about.
+    pub referrers: Vec<Referrer>,
 }
 
 /// Where the bytes of a blob are: a part of a file.

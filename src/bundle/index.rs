@@ -16,7 +16,14 @@ use std::collections::{BTreeMap, HashSet};
 const NAME: &str = "dev.sealift.item.name";
 const KIND: &str = "dev.sealift.item.kind";
 const ORIGIN: &str = "dev.sealift.item.origin";
-/// OCI annotations that other tools know: the name under which `skopeo` and `podman` find an image, and the licence.
+/// Manifests that an index of the image lists and the bundle does not have.
+const WITHHELD: &str = "dev.sealift.item.withheld";
+/// The image that a referrer is about, and the tag that leads to it where it has no `subject`.
+const REFERRER_OF: &str = "dev.sealift.referrer.of";
+const REFERRER_TAG: &str = "dev.sealift.referrer.tag";
+/// Annotations that other tools know: the name under which `skopeo` and `podman` find an image, the one under which
+/// `ctr images import` keeps it, and the licence.
+const CONTAINERD_NAME: &str = "io.containerd.image.name";
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const LICENSES: &str = "org.opencontainers.image.licenses";
 
@@ -40,6 +47,31 @@ pub struct Item {
     pub media_type: String,
     /// The item's index or manifest.
     pub root: Blob,
+    /// Manifests that an index of the image lists and the bundle does not have, ascending.
+    pub withheld: Vec<Digest>,
+    /// Signatures, attestations and SBOMs of the image.
+    pub referrers: Vec<Referrer>,
+}
+
+/// A manifest that is about an image, or about another referrer of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referrer {
+    /// Media type of the manifest or index.
+    pub media_type: String,
+    /// The manifest or index.
+    pub root: Blob,
+    /// The tag that leads to it in a registry, where it has no `subject`: `sha256-HEX.SUFFIX`.
+    pub tag: Option<String>,
+}
+
+impl Referrer {
+    /// The digest that its tag is about.
+    #[must_use]
+    pub fn tagged_subject(&self) -> Option<Digest> {
+        let (hex, suffix) = self.tag.as_ref()?.strip_prefix("sha256-")?.split_once('.')?;
+        let fits = (1..=32).contains(&suffix.len()) && suffix.bytes().all(|byte| byte.is_ascii_lowercase());
+        Digest::from_hex(hex).ok().filter(|_| fits)
+    }
 }
 
 /// `index.json`: images first, then trees, in the order of the lock.
@@ -97,18 +129,48 @@ impl From<&Item> for RawDescriptor {
             (ORIGIN.to_owned(), head.origin.clone()),
         ]);
         annotations.extend(head.license.clone().map(|license| (LICENSES.to_owned(), license)));
-        annotations.extend(item.reference.as_ref().map(|name| (REF_NAME.to_owned(), name.to_string())));
-        Self {
-            media_type: item.media_type.clone(),
-            digest: item.root.digest,
-            size: item.root.size,
-            artifact_type: artifact_type(head.kind),
-            annotations,
+        for key in [REF_NAME, CONTAINERD_NAME] {
+            annotations.extend(item.reference.as_ref().map(|name| (key.to_owned(), name.to_string())));
         }
+        if !item.withheld.is_empty() {
+            let withheld: Vec<_> = item.withheld.iter().map(Digest::to_string).collect();
+            annotations.insert(WITHHELD.to_owned(), withheld.join(","));
+        }
+        let artifact_type = artifact_type(head.kind);
+        Self { artifact_type, annotations, ..Self::new(&item.media_type, item.root) }
     }
 }
 
 impl RawDescriptor {
+    fn new(media_type: &str, blob: Blob) -> Self {
+        Self {
+            media_type: media_type.to_owned(),
+            digest: blob.digest,
+            size: blob.size,
+            artifact_type: None,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// All descriptors of an item: its own, and behind it those of its referrers.
+    fn all(item: &Item) -> impl Iterator<Item = Self> {
+        let referrers = item.referrers.iter().map(|referrer| {
+            let of = (REFERRER_OF.to_owned(), item.head.name.to_string());
+            let tag = referrer.tag.clone().map(|tag| (REFERRER_TAG.to_owned(), tag));
+            let annotations = std::iter::once(of).chain(tag).collect();
+            Self { annotations, ..Self::new(&referrer.media_type, referrer.root) }
+        });
+        std::iter::once(Self::from(item)).chain(referrers)
+    }
+
+    fn referrer(&self) -> Referrer {
+        Referrer {
+            media_type: self.media_type.clone(),
+            root: Blob { digest: self.digest, size: self.size },
+            tag: self.annotations.get(REFERRER_TAG).cloned(),
+        }
+    }
+
     fn item(&self) -> Result<Item, String> {
         let text = |key: &str| self.annotations.get(key).ok_or_else(|| format!("a descriptor lacks `{key}`"));
         let kind = match text(KIND)?.as_str() {
@@ -129,8 +191,16 @@ impl RawDescriptor {
             origin: text(ORIGIN)?.clone(),
             license: self.annotations.get(LICENSES).cloned(),
         };
-        let root = Blob { digest: self.digest, size: self.size };
-        Ok(Item { head, reference, media_type: self.media_type.clone(), root })
+        let withheld = self.annotations.get(WITHHELD).filter(|_| kind == ItemKind::Image);
+        let withheld = withheld.iter().flat_map(|list| list.split(',')).map(str::parse);
+        Ok(Item {
+            head,
+            reference,
+            media_type: self.media_type.clone(),
+            root: Blob { digest: self.digest, size: self.size },
+            withheld: withheld.collect::<Result<_, _>>().map_err(|error| format!("{error}"))?,
+            referrers: Vec::new(),
+        })
     }
 }
 
@@ -149,7 +219,7 @@ impl Index {
 
     /// Its canonical bytes.
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
-        let manifests = self.items.iter().map(RawDescriptor::from).collect();
+        let manifests = self.items.iter().flat_map(RawDescriptor::all).collect();
         canonical::encode(&RawIndex { schema_version: 2, media_type: oci::OCI_INDEX.to_owned(), manifests })
             .map_err(|source| BundleError::Canonical { document: "`index.json`".to_owned(), source })
     }
@@ -164,8 +234,22 @@ impl Index {
             let (found, ceiling) = (raw.manifests.len() as u64, limits.items as u64);
             return Err(BundleError::Limit { what: "items".to_owned(), found, ceiling });
         }
-        let items: Vec<Item> =
-            raw.manifests.iter().map(RawDescriptor::item).collect::<Result<_, _>>().map_err(wrong)?;
+        let mut items: Vec<Item> = Vec::new();
+        for descriptor in &raw.manifests {
+            match (descriptor.annotations.get(REFERRER_OF), items.last_mut()) {
+                (None, _) => items.push(descriptor.item().map_err(wrong)?),
+                (Some(name), Some(image))
+                    if image.head.name.as_str() == name && image.reference.is_some() =>
+                {
+                    image.referrers.push(descriptor.referrer());
+                }
+                (Some(_), _) => {
+                    return Err(wrong(
+                        "a referrer does not stand behind the image that it is about".to_owned(),
+                    ));
+                }
+            }
+        }
         let index = Self { items };
         // What the items do not remember was not allowed to be there: other annotations, other types.
         if index.encode()? != bytes {
@@ -182,6 +266,15 @@ impl Index {
                 return Err(wrong(format!("`{}` has the reference of another image", item.head.name)));
             }
         }
+        if let Some(item) =
+            index.items.iter().find(|item| !item.withheld.is_sorted_by(|one, other| one < other))
+        {
+            return Err(wrong(format!("what `{}` withholds is not in ascending order", item.head.name)));
+        }
+        let referrers = || index.items.iter().flat_map(|item| &item.referrers);
+        if referrers().any(|referrer| referrer.tag.is_some() && referrer.tagged_subject().is_none()) {
+            return Err(wrong("the tag of a referrer is not `sha256-HEX.SUFFIX`".to_owned()));
+        }
         if !index.items.is_sorted_by_key(|item| item.head.kind != ItemKind::Image) {
             return Err(wrong("an image stands behind a tree".to_owned()));
         }
@@ -191,19 +284,12 @@ impl Index {
 
 /// The manifest of a tree: its inventory as the configuration, and one layer.
 pub fn tree_manifest(head: &ItemHead, inventory: Blob, layer: Blob) -> Result<Vec<u8>, BundleError> {
-    let descriptor = |media_type: &str, blob: Blob| RawDescriptor {
-        media_type: media_type.to_owned(),
-        digest: blob.digest,
-        size: blob.size,
-        artifact_type: None,
-        annotations: BTreeMap::new(),
-    };
     let manifest = RawTreeManifest {
         schema_version: 2,
         media_type: oci::OCI_MANIFEST.to_owned(),
         artifact_type: artifact_type(head.kind).unwrap_or_default(),
-        config: descriptor(inventory::MEDIA_TYPE, inventory),
-        layers: vec![descriptor(oci::OCI_LAYER_ZSTD, layer)],
+        config: RawDescriptor::new(inventory::MEDIA_TYPE, inventory),
+        layers: vec![RawDescriptor::new(oci::OCI_LAYER_ZSTD, layer)],
         annotations: BTreeMap::from([(NAME.to_owned(), head.name.to_string())]),
     };
     canonical::encode(&manifest).map_err(|source| BundleError::Canonical {

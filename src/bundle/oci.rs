@@ -100,6 +100,21 @@ pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<Document
     }
 }
 
+/// The digest that a document is about, if it is about one; for documents that [`parse`] has read.
+#[must_use]
+pub fn subject(bytes: &[u8]) -> Option<Digest> {
+    #[derive(serde::Deserialize)]
+    struct About {
+        subject: Option<Object<Subject>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Subject {
+        digest: Digest,
+    }
+    let Object(about) = serde_json::from_slice::<Object<About>>(bytes).ok()?;
+    about.subject.map(|Object(subject)| subject.digest)
+}
+
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Raw {

@@ -23,6 +23,10 @@ pub struct Order<'a> {
     pending: Vec<Pending>,
     documents: Vec<Blob>,
     known: HashMap<Digest, (String, Document)>,
+    /// What the documents are about that have a `subject`.
+    subjects: HashMap<Digest, Digest>,
+    /// What some item withholds.
+    withheld: HashSet<Digest>,
     references: usize,
 }
 
@@ -61,11 +65,12 @@ pub struct ItemContents {
 /// The parts of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parts {
-    /// Every blob of the image, each once, its root first; and its platforms as `os/architecture[/variant]`.
+    /// Every blob of the image and of its referrers, its root first; and its platforms as
+    /// `os/architecture[/variant]`.
     Image {
         /// Every blob, each once.
         blobs: Vec<Blob>,
-        /// The platforms that its index names.
+        /// The platforms that its index names and the bundle has.
         platforms: Vec<String>,
     },
     /// The inventory and the one layer of a tree.
@@ -88,14 +93,19 @@ impl<'a> Order<'a> {
     /// Begins with the items of the index.
     #[must_use]
     pub fn new(index: Index, limits: &'a Limits) -> Self {
-        let pending = index.items().iter().enumerate().rev().map(|(number, item)| Pending {
-            item: number,
-            media_type: item.media_type.clone(),
-            blob: item.root,
-            depth: 0,
-        });
-        let pending = pending.collect();
-        Self { limits, index, pending, documents: Vec::new(), known: HashMap::new(), references: 0 }
+        let mut pending = Vec::new();
+        for (number, item) in index.items().iter().enumerate().rev() {
+            let due = |media_type: &str, blob| {
+                let media_type = media_type.to_owned();
+                Pending { item: number, media_type, blob, depth: 0 }
+            };
+            let referrers = item.referrers.iter().rev();
+            pending.extend(referrers.map(|referrer| due(&referrer.media_type, referrer.root)));
+            pending.push(due(&item.media_type, item.root));
+        }
+        let withheld = index.items().iter().flat_map(|item| &item.withheld).copied().collect();
+        let (documents, known, subjects) = (Vec::new(), HashMap::new(), HashMap::new());
+        Self { limits, index, pending, documents, known, subjects, withheld, references: 0 }
     }
 
     /// The next document that is due, if there is one; [`Order::take`] must be given its bytes.
@@ -162,7 +172,8 @@ impl<'a> Order<'a> {
                 let (what, ceiling) = ("indexes nested in indexes".to_owned(), self.limits.nesting as u64);
                 return Err(BundleError::Limit { what, found: depth as u64, ceiling });
             }
-            let below = children.iter().rev().map(|child| Pending {
+            let here = children.iter().rev().filter(|child| !self.withheld.contains(&child.digest));
+            let below = here.map(|child| Pending {
                 item: due.item,
                 media_type: child.media_type.clone(),
                 blob: blob(child),
@@ -170,13 +181,55 @@ impl<'a> Order<'a> {
             });
             self.pending.extend(below);
         }
+        self.subjects.extend(oci::subject(bytes).map(|subject| (due.blob.digest, subject)));
         self.documents.push(due.blob);
         self.known.insert(due.blob.digest, (due.media_type, document));
         Ok(())
     }
 
+    /// A referrer must be about a document of the image that it stands behind, or of a referrer before it.
+    fn check_referrers(&self) -> Result<(), BundleError> {
+        for item in self.index.items().iter().filter(|item| !item.referrers.is_empty()) {
+            let documents = |root| self.below(root).into_iter().filter(|(.., document)| document.is_some());
+            let mut known: HashSet<_> = documents(item.root).map(|(blob, ..)| blob.digest).collect();
+            for referrer in &item.referrers {
+                let stated = self.subjects.get(&referrer.root.digest).copied();
+                if !referrer.tagged_subject().or(stated).is_some_and(|subject| known.contains(&subject)) {
+                    let reason = "it refers to nothing of the image that it stands behind";
+                    return Err(wrong(&referrer.root.digest, reason));
+                }
+                known.extend(documents(referrer.root).map(|(blob, ..)| blob.digest));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an image withholds must be listed by one of its indexes, and must not be there by another way.
+    fn check_withheld(&self) -> Result<(), BundleError> {
+        for item in self.index.items().iter().filter(|item| !item.withheld.is_empty()) {
+            let below = self.below(item.root);
+            let mut listed = HashSet::new();
+            for (.., document) in &below {
+                if let Some(Document::Index(children)) = document {
+                    listed.extend(children.iter().map(|child| child.digest));
+                }
+            }
+            for digest in &item.withheld {
+                if !listed.contains(digest) {
+                    return Err(wrong(digest, "it is withheld, and no index of its image lists it"));
+                }
+                if self.known.contains_key(digest) {
+                    return Err(wrong(digest, "it is withheld, and yet the bundle has it"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The whole contents, once no further document is due.
     pub fn finish(self) -> Result<Contents, BundleError> {
+        self.check_withheld()?;
+        self.check_referrers()?;
         let mut sizes: HashMap<Digest, u64> =
             self.documents.iter().map(|blob| (blob.digest, blob.size)).collect();
         let (mut configs, mut layers) = (Vec::new(), Vec::new());
@@ -247,8 +300,13 @@ impl<'a> Order<'a> {
             }
             Some(_) if item.head.kind == ItemKind::Image => {
                 let (mut blobs, mut platforms, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-                for (blob, platform, _) in self.below(item) {
+                for (blob, platform, _) in self.below(item.root) {
                     platforms.extend(platform.filter(|platform| platform != "unknown/unknown"));
+                    if seen.insert(blob.digest) {
+                        blobs.push(blob);
+                    }
+                }
+                for (blob, ..) in item.referrers.iter().flat_map(|referrer| self.below(referrer.root)) {
                     if seen.insert(blob.digest) {
                         blobs.push(blob);
                     }
@@ -262,11 +320,11 @@ impl<'a> Order<'a> {
         Ok(ItemContents { item: item.clone(), parts })
     }
 
-    /// Every blob at and below an image's root, in depth-first order; once for each platform it is named with, for a
-    /// few small indexes can name each other along billions of paths.
-    fn below(&self, item: &Item) -> Vec<(Blob, Option<String>, Option<&Document>)> {
+    /// Every blob at and below a root that the bundle has, in depth-first order; once for each platform it is named
+    /// with, for a few small indexes can name each other along billions of paths.
+    fn below(&self, root: Blob) -> Vec<(Blob, Option<String>, Option<&Document>)> {
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
-        let mut stack = vec![(item.root, None, true)];
+        let mut stack = vec![(root, None, true)];
         while let Some((due, platform, may_announce)) = stack.pop() {
             if !seen.insert((due.digest, platform.clone(), may_announce)) {
                 continue;
@@ -274,9 +332,8 @@ impl<'a> Order<'a> {
             let document = self.known.get(&due.digest).filter(|_| may_announce).map(|(_, document)| document);
             match document {
                 Some(Document::Index(children)) => {
-                    stack.extend(
-                        children.iter().rev().map(|child| (blob(child), child.platform.clone(), true)),
-                    );
+                    let here = children.iter().rev().filter(|child| !self.withheld.contains(&child.digest));
+                    stack.extend(here.map(|child| (blob(child), child.platform.clone(), true)));
                 }
                 Some(Document::Manifest { config, layers }) => {
                     stack.extend(layers.iter().rev().map(|layer| (blob(layer), None, false)));
@@ -293,7 +350,7 @@ impl<'a> Order<'a> {
     fn docker(&self, item: &Item) -> Option<DockerImage> {
         let reference = item.reference.as_ref()?;
         let manifests: Vec<_> = self
-            .below(item)
+            .below(item.root)
             .into_iter()
             .filter_map(|(_, platform, document)| match document {
                 Some(Document::Manifest { config, layers }) if is_image_config(&config.media_type) => {

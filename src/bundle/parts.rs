@@ -190,11 +190,20 @@ fn image_item(image: &DraftImage) -> Result<Item, BundleError> {
         reference: Some(image.reference.clone()),
         media_type: image.media_type.clone(),
         root: Blob { digest: root.digest, size: root.size },
+        withheld: image.withheld.clone(),
+        referrers: image.referrers.clone(),
     })
 }
 
 fn tree_item(head: &ItemHead, root: Blob) -> Item {
-    Item { head: head.clone(), reference: None, media_type: oci::OCI_MANIFEST.to_owned(), root }
+    Item {
+        head: head.clone(),
+        reference: None,
+        media_type: oci::OCI_MANIFEST.to_owned(),
+        root,
+        withheld: Vec::new(),
+        referrers: Vec::new(),
+    }
 }
 
 fn find_blob<'a>(images: &[&'a DraftImage], digest: &Digest) -> Result<&'a BlobSource, BundleError> {

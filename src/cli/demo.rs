@@ -11,6 +11,7 @@ use crate::bundle::pack::Sealed;
 use crate::bundle::read::{self, Tape};
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
+use crate::registry::Access;
 use crate::site::unpack::unpack;
 use crate::store::Store;
 use crate::trust::chain::PinnedRoot;
@@ -162,7 +163,8 @@ impl Demo<'_> {
         write(&manifest, MANIFEST.as_bytes())?;
         let store = Store::open(&self.folder.join("store"))?;
         let watch = self.term.watch("locking");
-        let work = work(&manifest, &store, ThreadArgs { threads: None }, &watch, None);
+        let access = Access::default();
+        let work = work(&manifest, &store, ThreadArgs { threads: None }, &watch, &access);
         let lock = Lock::make(&Manifest::open(&manifest)?, &work, None, now()?)?;
         let text = lock.to_toml();
         write(&path_for(&manifest), text.as_bytes())?;

@@ -1,12 +1,14 @@
 //! `sealift lock`
 
 use super::error::CliError;
+use super::registry::RegistryArgs;
 use super::term::{Progress, Term};
 use super::{LIMITS, ThreadArgs, now, threads};
 use crate::bundle::place;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::plan::{PlanError, Work};
+use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::Digest;
 use serde_json::json;
@@ -29,6 +31,8 @@ pub(super) struct Args {
     check: bool,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
     #[command(flatten)]
     threads: ThreadArgs,
 }
@@ -65,7 +69,7 @@ pub(super) fn work<'a>(
     store: &'a Store,
     asked: ThreadArgs,
     watch: &'a Progress,
-    proxy: Option<&'a str>,
+    access: &'a Access,
 ) -> Work<'a> {
     Work {
         folder: place::folder_of(manifest),
@@ -73,15 +77,8 @@ pub(super) fn work<'a>(
         threads: threads(asked.threads),
         limits: &LIMITS,
         watch,
-        proxy,
+        access,
     }
-}
-
-/// The proxy for downloads, from the variables that every tool reads.
-fn proxy() -> Option<String> {
-    ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
 impl Args {
@@ -94,8 +91,8 @@ impl Args {
         };
         let store = self.store.open()?;
         let watch = term.watch("locking");
-        let proxy = proxy();
-        let work = work(&self.manifest, &store, self.threads, &watch, proxy.as_deref());
+        let access = self.registry.access();
+        let work = work(&self.manifest, &store, self.threads, &watch, &access);
         let mut lock = Lock::make(&manifest, &work, before.as_ref(), now()?)?;
         drop(watch);
         if let Some(previous) = self.previous {

@@ -21,6 +21,8 @@ mod init;
 mod lock;
 #[cfg(feature = "connected")]
 mod pack;
+#[cfg(feature = "registry")]
+mod registry;
 #[cfg(feature = "connected")]
 mod sealing;
 

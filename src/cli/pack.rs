@@ -3,6 +3,7 @@
 use super::error::CliError;
 use super::lock::{StoreArgs, work};
 use super::passphrase::PassphraseArgs;
+use super::registry::RegistryArgs;
 use super::sealing::seal;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, threads};
@@ -38,6 +39,8 @@ pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
     threads: ThreadArgs,
 }
 
@@ -55,8 +58,11 @@ impl Args {
         let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
         let store = self.store.open()?;
         let watch = term.watch("packing");
-        let draft = lock
-            .draft(Digest::of(text.as_bytes()), &work(&self.manifest, &store, self.threads, &watch, None))?;
+        let access = self.registry.access();
+        let draft = lock.draft(
+            Digest::of(text.as_bytes()),
+            &work(&self.manifest, &store, self.threads, &watch, &access),
+        )?;
         std::fs::create_dir_all(&self.output)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
         // Here, a plain name reads better than `./NAME`.

@@ -3,6 +3,7 @@
 use super::drawing::Drawing;
 use crate::bundle::item::ItemKind;
 use crate::bundle::tree::{TreeError, TreeObjection};
+use crate::registry::RegistryError;
 use crate::store::StoreError;
 use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
@@ -80,8 +81,12 @@ pub enum PlanError {
     Fetch { url: String, reason: String },
     #[error("{what}: found {found}, the ceiling is {ceiling}")]
     Limit { what: String, found: u64, ceiling: u64 },
+    #[error("`{reference}` is not there for `{wanted}`; it is there for {}", listed(.found))]
+    NoPlatform { reference: Box<ImageName>, wanted: String, found: Vec<String> },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error("interrupted")]
     Interrupted,
 }
@@ -113,7 +118,7 @@ impl PlanError {
     /// Says which item it was about; an interruption is about none.
     pub(super) fn about(self, kind: ItemKind, name: &Name) -> Self {
         match self {
-            Self::Interrupted => self,
+            Self::Interrupted | Self::Registry(RegistryError::Interrupted) => Self::Interrupted,
             other => Self::Pin { kind, name: name.clone(), source: Box::new(other) },
         }
     }
@@ -140,7 +145,10 @@ impl Fault for PlanError {
             | Self::LockTree { .. } => Code::LockSyntax,
             Self::LockStale { .. } => Code::LockStale,
             Self::Pin { source, .. } => source.code(),
-            Self::Missing { .. } | Self::NotStored { .. } | Self::NotSelected { .. } => Code::SourceMissing,
+            Self::Missing { .. }
+            | Self::NotStored { .. }
+            | Self::NotSelected { .. }
+            | Self::NoPlatform { .. } => Code::SourceMissing,
             Self::Empty { .. } => Code::SourceEmpty,
             Self::Changed { .. } => Code::SourceChanged,
             Self::Type { .. } => Code::SourceType,
@@ -157,6 +165,7 @@ impl Fault for PlanError {
             Self::Fetch { .. } => Code::SourceFetch,
             Self::Limit { .. } => Code::SourceLimit,
             Self::Store(error) => error.code(),
+            Self::Registry(error) => error.code(),
             Self::Interrupted => Code::Interrupted,
         }
     }
@@ -230,6 +239,8 @@ impl Fault for PlanError {
             }
             Self::Limit { .. } => "split it into several items or bundles",
             Self::Store(error) => return error.hint(),
+            Self::Registry(error) => return error.hint(),
+            Self::NoPlatform { .. } => "correct `platforms` of the image",
             Self::ManifestRead { .. }
             | Self::LockRead { .. }
             | Self::Unreadable { .. }

@@ -58,7 +58,7 @@ fn open(url: &Address, task: &Task<'_>) -> Result<Opened, PlanError> {
 }
 
 fn request(url: &Address, task: &Task<'_>) -> Result<Opened, PlanError> {
-    let proxy = task.work.proxy.map(ureq::Proxy::new).transpose();
+    let proxy = task.work.access.proxy.as_deref().map(ureq::Proxy::new).transpose();
     // The proxy's address may hold a password, so it is not repeated.
     let proxy = proxy.map_err(|_| failed(url, "the address of the proxy cannot be read"))?;
     let config = ureq::Agent::config_builder()

@@ -54,10 +54,14 @@ pub(super) struct Bundle {
     pub(super) sequence: Option<Spanned<u64>>,
 }
 
-/// A container image out of an OCI image layout or a docker archive on this machine.
+/// A container image: pulled from the registry that `reference` names, or out of an OCI image layout or a docker archive
+/// on this machine.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["layout"] }, { "required": ["archive"] }]))]
+#[schemars(extend("oneOf" = [
+    { "required": ["layout"] }, { "required": ["archive"] },
+    { "required": ["reference"], "not": { "anyOf": [{ "required": ["layout"] }, { "required": ["archive"] }] } }
+]))]
 pub(super) struct Image {
     /// Name of the item, unique in the manifest.
     #[schemars(with = "schema::NameText")]
@@ -76,11 +80,25 @@ pub(super) struct Image {
     #[serde(default)]
     #[schemars(with = "Option<schema::Text>")]
     pub(super) select: Option<Spanned<String>>,
-    /// What the image is called at the site, like `registry.example.com/tools/hello:1`. Without it: the name found in
-    /// the source.
+    /// Alone: the image to pull, with its registry, like `registry.example.com/tools/hello:1`; the lock keeps the digest
+    /// that its tag leads to. Beside `layout` or `archive`: what the image is called at the site; without it, the name
+    /// found there.
     #[serde(default)]
     #[schemars(with = "Option<schema::Text>")]
     pub(super) reference: Option<Spanned<String>>,
+    /// Of an image that is pulled, only these platforms, like `linux/amd64`. The index travels byte for byte, and the
+    /// other platforms are recorded as left out.
+    #[serde(default)]
+    #[schemars(with = "Option<Vec<schema::Text>>")]
+    pub(super) platforms: Option<Vec<Spanned<String>>>,
+    /// Take the manifest of the one platform instead of the index. This changes the digest, and is recorded.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(super) narrow: Option<Spanned<bool>>,
+    /// `false`: leave the signatures, attestations and SBOMs behind that the registry has for the image.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub(super) referrers: Option<Spanned<bool>>,
     /// Licence of the content, as an SPDX expression like `Apache-2.0`.
     #[serde(default)]
     #[schemars(with = "Option<schema::License>")]

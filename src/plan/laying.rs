@@ -44,7 +44,25 @@ fn lay_image(text: &mut String, image: &LockedImage) -> fmt::Result {
         }
         text.write_str(" },\n")?;
     }
-    text.write_str("]\n")
+    text.write_str("]\n")?;
+    if !image.withheld.is_empty() {
+        text.write_str("withheld = [\n")?;
+        image.withheld.iter().try_for_each(|digest| writeln!(text, "  \"{digest}\","))?;
+        text.write_str("]\n")?;
+    }
+    if !image.referrers.is_empty() {
+        text.write_str("referrers = [\n")?;
+        for referrer in &image.referrers {
+            write!(text, "  {{ digest = \"{}\", size = {}, media_type = ", referrer.digest, referrer.size)?;
+            write!(text, "{}", Quoted(&referrer.media_type))?;
+            if let Some(tag) = &referrer.tag {
+                write!(text, ", tag = {}", Quoted(tag))?;
+            }
+            text.write_str(" },\n")?;
+        }
+        text.write_str("]\n")?;
+    }
+    Ok(())
 }
 
 fn lay_tree(text: &mut String, kind: ItemKind, tree: &LockedTree) -> fmt::Result {

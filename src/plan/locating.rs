@@ -2,12 +2,13 @@
 //! byte with the lock.
 
 use super::error::PlanError;
-use super::lock::{Lock, LockedBlob, LockedImage, LockedTree};
+use super::lock::{Lock, LockedBlob, LockedImage, LockedReferrer, LockedTree};
 use super::members::Members;
-use super::tree;
-use super::work::{Part, Work};
+use super::work::{Part, Task, Work};
+use super::{pulling, tree};
 use crate::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use crate::bundle::entry::Node;
+use crate::bundle::index::Blob;
 use crate::bundle::item::{ItemHead, ItemKind};
 use crate::bundle::member::blob_name;
 use crate::bundle::tree::Tree;
@@ -49,17 +50,20 @@ fn locate_image(
     work: &Work<'_>,
     opened: &mut HashMap<PathBuf, Members>,
 ) -> Result<DraftItem, PlanError> {
-    let wrong = |reason: &str| PlanError::LockItem { item: image.name.clone(), reason: reason.to_owned() };
-    let (_, path) = image.source().ok_or_else(|| wrong("it has no source"))?;
-    let path = work.folder.join(path);
-    let members = match opened.entry(path) {
-        std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-        std::collections::hash_map::Entry::Vacant(new) => {
-            let members = Members::open(new.key(), work.limits, work.watch)?;
-            new.insert(members)
+    let blobs = match image.source() {
+        None => locate_pulled(image, work)?,
+        Some(path) => {
+            let path = work.folder.join(path);
+            let members = match opened.entry(path) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(new) => {
+                    let members = Members::open(new.key(), work.limits, work.watch)?;
+                    new.insert(members)
+                }
+            };
+            image.blobs.iter().map(|blob| locate_blob(blob, members, work)).collect::<Result<_, _>>()?
         }
     };
-    let blobs = image.blobs.iter().map(|blob| locate_blob(blob, members, work)).collect::<Result<_, _>>()?;
     Ok(DraftItem::Image(DraftImage {
         head: ItemHead {
             name: image.name.clone(),
@@ -71,7 +75,25 @@ fn locate_image(
         media_type: image.media_type.clone(),
         root: image.digest,
         blobs,
+        withheld: image.withheld.clone(),
+        referrers: image.referrers.iter().map(LockedReferrer::referrer).collect(),
     }))
+}
+
+/// The blobs of a pulled image in the store; what the store has lost is pulled again.
+fn locate_pulled(image: &LockedImage, work: &Work<'_>) -> Result<Vec<BlobSource>, PlanError> {
+    let stored = |blob: &LockedBlob| {
+        let path = work.store.get(&blob.digest)?;
+        let whole = path.metadata().is_ok_and(|found| found.len() == blob.size);
+        whole.then_some(BlobSource { digest: blob.digest, size: blob.size, path, offset: 0 })
+    };
+    let lost: Vec<_> = image.blobs.iter().filter(|blob| stored(blob).is_none()).collect();
+    if !lost.is_empty() {
+        let lost: Vec<_> = lost.iter().map(|blob| Blob { digest: blob.digest, size: blob.size }).collect();
+        pulling::restore(&image.reference, &lost, &Task::new(work))?;
+    }
+    let lost = |blob: &LockedBlob| PlanError::NotStored { what: format!("the blob {}", blob.digest) };
+    image.blobs.iter().map(|blob| stored(blob).ok_or_else(|| lost(blob))).collect()
 }
 
 fn locate_blob(blob: &LockedBlob, members: &Members, work: &Work<'_>) -> Result<BlobSource, PlanError> {

@@ -2,9 +2,9 @@
 
 use super::error::PlanError;
 use super::lines;
-use super::manifest::ImageForm;
 use super::reading::Text;
 use crate::bundle::entry::Entry;
+use crate::bundle::index::{Blob, Referrer};
 use crate::bundle::item::ItemKind;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
@@ -84,19 +84,44 @@ pub struct LockedImage {
     pub digest: Digest,
     /// Bytes of its index or manifest.
     pub size: u64,
-    /// Every blob, the index or manifest first.
+    /// Every blob of it and its referrers, the index or manifest first.
     pub blobs: Vec<LockedBlob>,
+    /// Manifests that its indexes list and that do not travel, ascending.
+    #[serde(default)]
+    pub withheld: Vec<Digest>,
+    /// Signatures, attestations and SBOMs that travel with it.
+    #[serde(default)]
+    pub referrers: Vec<LockedReferrer>,
+}
+
+/// A manifest about an image, pinned; its blobs are among those of the image.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedReferrer {
+    /// What the manifest is.
+    pub media_type: String,
+    /// What its bytes hash to.
+    pub digest: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// The tag that leads to it, where it has no `subject`.
+    pub tag: Option<String>,
+}
+
+impl LockedReferrer {
+    /// As a draft has it.
+    #[must_use]
+    pub fn referrer(&self) -> Referrer {
+        let root = Blob { digest: self.digest, size: self.size };
+        Referrer { media_type: self.media_type.clone(), root, tag: self.tag.clone() }
+    }
 }
 
 impl LockedImage {
-    /// The form and path of its source.
+    /// The path of its source; none for an image that was pulled into the store.
     #[must_use]
-    pub fn source(&self) -> Option<(ImageForm, &str)> {
-        match (&self.layout, &self.archive) {
-            (Some(path), None) => Some((ImageForm::Layout, path)),
-            (None, Some(path)) => Some((ImageForm::Archive, path)),
-            (None, None) | (Some(_), Some(_)) => None,
-        }
+    pub fn source(&self) -> Option<&str> {
+        self.layout.as_deref().or(self.archive.as_deref())
     }
 }
 
@@ -201,8 +226,8 @@ impl Lock {
             }
         }
         for image in &self.image {
-            if image.source().is_none() {
-                return wrong(&image.name, "it has either `layout` or `archive`");
+            if image.layout.is_some() && image.archive.is_some() {
+                return wrong(&image.name, "it has `layout` and `archive`");
             }
             if !image.blobs.iter().any(|blob| blob.digest == image.digest && blob.size == image.size) {
                 return wrong(&image.name, "its index or manifest is not among its blobs");

@@ -11,6 +11,7 @@ use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::platform::Platform;
 use crate::value::rel_path::RelPath;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -54,6 +55,8 @@ pub struct Item {
 pub enum Source {
     /// An image in an OCI image layout or a docker archive.
     Image(ImageSource),
+    /// An image in a registry.
+    Pull(PullSource),
     /// A folder or a file.
     Path {
         /// Where it lies.
@@ -83,6 +86,37 @@ pub struct ImageSource {
     pub select: Option<String>,
     /// What it will be called at the site, when that is not the name found in the source.
     pub reference: Option<ImageName>,
+}
+
+/// An image to pull.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullSource {
+    /// Registry, repository and tag or digest.
+    pub reference: ImageName,
+    /// What of an image for several platforms travels.
+    pub platforms: Platforms,
+    /// What becomes of signatures, attestations and SBOMs.
+    pub referrers: Referrers,
+}
+
+/// What of an image for several platforms travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Platforms {
+    /// The index and everything that it lists.
+    All,
+    /// The index, and only these platforms of what it lists.
+    Sparse(Vec<Platform>),
+    /// The manifest of this platform, without the index.
+    Narrow(Platform),
+}
+
+/// What becomes of signatures, attestations and SBOMs of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Referrers {
+    /// They travel with it.
+    Carry,
+    /// They stay behind.
+    Leave,
 }
 
 /// The two forms in which images lie on disk.

@@ -15,6 +15,7 @@ mod locating;
 mod members;
 mod patterns;
 mod pinning;
+mod pulling;
 mod reading;
 #[cfg(test)]
 mod sample;

@@ -4,11 +4,13 @@ use super::error::PlanError;
 use super::lock::{Lock, LockedBundle, LockedImage, LockedTree, VERSION};
 use super::manifest::{ImageForm, ImageSource, Item, Manifest, Source};
 use super::members::Members;
+use super::pulling::{self, Pulled};
 use super::work::{Task, Work};
 use super::{archive, candidate, fetch, layout, tree};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::ItemKind;
 use crate::value::moment::Moment;
+use crate::value::name::Name;
 use std::collections::HashMap;
 
 impl Lock {
@@ -43,8 +45,9 @@ impl Lock {
             let (found, ceiling) = (manifest.items.len() as u64, limit as u64);
             return Err(PlanError::Limit { what: "items of the manifest".to_owned(), found, ceiling });
         }
+        let pulled = pulling::pull(&manifest.items, &task)?;
         for item in &manifest.items {
-            lock.add(item, &task).map_err(|error| error.about(item.kind, &item.name))?;
+            lock.add(item, &pulled, &task).map_err(|error| error.about(item.kind, &item.name))?;
         }
         let mut called = HashMap::new();
         for image in &lock.image {
@@ -61,8 +64,12 @@ impl Lock {
         Ok(lock)
     }
 
-    fn add(&mut self, item: &Item, task: &Task<'_>) -> Result<(), PlanError> {
+    fn add(&mut self, item: &Item, pulled: &HashMap<Name, Pulled>, task: &Task<'_>) -> Result<(), PlanError> {
         match &item.source {
+            // Everything that is to be pulled was pulled before.
+            Source::Pull(_) => {
+                self.image.extend(pulled.get(&item.name).map(|pulled| pulled_image(item, pulled)))
+            }
             Source::Image(source) => self.image.push(pin_image(item, source, task)?),
             Source::Path { .. } | Source::Url { .. } => {
                 let tree = pin_tree(item, task)?;
@@ -75,6 +82,24 @@ impl Lock {
             }
         }
         Ok(())
+    }
+}
+
+fn pulled_image(item: &Item, pulled: &Pulled) -> LockedImage {
+    let pulled = pulled.clone();
+    LockedImage {
+        name: item.name.clone(),
+        layout: None,
+        archive: None,
+        origin: pulled.origin,
+        license: item.license.clone(),
+        reference: pulled.reference,
+        media_type: pulled.media_type,
+        digest: pulled.digest,
+        size: pulled.size,
+        blobs: pulled.blobs,
+        withheld: pulled.withheld,
+        referrers: pulled.referrers,
     }
 }
 
@@ -106,6 +131,8 @@ fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<Locke
         digest: image.digest,
         size: image.size,
         blobs,
+        withheld: Vec::new(),
+        referrers: Vec::new(),
     })
 }
 
@@ -121,7 +148,7 @@ fn pin_tree(item: &Item, task: &Task<'_>) -> Result<LockedTree, PlanError> {
             let entry = Entry { path: file_name.clone(), node };
             (None, Some(url.as_str().to_owned()), format!("url {url}"), vec![entry])
         }
-        Source::Image(_) => (None, None, String::new(), Vec::new()),
+        Source::Image(_) | Source::Pull(_) => (None, None, String::new(), Vec::new()),
     };
     let (name, license) = (item.name.clone(), item.license.clone());
     Ok(LockedTree { name, path, url, origin, license, entries })

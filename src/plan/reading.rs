@@ -4,10 +4,12 @@ use super::address::Address;
 use super::drawing::Drawing;
 use super::error::PlanError;
 use super::grammar;
-use super::manifest::{ImageForm, ImageSource, Source};
+use super::manifest::{ImageForm, ImageSource, Platforms, PullSource, Referrers, Source};
 use super::patterns::Patterns;
 use crate::value::ValueError;
 use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
+use crate::value::platform::Platform;
 use crate::value::printable::Printable;
 use crate::value::rel_path::RelPath;
 use serde::de::DeserializeOwned;
@@ -96,13 +98,17 @@ impl Text<'_> {
     }
 
     pub(super) fn image(self, image: &grammar::Image) -> Result<Source, PlanError> {
+        let reference = image.reference.as_ref().map(|reference| self.word(reference)).transpose()?;
         let (form, path) = match (&image.layout, &image.archive) {
             (Some(layout), None) => (ImageForm::Layout, layout),
             (None, Some(archive)) => (ImageForm::Archive, archive),
+            (None, None) if let (Some(name), Some(word)) = (reference.clone(), &image.reference) => {
+                return self.pull(image, word, name);
+            }
             (None, None) => {
                 let name = Printable(image.name.get_ref());
                 let title = format!("the image `{name}` has no source");
-                let help = "add `layout = \"FOLDER-OR-TAR\"` (OCI image layout) or `archive = \"TAR\"` (docker save)";
+                let help = "add `reference = \"REGISTRY/REPOSITORY:TAG\"` to pull it, or `layout = \"FOLDER-OR-TAR\"` (OCI image layout) or `archive = \"TAR\"` (docker save)";
                 return Err(self.item(&image.name.span(), &title, help));
             }
             (Some(layout), Some(archive)) => return Err(self.two_sources(layout, archive)),
@@ -111,9 +117,64 @@ impl Text<'_> {
             "" => Err(self.value(&select.span(), "`select` is empty")),
             text => Ok(text.to_owned()),
         });
-        let reference = image.reference.as_ref().map(|reference| self.word(reference)).transpose()?;
+        let pulling = [
+            image.platforms.as_ref().and_then(|all| all.first()).map(Spanned::span),
+            image.narrow.as_ref().map(Spanned::span),
+            image.referrers.as_ref().map(Spanned::span),
+        ];
+        if let Some(place) = pulling.into_iter().flatten().next() {
+            let title = "`platforms`, `narrow` and `referrers` belong to an image that is pulled";
+            return Err(self.item(&place, title, "take it out, or take out `layout` or `archive`"));
+        }
         let path = self.path(path)?;
         Ok(Source::Image(ImageSource { form, path, select: select.transpose()?, reference }))
+    }
+
+    fn pull(
+        self,
+        image: &grammar::Image,
+        word: &Spanned<String>,
+        reference: ImageName,
+    ) -> Result<Source, PlanError> {
+        if let Some(select) = &image.select {
+            let title = "`select` belongs to `layout` and `archive`";
+            return Err(self.item(&select.span(), title, "take it out: `reference` names the image"));
+        }
+        if reference.registry().is_none() {
+            let title = "this does not say which registry the image is in";
+            return Err(self.item(
+                &word.span(),
+                title,
+                "write it in full, like `docker.io/library/nginx:1.27`",
+            ));
+        }
+        if reference.tag().is_none() && reference.digest().is_none() {
+            let help =
+                "add `:TAG` or `@sha256:...`; which image `latest` is changes without anybody saying so";
+            return Err(self.item(&word.span(), "this names neither a tag nor a digest", help));
+        }
+        let words = image.platforms.as_deref().unwrap_or_default();
+        let platforms: Vec<Platform> =
+            words.iter().map(|platform| self.word(platform)).collect::<Result<_, _>>()?;
+        let narrow = image.narrow.as_ref().filter(|narrow| *narrow.get_ref());
+        let platforms = match (narrow, platforms.as_slice()) {
+            (None, []) => Platforms::All,
+            (None, _) => Platforms::Sparse(platforms),
+            (Some(narrow), _) if reference.tag().is_none() => {
+                let title = "`narrow` changes the digest, so the image needs a tag to be known by";
+                return Err(self.item(&narrow.span(), title, "add a tag to `reference`"));
+            }
+            (Some(_), [one]) => Platforms::Narrow(one.clone()),
+            (Some(narrow), _) => {
+                let help = "name it: `platforms = [\"linux/amd64\"]`";
+                return Err(self.item(&narrow.span(), "`narrow` takes the manifest of one platform", help));
+            }
+        };
+        let referrers = match image.referrers.as_ref().map(Spanned::get_ref) {
+            Some(false) => Referrers::Leave,
+            Some(true) | None => Referrers::Carry,
+        };
+        Ok(Source::Pull(PullSource { reference, platforms, referrers }))
     }
 
     fn two_sources(self, one: &Spanned<String>, other: &Spanned<String>) -> PlanError {

@@ -1,6 +1,7 @@
 //! Sources made for tests.
 
 use super::work::Work;
+use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
@@ -17,6 +18,7 @@ pub(super) const LIMITS: Limits = Limits::v1();
 pub(super) struct Bench {
     folder: tempfile::TempDir,
     store: Store,
+    access: Access,
 }
 
 impl Bench {
@@ -24,7 +26,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("site")).unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
-        Self { folder, store }
+        Self { folder, store, access: Access::default() }
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -39,7 +41,7 @@ impl Bench {
             threads,
             limits: &LIMITS,
             watch: &Unwatched,
-            proxy: None,
+            access: &self.access,
         })
     }
 

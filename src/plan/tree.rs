@@ -163,7 +163,8 @@ fn travelling(name: &OsStr, at: &Path) -> Result<RelPath, PlanError> {
         ValueError::Digest(_)
         | ValueError::Name { .. }
         | ValueError::ImageName { .. }
-        | ValueError::Moment(_) => unable(at, Objection::Empty),
+        | ValueError::Moment(_)
+        | ValueError::Platform(_) => unable(at, Objection::Empty),
     })
 }
 

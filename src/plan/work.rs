@@ -1,6 +1,7 @@
 //! Reading sources: what it may use, how files are opened, and hashing on several threads.
 
 use super::error::PlanError;
+use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
@@ -29,8 +30,8 @@ pub struct Work<'a> {
     pub limits: &'a Limits,
     /// Sees the bytes go by.
     pub watch: &'a dyn Watch,
-    /// Address of an HTTP proxy for downloads.
-    pub proxy: Option<&'a str>,
+    /// How registries and downloads are reached.
+    pub access: &'a Access,
 }
 
 /// Work under way: adds up how much there is to do.
@@ -212,6 +213,15 @@ pub(super) fn each<T: Sync, R: Send>(
     items: &[T],
     one: impl Fn(&T, &mut Vec<u8>) -> Result<R, PlanError> + Sync,
 ) -> Result<Vec<R>, PlanError> {
+    each_on(task.work.threads, items, one)
+}
+
+/// As [`each`], on so many threads.
+pub(super) fn each_on<T: Sync, R: Send>(
+    threads: usize,
+    items: &[T],
+    one: impl Fn(&T, &mut Vec<u8>) -> Result<R, PlanError> + Sync,
+) -> Result<Vec<R>, PlanError> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let done = Mutex::new(Vec::with_capacity(items.len()));
@@ -228,7 +238,7 @@ pub(super) fn each<T: Sync, R: Send>(
         done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut mine);
     };
     std::thread::scope(|scope| {
-        for _ in 1..task.work.threads.min(items.len()) {
+        for _ in 1..threads.min(items.len()) {
             scope.spawn(run);
         }
         run();

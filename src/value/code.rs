@@ -92,6 +92,8 @@ codes! {
         "An image reference does not follow `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`."
     ValueMoment "value.time" WrongUse
         "A time is not RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`."
+    ValuePlatform "value.platform" WrongUse
+        "A platform is not `OS/ARCHITECTURE` with an optional variant, like `linux/amd64` or `linux/arm64/v8`."
 
     ManifestSyntax "manifest.syntax" WrongUse
         "The manifest or lock is not TOML, or a value has the wrong type. The drawing shows the place."

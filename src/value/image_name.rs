@@ -42,6 +42,13 @@ impl ImageName {
         self.repository().get(skip..).unwrap_or_default()
     }
 
+    /// The same without a digest.
+    #[must_use]
+    pub fn without_digest(&self) -> Self {
+        let text = self.text.split('@').next().unwrap_or_default().to_owned();
+        Self { text, digest: None, ..self.clone() }
+    }
+
     /// The tag, if there is one.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {

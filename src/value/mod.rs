@@ -9,6 +9,7 @@ pub mod image_name;
 pub mod limits;
 pub mod moment;
 pub mod name;
+pub mod platform;
 pub mod printable;
 pub mod rel_path;
 pub mod size;
@@ -50,6 +51,9 @@ pub enum ValueError {
     /// Not a UTC timestamp in whole seconds.
     #[error("`{}` is not a time: expected RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`", printable::Printable(.0))]
     Moment(String),
+    /// Not a platform of an image.
+    #[error("`{}` is not a platform: expected `OS/ARCHITECTURE`, like `linux/amd64`, with an optional `/VARIANT`", printable::Printable(.0))]
+    Platform(String),
 }
 
 impl Fault for ValueError {
@@ -60,6 +64,7 @@ impl Fault for ValueError {
             Self::Name { .. } => Code::ValueName,
             Self::ImageName { .. } => Code::ValueImageName,
             Self::Moment(_) => Code::ValueMoment,
+            Self::Platform(_) => Code::ValuePlatform,
         }
     }
 

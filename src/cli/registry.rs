@@ -1,0 +1,72 @@
+//! How registries are reached: flags and the environment, asked here and nowhere else.
+
+use crate::registry::access::{Access, Patience};
+use crate::registry::credentials::Credentials;
+use std::path::PathBuf;
+
+/// How registries are reached.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Registries")]
+pub(super) struct RegistryArgs {
+    /// Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:5000/hub`
+    #[arg(long = "mirror", value_name = "REGISTRY=MIRROR", value_parser = pair)]
+    mirrors: Vec<(String, String)>,
+    /// Believe this certificate authority as well (PEM)
+    #[arg(long = "ca-cert", value_name = "FILE")]
+    authorities: Vec<PathBuf>,
+    /// Reach this registry without TLS; loopback addresses need no such word
+    #[arg(long = "plain-http", value_name = "HOST[:PORT]")]
+    plain_http: Vec<String>,
+    /// File with credentials; otherwise those of `podman login` and `docker login`
+    #[arg(long = "authfile", value_name = "FILE")]
+    authfile: Option<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((registry, mirror)) if !registry.is_empty() && !mirror.is_empty() && !mirror.contains("://") => {
+            Ok((registry.to_owned(), mirror.trim_end_matches('/').to_owned()))
+        }
+        Some(_) | None => Err("expected REGISTRY=MIRROR, both without `https://`".to_owned()),
+    }
+}
+
+impl RegistryArgs {
+    /// What the flags and the environment say.
+    pub(super) fn access(&self) -> Access {
+        Access {
+            credentials: Credentials { files: self.files() },
+            mirrors: self.mirrors.iter().cloned().collect(),
+            plain_http: self.plain_http.clone(),
+            authorities: self.authorities.clone(),
+            proxy: proxy(),
+            patience: Patience::default(),
+        }
+    }
+
+    /// The files of credentials, as `containers-auth.json(5)` orders them.
+    fn files(&self) -> Vec<PathBuf> {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(file) = self.authfile.clone().or_else(|| variable("REGISTRY_AUTH_FILE")) {
+            return vec![file];
+        }
+        let home = variable("HOME");
+        let below = |folder: Option<PathBuf>, path: &str| folder.map(|folder| folder.join(path));
+        let places = [
+            below(variable("XDG_RUNTIME_DIR"), "containers/auth.json"),
+            below(
+                variable("XDG_CONFIG_HOME").or_else(|| below(home.clone(), ".config")),
+                "containers/auth.json",
+            ),
+            below(variable("DOCKER_CONFIG").or_else(|| below(home, ".docker")), "config.json"),
+        ];
+        places.into_iter().flatten().collect()
+    }
+}
+
+/// The proxy for downloads, from the variables that every tool reads.
+pub(super) fn proxy() -> Option<String> {
+    ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}

@@ -1,0 +1,347 @@
+//! Images in registries: what a tag leads to, and everything below it, into the store.
+
+use super::error::PlanError;
+use super::lock::{LockedBlob, LockedReferrer};
+use super::manifest::{Item, Platforms, PullSource, Referrers, Source};
+use super::work::{Task, each_on};
+use crate::bundle::index::Blob;
+use crate::bundle::oci::{self, Descriptor, Document};
+use crate::registry::{Client, Fetched, RegistryError, Repository};
+use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
+use crate::value::name::Name;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Requests under way at a time: a registry answers slower than it sends, so more than there are cores.
+const CONNECTIONS: usize = 6;
+/// How deep referrers of referrers are looked for: a signature of an SBOM of an image.
+const DEPTH: usize = 3;
+
+/// An image as its registry has it, all of it in the store.
+#[derive(Debug, Clone)]
+pub(super) struct Pulled {
+    pub(super) reference: ImageName,
+    pub(super) media_type: String,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) origin: String,
+    pub(super) blobs: Vec<LockedBlob>,
+    pub(super) withheld: Vec<Digest>,
+    pub(super) referrers: Vec<LockedReferrer>,
+}
+
+/// Pulls every image of a manifest that lies in a registry: their documents first, then every blob once.
+pub(super) fn pull(items: &[Item], task: &Task<'_>) -> Result<HashMap<Name, Pulled>, PlanError> {
+    let sources: Vec<_> = items
+        .iter()
+        .filter_map(|item| match &item.source {
+            Source::Pull(source) => Some((item, source)),
+            Source::Image(_) | Source::Path { .. } | Source::Url { .. } => None,
+        })
+        .collect();
+    if sources.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let client = Client::new(task.work.access.clone())?;
+    let mut walked = each_on(CONNECTIONS, &sources, |(item, source), _| {
+        let walk = Walk::new(&client, source, task).and_then(Walk::run);
+        walk.map_err(|error| error.about(item.kind, &item.name))
+    })?;
+    // What one image leaves out, another may bring.
+    let present: BTreeSet<Digest> =
+        walked.iter().flat_map(|(pulled, _)| pulled.blobs.iter().map(|blob| blob.digest)).collect();
+    for (pulled, _) in &mut walked {
+        pulled.withheld.retain(|digest| !present.contains(digest));
+    }
+    let mut missing = BTreeMap::new();
+    for (pulled, fetch) in &walked {
+        let repository = Repository::of(&pulled.reference)?;
+        missing.extend(fetch.iter().map(|blob| (blob.digest, (*blob, repository.clone()))));
+    }
+    let missing: Vec<_> = missing.into_values().collect();
+    task.expect(missing.iter().map(|(blob, _)| blob.size).sum());
+    fetch_all(&client, &missing, task)?;
+    Ok(sources.iter().zip(walked).map(|((item, _), (pulled, _))| (item.name.clone(), pulled)).collect())
+}
+
+/// Brings blobs into the store.
+fn fetch_all(client: &Client, blobs: &[(Blob, Repository)], task: &Task<'_>) -> Result<(), PlanError> {
+    let work = task.work;
+    each_on(CONNECTIONS, blobs, |(blob, repository), _| {
+        Ok(client.fetch(repository, *blob, work.store, work.watch)?)
+    })
+    .map(drop)
+}
+
+/// Brings back what the store has lost since an image was locked.
+pub(super) fn restore(reference: &ImageName, blobs: &[Blob], task: &Task<'_>) -> Result<(), PlanError> {
+    let work = task.work;
+    let client = Client::new(work.access.clone())?;
+    let repository = Repository::of(reference)?;
+    each_on(CONNECTIONS, blobs, |blob, _| {
+        match client.fetch(&repository, *blob, work.store, work.watch) {
+            // Registries keep manifests apart from blobs.
+            Err(RegistryError::NotFound { .. }) => {
+                let digest = blob.digest.to_string();
+                let found = client.manifest(&repository, &digest, work.limits, work.watch)?;
+                let fetched = found.ok_or_else(|| missing(&repository, &digest))?;
+                work.store.put(&mut fetched.bytes.as_slice(), Some(blob.digest))?;
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    })
+    .map(drop)
+}
+
+fn missing(repository: &Repository, reference: &str) -> RegistryError {
+    RegistryError::NotFound {
+        host: repository.host.clone(),
+        what: format!("manifest `{reference}` in `{}`", repository.path),
+    }
+}
+
+/// One image, while its documents are read.
+struct Walk<'a> {
+    client: &'a Client,
+    source: &'a PullSource,
+    task: &'a Task<'a>,
+    repository: Repository,
+    order: Vec<LockedBlob>,
+    known: BTreeSet<Digest>,
+    fetch: Vec<Blob>,
+    withheld: BTreeSet<Digest>,
+    /// Platforms that the indexes name.
+    platforms: BTreeSet<String>,
+    /// What referrers are looked for of: the root and every manifest.
+    subjects: Vec<Digest>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(client: &'a Client, source: &'a PullSource, task: &'a Task<'a>) -> Result<Self, PlanError> {
+        Ok(Self {
+            client,
+            source,
+            task,
+            repository: Repository::of(&source.reference)?,
+            order: Vec::new(),
+            known: BTreeSet::new(),
+            fetch: Vec::new(),
+            withheld: BTreeSet::new(),
+            platforms: BTreeSet::new(),
+            subjects: Vec::new(),
+        })
+    }
+
+    fn run(mut self) -> Result<(Pulled, Vec<Blob>), PlanError> {
+        let reference = &self.source.reference;
+        let digest = reference.digest().map(|digest| digest.to_string());
+        let name = digest.as_deref().or(reference.tag()).unwrap_or_default();
+        let root = self.manifest(name)?;
+        let whole = root.digest;
+        let root = match &self.source.platforms {
+            Platforms::Narrow(platform) => self.narrowed(root, platform)?,
+            Platforms::All | Platforms::Sparse(_) => root,
+        };
+        let (media_type, digest, size) = (root.media_type.clone(), root.digest, root.bytes.len() as u64);
+        self.document(root, 0)?;
+        if let Platforms::Sparse(wanted) = &self.source.platforms {
+            self.check_platforms(wanted)?;
+        }
+        let mut referrers = Vec::new();
+        if self.source.referrers == Referrers::Carry {
+            let subjects = std::mem::take(&mut self.subjects);
+            self.refer(&subjects, 0, &mut referrers)?;
+        }
+        let narrowed = match &self.source.platforms {
+            Platforms::Narrow(platform) => format!(", narrowed to {platform} from the index {whole}"),
+            Platforms::All | Platforms::Sparse(_) => String::new(),
+        };
+        let kept = if reference.tag().is_some() { reference.without_digest() } else { reference.clone() };
+        let pulled = Pulled {
+            reference: kept,
+            media_type,
+            digest,
+            size,
+            origin: format!("registry {}{narrowed}", self.source.reference),
+            blobs: self.order,
+            withheld: self.withheld.into_iter().collect(),
+            referrers,
+        };
+        Ok((pulled, self.fetch))
+    }
+
+    fn wrong(&self, what: String, reason: String) -> PlanError {
+        RegistryError::Document { host: self.repository.host.clone(), what, reason }.into()
+    }
+
+    /// A document from the store, or else from the registry.
+    fn manifest(&self, name: &str) -> Result<Fetched, PlanError> {
+        let work = self.task.work;
+        self.task.go_on()?;
+        let found = self.client.manifest(&self.repository, name, work.limits, work.watch)?;
+        Ok(found.ok_or_else(|| missing(&self.repository, name))?)
+    }
+
+    fn child(&self, descriptor: &Descriptor) -> Result<Fetched, PlanError> {
+        let fetched = self.manifest(&descriptor.digest.to_string())?;
+        if fetched.bytes.len() as u64 != descriptor.size {
+            let reason =
+                format!("it has {} bytes, and its index says {}", fetched.bytes.len(), descriptor.size);
+            return Err(self.wrong(descriptor.digest.to_string(), reason));
+        }
+        Ok(Fetched { media_type: descriptor.media_type.clone(), ..fetched })
+    }
+
+    fn parse(&self, fetched: &Fetched) -> Result<Document, PlanError> {
+        oci::parse(&fetched.media_type, &fetched.bytes, self.task.work.limits)
+            .map_err(|reason| self.wrong(format!("the document {}", fetched.digest), reason))
+    }
+
+    /// The manifest of one platform of an index.
+    fn narrowed(
+        &self,
+        root: Fetched,
+        platform: &crate::value::platform::Platform,
+    ) -> Result<Fetched, PlanError> {
+        let Document::Index(children) = self.parse(&root)? else { return Ok(root) };
+        let covered =
+            |child: &&Descriptor| child.platform.as_ref().is_some_and(|found| platform.covers(found));
+        match children.iter().filter(covered).collect::<Vec<_>>().as_slice() {
+            [one] => self.child(one),
+            [] => Err(self
+                .no_platform(platform.as_str(), children.iter().filter_map(|child| child.platform.clone()))),
+            several => {
+                let found = several.iter().filter_map(|child| child.platform.clone()).collect::<Vec<_>>();
+                let reason = format!("several of its manifests are for `{platform}`: {}", found.join(", "));
+                Err(self.wrong(format!("the index {}", root.digest), reason))
+            }
+        }
+    }
+
+    fn no_platform(&self, wanted: &str, found: impl Iterator<Item = String>) -> PlanError {
+        let found: BTreeSet<_> = found.filter(|found| found != "unknown/unknown").collect();
+        PlanError::NoPlatform {
+            reference: Box::new(self.source.reference.clone()),
+            wanted: wanted.to_owned(),
+            found: found.into_iter().collect(),
+        }
+    }
+
+    fn check_platforms(&self, wanted: &[crate::value::platform::Platform]) -> Result<(), PlanError> {
+        // An image that is no index has one platform, and nothing to leave out.
+        if self.platforms.is_empty() {
+            return Ok(());
+        }
+        match wanted.iter().find(|wanted| !self.platforms.iter().any(|found| wanted.covers(found))) {
+            Some(missing) => Err(self.no_platform(missing.as_str(), self.platforms.iter().cloned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps a document and takes up everything that it announces.
+    fn document(&mut self, fetched: Fetched, depth: usize) -> Result<(), PlanError> {
+        let limits = self.task.work.limits;
+        if depth > limits.nesting {
+            let what = format!("nested indexes above {}", fetched.digest);
+            let (found, ceiling) = (depth as u64, limits.nesting as u64);
+            return Err(PlanError::Limit { what, found, ceiling });
+        }
+        if !self.known.insert(fetched.digest) {
+            return Ok(());
+        }
+        self.task.work.store.put(&mut fetched.bytes.as_slice(), Some(fetched.digest))?;
+        let size = fetched.bytes.len() as u64;
+        self.order.push(LockedBlob { digest: fetched.digest, size, member: None });
+        self.subjects.push(fetched.digest);
+        match self.parse(&fetched)? {
+            Document::Index(children) => {
+                for child in children {
+                    self.platforms.extend(child.platform.clone());
+                    if self.travels(&child) {
+                        if !self.known.contains(&child.digest) {
+                            let below = self.child(&child)?;
+                            self.document(below, depth + 1)?;
+                        }
+                    } else {
+                        self.withheld.insert(child.digest);
+                    }
+                }
+                Ok(())
+            }
+            Document::Manifest { config, layers } => {
+                std::iter::once(&config).chain(&layers).try_for_each(|blob| self.blob(blob))
+            }
+        }
+    }
+
+    /// Attestations of builders, which have no platform, travel with every one.
+    fn travels(&self, child: &Descriptor) -> bool {
+        match (&self.source.platforms, &child.platform) {
+            (Platforms::Sparse(wanted), Some(found)) if found != "unknown/unknown" => {
+                wanted.iter().any(|wanted| wanted.covers(found))
+            }
+            _ => true,
+        }
+    }
+
+    fn blob(&mut self, descriptor: &Descriptor) -> Result<(), PlanError> {
+        let (digest, size) = (descriptor.digest, descriptor.size);
+        if !self.known.insert(digest) {
+            return match self.order.iter().find(|blob| blob.digest == digest) {
+                Some(blob) if blob.size != size => {
+                    let reason = format!("it has {} bytes in one manifest and {size} in another", blob.size);
+                    Err(self.wrong(format!("the blob {digest}"), reason))
+                }
+                Some(_) | None => Ok(()),
+            };
+        }
+        let ceiling = self.task.work.limits.blobs;
+        if self.known.len() > ceiling {
+            let (what, found) = ("blobs of one image".to_owned(), self.known.len() as u64);
+            return Err(PlanError::Limit { what, found, ceiling: ceiling as u64 });
+        }
+        self.order.push(LockedBlob { digest, size, member: None });
+        self.fetch.push(Blob { digest, size });
+        Ok(())
+    }
+
+    /// Takes up what refers to these digests, and what refers to that.
+    fn refer(
+        &mut self,
+        subjects: &[Digest],
+        depth: usize,
+        found: &mut Vec<LockedReferrer>,
+    ) -> Result<(), PlanError> {
+        let work = self.task.work;
+        let mut further = Vec::new();
+        for subject in subjects {
+            for referrer in self.client.referrers(&self.repository, subject, work.limits, work.watch)? {
+                if self.known.contains(&referrer.digest) {
+                    continue;
+                }
+                let descriptor = Descriptor {
+                    media_type: referrer.media_type,
+                    digest: referrer.digest,
+                    size: referrer.size,
+                    platform: None,
+                };
+                let fetched = self.child(&descriptor)?;
+                if referrer.tag.is_none() && oci::subject(&fetched.bytes) != Some(*subject) {
+                    let reason =
+                        format!("the registry lists it under {subject}, and it does not refer to that");
+                    return Err(self.wrong(descriptor.digest.to_string(), reason));
+                }
+                let (digest, size, media_type) = (descriptor.digest, descriptor.size, descriptor.media_type);
+                found.push(LockedReferrer { media_type, digest, size, tag: referrer.tag });
+                self.subjects.clear();
+                self.document(fetched, 0)?;
+                further.append(&mut self.subjects);
+            }
+        }
+        if further.is_empty() || depth + 1 >= DEPTH {
+            return Ok(());
+        }
+        self.refer(&further, depth + 1, found)
+    }
+}
