@@ -49,7 +49,7 @@ impl Args {
         let text = std::fs::read_to_string(&path)
             .map_err(|source| PlanError::LockRead { path: path.clone(), source })?;
         let lock = Lock::parse(&text, &path.to_string_lossy())?;
-        lock.check_current(&manifest)?;
+        lock.check_current(&self.manifest, &manifest)?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
         let secrets = self.passphrase.open(&self.keys)?;
         let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
