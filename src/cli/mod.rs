@@ -26,7 +26,7 @@ mod sealing;
 
 use crate::bundle::read::{self, Tape};
 use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::Conditions;
+use crate::trust::verify::{Conditions, InPlace};
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use clap::{Parser, Subcommand};
@@ -143,6 +143,20 @@ impl BundleArgs {
             return Ok(Tape::pipe(std::io::stdin()));
         }
         Ok(Tape::file(file.insert(read::open(&self.bundle)?)))
+    }
+
+    /// Opens the bundle where it lies and does this work with it.
+    fn in_place<T>(
+        &self,
+        term: &Term,
+        work: impl FnOnce(&InPlace<'_>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let root = self.root()?;
+        let watch = term.watch("reading");
+        let file = read::open(&self.bundle)?;
+        let place = InPlace::open(&file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        term.warn_of(&place.trusted.warnings);
+        work(&place)
     }
 
     fn is_pipe(&self) -> bool {
