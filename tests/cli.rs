@@ -193,6 +193,7 @@ exit 3
 --- stdout
 --- stderr
 error[trust.foreign]: the bundle brings another trust root than yours: your version 1 has the fingerprint <fingerprint>, the bundle's has <fingerprint>
+  in: sample-1.0.0.sealift
   next: read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before
   more: sealift explain trust.foreign
 
@@ -223,9 +224,9 @@ For more information, try '--help'.
 exit 3
 --- stdout
 --- stderr
-error[trust.format]: the envelope of a trust root is not in canonical form
+error[trust.format]: `site.toml`: the envelope of a trust root is not in canonical form
   because: it is not JSON of the expected shape: expected value at line 1 column 2
-  next: do not use this bundle; keep the medium and tell whoever sealed it
+  next: look whether this is the right file; if it is, get it again from whoever made it
   more: sealift explain trust.format
 
 "#]];
@@ -242,9 +243,40 @@ error[bundle.missing]: there is no bundle `nowhere.sealift`
 exit 3
 --- stdout
 --- stderr
-error[bundle.truncated]: the bundle ends inside `seal/roots.dsse.jsonl`, at byte 0
-  next: copy the bundle again from its source, then verify it again
+error[bundle.truncated]: this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first
+  in: docs/readme.md
+  next: look whether this is the right file; if it is, copy it again from its source
   more: sealift explain bundle.truncated
+
+"#]];
+    a_bundle_that_is_empty, ": > empty", "sealift inspect empty --trust root.json", snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.truncated]: this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first
+  in: empty
+  next: look whether this is the right file; if it is, copy it again from its source
+  more: sealift explain bundle.truncated
+
+"#]];
+    a_bundle_that_is_a_longer_text, "", "sealift verify - --trust root.json < site.lock.toml", snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.header]: this is no sealift bundle: it does not begin with the header of `seal/roots.dsse.jsonl`, found bytes that are no header
+  in: standard input
+  next: look whether this is the right file; if it is, copy it again from its source
+  more: sealift explain bundle.header
+
+"#]];
+    a_bundle_that_is_another_tar, "tar cf docs.tar docs", "sealift ls docs.tar --trust root.json", snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[bundle.header]: this is no sealift bundle: it does not begin with the header of `seal/roots.dsse.jsonl`, found a header of `docs/`
+  in: docs.tar
+  next: look whether this is the right file; if it is, copy it again from its source
+  more: sealift explain bundle.header
 
 "#]];
     a_bundle_that_is_a_folder, "", "sealift unpack docs --trust root.json --to site", snapbox::str![[r#"
@@ -264,6 +296,7 @@ exit 3
 --- stdout
 --- stderr
 error[bundle.truncated]: the bundle ends inside `index.json`, at byte <number>
+  in: cut.sealift
   next: copy the bundle again from its source, then verify it again
   more: sealift explain bundle.truncated
 
@@ -276,6 +309,7 @@ exit 3
 --- stdout
 --- stderr
 error[bundle.truncated]: the bundle ends inside `seal/bundle.dsse.json`, at byte <number>
+  in: cut.sealift
   next: copy the bundle again from its source, then verify it again
   more: sealift explain bundle.truncated
 
@@ -289,6 +323,7 @@ exit 3
 --- stdout
 --- stderr
 error[bundle.digest]: `seal/RESERVE` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
+  in: sample-1.0.0.sealift
   next: copy the bundle again from its source, then verify it again
   more: sealift explain bundle.digest
 
@@ -302,6 +337,7 @@ exit 3
 --- stdout
 --- stderr
 error[bundle.digest]: `blobs/sha256/<hex>` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
+  in: sample-1.0.0.sealift
   next: copy the bundle again from its source, then verify it again
   more: sealift explain bundle.digest
 
@@ -324,8 +360,30 @@ error[site.target]: `site` is not empty
 exit 2
 --- stdout
 --- stderr
-error[site.parent]: `no` is not there
-  next: choose a folder that exists and that only you can write to
+error[site.parent]: there is no folder `no` to unpack into
+  next: make it first: `mkdir -p no`
+  more: sealift explain site.parent
+
+"#]];
+    a_target_in_a_folder_of_everybody, "mkdir -m 777 open",
+        "sealift unpack sample-1.0.0.sealift --trust root.json --to open/site",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[site.parent]: `open` can be written by everybody, who could swap what is unpacked there
+  next: choose a folder that only you can write to
+  more: sealift explain site.parent
+
+"#]];
+    a_target_below_a_file, "",
+        "sealift unpack sample-1.0.0.sealift --trust root.json --to site.toml/a/site",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[site.parent]: `site.toml/a` is not a folder
+  next: choose a folder that only you can write to
   more: sealift explain site.parent
 
 "#]];
@@ -335,7 +393,7 @@ error[site.parent]: `no` is not there
 exit 2
 --- stdout
 --- stderr
-error[trust.passphrase]: the passphrase does not open the key
+error[trust.passphrase]: `packer.key`: the passphrase does not open the key
   next: try the passphrase again; check the keyboard layout and caps lock
   more: sealift explain trust.passphrase
 
@@ -346,9 +404,32 @@ error[trust.passphrase]: the passphrase does not open the key
 exit 1
 --- stdout
 --- stderr
-error[cli.input]: cannot read the passphrase from the terminal; without one, use `--passphrase-fd`
+error[cli.input]: cannot read the passphrase from the terminal
   because: No such device or address (os error 6)
+  next: without a terminal, give it through a file descriptor: `--passphrase-fd 3 3< FILE`
   more: sealift explain cli.input
+
+"#]];
+    a_descriptor_that_is_not_open, "",
+        "sealift pack site.toml --key packer.key --store store --passphrase-fd 9",
+        snapbox::str![[r#"
+exit 1
+--- stdout
+--- stderr
+error[cli.input]: cannot read the passphrase from file descriptor 9
+  because: No such file or directory (os error 2)
+  next: open the descriptor for reading in the shell: `--passphrase-fd 3 3< FILE`
+  more: sealift explain cli.input
+
+"#]];
+    an_output_without_space, "", "sealift ls sample-1.0.0.sealift --trust root.json > /dev/full", snapbox::str![[r#"
+exit 1
+--- stdout
+--- stderr
+error[cli.output]: cannot write standard output
+  because: No space left on device (os error 28)
+  next: look at where standard output goes, its space and permissions, then run it again
+  more: sealift explain cli.output
 
 "#]];
     a_key_that_others_can_read, "chmod 644 packer.key", PACK, snapbox::str![[r#"
@@ -356,7 +437,7 @@ exit 2
 --- stdout
 --- stderr
 error[trust.key-file]: others can read `packer.key`: its mode is 0644, expected 0600
-  next: chmod 600 'packer.key'
+  next: chmod 600 packer.key
   more: sealift explain trust.key-file
 
 "#]];
@@ -366,6 +447,7 @@ exit 2
 --- stderr
 error[trust.key-file]: cannot read the key file `packer.key`
   because: No such file or directory (os error 2)
+  next: name a key file that is there, or make one: `sealift key new packer`
   more: sealift explain trust.key-file
 
 "#]];
@@ -373,9 +455,18 @@ error[trust.key-file]: cannot read the key file `packer.key`
 exit 2
 --- stdout
 --- stderr
-error[trust.key-file]: the key file cannot be used: it is not PEM with the label `ENCRYPTED PRIVATE KEY`
+error[trust.key-file]: `packer.key`: the key file cannot be used: it is not PEM with the label `ENCRYPTED PRIVATE KEY`
   next: name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed<number> -aes256 -out NAME.key`
   more: sealift explain trust.key-file
+
+"#]];
+    a_public_key_that_is_none, "", "sealift key show site.toml", snapbox::str![[r#"
+exit 3
+--- stdout
+--- stderr
+error[trust.key]: `site.toml`: the key cannot be used: it is not PEM with the label `PUBLIC KEY`
+  next: make a new key with `sealift key new NAME`
+  more: sealift explain trust.key
 
 "#]];
     a_key_of_another_role, "cp root.key packer.key", PACK, snapbox::str![[r#"
@@ -393,7 +484,7 @@ exit 2
 --- stderr
 error[lock.missing]: cannot read the lock `site.lock.toml`
   because: No such file or directory (os error 2)
-  next: pin every source first: `sealift lock MANIFEST`
+  next: pin every source first: `sealift lock site.toml`
   more: sealift explain lock.missing
 
 "#]];
@@ -401,9 +492,32 @@ error[lock.missing]: cannot read the lock `site.lock.toml`
 exit 2
 --- stdout
 --- stderr
-error[lock.stale]: the manifest has changed since the lock was written: the lock pins sha256:<hex>, found sha256:<hex>
-  next: run `sealift lock MANIFEST`, and review what changed in the lock
+error[lock.stale]: the manifest `site.toml` has changed since the lock `site.lock.toml` was written
+  next: run `sealift lock site.toml`, and review what changed in the lock
   more: sealift explain lock.stale
+
+"#]];
+    a_lock_of_other_sources, "echo more >> docs/readme.md",
+        "sealift lock site.toml --store store --check",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[lock.stale]: what is pinned for the manifest `site.toml` has changed since the lock `site.lock.toml` was written
+  next: run `sealift lock site.toml`, and review what changed in the lock
+  more: sealift explain lock.stale
+
+"#]];
+    a_missing_lock_to_check, "mv site.toml 'my site.toml'",
+        "sealift lock 'my site.toml' --store store --check",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[lock.missing]: cannot read the lock `my site.lock.toml`
+  because: No such file or directory (os error 2)
+  next: pin every source first: `sealift lock 'my site.toml'`
+  more: sealift explain lock.missing
 
 "#]];
     a_missing_manifest, "", "sealift lock nowhere.toml --store store", snapbox::str![[r#"
@@ -421,7 +535,7 @@ exit 3
 --- stdout
 --- stderr
 error[source.changed]: `./docs/readme.md` is not what the lock pins: it has 13 bytes, expected 8
-  next: if the change is wanted: `sealift lock MANIFEST`, and review the lock
+  next: if the change is wanted: `sealift lock site.toml`, and review the lock
   more: sealift explain source.changed
 
 "#]];
@@ -431,6 +545,7 @@ exit 2
 --- stderr
 error[source.missing]: cannot read `./docs/readme.md`
   because: No such file or directory (os error 2)
+  next: put it back, or lock what is there now: `sealift lock site.toml`
   more: sealift explain source.missing
 
 "#]];
@@ -471,6 +586,7 @@ error[manifest.syntax]: unclosed array table, expected `]]`
    |
 17 | [[doc
    |      ^
+  next: mend what is marked; `sealift util schema` has every key and its type
   more: sealift explain manifest.syntax
 
 "#]];
@@ -494,7 +610,8 @@ exit 2
 --- stdout
 --- stderr
 error[audit.not-found]: the bundle has no file `nowhere.md` in `handbook`
-  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+  in: sample-1.0.0.sealift
+  next: see the files of the bundle: `sealift ls sample-1.0.0.sealift --trust root.json`
   more: sealift explain audit.not-found
 
 "#]];
@@ -502,8 +619,9 @@ error[audit.not-found]: the bundle has no file `nowhere.md` in `handbook`
 exit 2
 --- stdout
 --- stderr
-error[audit.not-found]: the bundle has no file `guide` in `handbook`
-  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+error[audit.not-found]: `handbook/guide` is a folder
+  in: sample-1.0.0.sealift
+  next: see the files of the bundle: `sealift ls sample-1.0.0.sealift --trust root.json`
   more: sealift explain audit.not-found
 
 "#]];
@@ -511,8 +629,9 @@ error[audit.not-found]: the bundle has no file `guide` in `handbook`
 exit 2
 --- stdout
 --- stderr
-error[audit.not-found]: the bundle has no tree `nothing`
-  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+error[audit.not-found]: the bundle has no item `nothing`
+  in: sample-1.0.0.sealift
+  next: see the files of the bundle: `sealift ls sample-1.0.0.sealift --trust root.json`
   more: sealift explain audit.not-found
 
 "#]];
@@ -521,7 +640,7 @@ exit 2
 --- stdout
 --- stderr
 error[cli.usage]: `handbook` names no file: expected ITEM/PATH
-  next: see what there is: `sealift ls BUNDLE --trust ROOT`
+  next: see what there is: `sealift ls sample-1.0.0.sealift --trust root.json`
   more: sealift explain cli.usage
 
 "#]];
@@ -529,8 +648,21 @@ error[cli.usage]: `handbook` names no file: expected ITEM/PATH
 exit 2
 --- stdout
 --- stderr
-error[audit.not-found]: the bundle has no tree `hello`
-  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+error[audit.not-found]: `hello` is an image, and its layers are carried unopened
+  in: sample-1.0.0.sealift
+  next: see the files of the bundle: `sealift ls sample-1.0.0.sealift --trust root.json`
+  more: sealift explain audit.not-found
+
+"#]];
+    cat_of_a_folder_as_ls_shows_it, "mv sample-1.0.0.sealift 'a b.sealift'",
+        "sealift cat 'a b.sealift' --trust root.json handbook/guide/",
+        snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[audit.not-found]: `handbook/guide/` is a folder
+  in: a b.sealift
+  next: see the files of the bundle: `sealift ls 'a b.sealift' --trust root.json`
   more: sealift explain audit.not-found
 
 "#]];
@@ -545,8 +677,19 @@ exit 0
 exit 2
 --- stdout
 --- stderr
-error[audit.not-found]: the bundle has no list of files of `hello`: it is an image, and its layers are carried unopened
-  next: see what it has: `sealift ls BUNDLE --trust ROOT`
+error[audit.not-found]: `hello` is an image, and its layers are carried unopened
+  in: sample-1.0.0.sealift
+  next: see the files of the bundle: `sealift ls sample-1.0.0.sealift --trust root.json`
+  more: sealift explain audit.not-found
+
+"#]];
+    ls_of_a_missing_item, "", "sealift ls sample-1.0.0.sealift --trust root.json nothing", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[audit.not-found]: the bundle has no item `nothing`
+  in: sample-1.0.0.sealift
+  next: see the files of the bundle: `sealift ls sample-1.0.0.sealift --trust root.json`
   more: sealift explain audit.not-found
 
 "#]];
@@ -567,16 +710,16 @@ link            -  -             handbook/start.md -> guide/install.md
 exit 0
 --- stdout
 sample-1.0.0
+  sealed by  packer (packer, key <hex>)
   statement  sha256:<hex>
   scenario   air-gapped, epoch 1, sequence 1
   created    <time> by sealift <version>
   lock       sha256:<hex>
-  sealed by  packer (packer, key <hex>)
   holds      3 items in 9 blobs, <size>
 
   image  hello        <size>  registry.example.com/demo/hello:1
   doc    handbook     <size>  path docs
-  config server         946 B  path config
+  config server         943 B  path config
 
 not checked: the contents (`sealift verify` reads every byte)
 --- stderr
@@ -599,9 +742,29 @@ next: sealift unpack sample-1.0.0.sealift --trust root.json --to NEW-FOLDER
     unpack_of_all, "", "sealift unpack sample-1.0.0.sealift --trust root.json --to site", snapbox::str![[r#"
 exit 0
 --- stdout
-unpacked sample-1.0.0 to site: 4 files of trees and 1 images, <size>
+unpacked sample-1.0.0 to site: 4 files of trees and 1 image, <size>
 --- stderr
-next: skopeo copy oci:site/images:REFERENCE docker://REGISTRY/REFERENCE
+next: skopeo copy oci:site/images:registry.example.com/demo/hello:1 docker://REGISTRY/demo/hello:1
+
+"#]];
+    one_of_each,
+        "sed '/image/,$d' site.toml > one.toml; printf '[[file]]\nname = \"text\"\npath = \"docs/readme.md\"\n' >> one.toml",
+        "sealift lock one.toml --store store
+         rm sample-1.0.0.sealift
+         sealift pack one.toml --key packer.key --store store --passphrase-fd 0 <<<pw
+         sealift unpack sample-1.0.0.sealift --trust root.json --to site",
+        snapbox::str![[r#"
+exit 0
+--- stdout
+one.lock.toml: written, 1 item, sequence 1
+sample-1.0.0.sealift
+  statement  sha256:<hex>
+  holds      1 item in 3 blobs
+  size       <size> (<number> bytes)
+unpacked sample-1.0.0 to site: 1 file of trees and 0 images, 8 B
+--- stderr
+next: review it, then: sealift pack one.toml --key packer.key
+next: sealift verify sample-1.0.0.sealift --trust root.json
 
 "#]];
     pack_of_all, "rm sample-1.0.0.sealift", PACK, snapbox::str![[r#"
@@ -620,6 +783,15 @@ exit 2
 --- stdout
 --- stderr
 error[cli.usage]: there is no error code `trust.foregin`
+  next: did you mean `trust.foreign`? All of them: `sealift explain`
+  more: sealift explain cli.usage
+
+"#]];
+    an_error_code_like_none, "", "sealift explain bogus", snapbox::str![[r#"
+exit 2
+--- stdout
+--- stderr
+error[cli.usage]: there is no error code `bogus`
   next: see all of them: `sealift explain`
   more: sealift explain cli.usage
 
@@ -879,6 +1051,7 @@ fn json_of_an_error() {
             "site.target",
         ),
         ("sed -i 's/^path/pth/' site.toml; sealift lock site.toml --store store --json", 2, ""),
+        ("sealift verify --json sample-1.0.0.sealift", 2, "cli.usage"),
     ] {
         let outcome = shop.run(script);
         assert_eq!(outcome.code, Some(exit), "{}", outcome.shown());
@@ -886,8 +1059,49 @@ fn json_of_an_error() {
         let shown = fields(&outcome, "[.type, .version, .exit] | @json");
         assert_eq!(shown, format!("[\"error\",1,{exit}]\n"));
         let keys = fields(&outcome, "keys | @json");
-        assert_eq!(keys, "[\"causes\",\"code\",\"exit\",\"hint\",\"message\",\"type\",\"version\"]\n");
+        assert_eq!(
+            keys,
+            "[\"causes\",\"code\",\"exit\",\"hint\",\"message\",\"subject\",\"type\",\"version\"]\n"
+        );
         assert!(outcome.is(code) || code.is_empty(), "{}", outcome.shown());
         assert!(!fields(&outcome, ".message").trim().is_empty());
     }
+}
+
+#[test]
+fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
+    let shop = Shop::packed();
+    let shown = |script: &str, exit| {
+        let outcome = shop.run(script);
+        assert_eq!(outcome.code, Some(exit), "{}", outcome.shown());
+        fields(&outcome, "[.code, .subject, .message, .hint] | @json")
+    };
+    let all = [
+        shown("sealift verify docs/readme.md --trust root.json --json", 3),
+        shown("sealift verify - --trust root.json --json < docs/readme.md", 3),
+        shown("sealift verify nowhere.sealift --trust root.json --json", 2),
+        shown("sealift verify sample-1.0.0.sealift --json", 2),
+        shown("sealift --json verfiy sample-1.0.0.sealift", 2),
+        shown("sealift key --json", 2),
+        shown("sealift --json", 2),
+    ];
+    snapbox::assert_data_eq!(
+        all.concat(),
+        snapbox::str![[r#"
+["bundle.truncated","docs/readme.md","this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first","look whether this is the right file; if it is, copy it again from its source"]
+["bundle.truncated","standard input","this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first","look whether this is the right file; if it is, copy it again from its source"]
+["bundle.missing",null,"there is no bundle `nowhere.sealift`","look for it: `ls *.sealift`"]
+["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
+["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
+["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, unpack, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+
+"#]]
+    );
+    for script in ["sealift --json --help", "sealift verify --json --version"] {
+        let outcome = shop.done(script);
+        assert!(!outcome.out.starts_with('{') && outcome.err.is_empty(), "{}", outcome.shown());
+    }
+    let words = shop.run("sealift verify --trust root.json -- --json --json");
+    assert!(words.code == Some(2) && words.out.is_empty(), "{}", words.shown());
 }

@@ -26,20 +26,30 @@ pub enum AuditError {
         /// What was looked for.
         what: String,
     },
+    /// It is there, and has no content to show.
+    #[error("`{what}` is {found}")]
+    NoFile {
+        /// What was looked for.
+        what: String,
+        /// What it is instead.
+        found: &'static str,
+    },
 }
 
 impl Fault for AuditError {
     fn code(&self) -> Code {
         match self {
             Self::Trust(error) => error.code(),
-            Self::NotFound { .. } => Code::AuditNotFound,
+            Self::NotFound { .. } | Self::NoFile { .. } => Code::AuditNotFound,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Trust(error) => error.hint(),
-            Self::NotFound { .. } => Some("see what it has: `sealift ls BUNDLE --trust ROOT`".to_owned()),
+            Self::NotFound { .. } | Self::NoFile { .. } => {
+                Some("see the files of the bundle: `sealift ls BUNDLE --trust ROOT`".to_owned())
+            }
         }
     }
 }
@@ -196,17 +206,18 @@ pub fn inventories(
         }
     }
     match item {
-        Some(item) if found.is_empty() => {
-            let is_image = place.contents.items.iter().any(|of| of.item.head.name.as_str() == item);
-            let what = if is_image {
-                format!("list of files of `{item}`: it is an image, and its layers are carried unopened")
-            } else {
-                format!("item `{item}`")
-            };
-            Err(AuditError::NotFound { what })
-        }
+        Some(item) if found.is_empty() => Err(no_tree(place, item)),
         Some(_) | None => Ok(found),
     }
+}
+
+/// Why there is no tree of that name.
+fn no_tree(place: &InPlace<'_>, item: &str) -> AuditError {
+    if place.contents.items.iter().any(|of| of.item.head.name.as_str() == item) {
+        let found = "an image, and its layers are carried unopened";
+        return AuditError::NoFile { what: item.to_owned(), found };
+    }
+    AuditError::NotFound { what: format!("item `{item}`") }
 }
 
 /// Reads one file of one item to `sink`, by its frames alone.
@@ -216,12 +227,19 @@ where
     E: From<AuditError> + From<TrustError>,
 {
     let inventory = place.inventory(item).map_err(AuditError::from)?;
-    let inventory = inventory.ok_or_else(|| AuditError::NotFound { what: format!("tree `{item}`") })?;
-    let mut entry = inventory.tree.get(path);
+    let inventory = inventory.ok_or_else(|| no_tree(place, item))?;
+    // `ls` shows folders with a slash behind them.
+    let mut entry = inventory.tree.get(path.trim_end_matches('/'));
     if let Some(Entry { path, node: Node::Link { target } }) = entry {
         entry = inventory.tree.followed(path, target);
     }
-    let file = entry.filter(|entry| matches!(entry.node, Node::File { .. }));
-    let file = file.ok_or_else(|| AuditError::NotFound { what: format!("file `{path}` in `{item}`") })?;
-    place.read(item, &inventory, file, sink)
+    match entry {
+        Some(file @ Entry { node: Node::File { .. }, .. }) => place.read(item, &inventory, file, sink),
+        Some(Entry { node: Node::Dir, .. }) => {
+            Err(AuditError::NoFile { what: format!("{item}/{path}"), found: "a folder" }.into())
+        }
+        Some(Entry { node: Node::Link { .. }, .. }) | None => {
+            Err(AuditError::NotFound { what: format!("file `{path}` in `{item}`") }.into())
+        }
+    }
 }

@@ -24,11 +24,11 @@ pub enum BundleError {
     Exists { path: PathBuf },
     #[error("`{}` is {found}, not a regular file", .path.display())]
     NotAFile { path: PathBuf, found: &'static str },
-    #[error("the bundle ends inside `{member}`, at byte {offset}")]
+    #[error("{}", ends_inside(.member, *.offset))]
     Truncated { member: String, offset: u64 },
     #[error("there are bytes behind the end of the bundle, at byte {offset}")]
     Trailing { offset: u64 },
-    #[error("at byte {offset} the header of `{expected}` was expected, found {found}")]
+    #[error("{}", other_header(.expected, *.offset, .found))]
     Header { expected: String, offset: u64, found: String },
     #[error("the bytes that fill up `{member}` are not zero")]
     Padding { member: String },
@@ -56,6 +56,26 @@ pub enum BundleError {
     SourceRead { path: PathBuf, source: io::Error },
     #[error("interrupted")]
     Interrupted,
+}
+
+/// Without even its first header, nothing says that it is a bundle.
+fn ends_inside(member: &str, offset: u64) -> String {
+    if offset == 0 {
+        return format!(
+            "this is no sealift bundle, or it was cut off: it is shorter than the header of `{member}`, \
+             the 512 bytes that come first"
+        );
+    }
+    format!("the bundle ends inside `{member}`, at byte {offset}")
+}
+
+fn other_header(expected: &str, offset: u64, found: &str) -> String {
+    if offset == 0 {
+        return format!(
+            "this is no sealift bundle: it does not begin with the header of `{expected}`, found {found}"
+        );
+    }
+    format!("at byte {offset} the header of `{expected}` was expected, found {found}")
 }
 
 impl Fault for BundleError {
@@ -93,6 +113,9 @@ impl Fault for BundleError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some("look for it: `ls *.sealift`".to_owned()),
+            Self::Truncated { offset: 0, .. } | Self::Header { offset: 0, .. } => Some(
+                "look whether this is the right file; if it is, copy it again from its source".to_owned(),
+            ),
             Self::Read { .. } | Self::Truncated { .. } | Self::Digest { .. } => {
                 Some("copy the bundle again from its source, then verify it again".to_owned())
             }
@@ -122,6 +145,9 @@ impl Fault for BundleError {
                 Some("do not use this bundle; keep the medium and tell whoever sealed it".to_owned())
             }
             Self::Version { .. } => Some("read it with a newer sealift".to_owned()),
+            Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("put it back, or lock what is there now: `sealift lock MANIFEST`".to_owned())
+            }
             Self::SourceRead { .. } | Self::Interrupted => None,
         }
     }

@@ -1,11 +1,10 @@
 //! `sealift cat`
 
+use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use super::{BundleArgs, ThreadArgs, conditions};
 use crate::audit::inspect::cat;
-use crate::bundle::read;
-use crate::trust::verify::{InPlace, Sink, Verified};
+use crate::trust::verify::{Sink, Verified};
 
 /// Write one file of a bundle to standard output, in place
 ///
@@ -17,23 +16,21 @@ use crate::trust::verify::{InPlace, Sink, Verified};
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    bundle: BundleArgs,
+    pub(super) bundle: BundleArgs,
     /// ITEM/PATH, as `sealift ls` shows it
     file: String,
 }
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let (item, path) = self.file.split_once('/').ok_or_else(|| CliError::Usage {
-            message: format!("`{}` names no file: expected ITEM/PATH", self.file),
-            hint: Some("see what there is: `sealift ls BUNDLE --trust ROOT`".to_owned()),
-        })?;
-        let root = self.bundle.root()?;
-        let watch = term.watch("reading");
-        let file = read::open(&self.bundle.bundle)?;
-        let place = InPlace::open(file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
-        term.warn_of(&place.trusted.warnings);
-        cat::<_, CliError>(&place, item, path, Stdout(term))
+        let (item, path) =
+            self.file.split_once('/').filter(|(_, path)| !path.is_empty()).ok_or_else(|| {
+                CliError::Usage {
+                    message: format!("`{}` names no file: expected ITEM/PATH", self.file),
+                    hint: Some("see what there is: `sealift ls BUNDLE --trust ROOT`".to_owned()),
+                }
+            })?;
+        self.bundle.in_place(term, |place| cat(place, item, path, Stdout(term)))
     }
 }
 

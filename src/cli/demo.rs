@@ -22,6 +22,7 @@ use crate::trust::verify::{Depth, InPlace, Looking, Sink, Trusted, Verified, rec
 use crate::value::code::Fault as _;
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
+use crate::value::words::counted;
 use serde_json::json;
 use std::fs;
 use std::io::{self, Write as _};
@@ -100,8 +101,8 @@ impl Demo<'_> {
         )?;
 
         let draft = self.draft()?;
-        let files = draft.items.len();
-        self.step("lock demo.toml", &format!("{files} items, each source pinned to digest and size"))?;
+        let items = counted(draft.items.len() as u64, "item");
+        self.step("lock demo.toml", &format!("{items}, each source pinned to digest and size"))?;
 
         let watch = self.term.watch("packing");
         let bundle = seal(&draft, &root, &[&packer], self.folder, threads(None), &watch)?;
@@ -143,7 +144,8 @@ impl Demo<'_> {
                 return Err(failed(&format!("comparing {path} with what was packed")));
             }
         }
-        let what = format!("{} files and 1 image, equal to what was packed, in one step", unpacked.files);
+        let what =
+            format!("{} and 1 image, equal to what was packed, in one step", counted(unpacked.files, "file"));
         self.step(&format!("unpack {name} --to site"), &what)
     }
 

@@ -37,10 +37,28 @@ pub(super) enum CliError {
     #[error("cannot write standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
-    Input { what: String, source: io::Error },
+    Input { what: String, hint: &'static str, source: io::Error },
     #[cfg(feature = "connected")]
     #[error("the demonstration failed at: {step}")]
     Demo { step: String },
+}
+
+impl CliError {
+    /// True when it is about what is in a bundle.
+    pub(super) fn is_about_a_bundle(&self) -> bool {
+        let is_about = match self {
+            Self::Bundle(_) | Self::Audit(_) => true,
+            Self::Trust(error) => !matches!(
+                error,
+                TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
+            ),
+            Self::Site(error) => matches!(error, SiteError::Trust(_)),
+            Self::Usage { .. } | Self::Write { .. } | Self::Output { .. } | Self::Input { .. } => false,
+            #[cfg(feature = "connected")]
+            Self::Plan(_) | Self::Store(_) | Self::ManifestExists { .. } | Self::Demo { .. } => false,
+        };
+        is_about && self.code() != Code::Interrupted
+    }
 }
 
 impl Fault for CliError {
@@ -79,7 +97,10 @@ impl Fault for CliError {
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),
             Self::Write { .. } => Some("look at the space and the permissions there".to_owned()),
-            Self::Output { .. } | Self::Input { .. } => None,
+            Self::Output { .. } => Some(
+                "look at where standard output goes, its space and permissions, then run it again".to_owned(),
+            ),
+            Self::Input { hint, .. } => Some((*hint).to_owned()),
             #[cfg(feature = "connected")]
             Self::Demo { .. } => None,
         }

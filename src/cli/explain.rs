@@ -24,10 +24,20 @@ impl Args {
         };
         let code = Code::ALL.iter().find(|code| code.as_str() == asked).ok_or_else(|| CliError::Usage {
             message: format!("there is no error code `{asked}`"),
-            hint: Some("see all of them: `sealift explain`".to_owned()),
+            hint: Some(match nearest(&asked) {
+                Some(code) => format!("did you mean `{code}`? All of them: `sealift explain`"),
+                None => "see all of them: `sealift explain`".to_owned(),
+            }),
         })?;
         show(term, *code, &format!("{code} (exit code {})\n\n{}\n", code.class().exit(), code.explanation()))
     }
+}
+
+/// The code that was probably meant.
+fn nearest(asked: &str) -> Option<Code> {
+    let distance = |code: &Code| strsim::damerau_levenshtein(asked, code.as_str());
+    let nearest = Code::ALL.iter().copied().min_by_key(distance)?;
+    (distance(&nearest) <= nearest.as_str().len() / 3).then_some(nearest)
 }
 
 fn show(term: &Term, code: Code, text: &str) -> Result<(), CliError> {

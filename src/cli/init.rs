@@ -6,6 +6,7 @@ use super::term::Term;
 use crate::bundle::place;
 use crate::plan::init;
 use crate::value::name::Name;
+use crate::value::words::quoted;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,7 @@ impl Args {
             .map_err(|source| CliError::Write { path: manifest.clone(), source })?;
         let shown = manifest.display();
         term.data("manifest", &json!({ "file": manifest }), &format!("{shown}\n"))?;
-        term.say(&format!("next: read {shown}, change it, then: sealift lock {shown}"));
+        term.say(&format!("next: read {shown}, change it, then: sealift lock {}", quoted(manifest)));
         Ok(())
     }
 }

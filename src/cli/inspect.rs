@@ -1,13 +1,13 @@
 //! `sealift inspect`
 
+use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use super::{BundleArgs, ThreadArgs, conditions};
-use crate::audit::inspect::{Overview, overview};
-use crate::bundle::read;
-use crate::trust::verify::InPlace;
+use crate::audit::inspect::{Overview, SignerLine, overview};
+use crate::bundle::statement::Totals;
 use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
+use crate::value::words::counted;
 
 /// Show what is in a bundle, in place
 ///
@@ -16,44 +16,43 @@ use crate::value::size::ByteSize;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    bundle: BundleArgs,
+    pub(super) bundle: BundleArgs,
 }
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let root = self.bundle.root()?;
-        let watch = term.watch("reading");
-        let file = read::open(&self.bundle.bundle)?;
-        let place = InPlace::open(file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
-        watch.done();
-        term.warn_of(&place.trusted.warnings);
-        let overview = overview(&place.trusted, &place.contents.items);
+        let overview =
+            self.bundle.in_place(term, |place| Ok(overview(&place.trusted, &place.contents.items)))?;
         term.data("bundle", &overview, &human(&overview))
     }
 }
 
-fn human(overview: &Overview) -> String {
-    let mut text = format!("{}-{}\n", overview.name, overview.version);
+/// Who sealed a bundle, and which one it is.
+pub(super) fn head(overview: &Overview) -> String {
+    let signer =
+        |signer: &SignerLine| format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
+    let mut text: String = overview.signers.iter().map(signer).collect();
     text += &format!("  statement  {}\n", overview.statement);
     text += &format!(
         "  scenario   {}, epoch {}, sequence {}\n",
         overview.scenario, overview.epoch, overview.sequence
     );
+    text
+}
+
+/// How much a bundle holds.
+pub(super) fn holds(totals: Totals) -> String {
+    format!("  holds      {} in {}", counted(totals.items, "item"), counted(totals.blobs, "blob"))
+}
+
+fn human(overview: &Overview) -> String {
+    let mut text = format!("{}-{}\n{}", overview.name, overview.version, head(overview));
     text += &format!("  created    {} by {}\n", overview.created, Printable(&overview.tool));
     if let Some(expires) = overview.expires {
         text += &format!("  expires    {expires}\n");
     }
     text += &format!("  lock       {}\n", overview.lock);
-    for signer in &overview.signers {
-        text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
-    }
-    let totals = overview.totals;
-    text += &format!(
-        "  holds      {} items in {} blobs, {}\n\n",
-        totals.items,
-        totals.blobs,
-        ByteSize(totals.bytes)
-    );
+    text += &format!("{}, {}\n\n", holds(overview.totals), ByteSize(overview.totals.bytes));
     let width = overview.items.iter().map(|item| item.name.as_str().len()).max().unwrap_or_default();
     for item in &overview.items {
         let what = item.reference.as_ref().unwrap_or(&item.origin);

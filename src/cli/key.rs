@@ -36,9 +36,14 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         match self.verb {
             Verb::New { name, passphrase } => new(term, &name, &passphrase),
-            Verb::Show { file } => show(term, &key_file::read_public(&file)?, &file),
+            Verb::Show { file } => show(term, &public(&file)?, &file),
         }
     }
+}
+
+/// Reads a public key, and names the file when there is something wrong with it.
+pub(super) fn public(file: &Path) -> Result<PublicKey, CliError> {
+    Ok(key_file::read_public(file).map_err(|error| error.in_file(file))?)
 }
 
 fn new(term: &Term, name: &Path, passphrase: &PassphraseArgs) -> Result<(), CliError> {

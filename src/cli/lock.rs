@@ -11,6 +11,7 @@ use crate::plan::{PlanError, Work};
 use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::Digest;
+use crate::value::words::{counted, quoted};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Example:\n  sealift lock my-site.toml && git diff my-site.lock.toml")]
 pub(super) struct Args {
     /// The manifest
-    manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     /// The statement of the bundle before this one, as `sealift verify` shows it
     #[arg(long, value_name = "DIGEST")]
     previous: Option<Digest>,
@@ -86,8 +87,8 @@ impl Args {
         let manifest = Manifest::open(&self.manifest)?;
         let path = path_for(&self.manifest);
         let before = match path.symlink_metadata() {
-            Ok(_) => Some(Lock::open(&path)?),
-            Err(_) => None,
+            Err(_) if !self.check => None,
+            Ok(_) | Err(_) => Some(Lock::open(&path)?),
         };
         let store = self.store.open()?;
         let watch = term.watch("locking");
@@ -101,11 +102,9 @@ impl Args {
         let text = lock.to_toml();
         let current = std::fs::read_to_string(&path).is_ok_and(|old| old == text);
         if self.check && !current {
-            return Err(PlanError::LockStale {
-                pinned: before.map_or(manifest.digest, |lock| lock.manifest),
-                found: manifest.digest,
-            }
-            .into());
+            let same = before.is_some_and(|lock| lock.manifest == manifest.digest);
+            let what = if same { "what is pinned for the manifest" } else { "the manifest" };
+            return Err(PlanError::LockStale { what, manifest: self.manifest, lock: path }.into());
         }
         if !current {
             place::replace(&path, text.as_bytes())
@@ -117,12 +116,9 @@ impl Args {
         term.data(
             "lock",
             &value,
-            &format!("{}: {state}, {items} items, sequence {sequence}\n", path.display()),
+            &format!("{}: {state}, {}, sequence {sequence}\n", path.display(), counted(items as u64, "item")),
         )?;
-        term.say(&format!(
-            "next: review it, then: sealift pack {} --key packer.key",
-            self.manifest.display()
-        ));
+        term.say(&format!("next: review it, then: sealift pack {} --key packer.key", quoted(&self.manifest)));
         Ok(())
     }
 }

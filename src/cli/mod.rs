@@ -6,6 +6,7 @@ mod explain;
 mod inspect;
 mod key;
 mod ls;
+mod named;
 mod passphrase;
 mod term;
 mod trust;
@@ -28,11 +29,13 @@ mod sealing;
 
 use crate::bundle::read::{self, Tape};
 use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::Conditions;
+use crate::trust::verify::{Conditions, InPlace};
+use crate::value::code::Fault as _;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use clap::{Parser, Subcommand};
 use error::CliError;
+use named::Named;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,11 +91,35 @@ enum Verb {
     Util(util::Args),
 }
 
+impl Verb {
+    /// What its errors may name.
+    fn named(&self) -> Named {
+        match self {
+            #[cfg(feature = "connected")]
+            Self::Lock(args) => Named::Manifest(args.manifest.clone()),
+            #[cfg(feature = "connected")]
+            Self::Pack(args) => Named::Manifest(args.manifest.clone()),
+            #[cfg(feature = "connected")]
+            Self::Demo(_) | Self::Init(_) => Named::Nothing,
+            Self::Verify(args) => Named::Bundle(args.bundle.clone()),
+            Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
+            Self::Ls(args) => Named::Bundle(args.bundle.clone()),
+            Self::Cat(args) => Named::Bundle(args.bundle.clone()),
+            Self::Unpack(args) => Named::Bundle(args.bundle.clone()),
+            Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
+        }
+    }
+}
+
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let term = Term::new(&cli.term);
+    let named = cli.verb.named();
     let outcome = match cli.verb {
         #[cfg(feature = "connected")]
         Verb::Demo(args) => args.run(&term),
@@ -115,11 +142,25 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            use crate::value::code::Fault as _;
-            term.fail(&error);
+            term.fail(&error, &named);
             error.code().class().into()
         }
     }
+}
+
+/// A command line that is none; also `--help` and `--version`, which are no mistakes.
+fn misused(error: &clap::Error) -> ExitCode {
+    let is_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if !is_json || !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = parts.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let hint = parts.next().map(|hint| hint.trim_start_matches("tip: ").to_owned());
+    let error = CliError::Usage { message, hint };
+    term::fail_in_json(&error, &Named::Nothing);
+    error.code().class().into()
 }
 
 static LIMITS: Limits = Limits::v1();
@@ -145,6 +186,20 @@ impl BundleArgs {
             return Ok(Tape::pipe(std::io::stdin()));
         }
         Ok(Tape::file(file.insert(read::open(&self.bundle)?)))
+    }
+
+    /// Opens the bundle where it lies and does this work with it.
+    fn in_place<T>(
+        &self,
+        term: &Term,
+        work: impl FnOnce(&InPlace<'_>) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let root = self.root()?;
+        let watch = term.watch("reading");
+        let file = read::open(&self.bundle)?;
+        let place = InPlace::open(file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        term.warn_of(&place.trusted.warnings);
+        work(&place)
     }
 
     fn is_pipe(&self) -> bool {

@@ -1,6 +1,7 @@
 //! `sealift pack`
 
 use super::error::CliError;
+use super::inspect::holds;
 use super::lock::{StoreArgs, work};
 use super::passphrase::PassphraseArgs;
 use super::registry::RegistryArgs;
@@ -13,6 +14,7 @@ use crate::trust::chain::PinnedRoot;
 use crate::trust::key::Signer;
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
+use crate::value::words::quoted;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +26,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Example:\n  sealift pack my-site.toml --key packer.key -o out/")]
 pub(super) struct Args {
     /// The manifest; its lock lies beside it
-    manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     /// A packer's secret key; several where the trust root asks for several
     #[arg(long = "key", value_name = "KEY", required = true)]
     keys: Vec<PathBuf>,
@@ -52,7 +54,7 @@ impl Args {
         let text = std::fs::read_to_string(&path)
             .map_err(|source| PlanError::LockRead { path: path.clone(), source })?;
         let lock = Lock::parse(&text, &path.to_string_lossy())?;
-        lock.check_current(&manifest)?;
+        lock.check_current(&self.manifest, &manifest)?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
         let secrets = self.passphrase.open(&self.keys)?;
         let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
@@ -73,17 +75,15 @@ impl Args {
         let value = json!({
             "file": sealed.path, "statement": sealed.statement, "size": sealed.size, "totals": sealed.totals,
         });
-        let totals = sealed.totals;
         let text = format!(
-            "{shown}\n  statement  {}\n  holds      {} items in {} blobs\n  size       {} ({} bytes)\n",
+            "{shown}\n  statement  {}\n{}\n  size       {} ({} bytes)\n",
             sealed.statement,
-            totals.items,
-            totals.blobs,
+            holds(sealed.totals),
             ByteSize(sealed.size),
             sealed.size,
         );
         term.data("packed", &value, &text)?;
-        term.say(&format!("next: sealift verify {shown} --trust {}", self.trust.display()));
+        term.say(&format!("next: sealift verify {} --trust {}", quoted(&sealed.path), quoted(&self.trust)));
         Ok(())
     }
 }

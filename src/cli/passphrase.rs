@@ -44,7 +44,7 @@ impl PassphraseArgs {
         let mut keys = Vec::new();
         for path in paths {
             let path = path.as_ref();
-            let pem = key_file::read_secret(path)?;
+            let pem = key_file::read_secret(path).map_err(|error| error.in_file(path))?;
             let asked;
             let passphrase = match (&shared, self.passphrase_fd) {
                 (Some(passphrase), _) => passphrase,
@@ -54,22 +54,28 @@ impl PassphraseArgs {
                     &asked
                 }
             };
-            keys.push(SecretKey::from_encrypted_pem(&pem, passphrase)?);
+            let key = SecretKey::from_encrypted_pem(&pem, passphrase).map_err(|error| error.in_file(path))?;
+            keys.push(key);
         }
         Ok(keys)
     }
 }
 
 fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
-    let what = || "the passphrase from the terminal; without one, use `--passphrase-fd`".to_owned();
-    let text =
-        rpassword::prompt_password(question).map_err(|source| CliError::Input { what: what(), source })?;
+    let text = rpassword::prompt_password(question).map_err(|source| CliError::Input {
+        what: "the passphrase from the terminal".to_owned(),
+        hint: "without a terminal, give it through a file descriptor: `--passphrase-fd 3 3< FILE`",
+        source,
+    })?;
     Ok(Zeroizing::new(text))
 }
 
 fn from_descriptor(fd: u32) -> Result<Zeroizing<String>, CliError> {
-    let failed =
-        |source| CliError::Input { what: format!("the passphrase from file descriptor {fd}"), source };
+    let failed = |source| CliError::Input {
+        what: format!("the passphrase from file descriptor {fd}"),
+        hint: "open the descriptor for reading in the shell: `--passphrase-fd 3 3< FILE`",
+        source,
+    };
     let mut text = Zeroizing::new(String::new());
     let file = std::fs::File::open(format!("/dev/fd/{fd}")).map_err(failed)?;
     file.take(4096).read_to_string(&mut text).map_err(failed)?;

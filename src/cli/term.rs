@@ -1,9 +1,10 @@
 //! The terminal. Data goes to standard output, talk and progress to standard error, and nothing else prints.
 
 use super::error::CliError;
+use super::named::Named;
 use crate::trust::verify::Warning;
-use crate::value::code::Fault;
-use crate::value::printable::without_deception;
+use crate::value::code::Fault as _;
+use crate::value::printable::{Printable, without_deception};
 use crate::value::watch::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -133,24 +134,21 @@ impl Term {
         }
     }
 
-    /// An error: what, why, and what to do next.
-    pub(super) fn fail(&self, fault: &dyn Fault) {
-        let causes = causes(fault);
-        let code = fault.code();
+    /// An error: what, why, where, and what to do next.
+    pub(super) fn fail(&self, error: &CliError, named: &Named) {
         if self.json {
-            let line = json!({
-                "type": "error", "version": JSON_VERSION, "code": code.as_str(), "message": fault.to_string(),
-                "causes": causes, "hint": fault.hint(), "exit": code.class().exit(),
-            });
-            let _ = writeln!(io::stdout(), "{line}");
-            return;
+            return fail_in_json(error, named);
         }
-        let message = without_deception(&fault.to_string());
+        let code = error.code();
+        let message = without_deception(&error.to_string());
         let mut text = format!("{} {message}\n", self.paint(&format!("error[{code}]:"), "31;1"));
-        for cause in causes {
+        for cause in causes(error) {
             text += &format!("  because: {}\n", without_deception(&cause));
         }
-        if let Some(hint) = fault.hint() {
+        if let Some(subject) = named.subject(error) {
+            text += &format!("  in: {}\n", Printable(subject));
+        }
+        if let Some(hint) = named.hint(error) {
             text += &format!("  {} {hint}\n", self.paint("next:", "36"));
         }
         text += &format!("  {} sealift explain {code}\n", self.paint("more:", "36"));
@@ -178,11 +176,22 @@ impl Term {
     }
 }
 
+/// An error as one JSON line.
+pub(super) fn fail_in_json(error: &CliError, named: &Named) {
+    let code = error.code();
+    let line = json!({
+        "type": "error", "version": JSON_VERSION, "code": code.as_str(), "message": error.to_string(),
+        "causes": causes(error), "subject": named.subject(error), "hint": named.hint(error),
+        "exit": code.class().exit(),
+    });
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 /// Every cause below an error that says something its effect has not said.
-fn causes(fault: &dyn Fault) -> Vec<String> {
+fn causes(error: &CliError) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
-    let mut said = fault.to_string();
-    let mut source = std::error::Error::source(fault);
+    let mut said = error.to_string();
+    let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let text = cause.to_string();
         if !said.contains(&text) {

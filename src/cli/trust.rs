@@ -1,13 +1,13 @@
 //! `sealift trust`
 
 use super::error::CliError;
+use super::key::public;
 use super::passphrase::PassphraseArgs;
 use super::term::Term;
 use super::{LIMITS, now};
 use crate::bundle::place;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::key::{PublicKey, Signer};
-use crate::trust::key_file;
 use crate::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
 use crate::trust::threshold::count;
 use crate::value::moment::Moment;
@@ -128,7 +128,7 @@ impl Init {
 }
 
 fn holders(paths: &[PathBuf]) -> Result<Vec<(Name, PublicKey)>, CliError> {
-    paths.iter().map(|path| Ok((holder(path)?, key_file::read_public(path)?))).collect()
+    paths.iter().map(|path| Ok((holder(path)?, public(path)?))).collect()
 }
 
 /// The name of a key's holder: the name of its file.

@@ -6,6 +6,7 @@ use super::{BundleArgs, ThreadArgs, conditions};
 use crate::audit::inspect::overview;
 use crate::site::unpack::unpack;
 use crate::value::size::ByteSize;
+use crate::value::words::{counted, quoted};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    bundle: BundleArgs,
+    pub(super) bundle: BundleArgs,
     /// A folder that does not exist yet, or is empty
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
@@ -48,24 +49,36 @@ impl Args {
         drop(watch);
         term.warn_of(&unpacked.trusted.warnings);
         let overview = overview(&unpacked.trusted, &unpacked.contents.items);
-        let images = overview.items.iter().filter(|item| item.reference.is_some()).count();
+        let images: Vec<_> = overview.items.iter().filter_map(|item| item.reference.as_deref()).collect();
         let text = format!(
-            "unpacked {}-{} to {}: {} files of trees and {images} images, {}\n",
+            "unpacked {}-{} to {}: {} of trees and {}, {}\n",
             overview.name,
             overview.version,
             self.to.display(),
-            unpacked.files,
+            counted(unpacked.files, "file"),
+            counted(images.len() as u64, "image"),
             ByteSize(unpacked.bytes),
         );
         let (files, bytes) = (unpacked.files, unpacked.bytes);
         term.data("unpacked", &Outcome { folder: &self.to, files, bytes, overview: &overview }, &text)?;
-        if images > 0 {
-            let layout = self.to.join("images");
+        if let Some(image) = images.first() {
+            let mut from = self.to.join("images").into_os_string();
+            from.push(format!(":{image}"));
             term.say(&format!(
-                "next: skopeo copy oci:{}:REFERENCE docker://REGISTRY/REFERENCE",
-                layout.display()
+                "next: skopeo copy oci:{} docker://REGISTRY/{}",
+                quoted(from),
+                without_registry(image)
             ));
         }
         Ok(())
+    }
+}
+
+/// What an image is called in another registry.
+fn without_registry(reference: &str) -> &str {
+    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+    match name.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
+        Some(_) | None => name,
     }
 }

@@ -1,11 +1,13 @@
 //! `sealift verify`
 
 use super::error::CliError;
+use super::inspect::{head, holds};
 use super::term::Term;
 use super::{BundleArgs, ThreadArgs, conditions};
 use crate::audit::inspect::{Overview, overview};
 use crate::trust::verify::{Depth, Looking, Trusted, receive};
 use crate::value::size::ByteSize;
+use crate::value::words::quoted;
 use serde::Serialize;
 
 /// Believe a bundle, or say why not
@@ -17,7 +19,7 @@ use serde::Serialize;
     dd if=/dev/nst0 bs=1M | sealift verify - --trust root.json --deep")]
 pub(super) struct Args {
     #[command(flatten)]
-    bundle: BundleArgs,
+    pub(super) bundle: BundleArgs,
     /// Decode every frame as well, and compare every file with its inventory
     #[arg(long)]
     deep: bool,
@@ -53,7 +55,7 @@ impl Args {
         let text = human(term, &overview, depth, tape.position());
         term.data("verdict", &Outcome { verdict: "believed", depth: looked, overview: &overview }, &text)?;
         if !self.bundle.is_pipe() {
-            let (bundle, trust) = (self.bundle.bundle.display(), self.bundle.trust.display());
+            let (bundle, trust) = (quoted(&self.bundle.bundle), quoted(&self.bundle.trust));
             term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-FOLDER"));
         }
         Ok(())
@@ -62,23 +64,10 @@ impl Args {
 
 fn human(term: &Term, overview: &Overview, depth: Depth, bytes: u64) -> String {
     let mut text = format!("{} {}-{}\n", term.paint("believed:", "32;1"), overview.name, overview.version);
-    for signer in &overview.signers {
-        text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
-    }
-    text += &format!("  statement  {}\n", overview.statement);
-    text += &format!(
-        "  scenario   {}, epoch {}, sequence {}\n",
-        overview.scenario, overview.epoch, overview.sequence
-    );
+    text += &head(overview);
     text += &format!("  created    {}", overview.created);
     text += &overview.expires.map_or_else(|| "\n".to_owned(), |expires| format!(", expires {expires}\n"));
-    let totals = overview.totals;
-    text += &format!(
-        "  holds      {} items in {} blobs, {}\n",
-        totals.items,
-        totals.blobs,
-        ByteSize(totals.bytes)
-    );
+    text += &format!("{}, {}\n", holds(overview.totals), ByteSize(overview.totals.bytes));
     text += &format!("  checked    every one of {bytes} bytes against the seal");
     text += match depth {
         Depth::Stored => "; frames were not decoded (`verify --deep` does)\n",

@@ -44,8 +44,8 @@ pub enum PlanError {
     LockTree { item: Name, source: TreeError },
     #[error("cannot read the lock `{}`", shown(.path))]
     LockRead { path: PathBuf, source: io::Error },
-    #[error("the manifest has changed since the lock was written: the lock pins {pinned}, found {found}")]
-    LockStale { pinned: Digest, found: Digest },
+    #[error("{what} `{}` has changed since the lock `{}` was written", shown(.manifest), shown(.lock))]
+    LockStale { what: &'static str, manifest: PathBuf, lock: PathBuf },
 
     #[error("cannot pin the {kind} `{name}`")]
     Pin { kind: ItemKind, name: Name, source: Box<Self> },
@@ -172,8 +172,11 @@ impl Fault for PlanError {
 
     fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Syntax(drawing)
-            | Self::UnknownKey(drawing)
+            Self::Syntax(drawing) => {
+                let known = "mend what is marked; `sealift util schema` has every key and its type";
+                return Some(drawing.next_step().unwrap_or(known).to_owned());
+            }
+            Self::UnknownKey(drawing)
             | Self::Value(drawing)
             | Self::Item(drawing)
             | Self::Duplicate(drawing) => return drawing.next_step().map(str::to_owned),

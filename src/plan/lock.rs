@@ -191,13 +191,12 @@ impl Lock {
     }
 
     /// An error when the manifest is no longer the one that was locked.
-    pub fn check_current(&self, manifest_text: &str) -> Result<(), PlanError> {
-        let found = Digest::of(manifest_text.as_bytes());
-        if found == self.manifest {
-            Ok(())
-        } else {
-            Err(PlanError::LockStale { pinned: self.manifest, found })
+    pub fn check_current(&self, manifest: &Path, text: &str) -> Result<(), PlanError> {
+        if Digest::of(text.as_bytes()) == self.manifest {
+            return Ok(());
         }
+        let lock = path_for(manifest);
+        Err(PlanError::LockStale { what: "the manifest", manifest: manifest.to_owned(), lock })
     }
 
     /// The same lock, which follows the bundle with this statement.

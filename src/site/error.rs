@@ -4,6 +4,7 @@ use crate::bundle::BundleError;
 use crate::trust::TrustError;
 use crate::value::code::{Code, Fault};
 use crate::value::size::ByteSize;
+use crate::value::words::quoted;
 use std::io;
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub enum SiteError {
     Trust(#[from] TrustError),
     #[error("`{}` is {found}", .path.display())]
     Target { path: PathBuf, found: &'static str },
+    #[error("there is no folder `{}` to unpack into", .path.display())]
+    NoParent { path: PathBuf },
     #[error("`{}` {reason}", .path.display())]
     Parent { path: PathBuf, reason: &'static str },
     #[error("`{}` has too little space: the bundle needs {}, {} are free", .path.display(), ByteSize(*.needed), ByteSize(*.free))]
@@ -39,7 +42,7 @@ impl Fault for SiteError {
         match self {
             Self::Trust(error) => error.code(),
             Self::Target { .. } => Code::SiteTarget,
-            Self::Parent { .. } => Code::SiteParent,
+            Self::NoParent { .. } | Self::Parent { .. } => Code::SiteParent,
             Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
             Self::Busy { .. } => Code::SiteBusy,
             Self::Write { .. } => Code::SiteWrite,
@@ -50,9 +53,8 @@ impl Fault for SiteError {
         match self {
             Self::Trust(error) => error.hint(),
             Self::Target { .. } => Some("name a folder that does not exist yet: `--to NEW`".to_owned()),
-            Self::Parent { .. } => {
-                Some("choose a folder that exists and that only you can write to".to_owned())
-            }
+            Self::NoParent { path } => Some(format!("make it first: `mkdir -p {}`", quoted(path))),
+            Self::Parent { .. } => Some("choose a folder that only you can write to".to_owned()),
             Self::Space { .. } | Self::Inodes { .. } => {
                 Some("free space there, or name a folder on another disk with `--to`".to_owned())
             }

@@ -243,7 +243,8 @@ fn refuse_taken(target: &Path) -> Result<(), SiteError> {
 fn refuse_unsafe_parent(parent: &Path) -> Result<(), SiteError> {
     let wrong = |reason| SiteError::Parent { path: parent.to_owned(), reason };
     let stat = rustix::fs::stat(parent).map_err(|error| match error {
-        Errno::NOENT | Errno::NOTDIR => wrong("is not there"),
+        Errno::NOENT => SiteError::NoParent { path: parent.to_owned() },
+        Errno::NOTDIR => wrong("is not a folder"),
         other => write_error(parent, other.into()),
     })?;
     if !FileType::from_raw_mode(stat.st_mode).is_dir() {

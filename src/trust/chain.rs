@@ -134,7 +134,7 @@ impl PinnedRoot {
         // One byte for the line break, one to notice what is too long.
         let file = File::open(path).map_err(failed)?;
         file.take(ceiling.saturating_add(2)).read_to_end(&mut bytes).map_err(failed)?;
-        Self::parse(&bytes, limits)
+        Self::parse(&bytes, limits).map_err(|error| error.in_file(path))
     }
 
     /// The root.

@@ -5,12 +5,13 @@ use super::key::KeyId;
 use super::threshold::{Shortfall, Who};
 use crate::bundle::BundleError;
 use crate::value::canonical::CanonicalError;
-use crate::value::code::{Code, Fault};
+use crate::value::code::{Class, Code, Fault};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::printable::Printable;
+use crate::value::words::quoted;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error about keys, trust roots and signatures.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum TrustError {
     Missing { path: PathBuf, source: io::Error },
     #[error("cannot read the trust root `{}`", Printable(.path.to_string_lossy()))]
     Read { path: PathBuf, source: io::Error },
+    /// What is wrong with the content of a file that a person named.
+    #[error("`{}`: {source}", Printable(.path.to_string_lossy()))]
+    InFile { path: PathBuf, source: Box<Self> },
     #[error("{document} is not in canonical form")]
     Canonical { document: &'static str, source: CanonicalError },
     #[error("{document} is not as the format wants it: {reason}")]
@@ -93,9 +97,21 @@ pub enum TrustError {
     Bundle(#[from] BundleError),
 }
 
+impl TrustError {
+    /// Says which file it was about, where it does not say so already.
+    #[must_use]
+    pub fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::KeyFileRead { .. } | Self::KeyFileKind { .. } | Self::KeyFileMode { .. } => self,
+            other => Self::InFile { path: path.to_owned(), source: Box::new(other) },
+        }
+    }
+}
+
 impl Fault for TrustError {
     fn code(&self) -> Code {
         match self {
+            Self::InFile { source, .. } => source.code(),
             Self::Missing { .. } | Self::Read { .. } => Code::TrustMissing,
             Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
                 Code::TrustLimit
@@ -129,6 +145,13 @@ impl Fault for TrustError {
 
     fn hint(&self) -> Option<String> {
         let text = match self {
+            // The file itself, and not a bundle, is what is not believed.
+            Self::InFile { source, .. }
+                if source.code().class() == Class::NotBelieved && source.code() != Code::TrustKey =>
+            {
+                "look whether this is the right file; if it is, get it again from whoever made it"
+            }
+            Self::InFile { source, .. } => return source.hint(),
             Self::Missing { .. } | Self::Read { .. } => {
                 "get the trust root from whoever runs the signing, by another way than the bundle"
             }
@@ -167,13 +190,14 @@ impl Fault for TrustError {
             Self::RootVersion { .. } => "ask for the trust roots that belong to this bundle",
             Self::Revoked { .. } => "ask for a newer bundle; this one was withdrawn",
             Self::Expired { .. } => "check the clock with `date -u`; if it is right, ask for a newer bundle",
-            Self::KeyFileRead { .. } | Self::KeyFileWrite { .. } | Self::Entropy { .. } => return None,
+            Self::KeyFileRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
+                let name = quoted(path.with_extension(""));
+                return Some(format!("name a key file that is there, or make one: `sealift key new {name}`"));
+            }
+            Self::KeyFileRead { .. } => "look at the permissions of the file",
+            Self::KeyFileWrite { .. } => "look at the space and the permissions there",
+            Self::Entropy { .. } => return None,
         };
         Some(text.to_owned())
     }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &std::path::Path) -> String {
-    format!("'{}'", Printable(path.to_string_lossy()).to_string().replace('\'', r"'\''"))
 }

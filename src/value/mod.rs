@@ -14,6 +14,7 @@ pub mod printable;
 pub mod rel_path;
 pub mod size;
 pub mod watch;
+pub mod words;
 
 use code::{Code, Fault};
 

@@ -56,7 +56,7 @@ fn everything_in_the_folder_becomes_an_item() {
             let path = match &item.source {
                 Source::Image(image) => format!("{} {:?}", image.path, image.select),
                 Source::Path { path, .. } => path.clone(),
-                Source::Url { .. } => String::new(),
+                Source::Url { .. } | Source::Pull(_) => String::new(),
             };
             format!("{} {}: {path}", item.kind, item.name)
         })

@@ -64,8 +64,9 @@ fn a_lock_is_text_and_back() {
         Digest::of(b"one").hex()
     );
     assert!(text.contains(&line), "{text}");
-    assert!(lock.check_current(&manifest).is_ok());
-    assert_eq!(lock.check_current(&format!("{manifest}\n")).unwrap_err().code(), Code::LockStale);
+    assert!(lock.check_current(Path::new("a.toml"), &manifest).is_ok());
+    let stale = lock.check_current(Path::new("a.toml"), &format!("{manifest}\n")).unwrap_err();
+    assert_eq!(stale.code(), Code::LockStale);
     assert_eq!(path_for(Path::new("x/my-site.toml")), Path::new("x/my-site.lock.toml"));
 }
 

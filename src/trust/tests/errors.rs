@@ -33,6 +33,12 @@ fn texts_codes_and_hints() {
         ),
         (E::Read { path: path(), source: refused() }, Code::TrustMissing, "cannot read the trust root"),
         (
+            E::KeyFilePlain.in_file(&path()),
+            Code::TrustKeyFile,
+            "`a\\u{1b}.key`: the key file is not encrypted",
+        ),
+        (E::KeyFileKind { path: path() }.in_file(&path()), Code::TrustKeyFile, "`a\\u{1b}.key` is a link"),
+        (
             E::Canonical { document: "the seal", source: length },
             Code::TrustLimit,
             "the seal is not in canonical form",
