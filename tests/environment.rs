@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const BUNDLE: &str = "sample-1.0.0.sealift";
-const PACK_TO: &str = "sealift pack site.toml --key packer.key --store store --passphrase-fd 0 -o out";
-const UNPACK: &str = "sealift unpack sample-1.0.0.sealift --trust root.json --to to/site";
+pub const BUNDLE: &str = "sample-1.0.0.sealift";
+pub const PACK_TO: &str = "sealift pack site.toml --key packer.key --store store --passphrase-fd 0 -o out";
+pub const UNPACK: &str = "sealift unpack sample-1.0.0.sealift --trust root.json --to to/site";
 
-type Listing = Vec<(String, u32, Vec<u8>)>;
+pub type Listing = Vec<(String, u32, Vec<u8>)>;
 
 /// A shop with a bundle, and with what it unpacks to below `expected`; `out` and `to` are empty.
-fn shop() -> (Shop, Vec<u8>, Listing) {
+pub fn shop() -> (Shop, Vec<u8>, Listing) {
     let shop = Shop::packed();
     let strace = shop.run("command -v strace && command -v unshare && command -v prlimit");
     assert_eq!(
@@ -28,7 +28,7 @@ fn shop() -> (Shop, Vec<u8>, Listing) {
 }
 
 /// Runs a command once for each time it makes a system call, with that call disturbed, until it runs undisturbed.
-fn each(shop: &Shop, command: &str, call: &str, fault: &str, mut after: impl FnMut(&str, &Outcome)) -> usize {
+pub fn each(shop: &Shop, command: &str, call: &str, fault: &str, mut after: impl FnMut(&str, &Outcome)) -> usize {
     for when in 1..2000 {
         // `?` is for machines that do not have the call; the counter runs for each thread by itself.
         let inject = format!("inject=?{call}:{fault}:when={when}");
@@ -46,7 +46,7 @@ fn each(shop: &Shop, command: &str, call: &str, fault: &str, mut after: impl FnM
     panic!("{call} is called without end");
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
