@@ -6,9 +6,11 @@ use crate::support::{self, Authorities, Put, conditions};
 use sealift::bundle::item::ItemKind;
 use sealift::bundle::member::{blob_name, header};
 use sealift::site::unpack::unpack;
+use sealift::trust::verify::Depth;
 use sealift::value::code::{Code, Fault as _};
 use sealift::value::digest::Digest;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, Instant};
 use tar::EntryType;
 
 fn file(path: &str) -> String {
@@ -207,6 +209,32 @@ fn p14_to_p25_entries_of_other_types_and_with_other_keys() {
         forge.set_inventory("t", stored);
         judge.refuses_decoded(case, &forge.sealed(&authorities), code);
     }
+}
+
+/// A few MiB in which all sizes fit together, and one file is said to have 1 TiB.
+#[test]
+fn e13_one_claim_of_a_tebibyte() {
+    let authorities = Authorities::new();
+    let (judge, mut forge) = (Judge::new(&authorities), good(&authorities));
+    let (claim, piece) = (1_usize << 40, 16 << 20);
+    forge.set_entries("t", &[forge::replaced(&file("a"), "\"size\":0", &format!("\"size\":{claim}"))]);
+    let mut frames: Vec<_> = (0..claim / piece).map(|_| forge::frame(piece, vec![0])).collect();
+    frames.push(forge::frame(512 + 1024, vec![0]));
+    forge::place(&mut frames);
+    forge.set_frames("t", &frames);
+    let bundle = forge.sealed(&authorities);
+    let begun = Instant::now();
+    for way in Way::ALL {
+        let code = judge.code(way, &bundle);
+        let expected = match way {
+            Way::Pipe(Depth::Stored) | Way::File(Depth::Stored) => code.is_none(),
+            Way::Pipe(Depth::Decoded) | Way::File(Depth::Decoded) => code == Some(Code::BundleFrame),
+            // Before the first byte, unless there is a disk that has room for it.
+            Way::UnpackPipe | Way::UnpackFile => matches!(code, Some(Code::SiteSpace | Code::BundleFrame)),
+        };
+        assert!(expected, "{way:?}: {code:?}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 #[test]

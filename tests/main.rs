@@ -15,6 +15,8 @@
 mod checking_without_us;
 mod cli;
 mod environment;
+mod environment_media;
+mod environment_power;
 mod forge;
 mod format_doc;
 mod hostile_documents;

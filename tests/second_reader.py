@@ -358,6 +358,7 @@ def read_documents(tape, items, trees):
             visit(child["type"], child["digest"], child["size"], depth + 1)
 
     for item in items:
+        must(item["digest"] not in documents or "artifactType" not in item, "a tree whose manifest has been met before")
         visit(item["mediaType"], item["digest"], item["size"], 0)
     manifests = [(blob, parts) for blob, (_, parts, _) in documents.items() if "config" in parts]
     inventories = {parts["config"]["digest"] for blob, parts in manifests if blob in trees}

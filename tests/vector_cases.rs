@@ -98,6 +98,11 @@ fn docs() -> Tree {
     )
 }
 
+/// The same tree under another name.
+fn twin() -> Tree {
+    Tree { name: "twin", ..docs() }
+}
+
 fn hello() -> Item {
     image("hello", "registry.example.com/tools/hello:1", PICTURE, &["layer one", "layer two"])
 }
@@ -179,8 +184,6 @@ fn good_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
             (&paths[2], Put::Link(&target)),
         ],
     );
-    let mut twin = docs();
-    twin.name = "twin";
     let (arm, attestation) = (PICTURE.replace("amd64", "arm64"), r#"{"attests":"nothing"}"#);
     let (arm, amd) = (manifest(&arm, &["layer one", "layer arm"]), manifest(PICTURE, &["layer one"]));
     let about = manifest(attestation, &["in-toto"]);
@@ -230,7 +233,7 @@ fn good_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
         good(
             "ok-identical-trees",
             "two trees share inventory and layer",
-            of(vec![Item::Tree(docs()), Item::Tree(twin)]),
+            of(vec![Item::Tree(docs()), Item::Tree(twin())]),
         ),
         good(
             "ok-long-paths",
@@ -998,6 +1001,32 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
             "bundle.limit",
             "the configuration of an image of 4 MiB and a byte is announced",
             of(vec![edited(r#""size":78}"#, r#""size":4194305}"#)]),
+        ),
+        bad(
+            "tree-manifest-of-another-tree",
+            "J13",
+            "bundle.image",
+            "two trees have one manifest, which can carry the name of only one of them",
+            of(vec![Item::Tree(docs()), Item::Tree(twin())]).index(|text| {
+                let digest = |tree: Tree| Digest::of(tree.manifest().as_bytes()).to_string();
+                *text = text.replace(&digest(twin()), &digest(docs()));
+            }),
+        ),
+        bad(
+            "tree-manifest-of-an-image",
+            "J13",
+            "bundle.image",
+            "an image has the manifest of a tree, which is right for the tree",
+            of(vec![
+                Item::Image {
+                    name: "hello",
+                    reference: "registry.example.com/tools/hello:1",
+                    media_type: MANIFEST,
+                    root: docs().manifest(),
+                    blobs: vec![docs().inventory(), docs().layer],
+                },
+                Item::Tree(docs()),
+            ]),
         ),
         bad(
             "tree-layer-is-a-configuration",

@@ -18,6 +18,8 @@ pub enum BundleError {
     Read { what: String, source: io::Error },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("the bundle is whole at `{}`, but its folder could not be made durable (synced)", .path.display())]
+    NotSynced { path: PathBuf, source: io::Error },
     #[error("another sealift is writing `{}`", .path.display())]
     Busy { path: PathBuf },
     #[error("`{}` is already there and holds other bytes", .path.display())]
@@ -83,7 +85,7 @@ impl Fault for BundleError {
         match self {
             Self::Missing { .. } => Code::BundleMissing,
             Self::Read { .. } => Code::BundleRead,
-            Self::Write { .. } => Code::BundleWrite,
+            Self::Write { .. } | Self::NotSynced { .. } => Code::BundleWrite,
             Self::Busy { .. } => Code::BundleBusy,
             Self::Exists { .. } => Code::BundleExists,
             Self::NotAFile { .. } => Code::BundleNotAFile,
@@ -121,6 +123,9 @@ impl Fault for BundleError {
             }
             Self::Write { .. } => {
                 Some("free space or choose another folder with `-o`, then run the same command".to_owned())
+            }
+            Self::NotSynced { path, .. } => {
+                Some(format!("run `sync`, then verify it: `sealift verify {}`", path.display()))
             }
             Self::Busy { .. } => Some("wait for it to end, or write to another folder with `-o`".to_owned()),
             Self::Exists { .. } => {

@@ -151,7 +151,9 @@ impl Unsealed<'_> {
             }
             other => other.map_err(cannot_write)?,
         }
-        place::sync_folder(place::folder_of(&self.path)).map_err(cannot_write)?;
+        // From here on the bundle is there, whatever happens.
+        place::sync_folder(place::folder_of(&self.path))
+            .map_err(|source| BundleError::NotSynced { path: self.path.clone(), source })?;
         let statement = Digest::of(&self.statement);
         Ok(Sealed { path: self.path.clone(), statement, size: self.end, totals: self.totals })
     }

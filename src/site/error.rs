@@ -29,6 +29,8 @@ pub enum SiteError {
     Busy { path: PathBuf },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("everything is unpacked to `{}`, but its folder could not be made durable (synced)", .path.display())]
+    NotSynced { path: PathBuf, source: io::Error },
 }
 
 impl From<BundleError> for SiteError {
@@ -45,7 +47,7 @@ impl Fault for SiteError {
             Self::NoParent { .. } | Self::Parent { .. } => Code::SiteParent,
             Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
             Self::Busy { .. } => Code::SiteBusy,
-            Self::Write { .. } => Code::SiteWrite,
+            Self::Write { .. } | Self::NotSynced { .. } => Code::SiteWrite,
         }
     }
 
@@ -62,6 +64,7 @@ impl Fault for SiteError {
             Self::Write { .. } => {
                 Some("nothing was left behind; mend the cause and run the same command".to_owned())
             }
+            Self::NotSynced { .. } => Some("run `sync`; there is nothing to unpack again".to_owned()),
         }
     }
 }

@@ -131,8 +131,10 @@ impl Staging {
                 other => other,
             };
         outcome.map_err(|source| failed(source.into()))?;
+        // From here on the target is there, whatever happens.
         self.published = true;
-        place::sync_folder(folder_of(&self.target)).map_err(failed)
+        place::sync_folder(folder_of(&self.target))
+            .map_err(|source| SiteError::NotSynced { path: self.target.clone(), source })
     }
 
     fn open_parent(&self, path: &RelPath) -> Result<OwnedFd, SiteError> {

@@ -147,7 +147,7 @@ codes! {
     BundleRead "bundle.read" CouldNot
         "The medium or the pipe failed while the bundle was read. This says nothing about what was signed: try another drive, or copy the bundle anew."
     BundleWrite "bundle.write" CouldNot
-        "The bundle could not be written: disk full, read-only folder, failing disk. The unfinished file was removed."
+        "The bundle could not be written: disk full, read-only folder, failing disk. The unfinished file was removed; or the message says that the bundle is whole and only its folder could not be synced."
     BundleBusy "bundle.busy" CouldNot
         "Another sealift writes the same bundle at this moment. Wait for it, or write to another folder."
     BundleExists "bundle.exists" WrongUse
@@ -219,7 +219,7 @@ codes! {
     SiteBusy "site.busy" CouldNot
         "Another sealift unpacks to the same target at this moment."
     SiteWrite "site.write" CouldNot
-        "Writing failed: disk full, quota, permissions, failing disk. The staging folder was removed; the target is as it was before."
+        "Writing failed: disk full, quota, permissions, failing disk. The staging folder was removed and the target is as it was before; or the message says that the target is whole and only its folder could not be synced."
 
     RegistryName "registry.name" WrongUse
         "An image reference does not say which registry it is in. Short names mean different images on different machines, so none is guessed."
