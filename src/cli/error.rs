@@ -19,6 +19,9 @@ pub(super) enum CliError {
     #[cfg(feature = "connected")]
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Registry(#[from] crate::registry::RegistryError),
     #[error(transparent)]
     Bundle(#[from] BundleError),
     #[error(transparent)]
@@ -54,6 +57,10 @@ impl CliError {
             ),
             Self::Site(error) => matches!(error, SiteError::Trust(_)),
             Self::Usage { .. } | Self::Write { .. } | Self::Output { .. } | Self::Input { .. } => false,
+            #[cfg(feature = "registry")]
+            Self::Registry(error) => {
+                matches!(error, crate::registry::RegistryError::Trust(_))
+            }
             #[cfg(feature = "connected")]
             Self::Plan(_) | Self::Store(_) | Self::ManifestExists { .. } | Self::Demo { .. } => false,
         };
@@ -68,6 +75,8 @@ impl Fault for CliError {
             Self::Plan(error) => error.code(),
             #[cfg(feature = "connected")]
             Self::Store(error) => error.code(),
+            #[cfg(feature = "registry")]
+            Self::Registry(error) => error.code(),
             Self::Bundle(error) => error.code(),
             Self::Trust(error) => error.code(),
             Self::Site(error) => error.code(),
@@ -89,6 +98,8 @@ impl Fault for CliError {
             Self::Plan(error) => error.hint(),
             #[cfg(feature = "connected")]
             Self::Store(error) => error.hint(),
+            #[cfg(feature = "registry")]
+            Self::Registry(error) => error.hint(),
             Self::Bundle(error) => error.hint(),
             Self::Trust(error) => error.hint(),
             Self::Site(error) => error.hint(),

@@ -18,6 +18,8 @@ mod verify;
 mod demo;
 #[cfg(feature = "connected")]
 mod init;
+#[cfg(feature = "registry")]
+mod load;
 #[cfg(feature = "connected")]
 mod lock;
 #[cfg(feature = "connected")]
@@ -81,6 +83,9 @@ enum Verb {
     Cat(cat::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
+    /// Verify a bundle and push its images into a registry
+    #[cfg(feature = "registry")]
+    Load(load::Args),
     /// Make and show keys
     Key(key::Args),
     /// Make and show trust roots
@@ -106,6 +111,8 @@ impl Verb {
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.bundle.clone()),
+            #[cfg(feature = "registry")]
+            Self::Load(args) => Named::Bundle(args.bundle.clone()),
             Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
         }
     }
@@ -134,6 +141,8 @@ pub fn main() -> ExitCode {
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
+        #[cfg(feature = "registry")]
+        Verb::Load(args) => args.run(&term),
         Verb::Key(args) => args.run(&term),
         Verb::Trust(args) => args.run(&term),
         Verb::Explain(args) => args.run(&term),

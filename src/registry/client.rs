@@ -161,6 +161,13 @@ impl Client {
         Ok(Target { endpoint, repository: repository.clone(), action, also: Vec::new() })
     }
 
+    /// True when a host is reached without TLS; known once it was asked for something.
+    #[must_use]
+    pub fn is_plain(&self, host: &str) -> bool {
+        self.access.plain_http.iter().any(|plain| plain == host)
+            || locked(&self.spoken).get(host).copied().unwrap_or(false)
+    }
+
     /// True when what answers is no TLS. A certificate that nobody vouches for is an error as everywhere.
     fn speaks_plain(&self, endpoint: &Endpoint) -> Result<bool, RegistryError> {
         let request = Request::get(format!("https://{}/v2/", endpoint.host)).body(());

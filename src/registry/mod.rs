@@ -8,6 +8,8 @@ pub mod access;
 pub mod client;
 pub mod credentials;
 pub mod error;
+pub mod load;
+pub mod settings;
 
 mod challenge;
 mod pull;
@@ -18,4 +20,4 @@ pub use access::{Access, Repository};
 pub use client::Client;
 pub use error::RegistryError;
 pub use pull::{Fetched, Referrer, referrers_tag};
-pub use push::{Taken, Upload, UploadError};
+pub use push::{Taken, Upload};

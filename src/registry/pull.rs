@@ -91,8 +91,7 @@ impl Client {
             target.endpoint.url(&format!("manifests/{reference}")),
             format!("manifest `{reference}` of `{}`", target.endpoint.path),
         );
-        let types = [oci::OCI_INDEX, oci::OCI_MANIFEST, oci::DOCKER_LIST, oci::DOCKER_MANIFEST];
-        ask.headers.push(("accept", types.join(", ")));
+        ask.headers.push(("accept", oci::DOCUMENTS.join(", ")));
         let response = self.send(&target, &ask, watch)?;
         match response.status().as_u16() {
             200 => {}
