@@ -109,18 +109,19 @@ pub struct Outcome {
     pub present: u64,
 }
 
+/// A manifest or index.
 #[derive(Debug, Clone)]
-struct Doc {
-    blob: Blob,
-    media_type: String,
+pub(super) struct Doc {
+    pub(super) blob: Blob,
+    pub(super) media_type: String,
 }
 
 /// A root with everything below it that the bundle has.
 #[derive(Debug, Default)]
-struct Closure {
+pub(super) struct Closure {
     /// Children before parents; the root last.
-    documents: Vec<Doc>,
-    blobs: Vec<Blob>,
+    pub(super) documents: Vec<Doc>,
+    pub(super) blobs: Vec<Blob>,
 }
 
 struct Planned<'a> {
@@ -245,7 +246,7 @@ impl Load<'_> {
         })
     }
 
-    fn closure(&self, root: &Doc) -> Result<Closure, RegistryError> {
+    pub(super) fn closure(&self, root: &Doc) -> Result<Closure, RegistryError> {
         let mut closure = Closure::default();
         let mut known = HashSet::new();
         let mut pending = vec![root.clone()];
@@ -272,14 +273,22 @@ impl Load<'_> {
 
     /// Sends every blob once, and lets the registry take it over into the other repositories that need it.
     fn blobs(&self, planned: &[Planned<'_>]) -> Result<(u64, u64, u64), RegistryError> {
-        let mut wanted: BTreeMap<Digest, (Blob, Vec<&Repository>)> = BTreeMap::new();
-        for image in planned {
+        self.send_all(planned.iter().flat_map(|image| {
             let referred = image.referrers.iter().flat_map(|(.., closure)| &closure.blobs);
-            for blob in image.closure.blobs.iter().chain(referred) {
-                let (_, repositories) = wanted.entry(blob.digest).or_insert_with(|| (*blob, Vec::new()));
-                if !repositories.contains(&&image.repository) {
-                    repositories.push(&image.repository);
-                }
+            image.closure.blobs.iter().chain(referred).map(|blob| (*blob, &image.repository))
+        }))
+    }
+
+    /// How many blobs were sent, their bytes, and how many did not have to be.
+    pub(super) fn send_all<'r>(
+        &self,
+        blobs: impl Iterator<Item = (Blob, &'r Repository)>,
+    ) -> Result<(u64, u64, u64), RegistryError> {
+        let mut wanted: BTreeMap<Digest, (Blob, Vec<&Repository>)> = BTreeMap::new();
+        for (blob, repository) in blobs {
+            let (_, repositories) = wanted.entry(blob.digest).or_insert_with(|| (blob, Vec::new()));
+            if !repositories.contains(&repository) {
+                repositories.push(repository);
             }
         }
         let mut wanted: Vec<_> = wanted.into_values().collect();
@@ -387,7 +396,8 @@ impl Load<'_> {
             for document in &closure.documents {
                 let taken = self.document(repository, document)?;
                 if document.blob == doc.blob && tag.is_none() && !taken {
-                    self.list_referrer(repository, subject, doc)?;
+                    let bytes = self.place.document(doc.blob)?;
+                    self.list_referrer(repository, subject, &doc.media_type, &bytes)?;
                 }
             }
             if let Some(tag) = tag {
@@ -408,7 +418,7 @@ impl Load<'_> {
     }
 
     /// Makes sure that a document is there by its digest; true when the registry lists it under its subject.
-    fn document(&self, repository: &Repository, document: &Doc) -> Result<bool, RegistryError> {
+    pub(super) fn document(&self, repository: &Repository, document: &Doc) -> Result<bool, RegistryError> {
         let bytes = self.place.document(document.blob)?;
         let name = document.blob.digest.to_string();
         let there = self.client.manifest_digest(repository, &name, self.watch)? == Some(document.blob.digest);
@@ -420,11 +430,12 @@ impl Load<'_> {
 
     /// Keeps the list of referrers under its tag, where the registry does not keep one (OCI distribution 1.1,
     /// "Referrers Tag Schema").
-    fn list_referrer(
+    pub(super) fn list_referrer(
         &self,
         repository: &Repository,
         subject: &Digest,
-        referrer: &Doc,
+        media_type: &str,
+        referrer: &[u8],
     ) -> Result<(), RegistryError> {
         let tag = referrers_tag(subject);
         let before = self.client.manifest(repository, &tag, self.limits, self.watch)?;
@@ -432,12 +443,11 @@ impl Load<'_> {
             .and_then(|before| serde_json::from_slice::<serde_json::Value>(&before.bytes).ok())
             .and_then(|index| index.get("manifests")?.as_array().cloned())
             .unwrap_or_default();
-        let digest = json!(referrer.blob.digest);
+        let digest = json!(Digest::of(referrer));
         if listed.iter().any(|one| one.get("digest") == Some(&digest)) {
             return Ok(());
         }
-        let bytes = self.place.document(referrer.blob)?;
-        listed.push(oci::referrer_descriptor(&referrer.media_type, &bytes));
+        listed.push(oci::referrer_descriptor(media_type, referrer));
         let index =
             json!({ "schemaVersion": 2, "mediaType": oci::OCI_INDEX, "manifests": listed }).to_string();
         self.client.put_manifest(repository, &tag, oci::OCI_INDEX, index.as_bytes(), self.watch).map(drop)

@@ -9,12 +9,14 @@ pub mod client;
 pub mod credentials;
 pub mod error;
 pub mod load;
+pub mod publish;
 pub mod settings;
 
 mod challenge;
 mod pull;
 mod push;
 mod secrets;
+mod stream;
 
 pub use access::{Access, Repository};
 pub use client::Client;

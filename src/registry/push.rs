@@ -115,6 +115,20 @@ impl Client {
         location(target, &ask.url, &response).ok_or_else(|| no_location(target))
     }
 
+    /// Makes sure that a repository has these bytes as a blob.
+    pub fn put_blob(
+        &self,
+        repository: &Repository,
+        bytes: &[u8],
+        watch: &dyn Watch,
+    ) -> Result<(), RegistryError> {
+        let blob = Blob { digest: Digest::of(bytes), size: bytes.len() as u64 };
+        if self.has_blob(repository, blob, watch)? {
+            return Ok(());
+        }
+        self.upload_whole(repository, blob, &mut &*bytes, watch)
+    }
+
     /// Sends a whole blob in one request, for registries that take no pieces.
     pub fn upload_whole(
         &self,

@@ -105,6 +105,21 @@ impl<'a> InPlace<'a> {
         Some(Blob { digest: *digest, size: place.end - place.start })
     }
 
+    /// A member in front of the blobs, whole.
+    pub fn member(&self, name: &str) -> Result<Verified<Vec<u8>>, TrustError> {
+        let mut at = 0;
+        for member in self.trusted.front.iter().chain(&self.trusted.statement.predicate.members) {
+            if member.name == name {
+                // Each of them was held against its own ceiling when it was believed.
+                let bytes = read::bytes_at(&self.file, name, at + 512, member.size)?;
+                same_digest(name, member.sha256, Digest::of(&bytes))?;
+                return Ok(Verified(bytes));
+            }
+            at += span(member.size);
+        }
+        Err(missing(name).into())
+    }
+
     /// A manifest, index or configuration.
     pub fn document(&self, blob: Blob) -> Result<Verified<Vec<u8>>, TrustError> {
         Ok(Verified(self.small(blob, self.conditions.limits.document)?))
