@@ -26,6 +26,8 @@ pub mod bundle;
 pub mod cli;
 #[cfg(feature = "connected")]
 pub mod plan;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod site;
 #[cfg(feature = "connected")]
 pub mod store;

@@ -25,6 +25,8 @@ mod hostile_trees;
 mod offline;
 mod readme;
 mod roundtrip;
+#[cfg(feature = "registry")]
+mod serve;
 mod shape;
 mod support;
 mod tamper;

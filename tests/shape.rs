@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which part may import which: `value <- store <- bundle <- {plan, trust <- site, audit} <- cli`.
-const MAY_IMPORT: [(&str, &[&str]); 8] = [
+/// Which part may import which: `value <- store <- bundle <- {plan, trust <- {site, audit <- registry}} <- cli`.
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("value", &[]),
     ("store", &["value"]),
     ("bundle", &["value", "store"]),
@@ -13,7 +13,8 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("trust", &["value", "store", "bundle"]),
     ("site", &["value", "store", "bundle", "trust"]),
     ("audit", &["value", "store", "bundle", "trust"]),
-    ("cli", &["value", "store", "bundle", "plan", "trust", "site", "audit"]),
+    ("registry", &["value", "store", "bundle", "trust", "audit"]),
+    ("cli", &["value", "store", "bundle", "plan", "trust", "site", "audit", "registry"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

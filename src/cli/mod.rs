@@ -23,6 +23,8 @@ mod lock;
 mod pack;
 #[cfg(feature = "connected")]
 mod sealing;
+#[cfg(feature = "registry")]
+mod serve;
 
 use crate::bundle::read::{self, Tape};
 use crate::trust::chain::PinnedRoot;
@@ -76,6 +78,9 @@ enum Verb {
     Cat(cat::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
+    /// Offer bundles as a read-only registry and a page, in place
+    #[cfg(feature = "registry")]
+    Serve(serve::Args),
     /// Make and show keys
     Key(key::Args),
     /// Make and show trust roots
@@ -105,6 +110,8 @@ pub fn main() -> ExitCode {
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
+        #[cfg(feature = "registry")]
+        Verb::Serve(args) => args.run(&term),
         Verb::Key(args) => args.run(&term),
         Verb::Trust(args) => args.run(&term),
         Verb::Explain(args) => args.run(&term),

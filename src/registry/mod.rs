@@ -1,0 +1,3 @@
+//! Registries: what speaks the OCI distribution protocol.
+
+pub mod serve;
