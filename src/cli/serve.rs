@@ -84,7 +84,10 @@ impl Args {
         }
         let server = Server::bind(&Options { listen: self.listen, tls, threads })?;
         announce(term, &library, &format!("{scheme}://{}/", server.address()), server.address().port())?;
-        server.run(library, &Console { term, watch: term.watch("serving") });
+        let watch = term.watch("serving");
+        // Nothing here has an end to move towards; only the wish to stop is asked of it.
+        watch.done();
+        server.run(library, &Console { term, watch });
         term.say("stopped");
         Ok(())
     }
