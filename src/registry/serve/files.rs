@@ -20,8 +20,10 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 
 /// Files up to this size are read as a whole before the answer begins; larger ones go on their way frame by frame.
 const AT_ONCE: u64 = 1 << 20;
-/// Trees that are read at one time: a frame may have 16 MiB, and so may what it is decoded from.
-const READERS: usize = 4;
+/// Small files that are read at one time: a frame may have 16 MiB, and so may what it is decoded from.
+const SMALL: usize = 2;
+/// Large files that are read at one time. Each goes as slowly as its client takes it, so small ones do not wait for it.
+const LARGE: usize = 4;
 /// Inventories that are kept; the pages of one document ask for the same one again and again.
 const KEPT: usize = 4;
 
@@ -31,12 +33,17 @@ type Kept = (usize, String, Arc<Verified<Inventory>>);
 /// What is at hand for reading trees.
 pub(super) struct Shelf {
     inventories: Arc<Mutex<Vec<Kept>>>,
-    readers: Arc<Semaphore>,
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
-        Self { inventories: Arc::default(), readers: Arc::new(Semaphore::new(READERS)) }
+        Self {
+            inventories: Arc::default(),
+            small: Arc::new(Semaphore::new(SMALL)),
+            large: Arc::new(Semaphore::new(LARGE)),
+        }
     }
 }
 
@@ -152,7 +159,8 @@ async fn content(
     entry: &Entry,
 ) -> Result<Body, Refusal> {
     let Node::File { size, .. } = entry.node else { return Err(NO_PAGE) };
-    let permit = Arc::clone(&state.shelf.readers).acquire_owned().await.map_err(|_| NOT_BELIEVED)?;
+    let readers = if size <= AT_ONCE { &state.shelf.small } else { &state.shelf.large };
+    let permit = Arc::clone(readers).acquire_owned().await.map_err(|_| NOT_BELIEVED)?;
     let (sender, mut pieces) = mpsc::channel(1);
     let (state, item, inventory, entry) =
         (Arc::clone(state), item.to_owned(), Arc::clone(inventory), entry.clone());
