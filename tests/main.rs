@@ -27,6 +27,8 @@ mod hostile_trees;
 mod offline;
 mod readme;
 mod roundtrip;
+#[cfg(feature = "registry")]
+mod serve;
 mod shape;
 mod support;
 mod tamper;

@@ -30,6 +30,9 @@ pub(super) enum CliError {
     Site(#[from] SiteError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Serve(#[from] crate::registry::serve::ServeError),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
     #[cfg(feature = "connected")]
@@ -58,6 +61,8 @@ impl CliError {
             Self::Site(error) => matches!(error, SiteError::Trust(_)),
             Self::Usage { .. } | Self::Write { .. } | Self::Output { .. } | Self::Input { .. } => false,
             #[cfg(feature = "registry")]
+            Self::Serve(_) => false,
+            #[cfg(feature = "registry")]
             Self::Registry(error) => {
                 matches!(error, crate::registry::RegistryError::Trust(_))
             }
@@ -81,6 +86,8 @@ impl Fault for CliError {
             Self::Trust(error) => error.code(),
             Self::Site(error) => error.code(),
             Self::Audit(error) => error.code(),
+            #[cfg(feature = "registry")]
+            Self::Serve(error) => error.code(),
             Self::Usage { .. } => Code::CliUsage,
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Code::ManifestExists,
@@ -104,6 +111,8 @@ impl Fault for CliError {
             Self::Trust(error) => error.hint(),
             Self::Site(error) => error.hint(),
             Self::Audit(error) => error.hint(),
+            #[cfg(feature = "registry")]
+            Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),

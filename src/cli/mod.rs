@@ -28,6 +28,8 @@ mod pack;
 mod registry;
 #[cfg(feature = "connected")]
 mod sealing;
+#[cfg(feature = "registry")]
+mod serve;
 
 use crate::bundle::read::{self, Tape};
 use crate::trust::chain::PinnedRoot;
@@ -86,6 +88,9 @@ enum Verb {
     /// Verify a bundle and push its images into a registry
     #[cfg(feature = "registry")]
     Load(load::Args),
+    /// Offer bundles as a read-only registry and a page, in place
+    #[cfg(feature = "registry")]
+    Serve(serve::Args),
     /// Make and show keys
     Key(key::Args),
     /// Make and show trust roots
@@ -113,6 +118,8 @@ impl Verb {
             Self::Unpack(args) => Named::Bundle(args.bundle.clone()),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.bundle.clone()),
+            #[cfg(feature = "registry")]
+            Self::Serve(_) => Named::Nothing,
             Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
         }
     }
@@ -143,6 +150,8 @@ pub fn main() -> ExitCode {
         Verb::Unpack(args) => args.run(&term),
         #[cfg(feature = "registry")]
         Verb::Load(args) => args.run(&term),
+        #[cfg(feature = "registry")]
+        Verb::Serve(args) => args.run(&term),
         Verb::Key(args) => args.run(&term),
         Verb::Trust(args) => args.run(&term),
         Verb::Explain(args) => args.run(&term),

@@ -149,13 +149,12 @@ impl Client {
         let mut endpoint = self.access.endpoint(repository);
         if endpoint.plain && !self.access.plain_http.contains(&endpoint.host) {
             let known = locked(&self.spoken).get(&endpoint.host).copied();
-            endpoint.plain = match known {
-                Some(plain) => plain,
-                None => {
-                    let plain = self.speaks_plain(&endpoint)?;
-                    locked(&self.spoken).insert(endpoint.host.clone(), plain);
-                    plain
-                }
+            endpoint.plain = if let Some(plain) = known {
+                plain
+            } else {
+                let plain = self.speaks_plain(&endpoint)?;
+                locked(&self.spoken).insert(endpoint.host.clone(), plain);
+                plain
             };
         }
         Ok(Target { endpoint, repository: repository.clone(), action, also: Vec::new() })

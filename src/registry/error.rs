@@ -65,8 +65,8 @@ fn quoted(text: &str) -> String {
 impl Fault for RegistryError {
     fn code(&self) -> Code {
         match self {
-            Self::NoRegistry { .. } => Code::RegistryName,
-            Self::Unreachable { .. } | Self::Status { .. } => Code::RegistryFailed,
+            Self::NoRegistry { .. } | Self::Collision { .. } | Self::NoImage { .. } => Code::RegistryName,
+            Self::Unreachable { .. } | Self::Status { .. } | Self::NoPieces { .. } => Code::RegistryFailed,
             Self::NotFound { .. } => Code::RegistryMissing,
             Self::Denied { .. } | Self::Challenge { .. } => Code::RegistryDenied,
             Self::Digest { .. } | Self::Length { .. } | Self::Document { .. } | Self::Limit { .. } => {
@@ -74,8 +74,6 @@ impl Fault for RegistryError {
             }
             Self::Helper { .. } | Self::Credentials { .. } => Code::RegistryCredentials,
             Self::Certificates { .. } | Self::Read { .. } => Code::RegistryCertificates,
-            Self::NoPieces { .. } => Code::RegistryFailed,
-            Self::Collision { .. } | Self::NoImage { .. } => Code::RegistryName,
             Self::Incomplete { .. } => Code::RegistryRefused,
             Self::Trust(error) => error.code(),
             Self::Store(error) => error.code(),

@@ -186,19 +186,17 @@ impl Load<'_> {
             }
             let mut root = Doc { blob: item.root, media_type: item.media_type.clone() };
             if !item.withheld.is_empty() && !self.takes_sparse(&repository, &root)? {
-                match self.fallback(&root)? {
-                    Some(platform) => root = platform,
-                    None => {
-                        let (name, from) = (item.head.name.clone(), reference.clone());
-                        let reason = format!(
-                            "the registry wants everything that the index lists, and {} of it did not travel; load \
-                             one platform with `--platform OS/ARCHITECTURE`, or pack all of them",
-                            item.withheld.len()
-                        );
-                        refused.push(Refused { name, from, reason });
-                        continue;
-                    }
-                }
+                let Some(platform) = self.fallback(&root)? else {
+                    let (name, from) = (item.head.name.clone(), reference.clone());
+                    let reason = format!(
+                        "the registry wants everything that the index lists, and {} of it did not travel; load \
+                         one platform with `--platform OS/ARCHITECTURE`, or pack all of them",
+                        item.withheld.len()
+                    );
+                    refused.push(Refused { name, from, reason });
+                    continue;
+                };
+                root = platform;
             }
             let closure = self.closure(&root)?;
             let referrers = item.referrers.iter().map(|referrer| {

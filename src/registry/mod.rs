@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod error;
 pub mod load;
 pub mod publish;
+pub mod serve;
 pub mod settings;
 
 mod challenge;

@@ -268,14 +268,14 @@ impl Read for Reader<'_> {
                     read
                 }
                 Segment::Blob(blob) => {
-                    let reader = match &mut self.blob {
-                        Some(reader) => reader,
-                        None => {
-                            let reader = BlobReader::new(self.client, &self.repository, *blob, self.watch);
-                            self.blob.insert(reader.map_err(io::Error::other)?)
-                        }
-                    };
-                    reader.read(buffer)?
+                    let mut reader = match self.blob.take() {
+                        Some(reader) => Ok(reader),
+                        None => BlobReader::new(self.client, &self.repository, *blob, self.watch),
+                    }
+                    .map_err(io::Error::other)?;
+                    let read = reader.read(buffer)?;
+                    self.blob = Some(reader);
+                    read
                 }
             };
             if read > 0 {

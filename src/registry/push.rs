@@ -214,7 +214,7 @@ impl Upload<'_> {
                     let ask = self.ask(Method::PATCH, String::new());
                     return Err(self.client.refused(&self.target, &ask, response));
                 }
-                Err(error) if attempt >= TRIES => return Err(error.into()),
+                Err(error) if attempt >= TRIES => return Err(error),
                 Ok(_) | Err(RegistryError::Unreachable { .. }) => {
                     rest(Duration::from_millis(250 * u64::from(attempt)), self.watch)?;
                     // How much did arrive? Where nobody knows, everything is sent again.
