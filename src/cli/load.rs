@@ -1,18 +1,20 @@
 //! `sealift load`
 
 use super::error::CliError;
-use super::registry::RegistryArgs;
+use super::source::SourceArgs;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use super::{LIMITS, ThreadArgs, conditions};
+use crate::bundle::place;
 use crate::bundle::read::Tape;
-use crate::bundle::{place, read};
 use crate::registry::load::{Destination, Load, Names, Outcome};
 use crate::registry::settings::{self, Origin};
 use crate::registry::{Client, RegistryError};
-use crate::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
 use crate::value::platform::Platform;
 use crate::value::size::ByteSize;
 use crate::value::words::counted;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// Verify a bundle and push its images into a registry
@@ -27,7 +29,7 @@ use std::path::PathBuf;
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) bundle: BundleArgs,
+    pub(super) source: SourceArgs,
     /// The registry, and what to put before every repository there
     #[arg(long = "registry", value_name = "HOST[:PORT][/PREFIX]", value_parser = destination)]
     to: (String, String),
@@ -43,8 +45,6 @@ pub(super) struct Args {
     /// Folder for mapping.json and the settings; NAME-VERSION.load if not given
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    #[command(flatten)]
-    registry: RegistryArgs,
     #[command(flatten)]
     threads: ThreadArgs,
 }
@@ -66,18 +66,16 @@ fn destination(text: &str) -> Result<(String, String), String> {
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let root = self.bundle.root()?;
+        let root = self.source.bundle.root()?;
         let watch = term.watch("verifying");
         let conditions = conditions(&watch, self.threads)?;
-        let file = read::open(&self.bundle.bundle)?;
-        let mut tape = Tape::file(&file);
-        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-        receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
-        drop((tape, watch));
+        let file = self.source.open()?.into_file(&watch)?;
+        let trusted = verified(&file, &root, &conditions)?;
+        drop(watch);
         term.warn_of(&trusted.warnings);
         let watch = term.watch("loading");
         let place = InPlace::open(file, &root, super::conditions(&watch, self.threads)?)?;
-        let access = self.registry.access();
+        let access = self.source.registry.access();
         let client = Client::new(access)?;
         let destination = Destination {
             host: self.to.0.clone(),
@@ -115,6 +113,18 @@ impl Args {
         let missing = outcome.refused.into_iter().map(|refused| refused.name).collect();
         Err(RegistryError::Incomplete { missing, of }.into())
     }
+}
+
+/// Reads the whole bundle once and believes it, or says why not.
+pub(super) fn verified(
+    file: &File,
+    root: &PinnedRoot,
+    conditions: &Conditions<'_>,
+) -> Result<Trusted, CliError> {
+    let mut tape = Tape::file(file);
+    let trusted = Trusted::open(&mut tape, root, conditions)?;
+    receive(&trusted, &mut tape, conditions, &Looking(Depth::Stored))?;
+    Ok(trusted)
 }
 
 fn human(outcome: &Outcome) -> String {
