@@ -4,7 +4,7 @@ use super::LIMITS;
 use super::error::CliError;
 use super::term::Term;
 use crate::bundle::place;
-use crate::plan::init;
+use crate::plan::{PlanError, init};
 use crate::value::name::Name;
 use crate::value::words::quoted;
 use serde_json::json;
@@ -15,10 +15,15 @@ use std::path::{Path, PathBuf};
 /// Looks through the folder of the manifest: OCI layouts and docker archives become images, folders of documents and
 /// configurations docs and configs, everything else files. Read it and change it; nothing is packed by it alone.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  sealift init my-site.toml")]
+#[command(
+    after_help = "Examples:\n  sealift init my-site.toml\n  sealift init my-site.toml --images images.txt"
+)]
 pub(super) struct Args {
     /// The manifest to write; it must not exist
     manifest: PathBuf,
+    /// A plain list of images to pull, one reference a line
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
 }
 
 impl Args {
@@ -29,7 +34,15 @@ impl Args {
         }
         let folder = place::folder_of(manifest);
         let watch = term.watch("looking");
-        let text = init::manifest_for(folder, &name_for(manifest), &LIMITS, &watch)?;
+        let pulled = match &self.images {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| PlanError::Unreadable { path: path.clone(), source })?;
+                init::references(&text, path)?
+            }
+            None => Vec::new(),
+        };
+        let text = init::manifest_for(folder, &name_for(manifest), &pulled, &LIMITS, &watch)?;
         drop(watch);
         place::write_new(manifest, text.as_bytes(), 0o644)
             .map_err(|source| CliError::Write { path: manifest.clone(), source })?;

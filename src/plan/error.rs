@@ -29,6 +29,8 @@ pub enum PlanError {
     Item(Box<Drawing>),
     #[error("{0}")]
     Duplicate(Box<Drawing>),
+    #[error("`{}` is no list of images: line {line}: {reason}", shown(.path))]
+    List { path: PathBuf, line: usize, reason: String },
     #[error("cannot read the manifest `{}`", shown(.path))]
     ManifestRead { path: PathBuf, source: io::Error },
 
@@ -129,7 +131,7 @@ impl Fault for PlanError {
         match self {
             Self::Syntax(_) => Code::ManifestSyntax,
             Self::UnknownKey(_) => Code::ManifestUnknownKey,
-            Self::Value(_) => Code::ManifestValue,
+            Self::Value(_) | Self::List { .. } => Code::ManifestValue,
             Self::Item(_) | Self::Several { .. } | Self::Nameless { .. } => Code::ManifestItem,
             Self::Duplicate(_) | Self::SameReference { .. } => Code::ManifestDuplicate,
             Self::ManifestRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -186,6 +188,7 @@ impl Fault for PlanError {
                     shown(path)
                 ));
             }
+            Self::List { .. } => "write one reference a line: `REGISTRY/REPOSITORY:TAG`",
             Self::SameReference { .. } => "give one of them a `reference` of its own in the manifest",
             Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "pin every source first: `sealift lock MANIFEST`"

@@ -6,6 +6,7 @@ use super::layout;
 use super::members::Members;
 use crate::bundle::item::ItemKind;
 use crate::bundle::member::{MANIFEST, OCI_LAYOUT};
+use crate::value::ValueError;
 use crate::value::image_name::ImageName;
 use crate::value::limits::Limits;
 use crate::value::name::Name;
@@ -21,10 +22,12 @@ use walkdir::WalkDir;
 /// How many files of a folder are looked at to see what it holds.
 const GLANCE: usize = 1000;
 
-/// A commented manifest with an item for everything in the folder that could travel; comments say what was left out.
+/// A commented manifest with an item for everything in the folder that could travel, and one for each image to pull;
+/// comments say what was left out.
 pub fn manifest_for(
     folder: &Path,
     bundle: &Name,
+    pulled: &[ImageName],
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<String, PlanError> {
@@ -45,11 +48,39 @@ pub fn manifest_for(
         }
         draft.add(&path, limits, watch);
     }
+    for reference in pulled {
+        draft.pull(reference);
+    }
     let has_schema = folder.join("schema.json").is_file();
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = draft.lay(&mut text, bundle, has_schema);
     Ok(text)
+}
+
+/// The references of a plain list: one a line, `#` begins a comment. The error says which line is none.
+pub fn references(text: &str, file: &Path) -> Result<Vec<ImageName>, PlanError> {
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.split('#').next().unwrap_or_default().trim()));
+    let mut found: Vec<ImageName> = Vec::new();
+    for (line, word) in lines.filter(|(_, word)| !word.is_empty()) {
+        let wrong = |reason: String| PlanError::List { path: file.to_owned(), line, reason };
+        let name: ImageName = word.parse().map_err(|error: ValueError| wrong(error.to_string()))?;
+        if name.registry().is_none() {
+            return Err(wrong(format!(
+                "`{name}` does not say which registry it is in, like `docker.io/library/{name}`"
+            )));
+        }
+        if name.tag().is_none() && name.digest().is_none() {
+            return Err(wrong(format!("`{name}` has neither a tag nor a digest")));
+        }
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    Ok(found)
 }
 
 struct Sketch {
@@ -89,6 +120,12 @@ impl Sketch {
         let name = self.unique(stem, kind);
         let slash = if path.is_dir() { "/" } else { "" };
         self.table(kind, format!("name = \"{name}\"\npath = {}\n", Quoted(&format!("{text}{slash}"))));
+    }
+
+    fn pull(&mut self, reference: &ImageName) {
+        let stem = reference.path().rsplit('/').next().unwrap_or_default().to_owned();
+        let name = self.unique(&stem, ItemKind::Image);
+        self.table(ItemKind::Image, format!("name = \"{name}\"\nreference = \"{reference}\"\n"));
     }
 
     fn add_images(&mut self, path: &str, images: &Images) {
@@ -183,6 +220,10 @@ impl Sketch {
 /// Shown where there is nothing to begin with.
 const EXAMPLES: &str = r#"
 # The folder is empty. Take the `#` away from what you need.
+
+# [[image]]
+# name = "nginx"
+# reference = "docker.io/library/nginx:1.27"   # pulled from its registry
 
 # [[image]]
 # name = "hello"

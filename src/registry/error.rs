@@ -44,6 +44,8 @@ pub enum RegistryError {
     Read { path: PathBuf, source: io::Error },
     #[error("`{host}` takes no blob in several pieces")]
     NoPieces { host: String },
+    #[error("`{host}` wants everything that an index lists, and of `{item}` not everything is in the bundle")]
+    Sparse { host: String, item: Name },
     #[error("`{one}` and `{other}` would both become `{reference}`")]
     Collision { one: Name, other: Name, reference: String },
     #[error("the bundle has no image called `{}`", Printable(.name))]
@@ -74,7 +76,7 @@ impl Fault for RegistryError {
             }
             Self::Helper { .. } | Self::Credentials { .. } => Code::RegistryCredentials,
             Self::Certificates { .. } | Self::Read { .. } => Code::RegistryCertificates,
-            Self::Incomplete { .. } => Code::RegistryRefused,
+            Self::Incomplete { .. } | Self::Sparse { .. } => Code::RegistryRefused,
             Self::Trust(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Interrupted => Code::Interrupted,
@@ -115,6 +117,9 @@ impl Fault for RegistryError {
                 "name a PEM file with the certificate of the authority"
             }
             Self::NoPieces { .. } => "report this: the blob should have been sent whole",
+            Self::Sparse { .. } => {
+                "publish to a registry that takes sparse indexes, or pack without `platforms`, or with `narrow = true`"
+            }
             Self::Collision { .. } => "keep the names of their registries: `--full-names`",
             Self::NoImage { .. } => "see what it has: `sealift inspect BUNDLE --trust ROOT`",
             Self::Incomplete { .. } => "the reasons stand above; what has arrived is not sent again",

@@ -213,7 +213,7 @@ impl Load<'_> {
     }
 
     /// Asks by putting the index under its digest, before anything else is sent.
-    fn takes_sparse(&self, repository: &Repository, root: &Doc) -> Result<bool, RegistryError> {
+    pub(super) fn takes_sparse(&self, repository: &Repository, root: &Doc) -> Result<bool, RegistryError> {
         let bytes = self.place.document(root.blob)?;
         let name = root.blob.digest.to_string();
         match self.client.put_manifest(repository, &name, &root.media_type, &bytes, self.watch) {

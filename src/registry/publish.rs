@@ -72,6 +72,14 @@ pub fn publish(
     let mut blobs = Vec::new();
     for contents in &place.contents.items {
         let item = &contents.item;
+        // Before anything else is sent: some registries want everything that an index lists.
+        let root = Doc { blob: item.root, media_type: item.media_type.clone() };
+        if !item.withheld.is_empty() && !load.takes_sparse(repository, &root)? {
+            return Err(RegistryError::Sparse {
+                host: repository.host.clone(),
+                item: item.head.name.clone(),
+            });
+        }
         let referrers = item.referrers.iter().map(|referrer| (referrer.root, &referrer.media_type));
         for (blob, media_type) in std::iter::once((item.root, &item.media_type)).chain(referrers) {
             let closure = load.closure(&Doc { blob, media_type: media_type.clone() })?;

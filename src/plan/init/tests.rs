@@ -5,7 +5,7 @@ use crate::value::watch::Unwatched;
 use serde_json::json;
 
 fn made(bench: &Bench) -> String {
-    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), &LIMITS, &Unwatched).unwrap()
+    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), &[], &LIMITS, &Unwatched).unwrap()
 }
 
 #[test]
@@ -98,4 +98,22 @@ fn an_empty_folder_gives_examples_that_parse_without_their_marks() {
         examples.lines().flat_map(|line| [line.trim_start_matches("# "), "\n"]).collect();
     let manifest = Manifest::parse(&format!("{head}\n{uncommented}"), "x").unwrap();
     assert_eq!(manifest.items.len(), 4);
+}
+
+#[test]
+fn a_plain_list_of_references_becomes_images() {
+    let bench = Bench::new();
+    let list = "# what we run\nr.org/team/app:1.2   # the server\n\nr.org/team/app:1.2\nq.org/app@sha256:";
+    let list = format!("{list}{}\n", "0".repeat(64));
+    let found = references(&list, Path::new("images.txt")).unwrap();
+    assert_eq!(found.len(), 2);
+    let name = "site".parse().unwrap();
+    let text = manifest_for(&bench.folder(), &name, &found, &LIMITS, &Unwatched).unwrap();
+    let manifest = Manifest::parse(&text, "site.toml").unwrap();
+    let names: Vec<_> = manifest.items.iter().map(|item| item.name.as_str()).collect();
+    assert_eq!(names, ["app", "app-2"]);
+    for (bad, word) in [("nginx:1", "registry"), ("r.org/app", "tag"), ("r.org/APP:1", "lower-case")] {
+        let error = references(&format!("r.org/a:1\n{bad}\n"), Path::new("images.txt")).unwrap_err();
+        assert!(error.to_string().contains("line 2") && error.to_string().contains(word), "{error}");
+    }
 }
