@@ -97,7 +97,7 @@ fn an_empty_folder_gives_examples_that_parse_without_their_marks() {
     let uncommented: String =
         examples.lines().flat_map(|line| [line.trim_start_matches("# "), "\n"]).collect();
     let manifest = Manifest::parse(&format!("{head}\n{uncommented}"), "x").unwrap();
-    assert_eq!(manifest.items.len(), 4);
+    assert_eq!(manifest.items.len(), 5);
 }
 
 #[test]
