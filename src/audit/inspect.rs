@@ -121,6 +121,12 @@ pub struct ItemLine {
     /// The platforms of an image, where its index names them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
+    /// Manifests that an index of the image lists and that were left out when it was locked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Digest>,
+    /// Signatures, attestations and SBOMs that travel with the image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub referrers: Vec<Digest>,
     /// Blobs it consists of.
     pub blobs: u64,
     /// Bytes of those blobs as stored; blobs that items share count for each.
@@ -175,6 +181,8 @@ fn item_line(contents: &ItemContents) -> ItemLine {
         reference: item.reference.as_ref().map(ToString::to_string),
         digest: item.root.digest,
         platforms,
+        withheld: item.withheld.clone(),
+        referrers: item.referrers.iter().map(|referrer| referrer.root.digest).collect(),
         blobs: blobs.len() as u64,
         stored: blobs.iter().map(|blob| blob.size).sum(),
     }

@@ -66,6 +66,12 @@ fn human(overview: &Overview) -> String {
         if !item.platforms.is_empty() {
             text += &format!("  [{}]", Printable(item.platforms.join(", ")));
         }
+        if !item.withheld.is_empty() {
+            text += &format!("  {} left out", counted(item.withheld.len() as u64, "manifest"));
+        }
+        if !item.referrers.is_empty() {
+            text += &format!("  with {}", counted(item.referrers.len() as u64, "referrer"));
+        }
         text.push('\n');
     }
     text += "\nnot checked: the contents (`sealift verify` reads every byte)\n";
