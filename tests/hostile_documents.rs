@@ -211,6 +211,11 @@ fn j01_to_j23_the_index_has_one_spelling_and_keeps_its_rules() {
             kind,
             &format!(r#"{kind},"org.opencontainers.image.ref.name":"a/b:1""#),
         ),
+        (
+            "J05 a tree with a name for containerd",
+            kind,
+            &format!(r#"{kind},"io.containerd.image.name":"a/b:1""#),
+        ),
         ("J05 a kind that is none", kind, r#""dev.sealift.item.kind":"chart""#),
         ("J05 a kind that its type is not of", kind, r#""dev.sealift.item.kind":"file""#),
         ("J06 schema 1", r#"{"schemaVersion":2"#, r#"{"schemaVersion":1"#),
@@ -225,8 +230,8 @@ fn j01_to_j23_the_index_has_one_spelling_and_keeps_its_rules() {
         ("J16 a name with a slash", r#"item.name":"runbooks""#, r#"item.name":"a/b""#),
         (
             "J16 a reference that is none",
-            "registry.example.com/tools/hello:1",
-            "registry.example.com/../hello:1",
+            r#"ref.name":"registry.example.com/tools/hello:1"#,
+            r#"ref.name":"registry.example.com/../hello:1"#,
         ),
         ("J21 md5", &digest_only, r#""digest":"md5:00""#),
         ("J23 digest that is a path", &digest_only, r#""digest":"sha256:../../x""#),
@@ -413,7 +418,11 @@ fn j24_no_message_moves_the_cursor() {
     };
     listen("a kind", &index("kind\":\"doc\"", &format!("kind\":\"{escape}\"")));
     listen("a name of an item", &index("name\":\"server\"", &format!("name\":\"{escape}\"")));
-    listen("a reference", &index("tools/hello", escape));
+    listen("a reference", &index("ref.name\":\"registry", &format!("ref.name\":\"{escape}")));
+    listen(
+        "what is withheld",
+        &index("\"io.containerd", &format!("\"dev.sealift.item.withheld\":\"{escape}\",\"io.containerd")),
+    );
     let raw = "\u{1b}]0;owned\u{7}\u{202e}";
     let mut header = good.clone();
     header.members[4].0 = raw.to_owned();

@@ -31,5 +31,6 @@ mod shape;
 mod support;
 mod tamper;
 mod vector_cases;
+mod vector_images;
 mod vector_writer;
 mod vectors;
