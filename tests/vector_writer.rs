@@ -437,7 +437,8 @@ impl Recipe {
             .flat_map(Item::blobs)
             .map(|blob| (Digest::of(&blob).to_string(), blob))
             .collect();
-        let mut walk = Walk { known: &known, found: Default::default(), docker: Vec::new() };
+        let mut walk =
+            Walk { known: &known, found: Default::default(), docker: Vec::new(), withheld: Vec::new() };
         walk.index(&index);
         let mut parts = Parts {
             docker: format!("[{}]", walk.docker.join(",")),
@@ -516,12 +517,16 @@ struct Walk<'a> {
     /// Documents, configurations, layers.
     found: [Vec<String>; 3],
     docker: Vec<String>,
+    withheld: Vec<String>,
 }
 
 impl Walk<'_> {
     fn index(&mut self, index: &str) {
         let index: Value = serde_json::from_str(index).unwrap();
         let mut manifests = Vec::new();
+        let lists = index["manifests"].as_array().unwrap().iter();
+        let lists = lists.filter_map(|item| item["annotations"]["dev.sealift.item.withheld"].as_str());
+        self.withheld = lists.flat_map(|list| list.split(',')).map(str::to_owned).collect();
         for item in index["manifests"].as_array().unwrap() {
             let mut images = Vec::new();
             self.document(item, &mut manifests, &mut images);
@@ -557,7 +562,8 @@ impl Walk<'_> {
         let document: Value = serde_json::from_slice(bytes).unwrap();
         let new = self.due(0, descriptor);
         if let Some(children) = document["manifests"].as_array() {
-            for child in children {
+            let is_here = |child: &&Value| !self.withheld.iter().any(|digest| child["digest"] == **digest);
+            for child in children.iter().filter(is_here).collect::<Vec<_>>() {
                 self.document(child, manifests, images);
             }
         } else {

@@ -239,7 +239,7 @@ impl Index {
         let wrong = |reason: String| BundleError::Format { document: document(), reason };
         if raw.manifests.len() > limits.items {
             let (found, ceiling) = (raw.manifests.len() as u64, limits.items as u64);
-            return Err(BundleError::Limit { what: "items".to_owned(), found, ceiling });
+            return Err(BundleError::Limit { what: "items and referrers".to_owned(), found, ceiling });
         }
         let mut items: Vec<Item> = Vec::new();
         for descriptor in &raw.manifests {
