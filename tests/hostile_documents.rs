@@ -1,11 +1,14 @@
 //! J01 to J24: documents that a trusted key has signed and that are still not as the format wants them.
 
 use crate::forge::{self, Forge, Judge, Way, replaced};
-use crate::support::Authorities;
+use crate::support::{Authorities, LIMITS};
+use sealift::bundle::index::{Blob, Index, Item};
+use sealift::bundle::item::ItemKind;
 use sealift::bundle::member::{self, blob_name};
 use sealift::bundle::oci;
+use sealift::bundle::order::Order;
 use sealift::trust::verify::Depth;
-use sealift::value::code::Code;
+use sealift::value::code::{Code, Fault as _};
 use sealift::value::digest::Digest;
 use sealift::value::printable::is_deceptive;
 
@@ -392,6 +395,50 @@ fn j08_j23_indexes_are_nested_four_deep_and_no_deeper() {
             judge.refuses(&case, &bundle, Code::BundleLimit);
         }
     }
+}
+
+/// Each of these bundles is small, and a walk that went down every path of it would not come to an end.
+#[test]
+fn j08_walking_below_an_image_takes_as_long_as_its_documents() {
+    let index = |children: &[(Blob, String)]| {
+        let child = |(child, platform): &(Blob, String)| {
+            let (digest, size) = (child.digest, child.size);
+            format!(r#"{{"mediaType":"{}","digest":"{digest}","size":{size}{platform}}}"#, oci::OCI_INDEX)
+        };
+        let children: Vec<_> = children.iter().map(child).collect();
+        format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, children.join(","))
+    };
+    let blob = |text: &str| Blob { digest: Digest::of(text.as_bytes()), size: text.len() as u64 };
+    let named = |child: Blob, count: usize| -> Vec<_> {
+        let platform = |n| format!(r#","platform":{{"os":"linux","architecture":"a{n}"}}"#);
+        (0..count).map(|n| (child, platform(n))).collect()
+    };
+    // Three levels, each of which names the next one 15,000 times and never alike.
+    let bottom = index(&[]);
+    let middle = index(&named(blob(&bottom), 15_000));
+    let root = index(&named(blob(&middle), 15_000));
+    let texts = [root, middle, bottom].map(|text| (blob(&text), text));
+    let item = |number: usize| Item {
+        head: crate::support::head(&format!("i{number}"), ItemKind::Image),
+        reference: Some(format!("a/b:{number}").parse().unwrap()),
+        media_type: oci::OCI_INDEX.to_owned(),
+        root: texts[0].0,
+        withheld: Vec::new(),
+        referrers: Vec::new(),
+    };
+    let walk = |items: usize| {
+        let index = Index::new((0..items).map(item).collect());
+        let mut order = Order::new(index, &LIMITS);
+        while let Some(due) = order.next_document().unwrap() {
+            order.take(texts.iter().find(|(blob, _)| *blob == due).unwrap().1.as_bytes()).unwrap();
+        }
+        order.finish().map(|contents| contents.documents.len())
+    };
+    assert_eq!(walk(1).unwrap(), 3);
+    assert_eq!(walk(8).unwrap(), 3);
+    // Nine images make 270,027 references.
+    assert_eq!(walk(9).unwrap_err().code(), Code::BundleLimit);
+    assert_eq!(walk(4096).unwrap_err().code(), Code::BundleLimit);
 }
 
 #[test]
