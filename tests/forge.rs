@@ -65,7 +65,9 @@ impl Forge {
         });
         let blobs: Vec<_> = self.members.iter().filter(|(name, _)| name.starts_with("blobs/")).collect();
         let index = serde_json::from_slice::<Value>(self.get(member::INDEX)).ok();
-        let items = index.and_then(|index| Some(index["manifests"].as_array()?.len() as u64));
+        let is_item = |entry: &&Value| entry["annotations"]["dev.sealift.referrer.of"].is_null();
+        let items = index
+            .and_then(|index| Some(index["manifests"].as_array()?.iter().filter(is_item).count() as u64));
         let mut predicate = self.predicate.clone();
         predicate.members = fixed.to_vec();
         predicate.totals = Totals {

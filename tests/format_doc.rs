@@ -85,7 +85,7 @@ fn the_documents_are_those_of_the_kept_bundle() {
     let root = STANDARD.decode(root["payload"].as_str().unwrap()).unwrap();
     let mut seal = parse(&member("seal/bundle.dsse.json"));
     seal["payload"] = format!("{}...", &seal["payload"].as_str().unwrap()[..24]).into();
-    let doc = blob(&index["manifests"][1]);
+    let doc = blob(&index["manifests"][3]);
     let docker = parse(&member("manifest.json"));
     let expected = [seal, parse(&root), parse(&member("seal/statement.json")), index, parse(&doc), docker];
     assert_eq!(values, expected);
@@ -96,7 +96,7 @@ fn the_documents_are_those_of_the_kept_bundle() {
         assert_eq!(plain(shown), plain(std::str::from_utf8(&stored).unwrap()));
     }
     let inventory =
-        zstd::decode_all(&blob(&parse(&blob(&parse(&member("index.json"))["manifests"][1]))["config"])[..])
+        zstd::decode_all(&blob(&parse(&blob(&parse(&member("index.json"))["manifests"][3]))["config"])[..])
             .unwrap();
     assert!(blocks("").contains(&std::str::from_utf8(&inventory).unwrap().trim_end()));
     let verify = include_str!("../src/bundle/VERIFY.txt");

@@ -1,11 +1,14 @@
 //! J01 to J24: documents that a trusted key has signed and that are still not as the format wants them.
 
 use crate::forge::{self, Forge, Judge, Way, replaced};
-use crate::support::Authorities;
+use crate::support::{Authorities, LIMITS};
+use sealift::bundle::index::{Blob, Index, Item};
+use sealift::bundle::item::ItemKind;
 use sealift::bundle::member::{self, blob_name};
 use sealift::bundle::oci;
+use sealift::bundle::order::Order;
 use sealift::trust::verify::Depth;
-use sealift::value::code::Code;
+use sealift::value::code::{Code, Fault as _};
 use sealift::value::digest::Digest;
 use sealift::value::printable::is_deceptive;
 
@@ -211,6 +214,11 @@ fn j01_to_j23_the_index_has_one_spelling_and_keeps_its_rules() {
             kind,
             &format!(r#"{kind},"org.opencontainers.image.ref.name":"a/b:1""#),
         ),
+        (
+            "J05 a tree with a name for containerd",
+            kind,
+            &format!(r#"{kind},"io.containerd.image.name":"a/b:1""#),
+        ),
         ("J05 a kind that is none", kind, r#""dev.sealift.item.kind":"chart""#),
         ("J05 a kind that its type is not of", kind, r#""dev.sealift.item.kind":"file""#),
         ("J06 schema 1", r#"{"schemaVersion":2"#, r#"{"schemaVersion":1"#),
@@ -225,8 +233,8 @@ fn j01_to_j23_the_index_has_one_spelling_and_keeps_its_rules() {
         ("J16 a name with a slash", r#"item.name":"runbooks""#, r#"item.name":"a/b""#),
         (
             "J16 a reference that is none",
-            "registry.example.com/tools/hello:1",
-            "registry.example.com/../hello:1",
+            r#"ref.name":"registry.example.com/tools/hello:1"#,
+            r#"ref.name":"registry.example.com/../hello:1"#,
         ),
         ("J21 md5", &digest_only, r#""digest":"md5:00""#),
         ("J23 digest that is a path", &digest_only, r#""digest":"sha256:../../x""#),
@@ -389,6 +397,50 @@ fn j08_j23_indexes_are_nested_four_deep_and_no_deeper() {
     }
 }
 
+/// Each of these bundles is small, and a walk that went down every path of it would not come to an end.
+#[test]
+fn j08_walking_below_an_image_takes_as_long_as_its_documents() {
+    let index = |children: &[(Blob, String)]| {
+        let child = |(child, platform): &(Blob, String)| {
+            let (digest, size) = (child.digest, child.size);
+            format!(r#"{{"mediaType":"{}","digest":"{digest}","size":{size}{platform}}}"#, oci::OCI_INDEX)
+        };
+        let children: Vec<_> = children.iter().map(child).collect();
+        format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, children.join(","))
+    };
+    let blob = |text: &str| Blob { digest: Digest::of(text.as_bytes()), size: text.len() as u64 };
+    let named = |child: Blob, count: usize| -> Vec<_> {
+        let platform = |n| format!(r#","platform":{{"os":"linux","architecture":"a{n}"}}"#);
+        (0..count).map(|n| (child, platform(n))).collect()
+    };
+    // Three levels, each of which names the next one 15,000 times and never alike.
+    let bottom = index(&[]);
+    let middle = index(&named(blob(&bottom), 15_000));
+    let root = index(&named(blob(&middle), 15_000));
+    let texts = [root, middle, bottom].map(|text| (blob(&text), text));
+    let item = |number: usize| Item {
+        head: crate::support::head(&format!("i{number}"), ItemKind::Image),
+        reference: Some(format!("a/b:{number}").parse().unwrap()),
+        media_type: oci::OCI_INDEX.to_owned(),
+        root: texts[0].0,
+        withheld: Vec::new(),
+        referrers: Vec::new(),
+    };
+    let walk = |items: usize| {
+        let index = Index::new((0..items).map(item).collect());
+        let mut order = Order::new(index, &LIMITS);
+        while let Some(due) = order.next_document().unwrap() {
+            order.take(texts.iter().find(|(blob, _)| *blob == due).unwrap().1.as_bytes()).unwrap();
+        }
+        order.finish().map(|contents| contents.documents.len())
+    };
+    assert_eq!(walk(1).unwrap(), 3);
+    assert_eq!(walk(8).unwrap(), 3);
+    // Nine images make 270,027 references.
+    assert_eq!(walk(9).unwrap_err().code(), Code::BundleLimit);
+    assert_eq!(walk(4096).unwrap_err().code(), Code::BundleLimit);
+}
+
 #[test]
 fn j24_no_message_moves_the_cursor() {
     let (authorities, good) = setup();
@@ -413,7 +465,11 @@ fn j24_no_message_moves_the_cursor() {
     };
     listen("a kind", &index("kind\":\"doc\"", &format!("kind\":\"{escape}\"")));
     listen("a name of an item", &index("name\":\"server\"", &format!("name\":\"{escape}\"")));
-    listen("a reference", &index("tools/hello", escape));
+    listen("a reference", &index("ref.name\":\"registry", &format!("ref.name\":\"{escape}")));
+    listen(
+        "what is withheld",
+        &index("\"io.containerd", &format!("\"dev.sealift.item.withheld\":\"{escape}\",\"io.containerd")),
+    );
     let raw = "\u{1b}]0;owned\u{7}\u{202e}";
     let mut header = good.clone();
     header.members[4].0 = raw.to_owned();

@@ -33,5 +33,6 @@ mod shape;
 mod support;
 mod tamper;
 mod vector_cases;
+mod vector_images;
 mod vector_writer;
 mod vectors;

@@ -1,10 +1,14 @@
 //! What is packed comes out the same, by every way there is.
 
 use crate::support::{self, Authorities, Put, conditions, image, tree};
+use sealift::bundle::draft::{DraftImage, DraftItem};
 use sealift::bundle::item::ItemKind;
+use sealift::bundle::pack::{Authority, pack};
 use sealift::bundle::read::Tape;
 use sealift::site::unpack::unpack;
 use sealift::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
+use sealift::value::digest::Digest;
+use sealift::value::watch::Unwatched;
 use std::path::Path;
 
 fn noise(len: usize, seed: u64) -> Vec<u8> {
@@ -71,6 +75,91 @@ fn a_small_bundle_goes_all_the_way() {
 
 "#]]
     );
+}
+
+#[test]
+fn images_that_do_not_travel_whole_and_what_is_about_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let authorities = Authorities::new();
+    let mut draft = support::sample(folder.path());
+    let signed = |name, reference| support::signed_image(folder.path(), name, reference, &[b"layer one"]);
+    // Two images share everything; a tree stands between them in the draft.
+    draft.items.push(signed("signed", "registry.example.com/tools/signed:1"));
+    draft.items.insert(0, signed("again", "registry.example.com/tools/signed:2"));
+    let sealed = authorities.pack(&draft, folder.path());
+    assert_eq!(sealed.totals.items, 5);
+    verify_both_ways(&sealed.path, &authorities);
+
+    let file = support::open(&sealed.path);
+    let target = folder.path().join("out");
+    unpack(&mut Tape::file(&file), &authorities.pinned, &target, &conditions()).unwrap();
+    let read = |name: &str| -> Vec<u8> { std::fs::read(target.join("images").join(name)).unwrap() };
+    let blob = |digest: &str| read(&digest.replace("sha256:", "blobs/sha256/"));
+    let index: serde_json::Value = serde_json::from_slice(&read("index.json")).unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    let note = |entry: &serde_json::Value, key: &str| entry["annotations"][key].as_str().map(str::to_owned);
+    let shown: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            note(entry, "io.containerd.image.name").or_else(|| note(entry, "dev.sealift.referrer.of"))
+        })
+        .map(Option::unwrap)
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "registry.example.com/tools/signed:2",
+            "again",
+            "again",
+            "registry.example.com/tools/hello:1",
+            "registry.example.com/tools/signed:1",
+            "signed",
+            "signed",
+        ]
+    );
+    for entry in entries {
+        blob(entry["digest"].as_str().unwrap());
+    }
+    let withheld = note(&entries[0], "dev.sealift.item.withheld").unwrap();
+    assert_eq!(withheld, Digest::of(b"a manifest that does not travel").to_string());
+    assert!(!target.join("images").join(withheld.replace("sha256:", "blobs/sha256/")).exists());
+    let tag = note(&entries[1], "dev.sealift.referrer.tag").unwrap();
+    assert_eq!(tag, entries[0]["digest"].as_str().unwrap().replace(':', "-") + ".sig");
+    let stamp: serde_json::Value =
+        serde_json::from_slice(&blob(entries[2]["digest"].as_str().unwrap())).unwrap();
+    assert_eq!(stamp["subject"]["digest"], entries[1]["digest"]);
+    assert_eq!(blob(stamp["layers"][0]["digest"].as_str().unwrap()), b"time stamp");
+}
+
+/// What a reader would refuse is not packed.
+#[test]
+fn what_does_not_fit_the_documents_is_not_packed() {
+    let refused = |change: &dyn Fn(&mut DraftImage)| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut draft = support::sample(folder.path());
+        let item = support::signed_image(folder.path(), "signed", "registry.example.com/tools/signed:1", &[]);
+        let DraftItem::Image(mut image) = item else { unreachable!() };
+        change(&mut image);
+        draft.items.push(DraftItem::Image(image));
+        let (authorities, limits) = (Authorities::new(), &support::LIMITS);
+        let authority =
+            Authority { roots: &authorities.chain, root_version: 1, epoch: 1, seal_len: &|_| 1000 };
+        let outcome = pack(&draft, &authority, folder.path(), 1, limits, &Unwatched);
+        outcome.map(drop).expect_err("the draft was packed").to_string()
+    };
+    let plain = Digest::of(b"layer one");
+    let cases: [(&str, &dyn Fn(&mut DraftImage)); 6] = [
+        ("no index of its image lists it", &|image| image.withheld.push(plain)),
+        ("has no source for", &|image| image.withheld.clear()),
+        ("refers to nothing of the image", &|image| image.referrers.reverse()),
+        ("refers to nothing of the image", &|image| image.referrers[0].tag = None),
+        ("not in ascending order", &|image| image.withheld = image.withheld.repeat(2)),
+        ("have one tag", &|image| image.referrers[1].tag = image.referrers[0].tag.clone()),
+    ];
+    for (reason, change) in cases {
+        let said = refused(change);
+        assert!(said.contains(reason), "{said}");
+    }
 }
 
 #[test]

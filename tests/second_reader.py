@@ -16,8 +16,9 @@ INDEX, MANIFEST = OCI + "index.v1+json", OCI + "manifest.v1+json"
 INDEXES, MANIFESTS = (INDEX, DOCKER + "list.v2+json"), (MANIFEST, DOCKER + "v2+json")
 IMAGE_CONFIGS = (OCI + "config.v1+json", "application/vnd.docker.container.image.v1+json")
 INVENTORY, LAYER = "application/vnd.sealift.inventory.v1+zstd", OCI + "layer.v1.tar+zstd"
-ITEM = "dev.sealift.item."
+ITEM, WITHHELD, OF, TAG = "dev.sealift.item.", "dev.sealift.item.withheld", "dev.sealift.referrer.of", "dev.sealift.referrer.tag"
 REFERENCE, LICENSES = "org.opencontainers.image.ref.name", "org.opencontainers.image.licenses"
+CONTAINERD = "io.containerd.image.name"
 FIXED = ["seal/SHA256SUMS", "seal/VERIFY.txt", "seal/RESERVE", "oci-layout", "index.json", "manifest.json"]
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -281,16 +282,33 @@ def open_statement(tape, pinned, now):
 
 # Items and the announced order: section 5.
 
+def check_referrer(entry, image):
+    """An entry behind an image; `image` is what the entries before it end with."""
+    notes = entry["annotations"]
+    must(image is not None and "withheld" in image, "a referrer stands behind no image")
+    must({OF} <= set(notes) <= {OF, TAG} and "artifactType" not in entry, "other keys or annotations than a referrer has")
+    must(notes[OF] == image["annotations"][ITEM + "name"], "a referrer of another image than the one it stands behind")
+    if TAG in notes:
+        text(r"sha256-[0-9a-f]{64}\.[a-z]{1,32}")(notes[TAG], "the tag of a referrer")
+        must(all(notes[TAG] != other["annotations"].get(TAG) for other in image["referrers"]), "two referrers with one tag")
+    image["referrers"].append(entry)
+
 def check_index(index):
-    items, names, references = index["manifests"], set(), set()
-    must(index["schemaVersion"] == 2 and len(items) <= 4096, "the index is of another kind, or too large")
-    for item in items:
+    """The items; an image gets the list of what it withholds and that of its referrers."""
+    entries, items, names, references = index["manifests"], [], set(), set()
+    must(index["schemaVersion"] == 2 and len(entries) <= 4096, "the index is of another kind, or too large")
+    for item in entries:
         notes = item.get("annotations", {})
+        must(all(type(note) is str for note in notes.values()), "an annotation is no text")
+        if OF in notes:
+            check_referrer(item, items[-1] if items else None)
+            continue
+        items.append(item)
         kind = notes.get(ITEM + "kind")
         must(kind in ("image", "doc", "config", "file"), "an item of no known kind")
-        wanted = {ITEM + "kind", ITEM + "name", ITEM + "origin"} | ({REFERENCE} if kind == "image" else set())
-        must(wanted <= set(notes) <= wanted | {LICENSES}, "other annotations than an item has")
-        must(all(type(note) is str for note in notes.values()), "an annotation is no text")
+        wanted = {ITEM + "kind", ITEM + "name", ITEM + "origin"} | ({REFERENCE, CONTAINERD} if kind == "image" else set())
+        may = wanted | {LICENSES} | ({WITHHELD} if kind == "image" else set())
+        must(wanted <= set(notes) <= may, "other annotations than an item has")
         must(item.get("artifactType") == (None if kind == "image" else f"application/vnd.sealift.{kind}.v1"), "artifactType")
         name(notes[ITEM + "name"], "the name of an item")
         must(notes[ITEM + "name"] not in names, "two items of one name")
@@ -299,6 +317,10 @@ def check_index(index):
             image_name(notes[REFERENCE], "the reference of an image")
             must(notes[REFERENCE] not in references and len(references) == len(names) - 1, "a reference twice, or an image behind a tree")
             references.add(notes[REFERENCE])
+            must(notes[CONTAINERD] == notes[REFERENCE], "two names for one image")
+            item["withheld"], item["referrers"] = notes[WITHHELD].split(",") if WITHHELD in notes else [], []
+            [digest(one, "what is withheld") for one in item["withheld"]]
+            must(ascending(item["withheld"]), "what is withheld is not in order, each once")
     return items
 
 def object_of(value, what):
@@ -336,30 +358,61 @@ def parse_document(data, media_type):
     must(set(parts) == wanted, "other keys than its kind of document has")
     parts = {key: blob_of(part) if key == "config" else [blob_of(one) for one in part] for key, part in parts.items()}
     must(all(child["type"] in INDEXES + MANIFESTS for child in parts.get("manifests", [])), "an index lists no manifest")
+    if document.get("subject") is not None:
+        parts["subject"] = object_of(document["subject"], "a subject").get("digest")
+        digest(parts["subject"], "the digest of a subject")
     return parts
+
+def check_entries_of_images(items, documents, withheld):
+    """What images withhold, what referrers are about, and how many references there are."""
+    references = 0
+
+    def below(entry):
+        nonlocal references
+        found, pending = set(), [entry["digest"]]
+        while pending:
+            one = pending.pop()
+            if one not in found and one not in withheld:
+                found.add(one)
+                parts = documents[one][1]
+                children = [child["digest"] for child in parts.get("manifests", [])]
+                references += 1 + len(children) + len(parts.get("layers", []))
+                must(references <= 262_144, "too many references")
+                pending += children
+        return found
+
+    for item in items:
+        about = below(item)
+        for entry in item.get("referrers", []):
+            tag, stated = entry["annotations"].get(TAG), documents[entry["digest"]][1].get("subject")
+            must(("sha256:" + tag[7:71] if tag else stated) in about, "a referrer is about nothing of its image")
+            about |= below(entry)
+        listed = {child["digest"] for one in about for child in documents[one][1].get("manifests", [])}
+        must(listed & withheld == set(item.get("withheld", [])), "another list of what is withheld than the indexes make")
 
 def read_documents(tape, items, trees):
     """Documents in the announced order: digest to (media type, parts, bytes), and sizes of everything announced."""
-    documents, sizes, references = {}, {}, 0
+    documents, sizes = {}, {}
+    withheld = {one for item in items for one in item.get("withheld", [])}
 
     def visit(media_type, blob_digest, size, depth):
-        nonlocal references
         must(media_type in INDEXES + MANIFESTS and size <= 4 * MIB, "a document of another kind, or too large")
         if blob_digest in documents:
             must(documents[blob_digest][0] == media_type, "two media types for one document")
             return
         data = tape.member("blobs/sha256/" + blob_digest[7:], size, blob_digest[7:])
         parts = parse_document(data, media_type)
-        children = parts.get("manifests", [])
-        references += len(children) + len(parts.get("layers", [])) + 1
-        must(references <= 262_144 and ("manifests" not in parts or depth < 4), "too many references, or nested too deep")
+        must("manifests" not in parts or depth < 4, "indexes are nested too deep")
         documents[blob_digest], sizes[blob_digest] = (media_type, parts, data), size
-        for child in children:
-            visit(child["type"], child["digest"], child["size"], depth + 1)
+        for child in parts.get("manifests", []):
+            if child["digest"] not in withheld:
+                visit(child["type"], child["digest"], child["size"], depth + 1)
 
     for item in items:
         must(item["digest"] not in documents or "artifactType" not in item, "a tree whose manifest has been met before")
-        visit(item["mediaType"], item["digest"], item["size"], 0)
+        for entry in [item, *item.get("referrers", [])]:
+            visit(entry["mediaType"], entry["digest"], entry["size"], 0)
+    check_entries_of_images(items, documents, withheld)
     manifests = [(blob, parts) for blob, (_, parts, _) in documents.items() if "config" in parts]
     inventories = {parts["config"]["digest"] for blob, parts in manifests if blob in trees}
     configs, layers = [], []
@@ -372,6 +425,7 @@ def read_documents(tape, items, trees):
         if blob["digest"] not in documents and blob["digest"] not in configs + layers:
             group.append(blob["digest"])
     must(len(sizes) <= 65_536, "too many blobs")
+    must(not withheld & set(sizes), "something is withheld and yet there")
     return documents, sizes, configs, layers
 
 def check_tree_manifest(item, documents):
@@ -391,7 +445,8 @@ def docker_manifest(items, documents):
         if "config" in parts and parts["config"]["type"] in IMAGE_CONFIGS and platform != "unknown/unknown":
             yield platform, parts
         for child in parts.get("manifests", []):
-            yield from images(child["digest"], child["platform"])
+            if child["digest"] in documents:
+                yield from images(child["digest"], child["platform"])
     found, path = [], lambda blob: "blobs/sha256/" + blob["digest"][7:]
     for item in items:
         reference = item["annotations"].get(REFERENCE)

@@ -2,7 +2,9 @@
 
 use sealift::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use sealift::bundle::entry::{Entry, Node};
+use sealift::bundle::index::{Blob, Referrer};
 use sealift::bundle::item::{ItemHead, ItemKind};
+use sealift::bundle::oci::{OCI_INDEX, OCI_MANIFEST};
 use sealift::bundle::pack::{Authority, Sealed, pack};
 use sealift::bundle::read::Tape;
 use sealift::bundle::tree::Tree;
@@ -177,6 +179,52 @@ pub fn image(folder: &Path, name: &str, reference: &str, layers: &[&[u8]]) -> Dr
         blobs,
         withheld: Vec::new(),
         referrers: Vec::new(),
+    })
+}
+
+/// An image of two platforms that travels with one, with a signature that only its tag connects with it, and with a
+/// statement about that signature.
+pub fn signed_image(folder: &Path, name: &str, reference: &str, layers: &[&[u8]]) -> DraftItem {
+    let DraftItem::Image(plain) = image(folder, name, reference, layers) else { unreachable!() };
+    let mut blobs = plain.blobs;
+    let mut put = |text: String| {
+        let (digest, size) = (Digest::of(text.as_bytes()), text.len() as u64);
+        let path = folder.join(format!("blob-{}", digest.hex()));
+        std::fs::write(&path, text).unwrap();
+        blobs.push(BlobSource { digest, size, path, offset: 0 });
+        Blob { digest, size }
+    };
+    let about = |config: Blob, layer: Blob, subject: &str| {
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{}","size":{}}},"layers":[{{"mediaType":"text/plain","digest":"{}","size":{}}}]{subject}}}"#,
+            config.digest, config.size, layer.digest, layer.size
+        )
+    };
+    let (amd, arm) = (plain.root, Digest::of(b"a manifest that does not travel"));
+    let amd_size = std::fs::metadata(folder.join(format!("blob-{}", amd.hex()))).unwrap().len();
+    let root = put(format!(
+        r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{{"mediaType":"{OCI_MANIFEST}","digest":"{amd}","size":{amd_size},"platform":{{"architecture":"amd64","os":"linux"}}}},{{"mediaType":"{OCI_MANIFEST}","digest":"{arm}","size":31,"platform":{{"architecture":"arm64","os":"linux"}}}}]}}"#
+    ));
+    let (config, layer) = (put("{}".to_owned()), put("signature".to_owned()));
+    let signature = put(about(config, layer, ""));
+    let subject = format!(
+        r#","subject":{{"mediaType":"{OCI_MANIFEST}","digest":"{}","size":{}}}"#,
+        signature.digest, signature.size
+    );
+    let layer = put("time stamp".to_owned());
+    let stamp = put(about(config, layer, &subject));
+    let tag = Some(format!("sha256-{}.sig", root.digest.hex()));
+    let media_type = OCI_MANIFEST.to_owned();
+    DraftItem::Image(DraftImage {
+        media_type: OCI_INDEX.to_owned(),
+        root: root.digest,
+        blobs,
+        withheld: vec![arm],
+        referrers: vec![
+            Referrer { media_type: media_type.clone(), root: signature, tag },
+            Referrer { media_type, root: stamp, tag: None },
+        ],
+        ..plain
     })
 }
 

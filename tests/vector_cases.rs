@@ -1,8 +1,9 @@
 //! What the vectors are: one fault each, and bundles in which nothing is wrong.
 
 use crate::support::Put;
+use crate::vector_images;
 use crate::vector_writer::{
-    INDEX, Item, LAYER, MANIFEST, Members, Parts, Recipe, Tree, id, image, image_index, key, manifest,
+    INDEX, Image, Item, LAYER, MANIFEST, Members, Parts, Recipe, Tree, id, image, image_index, key, manifest,
     raw_frame, stream,
 };
 use sealift::trust::key::Signer;
@@ -30,15 +31,15 @@ impl Case {
 }
 
 const NOW: &str = "2026-11-22T06:00:00Z";
-const PICTURE: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+pub const PICTURE: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
 
 /// A bundle in which nothing is wrong.
-fn good(name: &'static str, comment: &'static str, recipe: Recipe) -> Case {
+pub fn good(name: &'static str, comment: &'static str, recipe: Recipe) -> Case {
     Case { name, case: "-", comment, expect: "ok", depth: "stored", root: "one.json", now: NOW, recipe }
 }
 
 /// A fault that a reader meets without decoding anything.
-fn bad(
+pub fn bad(
     name: &'static str,
     case: &'static str,
     expect: &'static str,
@@ -84,7 +85,7 @@ fn first(terms: Terms) -> Vec<u8> {
     sign(&Root::new_v1(terms).unwrap(), &["root-1"])
 }
 
-fn docs() -> Tree {
+pub fn docs() -> Tree {
     Tree::new(
         "docs",
         "doc",
@@ -103,11 +104,11 @@ fn twin() -> Tree {
     Tree { name: "twin", ..docs() }
 }
 
-fn hello() -> Item {
+pub fn hello() -> Item {
     image("hello", "registry.example.com/tools/hello:1", PICTURE, &["layer one", "layer two"])
 }
 
-fn replace(from: &'static str, to: &'static str) -> impl Fn(&mut String) + 'static {
+pub fn replace(from: &'static str, to: &'static str) -> impl Fn(&mut String) + 'static {
     move |text| {
         assert!(text.contains(from), "{from}");
         *text = text.replacen(from, to, 1);
@@ -157,6 +158,7 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
     cases.extend(statement_cases(&of));
     cases.extend(member_cases(&of));
     cases.extend(index_cases(&of));
+    cases.extend(vector_images::cases(&of));
     cases.extend(inventory_cases(&of));
     cases.extend(frame_cases(&of));
     (roots, cases)
@@ -194,13 +196,7 @@ fn good_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
     ]);
     let arm_config = PICTURE.replace("amd64", "arm64");
     let all = [&arm, &amd, &about, PICTURE, &arm_config, attestation, "layer one", "layer arm", "in-toto"];
-    let wide = Item::Image {
-        name: "wide",
-        reference: "docker.io/tools/wide:2",
-        media_type: INDEX,
-        root: platforms,
-        blobs: all.iter().map(|text| text.as_bytes().to_vec()).collect(),
-    };
+    let wide = Item::Image(Image::new("wide", "docker.io/tools/wide:2", INDEX, platforms, &all));
     let large: Vec<u8> = (0..9000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let (lines, bytes) = stream(&[("a", Put::File(&large)), ("b", Put::File(b"")), ("c", Put::File(b"c"))]);
     // Inside a header, inside a file, between padding and header, inside the end.
@@ -551,7 +547,7 @@ fn root_cases(roots: &BTreeMap<&'static str, Vec<u8>>, one: &Root, two: &Root) -
     ]
 }
 
-type Of<'a> = &'a dyn Fn(Vec<Item>) -> Recipe;
+pub type Of<'a> = &'a dyn Fn(Vec<Item>) -> Recipe;
 
 fn statement_cases(of: Of<'_>) -> Vec<Case> {
     let plain = || of(vec![hello()]);
@@ -926,15 +922,15 @@ fn nested(indexes: usize) -> Item {
         blobs.push(std::mem::replace(&mut root, above));
         kind = INDEX;
     }
-    let blobs = blobs.into_iter().map(String::into_bytes).collect();
-    Item::Image { name: "nested", reference: "example.com/nested:1", media_type: kind, root, blobs }
+    let blobs: Vec<_> = blobs.iter().map(String::as_str).collect();
+    Item::Image(Image::new("nested", "example.com/nested:1", kind, root, &blobs))
 }
 
 /// An image whose manifest was edited.
 fn edited(from: &str, to: &str) -> Item {
-    let Item::Image { name, reference, media_type, root, blobs } = hello() else { unreachable!() };
-    assert!(root.contains(from), "{from}");
-    Item::Image { name, reference, media_type, root: root.replacen(from, to, 1), blobs }
+    let Item::Image(image) = hello() else { unreachable!() };
+    assert!(image.root.contains(from), "{from}");
+    Item::Image(Image { root: image.root.replacen(from, to, 1), ..image })
 }
 
 fn index_cases(of: Of<'_>) -> Vec<Case> {
@@ -975,7 +971,7 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
             "J16",
             "bundle.format",
             "an image reference with upper case",
-            edit("tools/hello", "Tools/hello"),
+            plain().index(|text| *text = text.replace("tools/hello", "Tools/hello")),
         ),
         bad(
             "tree-manifest-differs",
@@ -1018,13 +1014,16 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
             "bundle.image",
             "an image has the manifest of a tree, which is right for the tree",
             of(vec![
-                Item::Image {
-                    name: "hello",
-                    reference: "registry.example.com/tools/hello:1",
-                    media_type: MANIFEST,
-                    root: docs().manifest(),
+                Item::Image(Image {
                     blobs: vec![docs().inventory(), docs().layer],
-                },
+                    ..Image::new(
+                        "hello",
+                        "registry.example.com/tools/hello:1",
+                        MANIFEST,
+                        docs().manifest(),
+                        &[],
+                    )
+                }),
                 Item::Tree(docs()),
             ]),
         ),
@@ -1059,11 +1058,8 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
             "bundle.image",
             "two documents give one layer different sizes",
             of(vec![hello(), {
-                let Item::Image { media_type, root, blobs, .. } = edited(r#""size":9}"#, r#""size":10}"#)
-                else {
-                    unreachable!()
-                };
-                Item::Image { name: "other", reference: "example.com/other:1", media_type, root, blobs }
+                let Item::Image(image) = edited(r#""size":9}"#, r#""size":10}"#) else { unreachable!() };
+                Item::Image(Image { name: "other", reference: "example.com/other:1", ..image })
             }]),
         ),
         bad(

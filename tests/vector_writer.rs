@@ -194,13 +194,57 @@ pub fn stream(entries: &[(&str, Put<'_>)]) -> (Vec<String>, Vec<u8>) {
 #[derive(Clone)]
 pub enum Item {
     Tree(Tree),
-    Image {
+    Image(Image),
+}
+
+/// An image before it is listed in the index.
+#[derive(Clone)]
+pub struct Image {
+    pub name: &'static str,
+    pub reference: &'static str,
+    pub media_type: &'static str,
+    pub root: String,
+    /// Everything but the roots of the image and of its referrers.
+    pub blobs: Vec<Vec<u8>>,
+    /// The annotation, where there is one.
+    pub withheld: Option<String>,
+    pub referrers: Vec<Referrer>,
+}
+
+/// A manifest that is about an image, and the tag that leads to it.
+#[derive(Clone)]
+pub struct Referrer {
+    pub root: String,
+    pub tag: Option<String>,
+}
+
+impl Image {
+    pub fn new(
         name: &'static str,
         reference: &'static str,
         media_type: &'static str,
         root: String,
-        blobs: Vec<Vec<u8>>,
-    },
+        blobs: &[&str],
+    ) -> Self {
+        let blobs = blobs.iter().map(|text| text.as_bytes().to_vec()).collect();
+        Self { name, reference, media_type, root, blobs, withheld: None, referrers: Vec::new() }
+    }
+
+    /// The same image without these documents that its index lists.
+    pub fn withholding(mut self, documents: &[&str]) -> Self {
+        let mut digests: Vec<_> =
+            documents.iter().map(|text| Digest::of(text.as_bytes()).to_string()).collect();
+        digests.sort();
+        self.withheld = Some(digests.join(","));
+        self
+    }
+
+    /// The same image with one more referrer, whose configuration is `{}`.
+    pub fn with_referrer(mut self, root: &str, tag: Option<String>, layers: &[&str]) -> Self {
+        self.blobs.extend(std::iter::once(&"{}").chain(layers).map(|text| text.as_bytes().to_vec()));
+        self.referrers.push(Referrer { root: root.to_owned(), tag });
+        self
+    }
 }
 
 pub fn descriptor(media_type: &str, bytes: &[u8]) -> String {
@@ -231,32 +275,65 @@ pub fn image_index(children: &[(&str, &str, Option<(&str, &str)>)]) -> String {
 /// An image of one platform.
 pub fn image(name: &'static str, reference: &'static str, config: &str, layers: &[&str]) -> Item {
     let root = manifest(config, layers);
-    let blobs = std::iter::once(&config).chain(layers).map(|text| text.as_bytes().to_vec()).collect();
-    Item::Image { name, reference, media_type: MANIFEST, root, blobs }
+    let blobs: Vec<_> = std::iter::once(config).chain(layers.iter().copied()).collect();
+    Item::Image(Image::new(name, reference, MANIFEST, root, &blobs))
+}
+
+/// A manifest with these layers that is about another document.
+pub fn about(media_type: &str, subject: &str, layers: &[&str]) -> String {
+    let subject = descriptor(media_type, subject.as_bytes());
+    format!(r#"{},"subject":{subject}}}"#, manifest("{}", layers).strip_suffix('}').unwrap())
+}
+
+/// The tag under which signatures of a document lie.
+pub fn tag(subject: &str, suffix: &str) -> Option<String> {
+    Some(format!("sha256-{}.{suffix}", Digest::of(subject.as_bytes()).hex()))
 }
 
 impl Item {
-    fn descriptor(&self) -> String {
-        let (media_type, root, artifact, kind, name, reference) = match self {
-            Self::Image { name, reference, media_type, root, .. } => {
-                let reference = format!(r#","org.opencontainers.image.ref.name":"{reference}""#);
-                (*media_type, root.clone(), String::new(), "image", *name, reference)
+    /// The item as the index lists it, its referrers behind it.
+    fn descriptors(&self) -> String {
+        let annotated = |media_type: &str, root: &str, artifact: &str, annotations: &[(&str, &str)]| {
+            let plain = descriptor(media_type, root.as_bytes());
+            let annotations: Vec<_> =
+                annotations.iter().map(|(key, value)| format!(r#""{key}":"{value}""#)).collect();
+            let plain = plain.strip_suffix('}').unwrap();
+            format!(r#"{plain}{artifact},"annotations":{{{}}}}}"#, annotations.join(","))
+        };
+        let item = |kind, name| {
+            vec![
+                ("dev.sealift.item.kind", kind),
+                ("dev.sealift.item.name", name),
+                ("dev.sealift.item.origin", "vectors"),
+            ]
+        };
+        match self {
+            Self::Image(image) => {
+                let mut annotations = item("image", image.name);
+                annotations.extend(image.withheld.as_deref().map(|list| ("dev.sealift.item.withheld", list)));
+                annotations.push(("io.containerd.image.name", image.reference));
+                annotations.push(("org.opencontainers.image.ref.name", image.reference));
+                let mut all = vec![annotated(image.media_type, &image.root, "", &annotations)];
+                for referrer in &image.referrers {
+                    let mut annotations = vec![("dev.sealift.referrer.of", image.name)];
+                    annotations.extend(referrer.tag.as_deref().map(|tag| ("dev.sealift.referrer.tag", tag)));
+                    all.push(annotated(MANIFEST, &referrer.root, "", &annotations));
+                }
+                all.join(",")
             }
             Self::Tree(tree) => {
                 let artifact = format!(r#","artifactType":"{}""#, tree.artifact_type());
-                (MANIFEST, tree.manifest(), artifact, tree.kind, tree.name, String::new())
+                annotated(MANIFEST, &tree.manifest(), &artifact, &item(tree.kind, tree.name))
             }
-        };
-        let plain = descriptor(media_type, root.as_bytes());
-        format!(
-            r#"{}{artifact},"annotations":{{"dev.sealift.item.kind":"{kind}","dev.sealift.item.name":"{name}","dev.sealift.item.origin":"vectors"{reference}}}}}"#,
-            plain.trim_end_matches('}')
-        )
+        }
     }
 
     fn blobs(&self) -> Vec<Vec<u8>> {
         match self {
-            Self::Image { root, blobs, .. } => [vec![root.clone().into_bytes()], blobs.clone()].concat(),
+            Self::Image(image) => {
+                let roots = std::iter::once(&image.root).chain(image.referrers.iter().map(|one| &one.root));
+                roots.map(|root| root.clone().into_bytes()).chain(image.blobs.clone()).collect()
+            }
             Self::Tree(tree) => vec![tree.manifest().into_bytes(), tree.inventory(), tree.layer.clone()],
         }
     }
@@ -350,7 +427,7 @@ impl Recipe {
 
     /// The statement, and the members behind it.
     pub fn unsealed(&self) -> (String, Members) {
-        let manifests: Vec<_> = self.items.iter().map(Item::descriptor).collect();
+        let manifests: Vec<_> = self.items.iter().map(Item::descriptors).collect();
         let mut index =
             format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{}]}}"#, manifests.join(","));
         (self.index)(&mut index);
@@ -360,7 +437,8 @@ impl Recipe {
             .flat_map(Item::blobs)
             .map(|blob| (Digest::of(&blob).to_string(), blob))
             .collect();
-        let mut walk = Walk { known: &known, found: Default::default(), docker: Vec::new() };
+        let mut walk =
+            Walk { known: &known, found: Default::default(), docker: Vec::new(), withheld: Vec::new() };
         walk.index(&index);
         let mut parts = Parts {
             docker: format!("[{}]", walk.docker.join(",")),
@@ -439,12 +517,16 @@ struct Walk<'a> {
     /// Documents, configurations, layers.
     found: [Vec<String>; 3],
     docker: Vec<String>,
+    withheld: Vec<String>,
 }
 
 impl Walk<'_> {
     fn index(&mut self, index: &str) {
         let index: Value = serde_json::from_str(index).unwrap();
         let mut manifests = Vec::new();
+        let lists = index["manifests"].as_array().unwrap().iter();
+        let lists = lists.filter_map(|item| item["annotations"]["dev.sealift.item.withheld"].as_str());
+        self.withheld = lists.flat_map(|list| list.split(',')).map(str::to_owned).collect();
         for item in index["manifests"].as_array().unwrap() {
             let mut images = Vec::new();
             self.document(item, &mut manifests, &mut images);
@@ -480,7 +562,8 @@ impl Walk<'_> {
         let document: Value = serde_json::from_slice(bytes).unwrap();
         let new = self.due(0, descriptor);
         if let Some(children) = document["manifests"].as_array() {
-            for child in children {
+            let is_here = |child: &&Value| !self.withheld.iter().any(|digest| child["digest"] == **digest);
+            for child in children.iter().filter(is_here).collect::<Vec<_>>() {
                 self.document(child, manifests, images);
             }
         } else {

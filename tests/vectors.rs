@@ -187,7 +187,9 @@ fn keep_a_bundle() {
     let chain = [&root[..], b"\n"].concat();
     let seal_len = |len: usize| Envelope::encoded_len(PayloadType::Statement, len as u64, 1) as usize;
     let authority = Authority { roots: &chain, root_version: 1, epoch: 1, seal_len: &seal_len };
-    let draft = support::sample(folder.path());
+    let mut draft = support::sample(folder.path());
+    let (name, reference) = ("hello", "registry.example.com/tools/hello:1");
+    draft.items[1] = support::signed_image(folder.path(), name, reference, &[b"layer one", b"layer two"]);
     let unsealed =
         pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift::value::watch::Unwatched).unwrap();
     let payload = unsealed.statement().to_vec();

@@ -53,6 +53,13 @@ pub struct Item {
     pub referrers: Vec<Referrer>,
 }
 
+impl Item {
+    /// Where documents of the item begin: its own index or manifest, then those of its referrers.
+    pub fn roots(&self) -> impl Iterator<Item = Blob> {
+        std::iter::once(self.root).chain(self.referrers.iter().map(|referrer| referrer.root))
+    }
+}
+
 /// A manifest that is about an image, or about another referrer of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referrer {
@@ -232,7 +239,7 @@ impl Index {
         let wrong = |reason: String| BundleError::Format { document: document(), reason };
         if raw.manifests.len() > limits.items {
             let (found, ceiling) = (raw.manifests.len() as u64, limits.items as u64);
-            return Err(BundleError::Limit { what: "items".to_owned(), found, ceiling });
+            return Err(BundleError::Limit { what: "items and referrers".to_owned(), found, ceiling });
         }
         let mut items: Vec<Item> = Vec::new();
         for descriptor in &raw.manifests {
@@ -271,9 +278,16 @@ impl Index {
         {
             return Err(wrong(format!("what `{}` withholds is not in ascending order", item.head.name)));
         }
-        let referrers = || index.items.iter().flat_map(|item| &item.referrers);
-        if referrers().any(|referrer| referrer.tag.is_some() && referrer.tagged_subject().is_none()) {
-            return Err(wrong("the tag of a referrer is not `sha256-HEX.SUFFIX`".to_owned()));
+        for item in &index.items {
+            let mut tags = HashSet::new();
+            for referrer in item.referrers.iter().filter(|referrer| referrer.tag.is_some()) {
+                if referrer.tagged_subject().is_none() {
+                    return Err(wrong("the tag of a referrer is not `sha256-HEX.SUFFIX`".to_owned()));
+                }
+                if !tags.insert(&referrer.tag) {
+                    return Err(wrong(format!("two referrers of `{}` have one tag", item.head.name)));
+                }
+            }
         }
         if !index.items.is_sorted_by_key(|item| item.head.kind != ItemKind::Image) {
             return Err(wrong("an image stands behind a tree".to_owned()));

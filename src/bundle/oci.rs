@@ -60,7 +60,7 @@ pub fn is_document(media_type: &str) -> bool {
 /// Reads an index or manifest of the media type that its parent stated.
 ///
 /// Both kinds of keys in one document, a media type inside that differs from the one outside, arrays in the
-/// place of objects, foreign layers and sizes above the ceiling are refused: other tools would read such a
+/// place of objects, two subjects, foreign layers and sizes above the ceiling are refused: other tools would read such a
 /// document in another way (CVE-2021-41190).
 pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<Document, String> {
     if bytes.len() as u64 > limits.document {
@@ -105,16 +105,8 @@ pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<Document
 /// The digest that a document is about, if it is about one; for documents that [`parse`] has read.
 #[must_use]
 pub fn subject(bytes: &[u8]) -> Option<Digest> {
-    #[derive(serde::Deserialize)]
-    struct About {
-        subject: Option<Object<Subject>>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Subject {
-        digest: Digest,
-    }
-    let Object(about) = serde_json::from_slice::<Object<About>>(bytes).ok()?;
-    about.subject.map(|Object(subject)| subject.digest)
+    let Object(raw) = serde_json::from_slice::<Object<Raw>>(bytes).ok()?;
+    raw.subject.map(|Object(subject)| subject.digest)
 }
 
 /// How a list of referrers names a manifest that [`parse`] has read (OCI distribution 1.1, "Listing Referrers"): with
@@ -143,6 +135,12 @@ struct Raw {
     manifests: Option<Vec<Object<RawDescriptor>>>,
     config: Option<Object<RawDescriptor>>,
     layers: Option<Vec<Object<RawDescriptor>>>,
+    subject: Option<Object<RawSubject>>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawSubject {
+    digest: Digest,
 }
 
 #[derive(serde::Deserialize)]
@@ -254,6 +252,12 @@ mod tests {
                 ),
             ),
             ("no config", good.replace("config", "konfig")),
+            ("two subjects", good.replace("\"config\"", "\"subject\":null,\"subject\":null,\"config\"")),
+            (
+                "a subject that is a text",
+                good.replace("\"config\"", &format!("\"subject\":\"{D}\",\"config\"")),
+            ),
+            ("a subject without a digest", good.replace("\"config\"", "\"subject\":{\"size\":2},\"config\"")),
             ("schema 1", good.replace("\"schemaVersion\":2", "\"schemaVersion\":1")),
             ("trailing", format!("{good}x")),
             (

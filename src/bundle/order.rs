@@ -11,9 +11,10 @@ use super::item::ItemKind;
 use super::oci::{self, Descriptor, Document};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// References that all documents together may make: far above any real bundle, and some 30 MB of memory.
+/// References that documents may make, each counted again for every entry of the index below which it lies: far above
+/// any real bundle, and some 30 MB of memory.
 const REFERENCES: usize = 262_144;
 
 /// Walks through the documents of a bundle.
@@ -150,19 +151,7 @@ impl<'a> Order<'a> {
         };
         let document = oci::parse(&due.media_type, bytes, self.limits)
             .map_err(|reason| wrong(&due.blob.digest, &reason))?;
-        let children = match &document {
-            Document::Index(children) => children.as_slice(),
-            Document::Manifest { layers, .. } => layers.as_slice(),
-        };
-        self.references += children.len() + 1;
-        if self.references > REFERENCES {
-            let what = "references between documents".to_owned();
-            return Err(BundleError::Limit {
-                what,
-                found: self.references as u64,
-                ceiling: REFERENCES as u64,
-            });
-        }
+        self.references = count_references(self.references, &document)?;
         if let Some(item) = self.index.items().get(due.item).filter(|_| self.is_tree(due.item)) {
             tree_parts(item, &document, bytes)?;
         }
@@ -187,6 +176,24 @@ impl<'a> Order<'a> {
         Ok(())
     }
 
+    /// Many entries that share what is below them must not make it long to walk below each.
+    fn check_references(&self) -> Result<(), BundleError> {
+        let mut count = 0;
+        for root in self.index.items().iter().flat_map(Item::roots) {
+            let (mut seen, mut stack) = (HashSet::new(), vec![root.digest]);
+            while let Some(digest) = stack.pop() {
+                let Some((_, document)) = self.known.get(&digest).filter(|_| seen.insert(digest)) else {
+                    continue;
+                };
+                count = count_references(count, document)?;
+                if let Document::Index(children) = document {
+                    stack.extend(children.iter().map(|child| child.digest));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A referrer must be about a document of the image that it stands behind, or of a referrer before it.
     fn check_referrers(&self) -> Result<(), BundleError> {
         for item in self.index.items().iter().filter(|item| !item.referrers.is_empty()) {
@@ -204,23 +211,26 @@ impl<'a> Order<'a> {
         Ok(())
     }
 
-    /// What an image withholds must be listed by one of its indexes, and must not be there by another way.
+    /// An image must say of everything that its indexes list and the bundle does not have that it is withheld, and of
+    /// nothing else.
     fn check_withheld(&self) -> Result<(), BundleError> {
-        for item in self.index.items().iter().filter(|item| !item.withheld.is_empty()) {
-            let below = self.below(item.root);
-            let mut listed = HashSet::new();
-            for (.., document) in &below {
+        for item in self.index.items().iter().filter(|_| !self.withheld.is_empty()) {
+            let mut listed = BTreeSet::new();
+            for (.., document) in item.roots().flat_map(|root| self.below(root)) {
                 if let Some(Document::Index(children)) = document {
-                    listed.extend(children.iter().map(|child| child.digest));
+                    let digests = children.iter().map(|child| child.digest);
+                    listed.extend(digests.filter(|digest| self.withheld.contains(digest)));
                 }
             }
-            for digest in &item.withheld {
-                if !listed.contains(digest) {
-                    return Err(wrong(digest, "it is withheld, and no index of its image lists it"));
-                }
-                if self.known.contains_key(digest) {
-                    return Err(wrong(digest, "it is withheld, and yet the bundle has it"));
-                }
+            let withheld = item.withheld.iter().copied().collect();
+            if let Some(digest) = listed.difference(&withheld).next() {
+                return Err(wrong(
+                    digest,
+                    "one image withholds it, and another lists it and does not say so",
+                ));
+            }
+            if let Some(digest) = withheld.difference(&listed).next() {
+                return Err(wrong(digest, "it is withheld, and no index of its image lists it"));
             }
         }
         Ok(())
@@ -228,6 +238,7 @@ impl<'a> Order<'a> {
 
     /// The whole contents, once no further document is due.
     pub fn finish(self) -> Result<Contents, BundleError> {
+        self.check_references()?;
         self.check_withheld()?;
         self.check_referrers()?;
         let mut sizes: HashMap<Digest, u64> =
@@ -260,6 +271,10 @@ impl<'a> Order<'a> {
         }
         for layer in manifests().flat_map(|(_, layers)| layers) {
             due(layer, &mut layers)?;
+        }
+        let mut withheld = self.index.items().iter().flat_map(|item| &item.withheld);
+        if let Some(digest) = withheld.find(|digest| sizes.contains_key(digest)) {
+            return Err(wrong(digest, "it is withheld, and yet the bundle has it"));
         }
         // A tree's parts are read where such parts stand, so nothing else may have brought them earlier.
         let (known_configs, known_layers): (HashSet<_>, HashSet<_>) =
@@ -306,7 +321,7 @@ impl<'a> Order<'a> {
                         blobs.push(blob);
                     }
                 }
-                for (blob, ..) in item.referrers.iter().flat_map(|referrer| self.below(referrer.root)) {
+                for (blob, ..) in item.roots().skip(1).flat_map(|root| self.below(root)) {
                     if seen.insert(blob.digest) {
                         blobs.push(blob);
                     }
@@ -323,14 +338,15 @@ impl<'a> Order<'a> {
     /// Every blob at and below a root that the bundle has, in depth-first order; once for each platform it is named
     /// with, for a few small indexes can name each other along billions of paths.
     fn below(&self, root: Blob) -> Vec<(Blob, Option<String>, Option<&Document>)> {
-        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let (mut found, mut seen, mut descended) = (Vec::new(), HashSet::new(), HashSet::new());
         let mut stack = vec![(root, None, true)];
         while let Some((due, platform, may_announce)) = stack.pop() {
             if !seen.insert((due.digest, platform.clone(), may_announce)) {
                 continue;
             }
             let document = self.known.get(&due.digest).filter(|_| may_announce).map(|(_, document)| document);
-            match document {
+            // What is below it does not depend on the platform, and is found already.
+            match document.filter(|_| descended.insert(due.digest)) {
                 Some(Document::Index(children)) => {
                     let here = children.iter().rev().filter(|child| !self.withheld.contains(&child.digest));
                     stack.extend(here.map(|child| (blob(child), child.platform.clone(), true)));
@@ -364,6 +380,17 @@ impl<'a> Order<'a> {
         let (_, config, layers) = amd64.or(manifests.first())?;
         Some(DockerImage::new(reference, &config.digest, layers.iter().map(|layer| layer.digest)))
     }
+}
+
+/// A document more: itself, and the children or layers that it names.
+fn count_references(before: usize, document: &Document) -> Result<usize, BundleError> {
+    let (Document::Index(named) | Document::Manifest { layers: named, .. }) = document;
+    let count = before + 1 + named.len();
+    if count > REFERENCES {
+        let (found, ceiling) = (count as u64, REFERENCES as u64);
+        return Err(BundleError::Limit { what: "references between documents".to_owned(), found, ceiling });
+    }
+    Ok(count)
 }
 
 fn is_image_config(media_type: &str) -> bool {

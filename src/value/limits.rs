@@ -26,7 +26,7 @@ pub struct Limits {
     pub document: u64,
     /// How deep OCI indexes may be nested below `index.json`.
     pub nesting: usize,
-    /// Items in a bundle.
+    /// Items in a bundle, and referrers of its images.
     pub items: usize,
     /// Blobs in a bundle.
     pub blobs: usize,
