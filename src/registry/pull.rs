@@ -137,11 +137,13 @@ impl Client {
         }
         let target = self.target(repository, Action::Pull)?;
         let mut partial = loop {
-            match store.resume(&blob.digest)? {
-                Some(partial) => break partial,
-                // Another process fetches it.
-                None if store.get(&blob.digest).is_some() => return Ok(()),
-                None => rest(Duration::from_millis(200), watch)?,
+            if let Some(partial) = store.resume(&blob.digest)? {
+                break partial;
+            }
+            // Another process fetches it, or has just done so.
+            rest(Duration::from_millis(200), watch)?;
+            if store.checked(&blob.digest)?.is_some_and(|(_, size)| size == blob.size) {
+                return Ok(());
             }
         };
         if partial.len() > blob.size {

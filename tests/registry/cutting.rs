@@ -139,6 +139,23 @@ fn the_rest_of_another_blob() {
 }
 
 #[test]
+fn two_at_once_fetch_once() {
+    let sample = sample();
+    let server = server(&sample, |_, _| {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        None
+    });
+    let bench = Bench::new();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| bench.lock(&server, "app:1").unwrap());
+        }
+    });
+    assert_eq!(ranges(&server, &sample), ["all"]);
+    assert!(bench.is_sound() && !bench.partial(&sample.layer).exists());
+}
+
+#[test]
 fn the_largest_length_there_is() {
     let sample = sample();
     let server = server(&sample, |_, before| {

@@ -177,6 +177,23 @@ fn a_child_that_is_listed_a_thousand_times_is_fetched_once() {
 }
 
 #[test]
+fn more_documents_than_a_bundle_may_hold() {
+    let mut content = Content::default();
+    let layer = content.blob(OCI_GZIP, b"layer");
+    // They add nothing but themselves.
+    let same = |n: i32| json!({ "annotations": { "number": n.to_string() } });
+    let children: Vec<_> =
+        (0..40).map(|n| content.manifest("amd64", std::slice::from_ref(&layer), same(n))).collect();
+    let index = content.index(&children);
+    content.tag(&index, "1");
+    let (server, mut bench) = (Scripted::new(content, |_, _| None), Bench::new());
+    bench.limits.blobs = 10;
+    let said = bench.lock(&server, "app:1").unwrap_err();
+    assert!(said.contains("[source.limit]") && said.contains("blobs of one image"), "{said}");
+    assert!(server.asked().len() < 15, "{}", server.asked().len());
+}
+
+#[test]
 fn a_child_of_another_size_than_its_index_says() {
     let mut sample = sample();
     let child = json!({ "mediaType": oci::OCI_MANIFEST, "digest": sample.manifest.to_string(), "size": 5 });
@@ -206,6 +223,20 @@ fn statuses_that_pass_are_ridden_out() {
         assert!(begun.elapsed() >= Duration::from_millis(least), "{status} {headers}");
         assert_eq!(server.asked_for(&sample.layer.to_string()).len(), if least == 0 { 3 } else { 2 });
     }
+}
+
+#[test]
+fn a_pause_that_is_too_long_is_cut_short() {
+    let sample = sample();
+    let passing = at(sample.layer, |before| match before {
+        0 => Reply::new(429, "Retry-After: 18446744073709551615", b"next year"),
+        _ => Reply::new(200, "", &noise(300_000, 7)),
+    });
+    let (server, mut bench, begun) = (Scripted::new(sample.content, passing), Bench::new(), Instant::now());
+    bench.access.patience.longest = Duration::from_millis(300);
+    bench.lock(&server, "app:1").unwrap();
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]

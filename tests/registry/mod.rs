@@ -6,6 +6,7 @@ mod images;
 mod pull;
 mod pull_secret;
 mod real;
+mod referring;
 mod scripted;
 mod secrets;
 mod tool;

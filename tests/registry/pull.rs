@@ -172,7 +172,7 @@ fn what_the_lock_says_is_packed() {
     let (listed, blobs) = unpacked(&shop);
     assert!(listed.contains(&first.manifest), "{listed:?}");
     assert_eq!(blobs, BTreeSet::from([first.manifest, first.config, first.layer]));
-    let outcome = shop.fails(&format!("{LOCK} --check"), 1, "lock.stale");
+    let outcome = shop.fails(&format!("{LOCK} --check"), 2, "lock.stale");
     assert!(
         outcome.err.contains("what is pinned for the manifest `pulled.toml` has changed"),
         "{}",

@@ -10,6 +10,7 @@ use sealift::registry::access::Patience;
 use sealift::store::Store;
 use sealift::value::code::Fault;
 use sealift::value::digest::Digest;
+use sealift::value::limits::Limits;
 use sealift::value::watch::Unwatched;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -215,6 +216,7 @@ pub struct Bench {
     pub folder: TempDir,
     pub store: Store,
     pub access: Access,
+    pub limits: Limits,
 }
 
 /// A failure: its code, all its words and its next step.
@@ -227,7 +229,7 @@ impl Bench {
         let access = Access { patience: Patience { attempts: 3, pause, longest }, ..Access::default() };
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
-        Self { folder, store, access }
+        Self { folder, store, access, limits: Limits::v1() }
     }
 
     /// Locks one image; `reference` begins after the host.
@@ -244,7 +246,7 @@ impl Bench {
             folder: self.folder.path(),
             store: &self.store,
             threads: 2,
-            limits: &crate::support::LIMITS,
+            limits: &self.limits,
             watch: &Unwatched,
             access: &self.access,
         };
