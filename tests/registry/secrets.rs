@@ -179,11 +179,9 @@ fn another_host_may_not_ask_for_a_password() {
 #[test]
 fn redirects_that_lead_nowhere() {
     let sample = sample();
-    for (to, word) in [
-        ("/v2/app/manifests/1", "it redirects more than 5 times"),
-        ("http://one:two:three/", "registry.failed"),
-        ("file:///etc/passwd", "registry.failed"),
-    ] {
+    for (to, word) in
+        [("/v2/app/manifests/1", "it redirects more than 5 times"), ("file:///etc/passwd", "registry.failed")]
+    {
         let server = Scripted::new(sample.content.clone(), move |asked, _| {
             asked.path.ends_with("manifests/1").then(|| Reply::redirect(to))
         });
