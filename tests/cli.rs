@@ -856,6 +856,7 @@ Commands:
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
   unpack   Verify a bundle and write what it holds into a new folder
+  serve    Offer bundles as a read-only registry and a page, in place
   key      Make and show keys
   trust    Make and show trust roots
   explain  Explain an error code
@@ -968,6 +969,7 @@ Commands:
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
   unpack   Verify a bundle and write what it holds into a new folder
+  serve    Offer bundles as a read-only registry and a page, in place
   key      Make and show keys
   trust    Make and show trust roots
   explain  Explain an error code

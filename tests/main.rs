@@ -28,6 +28,8 @@ mod offline;
 mod readme;
 mod registry;
 mod roundtrip;
+#[cfg(feature = "registry")]
+mod serve;
 mod shape;
 mod support;
 mod tamper;

@@ -15,6 +15,8 @@ pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Docker image manifest, schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// The four media types of documents.
+pub const DOCUMENTS: [&str; 4] = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 /// OCI image configuration.
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// A layer that is a plain tar.
@@ -52,7 +54,7 @@ pub enum Document {
 /// True for the media types of documents that announce further blobs.
 #[must_use]
 pub fn is_document(media_type: &str) -> bool {
-    matches!(media_type, OCI_INDEX | OCI_MANIFEST | DOCKER_LIST | DOCKER_MANIFEST)
+    DOCUMENTS.contains(&media_type)
 }
 
 /// Reads an index or manifest of the media type that its parent stated.
@@ -113,6 +115,24 @@ pub fn subject(bytes: &[u8]) -> Option<Digest> {
     }
     let Object(about) = serde_json::from_slice::<Object<About>>(bytes).ok()?;
     about.subject.map(|Object(subject)| subject.digest)
+}
+
+/// How a list of referrers names a manifest that [`parse`] has read (OCI distribution 1.1, "Listing Referrers"): with
+/// the artifact type, which is that of the configuration where it states none, and with its annotations.
+#[must_use]
+pub fn referrer_descriptor(media_type: &str, bytes: &[u8]) -> serde_json::Value {
+    let document: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let text = |pointer: &str| document.pointer(pointer).filter(|value| value.is_string()).cloned();
+    let mut descriptor = serde_json::json!({
+        "mediaType": media_type, "digest": Digest::of(bytes), "size": bytes.len(),
+    });
+    if let Some(object) = descriptor.as_object_mut() {
+        let artifact = text("/artifactType").or_else(|| text("/config/mediaType"));
+        object.extend(artifact.map(|artifact| ("artifactType".to_owned(), artifact)));
+        let annotations = document.get("annotations").filter(|value| value.is_object()).cloned();
+        object.extend(annotations.map(|annotations| ("annotations".to_owned(), annotations)));
+    }
+    descriptor
 }
 
 #[derive(serde::Deserialize)]

@@ -19,6 +19,9 @@ pub(super) enum CliError {
     #[cfg(feature = "connected")]
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Registry(#[from] crate::registry::RegistryError),
     #[error(transparent)]
     Bundle(#[from] BundleError),
     #[error(transparent)]
@@ -27,6 +30,9 @@ pub(super) enum CliError {
     Site(#[from] SiteError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Serve(#[from] crate::registry::serve::ServeError),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
     #[cfg(feature = "connected")]
@@ -54,6 +60,12 @@ impl CliError {
             ),
             Self::Site(error) => matches!(error, SiteError::Trust(_)),
             Self::Usage { .. } | Self::Write { .. } | Self::Output { .. } | Self::Input { .. } => false,
+            #[cfg(feature = "registry")]
+            Self::Serve(_) => false,
+            #[cfg(feature = "registry")]
+            Self::Registry(error) => {
+                matches!(error, crate::registry::RegistryError::Trust(_))
+            }
             #[cfg(feature = "connected")]
             Self::Plan(_) | Self::Store(_) | Self::ManifestExists { .. } | Self::Demo { .. } => false,
         };
@@ -68,10 +80,14 @@ impl Fault for CliError {
             Self::Plan(error) => error.code(),
             #[cfg(feature = "connected")]
             Self::Store(error) => error.code(),
+            #[cfg(feature = "registry")]
+            Self::Registry(error) => error.code(),
             Self::Bundle(error) => error.code(),
             Self::Trust(error) => error.code(),
             Self::Site(error) => error.code(),
             Self::Audit(error) => error.code(),
+            #[cfg(feature = "registry")]
+            Self::Serve(error) => error.code(),
             Self::Usage { .. } => Code::CliUsage,
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Code::ManifestExists,
@@ -89,10 +105,14 @@ impl Fault for CliError {
             Self::Plan(error) => error.hint(),
             #[cfg(feature = "connected")]
             Self::Store(error) => error.hint(),
+            #[cfg(feature = "registry")]
+            Self::Registry(error) => error.hint(),
             Self::Bundle(error) => error.hint(),
             Self::Trust(error) => error.hint(),
             Self::Site(error) => error.hint(),
             Self::Audit(error) => error.hint(),
+            #[cfg(feature = "registry")]
+            Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),

@@ -8,6 +8,10 @@ mod key;
 mod ls;
 mod named;
 mod passphrase;
+#[cfg(feature = "registry")]
+mod publish;
+#[cfg(feature = "registry")]
+mod pull;
 mod term;
 mod trust;
 mod unpack;
@@ -18,6 +22,8 @@ mod verify;
 mod demo;
 #[cfg(feature = "connected")]
 mod init;
+#[cfg(feature = "registry")]
+mod load;
 #[cfg(feature = "connected")]
 mod lock;
 #[cfg(feature = "connected")]
@@ -26,8 +32,11 @@ mod pack;
 mod registry;
 #[cfg(feature = "connected")]
 mod sealing;
+#[cfg(feature = "registry")]
+mod serve;
+mod source;
 
-use crate::bundle::read::{self, Tape};
+use crate::bundle::read;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{Conditions, InPlace};
 use crate::value::code::Fault as _;
@@ -36,7 +45,6 @@ use crate::value::moment::Moment;
 use clap::{Parser, Subcommand};
 use error::CliError;
 use named::Named;
-use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -81,6 +89,18 @@ enum Verb {
     Cat(cat::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
+    /// Verify a bundle and push its images into a registry
+    #[cfg(feature = "registry")]
+    Load(load::Args),
+    /// Put a bundle into a registry, as an index with its items and its seal beside it
+    #[cfg(feature = "registry")]
+    Publish(publish::Args),
+    /// Bring a bundle that was published back into a file
+    #[cfg(feature = "registry")]
+    Pull(pull::Args),
+    /// Offer bundles as a read-only registry and a page, in place
+    #[cfg(feature = "registry")]
+    Serve(serve::Args),
     /// Make and show keys
     Key(key::Args),
     /// Make and show trust roots
@@ -101,11 +121,19 @@ impl Verb {
             Self::Pack(args) => Named::Manifest(args.manifest.clone()),
             #[cfg(feature = "connected")]
             Self::Demo(_) | Self::Init(_) => Named::Nothing,
-            Self::Verify(args) => Named::Bundle(args.bundle.clone()),
+            Self::Verify(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
-            Self::Unpack(args) => Named::Bundle(args.bundle.clone()),
+            Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
+            #[cfg(feature = "registry")]
+            Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
+            #[cfg(feature = "registry")]
+            Self::Publish(args) => Named::Bundle(args.bundle.clone()),
+            #[cfg(feature = "registry")]
+            Self::Pull(args) => Named::Bundle(args.source.bundle.clone()),
+            #[cfg(feature = "registry")]
+            Self::Serve(_) => Named::Nothing,
             Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
         }
     }
@@ -134,6 +162,14 @@ pub fn main() -> ExitCode {
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
+        #[cfg(feature = "registry")]
+        Verb::Load(args) => args.run(&term),
+        #[cfg(feature = "registry")]
+        Verb::Publish(args) => args.run(&term),
+        #[cfg(feature = "registry")]
+        Verb::Pull(args) => args.run(&term),
+        #[cfg(feature = "registry")]
+        Verb::Serve(args) => args.run(&term),
         Verb::Key(args) => args.run(&term),
         Verb::Trust(args) => args.run(&term),
         Verb::Explain(args) => args.run(&term),
@@ -168,7 +204,7 @@ static LIMITS: Limits = Limits::v1();
 /// The bundle to read, and whom to believe.
 #[derive(Debug, Clone, clap::Args)]
 struct BundleArgs {
-    /// The bundle
+    /// The bundle: a file, and where it is read from front to back also `-` (standard input) or `oci://...`
     bundle: PathBuf,
     /// The trust root; get it by another way than the bundle
     #[arg(long, value_name = "ROOT")]
@@ -178,14 +214,6 @@ struct BundleArgs {
 impl BundleArgs {
     fn root(&self) -> Result<PinnedRoot, CliError> {
         Ok(PinnedRoot::open(&self.trust, &LIMITS)?)
-    }
-
-    /// The bundle from front to back: a file, which is kept open in `file`, or standard input.
-    fn tape<'a>(&self, file: &'a mut Option<File>) -> Result<Tape<'a>, CliError> {
-        if self.is_pipe() {
-            return Ok(Tape::pipe(std::io::stdin()));
-        }
-        Ok(Tape::file(file.insert(read::open(&self.bundle)?)))
     }
 
     /// Opens the bundle where it lies and does this work with it.

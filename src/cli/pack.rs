@@ -4,8 +4,10 @@ use super::error::CliError;
 use super::inspect::holds;
 use super::lock::{StoreArgs, work};
 use super::passphrase::PassphraseArgs;
+use super::publish::put;
 use super::registry::RegistryArgs;
 use super::sealing::seal;
+use super::source::Address;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, threads};
 use crate::plan::PlanError;
@@ -33,7 +35,7 @@ pub(super) struct Args {
     /// The trust root that travels with the bundle
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
-    /// The folder for NAME-VERSION.sealift; made if it is not there
+    /// The folder for NAME-VERSION.sealift, made if it is not there; or `oci://REGISTRY/REPOSITORY:TAG`
     #[arg(short, long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
     #[command(flatten)]
@@ -44,6 +46,12 @@ pub(super) struct Args {
     registry: RegistryArgs,
     #[command(flatten)]
     threads: ThreadArgs,
+}
+
+/// A folder for a bundle on its way to a registry, removed afterwards.
+fn passing_folder() -> Result<tempfile::TempDir, CliError> {
+    let made = tempfile::Builder::new().prefix(".sealift-").tempdir_in(".");
+    made.map_err(|source| CliError::Write { path: PathBuf::from("."), source })
 }
 
 impl Args {
@@ -65,12 +73,22 @@ impl Args {
             Digest::of(text.as_bytes()),
             &work(&self.manifest, &store, self.threads, &watch, &access),
         )?;
-        std::fs::create_dir_all(&self.output)
+        let to = Address::of(&self.output)?;
+        let passing = match &to {
+            Some(_) => Some(passing_folder()?),
+            None => None,
+        };
+        let output = passing.as_ref().map_or(self.output.as_path(), tempfile::TempDir::path);
+        std::fs::create_dir_all(output)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
         // Here, a plain name reads better than `./NAME`.
-        let folder = if self.output.as_os_str() == "." { Path::new("") } else { &self.output };
+        let folder = if output.as_os_str() == "." { Path::new("") } else { output };
         let sealed = seal(&draft, &root, &keys, folder, threads(self.threads.threads), &watch)?;
         drop(watch);
+        if let Some(to) = &to {
+            let file = crate::bundle::read::open(&sealed.path)?;
+            return put(term, file, &root, to, &self.registry, self.threads, &self.trust);
+        }
         let shown = sealed.path.display();
         let value = json!({
             "file": sealed.path, "statement": sealed.statement, "size": sealed.size, "totals": sealed.totals,

@@ -1,8 +1,9 @@
 //! `sealift unpack`
 
 use super::error::CliError;
+use super::source::SourceArgs;
 use super::term::Term;
-use super::{BundleArgs, ThreadArgs, conditions};
+use super::{ThreadArgs, conditions};
 use crate::audit::inspect::overview;
 use crate::site::unpack::unpack;
 use crate::value::size::ByteSize;
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) bundle: BundleArgs,
+    pub(super) source: SourceArgs,
     /// A folder that does not exist yet, or is empty
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
@@ -40,12 +41,13 @@ struct Outcome<'a> {
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let root = self.bundle.root()?;
+        let root = self.source.bundle.root()?;
         let watch = term.watch("unpacking");
         let conditions = conditions(&watch, self.threads)?;
-        let mut file = None;
-        let mut tape = self.bundle.tape(&mut file)?;
+        let source = self.source.open()?;
+        let mut tape = source.tape(&watch)?;
         let unpacked = unpack(&mut tape, &root, &self.to, &conditions)?;
+        drop(tape);
         drop(watch);
         term.warn_of(&unpacked.trusted.warnings);
         let overview = overview(&unpacked.trusted, &unpacked.contents.items);

@@ -2,8 +2,9 @@
 
 use super::error::CliError;
 use super::inspect::{head, holds};
+use super::source::SourceArgs;
 use super::term::Term;
-use super::{BundleArgs, ThreadArgs, conditions};
+use super::{ThreadArgs, conditions};
 use crate::audit::inspect::{Overview, overview};
 use crate::trust::verify::{Depth, Looking, Trusted, receive};
 use crate::value::size::ByteSize;
@@ -19,7 +20,7 @@ use serde::Serialize;
     dd if=/dev/nst0 bs=1M | sealift verify - --trust root.json --deep")]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) bundle: BundleArgs,
+    pub(super) source: SourceArgs,
     /// Decode every frame as well, and compare every file with its inventory
     #[arg(long)]
     deep: bool,
@@ -38,13 +39,15 @@ struct Outcome<'a> {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let depth = if self.deep { Depth::Decoded } else { Depth::Stored };
-        let root = self.bundle.root()?;
+        let root = self.source.bundle.root()?;
         let watch = term.watch("verifying");
         let conditions = conditions(&watch, self.threads)?;
-        let mut file = None;
-        let mut tape = self.bundle.tape(&mut file)?;
+        let source = self.source.open()?;
+        let mut tape = source.tape(&watch)?;
         let trusted = Trusted::open(&mut tape, &root, &conditions)?;
         let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
+        let read = tape.position();
+        drop(tape);
         drop(watch);
         term.warn_of(&trusted.warnings);
         let overview = overview(&trusted, &contents.items);
@@ -52,10 +55,10 @@ impl Args {
             Depth::Stored => "stored",
             Depth::Decoded => "decoded",
         };
-        let text = human(term, &overview, depth, tape.position());
+        let text = human(term, &overview, depth, read);
         term.data("verdict", &Outcome { verdict: "believed", depth: looked, overview: &overview }, &text)?;
-        if !self.bundle.is_pipe() {
-            let (bundle, trust) = (quoted(&self.bundle.bundle), quoted(&self.bundle.trust));
+        if !self.source.bundle.is_pipe() {
+            let (bundle, trust) = (quoted(&self.source.bundle.bundle), quoted(&self.source.bundle.trust));
             term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-FOLDER"));
         }
         Ok(())

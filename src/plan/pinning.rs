@@ -68,7 +68,7 @@ impl Lock {
         match &item.source {
             // Everything that is to be pulled was pulled before.
             Source::Pull(_) => {
-                self.image.extend(pulled.get(&item.name).map(|pulled| pulled_image(item, pulled)))
+                self.image.extend(pulled.get(&item.name).map(|pulled| pulled_image(item, pulled)));
             }
             Source::Image(source) => self.image.push(pin_image(item, source, task)?),
             Source::Path { .. } | Source::Url { .. } => {

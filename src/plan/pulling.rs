@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
             Platforms::All | Platforms::Sparse(_) => root,
         };
         let (media_type, digest, size) = (root.media_type.clone(), root.digest, root.bytes.len() as u64);
-        self.document(root, 0)?;
+        self.document(&root, 0)?;
         if let Platforms::Sparse(wanted) = &self.source.platforms {
             self.check_platforms(wanted)?;
         }
@@ -240,7 +240,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Keeps a document and takes up everything that it announces.
-    fn document(&mut self, fetched: Fetched, depth: usize) -> Result<(), PlanError> {
+    fn document(&mut self, fetched: &Fetched, depth: usize) -> Result<(), PlanError> {
         let limits = self.task.work.limits;
         if depth > limits.nesting {
             let what = format!("nested indexes above {}", fetched.digest);
@@ -255,14 +255,14 @@ impl<'a> Walk<'a> {
         let size = fetched.bytes.len() as u64;
         self.order.push(LockedBlob { digest: fetched.digest, size, member: None });
         self.subjects.push(fetched.digest);
-        match self.parse(&fetched)? {
+        match self.parse(fetched)? {
             Document::Index(children) => {
                 for child in children {
                     self.platforms.extend(child.platform.clone());
                     if self.travels(&child) {
                         if !self.known.contains(&child.digest) {
                             let below = self.child(&child)?;
-                            self.document(below, depth + 1)?;
+                            self.document(&below, depth + 1)?;
                         }
                     } else {
                         self.withheld.insert(child.digest);
@@ -340,7 +340,7 @@ impl<'a> Walk<'a> {
                 let (digest, size, media_type) = (descriptor.digest, descriptor.size, descriptor.media_type);
                 found.push(LockedReferrer { media_type, digest, size, tag: referrer.tag });
                 self.subjects.clear();
-                self.document(fetched, 0)?;
+                self.document(&fetched, 0)?;
                 further.append(&mut self.subjects);
             }
         }

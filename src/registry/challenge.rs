@@ -36,23 +36,20 @@ fn parameters(text: &str) -> Option<BTreeMap<String, String>> {
     let mut rest = text.trim_start_matches([' ', ',', '\t']);
     while !rest.is_empty() {
         let (key, behind) = rest.split_once('=')?;
-        let (value, behind) = match behind.strip_prefix('"') {
-            Some(quoted) => {
-                let mut value = String::new();
-                let mut characters = quoted.char_indices();
-                let end = loop {
-                    match characters.next()? {
-                        (at, '"') => break at,
-                        (_, '\\') => value.push(characters.next()?.1),
-                        (_, plain) => value.push(plain),
-                    }
-                };
-                (value, quoted.get(end + 1..)?)
-            }
-            None => {
-                let end = behind.find(',').unwrap_or(behind.len());
-                (behind.get(..end)?.trim().to_owned(), behind.get(end..)?)
-            }
+        let (value, behind) = if let Some(quoted) = behind.strip_prefix('"') {
+            let mut value = String::new();
+            let mut characters = quoted.char_indices();
+            let end = loop {
+                match characters.next()? {
+                    (at, '"') => break at,
+                    (_, '\\') => value.push(characters.next()?.1),
+                    (_, plain) => value.push(plain),
+                }
+            };
+            (value, quoted.get(end + 1..)?)
+        } else {
+            let end = behind.find(',').unwrap_or(behind.len());
+            (behind.get(..end)?.trim().to_owned(), behind.get(end..)?)
         };
         values.insert(key.trim().to_ascii_lowercase(), value);
         rest = behind.trim_start_matches([' ', ',', '\t']);

@@ -153,16 +153,22 @@ impl Client {
         let mut endpoint = self.access.endpoint(repository);
         if endpoint.plain && !self.access.plain_http.contains(&endpoint.host) {
             let known = locked(&self.spoken).get(&endpoint.host).copied();
-            endpoint.plain = match known {
-                Some(plain) => plain,
-                None => {
-                    let plain = self.speaks_plain(&endpoint)?;
-                    locked(&self.spoken).insert(endpoint.host.clone(), plain);
-                    plain
-                }
+            endpoint.plain = if let Some(plain) = known {
+                plain
+            } else {
+                let plain = self.speaks_plain(&endpoint)?;
+                locked(&self.spoken).insert(endpoint.host.clone(), plain);
+                plain
             };
         }
         Ok(Target { endpoint, repository: repository.clone(), action, also: Vec::new() })
+    }
+
+    /// True when a host is reached without TLS; known once it was asked for something.
+    #[must_use]
+    pub fn is_plain(&self, host: &str) -> bool {
+        self.access.plain_http.iter().any(|plain| plain == host)
+            || locked(&self.spoken).get(host).copied().unwrap_or(false)
     }
 
     /// True when what answers is no TLS. A certificate that nobody vouches for is an error as everywhere.

@@ -1,8 +1,10 @@
 //! What can go wrong between here and a registry.
 
 use crate::store::StoreError;
+use crate::trust::TrustError;
 use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
+use crate::value::name::Name;
 use crate::value::printable::Printable;
 use std::io;
 use std::path::PathBuf;
@@ -40,6 +42,16 @@ pub enum RegistryError {
     Certificates { path: PathBuf, reason: String },
     #[error("cannot read `{}`", .path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("`{host}` takes no blob in several pieces")]
+    NoPieces { host: String },
+    #[error("`{one}` and `{other}` would both become `{reference}`")]
+    Collision { one: Name, other: Name, reference: String },
+    #[error("the bundle has no image called `{}`", Printable(.name))]
+    NoImage { name: String },
+    #[error("{} of {of} images did not arrive", .missing.len())]
+    Incomplete { missing: Vec<Name>, of: usize },
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("interrupted")]
@@ -53,8 +65,8 @@ fn quoted(text: &str) -> String {
 impl Fault for RegistryError {
     fn code(&self) -> Code {
         match self {
-            Self::NoRegistry { .. } => Code::RegistryName,
-            Self::Unreachable { .. } | Self::Status { .. } => Code::RegistryFailed,
+            Self::NoRegistry { .. } | Self::Collision { .. } | Self::NoImage { .. } => Code::RegistryName,
+            Self::Unreachable { .. } | Self::Status { .. } | Self::NoPieces { .. } => Code::RegistryFailed,
             Self::NotFound { .. } => Code::RegistryMissing,
             Self::Denied { .. } | Self::Challenge { .. } => Code::RegistryDenied,
             Self::Digest { .. } | Self::Length { .. } | Self::Document { .. } | Self::Limit { .. } => {
@@ -62,6 +74,8 @@ impl Fault for RegistryError {
             }
             Self::Helper { .. } | Self::Credentials { .. } => Code::RegistryCredentials,
             Self::Certificates { .. } | Self::Read { .. } => Code::RegistryCertificates,
+            Self::Incomplete { .. } => Code::RegistryRefused,
+            Self::Trust(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Interrupted => Code::Interrupted,
         }
@@ -100,6 +114,11 @@ impl Fault for RegistryError {
             Self::Certificates { .. } | Self::Read { .. } => {
                 "name a PEM file with the certificate of the authority"
             }
+            Self::NoPieces { .. } => "report this: the blob should have been sent whole",
+            Self::Collision { .. } => "keep the names of their registries: `--full-names`",
+            Self::NoImage { .. } => "see what it has: `sealift inspect BUNDLE --trust ROOT`",
+            Self::Incomplete { .. } => "the reasons stand above; what has arrived is not sent again",
+            Self::Trust(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Interrupted => return None,
         };

@@ -8,14 +8,19 @@ pub mod access;
 pub mod client;
 pub mod credentials;
 pub mod error;
+pub mod load;
+pub mod publish;
+pub mod serve;
+pub mod settings;
 
 mod challenge;
 mod pull;
 mod push;
 mod secrets;
+mod stream;
 
 pub use access::{Access, Repository};
 pub use client::Client;
 pub use error::RegistryError;
 pub use pull::{Fetched, Referrer, referrers_tag};
-pub use push::{Taken, Upload, UploadError};
+pub use push::{Taken, Upload};

@@ -89,8 +89,7 @@ impl Client {
             target.endpoint.url(&format!("manifests/{reference}")),
             format!("manifest `{reference}` of `{}`", target.endpoint.path),
         );
-        let types = [oci::OCI_INDEX, oci::OCI_MANIFEST, oci::DOCKER_LIST, oci::DOCKER_MANIFEST];
-        ask.headers.push(("accept", types.join(", ")));
+        ask.headers.push(("accept", oci::DOCUMENTS.join(", ")));
         let response = self.send(&target, &ask, watch)?;
         match response.status().as_u16() {
             200 => {}
@@ -259,10 +258,7 @@ impl Client {
         limits: &Limits,
         watch: &dyn Watch,
     ) -> Result<Vec<Referrer>, RegistryError> {
-        let mut found = match self.listed_referrers(repository, subject, limits, watch)? {
-            Some(found) => found,
-            None => self.tagged_referrers(repository, subject, limits, watch)?,
-        };
+        let mut found = self.subject_referrers(repository, subject, limits, watch)?;
         for suffix in COSIGN {
             let tag = format!("{}.{suffix}", referrers_tag(subject));
             if let Some(fetched) = self.manifest(repository, &tag, limits, watch)? {
@@ -272,6 +268,20 @@ impl Client {
             }
         }
         Ok(found)
+    }
+
+    /// What has a digest as its `subject`.
+    pub(super) fn subject_referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+        limits: &Limits,
+        watch: &dyn Watch,
+    ) -> Result<Vec<Referrer>, RegistryError> {
+        match self.listed_referrers(repository, subject, limits, watch)? {
+            Some(found) => Ok(found),
+            None => self.tagged_referrers(repository, subject, limits, watch),
+        }
     }
 
     /// By the referrers API; nothing when the registry does not have it.

@@ -5,6 +5,7 @@ use super::client::{Action, Ask, Client, Target, rest};
 use super::error::RegistryError;
 use super::pull::text;
 use crate::bundle::index::Blob;
+use crate::bundle::oci;
 use crate::trust::verify::{BlobSink, Verified};
 use crate::value::digest::Digest;
 use crate::value::watch::Watch;
@@ -37,20 +38,6 @@ pub struct Taken {
     pub subject: bool,
 }
 
-/// Why an upload did not end well.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The registry takes no blob in several pieces; it has to be sent whole.
-    #[error("the registry takes no pieces")]
-    Pieces,
-    /// Everything else.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-    /// The bundle's fault.
-    #[error(transparent)]
-    Trust(#[from] crate::trust::TrustError),
-}
-
 impl Client {
     /// True when a repository has a blob of this digest and length.
     pub fn has_blob(
@@ -70,24 +57,21 @@ impl Client {
         }
     }
 
-    /// True when a repository has a manifest under this name, with this digest.
-    pub fn has_manifest(
+    /// The digest of the manifest under a tag or digest, if there is one.
+    pub fn manifest_digest(
         &self,
         repository: &Repository,
         reference: &str,
-        digest: &Digest,
         watch: &dyn Watch,
-    ) -> Result<bool, RegistryError> {
-        use crate::bundle::oci;
+    ) -> Result<Option<Digest>, RegistryError> {
         let target = self.target(repository, Action::Push)?;
         let url = target.endpoint.url(&format!("manifests/{reference}"));
         let mut ask = Ask::new(Method::HEAD, url, format!("manifest `{reference}`"));
-        let types = [oci::OCI_INDEX, oci::OCI_MANIFEST, oci::DOCKER_LIST, oci::DOCKER_MANIFEST];
-        ask.headers.push(("accept", types.join(", ")));
+        ask.headers.push(("accept", oci::DOCUMENTS.join(", ")));
         let response = self.send(&target, &ask, watch)?;
         match response.status().as_u16() {
-            200 => Ok(text(&response, "docker-content-digest") == Some(digest.to_string())),
-            404 => Ok(false),
+            200 => Ok(text(&response, "docker-content-digest").and_then(|text| text.parse().ok())),
+            404 => Ok(None),
             _ => Err(self.refused(&target, &ask, response)),
         }
     }
@@ -129,6 +113,20 @@ impl Client {
             return Err(self.refused(target, &ask, response));
         }
         location(target, &ask.url, &response).ok_or_else(|| no_location(target))
+    }
+
+    /// Makes sure that a repository has these bytes as a blob.
+    pub fn put_blob(
+        &self,
+        repository: &Repository,
+        bytes: &[u8],
+        watch: &dyn Watch,
+    ) -> Result<(), RegistryError> {
+        let blob = Blob { digest: Digest::of(bytes), size: bytes.len() as u64 };
+        if self.has_blob(repository, blob, watch)? {
+            return Ok(());
+        }
+        self.upload_whole(repository, blob, &mut &*bytes, watch)
     }
 
     /// Sends a whole blob in one request, for registries that take no pieces.
@@ -189,7 +187,7 @@ impl Upload<'_> {
     }
 
     /// Sends what has gathered as one piece.
-    fn flush(&mut self) -> Result<(), UploadError> {
+    fn flush(&mut self) -> Result<(), RegistryError> {
         let end = self.sent + self.piece.len() as u64;
         let mut from = self.sent;
         for attempt in 1.. {
@@ -210,13 +208,13 @@ impl Upload<'_> {
                 Ok(response)
                     if from == 0 && matches!(response.status().as_u16(), 400 | 404 | 405 | 415 | 501) =>
                 {
-                    return Err(UploadError::Pieces);
+                    return Err(RegistryError::NoPieces { host: self.target.endpoint.host.clone() });
                 }
                 Ok(response) if attempt >= TRIES || matches!(response.status().as_u16(), 401 | 403 | 413) => {
                     let ask = self.ask(Method::PATCH, String::new());
-                    return Err(self.client.refused(&self.target, &ask, response).into());
+                    return Err(self.client.refused(&self.target, &ask, response));
                 }
-                Err(error) if attempt >= TRIES => return Err(error.into()),
+                Err(error) if attempt >= TRIES => return Err(error),
                 Ok(_) | Err(RegistryError::Unreachable { .. }) => {
                     rest(Duration::from_millis(250 * u64::from(attempt)), self.watch)?;
                     // How much did arrive? Where nobody knows, everything is sent again.
@@ -225,7 +223,7 @@ impl Upload<'_> {
                         break;
                     }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         self.sent = end;
@@ -257,7 +255,7 @@ impl Upload<'_> {
     }
 
     /// Asks the registry to keep what has arrived.
-    fn complete(&mut self) -> Result<(), UploadError> {
+    fn complete(&mut self) -> Result<(), RegistryError> {
         let small = self.sent == 0;
         if !small && !self.piece.is_empty() {
             self.flush()?;
@@ -271,7 +269,7 @@ impl Upload<'_> {
             201 | 204 => Ok(()),
             // A first attempt may have been done although its answer was lost.
             _ if self.client.has_blob_at(&self.target, self.blob, self.watch)? => Ok(()),
-            _ => Err(self.client.refused(&self.target, &ask, response).into()),
+            _ => Err(self.client.refused(&self.target, &ask, response)),
         }
     }
 }
@@ -285,9 +283,9 @@ impl Client {
 }
 
 impl BlobSink for Upload<'_> {
-    type Error = UploadError;
+    type Error = RegistryError;
 
-    fn quarantine(&mut self, mut bytes: &[u8]) -> Result<(), UploadError> {
+    fn quarantine(&mut self, mut bytes: &[u8]) -> Result<(), RegistryError> {
         while self.piece.len() + bytes.len() > PIECE {
             let (head, tail) = bytes.split_at_checked(PIECE - self.piece.len()).unwrap_or((bytes, &[]));
             self.piece.extend_from_slice(head);
@@ -298,7 +296,7 @@ impl BlobSink for Upload<'_> {
         Ok(())
     }
 
-    fn keep(mut self, _: &Verified<Blob>) -> Result<(), UploadError> {
+    fn keep(mut self, _: &Verified<Blob>) -> Result<(), RegistryError> {
         self.complete()
     }
 }

@@ -253,6 +253,13 @@ codes! {
         "The demonstration did not go as it should. That is a defect: please report it."
     Interrupted "interrupted" Interrupted
         "You stopped it. Nothing is half-written; the same command can simply be run again."
+
+    ServeListen "serve.listen" CouldNot
+        "The address could not be listened on: another program has it, this machine does not have it, or a port below 1024 needs more rights."
+    ServeTls "serve.tls" WrongUse
+        "The certificate or the key for TLS cannot be used: not PEM, without a certificate or a private key, or the two do not belong together."
+    ServeConflict "serve.conflict" WrongUse
+        "Two of the bundles give one name to different things. Whoever pulls by that name would not know what comes, so nothing is served. Serve one of the two, or each at an address of its own."
 }
 
 impl fmt::Display for Code {

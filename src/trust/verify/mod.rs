@@ -9,7 +9,7 @@ mod place;
 mod seal;
 
 pub use content::receive;
-pub use place::InPlace;
+pub use place::{InPlace, Reading, Stamp};
 pub use seal::{Signer, Trusted, Warning};
 
 use crate::bundle::BundleError;

@@ -19,6 +19,7 @@ use crate::value::digest::{Digest, Hasher};
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt as _;
 
 /// A bundle file whose seal, index and manifests are believed, open for reading parts of it.
 ///
@@ -32,6 +33,28 @@ pub struct InPlace<'a> {
     pub contents: Verified<Contents>,
     /// Where the content of each blob lies.
     places: HashMap<Digest, Range<u64>>,
+}
+
+/// How far a blob has been read by [`InPlace::next_piece`].
+pub struct Reading {
+    blob: Blob,
+    hasher: Hasher,
+    ended: bool,
+}
+
+impl Reading {
+    /// At the beginning of this blob.
+    #[must_use]
+    pub fn of(blob: Blob) -> Self {
+        Self { blob, hasher: Hasher::new(), ended: false }
+    }
+}
+
+/// When a file was changed last, as its file system says: two equal stamps, and nothing was written between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    changed: (i64, i64),
+    size: u64,
 }
 
 impl<'a> InPlace<'a> {
@@ -105,6 +128,21 @@ impl<'a> InPlace<'a> {
         Some(Blob { digest: *digest, size: place.end - place.start })
     }
 
+    /// A member in front of the blobs, whole.
+    pub fn member(&self, name: &str) -> Result<Verified<Vec<u8>>, TrustError> {
+        let mut at = 0;
+        for member in self.trusted.front.iter().chain(&self.trusted.statement.predicate.members) {
+            if member.name == name {
+                // Each of them was held against its own ceiling when it was believed.
+                let bytes = read::bytes_at(&self.file, name, at + 512, member.size)?;
+                same_digest(name, member.sha256, Digest::of(&bytes))?;
+                return Ok(Verified(bytes));
+            }
+            at += span(member.size);
+        }
+        Err(missing(name).into())
+    }
+
     /// A manifest, index or configuration.
     pub fn document(&self, blob: Blob) -> Result<Verified<Vec<u8>>, TrustError> {
         Ok(Verified(self.small(blob, self.conditions.limits.document)?))
@@ -144,6 +182,33 @@ impl<'a> InPlace<'a> {
             return Err(missing(&format!("bytes {} to {} of `{name}`", range.start, range.end)).into());
         }
         Ok(read::bytes_at(&self.file, &name, place.start + range.start, range.end - range.start)?)
+    }
+
+    /// The next bytes of a blob, at most `most` of them; nothing behind the last.
+    ///
+    /// This is [`InPlace::stream`] for who cannot wait for a slow taker. Nobody vouches for any piece but the last, and
+    /// that one is handed out only when the digest of all of them is right: who has every piece has the blob.
+    pub fn next_piece(&self, reading: &mut Reading, most: usize) -> Result<Option<Vec<u8>>, TrustError> {
+        if reading.ended {
+            return Ok(None);
+        }
+        let Blob { digest, size } = reading.blob;
+        let (name, place) = (blob_name(&digest), self.place(&digest)?);
+        let at = reading.hasher.count();
+        let bytes = read::bytes_at(&self.file, &name, place.start + at, (size - at).min(most.max(1) as u64))?;
+        reading.hasher.update(&bytes);
+        if reading.hasher.count() == size {
+            reading.ended = true;
+            same_digest(&name, digest, std::mem::take(&mut reading.hasher).finish())?;
+        }
+        Ok(Some(bytes))
+    }
+
+    /// When the bundle file was changed last.
+    pub fn stamp(&self) -> Result<Stamp, TrustError> {
+        let read = |source| BundleError::Read { what: "the state of the bundle file".to_owned(), source };
+        let metadata = self.file.metadata().map_err(read)?;
+        Ok(Stamp { changed: (metadata.ctime(), metadata.ctime_nsec()), size: metadata.len() })
     }
 
     /// Reads one file of a tree by its frames alone; each is compared with its digest before it is decoded.

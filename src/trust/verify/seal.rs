@@ -3,7 +3,7 @@
 use super::{Conditions, Verified};
 use crate::bundle::member;
 use crate::bundle::read::Tape;
-use crate::bundle::statement::Statement;
+use crate::bundle::statement::{Member, Statement};
 use crate::trust::TrustError;
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
@@ -28,6 +28,8 @@ pub struct Trusted {
     pub root_version: u64,
     /// What is allowed, and should be said all the same.
     pub warnings: Vec<Warning>,
+    /// The members in front of those that the statement lists: roots, seal and statement.
+    pub front: [Member; 3],
 }
 
 /// A trusted key that signed.
@@ -94,6 +96,16 @@ impl Trusted {
         let warnings = judge(believed.value(), id, root, conditions.now)?;
         // S13: the statement beside the seal is the one inside it.
         tape.member(member::STATEMENT, believed.payload().len() as u64, id)?;
+        let member = |name: &str, bytes: &[u8]| Member {
+            name: name.to_owned(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+        };
+        let front = [
+            member(member::ROOTS, &roots),
+            member(member::SEAL, &seal),
+            member(member::STATEMENT, believed.payload()),
+        ];
         let signer = |who: &Who| Signer { name: who.name.clone(), role: Role::Packer, key: who.id };
         Ok(Self {
             signers: believed.signers().iter().map(signer).collect(),
@@ -101,6 +113,7 @@ impl Trusted {
             id,
             root_version: root.version(),
             warnings,
+            front,
         })
     }
 }

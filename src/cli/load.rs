@@ -1,0 +1,150 @@
+//! `sealift load`
+
+use super::error::CliError;
+use super::source::SourceArgs;
+use super::term::Term;
+use super::{LIMITS, ThreadArgs, conditions};
+use crate::bundle::place;
+use crate::bundle::read::Tape;
+use crate::registry::load::{Destination, Load, Names, Outcome};
+use crate::registry::settings::{self, Origin};
+use crate::registry::{Client, RegistryError};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use crate::value::platform::Platform;
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+use std::fs::File;
+use std::path::PathBuf;
+
+/// Verify a bundle and push its images into a registry
+///
+/// Straight from the bundle file, without an unpacked copy. Blobs that the registry has are not sent again, so the same
+/// command goes on where it was interrupted. At the end, `mapping.json` says which name became which, beside settings
+/// for containerd, podman, CRI-O, Docker and Kubernetes.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sealift load air-gapped-2026.11.0.sealift --trust root.json --registry registry.site:5000\n  \
+    sealift load air-gapped-2026.11.0.sealift --trust root.json --registry registry.site/mirror --ca-cert site-ca.pem"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
+    /// The registry, and what to put before every repository there
+    #[arg(long = "registry", value_name = "HOST[:PORT][/PREFIX]", value_parser = destination)]
+    to: (String, String),
+    /// Only the image of this item; may be given several times
+    #[arg(long, value_name = "ITEM")]
+    only: Vec<String>,
+    /// Keep the name of the registry that an image came from in its new name
+    #[arg(long)]
+    full_names: bool,
+    /// Of an index that did not travel whole, and that the registry does not take: the manifest of this platform
+    #[arg(long, value_name = "OS/ARCHITECTURE")]
+    platform: Option<Platform>,
+    /// Folder for mapping.json and the settings; NAME-VERSION.load if not given
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+fn destination(text: &str) -> Result<(String, String), String> {
+    if text.contains("://") {
+        return Err("expected a host without `https://`".to_owned());
+    }
+    let (host, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let prefix = prefix.trim_end_matches('/');
+    // The grammar of references knows what a host and a repository are.
+    let probe = if prefix.is_empty() { format!("{host}/x") } else { format!("{host}/{prefix}/x") };
+    match probe.parse::<crate::value::image_name::ImageName>() {
+        Ok(name) if name.registry() == Some(host) => Ok((host.to_owned(), prefix.to_owned())),
+        Ok(_) => Err(format!("`{host}` is no host: write `{host}:443` for a name without a dot")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = self.source.bundle.root()?;
+        let watch = term.watch("verifying");
+        let conditions = conditions(&watch, self.threads)?;
+        let file = self.source.open()?.into_file(&watch)?;
+        let trusted = verified(&file, &root, &conditions)?;
+        drop(watch);
+        term.warn_of(&trusted.warnings);
+        let watch = term.watch("loading");
+        let place = InPlace::open(file, &root, super::conditions(&watch, self.threads)?)?;
+        let access = self.source.registry.access();
+        let client = Client::new(access)?;
+        let destination = Destination {
+            host: self.to.0.clone(),
+            prefix: self.to.1.clone(),
+            names: if self.full_names { Names::Full } else { Names::Path },
+            fallback: self.platform.clone(),
+        };
+        let load = Load {
+            place: &place,
+            client: &client,
+            destination: &destination,
+            limits: &LIMITS,
+            watch: &watch,
+        };
+        let outcome = load.run(&self.only)?;
+        let predicate = &trusted.statement.predicate;
+        let origin =
+            Origin { bundle: format!("{}-{}", predicate.name, predicate.version), statement: trusted.id };
+        drop(place);
+        drop(watch);
+        let folder = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.load", origin.bundle)));
+        let plain = client.is_plain(&destination.host);
+        for (name, text) in settings::all(&origin, &destination, &outcome, plain) {
+            let path = folder.join(name);
+            let failed = |source| CliError::Write { path: path.clone(), source };
+            std::fs::create_dir_all(place::folder_of(&path)).map_err(failed)?;
+            place::replace(&path, text.as_bytes()).map_err(failed)?;
+        }
+        term.data("loaded", &outcome, &human(&outcome))?;
+        term.say(&format!("settings for this site: {}", folder.display()));
+        if outcome.refused.is_empty() {
+            return Ok(());
+        }
+        let of = outcome.loaded.len() + outcome.refused.len();
+        let missing = outcome.refused.into_iter().map(|refused| refused.name).collect();
+        Err(RegistryError::Incomplete { missing, of }.into())
+    }
+}
+
+/// Reads the whole bundle once and believes it, or says why not.
+pub(super) fn verified(
+    file: &File,
+    root: &PinnedRoot,
+    conditions: &Conditions<'_>,
+) -> Result<Trusted, CliError> {
+    let mut tape = Tape::file(file);
+    let trusted = Trusted::open(&mut tape, root, conditions)?;
+    receive(&trusted, &mut tape, conditions, &Looking(Depth::Stored))?;
+    Ok(trusted)
+}
+
+fn human(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for image in &outcome.loaded {
+        text += &format!("{}\n  -> {}\n     {}\n", image.from, image.to, image.digest);
+        if let Some(index) = image.index {
+            text += &format!("     one platform of the index {index}: the digest is another one\n");
+        }
+        if let Some(replaced) = image.replaced {
+            text += &format!("     the tag led to {replaced} before\n");
+        }
+        if image.referrers > 0 {
+            text += &format!("     with {}\n", counted(image.referrers as u64, "referrer"));
+        }
+    }
+    for image in &outcome.refused {
+        text += &format!("{}\n  not pushed: {}\n", image.from, image.reason);
+    }
+    let sent = ByteSize(outcome.sent_bytes);
+    text += &format!("sent {}, {sent}; {} there already\n", counted(outcome.sent, "blob"), outcome.present);
+    text
+}

@@ -1,0 +1,99 @@
+//! `sealift publish`
+
+use super::error::CliError;
+use super::load::verified;
+use super::registry::RegistryArgs;
+use super::source::Address;
+use super::term::Term;
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use crate::bundle::read;
+use crate::registry::publish::publish;
+use crate::registry::{Client, RegistryError};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::InPlace;
+use crate::value::size::ByteSize;
+use crate::value::words::{counted, quoted};
+use serde_json::json;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Put a bundle into a registry, as an index with its items and its seal beside it
+///
+/// The bundle is verified first. Blobs that the repository has, from an earlier bundle for example, are not sent again.
+/// Images in it can be pulled as images, by digest; `verify`, `unpack`, `load` and `pull` read it back.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  sealift publish air-gapped-2026.11.0.sealift oci://registry.site:5000/bundles/air-gapped \
+    --trust root.json"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) bundle: BundleArgs,
+    /// Where to, like `oci://registry.site/bundles/air-gapped:2026.11.0`; without a tag, the bundle's version
+    to: PathBuf,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = self.bundle.root()?;
+        let file = read::open(&self.bundle.bundle)?;
+        let to = Address::of(&self.to)?.ok_or_else(|| CliError::Usage {
+            message: format!("{} is no address of a registry", quoted(&self.to)),
+            hint: Some("write it like `oci://registry.site:5000/bundles/air-gapped`".to_owned()),
+        })?;
+        put(term, file, &root, &to, &self.registry, self.threads, &self.bundle.trust)
+    }
+}
+
+/// Verifies a bundle file and publishes it.
+pub(super) fn put(
+    term: &Term,
+    file: File,
+    root: &PinnedRoot,
+    to: &Address,
+    registry: &RegistryArgs,
+    threads: ThreadArgs,
+    trust: &Path,
+) -> Result<(), CliError> {
+    let watch = term.watch("verifying");
+    let trusted = verified(&file, root, &conditions(&watch, threads)?)?;
+    drop(watch);
+    term.warn_of(&trusted.warnings);
+    let watch = term.watch("publishing");
+    let place = InPlace::open(file, root, conditions(&watch, threads)?)?;
+    let client = Client::new(registry.access())?;
+    let version = trusted.statement.predicate.version.to_string();
+    if to.name.digest().is_some() {
+        return Err(RegistryError::Document {
+            host: to.repository.host.clone(),
+            what: "an address with a digest".to_owned(),
+            reason: "the digest follows from the bundle; name a tag".to_owned(),
+        }
+        .into());
+    }
+    let tag = to.name.tag().unwrap_or(&version);
+    let done = publish(&place, &client, &to.repository, tag, &LIMITS, &watch)?;
+    drop(place);
+    drop(watch);
+    let address = format!("oci://{}:{tag}", to.repository);
+    let value = json!({
+        "address": address, "index": done.index, "seal": done.seal, "statement": trusted.id,
+        "sent": done.sent, "sent_bytes": done.sent_bytes, "present": done.present,
+    });
+    let text = format!(
+        "{address}\n  statement  {}\n  index      {}\n  seal       {}\n  sent       {}, {}; {} there already\n",
+        trusted.id,
+        done.index,
+        done.seal,
+        counted(done.sent, "blob"),
+        ByteSize(done.sent_bytes),
+        done.present,
+    );
+    term.data("published", &value, &text)?;
+    term.say(&format!("next: sealift verify {address} --trust {}", quoted(trust)));
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `sealift pull`
+
+use super::error::CliError;
+use super::source::SourceArgs;
+use super::term::Term;
+use super::{ThreadArgs, conditions};
+use crate::bundle::BundleError;
+use crate::bundle::place;
+use crate::bundle::read::Tape;
+use crate::trust::verify::{Depth, Looking, Trusted, receive};
+use crate::value::words::quoted;
+use serde_json::json;
+use std::io::{self, Read, Write as _};
+use std::path::PathBuf;
+
+/// Bring a bundle that was published back into a file
+///
+/// Verified while it arrives; the file appears under its name when all of it is believed. It is the file that was
+/// published, byte for byte.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  sealift pull oci://registry.site:5000/bundles/air-gapped:2026.11.0 --trust root.json"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
+    /// The folder for NAME-VERSION.sealift
+    #[arg(short, long, value_name = "FOLDER", default_value = ".")]
+    output: PathBuf,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+/// Keeps what is read from it.
+struct Tee<R> {
+    reader: R,
+    file: std::fs::File,
+}
+
+impl<R: Read> Read for Tee<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.file.write_all(buffer.get(..read).unwrap_or_default())?;
+        Ok(read)
+    }
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = self.source.bundle.root()?;
+        let place =
+            super::source::Address::of(&self.source.bundle.bundle)?.ok_or_else(|| CliError::Usage {
+                message: format!("{} is no address of a registry", quoted(&self.source.bundle.bundle)),
+                hint: Some(
+                    "write it like `oci://registry.site:5000/bundles/air-gapped:2026.11.0`".to_owned(),
+                ),
+            })?;
+        let client = crate::registry::Client::new(self.source.registry.access())?;
+        let watch = term.watch("pulling");
+        let conditions = conditions(&watch, self.threads)?;
+        let failed = |source| CliError::Write { path: self.output.clone(), source };
+        std::fs::create_dir_all(&self.output).map_err(failed)?;
+        let file = tempfile::Builder::new().prefix(".pull-").suffix(".partial").tempfile_in(&self.output);
+        let file = file.map_err(failed)?;
+        let reader = place.reader(&client, &watch)?;
+        let tee = Tee { reader, file: file.reopen().map_err(failed)? };
+        let mut tape = Tape::pipe(tee);
+        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
+        receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
+        let size = tape.position();
+        drop(tape);
+        drop(watch);
+        term.warn_of(&trusted.warnings);
+        let predicate = &trusted.statement.predicate;
+        let path = self.output.join(format!("{}-{}.sealift", predicate.name, predicate.version));
+        let written = |source| CliError::Write { path: path.clone(), source };
+        file.as_file().sync_all().map_err(written)?;
+        place::rename_new(file.path(), &path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => BundleError::Exists { path: path.clone() }.into(),
+            _ => written(error),
+        })?;
+        place::sync_folder(&self.output).map_err(written)?;
+        let value = json!({ "file": path, "statement": trusted.id, "size": size });
+        let text = format!("{}\n  statement  {}\n  size       {size} bytes\n", path.display(), trusted.id);
+        term.data("pulled", &value, &text)?;
+        let trust = quoted(&self.source.bundle.trust);
+        term.say(&format!("next: sealift unpack {} --trust {trust} --to NEW-FOLDER", quoted(&path)));
+        Ok(())
+    }
+}

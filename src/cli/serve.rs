@@ -1,0 +1,137 @@
+//! `sealift serve`
+
+use super::error::CliError;
+use super::term::{Progress, Term};
+use super::{LIMITS, now, threads};
+use crate::bundle::read;
+use crate::registry::serve::{Identity, Library, Operator, Options, Server};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::{Conditions, InPlace};
+use crate::value::digest::Digest;
+use crate::value::size::ByteSize;
+use crate::value::watch::{Unwatched, Watch as _};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Offer bundles as a read-only registry and a page, in place
+///
+/// Images are pulled by the names they had, with or without their registry in front; documents are read in a browser.
+/// The seal, the index and the manifests are checked at the start, and everything else when it is handed out: what is
+/// not what was signed never arrives as a whole. Ctrl-C ends it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sealift serve air-gapped-2026.11.0.sealift --trust root.json\n  \
+    sealift serve *.sealift --trust root.json --listen 0.0.0.0:5443 --tls-cert site.pem --tls-key site.key")]
+pub(super) struct Args {
+    /// The bundles
+    #[arg(required = true)]
+    bundles: Vec<PathBuf>,
+    /// The trust root; get it by another way than the bundles
+    #[arg(long, value_name = "ROOT")]
+    trust: PathBuf,
+    /// Listen on this address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000")]
+    listen: SocketAddr,
+    /// Speak TLS with this certificate and those between it and its authority
+    #[arg(long, value_name = "PEM", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate
+    #[arg(long, value_name = "PEM", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Listening<'a> {
+    url: &'a str,
+    port: u16,
+    bundles: Vec<Line<'a>>,
+    repositories: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    statement: Digest,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = PinnedRoot::open(&self.trust, &LIMITS)?;
+        let threads = threads(None);
+        let conditions = Conditions { now: now()?, threads, limits: &LIMITS, watch: &Unwatched };
+        let mut places = Vec::new();
+        for bundle in &self.bundles {
+            let place = InPlace::open(read::open(bundle)?, &root, conditions)?;
+            term.warn_of(&place.trusted.warnings);
+            places.push(place);
+        }
+        let library = Library::new(places, &LIMITS)?;
+        for warning in library.warnings() {
+            term.warn(warning);
+        }
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => {
+                Some(Identity { certificates: pem(certificates)?, key: pem(key)? })
+            }
+            (_, _) => None,
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if tls.is_none() && !self.listen.ip().is_loopback() {
+            term.warn(
+                "plain HTTP on an address that others reach: anyone on that network can read everything here, and \
+                 anyone between can change what a client without digests pulls (`--tls-cert`, `--tls-key`)",
+            );
+        }
+        let server = Server::bind(&Options { listen: self.listen, tls, threads })?;
+        announce(term, &library, &format!("{scheme}://{}/", server.address()), server.address().port())?;
+        let watch = term.watch("serving");
+        // Nothing here has an end to move towards; only the wish to stop is asked of it.
+        watch.done();
+        server.run(library, &Console { term, watch });
+        term.say("stopped");
+        Ok(())
+    }
+}
+
+/// One line a bundle, and where to go.
+fn announce(term: &Term, library: &Library, url: &str, port: u16) -> Result<(), CliError> {
+    let mut text = String::new();
+    let mut bundles = Vec::new();
+    for (name, place) in library.bundles() {
+        let totals = place.trusted.statement.predicate.totals;
+        text += &format!(
+            "{name}  {}  {} items, {}\n",
+            place.trusted.id.short(),
+            totals.items,
+            ByteSize(totals.bytes)
+        );
+        bundles.push(Line { name, statement: place.trusted.id });
+    }
+    text += &format!("listening on {url}\n");
+    let listening = Listening { url, port, bundles, repositories: library.repositories() };
+    term.data("listening", &listening, &text)
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>, CliError> {
+    let hint = "look at the path and the permissions there";
+    std::fs::read(path).map_err(|source| CliError::Input {
+        what: format!("`{}`", path.display()),
+        source,
+        hint,
+    })
+}
+
+struct Console<'a> {
+    term: &'a Term,
+    watch: Progress,
+}
+
+impl Operator for Console<'_> {
+    fn warn(&self, line: &str) {
+        self.term.warn(line);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.watch.is_stopped()
+    }
+}

@@ -1,0 +1,130 @@
+//! Where a bundle comes from: a file, standard input, or a registry.
+
+use super::BundleArgs;
+use super::error::CliError;
+use crate::bundle::read::{self, Tape};
+use crate::value::watch::Watch;
+use std::fs::File;
+
+#[cfg(feature = "registry")]
+use {
+    super::LIMITS,
+    super::registry::RegistryArgs,
+    crate::registry::{Client, Repository, publish::Reader},
+    crate::value::image_name::ImageName,
+};
+
+/// How the address of a bundle in a registry begins.
+#[cfg(feature = "registry")]
+const SCHEME: &str = "oci://";
+
+/// A bundle that is read from front to back.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct SourceArgs {
+    #[command(flatten)]
+    pub(super) bundle: BundleArgs,
+    #[cfg(feature = "registry")]
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
+}
+
+/// An opened source; tapes borrow from it.
+pub(super) enum Source {
+    File(File),
+    Pipe,
+    #[cfg(feature = "registry")]
+    Registry {
+        client: Box<Client>,
+        place: Address,
+    },
+}
+
+impl SourceArgs {
+    /// Opens a file, or gets ready to ask a registry.
+    pub(super) fn open(&self) -> Result<Source, CliError> {
+        #[cfg(feature = "registry")]
+        if let Some(place) = Address::of(&self.bundle.bundle)? {
+            let client = Box::new(Client::new(self.registry.access())?);
+            return Ok(Source::Registry { client, place });
+        }
+        if self.bundle.is_pipe() {
+            return Ok(Source::Pipe);
+        }
+        Ok(Source::File(read::open(&self.bundle.bundle)?))
+    }
+}
+
+impl Source {
+    /// The bundle from front to back.
+    #[cfg_attr(not(feature = "registry"), allow(unused_variables, clippy::unnecessary_wraps))]
+    pub(super) fn tape<'a>(&'a self, watch: &'a dyn Watch) -> Result<Tape<'a>, CliError> {
+        match self {
+            Self::File(file) => Ok(Tape::file(file)),
+            Self::Pipe => Ok(Tape::pipe(std::io::stdin())),
+            #[cfg(feature = "registry")]
+            Self::Registry { client, place } => Ok(Tape::pipe(place.reader(client, watch)?)),
+        }
+    }
+
+    /// The bundle as a file that can be read in any order; what comes from elsewhere is written to a file without a
+    /// name first.
+    #[cfg(feature = "registry")]
+    pub(super) fn into_file(self, watch: &dyn Watch) -> Result<File, CliError> {
+        let mut reader: Box<dyn std::io::Read + '_> = match &self {
+            Self::File(_) => Box::new(std::io::empty()),
+            Self::Pipe => Box::new(std::io::stdin()),
+            Self::Registry { client, place } => Box::new(place.reader(client, watch)?),
+        };
+        let here = || std::path::PathBuf::from("./(a file without a name)");
+        let failed = |source| CliError::Write { path: here(), source };
+        let mut file = tempfile::tempfile_in(".").map_err(failed)?;
+        std::io::copy(&mut reader, &mut file).map_err(failed)?;
+        drop(reader);
+        match self {
+            Self::File(file) => Ok(file),
+            Self::Pipe | Self::Registry { .. } => Ok(file),
+        }
+    }
+}
+
+/// `oci://REGISTRY/REPOSITORY:TAG`
+#[cfg(feature = "registry")]
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    pub(super) repository: Repository,
+    pub(super) name: ImageName,
+}
+
+#[cfg(feature = "registry")]
+impl Address {
+    /// The address that a path is, if it is one.
+    pub(super) fn of(path: &std::path::Path) -> Result<Option<Self>, CliError> {
+        path.to_str().and_then(|text| text.strip_prefix(SCHEME)).map(Self::parse).transpose()
+    }
+
+    fn parse(text: &str) -> Result<Self, CliError> {
+        let name: ImageName = text.parse().map_err(|error| CliError::Usage {
+            message: format!("`{SCHEME}{text}` is no address of a bundle: {error}"),
+            hint: Some(format!("write it like `{SCHEME}registry.site:5000/bundles/air-gapped:2026.11.0`")),
+        })?;
+        Ok(Self { repository: Repository::of(&name)?, name })
+    }
+
+    /// Its tag, or its digest.
+    pub(super) fn reference(&self) -> Option<String> {
+        self.name.digest().map(|digest| digest.to_string()).or(self.name.tag().map(str::to_owned))
+    }
+
+    /// The bytes of the bundle file.
+    pub(super) fn reader<'a>(
+        &self,
+        client: &'a Client,
+        watch: &'a dyn Watch,
+    ) -> Result<Reader<'a>, CliError> {
+        let reference = self.reference().ok_or_else(|| CliError::Usage {
+            message: format!("`{SCHEME}{}` names no tag", self.name),
+            hint: Some("add the tag under which the bundle was published: `:VERSION`".to_owned()),
+        })?;
+        Ok(Reader::open(client, &self.repository, &reference, &LIMITS, watch)?)
+    }
+}

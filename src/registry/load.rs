@@ -1,0 +1,510 @@
+//! Loading: the images of a bundle into a site's registry, straight from the bundle file.
+
+use super::access::Repository;
+use super::client::Client;
+use super::error::RegistryError;
+use super::pull::referrers_tag;
+use crate::bundle::index::{Blob, Item};
+use crate::bundle::item::ItemKind;
+use crate::bundle::oci::{self, Descriptor, Document};
+use crate::trust::verify::{BlobSink, InPlace, Verified};
+use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
+use crate::value::limits::Limits;
+use crate::value::name::Name;
+use crate::value::platform::Platform;
+use crate::value::watch::Watch;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Requests under way at a time.
+const CONNECTIONS: usize = 4;
+
+/// Where images go.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Host and port of the site's registry.
+    pub host: String,
+    /// What stands before every repository there; may be empty.
+    pub prefix: String,
+    /// What a repository is called there.
+    pub names: Names,
+    /// For an index that is not whole, where the registry wants it whole: the platform whose manifest is taken.
+    pub fallback: Option<Platform>,
+}
+
+/// What a repository is called at the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// The repository's path, without the registry it came from.
+    Path,
+    /// The registry it came from and the path, so that images of several registries never meet.
+    Full,
+}
+
+impl Destination {
+    /// The repository of an image at the site.
+    fn repository(&self, name: &ImageName) -> Repository {
+        let path = match Repository::of(name) {
+            Ok(from) if self.names == Names::Full => format!("{}/{}", from.host.replace(':', "-"), from.path),
+            Ok(from) => from.path,
+            Err(_) => name.path().to_owned(),
+        };
+        let prefix = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
+        Repository::at(&self.host, &format!("{prefix}{path}"))
+    }
+}
+
+/// What became of one image.
+#[derive(Debug, Clone, Serialize)]
+pub struct Loaded {
+    /// The item.
+    pub name: Name,
+    /// What the image was called.
+    pub from: ImageName,
+    /// What it is called at the site, by tag where it has one.
+    pub to: String,
+    /// The repository at the site.
+    pub repository: String,
+    /// What the site's tag leads to.
+    pub digest: Digest,
+    /// The digest in the bundle, when only the manifest of one platform was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<Digest>,
+    /// What the tag led to before, when that was something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Digest>,
+    /// Signatures, attestations and SBOMs that went with it.
+    pub referrers: usize,
+}
+
+/// An image that did not arrive.
+#[derive(Debug, Clone, Serialize)]
+pub struct Refused {
+    /// The item.
+    pub name: Name,
+    /// What the image is called.
+    pub from: ImageName,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of all images, and what was sent for them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// What arrived.
+    pub loaded: Vec<Loaded>,
+    /// What did not.
+    pub refused: Vec<Refused>,
+    /// Blobs that were sent.
+    pub sent: u64,
+    /// Bytes of those blobs.
+    pub sent_bytes: u64,
+    /// Blobs that were there, or that the registry took over from another of its repositories.
+    pub present: u64,
+}
+
+/// A manifest or index.
+#[derive(Debug, Clone)]
+pub(super) struct Doc {
+    pub(super) blob: Blob,
+    pub(super) media_type: String,
+}
+
+/// A root with everything below it that the bundle has.
+#[derive(Debug, Default)]
+pub(super) struct Closure {
+    /// Children before parents; the root last.
+    pub(super) documents: Vec<Doc>,
+    pub(super) blobs: Vec<Blob>,
+}
+
+struct Planned<'a> {
+    item: &'a Item,
+    reference: &'a ImageName,
+    repository: Repository,
+    root: Doc,
+    closure: Closure,
+    referrers: Vec<(Option<String>, Digest, Doc, Closure)>,
+}
+
+/// Sends images of a bundle to a registry.
+pub struct Load<'a> {
+    /// The bundle; all of it has been verified.
+    pub place: &'a InPlace<'a>,
+    /// How the registry is reached.
+    pub client: &'a Client,
+    /// Where images go.
+    pub destination: &'a Destination,
+    /// Ceilings.
+    pub limits: &'a Limits,
+    /// Sees the bytes go by.
+    pub watch: &'a dyn Watch,
+}
+
+impl Load<'_> {
+    /// Sends the images called `only`, or all of them. An image that the registry refuses does not keep the others
+    /// from arriving; what concerns all of them is an error.
+    pub fn run(&self, only: &[String]) -> Result<Outcome, RegistryError> {
+        let (planned, mut refused) = self.plan(only)?;
+        let (sent, sent_bytes, present) = self.blobs(&planned)?;
+        let mut loaded = Vec::new();
+        for image in &planned {
+            match self.documents(image) {
+                Ok(done) => loaded.push(done),
+                Err(error @ (RegistryError::Status { .. } | RegistryError::NotFound { .. })) => {
+                    refused.push(image.refused(error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Outcome { loaded, refused, sent, sent_bytes, present })
+    }
+
+    fn plan(&self, only: &[String]) -> Result<(Vec<Planned<'_>>, Vec<Refused>), RegistryError> {
+        let items = || self.place.contents.items.iter().map(|contents| &contents.item);
+        let images = || items().filter(|item| item.head.kind == ItemKind::Image);
+        if let Some(name) = only.iter().find(|name| !images().any(|item| item.head.name.as_str() == **name)) {
+            return Err(RegistryError::NoImage { name: name.clone() });
+        }
+        let wanted =
+            |item: &&Item| only.is_empty() || only.iter().any(|name| item.head.name.as_str() == name);
+        let (mut planned, mut refused) = (Vec::new(), Vec::new());
+        let mut names: HashMap<String, &Item> = HashMap::new();
+        for item in images().filter(wanted) {
+            let Some(reference) = &item.reference else { continue };
+            let repository = self.destination.repository(reference);
+            let to = called(&repository, reference.tag(), &item.root.digest);
+            if let Some(other) = names.insert(to.clone(), item).filter(|other| other.root != item.root) {
+                let (one, other) = (other.head.name.clone(), item.head.name.clone());
+                return Err(RegistryError::Collision { one, other, reference: to });
+            }
+            let mut root = Doc { blob: item.root, media_type: item.media_type.clone() };
+            if !item.withheld.is_empty() && !self.takes_sparse(&repository, &root)? {
+                let Some(platform) = self.fallback(&root)? else {
+                    let (name, from) = (item.head.name.clone(), reference.clone());
+                    let reason = format!(
+                        "the registry wants everything that the index lists, and {} of it did not travel; load \
+                         one platform with `--platform OS/ARCHITECTURE`, or pack all of them",
+                        item.withheld.len()
+                    );
+                    refused.push(Refused { name, from, reason });
+                    continue;
+                };
+                root = platform;
+            }
+            let closure = self.closure(&root)?;
+            let referrers = item.referrers.iter().map(|referrer| {
+                let doc = Doc { blob: referrer.root, media_type: referrer.media_type.clone() };
+                let bytes = self.place.document(referrer.root)?;
+                let subject = referrer.tagged_subject().or_else(|| oci::subject(&bytes));
+                let closure = self.closure(&doc)?;
+                Ok((referrer.tag.clone(), subject.unwrap_or(item.root.digest), doc, closure))
+            });
+            let referrers = referrers.collect::<Result<_, RegistryError>>()?;
+            planned.push(Planned { item, reference, repository, root, closure, referrers });
+        }
+        Ok((planned, refused))
+    }
+
+    /// Asks by putting the index under its digest, before anything else is sent.
+    fn takes_sparse(&self, repository: &Repository, root: &Doc) -> Result<bool, RegistryError> {
+        let bytes = self.place.document(root.blob)?;
+        let name = root.blob.digest.to_string();
+        match self.client.put_manifest(repository, &name, &root.media_type, &bytes, self.watch) {
+            Ok(_) => Ok(true),
+            Err(RegistryError::Status { status: 400..=499, .. } | RegistryError::NotFound { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn fallback(&self, root: &Doc) -> Result<Option<Doc>, RegistryError> {
+        let Some(platform) = &self.destination.fallback else { return Ok(None) };
+        let Document::Index(children) = self.parse(root)? else { return Ok(None) };
+        let fits = |child: &&Descriptor| {
+            let covered = child.platform.as_ref().is_some_and(|found| platform.covers(found));
+            covered && self.place.blob(&child.digest).is_some()
+        };
+        Ok(children.iter().find(fits).map(doc))
+    }
+
+    fn parse(&self, of: &Doc) -> Result<Document, RegistryError> {
+        let bytes = self.place.document(of.blob)?;
+        oci::parse(&of.media_type, &bytes, self.limits).map_err(|reason| RegistryError::Document {
+            host: "the bundle".to_owned(),
+            what: of.blob.digest.to_string(),
+            reason,
+        })
+    }
+
+    pub(super) fn closure(&self, root: &Doc) -> Result<Closure, RegistryError> {
+        let mut closure = Closure::default();
+        let mut known = HashSet::new();
+        let mut pending = vec![root.clone()];
+        while let Some(next) = pending.pop() {
+            if !known.insert(next.blob.digest) {
+                continue;
+            }
+            match self.parse(&next)? {
+                // What the index lists and the bundle does not have was left out when it was locked.
+                Document::Index(children) => {
+                    let here = children.iter().filter(|child| self.place.blob(&child.digest).is_some());
+                    pending.extend(here.map(doc));
+                }
+                Document::Manifest { config, layers } => {
+                    let blobs = std::iter::once(&config).chain(&layers).map(blob);
+                    closure.blobs.extend(blobs.filter(|blob| known.insert(blob.digest)));
+                }
+            }
+            closure.documents.push(next);
+        }
+        closure.documents.reverse();
+        Ok(closure)
+    }
+
+    /// Sends every blob once, and lets the registry take it over into the other repositories that need it.
+    fn blobs(&self, planned: &[Planned<'_>]) -> Result<(u64, u64, u64), RegistryError> {
+        self.send_all(planned.iter().flat_map(|image| {
+            let referred = image.referrers.iter().flat_map(|(.., closure)| &closure.blobs);
+            image.closure.blobs.iter().chain(referred).map(|blob| (*blob, &image.repository))
+        }))
+    }
+
+    /// How many blobs were sent, their bytes, and how many did not have to be.
+    pub(super) fn send_all<'r>(
+        &self,
+        blobs: impl Iterator<Item = (Blob, &'r Repository)>,
+    ) -> Result<(u64, u64, u64), RegistryError> {
+        let mut wanted: BTreeMap<Digest, (Blob, Vec<&Repository>)> = BTreeMap::new();
+        for (blob, repository) in blobs {
+            let (_, repositories) = wanted.entry(blob.digest).or_insert_with(|| (blob, Vec::new()));
+            if !repositories.contains(&repository) {
+                repositories.push(repository);
+            }
+        }
+        let mut wanted: Vec<_> = wanted.into_values().collect();
+        // The largest first, so that the end is not one long wait.
+        wanted.sort_by_key(|(blob, _)| std::cmp::Reverse(blob.size));
+        self.watch.expect(wanted.iter().map(|(blob, _)| blob.size).sum());
+        let next = AtomicUsize::new(0);
+        let tally = Mutex::new((Ok(()), 0, 0, 0));
+        let work = || {
+            while let Some((blob, repositories)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let outcome = self.blob(*blob, repositories);
+                let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                match outcome {
+                    Ok((sent, present)) => {
+                        tally.1 += sent;
+                        tally.2 += sent * blob.size;
+                        tally.3 += present;
+                    }
+                    Err(error) => {
+                        // The others end what they have begun.
+                        next.store(wanted.len(), Ordering::Relaxed);
+                        if tally.0.is_ok() {
+                            tally.0 = Err(error);
+                        }
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..CONNECTIONS.min(wanted.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let (outcome, sent, bytes, present) =
+            tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        outcome.map(|()| (sent, bytes, present))
+    }
+
+    /// How often a blob was sent, and how often that was not necessary.
+    fn blob(&self, blob: Blob, repositories: &[&Repository]) -> Result<(u64, u64), RegistryError> {
+        let (mut sent, mut present) = (0, 0);
+        let mut holder: Option<&Repository> = None;
+        for repository in repositories {
+            let there = self.client.has_blob(repository, blob, self.watch)?
+                || match holder {
+                    Some(from) => self.client.mount(repository, blob, from, self.watch)?,
+                    None => false,
+                };
+            if there {
+                present += 1;
+            } else {
+                self.send(repository, blob)?;
+                sent += 1;
+            }
+            holder = holder.or(Some(repository));
+        }
+        // Sent bytes are counted as they are read from the bundle.
+        if sent == 0 {
+            self.watch.advance(blob.size);
+        }
+        Ok((sent, present))
+    }
+
+    fn send(&self, repository: &Repository, blob: Blob) -> Result<(), RegistryError> {
+        let pieces = self.place.stream(blob, self.client.upload(repository, blob, self.watch)?);
+        match pieces {
+            Err(RegistryError::NoPieces { .. }) => self.send_whole(repository, blob),
+            other => other,
+        }
+    }
+
+    fn send_whole(&self, repository: &Repository, blob: Blob) -> Result<(), RegistryError> {
+        let (sender, receiver) = sync_channel(2);
+        let mut reader = Pipe { receiver, piece: Vec::new(), at: 0 };
+        std::thread::scope(|scope| {
+            let feeding = scope.spawn(|| self.place.stream(blob, Feed(sender)));
+            let pushed = self.client.upload_whole(repository, blob, &mut reader, self.watch);
+            drop(reader);
+            let fed = feeding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            match fed {
+                // The registry's reason counts more than that nobody listens any more.
+                Err(RegistryError::Interrupted) | Ok(()) => pushed,
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// Sends the documents of an image whose blobs are there, its tag last.
+    fn documents(&self, image: &Planned<'_>) -> Result<Loaded, RegistryError> {
+        let (repository, root) = (&image.repository, &image.root);
+        for document in &image.closure.documents {
+            self.document(repository, document)?;
+        }
+        let tag = image.reference.tag();
+        let mut replaced = None;
+        if let Some(tag) = tag {
+            replaced = self.client.manifest_digest(repository, tag, self.watch)?;
+            if replaced != Some(root.blob.digest) {
+                let bytes = self.place.document(root.blob)?;
+                self.client.put_manifest(repository, tag, &root.media_type, &bytes, self.watch)?;
+            }
+        }
+        for (tag, subject, doc, closure) in &image.referrers {
+            for document in &closure.documents {
+                let taken = self.document(repository, document)?;
+                if document.blob == doc.blob && tag.is_none() && !taken {
+                    let bytes = self.place.document(doc.blob)?;
+                    self.list_referrer(repository, subject, &doc.media_type, &bytes)?;
+                }
+            }
+            if let Some(tag) = tag {
+                let bytes = self.place.document(doc.blob)?;
+                self.client.put_manifest(repository, tag, &doc.media_type, &bytes, self.watch)?;
+            }
+        }
+        Ok(Loaded {
+            name: image.item.head.name.clone(),
+            from: image.reference.clone(),
+            to: called(repository, tag, &root.blob.digest),
+            repository: repository.to_string(),
+            digest: root.blob.digest,
+            index: Some(image.item.root.digest).filter(|index| *index != root.blob.digest),
+            replaced: replaced.filter(|replaced| *replaced != root.blob.digest),
+            referrers: image.referrers.len(),
+        })
+    }
+
+    /// Makes sure that a document is there by its digest; true when the registry lists it under its subject.
+    pub(super) fn document(&self, repository: &Repository, document: &Doc) -> Result<bool, RegistryError> {
+        let bytes = self.place.document(document.blob)?;
+        let name = document.blob.digest.to_string();
+        let there = self.client.manifest_digest(repository, &name, self.watch)? == Some(document.blob.digest);
+        if there && oci::subject(&bytes).is_none() {
+            return Ok(false);
+        }
+        Ok(self.client.put_manifest(repository, &name, &document.media_type, &bytes, self.watch)?.subject)
+    }
+
+    /// Keeps the list of referrers under its tag, where the registry does not keep one (OCI distribution 1.1,
+    /// "Referrers Tag Schema").
+    pub(super) fn list_referrer(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+        media_type: &str,
+        referrer: &[u8],
+    ) -> Result<(), RegistryError> {
+        let tag = referrers_tag(subject);
+        let before = self.client.manifest(repository, &tag, self.limits, self.watch)?;
+        let mut listed: Vec<serde_json::Value> = before
+            .and_then(|before| serde_json::from_slice::<serde_json::Value>(&before.bytes).ok())
+            .and_then(|index| index.get("manifests")?.as_array().cloned())
+            .unwrap_or_default();
+        let digest = json!(Digest::of(referrer));
+        if listed.iter().any(|one| one.get("digest") == Some(&digest)) {
+            return Ok(());
+        }
+        listed.push(oci::referrer_descriptor(media_type, referrer));
+        let index =
+            json!({ "schemaVersion": 2, "mediaType": oci::OCI_INDEX, "manifests": listed }).to_string();
+        self.client.put_manifest(repository, &tag, oci::OCI_INDEX, index.as_bytes(), self.watch).map(drop)
+    }
+}
+
+impl Planned<'_> {
+    fn refused(&self, reason: String) -> Refused {
+        Refused { name: self.item.head.name.clone(), from: self.reference.clone(), reason }
+    }
+}
+
+fn called(repository: &Repository, tag: Option<&str>, digest: &Digest) -> String {
+    match tag {
+        Some(tag) => format!("{repository}:{tag}"),
+        None => format!("{repository}@{digest}"),
+    }
+}
+
+fn doc(descriptor: &Descriptor) -> Doc {
+    Doc { blob: blob(descriptor), media_type: descriptor.media_type.clone() }
+}
+
+fn blob(descriptor: &Descriptor) -> Blob {
+    Blob { digest: descriptor.digest, size: descriptor.size }
+}
+
+/// Puts pieces into a channel.
+struct Feed(SyncSender<Vec<u8>>);
+
+impl BlobSink for Feed {
+    type Error = RegistryError;
+
+    fn quarantine(&mut self, bytes: &[u8]) -> Result<(), RegistryError> {
+        self.0.send(bytes.to_vec()).map_err(|_| RegistryError::Interrupted)
+    }
+
+    fn keep(self, _: &Verified<Blob>) -> Result<(), RegistryError> {
+        Ok(())
+    }
+}
+
+/// Reads pieces from a channel.
+struct Pipe {
+    receiver: Receiver<Vec<u8>>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() {
+            match self.receiver.recv() {
+                Ok(piece) => (self.piece, self.at) = (piece, 0),
+                Err(_) => return Ok(0),
+            }
+        }
+        let read = self.piece.get(self.at..).unwrap_or_default().read(buffer)?;
+        self.at += read;
+        Ok(read)
+    }
+}

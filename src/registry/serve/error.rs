@@ -1,0 +1,74 @@
+//! Everything that can keep bundles from being served.
+
+use crate::audit::inspect::AuditError;
+use crate::trust::TrustError;
+use crate::value::code::{Code, Fault};
+use std::io;
+use std::net::SocketAddr;
+
+/// An error of serving bundles.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A bundle is not believed, or could not be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A bundle does not have what was asked for.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address as it was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("cannot use the certificate and key for TLS: {reason}")]
+    Tls {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// One name for different things.
+    #[error("`{name}` is {one} in the bundle {first}, and {other} in the bundle {second}")]
+    Conflict {
+        /// The name: a repository with its tag, or a bundle with its version.
+        name: String,
+        /// What it means in the first bundle.
+        one: String,
+        /// The first bundle.
+        first: String,
+        /// What it means in the second.
+        other: String,
+        /// The second bundle.
+        second: String,
+    },
+    /// A part of the bundle changed while it was handed out.
+    #[error("the bundle file was changed while a part of it was handed out")]
+    Changed,
+}
+
+impl Fault for ServeError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Trust(error) => error.code(),
+            Self::Audit(error) => error.code(),
+            Self::Listen { .. } => Code::ServeListen,
+            Self::Tls { .. } => Code::ServeTls,
+            Self::Conflict { .. } => Code::ServeConflict,
+            Self::Changed => Code::BundleDigest,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Trust(error) => error.hint(),
+            Self::Audit(error) => error.hint(),
+            Self::Listen { .. } => Some("name another address: `--listen 127.0.0.1:5001`".to_owned()),
+            Self::Tls { .. } => Some("look at them: `openssl x509 -in CERT -noout -text`".to_owned()),
+            Self::Conflict { .. } => Some("serve one of them, or each with its own `--listen`".to_owned()),
+            Self::Changed => Some("copy the bundle again from its source, then verify it again".to_owned()),
+        }
+    }
+}

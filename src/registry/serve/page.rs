@@ -1,0 +1,198 @@
+//! Pages for people: HTML without scripts, that also prints and fits a phone.
+
+use super::answer::Answer;
+use super::body::Body;
+use super::catalog::Bundle;
+use super::route::encode;
+use super::state::State;
+use crate::audit::inspect::{ItemLine, Overview, overview as look};
+use crate::bundle::entry::{Entry, Node};
+use crate::bundle::item::ItemKind;
+use crate::bundle::tree::Tree;
+use crate::value::image_name::ImageName;
+use crate::value::printable::Printable;
+use crate::value::size::ByteSize;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+
+const STYLE: &str = include_str!("page.css");
+
+/// Text from a bundle as it may stand in a page, also in an attribute.
+fn safe(text: impl AsRef<str>) -> String {
+    let mut safe = String::new();
+    for character in Printable(text).to_string().chars() {
+        match character {
+            '&' => safe += "&amp;",
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '"' => safe += "&quot;",
+            '\'' => safe += "&#39;",
+            plain => safe.push(plain),
+        }
+    }
+    safe
+}
+
+fn page(title: &str, body: &str) -> Answer {
+    let text = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
+        safe(title)
+    );
+    Answer::new(StatusCode::OK, "text/html; charset=utf-8", Body::Whole(Bytes::from(text)))
+        .with(
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        )
+        .with("referrer-policy", "no-referrer")
+}
+
+/// The list of all bundles; `host` is what the browser calls this server.
+pub(super) fn overview(state: &State, host: Option<&str>) -> Answer {
+    let host = host.map_or_else(|| state.address.to_string(), str::to_owned);
+    let count = state.bundles.len();
+    let mut body = format!(
+        "<header>\n<h1>{}</h1>\n<p>Everything here was sealed by somebody this server trusts, and is compared with \
+         its digest as it is handed out. Nothing can be changed from here. Images are pulled from <code>{}</code>.</p>\n",
+        if count == 1 { "One bundle".to_owned() } else { format!("{count} bundles") },
+        safe(&host)
+    );
+    if count > 1 {
+        body += "<ul class=\"toc\">\n";
+        for Bundle { key, .. } in &state.bundles {
+            body += &format!("<li><a href=\"#{0}\">{0}</a></li>\n", safe(key));
+        }
+        body += "</ul>\n";
+    }
+    body += "</header>\n";
+    for bundle in &state.bundles {
+        body += &section(state, bundle, &host);
+    }
+    page("sealift", &body)
+}
+
+fn section(state: &State, bundle: &Bundle, host: &str) -> String {
+    let overview = look(&bundle.place.trusted, &bundle.place.contents.items);
+    let mut text = format!(
+        "<section id=\"{0}\">\n<h2>{1} <small>{2}</small></h2>\n",
+        safe(&bundle.key),
+        safe(overview.name.as_str()),
+        safe(overview.version.as_str())
+    );
+    for warning in &overview.warnings {
+        text += &format!("<p class=\"warning\">Warning: {}</p>\n", safe(warning));
+    }
+    text += &facts(&overview);
+    let (images, trees): (Vec<_>, Vec<_>) =
+        overview.items.iter().partition(|item| item.kind == ItemKind::Image);
+    if !images.is_empty() {
+        text += "<h3>Images</h3>\n";
+        for item in images {
+            text += &image(state, item, host);
+        }
+    }
+    if !trees.is_empty() {
+        text += "<h3>Documents and files</h3>\n<table>\n<thead><tr><th>Item</th><th>Kind</th><th>Origin</th>\
+                 <th class=\"number\">Stored</th></tr></thead>\n<tbody>\n";
+        for item in trees {
+            let address = format!("/files/{}/{}/", encode(&bundle.key), encode(item.name.as_str()));
+            text += &format!(
+                "<tr><td><a href=\"{}\">{}</a></td><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
+                safe(address),
+                safe(item.name.as_str()),
+                item.kind,
+                safe(&item.origin),
+                ByteSize(item.stored)
+            );
+        }
+        text += "</tbody>\n</table>\n";
+    }
+    text + "</section>\n"
+}
+
+fn facts(overview: &Overview) -> String {
+    let mut text = "<dl>\n".to_owned();
+    let mut fact = |name: &str, value: &str| text += &format!("<dt>{name}</dt><dd>{value}</dd>\n");
+    let scenario = safe(overview.scenario.as_str());
+    fact("Scenario", &format!("{scenario}, epoch {}, sequence {}", overview.epoch, overview.sequence));
+    fact("Statement", &format!("<code>{}</code>", overview.statement));
+    for signer in &overview.signers {
+        let (name, role) = (safe(signer.name.as_str()), safe(&signer.role));
+        fact("Sealed by", &format!("{name} ({role}, key <code>{}</code>)", safe(&signer.key)));
+    }
+    fact("Created", &overview.created.to_string());
+    fact("Expires", &overview.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()));
+    let totals = overview.totals;
+    fact("Holds", &format!("{} items, {}", totals.items, ByteSize(totals.bytes)));
+    text + "</dl>\n"
+}
+
+fn image(state: &State, item: &ItemLine, host: &str) -> String {
+    let Some(reference) = &item.reference else { return String::new() };
+    let Ok(parsed) = reference.parse::<ImageName>() else { return String::new() };
+    let (name, tag) = state.catalog.pull_name(&parsed);
+    let flag = if state.secure { "" } else { "--tls-verify=false " };
+    let mut lines = Vec::new();
+    if let Some(tag) = tag {
+        lines.push(format!("podman pull {flag}{host}/{name}:{tag}"));
+    }
+    lines.push(format!("podman pull {flag}{host}/{name}@{}", item.digest));
+    let platforms =
+        if item.platforms.is_empty() { String::new() } else { format!(" · {}", item.platforms.join(", ")) };
+    let facts = format!("{} blobs, {}{platforms}", item.blobs, ByteSize(item.stored));
+    format!(
+        "<h4>{}</h4>\n<p class=\"about\">{}</p>\n<pre>{}</pre>\n",
+        safe(reference),
+        safe(facts),
+        lines.iter().map(safe).collect::<Vec<_>>().join("\n")
+    )
+}
+
+/// The list of what is in a folder of a tree; `below` is its path with a slash behind it, or empty.
+pub(super) fn folder(key: &str, item: &str, below: &str, tree: &Tree) -> Answer {
+    let place = format!("{key} / {item} / {}", below.trim_end_matches('/').replace('/', " / "));
+    let place = place.trim_end_matches([' ', '/']);
+    let mut body = format!("<header>\n<h1>{}</h1>\n<p><a href=\"/\">All bundles</a>", safe(place));
+    if !below.is_empty() {
+        body += " · <a href=\"../\">Folder above</a>";
+    }
+    body += "</p>\n</header>\n<table>\n<thead><tr><th>Name</th><th class=\"number\">Size</th></tr></thead>\n<tbody>\n";
+    for (name, entry) in children(below, tree) {
+        let (slash, size) = match &entry.node {
+            Node::Dir => ("/", String::new()),
+            Node::File { size, .. } => ("", ByteSize(*size).to_string()),
+            Node::Link { target } => ("", format!("→ {}", safe(target))),
+        };
+        let address = format!("./{}{slash}", encode(name));
+        let name = safe(name);
+        body += &format!(
+            "<tr><td><a href=\"{}\">{name}{slash}</a></td><td class=\"number\">{size}</td></tr>\n",
+            safe(address)
+        );
+    }
+    page(place, &(body + "</tbody>\n</table>\n"))
+}
+
+/// What lies directly in a folder.
+fn children<'a>(below: &'a str, tree: &'a Tree) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+    let inside = tree
+        .entries()
+        .iter()
+        .filter_map(move |entry| Some((entry.path.as_str().strip_prefix(below)?, entry)));
+    inside.filter(|(name, _)| !name.contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe;
+
+    #[test]
+    fn what_a_bundle_says_is_text() {
+        assert_eq!(
+            safe("<b a='x' c=\"y\">&\u{202e}"),
+            "&lt;b a=&#39;x&#39; c=&quot;y&quot;&gt;&amp;\\u{202e}"
+        );
+    }
+}
