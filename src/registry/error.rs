@@ -18,6 +18,8 @@ pub enum RegistryError {
     NoRegistry { reference: String },
     #[error("cannot reach the registry `{host}`: {reason}")]
     Unreachable { host: String, reason: String },
+    #[error("`{host}` stopped in the middle of {what}: {reason}")]
+    Cut { host: String, what: String, reason: String },
     #[error("`{host}` answers with status {status} to {what}{}", quoted(.said))]
     Status { host: String, status: u16, what: String, said: String },
     #[error("`{host}` has no {what}")]
@@ -68,7 +70,9 @@ impl Fault for RegistryError {
     fn code(&self) -> Code {
         match self {
             Self::NoRegistry { .. } | Self::Collision { .. } | Self::NoImage { .. } => Code::RegistryName,
-            Self::Unreachable { .. } | Self::Status { .. } | Self::NoPieces { .. } => Code::RegistryFailed,
+            Self::Unreachable { .. } | Self::Cut { .. } | Self::Status { .. } | Self::NoPieces { .. } => {
+                Code::RegistryFailed
+            }
             Self::NotFound { .. } => Code::RegistryMissing,
             Self::Denied { .. } | Self::Challenge { .. } => Code::RegistryDenied,
             Self::Digest { .. } | Self::Length { .. } | Self::Document { .. } | Self::Limit { .. } => {
@@ -96,7 +100,7 @@ impl Fault for RegistryError {
                     "name the authority that vouches for it: `--ca-cert FILE`; look at it with `openssl s_client -connect {host}`"
                 ));
             }
-            Self::Unreachable { .. } | Self::Status { .. } => {
+            Self::Unreachable { .. } | Self::Cut { .. } | Self::Status { .. } => {
                 "look whether the registry is up, then run the same command again: what has arrived is kept"
             }
             Self::NotFound { .. } => {

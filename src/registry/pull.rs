@@ -84,17 +84,36 @@ impl Client {
         watch: &dyn Watch,
     ) -> Result<Option<Fetched>, RegistryError> {
         let target = self.target(repository, Action::Pull)?;
+        let mut tries = 1;
+        loop {
+            match self.manifest_once(&target, reference, limits, watch) {
+                Err(RegistryError::Cut { .. }) if tries < self.patience().attempts => {
+                    rest(self.patience().pause, watch)?;
+                    tries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn manifest_once(
+        &self,
+        target: &Target,
+        reference: &str,
+        limits: &Limits,
+        watch: &dyn Watch,
+    ) -> Result<Option<Fetched>, RegistryError> {
         let mut ask = Ask::new(
             Method::GET,
             target.endpoint.url(&format!("manifests/{reference}")),
             format!("manifest `{reference}` of `{}`", target.endpoint.path),
         );
         ask.headers.push(("accept", oci::DOCUMENTS.join(", ")));
-        let response = self.send(&target, &ask, watch)?;
+        let response = self.send(target, &ask, watch)?;
         match response.status().as_u16() {
             200 => {}
             404 => return Ok(None),
-            _ => return Err(self.refused(&target, &ask, response)),
+            _ => return Err(self.refused(target, &ask, response)),
         }
         let host = &target.endpoint.host;
         let stated = text(&response, header::CONTENT_TYPE.as_str());
@@ -373,7 +392,8 @@ pub(super) fn body(
     let mut bytes = Vec::new();
     let reader = response.body_mut().with_config().limit(u64::MAX).reader();
     reader.take(ceiling + 1).read_to_end(&mut bytes).map_err(|error| {
-        super::client::unreachable_host(host, format!("the connection was cut ({error})"))
+        let (host, what) = (host.to_owned(), what.to_owned());
+        RegistryError::Cut { host, what, reason: error.to_string() }
     })?;
     let found = bytes.len() as u64;
     if found > ceiling {

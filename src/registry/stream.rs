@@ -7,12 +7,8 @@ use super::pull::text;
 use crate::bundle::index::Blob;
 use crate::value::watch::Watch;
 use std::io::{self, Read};
-use std::time::Duration;
 use ureq::BodyReader;
 use ureq::http::Method;
-
-/// How often a blob is gone on with when nothing has arrived in between.
-const STALLS: u32 = 5;
 
 /// Reads a blob; ends with an error when it has not the length that was announced. Its digest is the business of
 /// whoever reads.
@@ -84,11 +80,12 @@ impl Read for BlobReader<'_> {
                 }
                 cut => {
                     stalls += 1;
-                    if stalls >= STALLS {
+                    if stalls >= self.client.patience().attempts {
                         let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
                         return Err(cut.err().unwrap_or_else(ended));
                     }
-                    super::client::rest(Duration::from_millis(300), self.watch).map_err(io::Error::other)?;
+                    super::client::rest(self.client.patience().pause, self.watch)
+                        .map_err(io::Error::other)?;
                 }
             }
         }
