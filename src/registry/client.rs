@@ -238,8 +238,11 @@ impl Client {
         ask: &Ask<'_>,
         proof: Option<&Secret>,
     ) -> Result<Response<Body>, RegistryError> {
-        let sends = matches!(ask.method, Method::POST | Method::PUT | Method::PATCH);
-        if sends { self.request(target, ask, proof, ask.body) } else { self.request(target, ask, proof, ()) }
+        if is_writing(&ask.method) {
+            self.request(target, ask, proof, ask.body)
+        } else {
+            self.request(target, ask, proof, ())
+        }
     }
 
     fn request(
@@ -387,7 +390,7 @@ impl Client {
                 };
                 RegistryError::Denied { host, status, what, who, said }
             }
-            404 => RegistryError::NotFound { host, what },
+            404 if !is_writing(&ask.method) => RegistryError::NotFound { host, what },
             _ => RegistryError::Status { host, status, what, said },
         }
     }
@@ -434,6 +437,10 @@ fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 pub(super) fn unreachable_host(host: &str, reason: impl Into<String>) -> RegistryError {
     RegistryError::Unreachable { host: host.to_owned(), reason: reason.into() }
+}
+
+fn is_writing(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// Statuses that may be gone at the next attempt.
