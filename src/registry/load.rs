@@ -218,7 +218,10 @@ impl Load<'_> {
         let name = root.blob.digest.to_string();
         match self.client.put_manifest(repository, &name, &root.media_type, &bytes, self.watch) {
             Ok(_) => Ok(true),
-            Err(RegistryError::Status { status: 400..=499, .. } | RegistryError::NotFound { .. }) => {
+            // OCI distribution 1.1, "Error Codes": MANIFEST_BLOB_UNKNOWN, MANIFEST_UNKNOWN, MANIFEST_INVALID.
+            Err(RegistryError::Status { status: 400..=499, said, .. })
+                if said.contains("MANIFEST") || said.contains("BLOB_UNKNOWN") =>
+            {
                 Ok(false)
             }
             Err(error) => Err(error),
