@@ -11,7 +11,7 @@ use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::ItemKind;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Lock {
     /// Pins every source of a manifest.
@@ -49,6 +49,7 @@ impl Lock {
         for item in &manifest.items {
             lock.add(item, &pulled, &task).map_err(|error| error.about(item.kind, &item.name))?;
         }
+        lock.withhold();
         let mut called = HashMap::new();
         for image in &lock.image {
             if let Some(one) = called.insert(&image.reference, &image.name) {

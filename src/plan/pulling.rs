@@ -43,16 +43,10 @@ pub(super) fn pull(items: &[Item], task: &Task<'_>) -> Result<HashMap<Name, Pull
         return Ok(HashMap::new());
     }
     let client = Client::new(task.work.access.clone())?;
-    let mut walked = each_on(CONNECTIONS, &sources, |(item, source), _| {
+    let walked = each_on(CONNECTIONS, &sources, |(item, source), _| {
         let walk = Walk::new(&client, source, task).and_then(Walk::run);
         walk.map_err(|error| error.about(item.kind, &item.name))
     })?;
-    // What one image leaves out, another may bring.
-    let present: BTreeSet<Digest> =
-        walked.iter().flat_map(|(pulled, _)| pulled.blobs.iter().map(|blob| blob.digest)).collect();
-    for (pulled, _) in &mut walked {
-        pulled.withheld.retain(|digest| !present.contains(digest));
-    }
     let mut missing = BTreeMap::new();
     for (pulled, fetch) in &walked {
         let repository = Repository::of(&pulled.reference)?;
