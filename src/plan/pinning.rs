@@ -65,6 +65,15 @@ impl Lock {
         Ok(lock)
     }
 
+    /// What one image leaves out, another may bring.
+    fn withhold(&mut self) {
+        let present: HashSet<_> =
+            self.image.iter().flat_map(|image| image.blobs.iter().map(|blob| blob.digest)).collect();
+        for image in &mut self.image {
+            image.withheld.retain(|digest| !present.contains(digest));
+        }
+    }
+
     fn add(&mut self, item: &Item, pulled: &HashMap<Name, Pulled>, task: &Task<'_>) -> Result<(), PlanError> {
         match &item.source {
             // Everything that is to be pulled was pulled before.
