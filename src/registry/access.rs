@@ -3,11 +3,14 @@
 use super::credentials::Credentials;
 use super::error::RegistryError;
 use crate::value::image_name::ImageName;
+use rustls_native_certs::load_native_certs;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use ureq::tls::{Certificate, PemItem, RootCerts};
 
 /// The host that stands behind the name `docker.io`.
 const DOCKER_HUB: &str = "registry-1.docker.io";
@@ -121,6 +124,35 @@ impl Access {
         };
         let plain = self.plain_http.contains(&host) || is_loopback(&host);
         Endpoint { host, plain, path }
+    }
+
+    /// The certificate authorities of the system and further ones.
+    pub(super) fn root_certs(&self) -> Result<RootCerts, RegistryError> {
+        let mut certificates: Vec<Certificate<'static>> =
+            load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+        for path in &self.authorities {
+            let wrong =
+                |reason: &str| RegistryError::Certificates { path: path.clone(), reason: reason.to_owned() };
+            let pem =
+                std::fs::read(path).map_err(|source| RegistryError::Read { path: path.clone(), source })?;
+            let before = certificates.len();
+            for item in ureq::tls::parse_pem(&pem) {
+                match item.map_err(|_| wrong("it is no PEM"))? {
+                    PemItem::Certificate(certificate) => certificates.push(certificate),
+                    PemItem::PrivateKey(_) => return Err(wrong("it holds a private key")),
+                    _ => {}
+                }
+            }
+            if certificates.len() == before {
+                return Err(wrong("it holds no certificate"));
+            }
+        }
+        // A system without any certificates: those that browsers ship.
+        Ok(if certificates.is_empty() {
+            RootCerts::WebPki
+        } else {
+            RootCerts::Specific(Arc::new(certificates))
+        })
     }
 }
 

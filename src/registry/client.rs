@@ -1,18 +1,15 @@
 //! Requests to registries: who is asked, who asks, and how often it is tried.
 
 use super::access::{Access, Endpoint, Patience, Repository};
-use super::challenge::Challenge;
+use super::answer::{is_no_tls, reason, stays};
 use super::error::RegistryError;
 use super::secrets::{Login, Secret};
 use crate::value::watch::Watch;
-use rustls_native_certs::load_native_certs;
-use serde::Deserialize;
 use std::collections::HashMap;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::http::{Method, Request, Response, Uri, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, AsSendBody, Body, ResponseExt as _};
 
 /// How long anything may take that moves no bytes.
@@ -20,24 +17,20 @@ const SILENCE: Duration = Duration::from_mins(1);
 /// How long a registry may think; it hashes gigabytes before it answers.
 const THINKING: Duration = Duration::from_mins(10);
 /// How many redirects are followed.
-const REDIRECTS: u32 = 5;
-/// The most of an error's body or of a token's answer that is read.
-const ANSWER: u64 = 1 << 20;
-/// The most of what a registry says that is repeated.
-const SAID: usize = 300;
+pub(super) const REDIRECTS: u32 = 5;
 
 /// A client for any number of registries; shared by threads.
 #[derive(Debug)]
 pub struct Client {
-    access: Access,
+    pub(super) access: Access,
     /// Stays with https over every redirect.
-    secure: Agent,
-    plain: Agent,
+    pub(super) secure: Agent,
+    pub(super) plain: Agent,
     /// What each loopback host speaks.
     spoken: Mutex<HashMap<String, bool>>,
-    logins: Mutex<HashMap<Repository, Option<Login>>>,
+    pub(super) logins: Mutex<HashMap<Repository, Option<Login>>>,
     /// By host and scope.
-    proofs: Mutex<HashMap<(String, String), Secret>>,
+    pub(super) proofs: Mutex<HashMap<(String, String), Secret>>,
 }
 
 /// What is wanted from a repository; part of the scope of a token.
@@ -75,7 +68,7 @@ impl Ask<'_> {
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) endpoint: Endpoint,
-    repository: Repository,
+    pub(super) repository: Repository,
     action: Action,
     /// Further repositories that the token must open: sources of mounts.
     pub(super) also: Vec<String>,
@@ -89,29 +82,10 @@ impl Target {
     }
 }
 
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Errors {
-    errors: Vec<OneError>,
-}
-
-#[derive(Deserialize)]
-struct OneError {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
 impl Client {
     /// A client; reads the certificates of the system and those that `access` names.
     pub fn new(access: Access) -> Result<Self, RegistryError> {
-        let tls = TlsConfig::builder().root_certs(authorities(&access)?).build();
+        let tls = TlsConfig::builder().root_certs(access.root_certs()?).build();
         let proxy = access.proxy.as_deref().map(ureq::Proxy::new).transpose();
         let proxy = proxy.map_err(|_| RegistryError::Unreachable {
             host: "the proxy".to_owned(),
@@ -280,158 +254,9 @@ impl Client {
         let proof = locked(&self.proofs).get(&key).cloned();
         self.request(target, ask, proof.as_ref(), body)
     }
-
-    /// What to show to a registry that asked with status 401; nothing when there is nothing to show.
-    fn prove(
-        &self,
-        target: &Target,
-        response: &Response<Body>,
-        scope: &str,
-    ) -> Result<Option<Secret>, RegistryError> {
-        let host = &target.endpoint.host;
-        let wrong = |reason: String| RegistryError::Challenge { host: host.clone(), reason };
-        let headers = response.headers().get_all(header::WWW_AUTHENTICATE);
-        let headers = headers.iter().filter_map(|value| value.to_str().ok());
-        let challenge = Challenge::parse(headers).map_err(wrong)?;
-        let login = self.login(target)?;
-        match challenge {
-            Challenge::Basic => Ok(login.as_ref().and_then(Login::basic)),
-            Challenge::Bearer { realm, service, scope: asked } => {
-                if !target.endpoint.plain && !realm.starts_with("https://") {
-                    return Err(wrong("it wants the password sent over plain HTTP".to_owned()));
-                }
-                // Ours says push where push is meant; the registry's may say only what this request needs.
-                let scope =
-                    asked.filter(|asked| !asked.starts_with("repository:")).unwrap_or(scope.to_owned());
-                self.token(target, &realm, service.as_deref(), &scope, login.as_ref()).map(Some)
-            }
-        }
-    }
-
-    fn login(&self, target: &Target) -> Result<Option<Login>, RegistryError> {
-        // Credentials of a mirror are those of the host that is asked.
-        let repository = if self.access.mirrors.contains_key(&target.repository.host) {
-            Repository::at(&target.endpoint.host, &target.endpoint.path)
-        } else {
-            target.repository.clone()
-        };
-        if let Some(known) = locked(&self.logins).get(&repository) {
-            return Ok(known.clone());
-        }
-        let login = self.access.credentials.find(&repository)?;
-        locked(&self.logins).insert(repository, login.clone());
-        Ok(login)
-    }
-
-    fn token(
-        &self,
-        target: &Target,
-        realm: &str,
-        service: Option<&str>,
-        scope: &str,
-        login: Option<&Login>,
-    ) -> Result<Secret, RegistryError> {
-        let host = &target.endpoint.host;
-        let agent = if target.endpoint.plain { &self.plain } else { &self.secure };
-        let mut fields = vec![("scope", scope.to_owned())];
-        fields.extend(service.map(|service| ("service", service.to_owned())));
-        let outcome = match login {
-            Some(Login::Identity(secret)) => {
-                fields.push(("grant_type", "refresh_token".to_owned()));
-                fields.push(("client_id", "sealift".to_owned()));
-                fields.push(("refresh_token", secret.expose().to_owned()));
-                agent.post(realm).send_form(fields)
-            }
-            Some(Login::Password { .. }) | None => {
-                let mut request = agent.get(realm);
-                for (name, value) in &fields {
-                    request = request.query(name, value);
-                }
-                if let Some(basic) = login.and_then(Login::basic) {
-                    request = request.header(header::AUTHORIZATION, basic.expose());
-                }
-                request.call()
-            }
-        };
-        let what = "the request for a token";
-        let mut response = outcome.map_err(|error| unreachable_host(host, reason(&error)))?;
-        if response.status() != 200 {
-            let ask = Ask::new(Method::GET, String::new(), what);
-            return Err(self.refused(target, &ask, response));
-        }
-        let unfit = || RegistryError::Challenge {
-            host: host.clone(),
-            reason: "what gives its tokens answers with something else".to_owned(),
-        };
-        let body = response.body_mut().with_config().limit(ANSWER).read_to_vec().map_err(|_| unfit())?;
-        let token: Token = serde_json::from_slice(&body).map_err(|_| unfit())?;
-        let text = token.token.or(token.access_token).filter(|text| !text.is_empty()).ok_or_else(unfit)?;
-        Ok(Secret::new(format!("Bearer {text}")))
-    }
-
-    /// The error that an answer is.
-    pub(super) fn refused(
-        &self,
-        target: &Target,
-        ask: &Ask<'_>,
-        mut response: Response<Body>,
-    ) -> RegistryError {
-        let (status, what) = (response.status().as_u16(), ask.what.clone());
-        let body = response.body_mut().with_config().limit(ANSWER).lossy_utf8(true).read_to_string();
-        // Shortened last: the beginning of a secret is not recognised as one.
-        let said = self.harmless(target, &said(&body.unwrap_or_default())).chars().take(SAID).collect();
-        let host = target.endpoint.host.clone();
-        match status {
-            401 | 403 => {
-                let who = match self.login(target) {
-                    Ok(Some(Login::Password { user, .. })) => format!("`{user}`"),
-                    Ok(Some(Login::Identity(_))) => "the holder of this token".to_owned(),
-                    Ok(None) | Err(_) => "somebody who is not logged in".to_owned(),
-                };
-                RegistryError::Denied { host, status, what, who, said }
-            }
-            404 if !is_writing(&ask.method) => RegistryError::NotFound { host, what },
-            _ => RegistryError::Status { host, status, what, said },
-        }
-    }
-
-    /// A text of a registry without the words that we told it in confidence.
-    fn harmless(&self, target: &Target, text: &str) -> String {
-        let logins = self.login(target).ok().flatten();
-        let tokens: Vec<Secret> = locked(&self.proofs).values().cloned().collect();
-        let words = logins.iter().flat_map(Login::words).chain(tokens);
-        words.fold(text.to_owned(), |text, word| {
-            let word = word.expose().trim_start_matches("Bearer ").trim_start_matches("Basic ").to_owned();
-            if word.is_empty() { text } else { text.replace(&word, "***") }
-        })
-    }
 }
 
-/// The certificate authorities of the system and further ones.
-fn authorities(access: &Access) -> Result<RootCerts, RegistryError> {
-    let mut certificates: Vec<Certificate<'static>> =
-        load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-    for path in &access.authorities {
-        let wrong =
-            |reason: &str| RegistryError::Certificates { path: path.clone(), reason: reason.to_owned() };
-        let pem = std::fs::read(path).map_err(|source| RegistryError::Read { path: path.clone(), source })?;
-        let before = certificates.len();
-        for item in ureq::tls::parse_pem(&pem) {
-            match item.map_err(|_| wrong("it is no PEM"))? {
-                PemItem::Certificate(certificate) => certificates.push(certificate),
-                PemItem::PrivateKey(_) => return Err(wrong("it holds a private key")),
-                _ => {}
-            }
-        }
-        if certificates.len() == before {
-            return Err(wrong("it holds no certificate"));
-        }
-    }
-    // A system without any certificates: those that browsers ship.
-    Ok(if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::Specific(Arc::new(certificates)) })
-}
-
-fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -439,7 +264,7 @@ pub(super) fn unreachable_host(host: &str, reason: impl Into<String>) -> Registr
     RegistryError::Unreachable { host: host.to_owned(), reason: reason.into() }
 }
 
-fn is_writing(method: &Method) -> bool {
+pub(super) fn is_writing(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
@@ -463,54 +288,5 @@ pub(super) fn rest(pause: Duration, watch: &dyn Watch) -> Result<(), RegistryErr
         }
         let Some(left) = end.checked_duration_since(Instant::now()) else { return Ok(()) };
         std::thread::sleep(left.min(Duration::from_millis(50)));
-    }
-}
-
-fn is_no_tls(error: &ureq::Error) -> bool {
-    // The words of rustls for what does not begin like a TLS record.
-    error.to_string().contains("InvalidContentType")
-}
-
-/// True for what a further attempt would only say again: certificates, redirects and what is no TLS.
-fn stays(reason: &str) -> bool {
-    reason.contains("ertificate") || reason.starts_with("it ")
-}
-
-/// Says what went wrong without repeating addresses: what a redirect leads to may hold a token.
-fn reason(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::HostNotFound => "there is no such host".to_owned(),
-        ureq::Error::TooManyRedirects => format!("it redirects more than {REDIRECTS} times"),
-        ureq::Error::RequireHttpsOnly(_) => "it redirects from https to http".to_owned(),
-        ureq::Error::BadUri(_) => "it is, or redirects to, no address".to_owned(),
-        error if is_no_tls(error) => {
-            "it speaks no TLS; where that is meant to be, allow it with `--plain-http HOST`".to_owned()
-        }
-        ureq::Error::Io(error) => broken(error),
-        other => other.to_string(),
-    }
-}
-
-fn broken(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            format!("the connection was cut ({error})")
-        }
-        _ => error.to_string(),
-    }
-}
-
-/// What the body of an error says (OCI distribution 1.1, "Error Codes").
-fn said(body: &str) -> String {
-    match serde_json::from_str::<Errors>(body) {
-        Ok(Errors { errors }) => errors
-            .iter()
-            .take(3)
-            .map(|error| format!("{} {}", error.code, error.message).trim().to_owned())
-            .collect::<Vec<_>>()
-            .join("; "),
-        // A page of HTML says nothing to a person in a terminal.
-        Err(_) if body.trim_start().starts_with('<') => String::new(),
-        Err(_) => body.trim().to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use super::access::Repository;
 use super::client::Client;
 use super::error::RegistryError;
-use super::pull::referrers_tag;
+use super::referring::referrers_tag;
 use crate::bundle::index::{Blob, Item};
 use crate::bundle::item::ItemKind;
 use crate::bundle::oci::{self, Descriptor, Document};

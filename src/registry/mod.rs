@@ -13,14 +13,18 @@ pub mod publish;
 pub mod serve;
 pub mod settings;
 
+mod answer;
 mod challenge;
+mod proof;
 mod pull;
 mod push;
+mod referring;
 mod secrets;
 mod stream;
 
 pub use access::{Access, Repository};
 pub use client::Client;
 pub use error::RegistryError;
-pub use pull::{Fetched, Referrer, referrers_tag};
+pub use pull::Fetched;
 pub use push::{Taken, Upload};
+pub use referring::{Referrer, referrers_tag};

@@ -2,6 +2,7 @@
 
 use super::images::{Simple, noise, simple};
 use super::scripted::{Asked, Bench, Reply, Scripted};
+use std::sync::atomic::Ordering::Relaxed;
 
 const SIZE: usize = 300_000;
 
@@ -173,12 +174,20 @@ fn the_largest_length_there_is() {
 }
 
 #[test]
-fn a_manifest_that_is_cut_is_an_error() {
+fn a_manifest_that_is_cut_is_asked_for_again() {
     let sample = sample();
-    let content = sample.content.clone();
-    let server = Scripted::new(sample.content.clone(), move |asked, _| {
-        asked.path.ends_with("manifests/1").then(|| content.answer(asked).cut(10))
-    });
-    let said = Bench::new().lock(&server, "app:1").unwrap_err();
-    assert!(said.contains("[registry.failed]") && said.contains("the connection was cut"), "{said}");
+    for (cuts, fine) in [(1, true), (u32::MAX, false)] {
+        let content = sample.content.clone();
+        let left = std::sync::atomic::AtomicU32::new(cuts);
+        let server = Scripted::new(sample.content.clone(), move |asked, _| {
+            let cut = asked.path.ends_with("manifests/1")
+                && left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+            cut.then(|| content.answer(asked).cut(10))
+        });
+        let outcome = Bench::new().lock(&server, "app:1");
+        assert_eq!(outcome.is_ok(), fine, "{cuts}");
+        if let Err(said) = outcome {
+            assert!(said.contains("[registry.failed]") && said.contains("stopped in the middle"), "{said}");
+        }
+    }
 }

@@ -57,7 +57,7 @@ impl Reply {
 
     /// As `raw`, with its length.
     pub fn new(status: u16, headers: &str, body: &[u8]) -> Self {
-        Self::raw(status, &format!("{headers}\nContent-Length: {}", body.len()).trim_start().to_owned(), body)
+        Self::raw(status, format!("{headers}\nContent-Length: {}", body.len()).trim_start(), body)
     }
 
     pub fn redirect(to: &str) -> Self {
@@ -287,7 +287,7 @@ pub fn said(error: &dyn Fault) -> Said {
 
 /// A blob's or manifest's correct answer, changed.
 pub fn manifest_reply(bytes: &[u8], more: &str) -> Reply {
-    Reply::new(200, &format!("Content-Type: {}\n{more}", oci::OCI_MANIFEST).trim_end().to_owned(), bytes)
+    Reply::new(200, format!("Content-Type: {}\n{more}", oci::OCI_MANIFEST).trim_end(), bytes)
 }
 
 /// Counts what was asked for more than once.
