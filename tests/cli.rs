@@ -856,6 +856,9 @@ Commands:
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
   unpack   Verify a bundle and write what it holds into a new folder
+  load     Verify a bundle and push its images into a registry
+  publish  Put a bundle into a registry, as an index with its items and its seal beside it
+  pull     Bring a bundle that was published back into a file
   serve    Offer bundles as a read-only registry and a page, in place
   key      Make and show keys
   trust    Make and show trust roots
@@ -907,7 +910,8 @@ Usage: sealift verify [OPTIONS] --trust <ROOT> <BUNDLE>
 
 Arguments:
   <BUNDLE>
-          The bundle
+          The bundle: a file, and where it is read from front to back also `-` (standard input) or
+          `oci://...`
 
 Options:
       --trust <ROOT>
@@ -944,6 +948,19 @@ Options:
   -V, --version
           Print version
 
+Registries:
+      --mirror <REGISTRY=MIRROR>
+          Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:<number>/hub`
+
+      --ca-cert <FILE>
+          Believe this certificate authority as well (PEM)
+
+      --plain-http <HOST[:PORT]>
+          Reach this registry without TLS; loopback addresses need no such word
+
+      --authfile <FILE>
+          File with credentials; otherwise those of `podman login` and `docker login`
+
 Examples:
   sealift verify air-gapped-<number>.11.0.sealift --trust root.json
   dd if=/dev/nst0 bs=1M | sealift verify - --trust root.json --deep
@@ -969,6 +986,9 @@ Commands:
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
   unpack   Verify a bundle and write what it holds into a new folder
+  load     Verify a bundle and push its images into a registry
+  publish  Put a bundle into a registry, as an index with its items and its seal beside it
+  pull     Bring a bundle that was published back into a file
   serve    Offer bundles as a read-only registry and a page, in place
   key      Make and show keys
   trust    Make and show trust roots
@@ -1096,7 +1116,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, unpack, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, unpack, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

@@ -4,21 +4,23 @@ use crate::registry::access::{Access, Patience};
 use crate::registry::credentials::Credentials;
 use std::path::PathBuf;
 
+/// Under which the flags stand in the help.
+const HEADING: &str = "Registries";
+
 /// How registries are reached.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Registries")]
 pub(super) struct RegistryArgs {
     /// Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:5000/hub`
-    #[arg(long = "mirror", value_name = "REGISTRY=MIRROR", value_parser = pair)]
+    #[arg(long = "mirror", help_heading = HEADING, value_name = "REGISTRY=MIRROR", value_parser = pair)]
     mirrors: Vec<(String, String)>,
     /// Believe this certificate authority as well (PEM)
-    #[arg(long = "ca-cert", value_name = "FILE")]
+    #[arg(long = "ca-cert", help_heading = HEADING, value_name = "FILE")]
     authorities: Vec<PathBuf>,
     /// Reach this registry without TLS; loopback addresses need no such word
-    #[arg(long = "plain-http", value_name = "HOST[:PORT]")]
+    #[arg(long = "plain-http", help_heading = HEADING, value_name = "HOST[:PORT]")]
     plain_http: Vec<String>,
     /// File with credentials; otherwise those of `podman login` and `docker login`
-    #[arg(long = "authfile", value_name = "FILE")]
+    #[arg(long = "authfile", help_heading = HEADING, value_name = "FILE")]
     authfile: Option<PathBuf>,
 }
 
