@@ -26,6 +26,7 @@ mod hostile_streams;
 mod hostile_trees;
 mod offline;
 mod readme;
+mod registry;
 mod roundtrip;
 #[cfg(feature = "registry")]
 mod serve;

@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
         RegistryError::Document { host: self.repository.host.clone(), what, reason }.into()
     }
 
-    /// A document from the store, or else from the registry.
+    /// A document, as the registry has it.
     fn manifest(&self, name: &str) -> Result<Fetched, PlanError> {
         let work = self.task.work;
         self.task.go_on()?;
@@ -250,6 +250,7 @@ impl<'a> Walk<'a> {
         if !self.known.insert(fetched.digest) {
             return Ok(());
         }
+        self.check_count()?;
         self.task.work.store.put(&mut fetched.bytes.as_slice(), Some(fetched.digest))?;
         let size = fetched.bytes.len() as u64;
         self.order.push(LockedBlob { digest: fetched.digest, size, member: None });
@@ -285,6 +286,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn check_count(&self) -> Result<(), PlanError> {
+        let (found, ceiling) = (self.known.len() as u64, self.task.work.limits.blobs as u64);
+        if found <= ceiling {
+            return Ok(());
+        }
+        Err(PlanError::Limit { what: "blobs of one image".to_owned(), found, ceiling })
+    }
+
     fn blob(&mut self, descriptor: &Descriptor) -> Result<(), PlanError> {
         let (digest, size) = (descriptor.digest, descriptor.size);
         if !self.known.insert(digest) {
@@ -296,11 +305,7 @@ impl<'a> Walk<'a> {
                 Some(_) | None => Ok(()),
             };
         }
-        let ceiling = self.task.work.limits.blobs;
-        if self.known.len() > ceiling {
-            let (what, found) = ("blobs of one image".to_owned(), self.known.len() as u64);
-            return Err(PlanError::Limit { what, found, ceiling: ceiling as u64 });
-        }
+        self.check_count()?;
         self.order.push(LockedBlob { digest, size, member: None });
         self.fetch.push(Blob { digest, size });
         Ok(())

@@ -1,6 +1,6 @@
 //! Requests to registries: who is asked, who asks, and how often it is tried.
 
-use super::access::{Access, Endpoint, Repository};
+use super::access::{Access, Endpoint, Patience, Repository};
 use super::challenge::Challenge;
 use super::error::RegistryError;
 use super::secrets::{Login, Secret};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::http::{Method, Request, Response, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
-use ureq::{Agent, AsSendBody, Body};
+use ureq::{Agent, AsSendBody, Body, ResponseExt as _};
 
 /// How long anything may take that moves no bytes.
 const SILENCE: Duration = Duration::from_mins(1);
@@ -144,6 +144,10 @@ impl Client {
         })
     }
 
+    pub(super) fn patience(&self) -> Patience {
+        self.access.patience
+    }
+
     /// Where requests about a repository go. A loopback host is asked what it speaks, once.
     pub(super) fn target(&self, repository: &Repository, action: Action) -> Result<Target, RegistryError> {
         let mut endpoint = self.access.endpoint(repository);
@@ -188,16 +192,14 @@ impl Client {
         ask: &Ask<'_>,
         watch: &dyn Watch,
     ) -> Result<Response<Body>, RegistryError> {
-        let patience = self.access.patience;
+        let patience = self.patience();
         let mut pause = patience.pause;
         for attempt in 1.. {
             let outcome = self.send_once(target, ask);
             let last = attempt >= patience.attempts;
             let wait = match &outcome {
                 Ok(response) if !last && is_passing(response.status().as_u16()) => retry_after(response),
-                Err(RegistryError::Unreachable { reason, .. }) if !last && !reason.contains("ertificate") => {
-                    None
-                }
+                Err(RegistryError::Unreachable { reason, .. }) if !last && !stays(reason) => None,
                 _ => return outcome,
             };
             rest(wait.unwrap_or(pause).min(patience.longest), watch)?;
@@ -215,6 +217,10 @@ impl Client {
         let response = self.run(target, ask, known.as_ref())?;
         if response.status() != 401 {
             return Ok(response);
+        }
+        // Only the host that the credentials are for may say where they are to be shown.
+        if response.get_uri().authority().is_none_or(|from| from.as_str() != host) {
+            return Err(self.refused(target, ask, response));
         }
         let proof = self.prove(target, &response, &scope)?;
         let Some(proof) = proof else { return Err(self.refused(target, ask, response)) };
@@ -369,7 +375,8 @@ impl Client {
     ) -> RegistryError {
         let (status, what) = (response.status().as_u16(), ask.what.clone());
         let body = response.body_mut().with_config().limit(ANSWER).lossy_utf8(true).read_to_string();
-        let said = self.harmless(target, &said(&body.unwrap_or_default()));
+        // Shortened last: the beginning of a secret is not recognised as one.
+        let said = self.harmless(target, &said(&body.unwrap_or_default())).chars().take(SAID).collect();
         let host = target.endpoint.host.clone();
         match status {
             401 | 403 => {
@@ -430,7 +437,7 @@ pub(super) fn unreachable_host(host: &str, reason: impl Into<String>) -> Registr
 }
 
 /// Statuses that may be gone at the next attempt.
-fn is_passing(status: u16) -> bool {
+pub(super) fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
@@ -457,6 +464,11 @@ fn is_no_tls(error: &ureq::Error) -> bool {
     error.to_string().contains("InvalidContentType")
 }
 
+/// True for what a further attempt would only say again: certificates, redirects and what is no TLS.
+fn stays(reason: &str) -> bool {
+    reason.contains("ertificate") || reason.starts_with("it ")
+}
+
 /// Says what went wrong without repeating addresses: what a redirect leads to may hold a token.
 fn reason(error: &ureq::Error) -> String {
     match error {
@@ -481,9 +493,9 @@ fn broken(error: &io::Error) -> String {
     }
 }
 
-/// What the body of an error says (OCI distribution 1.1, "Error Codes"), or its beginning.
+/// What the body of an error says (OCI distribution 1.1, "Error Codes").
 fn said(body: &str) -> String {
-    let text = match serde_json::from_str::<Errors>(body) {
+    match serde_json::from_str::<Errors>(body) {
         Ok(Errors { errors }) => errors
             .iter()
             .take(3)
@@ -493,6 +505,5 @@ fn said(body: &str) -> String {
         // A page of HTML says nothing to a person in a terminal.
         Err(_) if body.trim_start().starts_with('<') => String::new(),
         Err(_) => body.trim().to_owned(),
-    };
-    text.chars().take(SAID).collect()
+    }
 }

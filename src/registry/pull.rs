@@ -1,7 +1,7 @@
 //! Pulling: manifests into memory, blobs into the store.
 
 use super::access::Repository;
-use super::client::{Action, Ask, Client, Target, rest};
+use super::client::{Action, Ask, Client, Target, is_passing, rest};
 use super::error::RegistryError;
 use crate::bundle::index::Blob;
 use crate::bundle::oci;
@@ -18,8 +18,6 @@ use ureq::http::{Method, Response, header};
 
 /// Bytes moved at a time.
 const STEP: usize = 256 << 10;
-/// How often a blob is gone on with when nothing has arrived in between.
-const STALLS: u32 = 5;
 /// Suffixes of the tags under which cosign keeps what it has to say about a digest.
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
 /// Pages of referrers that are read.
@@ -114,7 +112,8 @@ impl Client {
         }
         let inner = serde_json::from_slice::<Typed>(&bytes).ok().and_then(|typed| typed.media_type);
         let stated = stated.map(|stated| stated.split(';').next().unwrap_or_default().trim().to_owned());
-        let media_type = stated.filter(|stated| oci::is_document(stated)).or(inner).unwrap_or_default();
+        let media_type =
+            stated.clone().filter(|stated| oci::is_document(stated)).or(inner).or(stated).unwrap_or_default();
         if !oci::is_document(&media_type) {
             let reason =
                 format!("it is a `{}`, not an OCI or Docker (schema 2) manifest", Printable(&media_type));
@@ -137,11 +136,13 @@ impl Client {
         }
         let target = self.target(repository, Action::Pull)?;
         let mut partial = loop {
-            match store.resume(&blob.digest)? {
-                Some(partial) => break partial,
-                // Another process fetches it.
-                None if store.get(&blob.digest).is_some() => return Ok(()),
-                None => rest(Duration::from_millis(200), watch)?,
+            if let Some(partial) = store.resume(&blob.digest)? {
+                break partial;
+            }
+            // Another process fetches it, or has just done so.
+            rest(Duration::from_millis(200), watch)?;
+            if store.checked(&blob.digest)?.is_some_and(|(_, size)| size == blob.size) {
+                return Ok(());
             }
         };
         if partial.len() > blob.size {
@@ -149,21 +150,19 @@ impl Client {
         }
         watch.advance(partial.len());
         let begun_before = !partial.is_empty();
-        let mut stalls = 0;
+        let patience = self.patience();
+        let (mut stalls, mut pause) = (0, patience.pause);
         while partial.len() < blob.size || blob.size == 0 {
             let before = partial.len();
-            match self.receive(&target, blob, &mut partial, watch) {
-                Ok(()) => {}
-                Err(error @ RegistryError::Unreachable { .. }) => {
-                    stalls = if partial.len() > before { 0 } else { stalls + 1 };
-                    if stalls >= STALLS {
-                        return Err(error);
-                    }
-                    rest(Duration::from_millis(300), watch)?;
+            // A request that failed has been tried often enough; a body that was cut is gone on with.
+            if let Err(cut) = self.receive(&target, blob, &mut partial, watch)? {
+                let moved = partial.len() > before;
+                (stalls, pause) = if moved { (0, patience.pause) } else { (stalls + 1, pause * 2) };
+                if stalls >= patience.attempts {
+                    return Err(cut);
                 }
-                Err(error) => return Err(error),
-            }
-            if blob.size == 0 {
+                rest(pause.min(patience.longest), watch)?;
+            } else if blob.size == 0 {
                 break;
             }
         }
@@ -181,15 +180,14 @@ impl Client {
         }
     }
 
-    /// One request for what is missing of a blob. Ends without an error when the whole body that was announced has
-    /// arrived, even if it is not the whole blob.
+    /// One request for what is missing of a blob. The inner error is that of a connection which was cut in the middle.
     fn receive(
         &self,
         target: &Target,
         blob: Blob,
         partial: &mut Partial,
         watch: &dyn Watch,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<Result<(), RegistryError>, RegistryError> {
         let host = &target.endpoint.host;
         let mut ask = Ask::new(
             Method::GET,
@@ -207,7 +205,7 @@ impl Client {
             200 | 206 | 416 if !partial.is_empty() => {
                 partial.restart()?;
                 if response.status() != 200 {
-                    return Ok(());
+                    return Ok(Ok(()));
                 }
             }
             200 => {}
@@ -222,7 +220,7 @@ impl Client {
         let missing = blob.size - partial.len();
         let announced: Option<u64> = text(&response, "content-length").and_then(|text| text.parse().ok());
         if let Some(announced) = announced.filter(|announced| *announced != missing) {
-            return Err(wrong(format!("{} announced", partial.len() + announced)));
+            return Err(wrong(format!("{} announced", partial.len().saturating_add(announced))));
         }
         let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
         let mut buffer = vec![0; STEP];
@@ -231,8 +229,10 @@ impl Client {
             if watch.is_stopped() {
                 return Err(RegistryError::Interrupted);
             }
-            let read =
-                reader.read(&mut buffer).map_err(|error| cut(format!("the connection was cut ({error})")))?;
+            let read = match reader.read(&mut buffer) {
+                Ok(read) => read,
+                Err(error) => return Ok(Err(cut(format!("the connection was cut ({error})")))),
+            };
             let bytes = buffer.get(..read).unwrap_or_default();
             if bytes.is_empty() {
                 break;
@@ -245,9 +245,9 @@ impl Client {
             watch.advance(read as u64);
         }
         if partial.len() < blob.size {
-            return Err(cut(format!("{} of {} bytes came", partial.len(), blob.size)));
+            return Ok(Err(cut(format!("{} of {} bytes came", partial.len(), blob.size))));
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What refers to a digest: by the referrers API, by its tag where that is missing, and cosign's tags.
@@ -303,6 +303,9 @@ impl Client {
             // Registries without it answer in many ways; only an index is an answer.
             let is_index =
                 text(&response, "content-type").is_some_and(|kind| kind.starts_with(oci::OCI_INDEX));
+            if is_passing(response.status().as_u16()) {
+                return Err(self.refused(&target, &ask, response));
+            }
             if response.status() != 200 || !is_index {
                 return Ok(None);
             }
