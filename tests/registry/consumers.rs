@@ -2,44 +2,22 @@
 
 use super::engine::{DOCKER, Daemon, PODMAN};
 use super::images::digest;
-use super::pull::{LOCK, reference};
-use super::real::Real;
-use super::runnable::{Image, greeter, hello};
-use crate::cli::Shop;
+use super::load::Carried;
+use super::runnable::Image;
 use sealift::value::digest::Digest;
 
-/// A bundle with two images that share a layer, a document and a configuration; also unpacked to `site`.
-struct Carried {
-    shop: Shop,
-    hello: Image,
-    greeter: Image,
-    host: String,
-}
-
+/// The bundle, also unpacked to `site`.
 fn carried() -> Carried {
-    let (real, shop) = (Real::new(), Shop::new());
-    let (hello, greeter) = (hello(&shop), greeter(&shop));
-    real.push("tools/hello", &hello.content);
-    real.push("apps/greeter", &greeter.content);
-    let host = real.open.clone();
-    let text = format!(
-        "[bundle]\nname = \"pulled\"\nscenario = \"air-gapped\"\nversion = \"1\"\n
-         [[image]]\nname = \"hello\"\n{}\n[[image]]\nname = \"greeter\"\n{}\n
-         [[doc]]\nname = \"handbook\"\npath = \"docs\"\n[[config]]\nname = \"server\"\npath = \"config\"\n",
-        reference(&host, "tools/hello:1"),
-        reference(&host, "apps/greeter:2"),
-    );
-    std::fs::write(shop.path("pulled.toml"), text).unwrap();
-    shop.done(LOCK);
-    shop.done(super::pull::CARRY);
-    Carried { shop, hello, greeter, host }
+    let carried = super::load::carried("");
+    carried.shop.done(super::pull::CARRY);
+    carried
 }
 
 impl Carried {
     fn names(&self) -> [(String, &Image, &'static str); 2] {
         [
-            (format!("{}/tools/hello:1", self.host), &self.hello, "hello from hello\n"),
-            (format!("{}/apps/greeter:2", self.host), &self.greeter, "hello from greeter\n"),
+            (format!("{}/tools/hello:1", self.from), &self.hello, "hello from hello\n"),
+            (format!("{}/apps/greeter:2", self.from), &self.greeter, "hello from greeter\n"),
         ]
     }
 }

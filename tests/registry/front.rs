@@ -98,11 +98,6 @@ impl Front {
     pub fn count(&self, method: &str, words: &str) -> usize {
         self.asked().iter().filter(|asked| asked.method == method && asked.path.contains(words)).count()
     }
-
-    /// How many requests there were that may change something.
-    pub fn writes(&self) -> usize {
-        self.asked().iter().filter(|asked| asked.writes()).count()
-    }
 }
 
 impl Drop for Front {
@@ -144,7 +139,7 @@ impl Inner {
         };
         let then = (self.script)(&asked, before);
         if matches!(then, Then::Hold) {
-            std::thread::sleep(Duration::from_secs(20));
+            std::thread::sleep(Duration::from_secs(4));
             return stream.shutdown(Shutdown::Both);
         }
         let mut body = vec![0; asked.len];
