@@ -104,9 +104,16 @@ impl Real {
         std::fs::read_to_string(self.path(&format!("{port}.log"))).unwrap()
     }
 
-    /// How often something was asked for.
+    /// How often something was asked for; at least once, and the line about that may come a little late.
     pub fn asked(&self, host: &str, line: &str) -> usize {
-        self.log(host).lines().filter(|logged| logged.contains(line)).count()
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let count = self.log(host).lines().filter(|logged| logged.contains(line)).count();
+            if count > 0 || Instant::now() > deadline {
+                return count;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Puts content into a repository.

@@ -177,20 +177,14 @@ fn another_host_may_not_ask_for_a_password() {
 }
 
 #[test]
-fn redirects_that_lead_nowhere() {
-    let sample = sample();
-    for (to, word) in
-        [("/v2/app/manifests/1", "it redirects more than 5 times"), ("file:///etc/passwd", "registry.failed")]
-    {
-        let server = Scripted::new(sample.content.clone(), move |asked, _| {
-            asked.path.ends_with("manifests/1").then(|| Reply::redirect(to))
-        });
-        let said = Bench::new().lock(&server, "app:1").unwrap_err();
-        assert!(said.contains("[registry.failed]") && said.contains(word), "{to}: {said}");
-        assert!(!said.contains("passwd"), "{said}");
-        // Nothing that a further attempt would change.
-        assert!(server.asked_for("manifests/1").len() <= 6, "{to}: {}", server.asked().len());
-    }
+fn redirects_without_an_end() {
+    let server = Scripted::new(sample().content, move |asked, _| {
+        asked.path.ends_with("manifests/1").then(|| Reply::redirect("/v2/app/manifests/1"))
+    });
+    let said = Bench::new().lock(&server, "app:1").unwrap_err();
+    assert!(said.contains("[registry.failed]") && said.contains("it redirects more than 5 times"), "{said}");
+    // Nothing that a further attempt would change.
+    assert!(server.asked_for("manifests/1").len() <= 6, "{}", server.asked().len());
 }
 
 struct Ended(Child);

@@ -100,7 +100,8 @@ fn secrets_that_a_registry_gives_back_are_not_shown() {
     // `ann:opensesame`
     let basic = "YW5uOm9wZW5zZXNhbWU=";
     let secrets = ["opensesame", basic, "T0KEN-OF-ANN"];
-    for (token, padding) in [(false, 0), (false, 290), (true, 0), (true, 290), (true, 255)] {
+    // With the end of what is repeated in the middle of each of them.
+    for (token, padding) in [(false, 0), (false, 280), (false, 261), (true, 0), (true, 280), (true, 268)] {
         let server = Scripted::new(sample().content, move |asked, _| {
             let proof = asked.header("authorization").unwrap_or_default().to_owned();
             let said = format!("{}{proof} opensesame", "x".repeat(padding));
