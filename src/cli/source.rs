@@ -70,20 +70,19 @@ impl Source {
     /// name first.
     #[cfg(feature = "registry")]
     pub(super) fn into_file(self, watch: &dyn Watch) -> Result<File, CliError> {
-        let mut reader: Box<dyn std::io::Read + '_> = match &self {
-            Self::File(_) => Box::new(std::io::empty()),
-            Self::Pipe => Box::new(std::io::stdin()),
+        let elsewhere = match self {
+            Self::File(file) => return Ok(file),
+            other => other,
+        };
+        let mut reader: Box<dyn std::io::Read + '_> = match &elsewhere {
+            Self::File(_) | Self::Pipe => Box::new(std::io::stdin()),
             Self::Registry { client, place } => Box::new(place.reader(client, watch)?),
         };
         let here = || std::path::PathBuf::from("./(a file without a name)");
         let failed = |source| CliError::Write { path: here(), source };
         let mut file = tempfile::tempfile_in(".").map_err(failed)?;
         std::io::copy(&mut reader, &mut file).map_err(failed)?;
-        drop(reader);
-        match self {
-            Self::File(file) => Ok(file),
-            Self::Pipe | Self::Registry { .. } => Ok(file),
-        }
+        Ok(file)
     }
 }
 

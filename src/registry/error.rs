@@ -48,6 +48,8 @@ pub enum RegistryError {
     NoPieces { host: String },
     #[error("`{host}` wants everything that an index lists, and of `{item}` not everything is in the bundle")]
     Sparse { host: String, item: Name },
+    #[error("`{host}` has forgotten an upload that was cut: {cause}")]
+    Forgotten { host: String, cause: Box<RegistryError> },
     #[error("`{one}` and `{other}` would both become `{reference}`")]
     Collision { one: Name, other: Name, reference: String },
     #[error("the bundle has no image called `{}`", Printable(.name))]
@@ -81,6 +83,7 @@ impl Fault for RegistryError {
             Self::Helper { .. } | Self::Credentials { .. } => Code::RegistryCredentials,
             Self::Certificates { .. } | Self::Read { .. } => Code::RegistryCertificates,
             Self::Incomplete { .. } | Self::Sparse { .. } => Code::RegistryRefused,
+            Self::Forgotten { cause, .. } => cause.code(),
             Self::Trust(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Interrupted => Code::Interrupted,
@@ -127,6 +130,7 @@ impl Fault for RegistryError {
             Self::Collision { .. } => "keep the names of their registries: `--full-names`",
             Self::NoImage { .. } => "see what it has: `sealift inspect BUNDLE --trust ROOT`",
             Self::Incomplete { .. } => "the reasons stand above; what has arrived is not sent again",
+            Self::Forgotten { cause, .. } => return cause.hint(),
             Self::Trust(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Interrupted => return None,

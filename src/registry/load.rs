@@ -355,11 +355,13 @@ impl Load<'_> {
     }
 
     fn send(&self, repository: &Repository, blob: Blob) -> Result<(), RegistryError> {
-        let pieces = self.place.stream(blob, self.client.upload(repository, blob, self.watch)?);
-        match pieces {
-            Err(RegistryError::NoPieces { .. }) => self.send_whole(repository, blob),
-            other => other,
-        }
+        self.client.insist(self.watch, || {
+            let pieces = self.place.stream(blob, self.client.upload(repository, blob, self.watch)?);
+            match pieces {
+                Err(RegistryError::NoPieces { .. }) => self.send_whole(repository, blob),
+                other => other,
+            }
+        })
     }
 
     fn send_whole(&self, repository: &Repository, blob: Blob) -> Result<(), RegistryError> {

@@ -1,7 +1,7 @@
 //! Pushing: blobs piece by piece, manifests whole.
 
 use super::access::Repository;
-use super::client::{Action, Ask, Client, Target, rest};
+use super::client::{Action, Ask, Client, Target, is_passing, rest};
 use super::error::RegistryError;
 use super::pull::text;
 use crate::bundle::index::Blob;
@@ -19,6 +19,8 @@ use ureq::{Body, SendBody};
 const PIECE: usize = 8 << 20;
 /// How often one piece is tried.
 const TRIES: u32 = 5;
+/// How often one blob is begun.
+const BEGINNINGS: u32 = 4;
 
 /// An upload under way, fed from a bundle; the registry is asked to keep it only with the proof of its digest.
 pub struct Upload<'a> {
@@ -126,7 +128,25 @@ impl Client {
         if self.has_blob(repository, blob, watch)? {
             return Ok(());
         }
-        self.upload_whole(repository, blob, &mut &*bytes, watch)
+        self.insist(watch, || self.upload_whole(repository, blob, &mut &*bytes, watch))
+    }
+
+    /// Begins an upload anew as long as the registry has forgotten the one before; its cause is what is told then.
+    pub(super) fn insist(
+        &self,
+        watch: &dyn Watch,
+        mut upload: impl FnMut() -> Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
+        for attempt in 1..BEGINNINGS {
+            match upload() {
+                Err(RegistryError::Forgotten { .. }) => rest(self.patience().pause * attempt, watch)?,
+                other => return other,
+            }
+        }
+        upload().map_err(|error| match error {
+            RegistryError::Forgotten { cause, .. } => *cause,
+            other => other,
+        })
     }
 
     /// Sends a whole blob in one request, for registries that take no pieces.
@@ -146,8 +166,20 @@ impl Client {
         );
         ask.headers.push(("content-type", "application/octet-stream".to_owned()));
         ask.headers.push(("content-length", blob.size.to_string()));
-        let response = self.send_body(&target, &ask, SendBody::from_reader(reader))?;
-        if response.status() == 201 { Ok(()) } else { Err(self.refused(&target, &ask, response)) }
+        let refused = match self.send_body(&target, &ask, SendBody::from_reader(reader)) {
+            Ok(response) if response.status() == 201 => return Ok(()),
+            Ok(response) => self.refused(&target, &ask, response),
+            Err(error) => error,
+        };
+        // A first attempt may have been done although its answer was lost.
+        match &refused {
+            RegistryError::Unreachable { .. } if self.has_blob_at(&target, blob, watch)? => Ok(()),
+            RegistryError::Unreachable { host, .. } => Err(forgotten(host.clone(), refused)),
+            RegistryError::Status { host, status, .. } if is_passing(*status) => {
+                Err(forgotten(host.clone(), refused))
+            }
+            _ => Err(refused),
+        }
     }
 
     /// Puts a manifest under a tag or its digest.
@@ -218,7 +250,21 @@ impl Upload<'_> {
                 Ok(_) | Err(RegistryError::Unreachable { .. }) => {
                     rest(Duration::from_millis(250 * u64::from(attempt)), self.watch)?;
                     // How much did arrive? Where nobody knows, everything is sent again.
-                    from = self.arrived()?.filter(|at| (self.sent..=end).contains(at)).unwrap_or(from);
+                    from = match self.arrived() {
+                        Ok(at) => at.filter(|at| (self.sent..=end).contains(at)).unwrap_or(from),
+                        // What was before this piece is not here any more; the whole blob begins anew.
+                        Err(RegistryError::NotFound { host, .. }) => {
+                            let cause = outcome.map_or_else(
+                                |error| error,
+                                |response| {
+                                    let ask = self.ask(Method::PATCH, String::new());
+                                    self.client.refused(&self.target, &ask, response)
+                                },
+                            );
+                            return Err(forgotten(host, cause));
+                        }
+                        Err(error) => return Err(error),
+                    };
                     if from == end {
                         break;
                     }
@@ -240,10 +286,7 @@ impl Upload<'_> {
             Err(_) => return Ok(None),
         };
         if response.status() == 404 {
-            return Err(RegistryError::Unreachable {
-                host: self.target.endpoint.host.clone(),
-                reason: "it has forgotten an upload that was cut".to_owned(),
-            });
+            return Err(self.client.refused(&self.target, &ask, response));
         }
         if let Some(next) = location(&self.target, &self.location, &response) {
             self.location = next;
@@ -264,13 +307,19 @@ impl Upload<'_> {
         if small {
             ask.body = &self.piece;
         }
-        let response = self.client.send(&self.target, &ask, self.watch)?;
-        match response.status().as_u16() {
-            201 | 204 => Ok(()),
-            // A first attempt may have been done although its answer was lost.
-            _ if self.client.has_blob_at(&self.target, self.blob, self.watch)? => Ok(()),
-            _ => Err(self.client.refused(&self.target, &ask, response)),
+        let (status, refused) = match self.client.send(&self.target, &ask, self.watch) {
+            Ok(response) => match response.status().as_u16() {
+                201 | 204 => return Ok(()),
+                status => (status, self.client.refused(&self.target, &ask, response)),
+            },
+            Err(error @ RegistryError::Unreachable { .. }) => (404, error),
+            Err(error) => return Err(error),
+        };
+        // A first attempt may have been done although its answer was lost.
+        if self.client.has_blob_at(&self.target, self.blob, self.watch)? {
+            return Ok(());
         }
+        Err(if status == 404 { forgotten(self.target.endpoint.host.clone(), refused) } else { refused })
     }
 }
 
@@ -318,6 +367,10 @@ fn location(target: &Target, asked: &str, response: &Response<Body>) -> Option<S
         return Some(format!("{scheme}://{authority}{location}"));
     }
     (!location.is_empty()).then(|| target.endpoint.url(&format!("blobs/uploads/{location}")))
+}
+
+fn forgotten(host: String, cause: RegistryError) -> RegistryError {
+    RegistryError::Forgotten { host, cause: Box::new(cause) }
 }
 
 fn no_location(target: &Target) -> RegistryError {

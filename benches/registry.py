@@ -1,0 +1,179 @@
+"""Loads a bundle's images into registries and prints one table. Started by registry.sh."""
+import hashlib, json, os, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
+
+LAYOUT = os.path.realpath(sys.argv[1])
+SEALIFT = os.environ["SEALIFT"]
+RUNS = int(os.environ.get("RUNS", "3"))
+REF = "org.opencontainers.image.ref.name"
+MIB = 1 << 20
+top = tempfile.TemporaryDirectory(prefix="registry-", dir=os.environ.get("WORK"))
+WORK = top.name
+os.environ["PATH"] = os.path.dirname(SEALIFT) + ":" + os.environ["PATH"]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Registry:
+    """An empty registry, until it is left."""
+
+    def __enter__(self):
+        self.host, self.data = f"127.0.0.1:{free_port()}", tempfile.mkdtemp(dir=WORK)
+        open(f"{self.data}/config.yml", "w").write(
+            f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {self.data}/data}}}}\n"
+            f"http: {{addr: '{self.host}', secret: fixed}}\n")
+        self.child = subprocess.Popen(["docker-registry", "serve", f"{self.data}/config.yml"],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", int(self.host.split(":")[1]))) == 0:
+                    return self
+            time.sleep(0.05)
+        sys.exit("the registry does not start")
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait()
+        shutil.rmtree(self.data)
+
+
+class Counter:
+    """Counts the bytes that go to a registry."""
+
+    def __init__(self, behind):
+        self.behind, self.sent = behind, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.host = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            near, _ = self.listener.accept()
+            far = socket.create_connection(("127.0.0.1", int(self.behind.split(":")[1])))
+            for source, sink, counts in ((near, far, True), (far, near, False)):
+                threading.Thread(target=self.pass_on, args=(source, sink, counts), daemon=True).start()
+
+    def pass_on(self, source, sink, counts):
+        try:
+            while data := source.recv(1 << 16):
+                self.sent += len(data) * counts
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def run(command):
+    """Seconds of wall and CPU, and the peak memory of the largest process."""
+    with open(f"{WORK}/stderr", "wb") as errors:
+        start = time.monotonic()
+        child = subprocess.Popen(["bash", "-ec", command], cwd=WORK, stdout=subprocess.DEVNULL, stderr=errors)
+        _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(f"failed: {command}\n{open(f'{WORK}/stderr').read()}")
+    return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+def put(document):
+    """Adds a document to the layout in WORK."""
+    data = json.dumps(document).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    open(f"{WORK}/images/blobs/sha256/{digest}", "wb").write(data)
+    return {"digest": "sha256:" + digest, "size": len(data)}
+
+
+def read(digest):
+    return json.load(open(f"{WORK}/images/blobs/" + digest.replace(":", "/")))
+
+
+def prepare():
+    """A layout in WORK with the same blobs; one image becomes four that share layers. Returns the names."""
+    os.makedirs(f"{WORK}/images/blobs/sha256")
+    for name in os.listdir(f"{LAYOUT}/blobs/sha256"):
+        os.symlink(f"{LAYOUT}/blobs/sha256/{name}", f"{WORK}/images/blobs/sha256/{name}")
+    index = json.load(open(f"{LAYOUT}/index.json"))
+    wanted = os.environ.get("IMAGES", "").split()
+    found = [one for one in index["manifests"] if REF in one.get("annotations", {})]
+    found = [one for one in found if not wanted or one["annotations"][REF] in wanted]
+    if len(found) == 1 and not wanted:
+        root, name = found[0], found[0]["annotations"][REF].rsplit(":", 1)[0]
+        manifest = read(root["digest"])
+        config = read(manifest["config"]["digest"])
+        for layers in range(2, len(manifest["layers"]), 2):
+            part = {**config, "rootfs": {**config["rootfs"], "diff_ids": config["rootfs"]["diff_ids"][:layers]}}
+            part = {**manifest, "config": {**manifest["config"], **put(part)}, "layers": manifest["layers"][:layers]}
+            found.append({"mediaType": root["mediaType"], **put(part), "annotations": {REF: f"{name}-{layers}:1"}})
+    names = []
+    for one in found:
+        name = one["annotations"][REF]
+        first = name.split("/")[0]
+        names.append(name if "." in first or ":" in first and "/" in name else "registry.example.com/" + name)
+        one["annotations"] = {REF: names[-1]}
+    json.dump({**index, "manifests": found}, open(f"{WORK}/images/index.json", "w"))
+    shutil.copy(f"{LAYOUT}/oci-layout", f"{WORK}/images/oci-layout")
+    return names
+
+
+names = prepare()
+text = '[bundle]\nname = "bench"\nscenario = "air-gapped"\nversion = "1"\n'
+for number, name in enumerate(names):
+    text += f'[[image]]\nname = "i{number}"\nlayout = "images"\nselect = "{name}"\n'
+open(f"{WORK}/bench.toml", "w").write(text)
+run("for key in root packer; do sealift key new $key --passphrase-fd 0 <<<pw; done\n"
+    "sealift trust init --key root.key --packer packer.pub --passphrase-fd 0 <<<pw\n"
+    "sealift lock bench.toml --store store; sealift pack bench.toml --store store --key packer.key --passphrase-fd 0 <<<pw")
+
+
+def ours(host):
+    return f"sealift load bench-1.sealift --trust root.json --registry {host} -o settings"
+
+
+def verified(_):
+    return "sealift verify bench-1.sealift --trust root.json"
+
+
+def theirs(host):
+    copy = "skopeo --insecure-policy copy -q --all --dest-tls-verify=false"
+    path = lambda name: name.split("/", 1)[1]
+    return "\n".join(f"{copy} oci:images:{name} docker://{host}/{path(name)}" for name in names)
+
+
+def measure(command):
+    """Into an empty registry, and once more into the same."""
+    with Registry() as registry:
+        return run(command(registry.host)), run(command(registry.host))
+
+
+def bytes_sent(command):
+    sent = []
+    with Registry() as registry:
+        for _ in range(2):
+            counter = Counter(registry.host)
+            run(command(counter.host))
+            sent.append(counter.sent)
+    return sent
+
+
+table = {command: [] for command in (ours, theirs, verified)}
+for count in range(RUNS + 1):
+    for command, results in table.items():
+        result = measure(command)
+        if count:
+            results.append(result)
+sent = {command: bytes_sent(command) for command in (ours, theirs)}
+size = os.path.getsize(f"{WORK}/bench-1.sealift")
+print(f"{len(names)} images, a bundle of {size / MIB:.0f} MiB\n")
+print("| work | load s | skopeo s | wall ratio | CPU ratio | bytes sent, ratio | peak MiB, load | skopeo |")
+print("|---|---|---|---|---|---|---|---|")
+for again, title in enumerate(("into an empty registry", "once more")):
+    middle = lambda command, what: statistics.median(result[again][what] for result in table[command])
+    a, b = ([middle(command, what) for what in range(3)] for command in (ours, theirs))
+    print(f"| {title} | {a[0]:.2f} | {b[0]:.2f} | {a[0] / b[0]:.2f} | {a[1] / b[1]:.2f} "
+          f"| {sent[ours][again] / MIB:.2f} / {sent[theirs][again] / MIB:.2f} MiB "
+          f"= {sent[ours][again] / sent[theirs][again]:.2f} | {a[2] / MIB:.0f} | {b[2] / MIB:.0f} |")
+alone = statistics.median(result[0][0] for result in table[verified])
+print(f"\nof load's time, `verify` alone takes {alone:.2f} s; skopeo verifies no signature")
