@@ -71,6 +71,7 @@ fn a_small_bundle_goes_all_the_way() {
 100644 images/blobs/sha256/[..]
 100644 images/blobs/sha256/[..]
 100644 images/index.json
+100644 images/manifest.json
 100644 images/oci-layout
 
 "#]]

@@ -20,6 +20,7 @@ mod pull;
 mod push;
 mod referring;
 mod secrets;
+mod sending;
 mod stream;
 
 pub use access::{Access, Repository};

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! TARGET/doc/NAME/...      config/NAME/...      file/NAME/...
-//! TARGET/images/oci-layout  images/index.json  images/blobs/sha256/...
+//! TARGET/images/oci-layout  images/index.json  images/manifest.json  images/blobs/sha256/...
 //! ```
 
 use super::SiteError;
 use super::staging::Staging;
 use crate::bundle::entry::{Entry, Node};
-use crate::bundle::index::{Blob, Index};
+use crate::bundle::index::{Blob, Index, docker_manifest};
 use crate::bundle::inventory::Inventory;
 use crate::bundle::item::ItemKind;
 use crate::bundle::member;
@@ -151,9 +151,13 @@ impl Writer {
             return Ok(());
         }
         let index = Index::new(images).encode()?;
-        for (name, content) in
-            [(member::OCI_LAYOUT, member::OCI_LAYOUT_CONTENT), (member::INDEX, index.as_slice())]
-        {
+        // With it, a tar of the folder is what `docker load` and `podman load` read.
+        let docker = docker_manifest(&contents.docker)?;
+        for (name, content) in [
+            (member::OCI_LAYOUT, member::OCI_LAYOUT_CONTENT),
+            (member::INDEX, index.as_slice()),
+            (member::MANIFEST, docker.as_slice()),
+        ] {
             let path: RelPath = format!("images/{name}").parse().map_err(path_error)?;
             let mut file = self.staging.file(&path, false)?;
             file.write_all(content).map_err(|source| self.failed(&path, source))?;

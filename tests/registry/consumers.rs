@@ -26,14 +26,17 @@ impl Carried {
 fn podman_loads_and_runs() {
     let carried = carried();
     let shop = &carried.shop;
-    shop.done(&format!("{PODMAN} podman load -q -i pulled-1.sealift"));
-    for (name, image, greeting) in carried.names() {
-        let found = shop.done(&format!("{PODMAN} podman image inspect {name} --format '{{{{.Id}}}}'"));
-        assert_eq!(found.out.trim(), image.config.hex(), "{name}");
-        assert_eq!(shop.done(&format!("{PODMAN} run {name}")).out, greeting);
+    shop.done("tar -cf unpacked.tar -C site/images .");
+    for archive in ["pulled-1.sealift", "unpacked.tar"] {
+        shop.done(&format!("{PODMAN} podman load -q -i {archive}"));
+        for (name, image, greeting) in carried.names() {
+            let found = shop.done(&format!("{PODMAN} podman image inspect {name} --format '{{{{.Id}}}}'"));
+            assert_eq!(found.out.trim(), image.config.hex(), "{name}");
+            assert_eq!(shop.done(&format!("{PODMAN} run {name}")).out, greeting);
+        }
+        shop.done(&format!("{PODMAN} podman rmi -af"));
     }
     // The way that keeps the digest of what was packed.
-    shop.done(&format!("{PODMAN} podman rmi -af"));
     for (name, image, greeting) in carried.names() {
         shop.done(&format!("{PODMAN} pull oci-archive:pulled-1.sealift:{name}"));
         let digests = format!("{PODMAN} podman image inspect {name} --format '{{{{.RepoDigests}}}}'");
@@ -92,12 +95,16 @@ fn docker_loads_and_runs() {
     let carried = carried();
     let shop = &carried.shop;
     let docker = Daemon::docker(shop);
-    let loaded = shop.done(&format!("{DOCKER}\ndocker load -i pulled-1.sealift")).out;
-    for (name, image, greeting) in carried.names() {
-        assert!(loaded.contains(&format!("Loaded image: {name}")), "{loaded}");
-        let found = shop.done(&format!("{DOCKER}\ndocker image inspect {name} --format '{{{{.Id}}}}'"));
-        assert_eq!(found.out.trim(), image.config.to_string(), "{name}");
-        assert_eq!(shop.done(&format!("{DOCKER}\ndocker run --rm --net=none {name}")).out, greeting);
+    shop.done("tar -cf unpacked.tar -C site/images .");
+    for archive in ["pulled-1.sealift", "unpacked.tar"] {
+        let loaded = shop.done(&format!("{DOCKER}\ndocker load -i {archive}")).out;
+        for (name, image, greeting) in carried.names() {
+            assert!(loaded.contains(&format!("Loaded image: {name}")), "{loaded}");
+            let found = shop.done(&format!("{DOCKER}\ndocker image inspect {name} --format '{{{{.Id}}}}'"));
+            assert_eq!(found.out.trim(), image.config.to_string(), "{name}");
+            assert_eq!(shop.done(&format!("{DOCKER}\ndocker run --rm --net=none {name}")).out, greeting);
+            shop.done(&format!("{DOCKER}\ndocker rmi -f {name}"));
+        }
     }
     drop(docker);
 }
