@@ -266,7 +266,7 @@ impl Way {
         Self::UnpackFile,
     ];
 
-    fn decodes(self) -> bool {
+    pub(crate) fn decodes(self) -> bool {
         !matches!(self, Self::Pipe(Depth::Stored) | Self::File(Depth::Stored))
     }
 }

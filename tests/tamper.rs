@@ -221,10 +221,14 @@ fn z01_frames_stay_where_they_are() {
             let mut hostile = good.clone();
             hostile.set_frames("runbooks", &swapped);
             let hostile = hostile.sealed(&authorities);
-            let refused =
-                |way| matches!(judge.code(way, &hostile), Some(Code::BundleFormat | Code::BundleDigest));
-            let refusing: Vec<_> = Way::ALL.into_iter().filter(|way| refused(*way)).collect();
-            assert_eq!(refusing, Way::ALL[2..], "{case}");
+            // Which of the two frames is read first, and so what it is refused for, is for the threads to say.
+            for way in Way::ALL {
+                match judge.take(way, &hostile).map_err(|error| error.code()) {
+                    Ok(()) => assert!(!way.decodes(), "{case}, {way:?} is believed"),
+                    Err(Code::BundleFormat | Code::BundleDigest | Code::BundleFrame) if way.decodes() => {}
+                    Err(other) => panic!("{case}, {way:?}: {other:?}"),
+                }
+            }
         }
     }
     assert!(pairs > 20, "{pairs} pairs");

@@ -1,9 +1,11 @@
 //! OCI image indexes and manifests, read as they came: the bytes are kept, only what they announce is taken out.
 
+use super::index::Blob;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::printable::Printable;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -35,6 +37,14 @@ pub struct Descriptor {
     pub size: u64,
     /// `os/architecture[/variant]`, where the document says so.
     pub platform: Option<String>,
+}
+
+impl Descriptor {
+    /// The blob it names.
+    #[must_use]
+    pub fn blob(&self) -> Blob {
+        Blob { digest: self.digest, size: self.size }
+    }
 }
 
 /// What an index or a manifest announces.
@@ -109,22 +119,39 @@ pub fn subject(bytes: &[u8]) -> Option<Digest> {
     raw.subject.map(|Object(subject)| subject.digest)
 }
 
-/// How a list of referrers names a manifest that [`parse`] has read (OCI distribution 1.1, "Listing Referrers"): with
-/// the artifact type, which is that of the configuration where it states none, and with its annotations.
-#[must_use]
-pub fn referrer_descriptor(media_type: &str, bytes: &[u8]) -> serde_json::Value {
-    let document: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let text = |pointer: &str| document.pointer(pointer).filter(|value| value.is_string()).cloned();
-    let mut descriptor = serde_json::json!({
-        "mediaType": media_type, "digest": Digest::of(bytes), "size": bytes.len(),
-    });
-    if let Some(object) = descriptor.as_object_mut() {
-        let artifact = text("/artifactType").or_else(|| text("/config/mediaType"));
-        object.extend(artifact.map(|artifact| ("artifactType".to_owned(), artifact)));
-        let annotations = document.get("annotations").filter(|value| value.is_object()).cloned();
-        object.extend(annotations.map(|annotations| ("annotations".to_owned(), annotations)));
+/// How a list of referrers names a document that [`parse`] has read (OCI distribution 1.1, "Listing Referrers").
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Referring {
+    /// What it is.
+    pub media_type: String,
+    /// What it hashes to.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub size: u64,
+    /// What kind of artifact it is: that of its configuration where it states none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// Its annotations, where they are of the form that the specification gives them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Referring {
+    /// What a document says of itself.
+    #[must_use]
+    pub fn of(media_type: &str, bytes: &[u8]) -> Self {
+        let document: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let text = |pointer: &str| document.pointer(pointer)?.as_str().filter(|text| !text.is_empty());
+        let annotations = document.get("annotations").cloned().map(serde_json::from_value);
+        Self {
+            media_type: media_type.to_owned(),
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            artifact_type: text("/artifactType").or_else(|| text("/config/mediaType")).map(str::to_owned),
+            annotations: annotations.and_then(Result::ok).unwrap_or_default(),
+        }
     }
-    descriptor
 }
 
 #[derive(serde::Deserialize)]

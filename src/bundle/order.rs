@@ -5,13 +5,15 @@
 //! documents name them. Each blob stands once, where it is first due. So the place of every byte follows from
 //! documents that stand before it, and one file can be read out of a bundle of any size.
 
+mod checks;
+
 use super::error::BundleError;
 use super::index::{Blob, DockerImage, Index, Item, tree_manifest};
 use super::item::ItemKind;
 use super::oci::{self, Descriptor, Document};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// References that documents may make, each counted again for every entry of the index below which it lies: far above
 /// any real bundle, and some 30 MB of memory.
@@ -165,7 +167,7 @@ impl<'a> Order<'a> {
             let below = here.map(|child| Pending {
                 item: due.item,
                 media_type: child.media_type.clone(),
-                blob: blob(child),
+                blob: child.blob(),
                 depth,
             });
             self.pending.extend(below);
@@ -173,66 +175,6 @@ impl<'a> Order<'a> {
         self.subjects.extend(oci::subject(bytes).map(|subject| (due.blob.digest, subject)));
         self.documents.push(due.blob);
         self.known.insert(due.blob.digest, (due.media_type, document));
-        Ok(())
-    }
-
-    /// Many entries that share what is below them must not make it long to walk below each.
-    fn check_references(&self) -> Result<(), BundleError> {
-        let mut count = 0;
-        for root in self.index.items().iter().flat_map(Item::roots) {
-            let (mut seen, mut stack) = (HashSet::new(), vec![root.digest]);
-            while let Some(digest) = stack.pop() {
-                let Some((_, document)) = self.known.get(&digest).filter(|_| seen.insert(digest)) else {
-                    continue;
-                };
-                count = count_references(count, document)?;
-                if let Document::Index(children) = document {
-                    stack.extend(children.iter().map(|child| child.digest));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A referrer must be about a document of the image that it stands behind, or of a referrer before it.
-    fn check_referrers(&self) -> Result<(), BundleError> {
-        for item in self.index.items().iter().filter(|item| !item.referrers.is_empty()) {
-            let documents = |root| self.below(root).into_iter().filter(|(.., document)| document.is_some());
-            let mut known: HashSet<_> = documents(item.root).map(|(blob, ..)| blob.digest).collect();
-            for referrer in &item.referrers {
-                let stated = self.subjects.get(&referrer.root.digest).copied();
-                if !referrer.tagged_subject().or(stated).is_some_and(|subject| known.contains(&subject)) {
-                    let reason = "it refers to nothing of the image that it stands behind";
-                    return Err(wrong(&referrer.root.digest, reason));
-                }
-                known.extend(documents(referrer.root).map(|(blob, ..)| blob.digest));
-            }
-        }
-        Ok(())
-    }
-
-    /// An image must say of everything that its indexes list and the bundle does not have that it is withheld, and of
-    /// nothing else.
-    fn check_withheld(&self) -> Result<(), BundleError> {
-        for item in self.index.items().iter().filter(|_| !self.withheld.is_empty()) {
-            let mut listed = BTreeSet::new();
-            for (.., document) in item.roots().flat_map(|root| self.below(root)) {
-                if let Some(Document::Index(children)) = document {
-                    let digests = children.iter().map(|child| child.digest);
-                    listed.extend(digests.filter(|digest| self.withheld.contains(digest)));
-                }
-            }
-            let withheld = item.withheld.iter().copied().collect();
-            if let Some(digest) = listed.difference(&withheld).next() {
-                return Err(wrong(
-                    digest,
-                    "one image withholds it, and another lists it and does not say so",
-                ));
-            }
-            if let Some(digest) = withheld.difference(&listed).next() {
-                return Err(wrong(digest, "it is withheld, and no index of its image lists it"));
-            }
-        }
         Ok(())
     }
 
@@ -255,7 +197,7 @@ impl<'a> Order<'a> {
             Some(_) => Err(wrong(&descriptor.digest, "two documents give it different sizes")),
             None => {
                 sizes.insert(descriptor.digest, descriptor.size);
-                group.push(blob(descriptor));
+                group.push(descriptor.blob());
                 Ok(())
             }
         };
@@ -280,7 +222,7 @@ impl<'a> Order<'a> {
         let (known_configs, known_layers): (HashSet<_>, HashSet<_>) =
             (configs.iter().copied().collect(), layers.iter().copied().collect());
         for (inventory, layer) in self.trees() {
-            if !known_configs.contains(&blob(inventory)) || !known_layers.contains(&blob(layer)) {
+            if !known_configs.contains(&inventory.blob()) || !known_layers.contains(&layer.blob()) {
                 return Err(wrong(
                     &layer.digest,
                     "a tree shares its inventory or layer with another kind of part",
@@ -311,7 +253,7 @@ impl<'a> Order<'a> {
         let parts = match self.known.get(&item.root.digest) {
             Some((_, Document::Manifest { config, layers })) if item.head.kind != ItemKind::Image => {
                 let layer = layers.first().ok_or_else(|| wrong(&item.root.digest, "a tree has one layer"))?;
-                Parts::Tree { inventory: blob(config), layer: blob(layer) }
+                Parts::Tree { inventory: config.blob(), layer: layer.blob() }
             }
             Some(_) if item.head.kind == ItemKind::Image => {
                 let (mut blobs, mut platforms, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
@@ -349,11 +291,11 @@ impl<'a> Order<'a> {
             match document.filter(|_| descended.insert(due.digest)) {
                 Some(Document::Index(children)) => {
                     let here = children.iter().rev().filter(|child| !self.withheld.contains(&child.digest));
-                    stack.extend(here.map(|child| (blob(child), child.platform.clone(), true)));
+                    stack.extend(here.map(|child| (child.blob(), child.platform.clone(), true)));
                 }
                 Some(Document::Manifest { config, layers }) => {
-                    stack.extend(layers.iter().rev().map(|layer| (blob(layer), None, false)));
-                    stack.push((blob(config), None, false));
+                    stack.extend(layers.iter().rev().map(|layer| (layer.blob(), None, false)));
+                    stack.push((config.blob(), None, false));
                 }
                 None => {}
             }
@@ -397,10 +339,6 @@ fn is_image_config(media_type: &str) -> bool {
     matches!(media_type, oci::OCI_CONFIG | "application/vnd.docker.container.image.v1+json")
 }
 
-fn blob(descriptor: &Descriptor) -> Blob {
-    Blob { digest: descriptor.digest, size: descriptor.size }
-}
-
 fn wrong(digest: &Digest, reason: &str) -> BundleError {
     BundleError::Image { document: format!("the document {digest}"), reason: reason.to_owned() }
 }
@@ -418,7 +356,7 @@ fn tree_parts(item: &Item, document: &Document, bytes: &[u8]) -> Result<(), Bund
     let [layer] = layers.as_slice() else {
         return Err(wrong("a tree has one layer"));
     };
-    if tree_manifest(&item.head, blob(config), blob(layer))? != bytes {
+    if tree_manifest(&item.head, config.blob(), layer.blob())? != bytes {
         return Err(wrong("it has keys, types or annotations that this format does not give a tree"));
     }
     Ok(())

@@ -316,13 +316,13 @@ impl<'a> Walk<'a> {
         let mut further = Vec::new();
         for subject in subjects {
             for referrer in self.client.referrers(&self.repository, subject, work.limits, work.watch)? {
-                if self.known.contains(&referrer.digest) {
+                if self.known.contains(&referrer.root.digest) {
                     continue;
                 }
                 let descriptor = Descriptor {
                     media_type: referrer.media_type,
-                    digest: referrer.digest,
-                    size: referrer.size,
+                    digest: referrer.root.digest,
+                    size: referrer.root.size,
                     platform: None,
                 };
                 let fetched = self.child(&descriptor)?;

@@ -43,13 +43,19 @@ pub enum Names {
 impl Destination {
     /// The repository of an image at the site.
     fn repository(&self, name: &ImageName) -> Repository {
-        let path = match Repository::of(name) {
-            Ok(from) if self.names == Names::Full => format!("{}/{}", from.host.replace(':', "-"), from.path),
-            Ok(from) => from.path,
-            Err(_) => name.path().to_owned(),
+        let (source, path) = match Repository::of(name) {
+            Ok(from) => (Some(from.host), from.path),
+            Err(_) => (None, name.path().to_owned()),
         };
-        let prefix = if self.prefix.is_empty() { String::new() } else { format!("{}/", self.prefix) };
-        Repository::at(&self.host, &format!("{prefix}{path}"))
+        let folder = self.folder(source.as_deref());
+        Repository::at(&self.host, &if folder.is_empty() { path } else { format!("{folder}/{path}") })
+    }
+
+    /// What stands at the site before the repositories that came from one registry; may be empty.
+    pub(super) fn folder(&self, source: Option<&str>) -> String {
+        let named = source.filter(|_| self.names == Names::Full).map(|source| source.replace(':', "-"));
+        let prefix = Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty());
+        prefix.into_iter().chain(named).collect::<Vec<_>>().join("/")
     }
 }
 
@@ -255,7 +261,7 @@ impl Load<'_> {
                     pending.extend(here.map(doc));
                 }
                 Document::Manifest { config, layers } => {
-                    let blobs = std::iter::once(&config).chain(&layers).map(blob);
+                    let blobs = std::iter::once(&config).chain(&layers).map(Descriptor::blob);
                     closure.blobs.extend(blobs.filter(|blob| known.insert(blob.digest)));
                 }
             }
@@ -343,7 +349,7 @@ impl Load<'_> {
         if listed.iter().any(|one| one.get("digest") == Some(&digest)) {
             return Ok(());
         }
-        listed.push(oci::referrer_descriptor(media_type, referrer));
+        listed.push(json!(oci::Referring::of(media_type, referrer)));
         let index =
             json!({ "schemaVersion": 2, "mediaType": oci::OCI_INDEX, "manifests": listed }).to_string();
         self.client.put_manifest(repository, &tag, oci::OCI_INDEX, index.as_bytes(), self.watch).map(drop)
@@ -364,9 +370,5 @@ fn called(repository: &Repository, tag: Option<&str>, digest: &Digest) -> String
 }
 
 fn doc(descriptor: &Descriptor) -> Doc {
-    Doc { blob: blob(descriptor), media_type: descriptor.media_type.clone() }
-}
-
-fn blob(descriptor: &Descriptor) -> Blob {
-    Blob { digest: descriptor.digest, size: descriptor.size }
+    Doc { blob: descriptor.blob(), media_type: descriptor.media_type.clone() }
 }

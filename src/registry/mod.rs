@@ -28,4 +28,4 @@ pub use client::Client;
 pub use error::RegistryError;
 pub use pull::Fetched;
 pub use push::{Taken, Upload};
-pub use referring::{Referrer, referrers_tag};
+pub use referring::referrers_tag;

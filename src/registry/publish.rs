@@ -325,7 +325,7 @@ fn find_seal(
     };
     let mut seals = Vec::new();
     for referrer in client.subject_referrers(repository, &index.digest, limits, watch)? {
-        let fetched = found(client, repository, &referrer.digest.to_string(), limits, watch)?;
+        let fetched = found(client, repository, &referrer.root.digest.to_string(), limits, watch)?;
         let Ok(manifest) = serde_json::from_slice::<SealManifest>(&fetched.bytes) else { continue };
         if manifest.artifact_type.as_deref() == Some(SEAL_TYPE) {
             seals.push(manifest);

@@ -49,8 +49,7 @@ impl Client {
         watch: &dyn Watch,
     ) -> Result<bool, RegistryError> {
         let target = self.target(repository, Action::Push)?;
-        let url = target.endpoint.url(&format!("blobs/{}", blob.digest));
-        let ask = Ask::new(Method::HEAD, url, format!("blob `{}`", blob.digest));
+        let ask = ask_for(&target, blob);
         let response = self.send(&target, &ask, watch)?;
         match response.status().as_u16() {
             200 => Ok(text(&response, "content-length").is_none_or(|length| length == blob.size.to_string())),
@@ -325,9 +324,7 @@ impl Upload<'_> {
 
 impl Client {
     fn has_blob_at(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<bool, RegistryError> {
-        let url = target.endpoint.url(&format!("blobs/{}", blob.digest));
-        let ask = Ask::new(Method::HEAD, url, format!("blob `{}`", blob.digest));
-        Ok(self.send(target, &ask, watch)?.status() == 200)
+        Ok(self.send(target, &ask_for(target, blob), watch)?.status() == 200)
     }
 }
 
@@ -348,6 +345,12 @@ impl BlobSink for Upload<'_> {
     fn keep(mut self, _: &Verified<Blob>) -> Result<(), RegistryError> {
         self.complete()
     }
+}
+
+/// Whether a blob is there.
+fn ask_for(target: &Target, blob: Blob) -> Ask<'static> {
+    let url = target.endpoint.url(&format!("blobs/{}", blob.digest));
+    Ask::new(Method::HEAD, url, format!("blob `{}`", blob.digest))
 }
 
 fn with_digest(location: &str, digest: &Digest) -> String {

@@ -4,6 +4,7 @@ use super::access::Repository;
 use super::client::{Action, Ask, Client, is_passing};
 use super::error::RegistryError;
 use super::pull::{body, text};
+use crate::bundle::index::{Blob, Referrer};
 use crate::bundle::oci;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
@@ -15,19 +16,6 @@ use ureq::http::Method;
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
 /// Pages of referrers that are read.
 const PAGES: usize = 64;
-
-/// A manifest that is about another one: a signature, an attestation, an SBOM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Referrer {
-    /// What it is.
-    pub media_type: String,
-    /// What it hashes to.
-    pub digest: Digest,
-    /// How many bytes it has.
-    pub size: u64,
-    /// The tag that leads to it, where it has no `subject`.
-    pub tag: Option<String>,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,9 +51,8 @@ impl Client {
         for suffix in COSIGN {
             let tag = format!("{}.{suffix}", referrers_tag(subject));
             if let Some(fetched) = self.manifest(repository, &tag, limits, watch)? {
-                let (media_type, digest, size) =
-                    (fetched.media_type, fetched.digest, fetched.bytes.len() as u64);
-                found.push(Referrer { media_type, digest, size, tag: Some(tag) });
+                let root = Blob { digest: fetched.digest, size: fetched.bytes.len() as u64 };
+                found.push(Referrer { media_type: fetched.media_type, root, tag: Some(tag) });
             }
         }
         Ok(found)
@@ -144,8 +131,10 @@ fn parse_listing(bytes: &[u8], host: &str, what: &str) -> Result<Vec<Referrer>, 
         what: what.to_owned(),
         reason: error.to_string(),
     })?;
-    let referrer =
-        |one: Listed| Referrer { media_type: one.media_type, digest: one.digest, size: one.size, tag: None };
+    let referrer = |one: Listed| {
+        let root = Blob { digest: one.digest, size: one.size };
+        Referrer { media_type: one.media_type, root, tag: None }
+    };
     Ok(listing.manifests.into_iter().map(referrer).collect())
 }
 

@@ -44,18 +44,6 @@ fn head(origin: &Origin, what: &str) -> String {
     format!("# {what}\n# Written by `sealift load` from {}, statement {}.\n", origin.bundle, origin.statement)
 }
 
-/// Host and prefix at the site, for images of one source registry.
-fn place(destination: &Destination, source: &str) -> (String, String) {
-    let mut parts = Vec::new();
-    if !destination.prefix.is_empty() {
-        parts.push(destination.prefix.clone());
-    }
-    if destination.names == Names::Full {
-        parts.push(source.replace(':', "-"));
-    }
-    (destination.host.clone(), parts.join("/"))
-}
-
 fn mapping(origin: &Origin, outcome: &Outcome) -> String {
     let value = json!({
         "version": 1, "bundle": origin.bundle, "statement": origin.statement,
@@ -66,7 +54,7 @@ fn mapping(origin: &Origin, outcome: &Outcome) -> String {
 }
 
 fn hosts_toml(origin: &Origin, destination: &Destination, source: &str, plain: bool) -> String {
-    let (host, prefix) = place(destination, source);
+    let (host, prefix) = (&destination.host, destination.folder(Some(source)));
     let scheme = if plain { "http" } else { "https" };
     let server = if source == "docker.io" { "registry-1.docker.io" } else { source };
     let mut text =
@@ -94,8 +82,8 @@ fn registries_conf(
     let what = "podman, CRI-O, skopeo: put this at /etc/containers/registries.conf.d/50-sealift.conf";
     let mut text = head(origin, what);
     for source in sources {
-        let (host, prefix) = place(destination, source);
-        let location = if prefix.is_empty() { host } else { format!("{host}/{prefix}") };
+        let (host, prefix) = (&destination.host, destination.folder(Some(source)));
+        let location = if prefix.is_empty() { host.clone() } else { format!("{host}/{prefix}") };
         text += &format!("\n[[registry]]\nprefix = \"{source}\"\nlocation = \"{source}\"\n");
         text += &format!("\n[[registry.mirror]]\nlocation = \"{location}\"\n");
         if plain {

@@ -1,31 +1,11 @@
 //! Someone in front of a real registry: notes each request, and passes it on or does what a script says.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+pub use super::listening::Asked;
+
+use super::listening::{Line, Listening};
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
-
-/// A request.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    pub method: String,
-    pub path: String,
-    pub headers: Vec<(String, String)>,
-    /// Bytes of its body.
-    pub len: usize,
-}
-
-impl Asked {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
-
-    /// True for what may change a registry.
-    pub fn writes(&self) -> bool {
-        matches!(self.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE")
-    }
-}
 
 /// What becomes of a request.
 pub enum Then {
@@ -47,39 +27,23 @@ type Script = dyn Fn(&Asked, usize) -> Then + Send + Sync;
 struct Inner {
     behind: String,
     script: Box<Script>,
-    asked: Mutex<Vec<Asked>>,
-    stopped: AtomicBool,
 }
 
 /// Until it is dropped.
 pub struct Front {
     pub host: String,
-    inner: Arc<Inner>,
+    listening: Listening,
 }
 
 impl Front {
     /// The script is told how many requests of the same method there were before.
     pub fn new(behind: &str, script: impl Fn(&Asked, usize) -> Then + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = listener.local_addr().unwrap().to_string();
-        let inner = Arc::new(Inner {
-            behind: behind.to_owned(),
-            script: Box::new(script),
-            asked: Mutex::default(),
-            stopped: AtomicBool::new(false),
+        let inner = Inner { behind: behind.to_owned(), script: Box::new(script) };
+        let listening = Listening::new(Duration::from_secs(60), move |asked, before, line| {
+            let before = before.iter().filter(|one| one.method == asked.method).count();
+            inner.answer(asked, before, line)
         });
-        let served = Arc::clone(&inner);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if served.stopped.load(Ordering::Relaxed) {
-                    break;
-                }
-                let served = Arc::clone(&served);
-                // Whoever asks may hang up.
-                std::thread::spawn(move || stream.and_then(|stream| served.serve(stream)));
-            }
-        });
-        Self { host, inner }
+        Self { host: listening.host.clone(), listening }
     }
 
     /// One that only notes.
@@ -88,11 +52,11 @@ impl Front {
     }
 
     pub fn asked(&self) -> Vec<Asked> {
-        self.inner.asked.lock().unwrap().clone()
+        self.listening.asked()
     }
 
     pub fn forget(&self) {
-        self.inner.asked.lock().unwrap().clear();
+        self.listening.forget();
     }
 
     pub fn count(&self, method: &str, words: &str) -> usize {
@@ -100,49 +64,16 @@ impl Front {
     }
 }
 
-impl Drop for Front {
-    fn drop(&mut self) {
-        self.inner.stopped.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(&self.host);
-    }
-}
-
 impl Inner {
-    fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        let mut first = [0];
-        stream.peek(&mut first)?;
-        if first == [0x16] {
-            // A TLS handshake.
-            let _ = stream.read(&mut [0; 4096])?;
-            return stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n");
-        }
-        let mut reader = BufReader::new(stream.try_clone()?);
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let mut words = line.split(' ').map(str::to_owned);
-        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let mut headers = Vec::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let Some((name, value)) = line.split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let mut asked = Asked { method, path, headers, len: 0 };
-        asked.len = asked.header("content-length").map_or(0, |len| len.parse().unwrap());
+    fn answer(&self, asked: &Asked, before: usize, line: &mut Line) -> std::io::Result<()> {
         assert!(asked.header("transfer-encoding").is_none(), "{asked:?}");
-        let before = {
-            let mut all = self.asked.lock().unwrap();
-            all.push(asked.clone());
-            all.iter().filter(|one| one.method == asked.method).count() - 1
-        };
-        let then = (self.script)(&asked, before);
+        let then = (self.script)(asked, before);
         if matches!(then, Then::Hold) {
             std::thread::sleep(Duration::from_secs(4));
-            return stream.shutdown(Shutdown::Both);
+            return Ok(());
         }
-        let mut body = vec![0; asked.len];
+        let Line { reader, stream } = line;
+        let mut body = vec![0; asked.len()];
         reader.read_exact(&mut body)?;
         match then {
             Then::Say(status, headers, body) => {
@@ -153,17 +84,17 @@ impl Inner {
                     "HTTP/1.1 {status} Status\r\nConnection: close\r\nContent-Length: {len}\r\n{headers}\r\n{body}"
                 )?;
             }
-            Then::Cut(len) => drop(self.pass(&asked, &body[..len], false)),
-            Then::Mute => drop(self.pass(&asked, &body, true)?),
+            Then::Cut(len) => drop(self.pass(asked, &body[..len], false)),
+            Then::Mute => drop(self.pass(asked, &body, true)?),
             Then::Change(one, other) => {
-                let answer = self.pass(&asked, &body, true)?;
+                let answer = self.pass(asked, &body, true)?;
                 let head = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap();
                 let changed = String::from_utf8_lossy(&answer[..head]).replace(&one, &other);
                 stream.write_all(&[changed.as_bytes(), &answer[head..]].concat())?;
             }
-            Then::Pass | Then::Hold => stream.write_all(&self.pass(&asked, &body, true)?)?,
+            Then::Pass | Then::Hold => stream.write_all(&self.pass(asked, &body, true)?)?,
         }
-        stream.shutdown(Shutdown::Both)
+        Ok(())
     }
 
     /// What the registry answers.

@@ -6,6 +6,7 @@ mod engine;
 mod faulty;
 mod front;
 mod images;
+mod listening;
 mod load;
 mod publish;
 mod pull;

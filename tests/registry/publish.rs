@@ -99,7 +99,7 @@ fn the_next_bundle_sends_only_what_is_new() {
         let empty = *blob == Digest::of(b"{}");
         assert!(empty || front.count("PUT", &blob.to_string()) == 0, "{blob}");
     }
-    let sent: usize = front.asked().iter().map(|asked| asked.len).sum();
+    let sent: usize = front.asked().iter().map(|asked| asked.len()).sum();
     let size = std::fs::metadata(shop.path("pulled-2.sealift")).unwrap().len();
     assert!((sent as u64) < size / 4, "{sent} of {size}");
     for version in [1, 2] {

@@ -1,6 +1,9 @@
 //! A registry that serves a small repository as it should, except where a script says otherwise.
 
+pub use super::listening::Asked;
+
 use super::images::Content;
+use super::listening::Listening;
 use sealift::bundle::oci;
 use sealift::plan::Work;
 use sealift::plan::lock::Lock;
@@ -13,25 +16,9 @@ use sealift::value::digest::Digest;
 use sealift::value::limits::Limits;
 use sealift::value::watch::Unwatched;
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 use tempfile::TempDir;
-
-/// A request.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    pub path: String,
-    pub headers: Vec<(String, String)>,
-}
-
-impl Asked {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-    }
-}
 
 /// What is sent, and what happens then.
 pub struct Reply {
@@ -82,19 +69,10 @@ impl Reply {
     }
 }
 
-type Script = dyn Fn(&Asked, usize) -> Option<Reply> + Send + Sync;
-
-struct Inner {
-    content: Content,
-    script: Box<Script>,
-    asked: Mutex<Vec<Asked>>,
-    stopped: AtomicBool,
-}
-
 /// A registry, until it is dropped.
 pub struct Scripted {
     pub host: String,
-    inner: Arc<Inner>,
+    listening: Listening,
 }
 
 impl Scripted {
@@ -103,76 +81,27 @@ impl Scripted {
         content: Content,
         script: impl Fn(&Asked, usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let host = listener.local_addr().unwrap().to_string();
-        let (asked, stopped) = (Mutex::default(), AtomicBool::new(false));
-        let inner = Arc::new(Inner { content, script: Box::new(script), asked, stopped });
-        let served = Arc::clone(&inner);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if served.stopped.load(Ordering::Relaxed) {
-                    break;
-                }
-                let served = Arc::clone(&served);
-                // Whoever asks may hang up.
-                std::thread::spawn(move || stream.and_then(|stream| served.serve(stream)));
+        let listening = Listening::new(Duration::from_secs(20), move |asked, before, line| {
+            let before = before.iter().filter(|one| one.path == asked.path).count();
+            let reply = script(asked, before).unwrap_or_else(|| content.answer(asked));
+            line.stream.write_all(&reply.bytes)?;
+            match reply.then {
+                Then::Close => {}
+                Then::Repeat(bytes) => while line.stream.write_all(&bytes).is_ok() {},
+                Then::Hold => drop(line.reader.read(&mut [0])),
             }
+            Ok(())
         });
-        Self { host, inner }
+        Self { host: listening.host.clone(), listening }
     }
 
     pub fn asked(&self) -> Vec<Asked> {
-        self.inner.asked.lock().unwrap().clone()
+        self.listening.asked()
     }
 
     /// The requests whose path ends so.
     pub fn asked_for(&self, end: &str) -> Vec<Asked> {
         self.asked().into_iter().filter(|asked| asked.path.ends_with(end)).collect()
-    }
-}
-
-impl Drop for Scripted {
-    fn drop(&mut self) {
-        self.inner.stopped.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(&self.host);
-    }
-}
-
-impl Inner {
-    fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let mut first = [0];
-        stream.peek(&mut first)?;
-        if first == [0x16] {
-            // A TLS handshake.
-            let _ = stream.read(&mut [0; 4096])?;
-            return stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n");
-        }
-        let mut reader = BufReader::new(stream.try_clone()?);
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut headers = Vec::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let Some((name, value)) = line.split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let asked = Asked { path, headers };
-        let before = {
-            let mut all = self.asked.lock().unwrap();
-            all.push(asked.clone());
-            all.iter().filter(|one| one.path == asked.path).count() - 1
-        };
-        let reply = (self.script)(&asked, before).unwrap_or_else(|| self.content.answer(&asked));
-        stream.write_all(&reply.bytes)?;
-        match reply.then {
-            Then::Close => {}
-            Then::Repeat(bytes) => while stream.write_all(&bytes).is_ok() {},
-            Then::Hold => drop(reader.read(&mut [0])),
-        }
-        stream.shutdown(std::net::Shutdown::Both)
     }
 }
 

@@ -84,7 +84,7 @@ fn each_blob_is_sent_once() {
         .asked()
         .iter()
         .filter(|asked| asked.path.contains("/blobs/"))
-        .map(|asked| asked.len)
+        .map(|asked| asked.len())
         .sum::<usize>();
     assert_eq!(sent, bytes);
     assert!(outcome.out.contains(&format!("sent {} blobs", blobs.len())), "{}", outcome.out);
@@ -121,17 +121,17 @@ fn pieces_that_are_cut() {
     assert_eq!(front.count("PATCH", ""), 5);
     // The registry had a part of it.
     let front = large.through(once("PATCH", 1, || Then::Cut(3 << 20)));
-    let sent: usize = front.asked().iter().map(|asked| asked.len).sum();
+    let sent: usize = front.asked().iter().map(|asked| asked.len()).sum();
     assert!(sent < 45 << 20, "{sent}");
     // A small blob is cut.
     let cut = AtomicBool::new(false);
     large.through(move |asked, _| {
-        let small = asked.method == "PUT" && asked.path.contains("digest=") && asked.len > 10;
+        let small = asked.method == "PUT" && asked.path.contains("digest=") && asked.len() > 10;
         if small && !cut.swap(true, Ordering::Relaxed) { Then::Cut(10) } else { Then::Pass }
     });
     // The end was not heard.
     large.through(|asked, _| {
-        let end = asked.method == "PUT" && asked.path.contains("digest=") && asked.len == 0;
+        let end = asked.method == "PUT" && asked.path.contains("digest=") && asked.len() == 0;
         if end { Then::Mute } else { Then::Pass }
     });
 }
@@ -145,7 +145,7 @@ fn registries_that_take_no_pieces() {
             _ => Then::Pass,
         });
         let whole =
-            front.asked().iter().filter(|asked| asked.method == "PUT" && asked.len == 20 << 20).count();
+            front.asked().iter().filter(|asked| asked.method == "PUT" && asked.len() == 20 << 20).count();
         assert_eq!((whole, front.count("PATCH", "")), (1, 1), "{status}");
     }
     // The whole blob is cut, or its answer is not heard, or it passes.
@@ -153,7 +153,7 @@ fn registries_that_take_no_pieces() {
         let cut = AtomicBool::new(false);
         large.through(move |asked, _| match asked.method.as_str() {
             "PATCH" => Then::Say(405, String::new(), ""),
-            "PUT" if asked.len == 20 << 20 && !cut.swap(true, Ordering::Relaxed) => then(),
+            "PUT" if asked.len() == 20 << 20 && !cut.swap(true, Ordering::Relaxed) => then(),
             _ => Then::Pass,
         });
     }

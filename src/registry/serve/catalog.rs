@@ -6,12 +6,12 @@ use super::document::{About, Announced, announced};
 use super::error::ServeError;
 use super::names::Names;
 use crate::bundle::index::Blob;
+use crate::bundle::oci::Referring;
 use crate::bundle::order::Parts;
 use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::limits::Limits;
-use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A bundle that is served, with its name and version as one word.
@@ -77,27 +77,6 @@ pub(super) enum Reference {
     Tag(String),
     /// A digest.
     Digest(Digest),
-}
-
-/// A document that is about another one, as the list of referrers shows it (OCI distribution spec 1.1, section
-/// "Listing Referrers").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Descriptor {
-    media_type: String,
-    digest: Digest,
-    size: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    artifact_type: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    annotations: BTreeMap<String, String>,
-}
-
-impl Descriptor {
-    /// What kind of artifact it is.
-    pub(super) fn artifact_type(&self) -> Option<&str> {
-        self.artifact_type.as_deref()
-    }
 }
 
 impl Catalog {
@@ -257,21 +236,11 @@ impl Catalog {
     }
 
     /// Documents whose `subject` is this digest, by their digests.
-    pub(super) fn referrers(&self, subject: &Digest) -> Vec<Descriptor> {
+    pub(super) fn referrers(&self, subject: &Digest) -> Vec<Referring> {
         let digests = self.about.get(subject).map(Vec::as_slice).unwrap_or_default();
         let held = digests.iter().filter_map(|digest| self.held.get(digest));
-        let mut found: Vec<_> = held
-            .filter_map(|held| {
-                let about = held.document.as_ref()?;
-                Some(Descriptor {
-                    media_type: about.media_type.clone(),
-                    digest: held.blob.digest,
-                    size: held.blob.size,
-                    artifact_type: about.artifact_type.clone(),
-                    annotations: about.annotations.clone(),
-                })
-            })
-            .collect();
+        let mut found: Vec<_> =
+            held.filter_map(|held| Some(held.document.as_ref()?.referring.clone())).collect();
         found.sort_by(|one, other| one.digest.bytes().cmp(other.digest.bytes()));
         found
     }

@@ -71,7 +71,7 @@ async fn answer(state: &Arc<State>, asked: Asked, head: &Head) -> Result<Answer,
         Asked::Manifest(repo, reference) => {
             let repository = repository(state, &repo)?;
             let (held, about) = state.catalog.manifest(repository, &reference).ok_or(NO_MANIFEST)?;
-            blob(state, held, &about.media_type, head).await
+            blob(state, held, &about.referring.media_type, head).await
         }
         Asked::Blob(repo, digest) => {
             let repository = repository(state, &repo)?;
@@ -118,7 +118,7 @@ fn linked(answer: Answer, address: &str, page: &Page, names: &[&str], more: bool
 /// An index of what is about a document (OCI distribution spec 1.1, section "Listing Referrers").
 fn referrers(state: &State, digest: &Digest, artifact_type: Option<&str>) -> Answer {
     let mut manifests = state.catalog.referrers(digest);
-    manifests.retain(|found| artifact_type.is_none() || found.artifact_type() == artifact_type);
+    manifests.retain(|found| artifact_type.is_none() || found.artifact_type.as_deref() == artifact_type);
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests });
     let answer = Answer::json(OCI_INDEX, &index);
     if artifact_type.is_some() { answer.with("oci-filters-applied", "artifactType") } else { answer }
