@@ -33,6 +33,7 @@ mod serve;
 mod shape;
 mod support;
 mod tamper;
+mod trust_life;
 mod vector_cases;
 mod vector_images;
 mod vector_writer;

@@ -239,21 +239,34 @@ def threshold(root, role, scenario, message, signatures):
     entry = (named or [entry for entry in entries if "scenarios" not in entry] or [{"keys": [], "threshold": 1}])[0]
     must(len(signers(root, message, signatures) & set(entry["keys"])) >= entry["threshold"], f"too few {role} keys signed")
 
-def newest_root(pinned, chain):
-    must(chain.endswith(b"\n") and chain.count(b"\n") <= 256, "the chain of roots")
-    steps = [open_root(line) for line in chain[:-1].split(b"\n")]
+def steps_of(lines):
+    return [open_root(line) for line in lines.split(b"\n")]
+
+def numbered(steps):
     must([step[0]["version"] for step in steps] == list(range(1, len(steps) + 1)), "a gap in the chain of roots")
-    root, payload, message, signatures = open_root(pinned.removesuffix(b"\n"))
-    threshold(root, "root", None, message, signatures)
-    same = [step[1] for step in steps if step[0]["version"] == root["version"]]
-    must(same in ([], [payload]), "another trust root than the pinned one")
+
+def hold(steps):
     newest = None
     for following, _, message, signatures in steps:
         if newest:
             must(following["epoch"] >= newest["epoch"], "the epoch went back")
+            must(following["created"] >= newest["created"], "a root that is older than the one before it")
             threshold(newest, "root", None, message, signatures)
         threshold(following, "root", None, message, signatures)
         newest = following
+    return newest
+
+def newest_root(pinned, chain):
+    must(chain.endswith(b"\n") and chain.count(b"\n") <= 256, "the chain of roots")
+    steps = steps_of(chain[:-1])
+    numbered(steps)
+    file = steps_of(pinned.removesuffix(b"\n"))
+    if len(file) > 1:
+        numbered(file)
+    root, payload = hold(file), file[-1][1]
+    same = [step[1] for step in steps if step[0]["version"] == root["version"]]
+    must(same in ([], [payload]), "another trust root than the pinned one")
+    newest = hold(steps)
     return newest if same else root
 
 def open_statement(tape, pinned, now):

@@ -99,6 +99,8 @@ pub struct SignerLine {
     pub role: String,
     /// The id of the key.
     pub key: String,
+    /// The id in ten words.
+    pub words: String,
 }
 
 /// An item of a bundle.
@@ -140,6 +142,7 @@ pub fn signers(trusted: &Trusted) -> Vec<SignerLine> {
         name: signer.name.clone(),
         role: signer.role.to_string(),
         key: signer.key.to_string(),
+        words: signer.key.spoken().to_string(),
     };
     trusted.signers.iter().map(line).collect()
 }

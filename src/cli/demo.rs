@@ -94,7 +94,7 @@ impl Demo<'_> {
     fn run(&self) -> Result<(), CliError> {
         let (packer, root) = keys()?;
         let root_file = self.folder.join("root.json");
-        write(&root_file, &root.envelope().encode()?)?;
+        write(&root_file, &root.chain()?)?;
         self.step(
             "key new, trust init",
             &format!("one packer may seal; fingerprint {}", root.fingerprint()),

@@ -5,6 +5,7 @@ use crate::bundle::BundleError;
 use crate::site::SiteError;
 use crate::trust::TrustError;
 use crate::value::code::{Code, Fault};
+use crate::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 
@@ -40,6 +41,10 @@ pub(super) enum CliError {
     ManifestExists { path: PathBuf },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("the trust roots differ in {}", counted(*.count as u64, "point"))]
+    Different { count: usize },
+    #[error("the trust root holds, and there is something to look at: {}", counted(*.count as u64, "finding"))]
+    Findings { count: usize },
     #[error("cannot write standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
@@ -59,7 +64,12 @@ impl CliError {
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
             ),
             Self::Site(error) => matches!(error, SiteError::Trust(_)),
-            Self::Usage { .. } | Self::Write { .. } | Self::Output { .. } | Self::Input { .. } => false,
+            Self::Usage { .. }
+            | Self::Write { .. }
+            | Self::Output { .. }
+            | Self::Input { .. }
+            | Self::Different { .. }
+            | Self::Findings { .. } => false,
             #[cfg(feature = "registry")]
             Self::Serve(_) => false,
             #[cfg(feature = "registry")]
@@ -91,6 +101,8 @@ impl Fault for CliError {
             Self::Usage { .. } => Code::CliUsage,
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Code::ManifestExists,
+            Self::Different { .. } => Code::TrustDifferent,
+            Self::Findings { .. } => Code::TrustFindings,
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
             Self::Input { .. } => Code::CliInput,
@@ -116,6 +128,12 @@ impl Fault for CliError {
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),
+            Self::Different { .. } => {
+                Some("read what is listed; if it is what was agreed, the root holders sign it".to_owned())
+            }
+            Self::Findings { .. } => Some(
+                "plan the next version: `sealift trust set ROOT` or `sealift trust add-key ROOT`".to_owned(),
+            ),
             Self::Write { .. } => Some("look at the space and the permissions there".to_owned()),
             Self::Output { .. } => Some(
                 "look at where standard output goes, its space and permissions, then run it again".to_owned(),

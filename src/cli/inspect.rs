@@ -29,8 +29,10 @@ impl Args {
 
 /// Who sealed a bundle, and which one it is.
 pub(super) fn head(overview: &Overview) -> String {
-    let signer =
-        |signer: &SignerLine| format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
+    let signer = |signer: &SignerLine| {
+        let SignerLine { name, role, key, words } = signer;
+        format!("  sealed by  {name} ({role}, key {key})\n             {words}\n")
+    };
     let mut text: String = overview.signers.iter().map(signer).collect();
     text += &format!("  statement  {}\n", overview.statement);
     text += &format!(

@@ -25,7 +25,7 @@ enum Verb {
         #[command(flatten)]
         passphrase: PassphraseArgs,
     },
-    /// Show the id of a public key
+    /// Show the id of a public key, in digits and in words
     Show {
         /// The public key (PEM)
         file: PathBuf,
@@ -67,6 +67,7 @@ fn new(term: &Term, name: &Path, passphrase: &PassphraseArgs) -> Result<(), CliE
 }
 
 fn show(term: &Term, key: &PublicKey, file: &Path) -> Result<(), CliError> {
-    let id = key.id().to_string();
-    term.data("key", &json!({ "file": file, "id": id }), &format!("{id}  {}\n", file.display()))
+    let (id, words) = (key.id().to_string(), key.id().spoken().to_string());
+    let text = format!("{id}  {}\n  {words}\n", file.display());
+    term.data("key", &json!({ "file": file, "id": id, "words": words }), &text)
 }

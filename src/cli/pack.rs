@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// A packer's secret key; several where the trust root asks for several
     #[arg(long = "key", value_name = "KEY", required = true)]
     keys: Vec<PathBuf>,
-    /// The trust root that travels with the bundle
+    /// The trust root that travels with the bundle, all versions of it
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
     /// The folder for NAME-VERSION.sealift, made if it is not there; or `oci://REGISTRY/REPOSITORY:TAG`
@@ -64,6 +64,8 @@ impl Args {
         let lock = Lock::parse(&text, &path.to_string_lossy())?;
         lock.check_current(&self.manifest, &manifest)?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
+        // Asked before the work, and not after it.
+        root.chain().map_err(|error| error.in_file(&self.trust))?;
         let secrets = self.passphrase.open(&self.keys)?;
         let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
         let store = self.store.open()?;

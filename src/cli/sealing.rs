@@ -22,8 +22,7 @@ pub(super) fn seal(
     threads: usize,
     watch: &Progress,
 ) -> Result<Sealed, CliError> {
-    let mut roots = root.envelope().encode()?;
-    roots.push(b'\n');
+    let roots = root.chain()?;
     Chain::parse(&roots, &LIMITS)?.verify()?;
     // A seal of nothing: it costs a second to find out now that keys are missing, and an hour after packing.
     let rehearsal = Envelope::sign(PayloadType::Statement, Vec::new(), keys)?;

@@ -164,6 +164,7 @@ fn travelling(name: &OsStr, at: &Path) -> Result<RelPath, PlanError> {
         | ValueError::Name { .. }
         | ValueError::ImageName { .. }
         | ValueError::Moment(_)
+        | ValueError::Spoken { .. }
         | ValueError::Platform(_) => unable(at, Objection::Empty),
     })
 }

@@ -3,18 +3,15 @@
 use super::TrustError;
 use super::envelope::{Envelope, PayloadType};
 use super::root::{Role, Root};
-use super::threshold::count;
+pub use super::root_file::PinnedRoot;
+use super::threshold::{Tally, count};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use crate::value::serde_as_text;
+use crate::value::spoken::Spoken;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
-use std::str::FromStr;
 
 /// What a person compares before a root is trusted for the first time: SHA-256 of the root's payload, all 64
-/// digits, in groups of four. `base64 -d` of `payload` in `root.json`, then `sha256sum`, shows the same.
+/// digits in groups of four, or ten words. `base64 -d` of `payload` in `root.json`, then `sha256sum`, shows the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(Digest);
 
@@ -23,6 +20,12 @@ impl Fingerprint {
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.0
+    }
+
+    /// The ten words.
+    #[must_use]
+    pub fn spoken(&self) -> Spoken {
+        Spoken(self.0)
     }
 }
 
@@ -37,40 +40,23 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-impl FromStr for Fingerprint {
-    type Err = TrustError;
-
-    /// All 64 digits, with or without the gaps; never a part of them.
-    fn from_str(text: &str) -> Result<Self, TrustError> {
-        let digits: String = text.chars().filter(|character| *character != ' ').collect();
-        Digest::from_hex(&digits).map(Self).map_err(|_| TrustError::Fingerprint { found: text.to_owned() })
-    }
-}
-
-serde_as_text!(Fingerprint);
-
 /// A root in its envelope: well formed, and not yet believed.
 ///
 /// Also what goes from hand to hand until enough have signed.
+#[derive(Clone)]
 pub struct SignedRoot {
     envelope: Envelope,
     root: Root,
 }
 
 impl SignedRoot {
-    /// Reads one envelope. A line break at the end, which editors and `cat` like, is allowed.
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        Self::from_envelope(Envelope::parse(bytes, PayloadType::Root, limits)?, limits)
-    }
-
     /// A root that was just signed.
     pub fn from_envelope(envelope: Envelope, limits: &Limits) -> Result<Self, TrustError> {
         let root = Root::parse(envelope.payload(), limits)?;
         Ok(Self { envelope, root })
     }
 
-    /// What the signers are asked to sign: a proposal until [`PinnedRoot`] or [`Chain`] says otherwise.
+    /// What the signers are asked to sign: a proposal until [`RootFile`](super::root_file::RootFile) or [`Chain`] says otherwise.
     #[must_use]
     pub fn proposal(&self) -> &Root {
         &self.root
@@ -89,13 +75,23 @@ impl SignedRoot {
     }
 
     /// Enough of its own root keys signed it.
-    fn stands_alone(&self) -> Result<(), TrustError> {
+    pub(super) fn stands_alone(&self) -> Result<(), TrustError> {
         count(&self.envelope, &self.root, Role::Root, None).map(drop)
     }
 
     /// Enough of the root keys before it and of its own signed it: the old ones, so that nobody else can
     /// follow; its own, so that nobody is locked out by keys that do not work (S22).
     fn follows(&self, previous: &Root) -> Result<(), TrustError> {
+        let version = self.root.version();
+        self.may_follow(previous)?;
+        count(&self.envelope, previous, Role::Root, None)
+            .map(drop)
+            .and_then(|()| self.stands_alone())
+            .map_err(|source| TrustError::Step { version, source: Box::new(source) })
+    }
+
+    /// What a root has to say to follow another one, whoever signed it.
+    fn may_follow(&self, previous: &Root) -> Result<(), TrustError> {
         let version = self.root.version();
         let expected = previous.version().saturating_add(1);
         if version != expected {
@@ -105,55 +101,63 @@ impl SignedRoot {
             let reason = format!("its epoch is lower than the {} before it", previous.epoch());
             return Err(TrustError::Root { version, reason });
         }
-        count(&self.envelope, previous, Role::Root, None)
-            .map(drop)
-            .and_then(|()| self.stands_alone())
-            .map_err(|source| TrustError::Step { version, source: Box::new(source) })
+        if self.root.created() < previous.created() {
+            let reason = format!("it was made before the root before it, at {}", previous.created());
+            return Err(TrustError::Root { version, reason });
+        }
+        Ok(())
+    }
+
+    /// How far its signatures are: for the root before it, where there is one, and for itself.
+    pub(super) fn tallies(&self, previous: Option<&Root>) -> Result<Vec<Tally>, TrustError> {
+        if let Some(previous) = previous {
+            self.may_follow(previous)?;
+        }
+        let roots = previous.into_iter().chain([&self.root]);
+        roots.map(|root| Tally::of(&self.envelope, root)).collect()
     }
 }
 
-/// The root that a person chose to trust, by comparing its fingerprint.
-pub struct PinnedRoot(SignedRoot);
-
-impl PinnedRoot {
-    /// Reads a `root.json`: one envelope, signed by the threshold of its own root keys.
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let signed = SignedRoot::parse(bytes, limits)?;
-        signed.stands_alone()?;
-        Ok(Self(signed))
+/// Reads one envelope a line; the last line may lack its line break.
+pub(super) fn lines(bytes: &[u8], limits: &Limits) -> Result<Vec<SignedRoot>, TrustError> {
+    let found = bytes.len() as u64;
+    if found > limits.roots {
+        return Err(TrustError::Limit { what: "bytes of trust roots", found, ceiling: limits.roots });
     }
-
-    /// Reads a `root.json` from a file.
-    pub fn open(path: &Path, limits: &Limits) -> Result<Self, TrustError> {
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => TrustError::Missing { path: path.to_owned(), source },
-            _ => TrustError::Read { path: path.to_owned(), source },
-        };
-        let ceiling = Envelope::encoded_len(PayloadType::Root, limits.root, limits.signatures);
-        let mut bytes = Vec::new();
-        // One byte for the line break, one to notice what is too long.
-        let file = File::open(path).map_err(failed)?;
-        file.take(ceiling.saturating_add(2)).read_to_end(&mut bytes).map_err(failed)?;
-        Self::parse(&bytes, limits).map_err(|error| error.in_file(path))
+    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    // Counted before anything is parsed.
+    let lines = text.split(|byte| *byte == b'\n').count();
+    if lines > limits.root_versions {
+        let (found, ceiling) = (lines as u64, limits.root_versions as u64);
+        return Err(TrustError::Limit { what: "versions of the trust root", found, ceiling });
     }
+    let line = |line| SignedRoot::from_envelope(Envelope::parse(line, PayloadType::Root, limits)?, limits);
+    text.split(|byte| *byte == b'\n').map(line).collect()
+}
 
-    /// The root.
-    #[must_use]
-    pub fn root(&self) -> &Root {
-        &self.0.root
+/// Versions 1, 2, 3, ... without a gap (S23).
+pub(super) fn in_sequence(roots: &[SignedRoot]) -> Result<(), TrustError> {
+    match roots.iter().zip(1..).find(|(signed, expected)| signed.root.version() != *expected) {
+        Some((signed, expected)) => Err(TrustError::Sequence { expected, found: signed.root.version() }),
+        None => Ok(()),
     }
+}
 
-    /// What a person compares.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.0.fingerprint()
+/// Writes one envelope a line.
+pub(super) fn write(roots: &[SignedRoot]) -> Result<Vec<u8>, TrustError> {
+    let mut bytes = Vec::new();
+    for signed in roots {
+        bytes.extend(signed.envelope.encode()?);
+        bytes.push(b'\n');
     }
+    Ok(bytes)
+}
 
-    /// The envelope, which is also the line of the chain.
-    #[must_use]
-    pub fn envelope(&self) -> &Envelope {
-        &self.0.envelope
-    }
+/// The newest root of a chain that holds from its very beginning.
+pub(super) fn newest(roots: &[SignedRoot]) -> Result<&Root, TrustError> {
+    let (first, rest) = roots.split_first().ok_or(TrustError::Sequence { expected: 1, found: 0 })?;
+    first.stands_alone()?;
+    rest.iter().try_fold(&first.root, |previous, signed| signed.follows(previous).map(|()| &signed.root))
 }
 
 /// Every root from version 1, as it travels with each bundle: so a site that missed three rotations catches
@@ -163,42 +167,18 @@ pub struct Chain(Vec<SignedRoot>);
 impl Chain {
     /// Reads a chain: one envelope a line, versions 1, 2, 3, ... without a gap (S23). Believes nothing.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let document = "the chain of trust roots";
-        let found = bytes.len() as u64;
-        if found > limits.roots {
-            return Err(TrustError::Limit { what: "bytes of trust roots", found, ceiling: limits.roots });
-        }
-        let Some(text) = bytes.strip_suffix(b"\n") else {
+        if !bytes.ends_with(b"\n") && bytes.len() as u64 <= limits.roots {
             let reason = "it has to end with a line break".to_owned();
-            return Err(TrustError::Format { document, reason });
-        };
-        // Counted before anything is parsed.
-        let lines = text.split(|byte| *byte == b'\n').count();
-        if lines > limits.root_versions {
-            let (found, ceiling) = (lines as u64, limits.root_versions as u64);
-            return Err(TrustError::Limit { what: "versions of the trust root", found, ceiling });
+            return Err(TrustError::Format { document: "the chain of trust roots", reason });
         }
-        let mut roots = Vec::with_capacity(lines);
-        for (line, expected) in text.split(|byte| *byte == b'\n').zip(1..) {
-            let envelope = Envelope::parse(line, PayloadType::Root, limits)?;
-            let signed = SignedRoot::from_envelope(envelope, limits)?;
-            let found = signed.root.version();
-            if found != expected {
-                return Err(TrustError::Sequence { expected, found });
-            }
-            roots.push(signed);
-        }
+        let roots = lines(bytes, limits)?;
+        in_sequence(&roots)?;
         Ok(Self(roots))
     }
 
     /// Writes the chain.
     pub fn encode(&self) -> Result<Vec<u8>, TrustError> {
-        let mut bytes = Vec::new();
-        for signed in &self.0 {
-            bytes.extend(signed.envelope.encode()?);
-            bytes.push(b'\n');
-        }
-        Ok(bytes)
+        write(&self.0)
     }
 
     /// The newest root that follows from the pinned one. The pinned one itself, if nothing newer follows.
@@ -220,8 +200,6 @@ impl Chain {
 
     /// The newest root of a chain that holds from its very beginning.
     pub fn verify(&self) -> Result<&Root, TrustError> {
-        let (first, rest) = self.0.split_first().ok_or(TrustError::Sequence { expected: 1, found: 0 })?;
-        first.stands_alone()?;
-        rest.iter().try_fold(&first.root, |previous, signed| signed.follows(previous).map(|()| &signed.root))
+        newest(&self.0)
     }
 }

@@ -2,13 +2,14 @@
 
 use super::chain::Fingerprint;
 use super::key::KeyId;
-use super::threshold::{Shortfall, Who};
+use super::threshold::{Shortfall, Tally, Who};
 use crate::bundle::BundleError;
 use crate::value::canonical::CanonicalError;
 use crate::value::code::{Class, Code, Fault};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::printable::Printable;
+use crate::value::spoken::Typed;
 use crate::value::words::quoted;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,6 @@ pub enum TrustError {
     Limit { what: &'static str, found: u64, ceiling: u64 },
     #[error("`{}` is not the id of a key: expected 64 lower-case hexadecimal digits", Printable(.found))]
     KeyId { found: String },
-    #[error("`{}` is not a fingerprint: expected 64 hexadecimal digits", Printable(.found))]
-    Fingerprint { found: String },
 
     #[error("trust root version {version} breaks a rule: {reason}")]
     Root { version: u64, reason: String },
@@ -47,6 +46,19 @@ pub enum TrustError {
          the bundle's has {found}"
     )]
     Foreign { version: u64, pinned: Fingerprint, found: Fingerprint },
+
+    #[error("trust root version {version} is a proposal that too few have signed: {}", tallied(.tallies))]
+    Unfinished { version: u64, tallies: Vec<Tally> },
+    #[error("the trust root is another one than `{typed}`")]
+    FingerprintDiffers { typed: Typed },
+    #[error("the trust root has version {version}, and the versions from 1 on are not with it")]
+    ChainMissing { version: u64 },
+    #[error("the trust root cannot be changed like that: {reason}")]
+    Change { reason: String },
+    #[error(
+        "the key {key} is no root key of version {version} or of the one before it, so its signature would not count"
+    )]
+    NoPart { key: KeyId, version: u64 },
 
     #[error("the key cannot be used: {reason}")]
     Key { reason: &'static str },
@@ -97,6 +109,11 @@ pub enum TrustError {
     Bundle(#[from] BundleError),
 }
 
+fn tallied(tallies: &[Tally]) -> String {
+    let open = tallies.iter().filter(|tally| tally.lacks() > 0);
+    open.map(Tally::to_string).collect::<Vec<_>>().join("; ")
+}
+
 impl TrustError {
     /// Says which file it was about, where it does not say so already.
     #[must_use]
@@ -116,13 +133,15 @@ impl Fault for TrustError {
             Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
                 Code::TrustLimit
             }
-            Self::Canonical { .. } | Self::Format { .. } | Self::KeyId { .. } | Self::Fingerprint { .. } => {
-                Code::TrustFormat
-            }
+            Self::Canonical { .. } | Self::Format { .. } | Self::KeyId { .. } => Code::TrustFormat,
             // Tampering stays tampering; every other reason why a step does not hold is the root's.
             Self::Step { source, .. } if matches!(**source, Self::Tampered { .. }) => Code::TrustTampered,
             Self::Root { .. } | Self::Step { .. } | Self::Sequence { .. } => Code::TrustRoot,
             Self::Foreign { .. } => Code::TrustForeign,
+            Self::Unfinished { .. } => Code::TrustUnfinished,
+            Self::FingerprintDiffers { .. } => Code::TrustFingerprint,
+            Self::ChainMissing { .. } => Code::TrustChain,
+            Self::Change { .. } | Self::NoPart { .. } => Code::TrustChange,
             Self::Key { .. } | Self::KeyMismatch { .. } | Self::KeyFileCost { .. } => Code::TrustKey,
             Self::KeyFileForm { .. }
             | Self::KeyFilePlain
@@ -145,6 +164,15 @@ impl Fault for TrustError {
 
     fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::InFile { path, source } if matches!(**source, Self::Unfinished { .. }) => {
+                return Some(format!(
+                    "who is missing signs it: `sealift trust sign {} --key KEY`",
+                    quoted(path)
+                ));
+            }
+            Self::InFile { source, .. } if matches!(**source, Self::FingerprintDiffers { .. }) => {
+                return source.hint();
+            }
             // The file itself, and not a bundle, is what is not believed.
             Self::InFile { source, .. }
                 if source.code().class() == Class::NotBelieved && source.code() != Code::TrustKey =>
@@ -172,7 +200,15 @@ impl Fault for TrustError {
                 "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
             }
             Self::KeyId { .. } => "show a key's id with `sealift key show KEY.pub`",
-            Self::Fingerprint { .. } => "show a root's fingerprint with `sealift trust show ROOT`",
+            Self::Unfinished { .. } => "who is missing signs it: `sealift trust sign ROOT --key KEY`",
+            Self::FingerprintDiffers { .. } => {
+                "call whoever runs the signing, at a number known from before, and have the right one read to you; do not use this file before"
+            }
+            Self::ChainMissing { .. } => {
+                "use the file of whoever signs trust roots: its lines begin at version 1; sites do with one line, packers do not"
+            }
+            Self::Change { .. } => "look at it with `sealift trust show ROOT`",
+            Self::NoPart { .. } => "look who has the role `root`: `sealift trust show ROOT`",
             Self::Key { .. } | Self::KeyFileCost { .. } => "make a new key with `sealift key new NAME`",
             Self::KeyMismatch { .. } => "name the secret key that belongs to the public key",
             Self::KeyFileForm { .. } => {

@@ -3,6 +3,7 @@
 use super::TrustError;
 use crate::value::digest::Digest;
 use crate::value::serde_as_text;
+use crate::value::spoken::Spoken;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, VerifyingKey};
 use std::fmt;
@@ -22,6 +23,12 @@ impl KeyId {
     #[must_use]
     pub fn short(&self) -> String {
         self.0.short()
+    }
+
+    /// The id as ten words, for people to compare.
+    #[must_use]
+    pub fn spoken(&self) -> Spoken {
+        Spoken(self.0)
     }
 }
 

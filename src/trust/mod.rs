@@ -5,16 +5,21 @@
 //! | `key` | what a public key is, and whether it made a signature |
 //! | `secret`, `key_file` | how a secret key is kept, opened and wiped |
 //! | `envelope` | how signatures and payload are written (DSSE); hands out no payload |
-//! | `root`, `chain` | which keys may do what, from one pinned root to the newest |
+//! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
+//! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
 //! | `verify` | from the seal to every byte: the only maker of `Verified` |
 //! | `threshold` | who signed: the one function that counts, and the one way to a payload |
 
 pub mod chain;
+pub mod change;
+pub mod difference;
 pub mod envelope;
 pub mod error;
 pub mod key;
 pub mod key_file;
+pub mod review;
 pub mod root;
+pub mod root_file;
 mod root_form;
 mod root_rules;
 pub mod secret;

@@ -45,6 +45,15 @@ pub enum Expiry {
     Warn,
 }
 
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Refuse => "refuse",
+            Self::Warn => "warn",
+        })
+    }
+}
+
 /// What the root decides beside keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -100,6 +100,57 @@ pub fn count(
     Err(shortfall(envelope, root, role, scenario, (needed, missing), (found, elsewhere)))
 }
 
+/// How far the signatures under a trust root are, for the threshold of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// The version whose root keys are counted.
+    pub version: u64,
+    /// How many of them have to sign.
+    pub needed: usize,
+    /// Those that did.
+    pub signed: Vec<Who>,
+    /// Those that did not.
+    pub missing: Vec<Who>,
+}
+
+impl Tally {
+    /// Counts the root keys of `root` that signed this envelope. Too few is no error; tampering is.
+    pub(super) fn of(envelope: &Envelope, root: &Root) -> Result<Self, TrustError> {
+        let entry = root.entry(Role::Root, None);
+        let signed = match count(envelope, root, Role::Root, None) {
+            Ok(signed) => signed,
+            Err(TrustError::Threshold(shortfall)) => shortfall.found,
+            Err(other) => return Err(other),
+        };
+        let ids = entry.into_iter().flat_map(RoleEntry::keys);
+        let missing = ids
+            .filter_map(|id| root.key(*id))
+            .map(|key| Who { name: key.name().clone(), id: key.id() })
+            .filter(|who| !signed.contains(who))
+            .collect();
+        let needed = entry.map_or(usize::MAX, RoleEntry::threshold);
+        Ok(Self { version: root.version(), needed, signed, missing })
+    }
+
+    /// How many more have to sign.
+    #[must_use]
+    pub fn lacks(&self) -> usize {
+        self.needed.saturating_sub(self.signed.len())
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, needed, signed, .. } = self;
+        write!(f, "version {version} asks for {needed} of its root keys, {} signed", signed.len())?;
+        list(f, "signed", signed)?;
+        if self.lacks() > 0 {
+            list(f, &format!("{} more needed of", self.lacks()), &self.missing)?;
+        }
+        Ok(())
+    }
+}
+
 /// Every key of the root that signed, whatever its role; each key once.
 fn signers(envelope: &Envelope, root: &Root) -> Result<Vec<Who>, TrustError> {
     let message = envelope.pae();

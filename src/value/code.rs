@@ -92,6 +92,8 @@ codes! {
         "An image reference does not follow `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`."
     ValueMoment "value.time" WrongUse
         "A time is not RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`."
+    ValueSpoken "value.fingerprint" WrongUse
+        "A fingerprint is typed as all ten words of it or as all 64 digits. A part of it is never accepted: whoever wants to deceive needs to match only that part."
     ValuePlatform "value.platform" WrongUse
         "A platform is not `OS/ARCHITECTURE` with an optional variant, like `linux/amd64` or `linux/arm64/v8`."
 
@@ -189,6 +191,18 @@ codes! {
         "A trust root breaks a rule: thresholds that cannot be met, keys listed twice, unknown key types, versions that skip, or too few signatures of the roots before and after."
     TrustForeign "trust.foreign" NotBelieved
         "The bundle was sealed under another trust root than the one you gave. It may be for another organisation, or an attempt to bring its own trust."
+    TrustUnfinished "trust.unfinished" NotBelieved
+        "The last line of the trust root file is a proposal: a next version that too few root keys have signed. Nobody believes it until enough keys of the version before it and of itself have; `sealift trust sign FILE --key KEY` adds a signature."
+    TrustFingerprint "trust.fingerprint" NotBelieved
+        "The trust root is another one than the fingerprint that was typed. Either the fingerprint was misheard, or somebody put another trust root in its place. The right one comes from a person, never from the medium."
+    TrustChain "trust.chain" WrongUse
+        "Bundles carry every version of the trust root from the first on, so that a site which missed some catches up. This file has only the newest. That is enough for a site, and not for packing and not for the next version."
+    TrustChange "trust.change" WrongUse
+        "The trust root cannot be changed like that: a key that is not there or was revoked, a threshold that could no longer be met, a signature that would not count. Nothing was written."
+    TrustDifferent "trust.different" NotAsWanted
+        "Two trust roots differ. What differs is on standard output."
+    TrustFindings "trust.findings" NotAsWanted
+        "The trust root holds, and something about it should be looked at: it expires soon, or one key alone decides."
     TrustKey "trust.key" NotBelieved
         "A key cannot be used: a weak or malformed public key, a secret key whose public half differs, a derivation cost above the ceiling."
     TrustPassphrase "trust.passphrase" WrongUse

@@ -13,6 +13,7 @@ pub mod platform;
 pub mod printable;
 pub mod rel_path;
 pub mod size;
+pub mod spoken;
 pub mod watch;
 pub mod words;
 
@@ -52,6 +53,14 @@ pub enum ValueError {
     /// Not a UTC timestamp in whole seconds.
     #[error("`{}` is not a time: expected RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`", printable::Printable(.0))]
     Moment(String),
+    /// Neither ten words nor 64 digits.
+    #[error("`{}` is no fingerprint: expected all ten words, or all 64 digits; {reason}", printable::Printable(.found))]
+    Spoken {
+        /// What was typed.
+        found: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Not a platform of an image.
     #[error("`{}` is not a platform: expected `OS/ARCHITECTURE`, like `linux/amd64`, with an optional `/VARIANT`", printable::Printable(.0))]
     Platform(String),
@@ -65,6 +74,7 @@ impl Fault for ValueError {
             Self::Name { .. } => Code::ValueName,
             Self::ImageName { .. } => Code::ValueImageName,
             Self::Moment(_) => Code::ValueMoment,
+            Self::Spoken { .. } => Code::ValueSpoken,
             Self::Platform(_) => Code::ValuePlatform,
         }
     }

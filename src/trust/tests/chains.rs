@@ -50,7 +50,11 @@ fn a_site_that_missed_rotations_catches_up() {
     assert_eq!(old.anchor(&pinned).unwrap(), &third);
     // A line break at the end of a root.json is what editors leave.
     assert!(PinnedRoot::parse(&lines(&[&one]), &LIMITS).is_ok());
-    assert_eq!(code(PinnedRoot::parse(&lines(&[&one, &two]), &LIMITS)), Code::TrustFormat);
+    // A file may have every version: the newest is what is trusted.
+    let file = lines(&[&one, &two, &three]);
+    let pinned = PinnedRoot::parse(&file, &LIMITS).unwrap();
+    assert_eq!((pinned.root(), pinned.chain().unwrap()), (&third, file));
+    assert_eq!(code(pin(&three).chain()), Code::TrustChain);
 }
 
 #[test]
@@ -97,8 +101,11 @@ fn s22_a_tampered_step_is_tampering() {
 fn a_pinned_root_is_signed_by_its_own_keys() {
     for signers in [&[][..], &[2], &[9]] {
         let bytes = sign(&root(), signers).encode().unwrap();
-        assert_eq!(code(PinnedRoot::parse(&bytes, &LIMITS)), Code::TrustThreshold, "{signers:?}");
+        assert_eq!(code(PinnedRoot::parse(&bytes, &LIMITS)), Code::TrustUnfinished, "{signers:?}");
     }
+    // Of a version by itself, nobody can say who else should have signed.
+    let (_, second, _) = three();
+    assert_eq!(code(PinnedRoot::parse(&lines(&[&sign(&second, &[1])]), &LIMITS)), Code::TrustThreshold);
 }
 
 #[test]

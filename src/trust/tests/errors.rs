@@ -2,8 +2,9 @@
 
 use super::{key, name};
 use crate::trust::TrustError;
+use crate::trust::chain::SignedRoot;
 use crate::trust::key::Signer as _;
-use crate::trust::threshold::Who;
+use crate::trust::threshold::{Tally, Who};
 use crate::value::canonical::CanonicalError;
 use crate::value::code::{Code, Fault as _};
 use crate::value::digest::Digest;
@@ -21,7 +22,16 @@ fn texts_codes_and_hints() {
     let path = || PathBuf::from("a\u{1b}.key");
     let id = key(1).public().id();
     let moment = || "2026-11-22T06:00:00Z".parse().unwrap();
-    let print = || "0".repeat(64).parse().unwrap();
+    let print = || {
+        let envelope = super::sign(&super::root(), &[1]);
+        SignedRoot::from_envelope(envelope, &super::LIMITS).unwrap().fingerprint()
+    };
+    let tally = || Tally {
+        version: 1,
+        needed: 1,
+        signed: Vec::new(),
+        missing: vec![Who { name: name("ada"), id: key(1).public().id() }],
+    };
     let length = CanonicalError::Length { found: 2, ceiling: 1 };
     let who = Who { name: name("alice"), id };
     let inner = || Box::new(E::Passphrase);
@@ -59,7 +69,24 @@ fn texts_codes_and_hints() {
             "keys: found 2, the ceiling is 1",
         ),
         (E::KeyId { found: "\u{1b}".into() }, Code::TrustFormat, "`\\u{1b}` is not the id of a key"),
-        (E::Fingerprint { found: "x".into() }, Code::TrustFormat, "`x` is not a fingerprint"),
+        (
+            E::Unfinished { version: 2, tallies: vec![tally()] },
+            Code::TrustUnfinished,
+            "trust root version 2 is a proposal that too few have signed: version 1 asks for 1 of its root keys, \
+             0 signed; 1 more needed of: ada (",
+        ),
+        (
+            E::FingerprintDiffers { typed: ["zoo"; 10].join(" ").parse().unwrap() },
+            Code::TrustFingerprint,
+            "the trust root is another one than `zoo zoo",
+        ),
+        (E::ChainMissing { version: 3 }, Code::TrustChain, "the trust root has version 3, and the versions"),
+        (
+            E::Change { reason: "x".into() },
+            Code::TrustChange,
+            "the trust root cannot be changed like that: x",
+        ),
+        (E::NoPart { key: key(1).public().id(), version: 2 }, Code::TrustChange, "the key "),
         (
             E::Root { version: 1, reason: "x".into() },
             Code::TrustRoot,

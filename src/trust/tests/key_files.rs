@@ -1,6 +1,7 @@
 //! S30, OpenSSL as the other reader and writer, and key files on disk.
 
 use super::{code, key, root, sign};
+use crate::trust::chain::PinnedRoot;
 use crate::trust::key::{PublicKey, Signer as _};
 use crate::trust::key_file::{read_public, read_secret, write_public, write_secret};
 use crate::trust::secret::{Passphrase, SecretKey};
@@ -168,14 +169,22 @@ fn the_fingerprint_is_what_base64_and_sha256sum_show() {
     fs::write(folder.path().join("root.json"), &bytes).unwrap();
     let shell = r#"sed 's/.*"payload":"\([^"]*\)".*/\1/' root.json | base64 -d | sha256sum"#;
     let output = Command::new("sh").args(["-c", shell]).current_dir(&folder).output().unwrap();
-    let pinned =
-        crate::trust::chain::PinnedRoot::open(&folder.path().join("root.json"), &super::LIMITS).unwrap();
+    let pinned = PinnedRoot::open(&folder.path().join("root.json"), &super::LIMITS).unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(shown.split(' ').next().unwrap(), pinned.fingerprint().digest().hex());
     let groups = pinned.fingerprint().to_string();
     assert_eq!((groups.len(), groups.split(' ').count()), (79, 16));
-    assert_eq!(groups.parse::<crate::trust::chain::Fingerprint>().unwrap(), pinned.fingerprint());
-    assert_eq!(code(groups[..74].parse::<crate::trust::chain::Fingerprint>()), Code::TrustFormat);
-    let absent = crate::trust::chain::PinnedRoot::open(&folder.path().join("absent"), &super::LIMITS);
+    // The same root is taken by its groups, by its words, and by nothing else.
+    let compared = |typed: &str| PinnedRoot::compared(&bytes, &typed.parse().unwrap(), &super::LIMITS);
+    assert_eq!(compared(&groups).unwrap().fingerprint(), pinned.fingerprint());
+    assert!(compared(&pinned.fingerprint().spoken().to_string()).is_ok());
+    let other = compared(&["zoo"; 10].join(" "));
+    let said = other.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    assert!(
+        !said.contains(&pinned.fingerprint().spoken().to_string()[..12]),
+        "the right one is not shown: {said}"
+    );
+    assert_eq!(code(other), Code::TrustFingerprint);
+    let absent = PinnedRoot::open(&folder.path().join("absent"), &super::LIMITS);
     assert_eq!(code(absent), Code::TrustMissing);
 }

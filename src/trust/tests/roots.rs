@@ -6,6 +6,7 @@ use crate::trust::chain::SignedRoot;
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::Signer as _;
 use crate::trust::root::{Expiry, Role, Root};
+use crate::trust::root_file::RootFile;
 use crate::value::code::Code;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -165,8 +166,8 @@ fn s24_too_many_keys_or_bytes() {
     let large = vec![b' '; (256 << 10) + 1];
     let envelope = Envelope::sign(PayloadType::Root, large, &[]).unwrap();
     let bytes = envelope.encode().unwrap();
-    assert_eq!(code(SignedRoot::parse(&bytes, &LIMITS)), Code::TrustLimit);
-    assert_eq!(code(SignedRoot::parse(&vec![b' '; 100 << 20], &LIMITS)), Code::TrustLimit);
+    assert_eq!(code(RootFile::parse(&bytes, &LIMITS)), Code::TrustLimit);
+    assert_eq!(code(RootFile::parse(&vec![b' '; 100 << 20], &LIMITS)), Code::TrustLimit);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! `sealift trust init`
+
+use super::proposal::{holder, holders};
+use super::show::report;
+use crate::bundle::place;
+use crate::cli::error::CliError;
+use crate::cli::passphrase::PassphraseArgs;
+use crate::cli::term::Term;
+use crate::cli::{LIMITS, now};
+use crate::trust::change::Scope;
+use crate::trust::key::Signer;
+use crate::trust::root::{Expiry, Policy, Revoked, Role, Terms};
+use crate::trust::root_file::RootFile;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Make version 1 of a trust root and sign it
+///
+/// The name of each key file, without its ending, becomes the name of its holder. Where the root keys are in several
+/// places, name those that are here with `--key` and the others with `--root`; they sign afterwards with `trust sign`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sealift trust init --key root.key --packer packer.pub --approver officer.pub\n  \
+    sealift trust init --key ada.key --root ben.pub --root cy.pub --root-threshold 2 --packer dee.pub \\\n    \
+    --packer air-gapped,ddil=eli.pub --packer air-gapped,ddil=fay.pub --packer-threshold air-gapped,ddil=2"
+)]
+pub(super) struct Args {
+    /// A secret key that signs the root and has the role `root`
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<PathBuf>,
+    /// A further key with the role `root`, which does not sign now
+    #[arg(long = "root", value_name = "PUB")]
+    roots: Vec<PathBuf>,
+    /// A key that may seal bundles, of every scenario or only of those named
+    #[arg(long = "packer", value_name = "[SCENARIO,..=]PUB", required = true, value_parser = limited::<PathBuf>)]
+    packers: Vec<Limited<PathBuf>>,
+    /// A key that may approve bundles, of every scenario or only of those named
+    #[arg(long = "approver", value_name = "[SCENARIO,..=]PUB", value_parser = limited::<PathBuf>)]
+    approvers: Vec<Limited<PathBuf>>,
+    /// How many root keys must sign a root [default: 1]
+    #[arg(long, value_name = "N")]
+    root_threshold: Option<NonZeroUsize>,
+    /// How many packers must seal a bundle [default: 1]
+    #[arg(long, value_name = "[SCENARIO,..=]N", value_parser = limited::<NonZeroUsize>)]
+    packer_threshold: Vec<Limited<NonZeroUsize>>,
+    /// How many approvers must approve a bundle [default: 1]
+    #[arg(long, value_name = "[SCENARIO,..=]N", value_parser = limited::<NonZeroUsize>)]
+    approver_threshold: Vec<Limited<NonZeroUsize>>,
+    /// When the root stops being believed, like 2027-11-22T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Moment>,
+    /// Only warn of what has expired, for sites whose clock nobody sets
+    #[arg(long)]
+    warn_when_expired: bool,
+    /// The epoch to begin with, above that of a trust root which this one replaces
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    epoch: u64,
+    /// Where to write it
+    #[arg(short, long, value_name = "FILE", default_value = "root.json")]
+    output: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// Something for every scenario, or only for those named: `WORD`, or `SCENARIO,...=WORD`.
+#[derive(Debug, Clone)]
+struct Limited<T> {
+    scenarios: Vec<Name>,
+    of: T,
+}
+
+fn limited<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<Limited<T>, String> {
+    let named = text.split_once('=').and_then(|(scenarios, rest)| {
+        let names: Result<Vec<Name>, _> = scenarios.split(',').map(str::parse).collect();
+        Some((names.ok()?, rest))
+    });
+    let (scenarios, rest) = named.unwrap_or((Vec::new(), text));
+    Ok(Limited { scenarios, of: rest.parse().map_err(|error: T::Err| error.to_string())? })
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        if self.output.symlink_metadata().is_ok() {
+            return Err(CliError::Usage {
+                message: format!(
+                    "`{}` is already there, and a trust root is never overwritten",
+                    self.output.display()
+                ),
+                hint: Some("name another file with `--output`, or move the old one away".to_owned()),
+            });
+        }
+        let secrets = self.passphrase.open(&self.keys)?;
+        let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+        let file = RootFile::first(self.terms(&signers)?, &signers, &LIMITS)?;
+        place::write_new(&self.output, &file.encode()?, 0o644)
+            .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
+        report(term, &file, &self.output)
+    }
+
+    fn terms(&self, signers: &[&dyn Signer]) -> Result<Terms, CliError> {
+        let policy = Policy { expiry: if self.warn_when_expired { Expiry::Warn } else { Expiry::Refuse } };
+        let mut terms = Terms {
+            epoch: self.epoch,
+            created: now()?,
+            expires: self.expires,
+            grants: Vec::new(),
+            revoked: Revoked::default(),
+            policy,
+        };
+        let everywhere = Scope::new(Role::Root, Vec::new());
+        for (path, signer) in self.keys.iter().zip(signers) {
+            terms.add(&everywhere, vec![(holder(path)?, signer.public().clone())], None)?;
+        }
+        terms.add(&everywhere, holders(&self.roots)?, self.root_threshold.map(NonZeroUsize::get))?;
+        for (role, keys, thresholds) in [
+            (Role::Packer, &self.packers, &self.packer_threshold),
+            (Role::Approver, &self.approvers, &self.approver_threshold),
+        ] {
+            for key in keys {
+                let scope = Scope::new(role, key.scenarios.clone());
+                terms.add(&scope, holders(std::slice::from_ref(&key.of))?, None)?;
+            }
+            for threshold in thresholds {
+                let scope = Scope::new(role, threshold.scenarios.clone());
+                terms.set_threshold(&scope, threshold.of.get())?;
+            }
+        }
+        Ok(terms)
+    }
+}

@@ -1,0 +1,166 @@
+//! What every verb that proposes a version takes and does.
+
+use super::show::report;
+use crate::bundle::place;
+use crate::cli::error::CliError;
+use crate::cli::key::public;
+use crate::cli::passphrase::PassphraseArgs;
+use crate::cli::term::Term;
+use crate::cli::{LIMITS, now};
+use crate::trust::TrustError;
+use crate::trust::change::Scope;
+use crate::trust::key::{KeyId, PublicKey, Signer};
+use crate::trust::root::Terms;
+use crate::trust::root_file::RootFile;
+use crate::value::name::Name;
+use crate::value::words::quoted;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Which trust root to change, and where the proposal goes.
+#[derive(Debug, clap::Args)]
+pub(super) struct ProposalArgs {
+    /// The file of trust roots; one with an open proposal has that proposal changed
+    root: PathBuf,
+    /// Where to write it; if not given, NAME.next.json beside NAME.json, or the file that has the open proposal
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// A secret root key that signs the proposal at once
+    #[arg(long = "key", value_name = "KEY")]
+    keys: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl ProposalArgs {
+    /// Makes a proposal of what `change` makes of the terms, and says who has to sign it.
+    pub(super) fn propose(
+        &self,
+        term: &Term,
+        change: impl FnOnce(&RootFile, &mut Terms) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let file = RootFile::open(&self.root, &LIMITS)?;
+        let mut terms = file.last().terms();
+        change(&file, &mut terms)?;
+        if terms == file.last().terms() {
+            let reason = "it is so already".to_owned();
+            return Err(TrustError::Change { reason }.into());
+        }
+        let (is_proposal, dropped) = (file.is_proposal(), signed(&file));
+        let mut file = file.propose(terms, now()?, &LIMITS)?;
+        if !self.keys.is_empty() {
+            let secrets = self.passphrase.open(&self.keys)?;
+            let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+            file = file.sign(&signers, &LIMITS)?;
+        }
+        let bytes = file.encode()?;
+        let output = match &self.output {
+            Some(output) => output.clone(),
+            None if is_proposal => self.root.clone(),
+            None => self.root.with_extension("next.json"),
+        };
+        if is_proposal && output == self.root {
+            put(&output, &bytes)?;
+        } else {
+            place::write_new(&output, &bytes, 0o644).map_err(|source| taken(&output, source))?;
+        }
+        if is_proposal && !dropped.is_empty() {
+            let names: Vec<_> = dropped.iter().map(Name::as_str).collect();
+            term.warn(&format!(
+                "the proposal is another one now, so these signatures were dropped: {}",
+                names.join(", ")
+            ));
+        }
+        report(term, &file, &output)
+    }
+}
+
+/// Replaces a file in one step.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+fn taken(output: &Path, source: io::Error) -> CliError {
+    if source.kind() != io::ErrorKind::AlreadyExists {
+        return CliError::Write { path: output.to_owned(), source };
+    }
+    CliError::Usage {
+        message: format!("`{}` is already there, and a trust root is never overwritten", output.display()),
+        hint: Some(format!(
+            "if it is an open proposal, change that one: name {} as the trust root; or name another file with `--output`",
+            quoted(output)
+        )),
+    }
+}
+
+/// Who signed the last line, each once.
+fn signed(file: &RootFile) -> Vec<Name> {
+    let mut names: Vec<Name> =
+        file.tallies().iter().flat_map(|tally| &tally.signed).map(|who| who.name.clone()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Public keys and the names of their holders.
+pub(super) fn holders(paths: &[PathBuf]) -> Result<Vec<(Name, PublicKey)>, CliError> {
+    paths.iter().map(|path| Ok((holder(path)?, public(path)?))).collect()
+}
+
+/// The name of a key's holder: the name of its file.
+pub(super) fn holder(path: &Path) -> Result<Name, CliError> {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    stem.parse().map_err(|error| CliError::Usage {
+        message: format!("`{}` gives no name for the holder of the key: {error}", path.display()),
+        hint: Some(
+            "rename the file; its name, without the ending, becomes the name in the trust root".to_owned(),
+        ),
+    })
+}
+
+/// The key that a person means by its holder's name, its id, or its public key.
+pub(super) fn who(terms: &Terms, word: &str) -> Result<KeyId, CliError> {
+    let keys = || terms.grants.iter().flat_map(|grant| &grant.keys);
+    if let Some((_, key)) = keys().find(|(name, _)| name.as_str() == word) {
+        return Ok(key.id());
+    }
+    let id = match word.parse() {
+        Ok(id) => id,
+        Err(_) if Path::new(word).exists() => public(Path::new(word))?.id(),
+        Err(_) => return Err(unknown(terms, word)),
+    };
+    if keys().any(|(_, key)| key.id() == id) { Ok(id) } else { Err(unknown(terms, word)) }
+}
+
+fn unknown(terms: &Terms, word: &str) -> CliError {
+    let mut names: Vec<_> =
+        terms.grants.iter().flat_map(|grant| &grant.keys).map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    CliError::Usage {
+        message: format!("the trust root has no key {}", quoted(word)),
+        hint: Some(format!("name a holder, a key id or a .pub file; the holders are {}", names.join(", "))),
+    }
+}
+
+/// A threshold of an entry: `ROLE=N`, or `ROLE@SCENARIO,...=N`.
+#[derive(Debug, Clone)]
+pub(super) struct Threshold {
+    scope: Scope,
+    number: usize,
+}
+
+impl Threshold {
+    /// Reads one as it is typed.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (scope, number) = text.split_once('=').ok_or("expected ROLE=N, like `packer=2`")?;
+        let scope = scope.parse().map_err(|error: TrustError| error.to_string())?;
+        let number = number.parse().map_err(|_| format!("`{number}` is no number of keys"))?;
+        Ok(Self { scope, number })
+    }
+
+    /// Writes it into the terms.
+    pub(super) fn set(&self, terms: &mut Terms) -> Result<(), TrustError> {
+        terms.set_threshold(&self.scope, self.number)
+    }
+}

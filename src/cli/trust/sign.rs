@@ -1,0 +1,43 @@
+//! `sealift trust sign`
+
+use super::proposal::put;
+use super::show::{changes, report};
+use crate::cli::LIMITS;
+use crate::cli::error::CliError;
+use crate::cli::passphrase::PassphraseArgs;
+use crate::cli::term::Term;
+use crate::trust::key::Signer;
+use crate::trust::root_file::RootFile;
+use std::path::PathBuf;
+
+/// Sign the proposal in a file of trust roots
+///
+/// Shows what the proposal changes, asks for the passphrase, and adds the signature to the file. A version is believed
+/// when enough root keys of the version before it, and enough of its own, have signed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sealift trust sign root.next.json --key ben.key")]
+pub(super) struct Args {
+    /// The file of trust roots whose last line is the proposal
+    file: PathBuf,
+    /// A secret root key; several if they are here
+    #[arg(long = "key", value_name = "KEY", required = true)]
+    keys: Vec<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let file = RootFile::open(&self.file, &LIMITS)?;
+        // Before anybody types a passphrase.
+        let mut text =
+            format!("to sign: version {}, {}\n", file.last().version(), file.fingerprint().spoken());
+        text += &changes(&file);
+        term.say(text.trim_end());
+        let secrets = self.passphrase.open(&self.keys)?;
+        let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+        let file = file.sign(&signers, &LIMITS)?;
+        put(&self.file, &file.encode()?)?;
+        report(term, &file, &self.file)
+    }
+}
