@@ -32,7 +32,7 @@ pub(super) struct AddKey {
     scenarios: Vec<Name>,
     /// The public keys
     #[arg(value_name = "PUB", required = true)]
-    keys: Vec<PathBuf>,
+    added: Vec<PathBuf>,
     /// How many keys of the role must sign from now on
     #[arg(long, value_name = "N")]
     threshold: Option<NonZeroUsize>,
@@ -40,7 +40,7 @@ pub(super) struct AddKey {
 
 impl AddKey {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let keys = holders(&self.keys)?;
+        let keys = holders(&self.added)?;
         let scope = Scope::new(self.role, self.scenarios);
         self.proposal
             .propose(term, |_, terms| Ok(terms.add(&scope, keys, self.threshold.map(NonZeroUsize::get))?))
@@ -67,7 +67,7 @@ pub(super) struct RemoveKey {
     proposal: ProposalArgs,
     /// The keys: names of holders, key ids or .pub files
     #[arg(value_name = "WHO", required = true)]
-    keys: Vec<String>,
+    removed: Vec<String>,
     /// How many keys of a role must sign from now on, like `packer=1` or `packer@air-gapped=1`; 0 takes an entry away
     #[arg(long = "threshold", value_name = "ROLE=N", value_parser = Threshold::parse)]
     thresholds: Vec<Threshold>,
@@ -76,7 +76,7 @@ pub(super) struct RemoveKey {
 impl RemoveKey {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         self.proposal.propose(term, |_, terms| {
-            let keys: Vec<_> = self.keys.iter().map(|word| who(terms, word)).collect::<Result<_, _>>()?;
+            let keys: Vec<_> = self.removed.iter().map(|word| who(terms, word)).collect::<Result<_, _>>()?;
             keys.into_iter().try_for_each(|key| terms.remove(key))?;
             Ok(self.thresholds.iter().try_for_each(|threshold| threshold.set(terms))?)
         })
