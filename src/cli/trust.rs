@@ -112,7 +112,10 @@ impl Init {
             expires: self.expires,
             grants,
             revoked: Revoked::default(),
-            policy: Policy { expiry: if self.warn_when_expired { Expiry::Warn } else { Expiry::Refuse } },
+            policy: Policy {
+                expiry: if self.warn_when_expired { Expiry::Warn } else { Expiry::Refuse },
+                approvals: None,
+            },
         })?;
         let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
         let envelope = root.sign(&signers)?;

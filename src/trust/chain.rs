@@ -52,6 +52,7 @@ serde_as_text!(Fingerprint);
 /// A root in its envelope: well formed, and not yet believed.
 ///
 /// Also what goes from hand to hand until enough have signed.
+#[derive(Clone)]
 pub struct SignedRoot {
     envelope: Envelope,
     root: Root,
@@ -112,8 +113,15 @@ impl SignedRoot {
     }
 }
 
-/// The root that a person chose to trust, by comparing its fingerprint.
+/// A root that is trusted: one that a person chose by comparing its fingerprint, or one that follows from such a root.
+#[derive(Clone)]
 pub struct PinnedRoot(SignedRoot);
+
+impl fmt::Debug for PinnedRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PinnedRoot(version {}, {})", self.root().version(), self.fingerprint())
+    }
+}
 
 impl PinnedRoot {
     /// Reads a `root.json`: one envelope, signed by the threshold of its own root keys.
@@ -207,15 +215,18 @@ impl Chain {
     /// counts only from the pinned version on. A chain that does not reach the pinned version has nothing to add.
     /// An expired root on the way is no obstacle (S25); the one that comes out is judged by the caller with
     /// [`Root::check_expiry`].
-    pub fn anchor<'a>(&'a self, pinned: &'a PinnedRoot) -> Result<&'a Root, TrustError> {
+    pub fn anchor(&self, pinned: &PinnedRoot) -> Result<PinnedRoot, TrustError> {
         let version = pinned.root().version();
         let same = self.0.iter().find(|signed| signed.root.version() == version);
         if let Some(same) = same.filter(|same| !same.envelope.is_over(pinned.envelope().payload())) {
             let (pinned, found) = (pinned.fingerprint(), same.fingerprint());
             return Err(TrustError::Foreign { version, pinned, found });
         }
-        let newest = self.verify()?;
-        Ok(if same.is_some() { newest } else { pinned.root() })
+        self.verify()?;
+        match (same, self.0.last()) {
+            (Some(_), Some(newest)) => Ok(PinnedRoot(newest.clone())),
+            (None, _) | (_, None) => Ok(pinned.clone()),
+        }
     }
 
     /// The newest root of a chain that holds from its very beginning.

@@ -51,6 +51,21 @@ pub enum Expiry {
 pub struct Policy {
     /// What becomes of roots and bundles past their expiry date.
     pub expiry: Expiry,
+    /// What is asked of approvers before a bundle is verified, unpacked or installed; nothing when none is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalPolicy>,
+}
+
+/// Which approvals count. How many it takes is the threshold of the role `approver`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalPolicy {
+    /// Days after which an approval counts no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_days: Option<u32>,
+    /// What each approval has to state, like `malware-scan`; in order, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Name>,
 }
 
 /// What is believed no longer.

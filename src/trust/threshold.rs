@@ -101,7 +101,7 @@ pub fn count(
 }
 
 /// Every key of the root that signed, whatever its role; each key once.
-fn signers(envelope: &Envelope, root: &Root) -> Result<Vec<Who>, TrustError> {
+pub(super) fn signers(envelope: &Envelope, root: &Root) -> Result<Vec<Who>, TrustError> {
     let message = envelope.pae();
     let mut seen = BTreeSet::new();
     let mut signers = Vec::new();

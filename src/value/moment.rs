@@ -16,6 +16,13 @@ impl Moment {
         let exact = jiff::Timestamp::try_from(time).ok()?;
         jiff::Timestamp::from_second(exact.as_second()).ok().map(Self)
     }
+
+    /// The moment so many days of 24 hours later; nothing when that is beyond the year 9999.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Option<Self> {
+        let days = jiff::SignedDuration::from_hours(i64::from(days).checked_mul(24)?);
+        self.0.checked_add(days).ok().map(Self)
+    }
 }
 
 impl fmt::Display for Moment {
