@@ -1049,7 +1049,7 @@ fn json_of_a_success() {
     snapbox::assert_data_eq!(
         shown,
         snapbox::str![[r#"
-["created","depth","epoch","items","lock","name","root_version","scenario","sequence","signers","statement","tool","totals","type","verdict","version","warnings"]
+["approvals","created","depth","epoch","items","lock","name","root_version","scenario","sequence","signers","statement","tool","totals","type","verdict","version","warnings"]
 
 "#]]
     );

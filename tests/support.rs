@@ -8,6 +8,7 @@ use sealift::bundle::oci::{OCI_INDEX, OCI_MANIFEST};
 use sealift::bundle::pack::{Authority, Sealed, pack};
 use sealift::bundle::read::Tape;
 use sealift::bundle::tree::Tree;
+use sealift::trust::approval::{Approvals, Approving};
 use sealift::trust::chain::PinnedRoot;
 use sealift::trust::envelope::{Envelope, PayloadType};
 use sealift::trust::key::Signer;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 /// The ceilings of version 1.
 pub static LIMITS: Limits = Limits::v1();
+static NO_APPROVALS: Approvals = Approvals::none();
 
 /// The day on which every test happens.
 pub fn today() -> Moment {
@@ -30,7 +32,13 @@ pub fn today() -> Moment {
 
 /// Two threads, the real limits, nobody watching.
 pub fn conditions() -> Conditions<'static> {
-    Conditions { now: today(), threads: 2, limits: &LIMITS, watch: &Unwatched }
+    Conditions {
+        now: today(),
+        threads: 2,
+        approvals: Approving::Demanded(&NO_APPROVALS),
+        limits: &LIMITS,
+        watch: &Unwatched,
+    }
 }
 
 /// A trust root with one key in each role.
@@ -61,7 +69,7 @@ impl Authorities {
             expires: None,
             grants: vec![grant(Role::Root, &root, "root"), grant(Role::Packer, &packer, "packer")],
             revoked: Revoked::default(),
-            policy: Policy { expiry: Expiry::Refuse },
+            policy: Policy { expiry: Expiry::Refuse, approvals: None },
         };
         change(&mut terms);
         let envelope = Root::new_v1(terms).unwrap().sign(&[&root]).unwrap().encode().unwrap();

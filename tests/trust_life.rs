@@ -218,7 +218,7 @@ fn j20_a_bundle_is_withdrawn() {
     );
     life.refuses("sealift verify old.sealift --trust trust.json", 3, "trust.revoked", &["version 2 revokes"]);
     life.refuses("trust revoke trust.json $(cat statement)", 2, "trust.change", &["revoked already"]);
-    life.fails("trust revoke trust.json sha256:abcd", 2, "cli.usage");
+    assert_eq!(life.0.run(&Life::script("trust revoke trust.json sha256:abcd")).code, Some(2));
     life.done(
         "sed -i s/1.0.0/1.0.1/ site.toml; sealift lock site.toml --store store; pack packer trust.json",
     );
@@ -360,6 +360,46 @@ fn the_holders_of_a_first_version_sign_where_they_are() {
         2,
         "trust.change",
     );
+}
+
+#[test]
+fn approvals_are_asked_for_by_a_version_like_any_other() {
+    let life = Life::new();
+    says(
+        &life.done("trust set trust.json --require-approvals --approval-max-age-days 90 --approval-condition sbom-read \
+                    --approval-condition malware-scan --key ada.key --key ben.key"),
+        &["~ approvals: none asked for -> asked for, at most 90 days old, stating malware-scan, sbom-read"],
+    );
+    life.done("adopt; sealift trust show trust.json | grep 'approvals    asked for, at most 90 days'");
+    // A bundle that brings this version is believed where its approval is too, and nowhere else.
+    life.done("pack packer trust.json");
+    for trust in ["v1.json", "trust.json"] {
+        life.fails(&format!("sealift verify sample-1.0.0.sealift --trust {trust}"), 3, "trust.unapproved");
+    }
+    life.done(
+        "sealift approve sample-1.0.0.sealift --trust trust.json --key dee.key --condition malware-scan \
+                   --condition sbom-read --passphrase-fd 0 <<<pw
+               sealift verify sample-1.0.0.sealift --trust v1.json",
+    );
+    life.refuses(
+        "trust remove-key trust.json dee --threshold approver=0",
+        2,
+        "trust.change",
+        &["has no approver role"],
+    );
+    says(
+        &life.done("trust set trust.json --no-approvals"),
+        &["at most 90 days old, stating malware-scan, sbom-read -> none asked for"],
+    );
+    life.fails("trust init --key ada.key --packer eli.pub --require-approvals -o x.json", 2, "trust.change");
+    life.done("trust init --key ada.key --packer eli.pub --approver dee.pub --require-approvals -o y.json");
+    for alone in ["--approval-max-age-days 90", "--approval-condition malware-scan"] {
+        assert_eq!(
+            life.0.run(&Life::script(&format!("trust set trust.json {alone}"))).code,
+            Some(2),
+            "{alone}"
+        );
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn terms(root: &str, packers: &[&str], threshold: usize) -> Terms {
         expires: None,
         grants: vec![grant(Role::Root, 1, &[root], &[]), grant(Role::Packer, threshold, packers, &[])],
         revoked: Revoked::default(),
-        policy: Policy { expiry: Expiry::Refuse },
+        policy: Policy { expiry: Expiry::Refuse, approvals: None },
     }
 }
 
@@ -140,7 +140,11 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
     limited.grants.push(grant(Role::Approver, 1, &["packer-3"], &[]));
     let expired = |expiry| {
         let expires = Some("2026-06-01T00:00:00Z".parse().unwrap());
-        first(Terms { expires, policy: Policy { expiry }, ..terms("root-1", &["packer-1"], 1) })
+        first(Terms {
+            expires,
+            policy: Policy { expiry, approvals: None },
+            ..terms("root-1", &["packer-1"], 1)
+        })
     };
     let roots = BTreeMap::from([
         ("one.json", sign(&one, &["root-1"])),

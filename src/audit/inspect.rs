@@ -6,6 +6,7 @@ use crate::bundle::item::ItemKind;
 use crate::bundle::order::{ItemContents, Parts};
 use crate::bundle::statement::Totals;
 use crate::trust::TrustError;
+use crate::trust::approval::Approved;
 use crate::trust::verify::{InPlace, Sink, Trusted, Verified};
 use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
@@ -82,6 +83,11 @@ pub struct Overview {
     pub root_version: u64,
     /// Who sealed it.
     pub signers: Vec<SignerLine>,
+    /// Approvals that count.
+    pub approvals: Vec<ApprovalLine>,
+    /// How many approvals the policy of the trust root demands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approvals_demanded: Option<usize>,
     /// What is allowed and should be said all the same.
     pub warnings: Vec<String>,
     /// Sums over the blobs.
@@ -101,6 +107,22 @@ pub struct SignerLine {
     pub key: String,
     /// The id in ten words.
     pub words: String,
+}
+
+/// What an approver said about a bundle.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApprovalLine {
+    /// The name of the approver in the trust root.
+    pub name: Name,
+    /// The id of the key.
+    pub key: String,
+    /// When.
+    pub approved: Moment,
+    /// What the approver stated.
+    pub conditions: Vec<Name>,
+    /// Why the bundle may be installed out of order, if it may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_order: Option<String>,
 }
 
 /// An item of a bundle.
@@ -162,11 +184,24 @@ pub fn overview(trusted: &Trusted, items: &[ItemContents]) -> Overview {
         expires: predicate.expires,
         lock: predicate.lock,
         tool: format!("{} {}", predicate.tool.name, predicate.tool.version),
-        root_version: trusted.root_version,
+        root_version: trusted.root.root().version(),
         signers: signers(trusted),
+        approvals: trusted.approvals.approved.iter().map(approval_line).collect(),
+        approvals_demanded: trusted.approvals.demanded(),
         warnings: trusted.warnings.iter().map(ToString::to_string).collect(),
         totals: predicate.totals,
         items: items.iter().map(item_line).collect(),
+    }
+}
+
+fn approval_line(approved: &Approved) -> ApprovalLine {
+    let Approved { who, approval } = approved;
+    ApprovalLine {
+        name: who.name.clone(),
+        key: who.id.to_string(),
+        approved: approval.approved,
+        conditions: approval.conditions.clone(),
+        out_of_order: approval.out_of_order.clone(),
     }
 }
 

@@ -253,7 +253,7 @@ fn keys() -> Result<(SecretKey, PinnedRoot), CliError> {
         expires: None,
         grants: vec![grant(Role::Root, "demo-root", &signer)?, grant(Role::Packer, "demo-packer", &packer)?],
         revoked: Revoked::default(),
-        policy: Policy { expiry: Expiry::Refuse },
+        policy: Policy { expiry: Expiry::Refuse, approvals: None },
     })?;
     let pinned = PinnedRoot::parse(&root.sign(&[&signer])?.encode()?, &LIMITS)?;
     Ok((packer, pinned))

@@ -34,6 +34,25 @@ pub(super) fn head(overview: &Overview) -> String {
         format!("  sealed by  {name} ({role}, key {key})\n             {words}\n")
     };
     let mut text: String = overview.signers.iter().map(signer).collect();
+    for approval in &overview.approvals {
+        text += &format!(
+            "  approved   by {} (approver, key {}) at {}",
+            approval.name, approval.key, approval.approved
+        );
+        for condition in &approval.conditions {
+            text += &format!(", {condition}");
+        }
+        text.push('\n');
+        if let Some(reason) = &approval.out_of_order {
+            text += &format!("             may be installed out of order: {}\n", Printable(reason));
+        }
+    }
+    if let Some(demanded) = overview.approvals_demanded {
+        text += &format!(
+            "  approvals  {} of {demanded} that the trust root asks for\n",
+            overview.approvals.len()
+        );
+    }
     text += &format!("  statement  {}\n", overview.statement);
     text += &format!(
         "  scenario   {}, epoch {}, sequence {}\n",

@@ -9,6 +9,7 @@ use crate::bundle::read::Tape;
 use crate::registry::load::{Destination, Load, Names, Outcome};
 use crate::registry::settings::{self, Origin};
 use crate::registry::{Client, RegistryError};
+use crate::trust::approval::Approving;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
 use crate::value::platform::Platform;
@@ -68,7 +69,9 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.source.bundle.root()?;
         let watch = term.watch("verifying");
-        let conditions = conditions(&watch, self.threads)?;
+        let approvals = self.source.bundle.approvals()?;
+        let conditions =
+            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
         let file = self.source.open()?.into_file(&watch)?;
         let trusted = verified(&file, &root, &conditions)?;
         drop(watch);

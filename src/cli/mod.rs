@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Here, and only here, the clock, the environment and the terminal are asked.
 
+mod approve;
 mod cat;
 mod error;
 mod explain;
@@ -37,6 +38,8 @@ mod serve;
 mod source;
 
 use crate::bundle::read;
+use crate::trust::TrustError;
+use crate::trust::approval::{Approvals, Approving};
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{Conditions, InPlace};
 use crate::value::code::Fault as _;
@@ -45,6 +48,7 @@ use crate::value::moment::Moment;
 use clap::{Parser, Subcommand};
 use error::CliError;
 use named::Named;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -87,6 +91,8 @@ enum Verb {
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
     Cat(cat::Args),
+    /// Approve a bundle: sign a file beside it
+    Approve(approve::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
     /// Verify a bundle and push its images into a registry
@@ -125,6 +131,7 @@ impl Verb {
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
+            Self::Approve(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
@@ -161,6 +168,7 @@ pub fn main() -> ExitCode {
         Verb::Inspect(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
+        Verb::Approve(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
         #[cfg(feature = "registry")]
         Verb::Load(args) => args.run(&term),
@@ -200,6 +208,7 @@ fn misused(error: &clap::Error) -> ExitCode {
 }
 
 static LIMITS: Limits = Limits::v1();
+static NO_APPROVALS: Approvals = Approvals::none();
 
 /// The bundle to read, and whom to believe.
 #[derive(Debug, Clone, clap::Args)]
@@ -209,11 +218,41 @@ struct BundleArgs {
     /// The trust root; get it by another way than the bundle
     #[arg(long, value_name = "ROOT")]
     trust: PathBuf,
+    /// Approvals that came with it; BUNDLE.approvals if there is such a file
+    #[arg(long, value_name = "FILE")]
+    approvals: Vec<PathBuf>,
 }
 
 impl BundleArgs {
     fn root(&self) -> Result<PinnedRoot, CliError> {
         Ok(PinnedRoot::open(&self.trust, &LIMITS)?)
+    }
+
+    /// Where the approvals of the bundle are kept.
+    fn approvals_path(&self) -> PathBuf {
+        if let Some(path) = self.approvals.first() {
+            return path.clone();
+        }
+        let mut path = self.bundle.clone().into_os_string();
+        path.push(".approvals");
+        path.into()
+    }
+
+    /// The approvals that came with the bundle.
+    fn approvals(&self) -> Result<Approvals, CliError> {
+        let mut all = Approvals::none();
+        let beside = [self.approvals_path()];
+        let is_named = !self.approvals.is_empty();
+        for path in if is_named { self.approvals.as_slice() } else { &beside } {
+            match read_bounded(path, Approvals::ceiling(&LIMITS)) {
+                Ok(bytes) => {
+                    all.extend(Approvals::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => {}
+                Err(source) => return Err(TrustError::ApprovalsRead { path: path.clone(), source }.into()),
+            }
+        }
+        Ok(all)
     }
 
     /// Opens the bundle where it lies and does this work with it.
@@ -225,7 +264,12 @@ impl BundleArgs {
         let root = self.root()?;
         let watch = term.watch("reading");
         let file = read::open(&self.bundle)?;
-        let place = InPlace::open(file, &root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let approvals = self.approvals()?;
+        let conditions = Conditions {
+            approvals: Approving::Shown(&approvals),
+            ..conditions(&watch, ThreadArgs { threads: None })?
+        };
+        let place = InPlace::open(file, &root, conditions)?;
         term.warn_of(&place.trusted.warnings);
         work(&place)
     }
@@ -256,6 +300,21 @@ struct ThreadArgs {
     threads: Option<std::num::NonZeroUsize>,
 }
 
+/// The bytes of a small file, one more than the ceiling at most.
+fn read_bounded(path: &std::path::Path, ceiling: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = crate::bundle::place::open_regular(path)?;
+    file.take(ceiling.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The circumstances of this run. Approvals are asked for by those who let a bundle in.
 fn conditions(watch: &Progress, asked: ThreadArgs) -> Result<Conditions<'_>, CliError> {
-    Ok(Conditions { now: now()?, threads: threads(asked.threads), limits: &LIMITS, watch })
+    Ok(Conditions {
+        now: now()?,
+        threads: threads(asked.threads),
+        approvals: Approving::Shown(&NO_APPROVALS),
+        limits: &LIMITS,
+        watch,
+    })
 }

@@ -41,7 +41,7 @@ impl Named {
             Self::Manifest(path) => {
                 hint.replace("sealift lock MANIFEST", &format!("sealift lock {}", quoted(path)))
             }
-            Self::Bundle(BundleArgs { bundle, trust }) => {
+            Self::Bundle(BundleArgs { bundle, trust, .. }) => {
                 hint.replace("BUNDLE --trust ROOT", &format!("{} --trust {}", quoted(bundle), quoted(trust)))
             }
         })

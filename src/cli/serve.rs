@@ -1,10 +1,12 @@
 //! `sealift serve`
 
+use super::NO_APPROVALS;
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{LIMITS, now, threads};
 use crate::bundle::read;
 use crate::registry::serve::{Identity, Library, Operator, Options, Server};
+use crate::trust::approval::Approving;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{Conditions, InPlace};
 use crate::value::digest::Digest;
@@ -58,7 +60,13 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
         let threads = threads(None);
-        let conditions = Conditions { now: now()?, threads, limits: &LIMITS, watch: &Unwatched };
+        let conditions = Conditions {
+            now: now()?,
+            threads,
+            approvals: Approving::Shown(&NO_APPROVALS),
+            limits: &LIMITS,
+            watch: &Unwatched,
+        };
         let mut places = Vec::new();
         for bundle in &self.bundles {
             let place = InPlace::open(read::open(bundle)?, &root, conditions)?;

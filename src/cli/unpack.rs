@@ -6,6 +6,8 @@ use super::term::Term;
 use super::{ThreadArgs, conditions};
 use crate::audit::inspect::overview;
 use crate::site::unpack::unpack;
+use crate::trust::approval::Approving;
+use crate::trust::verify::Conditions;
 use crate::value::size::ByteSize;
 use crate::value::words::{counted, quoted};
 use serde::Serialize;
@@ -43,7 +45,9 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.source.bundle.root()?;
         let watch = term.watch("unpacking");
-        let conditions = conditions(&watch, self.threads)?;
+        let approvals = self.source.bundle.approvals()?;
+        let conditions =
+            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
         let source = self.source.open()?;
         let mut tape = source.tape(&watch)?;
         let unpacked = unpack(&mut tape, &root, &self.to, &conditions)?;

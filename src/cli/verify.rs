@@ -6,7 +6,8 @@ use super::source::SourceArgs;
 use super::term::Term;
 use super::{ThreadArgs, conditions};
 use crate::audit::inspect::{Overview, overview};
-use crate::trust::verify::{Depth, Looking, Trusted, receive};
+use crate::trust::approval::Approving;
+use crate::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
 use serde::Serialize;
@@ -41,7 +42,9 @@ impl Args {
         let depth = if self.deep { Depth::Decoded } else { Depth::Stored };
         let root = self.source.bundle.root()?;
         let watch = term.watch("verifying");
-        let conditions = conditions(&watch, self.threads)?;
+        let approvals = self.source.bundle.approvals()?;
+        let conditions =
+            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
         let source = self.source.open()?;
         let mut tape = source.tape(&watch)?;
         let trusted = Trusted::open(&mut tape, &root, &conditions)?;

@@ -187,15 +187,18 @@ impl Chain {
     /// counts only from the pinned version on. A chain that does not reach the pinned version has nothing to add.
     /// An expired root on the way is no obstacle (S25); the one that comes out is judged by the caller with
     /// [`Root::check_expiry`].
-    pub fn anchor<'a>(&'a self, pinned: &'a PinnedRoot) -> Result<&'a Root, TrustError> {
+    pub fn anchor(&self, pinned: &PinnedRoot) -> Result<PinnedRoot, TrustError> {
         let version = pinned.root().version();
         let same = self.0.iter().find(|signed| signed.root.version() == version);
         if let Some(same) = same.filter(|same| !same.envelope.is_over(pinned.envelope().payload())) {
             let (pinned, found) = (pinned.fingerprint(), same.fingerprint());
             return Err(TrustError::Foreign { version, pinned, found });
         }
-        let newest = self.verify()?;
-        Ok(if same.is_some() { newest } else { pinned.root() })
+        self.verify()?;
+        match same {
+            Some(_) => PinnedRoot::following(self.0.clone()),
+            None => Ok(pinned.clone()),
+        }
     }
 
     /// The newest root of a chain that holds from its very beginning.

@@ -2,7 +2,7 @@
 
 use super::change::Scope;
 use super::key::KeyId;
-use super::root::{Expiry, RoleEntry, Root};
+use super::root::{ApprovalPolicy, Expiry, RoleEntry, Root};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
@@ -20,6 +20,7 @@ pub enum Difference {
     Created { from: Moment, to: Moment },
     Expires { from: Option<Moment>, to: Option<Moment> },
     Expiry { from: Expiry, to: Expiry },
+    Approvals { from: Option<ApprovalPolicy>, to: Option<ApprovalPolicy> },
     EntryIn { role: Scope, threshold: usize },
     EntryOut { role: Scope },
     Threshold { role: Scope, from: usize, to: usize },
@@ -43,6 +44,12 @@ impl fmt::Display for Difference {
             Self::Created { from, to } => write!(f, "~ made {from} -> {to}"),
             Self::Expires { from, to } => write!(f, "~ expires {} -> {}", date(from), date(to)),
             Self::Expiry { from, to } => write!(f, "~ past its date: {from} -> {to}"),
+            Self::Approvals { from, to } => {
+                let asked = |policy: &Option<ApprovalPolicy>| {
+                    policy.as_ref().map_or_else(|| "none asked for".to_owned(), ToString::to_string)
+                };
+                write!(f, "~ approvals: {} -> {}", asked(from), asked(to))
+            }
             Self::EntryIn { role, threshold } => write!(f, "+ {role}: {threshold} to sign"),
             Self::EntryOut { role } => write!(f, "- {role}: no entry of its own any more"),
             Self::Threshold { role, from, to } => write!(f, "~ {role}: {from} -> {to} to sign"),
@@ -73,6 +80,8 @@ pub fn differences(old: &Root, new: &Root) -> Vec<Difference> {
     found.extend((from != to).then_some(D::Expires { from, to }));
     let (from, to) = (old.policy().expiry, new.policy().expiry);
     found.extend((from != to).then_some(D::Expiry { from, to }));
+    let (from, to) = (old.policy().approvals.clone(), new.policy().approvals.clone());
+    found.extend((from != to).then_some(D::Approvals { from, to }));
     entries(old, new, &mut found);
     for key in new.keys() {
         let before = old.key(key.id()).filter(|before| before.name() != key.name());

@@ -17,6 +17,8 @@ pub enum PayloadType {
     Statement,
     /// A trust root.
     Root,
+    /// What an approver says about a bundle.
+    Approval,
 }
 
 impl PayloadType {
@@ -26,6 +28,7 @@ impl PayloadType {
         match self {
             Self::Statement => "application/vnd.in-toto+json",
             Self::Root => "application/vnd.sealift.root.v1+json",
+            Self::Approval => "application/vnd.sealift.approval.v1+json",
         }
     }
 
@@ -34,14 +37,17 @@ impl PayloadType {
         match self {
             Self::Statement => limits.statement,
             Self::Root => limits.root,
+            Self::Approval => limits.approval,
         }
     }
 
     /// Bytes of the largest envelope.
-    fn envelope_ceiling(self, limits: &Limits) -> u64 {
+    pub(super) fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
-            Self::Root => Envelope::encoded_len(self, limits.root, limits.signatures),
+            Self::Root | Self::Approval => {
+                Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
+            }
         }
     }
 
@@ -49,6 +55,7 @@ impl PayloadType {
         match self {
             Self::Statement => "the seal",
             Self::Root => "the envelope of a trust root",
+            Self::Approval => "an approval",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why a key, a root or a seal is not believed.
 
+use super::approval::Judged;
 use super::chain::Fingerprint;
 use super::key::KeyId;
 use super::threshold::{Shortfall, Tally, Who};
@@ -8,6 +9,7 @@ use crate::value::canonical::CanonicalError;
 use crate::value::code::{Class, Code, Fault};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
+use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::spoken::Typed;
 use crate::value::words::quoted;
@@ -96,6 +98,12 @@ pub enum TrustError {
     #[error("{0}")]
     Threshold(Box<Shortfall>),
 
+    #[error("{0}")]
+    Unapproved(Box<Judged>),
+    #[error("the key {key} has no approver role for scenario `{scenario}` in the trust root")]
+    NoApprover { key: KeyId, scenario: Name },
+    #[error("cannot read the approvals `{}`", Printable(.path.to_string_lossy()))]
+    ApprovalsRead { path: PathBuf, source: io::Error },
     #[error("trust root version {version} revokes the statement {statement}")]
     Revoked { version: u64, statement: Digest },
     #[error("the bundle claims trust root version {claimed}, the newest believed is {newest}")]
@@ -155,6 +163,8 @@ impl Fault for TrustError {
             Self::PayloadType { .. } | Self::SignatureLength { .. } => Code::TrustSignature,
             Self::Tampered { .. } => Code::TrustTampered,
             Self::Threshold(_) => Code::TrustThreshold,
+            Self::Unapproved(_) => Code::TrustUnapproved,
+            Self::NoApprover { .. } | Self::ApprovalsRead { .. } => Code::TrustApprover,
             Self::Revoked { .. } => Code::TrustRevoked,
             Self::RootVersion { .. } | Self::Epoch { .. } => Code::TrustEpoch,
             Self::Expired { .. } => Code::TrustExpired,
@@ -199,6 +209,11 @@ impl Fault for TrustError {
             Self::Threshold(_) => {
                 "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
             }
+            Self::Unapproved(_) => {
+                "each approver that is missing looks at the bundle and runs `sealift approve BUNDLE --trust ROOT --key KEY`; bring the file it writes along with the bundle"
+            }
+            Self::NoApprover { .. } => "see who may approve: `sealift trust show ROOT`",
+            Self::ApprovalsRead { .. } => "name a file of approvals that can be read: `--approvals FILE`",
             Self::KeyId { .. } => "show a key's id with `sealift key show KEY.pub`",
             Self::Unfinished { .. } => "who is missing signs it: `sealift trust sign ROOT --key KEY`",
             Self::FingerprintDiffers { .. } => {

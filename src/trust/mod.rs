@@ -7,9 +7,11 @@
 //! | `envelope` | how signatures and payload are written (DSSE); hands out no payload |
 //! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
 //! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
+//! | `approval` | what approvers say about a bundle, and what the policy demands of them |
 //! | `verify` | from the seal to every byte: the only maker of `Verified` |
 //! | `threshold` | who signed: the one function that counts, and the one way to a payload |
 
+pub mod approval;
 pub mod chain;
 pub mod change;
 pub mod difference;

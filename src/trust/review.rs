@@ -4,12 +4,11 @@ use super::TrustError;
 use super::change::Scope;
 use super::root::{Role, Root};
 use crate::value::moment::Moment;
-use crate::value::words::counted;
 use serde::Serialize;
 use std::fmt;
 
 /// An expiry date is near when it is no more than so many days away: time for a ceremony.
-const NEAR: i64 = 30;
+const NEAR: u32 = 30;
 
 /// Something to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,8 +23,6 @@ pub enum Finding {
     ExpiresSoon {
         /// Its expiry date.
         expires: Moment,
-        /// Days until then.
-        days: i64,
     },
     /// One key alone has the say: whoever steals it has it too.
     OneKey {
@@ -45,9 +42,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Expired { expired } => write!(f, "it expired at {expired}; it says to warn of that only"),
-            Self::ExpiresSoon { expires, days } => {
-                write!(f, "it expires at {expires}, in {}", counted(days.unsigned_abs(), "day"))
-            }
+            Self::ExpiresSoon { expires } => write!(f, "it expires at {expires}, within {NEAR} days"),
             Self::OneKey { role, keys: 1 } => write!(f, "one key alone decides as `{role}`"),
             Self::OneKey { role, keys } => write!(f, "each of {keys} keys alone decides as `{role}`"),
             Self::NoneToSpare { keys: 1 } => write!(f, "if the root key is lost, no version can follow"),
@@ -64,8 +59,8 @@ pub fn findings(root: &Root, now: Moment) -> Result<Vec<Finding>, TrustError> {
     if let Some(expired) = root.check_expiry(now)? {
         found.push(Finding::Expired { expired });
     } else if let Some(expires) = root.expires() {
-        let days = now.days_until(expires);
-        found.extend((days <= NEAR).then_some(Finding::ExpiresSoon { expires, days }));
+        let is_near = now.plus_days(NEAR).is_none_or(|near| expires <= near);
+        found.extend(is_near.then_some(Finding::ExpiresSoon { expires }));
     }
     for entry in root.roles() {
         let (keys, role) = (entry.keys().len(), Scope::from(entry));

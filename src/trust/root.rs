@@ -10,6 +10,7 @@ use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::words::counted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -60,6 +61,35 @@ impl fmt::Display for Expiry {
 pub struct Policy {
     /// What becomes of roots and bundles past their expiry date.
     pub expiry: Expiry,
+    /// What is asked of approvers before a bundle is verified, unpacked or installed; nothing when none is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalPolicy>,
+}
+
+/// Which approvals count. How many it takes is the threshold of the role `approver`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalPolicy {
+    /// Days after which an approval counts no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_days: Option<u32>,
+    /// What each approval has to state, like `malware-scan`; in order, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Name>,
+}
+
+impl fmt::Display for ApprovalPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("asked for")?;
+        if let Some(days) = self.max_age_days {
+            write!(f, ", at most {} old", counted(days.into(), "day"))?;
+        }
+        for (at, condition) in self.conditions.iter().enumerate() {
+            let gap = if at > 0 { "," } else { ", stating" };
+            write!(f, "{gap} {condition}")?;
+        }
+        Ok(())
+    }
 }
 
 /// What is believed no longer.

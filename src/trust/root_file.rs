@@ -9,16 +9,28 @@ use super::threshold::Tally;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use crate::value::spoken::Typed;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// The root that a person chose to trust, by comparing its fingerprint; with it the versions before it, if its file
-/// has them.
+/// A root that is trusted: one that a person chose by comparing its fingerprint, or one that follows from such a root.
+/// With it the versions before it, if its file has them.
 #[derive(Clone)]
 pub struct PinnedRoot(RootFile);
 
+impl fmt::Debug for PinnedRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PinnedRoot(version {}, {})", self.root().version(), self.fingerprint())
+    }
+}
+
 impl PinnedRoot {
+    /// The last of a chain that holds and that has the root which a person chose.
+    pub(super) fn following(roots: Vec<SignedRoot>) -> Result<Self, TrustError> {
+        RootFile::of(roots)?.believed()
+    }
+
     /// Reads a `root.json`: one envelope of any version, or a chain from version 1 on. The newest is the one trusted.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
         RootFile::parse(bytes, limits)?.believed()

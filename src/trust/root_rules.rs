@@ -68,6 +68,26 @@ impl Root {
         if of(Role::Packer).count() == 0 {
             return Some("nobody may seal bundles: it has no packer role".to_owned());
         }
+        if let Some(policy) = &self.policy.approvals {
+            if of(Role::Approver).count() == 0 {
+                return Some("its policy asks for approvals, and it has no approver role".to_owned());
+            }
+            if !is_ascending(&policy.conditions) {
+                return Some("the conditions of its policy are not in order, each once".to_owned());
+            }
+            if policy.max_age_days == Some(0) {
+                return Some("its policy has approvals that are too old at once".to_owned());
+            }
+            // Whoever approves has to be somebody else than whoever packs, or nothing was approved.
+            let packs = |id| of(Role::Packer).any(|entry| entry.keys.contains(id));
+            let both = of(Role::Approver).flat_map(|entry| &entry.keys).find(|id| packs(id));
+            if let Some(key) = both.and_then(|id| self.key(*id)) {
+                return Some(format!(
+                    "its policy asks for approvals, and `{}` may pack and approve",
+                    key.name
+                ));
+            }
+        }
         [Role::Packer, Role::Approver].into_iter().find_map(|role| {
             let mut named = BTreeSet::new();
             let twice = of(role).flat_map(|entry| &entry.scenarios).any(|name| !named.insert(name));

@@ -117,17 +117,20 @@ impl Tally {
     /// Counts the root keys of `root` that signed this envelope. Too few is no error; tampering is.
     pub(super) fn of(envelope: &Envelope, root: &Root) -> Result<Self, TrustError> {
         let entry = root.entry(Role::Root, None);
-        let signed = match count(envelope, root, Role::Root, None) {
+        let mut signed = match count(envelope, root, Role::Root, None) {
             Ok(signed) => signed,
             Err(TrustError::Threshold(shortfall)) => shortfall.found,
             Err(other) => return Err(other),
         };
         let ids = entry.into_iter().flat_map(RoleEntry::keys);
-        let missing = ids
+        let mut missing: Vec<Who> = ids
             .filter_map(|id| root.key(*id))
             .map(|key| Who { name: key.name().clone(), id: key.id() })
             .filter(|who| !signed.contains(who))
             .collect();
+        // By name, for people.
+        signed.sort();
+        missing.sort();
         let needed = entry.map_or(usize::MAX, RoleEntry::threshold);
         Ok(Self { version: root.version(), needed, signed, missing })
     }
@@ -152,7 +155,7 @@ impl fmt::Display for Tally {
 }
 
 /// Every key of the root that signed, whatever its role; each key once.
-fn signers(envelope: &Envelope, root: &Root) -> Result<Vec<Who>, TrustError> {
+pub(super) fn signers(envelope: &Envelope, root: &Root) -> Result<Vec<Who>, TrustError> {
     let message = envelope.pae();
     let mut seen = BTreeSet::new();
     let mut signers = Vec::new();

@@ -215,6 +215,10 @@ codes! {
         "A signature carries the id of a key you trust, and that key did not make it; or such a key made it, and it carries another id. This is not noise: the seal or what it covers was changed."
     TrustThreshold "trust.threshold" NotBelieved
         "Too few keys of the role have signed. The message says who did, who is missing, and which signatures do not count."
+    TrustUnapproved "trust.unapproved" NotBelieved
+        "The trust root demands approvals, and too few of those that came with the bundle count. The message says who is missing, and why an approval does not count: too old, for another bundle, without a condition that the policy asks for."
+    TrustApprover "trust.approver" WrongUse
+        "The key has no approver role for the scenario of this bundle, or the file of approvals named cannot be read."
     TrustRevoked "trust.revoked" NotBelieved
         "The trust root revokes this bundle."
     TrustEpoch "trust.epoch" NotBelieved

@@ -12,6 +12,8 @@ pub struct Limits {
     pub root_versions: usize,
     /// Bytes of one trust root's payload.
     pub root: u64,
+    /// Bytes of one approval's payload.
+    pub approval: u64,
     /// Bytes of the seal.
     pub seal: u64,
     /// Signatures in one envelope.
@@ -58,6 +60,7 @@ impl Limits {
             roots: 4 * MIB,
             root_versions: 256,
             root: 256 << 10,
+            approval: 8 << 10,
             seal: 2 * MIB,
             signatures: 32,
             statement: MIB,

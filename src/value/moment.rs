@@ -17,10 +17,11 @@ impl Moment {
         jiff::Timestamp::from_second(exact.as_second()).ok().map(Self)
     }
 
-    /// Whole days from this moment to a later one; negative when it is earlier.
+    /// The moment so many days of 24 hours later; nothing when that is beyond the year 9999.
     #[must_use]
-    pub fn days_until(self, later: Self) -> i64 {
-        (later.0.as_second() - self.0.as_second()).div_euclid(24 * 60 * 60)
+    pub fn plus_days(self, days: u32) -> Option<Self> {
+        let days = jiff::SignedDuration::from_hours(i64::from(days).checked_mul(24)?);
+        self.0.checked_add(days).ok().map(Self)
     }
 }
 

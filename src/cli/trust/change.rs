@@ -1,6 +1,6 @@
 //! `sealift trust add-key`, `remove-key`, `rotate`, `revoke` and `set`: the verbs that propose a version.
 
-use super::proposal::{ProposalArgs, Threshold, holder, holders, who};
+use super::proposal::{ApprovalArgs, ProposalArgs, Threshold, holder, holders, who};
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use crate::cli::term::Term;
@@ -134,6 +134,7 @@ impl Revoke {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift trust set root.json --expires 2028-11-22T00:00:00Z --key ada.key\n  \
+    sealift trust set root.json --require-approvals --approval-max-age-days 90 --approval-condition malware-scan\n  \
     sealift trust set root.json --threshold packer=2 --threshold approver@air-gapped=0"
 )]
 pub(super) struct Set {
@@ -148,6 +149,11 @@ pub(super) struct Set {
     /// What becomes of roots and bundles past their expiry date: `refuse`, or `warn` for sites whose clock nobody sets
     #[arg(long, value_name = "refuse|warn", value_parser = expiry)]
     when_expired: Option<Expiry>,
+    #[command(flatten)]
+    approvals: ApprovalArgs,
+    /// Ask for no approvals
+    #[arg(long, conflicts_with = "require_approvals")]
+    no_approvals: bool,
     /// How many keys of a role must sign, like `packer=2` or `packer@air-gapped=2`; 0 takes an entry away
     #[arg(long = "threshold", value_name = "ROLE=N", value_parser = Threshold::parse)]
     thresholds: Vec<Threshold>,
@@ -163,6 +169,12 @@ impl Set {
                 terms.expires = self.expires;
             }
             terms.policy.expiry = self.when_expired.unwrap_or(terms.policy.expiry);
+            if self.no_approvals {
+                terms.policy.approvals = None;
+            }
+            if let Some(policy) = self.approvals.policy() {
+                terms.policy.approvals = Some(policy);
+            }
             if self.new_epoch {
                 // Counted from what is in force, so that asking twice begins one epoch.
                 let epoch = file.newest().map_or(terms.epoch, crate::trust::root::Root::epoch);

@@ -1,6 +1,6 @@
 //! `sealift trust init`
 
-use super::proposal::{holder, holders};
+use super::proposal::{ApprovalArgs, holder, holders};
 use super::show::report;
 use crate::bundle::place;
 use crate::cli::error::CliError;
@@ -56,6 +56,8 @@ pub(super) struct Args {
     /// Only warn of what has expired, for sites whose clock nobody sets
     #[arg(long)]
     warn_when_expired: bool,
+    #[command(flatten)]
+    approvals: ApprovalArgs,
     /// The epoch to begin with, above that of a trust root which this one replaces
     #[arg(long, value_name = "N", default_value_t = 1)]
     epoch: u64,
@@ -102,14 +104,14 @@ impl Args {
     }
 
     fn terms(&self, signers: &[&dyn Signer]) -> Result<Terms, CliError> {
-        let policy = Policy { expiry: if self.warn_when_expired { Expiry::Warn } else { Expiry::Refuse } };
+        let expiry = if self.warn_when_expired { Expiry::Warn } else { Expiry::Refuse };
         let mut terms = Terms {
             epoch: self.epoch,
             created: now()?,
             expires: self.expires,
             grants: Vec::new(),
             revoked: Revoked::default(),
-            policy,
+            policy: Policy { expiry, approvals: self.approvals.policy() },
         };
         let everywhere = Scope::new(Role::Root, Vec::new());
         for (path, signer) in self.keys.iter().zip(signers) {

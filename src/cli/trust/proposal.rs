@@ -10,11 +10,12 @@ use crate::cli::{LIMITS, now};
 use crate::trust::TrustError;
 use crate::trust::change::Scope;
 use crate::trust::key::{KeyId, PublicKey, Signer};
-use crate::trust::root::Terms;
+use crate::trust::root::{ApprovalPolicy, Terms};
 use crate::trust::root_file::RootFile;
 use crate::value::name::Name;
 use crate::value::words::quoted;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 /// Which trust root to change, and where the proposal goes.
@@ -72,6 +73,31 @@ impl ProposalArgs {
             ));
         }
         report(term, &file, &output)
+    }
+}
+
+/// What is asked of approvers.
+#[derive(Debug, clap::Args)]
+pub(super) struct ApprovalArgs {
+    /// Believe only bundles that approvers have approved, as many as the threshold of their role says
+    #[arg(long)]
+    require_approvals: bool,
+    /// Days after which an approval counts no longer
+    #[arg(long, value_name = "N", requires = "require_approvals")]
+    approval_max_age_days: Option<NonZeroU32>,
+    /// Something that each approval has to state, like `malware-scan`; several may be named
+    #[arg(long = "approval-condition", value_name = "NAME", requires = "require_approvals")]
+    approval_conditions: Vec<Name>,
+}
+
+impl ApprovalArgs {
+    /// The policy, if approvals are to be required.
+    pub(super) fn policy(&self) -> Option<ApprovalPolicy> {
+        let mut conditions = self.approval_conditions.clone();
+        conditions.sort();
+        conditions.dedup();
+        let max_age_days = self.approval_max_age_days.map(NonZeroU32::get);
+        self.require_approvals.then_some(ApprovalPolicy { max_age_days, conditions })
     }
 }
 

@@ -74,6 +74,9 @@ fn show(term: &Term, file: &RootFile, path: &Path) -> Result<(), CliError> {
         let otherwise = root.policy().expiry;
         text += &format!("  expires      {expires}; what is past its date: {otherwise}\n");
     }
+    if let Some(approvals) = &root.policy().approvals {
+        text += &format!("  approvals    {approvals}\n");
+    }
     for entry in root.roles() {
         let scope = Scope::from(entry);
         text += &format!("  {scope:12} {} of {}\n", entry.threshold(), entry.keys().len());

@@ -43,7 +43,7 @@ fn terms(grants: Vec<Grant>) -> Terms {
         expires: None,
         grants,
         revoked: Revoked::default(),
-        policy: Policy { expiry: Expiry::Refuse },
+        policy: Policy { expiry: Expiry::Refuse, approvals: None },
     }
 }
 

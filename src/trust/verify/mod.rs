@@ -12,6 +12,7 @@ pub use content::receive;
 pub use place::{InPlace, Reading, Stamp};
 pub use seal::{Signer, Trusted, Warning};
 
+use super::approval::Approving;
 use crate::bundle::BundleError;
 use crate::bundle::entry::Entry;
 use crate::bundle::index::Blob;
@@ -50,6 +51,8 @@ pub struct Conditions<'a> {
     pub now: Moment,
     /// How many threads hash and decode; a pipe is read by one.
     pub threads: usize,
+    /// What is asked of approvers.
+    pub approvals: Approving<'a>,
     /// The ceilings.
     pub limits: &'a Limits,
     /// Sees the bytes go by.

@@ -5,6 +5,7 @@ use crate::bundle::member;
 use crate::bundle::read::Tape;
 use crate::bundle::statement::{Member, Statement};
 use crate::trust::TrustError;
+use crate::trust::approval::{Approving, Judged};
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::KeyId;
@@ -24,8 +25,10 @@ pub struct Trusted {
     pub id: Digest,
     /// Who signed.
     pub signers: Vec<Signer>,
-    /// Version of the trust root that was asked.
-    pub root_version: u64,
+    /// What approvers say.
+    pub approvals: Judged,
+    /// The trust root that was asked: the pinned one, or the newest that follows from it.
+    pub root: PinnedRoot,
     /// What is allowed, and should be said all the same.
     pub warnings: Vec<Warning>,
     /// The members in front of those that the statement lists: roots, seal and statement.
@@ -86,14 +89,21 @@ impl Trusted {
         let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
         let seal = tape.unbelieved(member::SEAL, limits.seal)?;
         let chain = Chain::parse(&roots, limits)?;
-        let root = chain.anchor(pinned)?;
+        let anchored = chain.anchor(pinned)?;
+        let root = anchored.root();
         let envelope = Envelope::parse(&seal, PayloadType::Statement, limits)?;
         let believed = believe(&envelope, root, Role::Packer, |payload| {
             let statement = Statement::parse(payload, limits)?;
             Ok::<_, TrustError>((statement.predicate.scenario.clone(), statement))
         })?;
         let id = Digest::of(believed.payload());
+        let (Approving::Demanded(approvals) | Approving::Shown(approvals)) = conditions.approvals;
+        let bundle = (id, &believed.value().predicate.scenario);
+        let approvals = approvals.judge(root, bundle, conditions.now, limits)?;
         let warnings = judge(believed.value(), id, root, conditions.now)?;
+        if let Approving::Demanded(_) = conditions.approvals {
+            approvals.suffices()?;
+        }
         // S13: the statement beside the seal is the one inside it.
         tape.member(member::STATEMENT, believed.payload().len() as u64, id)?;
         let member = |name: &str, bytes: &[u8]| Member {
@@ -111,7 +121,8 @@ impl Trusted {
             signers: believed.signers().iter().map(signer).collect(),
             statement: Verified(believed.into_value()),
             id,
-            root_version: root.version(),
+            approvals,
+            root: anchored,
             warnings,
             front,
         })

@@ -1,0 +1,119 @@
+//! `sealift approve`
+
+use super::error::CliError;
+use super::inspect::head;
+use super::passphrase::PassphraseArgs;
+use super::term::Term;
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use crate::audit::inspect::overview;
+use crate::bundle::place;
+use crate::bundle::read::{self, Tape};
+use crate::trust::TrustError;
+use crate::trust::approval::Approval;
+use crate::trust::root::Role;
+use crate::trust::verify::{Depth, Looking, Trusted, receive};
+use crate::value::name::Name;
+use crate::value::words::{counted, quoted};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Approve a bundle: sign a file beside it
+///
+/// Reads and decodes the whole bundle first: nobody approves what does not hold. The approval names the bundle's
+/// statement, so it stays valid however the bundle is carried on. It goes into BUNDLE.approvals, beside what others
+/// have signed.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key\n  \
+    sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key --condition malware-scan"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) bundle: BundleArgs,
+    /// The secret key of an approver
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    /// State that this was done, like `malware-scan`; the trust root says what it asks for
+    #[arg(long = "condition", value_name = "NAME")]
+    conditions: Vec<Name>,
+    /// Let sites install it although its number is lower than what they have, or far higher; say why
+    #[arg(long, value_name = "REASON")]
+    out_of_order: Option<String>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = self.bundle.root()?;
+        let mut approvals = self.bundle.approvals()?;
+        let watch = term.watch("verifying");
+        let conditions = conditions(&watch, self.threads)?;
+        let file = read::open(&self.bundle.bundle)?;
+        let mut tape = Tape::file(&file);
+        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
+        let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
+        watch.done();
+        term.warn_of(&trusted.warnings);
+        let scenario = trusted.statement.predicate.scenario.clone();
+        let overview = overview(&trusted, &contents.items);
+        term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
+
+        let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
+        let Some(key) = keys.first() else { return Ok(()) };
+        let signer: &dyn crate::trust::key::Signer = key;
+        let id = signer.public().id();
+        let known = trusted.root.root();
+        let may =
+            known.entry(Role::Approver, Some(&scenario)).is_some_and(|entry| entry.keys().contains(&id));
+        let who = known
+            .key(id)
+            .filter(|_| may)
+            .ok_or(TrustError::NoApprover { key: id, scenario: scenario.clone() })?;
+        if let Some(policy) = &known.policy().approvals
+            && let Some(missing) = policy.conditions.iter().find(|wanted| !self.conditions.contains(wanted))
+        {
+            return Err(CliError::Usage {
+                message: format!("the trust root asks every approval to state `{missing}`"),
+                hint: Some(format!("when it was done, add `--condition {missing}`")),
+            });
+        }
+        let mut approval = Approval::new(trusted.id, scenario, conditions.now, self.conditions);
+        approval.out_of_order = self.out_of_order;
+        approvals.add(approval.sign(signer, &LIMITS)?);
+        let path = self.bundle.approvals_path();
+        place::replace(&path, &approvals.encode()?)
+            .map_err(|source| CliError::Write { path: path.clone(), source })?;
+        let conditions = crate::trust::verify::Conditions {
+            approvals: crate::trust::approval::Approving::Shown(&approvals),
+            ..conditions
+        };
+        let judged = Trusted::open(&mut Tape::file(&file), &root, &conditions)?.approvals;
+        let found = judged.approved.len();
+        let text = format!(
+            "{} approved {}-{}; {} in {}\n",
+            who.name(),
+            overview.name,
+            overview.version,
+            counted(found as u64, "approval"),
+            path.display()
+        );
+        let value = json!({
+            "file": path, "statement": trusted.id, "approver": who.name(), "key": id.to_string(),
+            "approvals": found, "demanded": judged.demanded(),
+        });
+        term.data("approved", &value, &text)?;
+        match judged.demanded() {
+            Some(needed) if found < needed => {
+                let more = counted((needed - found) as u64, "more approval");
+                term.say(&format!("next: the trust root asks for {needed}; {more} to come"));
+            }
+            Some(_) | None => {
+                term.say(&format!("next: carry {} along with the bundle", quoted(&path)));
+            }
+        }
+        Ok(())
+    }
+}
