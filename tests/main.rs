@@ -31,6 +31,7 @@ mod roundtrip;
 #[cfg(feature = "registry")]
 mod serve;
 mod shape;
+mod site;
 mod support;
 mod tamper;
 mod trust_life;

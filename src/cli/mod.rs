@@ -5,6 +5,8 @@ mod cat;
 mod error;
 mod explain;
 mod inspect;
+mod install;
+mod journal;
 mod key;
 mod ls;
 mod named;
@@ -13,6 +15,10 @@ mod passphrase;
 mod publish;
 #[cfg(feature = "registry")]
 mod pull;
+mod receipt;
+mod rollback;
+mod site;
+mod status;
 mod term;
 mod trust;
 mod unpack;
@@ -95,6 +101,22 @@ enum Verb {
     Approve(approve::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
+    /// Set up a site, and decide whom it trusts
+    Site(site::Args),
+    /// Verify a bundle and put it into use at a site, in one step or not at all
+    Install(install::Args),
+    /// Put the release before the one in use into use again
+    Rollback(rollback::Args),
+    /// Remove the oldest releases that are not in use
+    Prune(rollback::Prune),
+    /// Show what a site trusts, has installed, and remembers
+    Status(status::Args),
+    /// Check and export the journal of a site
+    Journal(journal::Args),
+    /// Make and check receipts: what a site verified and installed, signed by the site
+    Receipt(receipt::Args),
+    /// Make and check requests: what a site holds, signed by the site
+    Request(receipt::RequestArgs),
     /// Verify a bundle and push its images into a registry
     #[cfg(feature = "registry")]
     Load(load::Args),
@@ -133,6 +155,14 @@ impl Verb {
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
+            Self::Site(args) => Named::Site(args.site().to_owned()),
+            Self::Install(args) => Named::Site(args.site.clone()),
+            Self::Rollback(args) => Named::Site(args.site.clone()),
+            Self::Prune(args) => Named::Site(args.site.clone()),
+            Self::Status(args) => Named::Site(args.site.clone()),
+            Self::Receipt(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
+            Self::Request(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
+            Self::Journal(args) => Named::Site(args.site().to_owned()),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
@@ -170,6 +200,14 @@ pub fn main() -> ExitCode {
         Verb::Cat(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
+        Verb::Site(args) => args.run(&term),
+        Verb::Install(args) => args.run(&term),
+        Verb::Rollback(args) => args.run(&term),
+        Verb::Prune(args) => args.run(&term),
+        Verb::Status(args) => args.run(&term),
+        Verb::Journal(args) => args.run(&term),
+        Verb::Receipt(args) => args.run(&term),
+        Verb::Request(args) => args.run(&term),
         #[cfg(feature = "registry")]
         Verb::Load(args) => args.run(&term),
         #[cfg(feature = "registry")]

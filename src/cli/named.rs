@@ -12,6 +12,8 @@ pub(super) enum Named {
     /// A manifest.
     #[cfg(feature = "connected")]
     Manifest(std::path::PathBuf),
+    /// A site.
+    Site(std::path::PathBuf),
     /// A bundle and a trust root.
     Bundle(BundleArgs),
 }
@@ -21,7 +23,7 @@ impl Named {
     pub(super) fn subject(&self, error: &CliError) -> Option<String> {
         let bundle = match self {
             Self::Bundle(bundle) if error.is_about_a_bundle() => bundle,
-            Self::Bundle(_) | Self::Nothing => return None,
+            Self::Bundle(_) | Self::Nothing | Self::Site(_) => return None,
             #[cfg(feature = "connected")]
             Self::Manifest(_) => return None,
         };
@@ -37,6 +39,7 @@ impl Named {
         let hint = error.hint()?;
         Some(match self {
             Self::Nothing => hint,
+            Self::Site(path) => hint.replace(" SITE", &format!(" {}", quoted(path))),
             #[cfg(feature = "connected")]
             Self::Manifest(path) => {
                 hint.replace("sealift lock MANIFEST", &format!("sealift lock {}", quoted(path)))

@@ -83,6 +83,11 @@ impl Term {
         self.json
     }
 
+    /// A question, with the cursor behind it.
+    pub(super) fn ask(question: &str) {
+        let _ = write!(io::stderr(), "{question}");
+    }
+
     /// Talk: one line for a person.
     pub(super) fn say(&self, line: &str) {
         if !self.quiet {

@@ -1,20 +1,27 @@
 //! What can go wrong on the isolated side.
 
+use super::state::Mark;
 use crate::bundle::BundleError;
+use crate::store::StoreError;
 use crate::trust::TrustError;
 use crate::value::code::{Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
 use std::io;
 use std::path::PathBuf;
 
-/// An error while a bundle is unpacked.
+/// An error while a bundle is unpacked or installed, or while a site is looked at.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum SiteError {
     #[error(transparent)]
     Trust(#[from] TrustError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("`{}` is {found}", .path.display())]
     Target { path: PathBuf, found: &'static str },
     #[error("there is no folder `{}` to unpack into", .path.display())]
@@ -31,6 +38,79 @@ pub enum SiteError {
     Write { path: PathBuf, source: io::Error },
     #[error("everything is unpacked to `{}`, but its folder could not be made durable (synced)", .path.display())]
     NotSynced { path: PathBuf, source: io::Error },
+
+    #[error("there is no site at `{}`", .path.display())]
+    NoSite { path: PathBuf },
+    #[error("there is a site at `{}` already", .path.display())]
+    SiteExists { path: PathBuf },
+    #[error("another sealift is changing the site `{}`", .path.display())]
+    SiteBusy { path: PathBuf },
+    #[error("the file system of `{}` has no hard or symbolic links", .path.display())]
+    NoLinks { path: PathBuf, source: io::Error },
+    #[error("an act of the site `{}` was begun and is not finished", .path.display())]
+    Pending { path: PathBuf },
+    #[error("the act is decided, and could not be finished at the site `{}`", .path.display())]
+    Unfinished { path: PathBuf, source: io::Error },
+    #[error("cannot read `{}`", .path.display())]
+    StateRead { path: PathBuf, source: io::Error },
+    #[error("the site `{}` has lost its `state.json`", .path.display())]
+    StateMissing { path: PathBuf },
+    #[error("what the site remembers is damaged: {}", Printable(.reason))]
+    StateDamaged { reason: String },
+    #[error("`state.json` is older than the journal: it knows {knows} entries, the journal has {found}")]
+    StateOld { knows: u64, found: u64 },
+    #[error("the journal was cut short: it had {expected} entries, and has {found}")]
+    JournalShort { expected: u64, found: u64 },
+    #[error(
+        "the journal is another one than the site wrote: its entry {entry} is not the one that the site remembers"
+    )]
+    JournalFork { entry: u64 },
+    #[error("the journal never ended with `{}`", Printable(.head))]
+    NotPassed { head: String },
+    #[error("line {line} of the journal is damaged: {}", Printable(.reason))]
+    JournalDamaged { line: u64, reason: String },
+    #[error("cannot read the journal `{}`", .path.display())]
+    JournalRead { path: PathBuf, source: io::Error },
+    #[error("cannot write the journal `{}`", .path.display())]
+    JournalWrite { path: PathBuf, source: io::Error },
+    #[error("{error}; and the journal could not say so: {unwritten}")]
+    RefusedAndNotWritten { error: Box<Self>, unwritten: String },
+    #[error(
+        "the journal says that trust root version {version} with the digest {expected} is pinned, this one has {found}"
+    )]
+    OtherRoot { expected: Digest, version: u64, found: Digest },
+    #[error("a root that does not follow from the pinned one needs an epoch above {pinned}, it has {found}")]
+    EpochNotNew { found: u64, pinned: u64 },
+
+    #[error("the bundle is for scenario `{found}`, this site takes {}", list(.accepts))]
+    Scenario { found: Name, accepts: Vec<Name> },
+    #[error("the bundle is older than what this site had: it has {found}, the site had {highest}")]
+    Older { found: Mark, highest: Mark },
+    #[error("two bundles have the same number: this one is {found}, the site had {highest}")]
+    Equivocation { found: Mark, highest: Mark },
+    #[error("the bundle jumps from sequence {from}: it has {found}")]
+    Jump { found: Mark, from: u64 },
+    #[error("{}", no_scenario(.asked.as_ref(), .installed))]
+    NoScenario { asked: Option<Name>, installed: Vec<Name> },
+    #[error("scenario `{scenario}` has no release `{asked}`; there are {}", list(.there))]
+    NoRelease { scenario: Name, asked: Name, there: Vec<Name> },
+    #[error("scenario `{scenario}` has no release before the one in use")]
+    NothingBefore { scenario: Name },
+    #[error("the folder of the release is gone: `{}`", .path.display())]
+    ReleaseGone { path: PathBuf },
+}
+
+fn list(names: &[Name]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn no_scenario(asked: Option<&Name>, installed: &[Name]) -> String {
+    match asked {
+        _ if installed.is_empty() => "nothing is installed at this site".to_owned(),
+        Some(asked) => format!("scenario `{asked}` is not installed here; there are {}", list(installed)),
+        None => format!("there are several scenarios here: {}", list(installed)),
+    }
 }
 
 impl From<BundleError> for SiteError {
@@ -43,17 +123,38 @@ impl Fault for SiteError {
     fn code(&self) -> Code {
         match self {
             Self::Trust(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::RefusedAndNotWritten { error, .. } => error.code(),
             Self::Target { .. } => Code::SiteTarget,
             Self::NoParent { .. } | Self::Parent { .. } => Code::SiteParent,
             Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
-            Self::Busy { .. } => Code::SiteBusy,
             Self::Write { .. } | Self::NotSynced { .. } => Code::SiteWrite,
+            Self::NoSite { .. } | Self::SiteExists { .. } | Self::NoLinks { .. } => Code::SiteFolder,
+            Self::Busy { .. } | Self::SiteBusy { .. } => Code::SiteBusy,
+            Self::Pending { .. } | Self::Unfinished { .. } => Code::SiteUnfinished,
+            Self::StateRead { .. } | Self::JournalRead { .. } => Code::SiteRead,
+            Self::StateMissing { .. } | Self::StateDamaged { .. } | Self::StateOld { .. } => Code::SiteState,
+            Self::JournalShort { .. }
+            | Self::JournalFork { .. }
+            | Self::JournalDamaged { .. }
+            | Self::NotPassed { .. } => Code::SiteJournal,
+            Self::JournalWrite { .. } => Code::SiteJournalWrite,
+            Self::OtherRoot { .. } | Self::EpochNotNew { .. } => Code::SiteRoot,
+            Self::Scenario { .. } => Code::SiteScenario,
+            Self::Older { .. } | Self::Jump { .. } => Code::SiteRollback,
+            Self::Equivocation { .. } => Code::SiteEquivocation,
+            Self::NoScenario { .. } | Self::NoRelease { .. } | Self::NothingBefore { .. } => {
+                Code::SiteRelease
+            }
+            Self::ReleaseGone { .. } => Code::SiteRelease,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Trust(error) => error.hint(),
+            Self::Store(error) => error.hint(),
+            Self::RefusedAndNotWritten { error, .. } => error.hint(),
             Self::Target { .. } => Some("name a folder that does not exist yet: `--to NEW`".to_owned()),
             Self::NoParent { path } => Some(format!("make it first: `mkdir -p {}`", quoted(path))),
             Self::Parent { .. } => Some("choose a folder that only you can write to".to_owned()),
@@ -64,6 +165,47 @@ impl Fault for SiteError {
             Self::Write { .. } => {
                 Some("nothing was left behind; mend the cause and run the same command".to_owned())
             }
+            Self::NoSite { path } => Some(format!("set it up: `sealift site init {} --trust ROOT --scenario NAME`", quoted(path))),
+            Self::SiteExists { .. } => Some("name another folder".to_owned()),
+            Self::SiteBusy { .. } => Some("wait for it to end".to_owned()),
+            Self::NoLinks { .. } => Some("choose a folder on ext4, xfs, btrfs or another file system with links".to_owned()),
+            Self::Pending { path } | Self::Unfinished { path, .. } => Some(format!(
+                "mend the cause (`df -h {0}; ls -ld {0}`), then `sealift status {0}` finishes it",
+                quoted(path)
+            )),
+            Self::StateRead { .. } | Self::JournalRead { .. } => {
+                Some("look at the permissions and the disk".to_owned())
+            }
+            Self::StateMissing { .. } | Self::StateDamaged { .. } | Self::StateOld { .. } => Some(
+                "find out who changed it; then set it up again from the journal: `sealift site recover SITE --trust ROOT --head WORDS --reason TEXT`".to_owned(),
+            ),
+            Self::JournalShort { .. }
+            | Self::JournalFork { .. }
+            | Self::JournalDamaged { .. }
+            | Self::NotPassed { .. } => Some(
+                "do not install anything; keep the folder, compare the journal with an export or a receipt, and bring back the journal that was there".to_owned(),
+            ),
+            Self::JournalWrite { .. } => {
+                Some("nothing is installed that the journal cannot say; look at the space and permissions there".to_owned())
+            }
+            Self::OtherRoot { .. } => Some("name the trust root that the journal says is pinned".to_owned()),
+            Self::EpochNotNew { pinned, .. } => Some(format!(
+                "make the new root with `sealift trust init --epoch {}`, so that no bundle of before counts",
+                pinned.saturating_add(1)
+            )),
+            Self::Scenario { .. } => Some("bring the bundle to the site that it is for".to_owned()),
+            Self::Older { .. } => Some(
+                "to use a release that is here: `sealift rollback SITE`; to install this bundle all the same, an approver signs `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned(),
+            ),
+            Self::Jump { .. } => Some(
+                "ask whoever sealed it whether the number is right; an approver can let it in: `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned(),
+            ),
+            Self::Equivocation { .. } => Some(
+                "one of the two was sealed behind somebody's back: keep both, install neither, and call whoever runs the signing".to_owned(),
+            ),
+            Self::NoScenario { .. } => Some("see what is there: `sealift status SITE`; name one with `--scenario`".to_owned()),
+            Self::NoRelease { .. } | Self::NothingBefore { .. } => Some("see the releases: `sealift status SITE`".to_owned()),
+            Self::ReleaseGone { .. } => Some("install its bundle again".to_owned()),
             Self::NotSynced { .. } => Some("run `sync`; there is nothing to unpack again".to_owned()),
         }
     }

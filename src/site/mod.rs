@@ -1,7 +1,14 @@
 //! The isolated side: what is believed is written here, and nowhere else.
 
+pub mod change;
+mod commit;
 pub mod error;
+pub mod install;
+pub mod journal;
+pub mod open;
+pub mod receipt;
 pub mod staging;
+pub mod state;
 pub mod unpack;
 
 pub use error::SiteError;

@@ -29,7 +29,7 @@ impl Staging {
         let parent = folder_of(target);
         refuse_unsafe_parent(parent)?;
         refuse_taken(target)?;
-        let path = parent.join(format!(".{}.sealift-staging", name.to_string_lossy()));
+        let path = parent.join(staging_name(&name.to_string_lossy()));
         let root = loop {
             match rustix::fs::mkdir(&path, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
@@ -109,6 +109,17 @@ impl Staging {
             .map_err(|source| self.failed(path, source.into()))
     }
 
+    /// Gives a file that lies elsewhere on this file system a further name here; false where that cannot be done.
+    pub fn share(&self, path: &RelPath, from: &Path) -> Result<bool, SiteError> {
+        let parent = self.open_parent(path)?;
+        match rustix::fs::linkat(CWD, from, &parent, path.file_name(), AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            // Another file system, one without hard links, or a file with too many of them.
+            Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => Ok(false),
+            Err(source) => Err(self.failed(path, source.into())),
+        }
+    }
+
     /// Gives a folder that is complete the mode in which it stays.
     pub fn close_folder(&self, path: &RelPath) -> Result<(), SiteError> {
         let failed = |source: Errno| self.failed(path, source.into());
@@ -116,12 +127,22 @@ impl Staging {
         rustix::fs::fchmod(&folder, folder_mode()).map_err(failed)
     }
 
-    /// Makes everything last and gives it the name of the target, in one step.
+    /// Makes everything last, and gives the folder the mode in which it stays.
+    pub fn complete(&self) -> Result<(), SiteError> {
+        let failed = |source: Errno| write_error(&self.target, source.into());
+        rustix::fs::fchmod(&self.root, folder_mode()).map_err(failed)?;
+        // One call for the whole file system: a sync for each of 50,000 files would take minutes.
+        rustix::fs::syncfs(&self.root).map_err(failed)
+    }
+
+    /// Leaves the folder where it is, for whoever has written down what becomes of it.
+    pub fn hand_over(mut self) {
+        self.published = true;
+    }
+
+    /// Gives what is complete the name of the target, in one step.
     pub fn publish(mut self) -> Result<(), SiteError> {
         let failed = |source: io::Error| write_error(&self.target, source);
-        rustix::fs::fchmod(&self.root, folder_mode()).map_err(|source| failed(source.into()))?;
-        // One call for the whole file system: a sync for each of 50,000 files would take minutes.
-        rustix::fs::syncfs(&self.root).map_err(|source| failed(source.into()))?;
         let outcome =
             match rustix::fs::renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
                 // There is an empty folder (`rename` replaces only empty ones), or no such flag on this file system.
@@ -199,6 +220,21 @@ const fn file_mode(executable: bool) -> Mode {
 fn open_folder(at: impl std::os::fd::AsFd, path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(at, path, flags, Mode::empty())
+}
+
+/// What the staging folder of a target is called.
+pub(super) fn staging_name(target: &str) -> String {
+    format!(".{target}.sealift-staging")
+}
+
+/// Removes a folder with all that is in it, following no link; nothing when there is none.
+pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
+    let folder = match open_folder(CWD, path) {
+        Err(Errno::NOENT) => return Ok(()),
+        other => other?,
+    };
+    remove_content(&folder)?;
+    Ok(rustix::fs::unlinkat(CWD, path, AtFlags::REMOVEDIR)?)
 }
 
 /// Removes what is in a folder, following no link.

@@ -14,6 +14,7 @@ use crate::bundle::item::ItemKind;
 use crate::bundle::member;
 use crate::bundle::order::{Contents, Parts};
 use crate::bundle::read::Tape;
+use crate::store::Store;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{self, BlobSink, Conditions, Depth, Receiver, Sink, Trusted, Verified};
 use crate::value::ValueError;
@@ -46,16 +47,41 @@ pub fn unpack(
     conditions: &Conditions<'_>,
 ) -> Result<Unpacked, SiteError> {
     let trusted = Trusted::open(tape, pinned, conditions)?;
-    let writer = Writer { staging: Staging::beside(target)?, plan: OnceLock::new(), blobs: Mutex::default() };
-    let contents = verify::receive(&trusted, tape, conditions, &writer)?;
-    let (files, bytes) = writer.plan.get().map(|plan| (plan.files, plan.bytes)).unwrap_or_default();
-    writer.publish(&contents)?;
+    let staged = stage(&trusted, tape, conditions, Staging::beside(target)?, None)?;
+    staged.staging.publish()?;
+    let Staged { contents, files, bytes, .. } = staged;
     Ok(Unpacked { trusted, contents, files, bytes })
 }
 
-/// Writes what is verified beneath the staging folder.
-struct Writer {
+/// What is verified, written and on the disk, and has no name yet.
+pub(super) struct Staged {
+    pub(super) staging: Staging,
+    pub(super) contents: Verified<Contents>,
+    /// Files of trees.
+    pub(super) files: u64,
+    /// Bytes of trees and images.
+    pub(super) bytes: u64,
+}
+
+/// Verifies what stands behind the seal and writes it beneath `staging`. Blobs of images that `store` has are shared.
+pub(super) fn stage(
+    trusted: &Trusted,
+    tape: &mut Tape<'_>,
+    conditions: &Conditions<'_>,
     staging: Staging,
+    store: Option<&Store>,
+) -> Result<Staged, SiteError> {
+    let writer = Writer { staging, store, plan: OnceLock::new(), blobs: Mutex::default() };
+    let contents = verify::receive(trusted, tape, conditions, &writer)?;
+    writer.complete(&contents)?;
+    let (files, bytes) = writer.plan.get().map(|plan| (plan.files, plan.bytes)).unwrap_or_default();
+    Ok(Staged { staging: writer.staging, contents, files, bytes })
+}
+
+/// Writes what is verified beneath the staging folder.
+struct Writer<'a> {
+    staging: Staging,
+    store: Option<&'a Store>,
     plan: OnceLock<Plan>,
     /// Blobs that are begun, so that none is written twice.
     blobs: Mutex<HashSet<Digest>>,
@@ -124,9 +150,9 @@ impl Plan {
     }
 }
 
-impl Writer {
-    /// Links last, so that nothing can have been written through one; then modes, then the rename.
-    fn publish(self, contents: &Verified<Contents>) -> Result<(), SiteError> {
+impl Writer<'_> {
+    /// Links last, so that nothing can have been written through one; then modes, then the disk.
+    fn complete(&self, contents: &Verified<Contents>) -> Result<(), SiteError> {
         if let Some(plan) = self.plan.get() {
             for (path, target) in &plan.links {
                 self.staging.link(path, target)?;
@@ -136,7 +162,7 @@ impl Writer {
                 self.staging.close_folder(folder)?;
             }
         }
-        self.staging.publish()
+        self.staging.complete()
     }
 
     /// What makes `images/` an OCI image layout.
@@ -176,7 +202,7 @@ fn path_error(error: ValueError) -> SiteError {
     crate::bundle::BundleError::Format { document: "a tree".to_owned(), reason }.into()
 }
 
-impl Receiver for Writer {
+impl Receiver for Writer<'_> {
     type Error = SiteError;
     type File = TreeFile;
     type Blob = LayoutBlob;
@@ -187,7 +213,9 @@ impl Receiver for Writer {
 
     fn begin(&self, contents: &Verified<Contents>, trees: &[Verified<Inventory>]) -> Result<(), SiteError> {
         let plan = Plan::new(contents, trees).map_err(path_error)?;
-        self.staging.refuse_without_space(plan.bytes, plan.inodes(contents))?;
+        let shared = |blob: &&Blob| self.store.is_some_and(|store| store.get(&blob.digest).is_some());
+        let shared: u64 = contents.blobs().filter(shared).map(|blob| blob.size).sum();
+        self.staging.refuse_without_space(plan.bytes.saturating_sub(shared), plan.inodes(contents))?;
         for folder in &plan.folders {
             self.staging.folder(folder)?;
         }
@@ -212,6 +240,11 @@ impl Receiver for Writer {
         }
         let path: RelPath =
             format!("images/blobs/sha256/{}", blob.digest.hex()).parse().map_err(path_error)?;
+        if let Some((stored, _)) = self.store.map_or(Ok(None), |store| store.checked(&blob.digest))?
+            && self.staging.share(&path, &stored)?
+        {
+            return Ok(None);
+        }
         let file = self.staging.file(&path, false)?;
         Ok(Some(LayoutBlob(TreeFile { file, path: self.staging.shown(&path) })))
     }

@@ -3,7 +3,7 @@
 //! Format and pre-authentication encoding: <https://github.com/secure-systems-lab/dsse>, version 1.0.2.
 
 use super::TrustError;
-use super::key::{KeyId, Signer};
+use super::key::{KeyId, PublicKey, Signer};
 use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
@@ -19,6 +19,10 @@ pub enum PayloadType {
     Root,
     /// What an approver says about a bundle.
     Approval,
+    /// What a site did with a bundle.
+    Receipt,
+    /// What a site holds.
+    Request,
 }
 
 impl PayloadType {
@@ -29,6 +33,8 @@ impl PayloadType {
             Self::Statement => "application/vnd.in-toto+json",
             Self::Root => "application/vnd.sealift.root.v1+json",
             Self::Approval => "application/vnd.sealift.approval.v1+json",
+            Self::Receipt => "application/vnd.sealift.receipt.v1+json",
+            Self::Request => "application/vnd.sealift.request.v1+json",
         }
     }
 
@@ -38,6 +44,7 @@ impl PayloadType {
             Self::Statement => limits.statement,
             Self::Root => limits.root,
             Self::Approval => limits.approval,
+            Self::Receipt | Self::Request => limits.record,
         }
     }
 
@@ -45,17 +52,21 @@ impl PayloadType {
     pub(super) fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
-            Self::Root | Self::Approval => {
+            Self::Root | Self::Approval | Self::Receipt | Self::Request => {
                 Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
             }
         }
     }
 
-    const fn document(self) -> &'static str {
+    /// What people call the document.
+    #[must_use]
+    pub const fn document(self) -> &'static str {
         match self {
             Self::Statement => "the seal",
             Self::Root => "the envelope of a trust root",
             Self::Approval => "an approval",
+            Self::Receipt => "a receipt",
+            Self::Request => "a request",
         }
     }
 }
@@ -190,6 +201,21 @@ impl Envelope {
     #[must_use]
     pub fn payload_digest(&self) -> Digest {
         Digest::of(&self.payload)
+    }
+
+    /// The payload, if it is this key that signed it, and nobody else.
+    pub fn signed_by(&self, key: &PublicKey) -> Result<&[u8], TrustError> {
+        match self.signatures.as_slice() {
+            [only] if only.key_id != key.id() => {
+                Err(TrustError::OtherSigner { expected: key.id(), found: only.key_id })
+            }
+            [only] if key.verify(&self.pae(), &only.bytes) => Ok(&self.payload),
+            [only] => Err(TrustError::NotItsSignature { key: only.key_id }),
+            _ => {
+                let reason = format!("it has {} signatures, expected one", self.signatures.len());
+                Err(TrustError::Format { document: self.kind.document(), reason })
+            }
+        }
     }
 
     /// The payload, for the functions of this folder that decide whether it may be believed.

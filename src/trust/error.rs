@@ -93,6 +93,10 @@ pub enum TrustError {
     PayloadType { expected: &'static str, found: String },
     #[error("signature {number} has {found} bytes, expected 64")]
     SignatureLength { number: usize, found: usize },
+    #[error("it is signed by the key {found}, expected {expected}")]
+    OtherSigner { expected: KeyId, found: KeyId },
+    #[error("the signature does not fit: the key {key} did not sign this")]
+    NotItsSignature { key: KeyId },
     #[error("a signature and the key id it carries do not belong together: {who}")]
     Tampered { who: Who },
     #[error("{0}")]
@@ -160,8 +164,10 @@ impl Fault for TrustError {
             | Self::KeyFileMode { .. } => Code::TrustKeyFile,
             Self::Passphrase | Self::PassphraseEmpty => Code::TrustPassphrase,
             Self::Entropy { .. } => Code::TrustEntropy,
-            Self::PayloadType { .. } | Self::SignatureLength { .. } => Code::TrustSignature,
-            Self::Tampered { .. } => Code::TrustTampered,
+            Self::PayloadType { .. } | Self::SignatureLength { .. } | Self::OtherSigner { .. } => {
+                Code::TrustSignature
+            }
+            Self::Tampered { .. } | Self::NotItsSignature { .. } => Code::TrustTampered,
             Self::Threshold(_) => Code::TrustThreshold,
             Self::Unapproved(_) => Code::TrustUnapproved,
             Self::NoApprover { .. } | Self::ApprovalsRead { .. } => Code::TrustApprover,
@@ -205,10 +211,12 @@ impl Fault for TrustError {
             | Self::PayloadType { .. }
             | Self::SignatureLength { .. }
             | Self::Tampered { .. }
+            | Self::NotItsSignature { .. }
             | Self::Epoch { .. } => "do not use this bundle; keep the medium and tell whoever sealed it",
             Self::Threshold(_) => {
                 "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
             }
+            Self::OtherSigner { .. } => "name the public key of the site that made it: `--key SITE.pub`",
             Self::Unapproved(_) => {
                 "each approver that is missing looks at the bundle and runs `sealift approve BUNDLE --trust ROOT --key KEY`; bring the file it writes along with the bundle"
             }

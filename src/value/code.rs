@@ -236,6 +236,28 @@ codes! {
         "There is not enough space or there are not enough inodes for what the bundle holds. Nothing was written."
     SiteBusy "site.busy" CouldNot
         "Another sealift unpacks to the same target at this moment."
+    SiteFolder "site.folder" WrongUse
+        "There is no site in the folder, there is one already, or its file system has no links."
+    SiteUnfinished "site.unfinished" CouldNot
+        "An act was decided and written down, and could not be carried out to its end: a full or failing disk. What is in use is whole, old or new. The next command that changes the site finishes it first."
+    SiteRead "site.read" CouldNot
+        "A file of the site cannot be read: permissions or a failing disk."
+    SiteState "site.state" NotBelieved
+        "What the site remembers is missing, damaged, or older than its journal: changed by hand, or brought back from a backup. It is never taken for a first run, because that would let an old bundle in. `sealift site recover` sets it up again from the journal, for a reason that is recorded."
+    SiteJournal "site.journal" NotBelieved
+        "The journal was changed, cut short, or is another one than the site wrote. Compare it with an export, or its head with what was written down or stands in a receipt."
+    SiteJournalWrite "site.journal-write" CouldNot
+        "The journal cannot be written, so nothing is installed: what cannot be recorded does not happen."
+    SiteRoot "site.root" NotBelieved
+        "The trust root is not the one that the site's journal names, or its epoch does not leave the numbers of before behind."
+    SiteScenario "site.scenario" NotBelieved
+        "The bundle is for a scenario that this site does not take."
+    SiteRollback "site.rollback" NotBelieved
+        "The number of the bundle is lower than one the site has had, or jumps so far that every number in between would be lost. An old bundle has old faults, so it is let in only when an approver signs for exactly this one."
+    SiteEquivocation "site.equivocation" NotBelieved
+        "Two different bundles have the same number in the same epoch. A packer never does that, so somebody else may hold the keys."
+    SiteRelease "site.release" WrongUse
+        "The scenario or the release asked for is not installed at this site."
     SiteWrite "site.write" CouldNot
         "Writing failed: disk full, quota, permissions, failing disk. The staging folder was removed and the target is as it was before; or the message says that the target is whole and only its folder could not be synced."
 

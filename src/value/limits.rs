@@ -14,6 +14,8 @@ pub struct Limits {
     pub root: u64,
     /// Bytes of one approval's payload.
     pub approval: u64,
+    /// Bytes of a receipt's or request's payload.
+    pub record: u64,
     /// Bytes of the seal.
     pub seal: u64,
     /// Signatures in one envelope.
@@ -61,6 +63,7 @@ impl Limits {
             root_versions: 256,
             root: 256 << 10,
             approval: 8 << 10,
+            record: 16 * MIB,
             seal: 2 * MIB,
             signatures: 32,
             statement: MIB,

@@ -1,0 +1,186 @@
+//! `sealift install`
+
+use super::error::CliError;
+use super::source::SourceArgs;
+use super::term::{Progress, Term};
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use crate::audit::inspect::{SignerLine, signers};
+use crate::site::install::{Extent, Installed};
+use crate::site::open::Held;
+use crate::site::state::Decision;
+use crate::trust::approval::Approving;
+use crate::trust::verify::Conditions;
+use crate::value::name::Name;
+use crate::value::size::ByteSize;
+use crate::value::spoken::Spoken;
+use crate::value::words::{counted, quoted};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Verify a bundle and put it into use at a site, in one step or not at all
+///
+/// The site decides by the trust root it has pinned and by what it has had before. Releases stand side by side;
+/// `SITE/current/SCENARIO` leads to the one in use. After a failure or a power cut the site is old or new.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sealift install /srv/sealift air-gapped-2026.11.0.sealift\n  \
+    sealift install /srv/sealift air-gapped-2026.11.0.sealift --drill")]
+pub(super) struct Args {
+    /// The site
+    pub(super) site: PathBuf,
+    /// The bundle: a file, `-` (standard input), or `oci://...`
+    bundle: PathBuf,
+    /// Approvals that came with it; BUNDLE.approvals if there is such a file
+    #[arg(long, value_name = "FILE")]
+    approvals: Vec<PathBuf>,
+    /// Do everything short of changing the site, and write into the journal that it was done
+    #[arg(long)]
+    drill: bool,
+    #[cfg(feature = "registry")]
+    #[command(flatten)]
+    registry: super::registry::RegistryArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    site: &'a std::path::Path,
+    outcome: &'static str,
+    scenario: &'a Name,
+    release: &'a Name,
+    folder: PathBuf,
+    version: &'a Name,
+    statement: crate::value::digest::Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<&'a Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_of_order: Option<&'a str>,
+    signers: Vec<SignerLine>,
+    root_version: u64,
+    journal: crate::site::journal::Head,
+    journal_words: String,
+    pruned: Vec<Name>,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let source = SourceArgs {
+            bundle: BundleArgs {
+                bundle: self.bundle,
+                trust: self.site.join("state.json"),
+                approvals: self.approvals,
+            },
+            #[cfg(feature = "registry")]
+            registry: self.registry,
+        };
+        let mut held = Held::open(&self.site, &LIMITS)?;
+        let approvals = source.bundle.approvals()?;
+        let watch = term.watch("installing");
+        let conditions =
+            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
+        if let Some(floor) = held.site.clock_is_behind(conditions.now) {
+            term.warn(&format!(
+                "the clock shows {}, and this site has seen signatures of {floor}: set it (`date -u -s ...`)",
+                conditions.now
+            ));
+        }
+        let extent = if self.drill { Extent::Drill } else { Extent::Install };
+        let opened = source.open()?;
+        let mut tape = opened.tape(&watch)?;
+        let installed = held.install(&mut tape, &conditions, extent)?;
+        drop(tape);
+        Progress::done(&watch);
+        term.warn_of(&installed.trusted.warnings);
+        let pruned = match extent {
+            Extent::Drill => Vec::new(),
+            Extent::Install => prune(term, &mut held, &installed, &conditions),
+        };
+        tell(term, &held, &installed, extent, pruned)
+    }
+}
+
+/// Keeps as many releases as the site wants; the new one is in use, whatever comes of this.
+fn prune(term: &Term, held: &mut Held, installed: &Installed, conditions: &Conditions<'_>) -> Vec<Name> {
+    let keep = held.site.state.keep;
+    let scenario = &installed.trusted.statement.predicate.scenario;
+    match held.prune(conditions.now, scenario, keep) {
+        Ok(gone) => gone.into_iter().map(|release| release.folder).collect(),
+        Err(error) => {
+            term.warn(&format!("the oldest release could not be removed: {error}"));
+            Vec::new()
+        }
+    }
+}
+
+fn tell(
+    term: &Term,
+    held: &Held,
+    installed: &Installed,
+    extent: Extent,
+    pruned: Vec<Name>,
+) -> Result<(), CliError> {
+    let site = &held.site;
+    let predicate = &installed.trusted.statement.predicate;
+    let (scenario, release) = (&predicate.scenario, &installed.release);
+    let title = format!("{}-{}", predicate.name, predicate.version);
+    let (outcome, mut text) = match (extent, &installed.decision) {
+        (Extent::Drill, _) => {
+            ("drilled", format!("drill: {title} would be installed; the site is as it was\n"))
+        }
+        (Extent::Install, Decision::Same) => ("same", format!("{title} is in use already; nothing to do\n")),
+        (Extent::Install, Decision::Here(_)) => {
+            ("switched", format!("{title} was there, and is in use again\n"))
+        }
+        (Extent::Install, Decision::First | Decision::Newer { .. } | Decision::OutOfOrder { .. }) => (
+            "installed",
+            format!(
+                "installed {title}: {} of trees, {}\n",
+                counted(release.files, "file"),
+                ByteSize(release.bytes)
+            ),
+        ),
+    };
+    let out_of_order = match &installed.decision {
+        Decision::OutOfOrder { reason } => Some(reason.as_str()),
+        Decision::First | Decision::Same | Decision::Here(_) | Decision::Newer { .. } => None,
+    };
+    let folder = site.current(scenario);
+    if let (Decision::Newer { gap: Some(gap) }, Extent::Install) = (&installed.decision, extent) {
+        term.say(&format!("note: {gap}."));
+    }
+    if let Some(reason) = out_of_order {
+        text += &format!(
+            "  out of order, by permission of the approvers: {}\n",
+            crate::value::printable::Printable(reason)
+        );
+    }
+    let words = Spoken(site.head.digest).to_string();
+    text +=
+        &format!("  in use     {}\n  journal    entry {}: {words}\n", folder.display(), site.head.entries);
+    for gone in &pruned {
+        text += &format!("  removed    {gone}\n");
+    }
+    let value = Line {
+        site: site.folder(),
+        outcome,
+        scenario,
+        release: &release.folder,
+        folder,
+        version: &predicate.version,
+        statement: installed.trusted.id,
+        before: installed.before.as_ref(),
+        out_of_order,
+        signers: signers(&installed.trusted),
+        root_version: site.state.root_version,
+        journal: site.head,
+        journal_words: words,
+        pruned,
+    };
+    term.data("install", &value, &text)?;
+    let shown = quoted(site.folder());
+    term.say(&match extent {
+        Extent::Drill => format!("next: sealift install {shown} BUNDLE"),
+        Extent::Install => format!("next: sealift status {shown}; back with `sealift rollback {shown}`"),
+    });
+    Ok(())
+}

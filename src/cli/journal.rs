@@ -1,0 +1,111 @@
+//! `sealift journal`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{LIMITS, read_bounded};
+use crate::site::SiteError;
+use crate::site::journal::{Entry, Head, Journal};
+use crate::site::open::Site;
+use crate::value::digest::Digest;
+use crate::value::spoken::{Spoken, Typed};
+use crate::value::words::counted;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Check and export the journal of a site
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Check that every line follows from the one before, and that the end is the one the site remembers
+    Verify {
+        /// The site, or an exported journal
+        site: PathBuf,
+        /// An end that was written down or stands in a receipt, and that the journal has to pass: ten words, or 64
+        /// digits
+        #[arg(long, value_name = "WORDS")]
+        head: Vec<Typed>,
+        /// An earlier export, which the journal has to begin with
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Write the journal to standard output, one JSON document a line
+    Export {
+        /// The site
+        site: PathBuf,
+    },
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        match self.verb {
+            Verb::Verify { site, head, since } => verify(term, &site, &head, since.as_deref()),
+            Verb::Export { site } => {
+                let site = Site::look(&site, &LIMITS)?;
+                let path = site.journal();
+                let bytes = read_bounded(&path, u64::MAX - 1)
+                    .map_err(|source| SiteError::JournalRead { path, source })?;
+                term.bytes(&bytes)?;
+                term.say(&format!("ends with entry {}: {}", site.head.entries, Spoken(site.head.digest)));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn site(&self) -> &Path {
+        let (Verb::Verify { site, .. } | Verb::Export { site }) = &self.verb;
+        site
+    }
+}
+
+fn verify(term: &Term, place: &Path, heads: &[Typed], since: Option<&Path>) -> Result<(), CliError> {
+    let mut earlier: Vec<Digest> = Vec::new();
+    if let Some(since) = since {
+        Journal::read(since, |_, head| earlier.push(head.digest))?;
+    }
+    let (mut passed, mut fork) = (vec![None; heads.len()], None);
+    let mut lines = String::new();
+    let each = |entry: &Entry, head: &Head| {
+        for (at, typed) in passed.iter_mut().zip(heads) {
+            if typed.is_of(&head.digest) {
+                *at = Some(head.entries);
+            }
+        }
+        let before = usize::try_from(head.entries - 1).ok().and_then(|at| earlier.get(at));
+        if before.is_some_and(|before| *before != head.digest) && fork.is_none() {
+            fork = Some(head.entries);
+        }
+        lines += &format!("  {:>4}  {}  {}\n", entry.number, entry.time, entry.act);
+    };
+    let journal = if place.is_dir() {
+        let site = Site::look(place, &LIMITS)?;
+        Journal::read(&site.journal(), each)?
+    } else {
+        Journal::read(place, each)?
+    };
+    if let Some(entry) = fork {
+        return Err(SiteError::JournalFork { entry }.into());
+    }
+    if journal.head.entries < earlier.len() as u64 {
+        let (expected, found) = (earlier.len() as u64, journal.head.entries);
+        return Err(SiteError::JournalShort { expected, found }.into());
+    }
+    if let Some((_, missing)) = passed.iter().zip(heads).find(|(at, _)| at.is_none()) {
+        return Err(SiteError::NotPassed { head: missing.to_string() }.into());
+    }
+    let words = Spoken(journal.head.digest).to_string();
+    let text = format!(
+        "{lines}{}, each follows from the one before\n  ends with  {words}\n             {}\n",
+        counted(journal.head.entries, "entry").replace("entrys", "entries"),
+        journal.head.digest
+    );
+    let value = json!({
+        "verdict": "whole", "journal": journal.head, "journal_words": words, "passed": passed,
+        "site": journal.last.state.site,
+    });
+    term.data("journal", &value, &text)
+}

@@ -1,0 +1,275 @@
+//! `sealift receipt` and `sealift request`
+
+use super::error::CliError;
+use super::key::public;
+use super::passphrase::PassphraseArgs;
+use super::term::Term;
+use super::{LIMITS, now, read_bounded};
+use crate::bundle::place;
+use crate::site::open::Site;
+use crate::site::receipt::{Inventory, RECEIPT_BYTES, Receipt, Request, Signed};
+use crate::site::state::State;
+use crate::trust::TrustError;
+use crate::trust::key::{KeyId, Signer};
+use crate::value::name::Name;
+use crate::value::spoken::Spoken;
+use crate::value::words::{counted, quoted};
+use qrcode::render::{svg, unicode};
+use qrcode::{EcLevel, QrCode};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Make and check receipts: what a site verified and installed, signed by the site
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Sign what the site did with the last bundle of a scenario
+    New {
+        /// The site
+        site: PathBuf,
+        #[command(flatten)]
+        signing: Signing,
+        /// The scenario, where the site takes several
+        #[arg(long, value_name = "NAME")]
+        scenario: Option<Name>,
+        /// Say nothing about what the store holds
+        #[arg(long)]
+        without_inventory: bool,
+        /// Show it as a QR code, and write that beside it as FILE.svg
+        #[arg(long)]
+        qr: bool,
+        /// Where to write it
+        #[arg(short, long, value_name = "FILE", default_value = "receipt.json")]
+        output: PathBuf,
+    },
+    /// Believe a receipt, or say why not, and show it
+    Check {
+        /// The receipt
+        file: PathBuf,
+        /// The public key of the site
+        #[arg(long, value_name = "PUB")]
+        key: PathBuf,
+    },
+}
+
+/// The key of the site.
+#[derive(Debug, clap::Args)]
+struct Signing {
+    /// The secret key of the site
+    #[arg(long, value_name = "KEY")]
+    key: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// Make and check requests: what a site holds, signed by the site
+#[derive(Debug, clap::Args)]
+pub(super) struct RequestArgs {
+    #[command(subcommand)]
+    verb: RequestVerb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RequestVerb {
+    /// Sign what the site holds
+    New {
+        /// The site
+        site: PathBuf,
+        #[command(flatten)]
+        signing: Signing,
+        /// Where to write it
+        #[arg(short, long, value_name = "FILE", default_value = "request.json")]
+        output: PathBuf,
+    },
+    /// Believe a request, or say why not, and show it
+    Check {
+        /// The request
+        file: PathBuf,
+        /// The public key of the site
+        #[arg(long, value_name = "PUB")]
+        key: PathBuf,
+    },
+}
+
+impl Signing {
+    /// Opens the key that the site was set up with and does this with it.
+    fn with<T>(
+        &self,
+        state: &State,
+        work: impl FnOnce(&dyn Signer) -> Result<T, TrustError>,
+    ) -> Result<T, CliError> {
+        let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
+        let key = keys.first().ok_or(TrustError::KeyFileForm { reason: "there is none" })?;
+        let found = key.public().id();
+        match state.key {
+            Some(expected) if expected == found => Ok(work(key)?),
+            Some(expected) => Err(TrustError::KeyMismatch { expected, found }.into()),
+            None => Err(no_key(found)),
+        }
+    }
+}
+
+fn no_key(found: KeyId) -> CliError {
+    CliError::Usage {
+        message: format!(
+            "the site was set up without a key, so nobody would know the key {found} as its own"
+        ),
+        hint: Some("set a site up with `sealift site init ... --key SITE.pub`".to_owned()),
+    }
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        match self.verb {
+            Verb::New { site, signing, scenario, without_inventory, qr, output } => {
+                let site = Site::look(&site, &LIMITS)?;
+                let inventory = if without_inventory { Inventory::Withheld } else { Inventory::Told };
+                let scenario = match (&scenario, site.state.accepts.as_slice()) {
+                    (Some(scenario), _) | (None, [scenario]) => scenario.clone(),
+                    (None, _) => site.state.meant(None)?.name.clone(),
+                };
+                let receipt = site.receipt(&scenario, inventory, now()?)?;
+                let bytes = signing.with(&site.state, |key| receipt.sign(key)?.encode())?;
+                write(&output, &bytes)?;
+                let code = if qr { Some(code(&bytes, &output)?) } else { None };
+                show(term, &receipt, bytes.len(), &output, code.as_deref())?;
+                let fits = if bytes.len() <= RECEIPT_BYTES {
+                    "fits one QR code"
+                } else {
+                    "too long for one QR code"
+                };
+                term.say(&format!("{} in {}: {fits}", counted(bytes.len() as u64, "byte"), quoted(&output)));
+                Ok(())
+            }
+            Verb::Check { file, key } => {
+                let (receipt, len) = read::<Receipt>(&file, &key)?;
+                show(term, &receipt, len, &file, None)
+            }
+        }
+    }
+
+    pub(super) fn site(&self) -> Option<&Path> {
+        match &self.verb {
+            Verb::New { site, .. } => Some(site),
+            Verb::Check { .. } => None,
+        }
+    }
+}
+
+impl RequestArgs {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let (request, len, file) = match self.verb {
+            RequestVerb::New { site, signing, output } => {
+                let site = Site::look(&site, &LIMITS)?;
+                let request = site.request(now()?)?;
+                let bytes = signing.with(&site.state, |key| request.sign(key)?.encode())?;
+                write(&output, &bytes)?;
+                (request, bytes.len(), output)
+            }
+            RequestVerb::Check { file, key } => {
+                let (request, len) = read::<Request>(&file, &key)?;
+                (request, len, file)
+            }
+        };
+        let held: u64 = request.blobs.iter().map(|blob| blob.size).sum();
+        let mut text =
+            format!("request of `{}` ({}), {}\n", request.name, request.site.short(), request.issued);
+        for installed in &request.scenarios {
+            text += &format!("  {}  highest {}\n", installed.scenario, installed.highest);
+        }
+        text += &format!(
+            "  holds      {}, {}\n  root       version {}\n  journal    entry {}: {}\n",
+            counted(request.blobs.len() as u64, "blob"),
+            crate::value::size::ByteSize(held),
+            request.root_version,
+            request.journal.entries,
+            Spoken(request.journal.digest)
+        );
+        term.data("request", &json!({ "file": file, "bytes": len, "request": request }), &text)
+    }
+
+    pub(super) fn site(&self) -> Option<&Path> {
+        match &self.verb {
+            RequestVerb::New { site, .. } => Some(site),
+            RequestVerb::Check { .. } => None,
+        }
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+fn read<T: Signed>(file: &Path, key: &Path) -> Result<(T, usize), CliError> {
+    let key = public(key)?;
+    let bytes = read_bounded(file, LIMITS.record.saturating_mul(2)).map_err(|source| CliError::Input {
+        what: format!("`{}`", file.display()),
+        hint: "name the file that the site wrote",
+        source,
+    })?;
+    let found = T::read(&bytes, &key, &LIMITS).map_err(|error| error.in_file(file))?;
+    Ok((found, bytes.len()))
+}
+
+/// The QR code as text for a terminal; also written beside the file, for paper.
+fn code(bytes: &[u8], output: &Path) -> Result<String, CliError> {
+    let code = QrCode::with_error_correction_level(bytes, EcLevel::L).map_err(|_| CliError::Usage {
+        message: format!("{} do not fit one QR code", counted(bytes.len() as u64, "byte")),
+        hint: Some("carry the file itself".to_owned()),
+    })?;
+    let mut path = output.as_os_str().to_owned();
+    path.push(".svg");
+    let svg = code.render::<svg::Color<'_>>().min_dimensions(600, 600).build();
+    write(Path::new(&path), svg.as_bytes())?;
+    // Dark on light, whatever the terminal: readers want it so.
+    let dark = unicode::Dense1x2::Light;
+    Ok(code.render::<unicode::Dense1x2>().dark_color(dark).light_color(unicode::Dense1x2::Dark).build())
+}
+
+fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&str>) -> Result<(), CliError> {
+    let did = match receipt.outcome {
+        crate::site::receipt::Outcome::Installed => "installed",
+        crate::site::receipt::Outcome::Drilled => "drilled (rehearsed, not installed)",
+    };
+    let mut text = format!(
+        "site `{}` ({}) {did} {} at {}\n  bundle     {}\n             {}\n",
+        receipt.name,
+        receipt.site.short(),
+        receipt.scenario,
+        receipt.time,
+        receipt.bundle,
+        receipt.bundle.statement,
+    );
+    if let Some(reason) = &receipt.out_of_order {
+        text += &format!(
+            "  out of order, by permission of the approvers: {}\n",
+            crate::value::printable::Printable(reason)
+        );
+    }
+    text += &format!(
+        "  root       version {}, {}\n  journal    entry {} says it; it ended with entry {}: {}\n",
+        receipt.under.root_version,
+        Spoken(receipt.under.root),
+        receipt.entry.entries,
+        receipt.journal.entries,
+        Spoken(receipt.journal.digest)
+    );
+    text += &match &receipt.held {
+        Some(held) => format!(
+            "  holds      {}, {}\n",
+            counted(held.blobs, "blob"),
+            crate::value::size::ByteSize(held.bytes)
+        ),
+        None => "  holds      (not told)\n".to_owned(),
+    };
+    text += code.unwrap_or_default();
+    if code.is_some() {
+        text.push('\n');
+    }
+    term.data("receipt", &json!({ "file": file, "bytes": len, "receipt": receipt }), &text)
+}

@@ -1,0 +1,85 @@
+//! `sealift rollback` and `sealift prune`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{LIMITS, now};
+use crate::site::SiteError;
+use crate::site::open::Held;
+use crate::value::name::Name;
+use crate::value::size::ByteSize;
+use crate::value::spoken::Spoken;
+use crate::value::words::counted;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Put the release before the one in use into use again
+///
+/// Works without the bundle and without a network. What the site has had stays known: a bundle that is older than the
+/// newest is refused as before.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The site
+    pub(super) site: PathBuf,
+    /// The scenario, where there are several
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<Name>,
+    /// Another release that is there; `status` shows their names
+    #[arg(long, value_name = "RELEASE")]
+    to: Option<Name>,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let mut held = Held::open(&self.site, &LIMITS)?;
+        let found = held.site.state.meant(self.scenario.as_ref())?;
+        let (scenario, from) = (found.name.clone(), found.current.clone());
+        let nothing = || SiteError::NothingBefore { scenario: scenario.clone() };
+        let to = self.to.or_else(|| found.before_current().map(|release| release.folder.clone()));
+        let to = to.ok_or_else(nothing)?;
+        let release = held.switch(now()?, &scenario, &to)?;
+        let head = Spoken(held.site.head.digest).to_string();
+        let text = format!(
+            "{scenario}: {} in use, before it was {from}\n  in use     {}\n  journal    entry {}: {head}\n",
+            release.folder,
+            held.site.current(&scenario).display(),
+            held.site.head.entries
+        );
+        let value = json!({
+            "scenario": scenario, "from": from, "to": release.folder, "statement": release.mark.statement,
+            "journal": held.site.head, "journal_words": head,
+        });
+        term.data("rollback", &value, &text)
+    }
+}
+
+/// Remove the oldest releases that are not in use
+#[derive(Debug, clap::Args)]
+pub(super) struct Prune {
+    /// The site
+    pub(super) site: PathBuf,
+    /// The scenario, where there are several
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<Name>,
+    /// How many to keep; as many as the site was set up with if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    keep: Option<u32>,
+}
+
+impl Prune {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let mut held = Held::open(&self.site, &LIMITS)?;
+        let scenario = held.site.state.meant(self.scenario.as_ref())?.name.clone();
+        let keep = self.keep.unwrap_or(held.site.state.keep);
+        let gone = held.prune(now()?, &scenario, keep)?;
+        let mut text = format!("{scenario}: removed {}\n", counted(gone.len() as u64, "release"));
+        for release in &gone {
+            text += &format!("  {}  {}\n", release.folder, ByteSize(release.bytes));
+        }
+        let names: Vec<_> = gone.iter().map(|release| &release.folder).collect();
+        term.data(
+            "prune",
+            &json!({ "scenario": scenario, "removed": names, "journal": held.site.head }),
+            &text,
+        )
+    }
+}

@@ -1,0 +1,245 @@
+//! `sealift site`
+
+use super::error::CliError;
+use super::key::public;
+use super::term::Term;
+use super::{LIMITS, now, read_bounded};
+use crate::site::change::{self, Charter};
+use crate::site::open::{Held, Site};
+use crate::trust::TrustError;
+use crate::trust::chain::{Chain, PinnedRoot};
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use crate::value::spoken::{Spoken, Typed};
+use crate::value::words::quoted;
+use serde_json::json;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+/// Set up a site, and decide whom it trusts
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Verb {
+    /// Set up a site in a new folder
+    Init(Init),
+    /// Pin a newer trust root, or, after a loss, another one
+    Trust(Trust),
+    /// Set up again what the site remembers, from its journal
+    Recover(Recover),
+}
+
+/// A trust root, and the proof that a person compared it.
+#[derive(Debug, clap::Args)]
+pub(super) struct FirstTrust {
+    /// The trust root
+    #[arg(long = "trust", value_name = "ROOT")]
+    root: PathBuf,
+    /// Its fingerprint as whoever runs the signing told you: ten words, or 64 digits; asked for on the terminal if not
+    /// given
+    #[arg(long, value_name = "WORDS")]
+    fingerprint: Option<Typed>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sealift site init /srv/sealift --trust root.json --scenario air-gapped")]
+pub(super) struct Init {
+    /// The folder, which is new or empty
+    pub(super) site: PathBuf,
+    #[command(flatten)]
+    first: FirstTrust,
+    /// A scenario that the site takes
+    #[arg(long = "scenario", value_name = "NAME", required = true)]
+    scenarios: Vec<Name>,
+    /// What to call the site; the name of the folder if not given
+    #[arg(long, value_name = "NAME")]
+    name: Option<Name>,
+    /// How many releases of each scenario to keep
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    keep: u32,
+    /// The public key with which the site signs receipts and requests
+    #[arg(long, value_name = "PUB")]
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Trust {
+    /// The site
+    pub(super) site: PathBuf,
+    /// A file with the roots from the first to the newest; or, with `--reason`, any root
+    root: PathBuf,
+    /// When too many root keys are lost to sign the next version: why another root is trusted. It goes into the
+    /// journal, and its fingerprint is asked for as for a new site
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// The fingerprint of the other root as whoever runs the signing told you: ten words, or 64 digits
+    #[arg(long, value_name = "WORDS", requires = "reason")]
+    fingerprint: Option<Typed>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Recover {
+    /// The site
+    pub(super) site: PathBuf,
+    /// The trust root that the journal says is pinned
+    #[arg(long = "trust", value_name = "ROOT")]
+    root: PathBuf,
+    /// Where the journal ended, as written down or in a receipt: ten words, or 64 digits
+    #[arg(long, value_name = "WORDS")]
+    head: Typed,
+    /// What happened; it goes into the journal
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        match self.verb {
+            Verb::Init(init) => init.run(term),
+            Verb::Trust(trust) => trust.run(term),
+            Verb::Recover(recover) => recover.run(term),
+        }
+    }
+
+    pub(super) fn site(&self) -> &Path {
+        match &self.verb {
+            Verb::Init(Init { site, .. })
+            | Verb::Trust(Trust { site, .. })
+            | Verb::Recover(Recover { site, .. }) => site,
+        }
+    }
+}
+
+impl FirstTrust {
+    /// The root, once a person has named its fingerprint.
+    fn compared(&self) -> Result<(PinnedRoot, String), CliError> {
+        let (typed, how) = match &self.fingerprint {
+            Some(typed) => (typed.clone(), "on the command line"),
+            None => (ask()?, "on the terminal"),
+        };
+        let bytes = read_bounded(&self.root, LIMITS.roots).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => TrustError::Missing { path: self.root.clone(), source },
+            _ => TrustError::Read { path: self.root.clone(), source },
+        })?;
+        let root =
+            PinnedRoot::compared(&bytes, &typed, &LIMITS).map_err(|error| error.in_file(&self.root))?;
+        Ok((root, how.to_owned()))
+    }
+}
+
+/// Asks for a fingerprint. What the file has is not shown: it would be copied, and nothing would be compared.
+fn ask() -> Result<Typed, CliError> {
+    let input = |source| CliError::Input {
+        what: "the fingerprint from the terminal".to_owned(),
+        hint: "without a terminal, give it with `--fingerprint`",
+        source,
+    };
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(input(std::io::Error::other("standard input is no terminal")));
+    }
+    Term::ask(
+        "Fingerprint of the trust root, as whoever runs the signing reads it to you\n(ten words, or 64 digits): ",
+    );
+    let mut line = String::new();
+    stdin.lock().read_line(&mut line).map_err(input)?;
+    line.trim().parse().map_err(|error: crate::value::ValueError| CliError::Usage {
+        message: error.to_string(),
+        hint: Some("ask for it again, and type it whole".to_owned()),
+    })
+}
+
+impl Init {
+    fn run(self, term: &Term) -> Result<(), CliError> {
+        let (root, compared) = self.first.compared()?;
+        let name = match self.name {
+            Some(name) => name,
+            None => folder_name(&self.site)?,
+        };
+        let key = self.key.as_deref().map(public).transpose()?.map(|key| key.id());
+        let mut random = [0_u8; 32];
+        getrandom::fill(&mut random).map_err(|source| TrustError::Entropy { source })?;
+        let charter = Charter {
+            site: Digest::of(&random),
+            name,
+            accepts: self.scenarios,
+            keep: self.keep,
+            key,
+            compared,
+        };
+        change::init(&self.site, &root, charter, now()?)?;
+        let site = Site::look(&self.site, &LIMITS)?;
+        let head = Spoken(site.head.digest).to_string();
+        let value = json!({
+            "site": site.folder(), "id": site.state.site, "name": site.state.name, "accepts": site.state.accepts,
+            "root_version": site.state.root_version, "root": site.state.root, "head": site.head.digest,
+            "head_words": head,
+        });
+        let text = format!(
+            "site `{}` at {}\n  trusts     root version {}, {}\n  journal    {head}\n",
+            site.state.name,
+            site.folder().display(),
+            site.state.root_version,
+            Spoken(site.state.root),
+        );
+        term.data("site", &value, &text)?;
+        term.say(&format!("next: sealift install {} BUNDLE", quoted(&self.site)));
+        Ok(())
+    }
+}
+
+fn folder_name(site: &Path) -> Result<Name, CliError> {
+    let name = site.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.parse().map_err(|error| CliError::Usage {
+        message: format!("`{name}` gives no name for the site: {error}"),
+        hint: Some("give it one with `--name`".to_owned()),
+    })
+}
+
+impl Trust {
+    fn run(self, term: &Term) -> Result<(), CliError> {
+        let mut held = Held::open(&self.site, &LIMITS)?;
+        let root = if self.reason.is_some() {
+            FirstTrust { root: self.root.clone(), fingerprint: self.fingerprint }.compared()?.0
+        } else {
+            let chain = PinnedRoot::open(&self.root, &LIMITS)?.chain();
+            let chain = chain.and_then(|chain| Chain::parse(&chain, &LIMITS));
+            let root = chain.and_then(|chain| chain.anchor(&held.site.root));
+            root.map_err(|error| error.in_file(&self.root))?
+        };
+        let before = held.site.state.root_version;
+        if root.fingerprint() != held.site.root.fingerprint() {
+            held.trust(now()?, root, self.reason)?;
+        }
+        let Site { state, head, .. } = &held.site;
+        let text = if before == state.root_version {
+            format!("root version {before} is pinned already, and nothing newer follows from it\n")
+        } else {
+            format!("root version {} is pinned now: {}\n", state.root_version, Spoken(state.root))
+        };
+        let value = json!({ "root_version": state.root_version, "root": state.root, "head": head.digest });
+        term.data("trusted", &value, &text)?;
+        term.say(&format!("journal: {}", Spoken(head.digest)));
+        Ok(())
+    }
+}
+
+impl Recover {
+    fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = PinnedRoot::open(&self.root, &LIMITS)?;
+        let site = change::recover(&self.site, &root, &self.head, self.reason, now()?, &LIMITS)?;
+        let value = json!({ "site": site.folder(), "head": site.head.digest, "entries": site.head.entries });
+        let text = format!(
+            "the site knows again what its journal says; entry {}: {}\n",
+            site.head.entries,
+            Spoken(site.head.digest)
+        );
+        term.data("recovered", &value, &text)?;
+        term.say(&format!("next: sealift status {}", quoted(&self.site)));
+        Ok(())
+    }
+}

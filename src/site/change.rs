@@ -1,0 +1,197 @@
+//! What is done to a site apart from installing: set up, going back, making room, trusting another root.
+
+use super::SiteError;
+use super::commit::{self, Moves, Spot};
+use super::journal::{Act, Entry, Journal};
+use super::open::{self, CURRENT, Held, JOURNAL, RELEASES, STATE, Site};
+use super::state::{Release, State};
+use crate::bundle::place;
+use crate::trust::chain::PinnedRoot;
+use crate::value::limits::Limits;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use crate::value::spoken::Typed;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// What people decide when a site is set up.
+#[derive(Debug, Clone)]
+pub struct Charter {
+    /// Which site it is; random.
+    pub site: crate::value::digest::Digest,
+    /// What people call it.
+    pub name: Name,
+    /// The scenarios that it takes.
+    pub accepts: Vec<Name>,
+    /// How many releases of each scenario it keeps.
+    pub keep: u32,
+    /// The key with which it signs receipts.
+    pub key: Option<crate::trust::key::KeyId>,
+    /// How the fingerprint of the root was compared.
+    pub compared: String,
+}
+
+/// Sets up a site in a folder that does not exist or is empty.
+pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Moment) -> Result<(), SiteError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SiteError::Write { path, source }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    let _lock = open::lock(folder)?;
+    if folder.join(STATE).symlink_metadata().is_ok() {
+        return Err(SiteError::SiteExists { path: folder.to_owned() });
+    }
+    // The journal comes first: one without a state is what a set-up that was cut short has left.
+    let mut names = fs::read_dir(folder).map_err(failed(folder))?;
+    let ours = |name: &std::ffi::OsStr| {
+        ["lock", "state.json.partial", RELEASES, CURRENT, ".probe"].iter().any(|known| name == *known)
+    };
+    if names.any(|entry| entry.is_ok_and(|entry| !ours(&entry.file_name()))) {
+        return Err(SiteError::Target { path: folder.to_owned(), found: "not empty" });
+    }
+    probe(folder)?;
+    for name in [RELEASES, CURRENT] {
+        let path = folder.join(name);
+        fs::create_dir_all(&path).map_err(failed(&path))?;
+    }
+    let Charter { site, name, mut accepts, keep, key, compared } = charter;
+    accepts.sort();
+    accepts.dedup();
+    let state = State {
+        site,
+        name,
+        accepts,
+        keep,
+        key,
+        root_version: root.root().version(),
+        root: *root.fingerprint().digest(),
+        time_floor: root.root().created(),
+        scenarios: Vec::new(),
+    };
+    let (line, head) = Entry::after(None, now, Act::Founded { compared }, state)?;
+    commit::found(folder, &line, head, root)
+}
+
+/// Links of both kinds are what a site consists of; a file system without them is refused at once.
+fn probe(folder: &Path) -> Result<(), SiteError> {
+    let probe = folder.join(".probe");
+    let (file, hard, soft) = (probe.join("file"), probe.join("hard"), probe.join("soft"));
+    let attempt = || -> io::Result<()> {
+        fs::create_dir_all(&probe)?;
+        place::replace(&file, b"")?;
+        fs::hard_link(&file, &hard)?;
+        std::os::unix::fs::symlink("file", &soft)
+    };
+    let _ = fs::remove_dir_all(&probe);
+    let outcome = attempt();
+    let _ = fs::remove_dir_all(&probe);
+    outcome.map_err(|source| SiteError::NoLinks { path: folder.to_owned(), source })
+}
+
+/// Sets up what a site remembers again, from its journal: when `state.json` is lost, or does not fit.
+///
+/// The journal has to be whole, and the root has to be the one that it names last. What a journal cannot show, a person
+/// has to vouch for: that nothing is missing at its end. So `head` is where it ended, as a person wrote it down.
+pub fn recover(
+    folder: &Path,
+    root: &PinnedRoot,
+    head: &Typed,
+    reason: String,
+    now: Moment,
+    limits: &Limits,
+) -> Result<Site, SiteError> {
+    let lock = open::lock(folder)?;
+    let journal = Journal::read(&folder.join(JOURNAL), |_, _| {})?;
+    if !head.is_of(&journal.head.digest) {
+        return Err(SiteError::NotPassed { head: head.to_string() });
+    }
+    let state = journal.last.state;
+    if state.root != *root.fingerprint().digest() {
+        return Err(SiteError::OtherRoot {
+            expected: state.root,
+            version: state.root_version,
+            found: *root.fingerprint().digest(),
+        });
+    }
+    let (line, head) = Entry::after(Some(&journal.head), now, Act::Recovered { reason }, state)?;
+    commit::refound(folder, journal.len, &line, head, root)?;
+    drop(lock);
+    Site::look(folder, limits)
+}
+
+impl Held {
+    /// Puts a release into use that is there.
+    pub fn switch(&mut self, now: Moment, scenario: &Name, to: &Name) -> Result<Release, SiteError> {
+        let found = self.site.state.meant(Some(scenario))?;
+        let missing = || SiteError::NoRelease {
+            scenario: scenario.clone(),
+            asked: to.clone(),
+            there: found.releases.iter().map(|release| release.folder.clone()).collect(),
+        };
+        let release = found.release(to).cloned().ok_or_else(missing)?;
+        if !self.site.release(scenario, to).is_dir() {
+            return Err(SiteError::ReleaseGone { path: self.site.release(scenario, to) });
+        }
+        let from = found.current.clone();
+        if from == *to {
+            return Ok(release);
+        }
+        let mut state = self.site.state.clone();
+        if let Some(changed) = state.scenarios.iter_mut().find(|one| one.name == *scenario) {
+            changed.current = to.clone();
+        }
+        let act = Act::Switched { scenario: scenario.clone(), from, to: to.clone() };
+        let spot = Spot { scenario: scenario.clone(), folder: to.clone() };
+        let root = self.site.root.clone();
+        self.commit(now, act, state, root, Moves { switch: Some(spot), ..Moves::default() })?;
+        Ok(release)
+    }
+
+    /// Removes the oldest releases of a scenario that are not in use, down to so many; returns those that went.
+    pub fn prune(&mut self, now: Moment, scenario: &Name, keep: u32) -> Result<Vec<Release>, SiteError> {
+        let found = self.site.state.meant(Some(scenario))?;
+        let spare = found.releases.len().saturating_sub(usize::try_from(keep.max(1)).unwrap_or(usize::MAX));
+        let gone: Vec<Release> = found
+            .releases
+            .iter()
+            .filter(|release| release.folder != found.current)
+            .take(spare)
+            .cloned()
+            .collect();
+        if gone.is_empty() {
+            return Ok(gone);
+        }
+        let mut state = self.site.state.clone();
+        if let Some(changed) = state.scenarios.iter_mut().find(|one| one.name == *scenario) {
+            changed.releases.retain(|release| !gone.contains(release));
+        }
+        let releases: Vec<Name> = gone.iter().map(|release| release.folder.clone()).collect();
+        let spot = |folder: &Name| Spot { scenario: scenario.clone(), folder: folder.clone() };
+        let remove = releases.iter().map(spot).collect();
+        let act = Act::Pruned { scenario: scenario.clone(), releases };
+        let root = self.site.root.clone();
+        self.commit(now, act, state, root, Moves { remove, ..Moves::default() })?;
+        Ok(gone)
+    }
+
+    /// Pins a root that follows from the pinned one, or, for this reason, one that need not: then whoever calls has had
+    /// a person compare its fingerprint, and its epoch begins anew, so that no number of before counts.
+    pub fn trust(
+        &mut self,
+        now: Moment,
+        root: PinnedRoot,
+        recovery: Option<String>,
+    ) -> Result<(), SiteError> {
+        let pinned = self.site.root.root();
+        if recovery.is_some() && root.root().epoch() <= pinned.epoch() {
+            return Err(SiteError::EpochNotNew { found: root.root().epoch(), pinned: pinned.epoch() });
+        }
+        let mut state = self.site.state.clone();
+        state.root = *root.fingerprint().digest();
+        state.root_version = root.root().version();
+        state.time_floor = state.time_floor.max(root.root().created());
+        self.commit(now, Act::Trusted { recovery }, state, root, Moves::default())
+    }
+}

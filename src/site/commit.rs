@@ -1,0 +1,369 @@
+//! From one state of a site to the next: decided in one moment, and finished whatever happens.
+//!
+//! Everything that needs space is written first, beside its place. Then `pending.json` appears, and with it the act is
+//! decided; it holds all that the remaining steps need, and each step can be done again. After a power cut the next
+//! command does them again. The only one of them that needs space is the line of the journal, so it comes first: where
+//! it fails, it is taken back, and with it the act.
+
+use super::SiteError;
+use super::journal::{self, Act, Entry, Head};
+use super::open::{self, Anchor, CURRENT, Held, JOURNAL, PENDING, RELEASES, STATE, STORE};
+use super::staging::{remove_tree, staging_name};
+use super::state::State;
+use crate::bundle::place;
+use crate::trust::chain::PinnedRoot;
+use crate::value::canonical;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// An act that is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pending {
+    /// Bytes of the journal before the act.
+    journal_len: u64,
+    /// The line for the journal, without its line break.
+    line: String,
+    /// What `state.json` will hold.
+    state: String,
+    /// The release that gets its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<Spot>,
+    /// The release that comes into use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    switch: Option<Spot>,
+    /// The releases that go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remove: Vec<Spot>,
+}
+
+/// A release of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spot {
+    pub(super) scenario: Name,
+    pub(super) folder: Name,
+}
+
+/// What an act does beside being remembered.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    pub(super) place: Option<Spot>,
+    pub(super) switch: Option<Spot>,
+    pub(super) remove: Vec<Spot>,
+}
+
+impl Pending {
+    /// The act that is pending at a site, if one is.
+    pub(super) fn load(site: &Path) -> Result<Option<Self>, SiteError> {
+        let path = site.join(PENDING);
+        match open::read_small(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SiteError::StateRead { path, source }),
+            // It appears whole or not at all, so what is not whole was changed by somebody.
+            Ok(bytes) => canonical::decode(&bytes, bytes.len() as u64)
+                .map(Some)
+                .map_err(|error| SiteError::StateDamaged { reason: format!("`{PENDING}`: {error}") }),
+        }
+    }
+}
+
+impl Held {
+    /// Does an act and remembers it. When this fails before the act is decided, nothing has changed.
+    pub(super) fn commit(
+        &mut self,
+        now: Moment,
+        act: Act,
+        state: State,
+        root: PinnedRoot,
+        moves: Moves,
+    ) -> Result<(), SiteError> {
+        let folder = self.site.folder.clone();
+        let (line, head) = Entry::after(Some(&self.site.head), now, act, state.clone())?;
+        let pending = pending(self.site.journal_len, &line, head, &root, moves)?;
+        decide(&folder, &pending)?;
+        if let Err(error) = append(&folder, &pending) {
+            return Err(take_back(&folder, &pending, error));
+        }
+        finish(&folder, &pending)?;
+        let len = line.len() as u64;
+        self.site.last = canonical::decode(line.strip_suffix(b"\n").unwrap_or(&line), journal::LINE)
+            .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
+        self.site.journal_len += len;
+        self.site.head = head;
+        self.site.state = state;
+        self.site.root = root;
+        Ok(())
+    }
+}
+
+/// Writes the memory of a new site; there is none yet.
+pub(super) fn found(folder: &Path, line: &[u8], head: Head, root: &PinnedRoot) -> Result<(), SiteError> {
+    let journal = folder.join(JOURNAL);
+    place::write_new(&journal, line, 0o644)
+        .map_err(|source| SiteError::Write { path: journal.clone(), source })?;
+    replace(folder, STATE, &Anchor::encode(head, root)?)
+}
+
+/// Writes the memory of a site anew behind its journal.
+pub(super) fn refound(
+    folder: &Path,
+    journal_len: u64,
+    line: &[u8],
+    head: Head,
+    root: &PinnedRoot,
+) -> Result<(), SiteError> {
+    let pending = pending(journal_len, line, head, root, Moves::default())?;
+    decide(folder, &pending)?;
+    finish(folder, &pending)
+}
+
+fn pending(
+    journal_len: u64,
+    line: &[u8],
+    head: Head,
+    root: &PinnedRoot,
+    moves: Moves,
+) -> Result<Pending, SiteError> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Pending {
+        journal_len,
+        line: text(line.strip_suffix(b"\n").unwrap_or(line)),
+        state: text(&Anchor::encode(head, root)?),
+        place: moves.place,
+        switch: moves.switch,
+        remove: moves.remove,
+    })
+}
+
+/// Writes what the act needs beside its place, then the act itself: from then on it is decided.
+fn decide(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+    let prepared = prepare(folder, pending).and_then(|()| {
+        let bytes = canonical::encode(pending)
+            .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
+        replace(folder, PENDING, &bytes)
+    });
+    if prepared.is_err() {
+        // The record of the act may be there all the same when only the sync behind it failed.
+        let _ = fs::remove_file(folder.join(PENDING));
+        let _ = place::sync_folder(folder);
+        clear(folder, pending);
+    }
+    prepared
+}
+
+/// What the new state and the new link are called until they have their place.
+fn next(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.next"))
+}
+
+fn current(folder: &Path, spot: &Spot) -> PathBuf {
+    folder.join(CURRENT).join(spot.scenario.as_str())
+}
+
+fn prepare(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+    let state = next(&folder.join(STATE));
+    let failed = |path: &Path, source| SiteError::Write { path: path.to_owned(), source };
+    remove_file(&state).map_err(|source| failed(&state, source))?;
+    place::write_new(&state, pending.state.as_bytes(), 0o644).map_err(|source| failed(&state, source))?;
+    if let Some(spot) = &pending.switch {
+        let link = next(&current(folder, spot));
+        remove_file(&link).map_err(|source| failed(&link, source))?;
+        std::os::unix::fs::symlink(target(spot), &link).map_err(|source| failed(&link, source))?;
+    }
+    Ok(())
+}
+
+fn target(spot: &Spot) -> String {
+    format!("../{RELEASES}/{}/{}", spot.scenario, spot.folder)
+}
+
+/// Takes away what [`prepare`] wrote.
+fn clear(folder: &Path, pending: &Pending) {
+    let _ = fs::remove_file(next(&folder.join(STATE)));
+    if let Some(spot) = &pending.switch {
+        let _ = fs::remove_file(next(&current(folder, spot)));
+    }
+}
+
+/// The line of the journal could not be written: it is cut off again, and the act is forgotten.
+fn take_back(folder: &Path, pending: &Pending, error: SiteError) -> SiteError {
+    let cut = journal::open_for_writing(&folder.join(JOURNAL))
+        .and_then(|file| file.set_len(pending.journal_len).and_then(|()| file.sync_all()))
+        .and_then(|()| remove_file(&folder.join(PENDING)))
+        .and_then(|()| place::sync_folder(folder));
+    match cut {
+        Ok(()) => {
+            clear(folder, pending);
+            error
+        }
+        // Half a line may stand there: whoever comes next finishes the act.
+        Err(source) => SiteError::Unfinished { path: folder.to_owned(), source },
+    }
+}
+
+/// Does what is left of an act. Every step may have been done before.
+pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+    let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
+    append(folder, pending)?;
+    if let Some(spot) = &pending.place {
+        let to = open::release(folder, &spot.scenario, &spot.folder);
+        let from = to.with_file_name(staging_name(spot.folder.as_str()));
+        if from.symlink_metadata().is_ok() {
+            place::rename_new(&from, &to).map_err(unfinished)?;
+        }
+        place::sync_folder(place::folder_of(&to)).map_err(unfinished)?;
+    }
+    let state = folder.join(STATE);
+    if fs::read(&state).is_ok_and(|now| now == pending.state.as_bytes()) {
+        let _ = fs::remove_file(next(&state));
+    } else {
+        if !fs::read(next(&state)).is_ok_and(|now| now == pending.state.as_bytes()) {
+            prepare(folder, pending)?;
+        }
+        fs::rename(next(&state), &state).map_err(unfinished)?;
+    }
+    if let Some(spot) = &pending.switch {
+        switch(folder, spot).map_err(unfinished)?;
+    }
+    place::sync_folder(folder).map_err(unfinished)?;
+    if let Some(spot) = &pending.place {
+        let blobs = open::release(folder, &spot.scenario, &spot.folder).join("images/blobs/sha256");
+        share(&blobs, &folder.join(STORE)).map_err(unfinished)?;
+    }
+    for spot in &pending.remove {
+        remove_tree(&open::release(folder, &spot.scenario, &spot.folder)).map_err(unfinished)?;
+    }
+    if !pending.remove.is_empty() {
+        drop_unused(&folder.join(STORE)).map_err(unfinished)?;
+    }
+    remove_file(&folder.join(PENDING)).and_then(|()| place::sync_folder(folder)).map_err(unfinished)
+}
+
+/// Writes the line of the journal, where it is not there yet; what is there of it is written again.
+fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+    let path = folder.join(JOURNAL);
+    let failed = |source| SiteError::JournalWrite { path: path.clone(), source };
+    let line = [pending.line.as_bytes(), b"\n"].concat();
+    let mut file = journal::open_for_writing(&path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?.len();
+    if found < pending.journal_len {
+        return Err(SiteError::JournalDamaged {
+            line: 0,
+            reason: format!(
+                "it has {found} bytes, and had {} before the act that is pending",
+                pending.journal_len
+            ),
+        });
+    }
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(pending.journal_len)).map_err(failed)?;
+    (&mut file).take(line.len() as u64 + 1).read_to_end(&mut tail).map_err(failed)?;
+    if tail == line {
+        return Ok(());
+    }
+    if !line.starts_with(&tail) {
+        return Err(SiteError::JournalDamaged {
+            line: 0,
+            reason: "another line stands where the act that is pending belongs".to_owned(),
+        });
+    }
+    let mut write = || {
+        file.seek(SeekFrom::Start(pending.journal_len))?;
+        file.write_all(&line)?;
+        file.sync_all()
+    };
+    write().map_err(failed)
+}
+
+/// Puts a release into use, in one step.
+fn switch(folder: &Path, spot: &Spot) -> io::Result<()> {
+    let link = current(folder, spot);
+    let target = target(spot);
+    if fs::read_link(&link).is_ok_and(|now| now == Path::new(&target)) {
+        return remove_file(&next(&link));
+    }
+    if !fs::read_link(next(&link)).is_ok_and(|now| now == Path::new(&target)) {
+        remove_file(&next(&link))?;
+        std::os::unix::fs::symlink(&target, next(&link))?;
+    }
+    fs::rename(next(&link), &link)?;
+    place::sync_folder(place::folder_of(&link))
+}
+
+/// Gives every blob of a release its name in the store. One there that is another file was found damaged.
+fn share(blobs: &Path, store: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(blobs) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let store = store.join("blobs/sha256");
+    fs::create_dir_all(&store)?;
+    for entry in entries {
+        let entry = entry?;
+        let name = store.join(entry.file_name());
+        let same = fs::symlink_metadata(&name).is_ok_and(|there| {
+            entry.metadata().is_ok_and(|here| (here.dev(), here.ino()) == (there.dev(), there.ino()))
+        });
+        if !same {
+            let passing = next(&name);
+            remove_file(&passing)?;
+            fs::hard_link(entry.path(), &passing)?;
+            fs::rename(&passing, &name)?;
+        }
+    }
+    place::sync_folder(&store)
+}
+
+/// Removes the blobs that no release has any more.
+fn drop_unused(store: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(store.join("blobs/sha256")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let found = fs::symlink_metadata(entry.path())?;
+        if found.is_file() && found.nlink() == 1 {
+            remove_file(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Removes what a killed process had begun to write below a site.
+pub(super) fn sweep(site: &open::Site) -> Result<(), SiteError> {
+    let failed = |source| SiteError::Write { path: site.folder().to_owned(), source };
+    remove_file(&next(&site.folder().join(STATE))).map_err(failed)?;
+    for scenario in &site.state.accepts {
+        remove_file(&next(&site.current(scenario))).map_err(failed)?;
+        let folder = site.folder().join(RELEASES).join(scenario.as_str());
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') && name.ends_with(".sealift-staging") {
+                remove_tree(&entry.path()).map_err(failed)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), SiteError> {
+    let path = folder.join(name);
+    place::replace(&path, bytes).map_err(|source| SiteError::Write { path: path.clone(), source })
+}

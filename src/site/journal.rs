@@ -1,0 +1,251 @@
+//! The journal: one line an act, each with the digest of the line before it and with all that the site then knew.
+
+use super::SiteError;
+use super::state::{Mark, State};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::root::Policy;
+use crate::value::canonical;
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use crate::value::printable::Printable;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::path::Path;
+
+/// Bytes of the longest line: a state with hundreds of scenarios and releases stays far below.
+pub(super) const LINE: u64 = 4 << 20;
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Act {
+    /// The site was set up.
+    Founded {
+        /// Who compared the fingerprint of the trust root, and how.
+        compared: String,
+    },
+    /// A bundle was installed.
+    Installed {
+        /// Its scenario.
+        scenario: Name,
+        /// The release that it became.
+        release: Name,
+        /// The bundle.
+        bundle: Mark,
+        /// What it was believed under.
+        under: Under,
+        /// Who sealed it.
+        signers: Vec<Name>,
+        /// Who approved it.
+        approvers: Vec<Name>,
+        /// Why it was let in out of order, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        out_of_order: Option<String>,
+    },
+    /// Another release that was there is in use.
+    Switched {
+        /// Its scenario.
+        scenario: Name,
+        /// The release that was in use.
+        from: Name,
+        /// The release that is.
+        to: Name,
+    },
+    /// Releases were removed.
+    Pruned {
+        /// Their scenario.
+        scenario: Name,
+        /// Their folders.
+        releases: Vec<Name>,
+    },
+    /// Another trust root is pinned.
+    Trusted {
+        /// Why it need not follow from the one before, where a person decided that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recovery: Option<String>,
+    },
+    /// What the site remembers was set up again.
+    Recovered {
+        /// Why.
+        reason: String,
+    },
+    /// An installation was rehearsed: everything but the change itself.
+    Drilled {
+        /// The scenario of the bundle.
+        scenario: Name,
+        /// The bundle.
+        bundle: Mark,
+        /// What it was believed under.
+        under: Under,
+    },
+    /// A bundle was refused or could not be installed.
+    Refused {
+        /// The code of the error.
+        code: String,
+        /// What it said.
+        message: String,
+        /// The bundle, where its seal was believed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        statement: Option<Digest>,
+    },
+}
+
+/// The trust root under which a bundle was believed, and what that root asks for beside keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Under {
+    /// Its version.
+    pub root_version: u64,
+    /// Its fingerprint.
+    pub root: Digest,
+    /// Its policy.
+    pub policy: Policy,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Counts from 1.
+    pub number: u64,
+    /// Digest of the line before, without its line break.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Digest>,
+    /// When, by the clock of the site.
+    pub time: Moment,
+    /// What was done.
+    pub act: Act,
+    /// What the site knows from then on.
+    pub state: State,
+}
+
+/// Where a journal ends: so many entries, the last of which has this digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The digest of the last line, without its line break.
+    pub digest: Digest,
+}
+
+/// A journal whose lines follow one from another.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// Where it ends.
+    pub head: Head,
+    /// The last entry.
+    pub last: Entry,
+    /// Bytes of the file.
+    pub len: u64,
+}
+
+impl Under {
+    /// This root.
+    #[must_use]
+    pub fn of(root: &PinnedRoot) -> Self {
+        Self {
+            root_version: root.root().version(),
+            root: *root.fingerprint().digest(),
+            policy: root.root().policy().clone(),
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Founded { compared } => {
+                write!(f, "founded; the fingerprint was given {}", Printable(compared))
+            }
+            Self::Installed { scenario, release, out_of_order, .. } => {
+                write!(f, "installed {scenario} {release}")?;
+                out_of_order.iter().try_for_each(|why| write!(f, ", out of order: {}", Printable(why)))
+            }
+            Self::Switched { scenario, from, to } => write!(f, "switched {scenario} from {from} to {to}"),
+            Self::Pruned { scenario, releases } => {
+                let names: Vec<_> = releases.iter().map(Name::as_str).collect();
+                write!(f, "pruned {scenario} {}", names.join(" "))
+            }
+            Self::Trusted { recovery: None } => write!(f, "pinned the next trust root"),
+            Self::Trusted { recovery: Some(why) } => {
+                write!(f, "pinned another trust root: {}", Printable(why))
+            }
+            Self::Recovered { reason } => write!(f, "recovered: {}", Printable(reason)),
+            Self::Drilled { scenario, bundle, .. } => write!(f, "drilled {scenario} {bundle}"),
+            Self::Refused { code, message, .. } => {
+                write!(f, "refused [{}] {}", Printable(code), Printable(message))
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// The entry that follows a journal, and where the journal then ends.
+    pub fn after(
+        before: Option<&Head>,
+        time: Moment,
+        act: Act,
+        state: State,
+    ) -> Result<(Vec<u8>, Head), SiteError> {
+        let number = before.map_or(0, |head| head.entries).saturating_add(1);
+        let entry = Self { number, previous: before.map(|head| head.digest), time, act, state };
+        let mut line = canonical::encode(&entry)
+            .map_err(|error| SiteError::JournalDamaged { line: number, reason: error.to_string() })?;
+        let head = Head { entries: number, digest: Digest::of(&line) };
+        line.push(b'\n');
+        Ok((line, head))
+    }
+}
+
+impl Journal {
+    /// Reads a journal from its first line to its last, and hands each entry on with its head.
+    ///
+    /// Found: lines that were changed, left out, doubled or put elsewhere, and a last line that is not whole. What
+    /// was cut off at a line break is found by whoever knows where it should end.
+    pub fn read(path: &Path, mut each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
+        let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
+        let file = crate::bundle::place::open_regular(path).map_err(failed)?;
+        let mut reader = BufReader::with_capacity(1 << 16, file);
+        let mut last: Option<(Entry, Head)> = None;
+        let mut len = 0_u64;
+        loop {
+            let number = last.as_ref().map_or(0, |(_, head)| head.entries).saturating_add(1);
+            let damaged = |reason: String| SiteError::JournalDamaged { line: number, reason };
+            let mut line = Vec::new();
+            let read = (&mut reader).take(LINE + 1).read_until(b'\n', &mut line).map_err(failed)?;
+            if read == 0 {
+                break;
+            }
+            let Some(text) = line.strip_suffix(b"\n") else {
+                return Err(damaged("it is not whole".to_owned()));
+            };
+            let entry: Entry = canonical::decode(text, LINE).map_err(|error| damaged(error.to_string()))?;
+            if entry.number != number {
+                return Err(damaged(format!("it says it is entry {}", entry.number)));
+            }
+            let before = last.as_ref().map(|(_, head)| head.digest);
+            if entry.previous != before {
+                return Err(damaged("it does not follow from the line before it".to_owned()));
+            }
+            if last.as_ref().is_some_and(|(before, _)| before.state.site != entry.state.site) {
+                return Err(damaged("it is of another site".to_owned()));
+            }
+            let head = Head { entries: number, digest: Digest::of(text) };
+            each(&entry, &head);
+            len += read as u64;
+            last = Some((entry, head));
+        }
+        let (last, head) =
+            last.ok_or_else(|| SiteError::JournalDamaged { line: 1, reason: "there is none".to_owned() })?;
+        Ok(Self { head, last, len })
+    }
+}
+
+/// Opens the journal for one more line.
+pub(super) fn open_for_writing(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).open(path)
+}

@@ -1,0 +1,291 @@
+//! What a site says about itself, signed with its own key: receipts of what was installed, and requests for more.
+
+use super::SiteError;
+use super::journal::{Act, Entry, Head, Journal, Under};
+use super::open::{STORE, Site};
+use super::state::Mark;
+use crate::trust::TrustError;
+use crate::trust::envelope::{Envelope, PayloadType};
+use crate::trust::key::{PublicKey, Signer};
+use crate::value::canonical;
+use crate::value::digest::Digest;
+use crate::value::limits::Limits;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::fs;
+use std::io;
+
+/// Bytes of the largest receipt that fits one QR code: version 40 at level L holds 2,953 (ISO/IEC 18004, table 7), and
+/// a reader wants some room.
+pub const RECEIPT_BYTES: usize = 2500;
+
+/// What a site did with one bundle. Small enough for one QR code, whatever the bundle holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    #[serde(rename = "_type")]
+    kind: String,
+    /// The site.
+    pub site: Digest,
+    /// What people call it.
+    pub name: Name,
+    /// When the receipt was made, by the clock of the site.
+    pub issued: Moment,
+    /// What the site did.
+    pub outcome: Outcome,
+    /// The scenario.
+    pub scenario: Name,
+    /// The bundle: its number and statement.
+    pub bundle: Mark,
+    /// When the site did it.
+    pub time: Moment,
+    /// Why it was let in out of order, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_order: Option<String>,
+    /// The trust root under which it was believed.
+    pub under: Under,
+    /// The entry of the journal that says it.
+    pub entry: Head,
+    /// Where the journal ended when the receipt was made.
+    pub journal: Head,
+    /// What the store holds; left out by sites that may not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+}
+
+/// What a site did with a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was verified whole, installed and put into use.
+    Installed,
+    /// It was verified whole and written, and then taken away again.
+    Drilled,
+}
+
+/// The blobs of a store, summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// How many.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The digest of the list as a [`Request`] has it.
+    pub list: Digest,
+}
+
+/// What a site holds, so that the next bundle can leave it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    #[serde(rename = "_type")]
+    kind: String,
+    /// The site.
+    pub site: Digest,
+    /// What people call it.
+    pub name: Name,
+    /// When it was made, by the clock of the site.
+    pub issued: Moment,
+    /// Version of the pinned trust root.
+    pub root_version: u64,
+    /// The fingerprint of that root.
+    pub root: Digest,
+    /// Where the journal ended.
+    pub journal: Head,
+    /// What is installed.
+    pub scenarios: Vec<Installed>,
+    /// The blobs in the store, by digest.
+    pub blobs: Vec<HeldBlob>,
+}
+
+/// What a site has of one scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installed {
+    /// Its name.
+    pub scenario: Name,
+    /// The highest number the site has had.
+    pub highest: Mark,
+    /// The bundle in use.
+    pub current: Digest,
+    /// The bundles whose releases are there.
+    pub releases: Vec<Digest>,
+}
+
+/// A blob in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldBlob {
+    /// What it is.
+    pub digest: Digest,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// A document that a site signs.
+pub trait Signed: Serialize + DeserializeOwned {
+    /// How it is signed.
+    const PAYLOAD: PayloadType;
+    /// Its `_type`.
+    const TYPE: &'static str;
+
+    /// What its `_type` says.
+    fn kind(&self) -> &str;
+
+    /// Signs it with the key of the site.
+    fn sign(&self, signer: &dyn Signer) -> Result<Envelope, TrustError> {
+        let payload = canonical::encode(self)
+            .map_err(|source| TrustError::Canonical { document: Self::PAYLOAD.document(), source })?;
+        Envelope::sign(Self::PAYLOAD, payload, &[signer])
+    }
+
+    /// Reads one that this key signed.
+    fn read(bytes: &[u8], key: &PublicKey, limits: &Limits) -> Result<Self, TrustError> {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let envelope = Envelope::parse(bytes, Self::PAYLOAD, limits)?;
+        let payload = envelope.signed_by(key)?;
+        let document = Self::PAYLOAD.document();
+        let found: Self = canonical::decode(payload, limits.record)
+            .map_err(|source| TrustError::Canonical { document, source })?;
+        if found.kind() != Self::TYPE {
+            let reason = "its type is not one this build knows".to_owned();
+            return Err(TrustError::Format { document, reason });
+        }
+        Ok(found)
+    }
+}
+
+impl Signed for Receipt {
+    const PAYLOAD: PayloadType = PayloadType::Receipt;
+    const TYPE: &'static str = "https://sealift.dev/receipt/v1";
+
+    fn kind(&self) -> &str {
+        &self.kind
+    }
+}
+
+impl Signed for Request {
+    const PAYLOAD: PayloadType = PayloadType::Request;
+    const TYPE: &'static str = "https://sealift.dev/request/v1";
+
+    fn kind(&self) -> &str {
+        &self.kind
+    }
+}
+
+/// Whether a receipt tells what the store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inventory {
+    /// It does, summed up.
+    Told,
+    /// It does not: for sites that may not tell.
+    Withheld,
+}
+
+impl Site {
+    /// The receipt for the last bundle of a scenario that was installed or drilled here.
+    pub fn receipt(&self, scenario: &Name, inventory: Inventory, now: Moment) -> Result<Receipt, SiteError> {
+        let mut found: Option<(Entry, Head)> = None;
+        Journal::read(&self.journal(), |entry, head| {
+            let is_meant = match &entry.act {
+                Act::Installed { scenario: of, .. } | Act::Drilled { scenario: of, .. } => of == scenario,
+                Act::Founded { .. }
+                | Act::Switched { .. }
+                | Act::Pruned { .. }
+                | Act::Trusted { .. }
+                | Act::Recovered { .. }
+                | Act::Refused { .. } => false,
+            };
+            if is_meant {
+                found = Some((entry.clone(), *head));
+            }
+        })?;
+        let nothing = || SiteError::NoScenario { asked: Some(scenario.clone()), installed: Vec::new() };
+        let (entry, head) = found.ok_or_else(nothing)?;
+        let (outcome, bundle, under, out_of_order) = match entry.act {
+            Act::Installed { bundle, under, out_of_order, .. } => {
+                (Outcome::Installed, bundle, under, out_of_order)
+            }
+            Act::Drilled { bundle, under, .. } => (Outcome::Drilled, bundle, under, None),
+            Act::Founded { .. }
+            | Act::Switched { .. }
+            | Act::Pruned { .. }
+            | Act::Trusted { .. }
+            | Act::Recovered { .. }
+            | Act::Refused { .. } => return Err(nothing()),
+        };
+        let held = match inventory {
+            Inventory::Withheld => None,
+            Inventory::Told => Some(summed_up(&self.blobs()?)?),
+        };
+        Ok(Receipt {
+            kind: Receipt::TYPE.to_owned(),
+            site: self.state.site,
+            name: self.state.name.clone(),
+            issued: now,
+            outcome,
+            scenario: scenario.clone(),
+            bundle,
+            time: entry.time,
+            out_of_order,
+            under,
+            entry: head,
+            journal: self.head,
+            held,
+        })
+    }
+
+    /// The request for what this site does not hold yet.
+    pub fn request(&self, now: Moment) -> Result<Request, SiteError> {
+        let scenarios = self.state.scenarios.iter().map(|scenario| Installed {
+            scenario: scenario.name.clone(),
+            highest: scenario.highest,
+            current: scenario
+                .release(&scenario.current)
+                .map_or(scenario.highest.statement, |release| release.mark.statement),
+            releases: scenario.releases.iter().map(|release| release.mark.statement).collect(),
+        });
+        Ok(Request {
+            kind: Request::TYPE.to_owned(),
+            site: self.state.site,
+            name: self.state.name.clone(),
+            issued: now,
+            root_version: self.state.root_version,
+            root: self.state.root,
+            journal: self.head,
+            scenarios: scenarios.collect(),
+            blobs: self.blobs()?,
+        })
+    }
+
+    /// What the store holds, by digest. Names and sizes; whoever relies on a blob compares its digest.
+    fn blobs(&self) -> Result<Vec<HeldBlob>, SiteError> {
+        let path = self.folder().join(STORE).join("blobs/sha256");
+        let failed = |source| SiteError::StateRead { path: path.clone(), source };
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut blobs = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            if let Ok(digest) = Digest::from_hex(&entry.file_name().to_string_lossy()) {
+                blobs.push(HeldBlob { digest, size: entry.metadata().map_err(failed)?.len() });
+            }
+        }
+        blobs.sort();
+        Ok(blobs)
+    }
+}
+
+fn summed_up(blobs: &[HeldBlob]) -> Result<Held, SiteError> {
+    let list =
+        canonical::encode(&blobs).map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
+    Ok(Held {
+        blobs: blobs.len() as u64,
+        bytes: blobs.iter().map(|blob| blob.size).sum(),
+        list: Digest::of(&list),
+    })
+}

@@ -1,0 +1,237 @@
+//! What a site remembers, and the rules of the counter.
+
+use super::SiteError;
+use crate::bundle::statement::Predicate;
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How far a number may jump. A packer who skips this many has made a mistake, or wants to lock the site out of all
+/// numbers in between (J14); an approver can let it in.
+const MAX_JUMP: u64 = 1_000_000;
+
+/// What a site remembers between two acts; each entry of the journal holds all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Which site it is: random, made once.
+    pub site: Digest,
+    /// What people call it.
+    pub name: Name,
+    /// The scenarios it takes; in order, each once.
+    pub accepts: Vec<Name>,
+    /// How many releases of each scenario are kept.
+    pub keep: u32,
+    /// The id of the key with which the site signs receipts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<crate::trust::key::KeyId>,
+    /// Version of the pinned trust root.
+    pub root_version: u64,
+    /// Its fingerprint: the digest of its payload.
+    pub root: Digest,
+    /// No clock is believed that shows an earlier time: the latest date that believed signatures cover.
+    pub time_floor: Moment,
+    /// What is installed; by scenario, each once.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// What is installed of one scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name.
+    pub name: Name,
+    /// The highest number that was ever installed, and the bundle that had it.
+    pub highest: Mark,
+    /// The release that is in use.
+    pub current: Name,
+    /// The releases that are there, in the order in which they were installed.
+    pub releases: Vec<Release>,
+}
+
+/// Where a bundle stands among the bundles of its scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// The epoch of the trust root.
+    pub epoch: u64,
+    /// The number within the epoch.
+    pub sequence: u64,
+    /// The bundle.
+    pub statement: Digest,
+}
+
+impl Mark {
+    /// Of a believed bundle.
+    #[must_use]
+    pub fn of(predicate: &Predicate, statement: Digest) -> Self {
+        Self { epoch: predicate.epoch, sequence: predicate.sequence, statement }
+    }
+
+    /// Whether its number is higher.
+    #[must_use]
+    pub fn is_above(&self, other: &Self) -> bool {
+        self.number() > other.number()
+    }
+
+    fn number(&self) -> (u64, u64) {
+        (self.epoch, self.sequence)
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "epoch {}, sequence {} ({})", self.epoch, self.sequence, self.statement.short())
+    }
+}
+
+/// One bundle as installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The name of its folder: version and the first digits of the statement.
+    pub folder: Name,
+    /// The name of the bundle.
+    pub bundle: Name,
+    /// Its version.
+    pub version: Name,
+    /// Its number and statement.
+    pub mark: Mark,
+    /// When it was installed, by the clock of the site.
+    pub installed: Moment,
+    /// Files of its trees.
+    pub files: u64,
+    /// Bytes of its trees and images.
+    pub bytes: u64,
+}
+
+/// What a new bundle is to a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The first of its scenario.
+    First,
+    /// The one that is in use.
+    Same,
+    /// The newest, which is there and not in use.
+    Here(Name),
+    /// A newer one.
+    Newer {
+        /// The site has the bundle that it follows on, or does not know of any in between.
+        gap: Option<Gap>,
+    },
+    /// One that approvers let in out of order.
+    OutOfOrder {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Bundles that were made and never installed here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// What the site has.
+    pub has: Mark,
+    /// The bundle that the new one follows on, where it says so.
+    pub follows: Option<Digest>,
+    /// How many numbers lie between.
+    pub numbers: u64,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.numbers {
+            0 => write!(f, "the bundle has the next number")?,
+            1 => write!(f, "one number lies between")?,
+            numbers => write!(f, "{numbers} numbers lie between")?,
+        }
+        if let Some(follows) = &self.follows {
+            write!(f, "; it follows on the bundle {}, which this site never had", follows.short())?;
+        }
+        write!(f, ". This site has {}. A bundle is whole by itself, so nothing is missing", self.has)
+    }
+}
+
+impl State {
+    /// What is installed of a scenario.
+    #[must_use]
+    pub fn scenario(&self, name: &Name) -> Option<&Scenario> {
+        self.scenarios.iter().find(|scenario| scenario.name == *name)
+    }
+
+    /// The one scenario that is meant, when only one can be.
+    pub fn meant(&self, asked: Option<&Name>) -> Result<&Scenario, SiteError> {
+        let all = || self.scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+        match (asked, self.scenarios.as_slice()) {
+            (Some(name), _) => self
+                .scenario(name)
+                .ok_or_else(|| SiteError::NoScenario { asked: Some(name.clone()), installed: all() }),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(SiteError::NoScenario { asked: None, installed: all() }),
+        }
+    }
+
+    /// Judges a bundle whose seal is believed, by the number that it has; `permit` is why approvers let it in out of
+    /// order, if they do.
+    pub fn decide(
+        &self,
+        predicate: &Predicate,
+        statement: Digest,
+        permit: Option<&str>,
+    ) -> Result<Decision, SiteError> {
+        let name = &predicate.scenario;
+        if self.accepts.binary_search(name).is_err() {
+            return Err(SiteError::Scenario { found: name.clone(), accepts: self.accepts.clone() });
+        }
+        let found = Mark::of(predicate, statement);
+        let permitted = |refusal: SiteError| match permit {
+            Some(reason) => Ok(Decision::OutOfOrder { reason: reason.to_owned() }),
+            None => Err(refusal),
+        };
+        let Some(scenario) = self.scenario(name) else {
+            return if predicate.sequence > MAX_JUMP {
+                permitted(SiteError::Jump { found, from: 0 })
+            } else {
+                Ok(Decision::First)
+            };
+        };
+        let here = scenario.releases.iter().find(|release| release.mark.statement == statement);
+        let highest = scenario.highest;
+        match here {
+            Some(here) if here.folder == scenario.current => return Ok(Decision::Same),
+            // After going back. One that is older still is there too, and is gone back to by name, not by accident.
+            Some(here) if here.mark == highest => return Ok(Decision::Here(here.folder.clone())),
+            Some(_) | None => {}
+        }
+        if found.number() == highest.number() && found.statement != highest.statement {
+            return Err(SiteError::Equivocation { found, highest });
+        }
+        if found.number() < highest.number() {
+            return permitted(SiteError::Older { found, highest });
+        }
+        let from = if found.epoch == highest.epoch { highest.sequence } else { 0 };
+        let numbers = found.sequence.saturating_sub(from).saturating_sub(1);
+        if numbers >= MAX_JUMP {
+            return permitted(SiteError::Jump { found, from });
+        }
+        let follows = predicate.previous.filter(|previous| *previous != highest.statement);
+        let gap = (numbers > 0 || follows.is_some()).then_some(Gap { has: highest, follows, numbers });
+        Ok(Decision::Newer { gap })
+    }
+}
+
+impl Scenario {
+    /// The release with that folder.
+    #[must_use]
+    pub fn release(&self, folder: &Name) -> Option<&Release> {
+        self.releases.iter().find(|release| release.folder == *folder)
+    }
+
+    /// The release that was installed before the one in use.
+    #[must_use]
+    pub fn before_current(&self) -> Option<&Release> {
+        let at = self.releases.iter().position(|release| release.folder == self.current)?;
+        self.releases.get(at.checked_sub(1)?)
+    }
+}

@@ -1,0 +1,438 @@
+//! Sites: installed, gone back, pruned, rehearsed; the rules of the counter; what somebody did to their memory.
+
+use crate::cli::Shop;
+use crate::environment::names;
+use crate::support;
+
+/// Makes `NAME-VERSION.sealift` with this number, and other content for each version.
+const MAKE: &str = r#"
+make() { # version sequence [name]
+    mkdir -p "tree-$1-${3-sample}"; echo "runbook of $1 ${3-}" > "tree-$1-${3-sample}/runbook.md"
+    cat > "site-$1-${3-sample}.toml" <<END
+[bundle]
+name = "${3-sample}"
+scenario = "${scenario-air-gapped}"
+version = "$1"
+sequence = $2
+
+[[image]]
+name = "hello"
+layout = "demo/hello"
+
+[[doc]]
+name = "handbook"
+path = "tree-$1-${3-sample}"
+END
+    sealift lock -q "site-$1-${3-sample}.toml" --store store >&2
+    sealift pack -q "site-$1-${3-sample}.toml" --trust "${trust-root.json}" --key "${packer-packer.key}" --store store --passphrase-fd 0 <<<pw >&2
+}
+words() { sealift trust show root.json --json | jq -r .words; }
+init() { sealift site init "$@" --trust root.json --fingerprint "$(words)" --scenario air-gapped; }
+"#;
+
+/// A shop with an approver, a site, and bundles 1.0.0, 1.1.0 and 1.2.0.
+pub fn shop() -> Shop {
+    let shop = Shop::new();
+    done(
+        &shop,
+        "for name in carol site; do sealift key new $name --passphrase-fd 0 <<<pw; done
+         sealift trust init --key root.key --packer packer.pub --approver carol.pub -o with-approver.json --passphrase-fd 0 <<<pw
+         mv with-approver.json root.json
+         make 1.0.0 1; make 1.1.0 2; make 1.2.0 3
+         init site --key site.pub",
+    );
+    shop
+}
+
+pub fn done(shop: &Shop, script: &str) -> crate::cli::Outcome {
+    shop.done(&format!("{MAKE}\n{script}"))
+}
+
+fn fails(shop: &Shop, script: &str, exit: i32, code: &str) -> crate::cli::Outcome {
+    shop.fails(&format!("{MAKE}\n{script}"), exit, code)
+}
+
+/// What the release in use has in its one document.
+fn runbook(shop: &Shop) -> String {
+    String::from_utf8(shop.read("site/current/air-gapped/doc/handbook/runbook.md")).unwrap()
+}
+
+fn releases(shop: &Shop) -> usize {
+    names(&shop.path("site/releases/air-gapped")).len()
+}
+
+#[test]
+fn releases_come_and_go() {
+    let shop = shop();
+    let first = done(&shop, "sealift install site sample-1.0.0.sealift");
+    assert!(first.out.starts_with("installed sample-1.0.0: 1 file of trees"), "{}", first.shown());
+    assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
+    // The same again changes nothing, not even the journal.
+    let journal = shop.read("site/journal.jsonl");
+    let again = done(&shop, "sealift install site sample-1.0.0.sealift");
+    assert!(again.out.contains("is in use already"), "{}", again.shown());
+    assert_eq!(shop.read("site/journal.jsonl"), journal);
+    done(&shop, "sealift install site - < sample-1.1.0.sealift");
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.1.0 \n", 2));
+    // Images are on the disk once, however many releases have them.
+    done(
+        &shop,
+        "for blob in site/store/blobs/sha256/*; do test $(stat -c %h $blob) = 3; cmp $blob site/current/air-gapped/images/blobs/sha256/$(basename $blob); done
+         skopeo inspect oci:site/current/air-gapped/images:$(jq -r '.manifests[0].annotations[\"org.opencontainers.image.ref.name\"]' site/current/air-gapped/images/index.json) > /dev/null",
+    );
+    // Back, without the bundle and without a network; and what is newest is there and comes into use again.
+    let back = done(&shop, "rm sample-1.0.0.sealift; unshare -rn sealift rollback site");
+    assert!(
+        back.out.contains("1.0.0-") && back.out.contains("in use, before it was 1.1.0-"),
+        "{}",
+        back.shown()
+    );
+    assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
+    fails(&shop, "sealift rollback site", 2, "site.release");
+    let newest = done(&shop, "sealift install site sample-1.1.0.sealift");
+    assert!(newest.out.contains("was there, and is in use again"), "{}", newest.shown());
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.1.0 \n", 2));
+    // One more than the site keeps goes.
+    done(&shop, "sealift install site sample-1.2.0.sealift");
+    let pruned = done(&shop, "make 1.3.0 4; sealift install site sample-1.3.0.sealift");
+    assert!(pruned.out.contains("removed    1.0.0-"), "{}", pruned.shown());
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.3.0 \n", 3));
+    let pruned = done(&shop, "sealift prune site --keep 1");
+    assert!(pruned.out.starts_with("air-gapped: removed 2 releases"), "{}", pruned.shown());
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.3.0 \n", 1));
+    done(&shop, "for blob in site/store/blobs/sha256/*; do test $(stat -c %h $blob) = 2; done");
+    fails(&shop, "sealift rollback site --to 1.0.0-0123456789ab", 2, "site.release");
+    let status = done(&shop, "sealift status site");
+    assert!(
+        status.out.contains("highest epoch 1, sequence 4") && status.out.contains("* 1.3.0-"),
+        "{}",
+        status.shown()
+    );
+    let journal = done(&shop, "sealift journal verify site");
+    let acts = [
+        "founded",
+        "installed",
+        "installed",
+        "switched",
+        "switched",
+        "installed",
+        "installed",
+        "pruned",
+        "pruned",
+    ];
+    let lines: Vec<_> = journal.out.lines().take(acts.len()).collect();
+    for (line, act) in lines.iter().zip(acts) {
+        assert!(line.contains(act), "{line}: not {act}\n{}", journal.shown());
+    }
+    assert!(journal.out.contains("9 entries, each follows from the one before"), "{}", journal.shown());
+}
+
+#[test]
+fn the_first_trust_is_compared() {
+    let shop = Shop::new();
+    let init = "sealift site init site --trust root.json --scenario air-gapped";
+    fails(&shop, init, 1, "cli.input");
+    fails(
+        &shop,
+        &format!("{init} --fingerprint \"$(words | tr a-z A-Z | cut -d' ' -f1-9)\""),
+        2,
+        "cli.usage",
+    );
+    fails(&shop, &format!("{init} --fingerprint {}", "ab".repeat(32)), 3, "trust.fingerprint");
+    assert!(!shop.path("site/state.json").exists());
+    done(&shop, &format!("{init} --fingerprint \"$(words | tr a-z A-Z)\""));
+    fails(&shop, &format!("{init} --fingerprint \"$(words)\""), 2, "site.folder");
+    done(&shop, "mkdir full; touch full/mine");
+    fails(&shop, "init full", 2, "site.target");
+    fails(&shop, "sealift status full", 2, "site.folder");
+    fails(&shop, "sealift status nowhere", 2, "site.folder");
+    done(&shop, "init open; chmod 777 open");
+    fails(&shop, "sealift status open", 2, "site.parent");
+}
+
+#[test]
+fn j14_lower_numbers_need_an_approver() {
+    let shop = shop();
+    done(&shop, "sealift install site sample-1.1.0.sealift");
+    // Lower.
+    let older = fails(&shop, "sealift install site sample-1.0.0.sealift", 3, "site.rollback");
+    assert!(
+        older.err.contains("it has epoch 1, sequence 1") && older.err.contains("--out-of-order"),
+        "{}",
+        older.shown()
+    );
+    // The same number, another bundle.
+    done(&shop, "make 1.1.0 2 twin");
+    fails(&shop, "sealift install site twin-1.1.0.sealift", 3, "site.equivocation");
+    // A jump far ahead would lock out every number in between; the largest there is too.
+    for (version, sequence) in [("9.0.0", "1000000000"), ("9.0.1", "9007199254740991")] {
+        done(&shop, &format!("make {version} {sequence}"));
+        fails(&shop, &format!("sealift install site sample-{version}.sealift"), 3, "site.rollback");
+    }
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.1.0 \n", 1));
+    // A plain approval is no permit; a permit for one bundle is none for another.
+    let approve = "sealift approve --trust root.json --key carol.key --passphrase-fd 0 <<<pw";
+    done(&shop, &format!("{approve} sample-1.0.0.sealift"));
+    fails(&shop, "sealift install site sample-1.0.0.sealift", 3, "site.rollback");
+    done(
+        &shop,
+        &format!(
+            "{approve} sample-1.2.0.sealift --out-of-order 'test'; cp sample-1.2.0.sealift.approvals other"
+        ),
+    );
+    fails(&shop, "sealift install site sample-1.0.0.sealift --approvals other", 3, "site.rollback");
+    done(&shop, &format!("{approve} sample-1.0.0.sealift --out-of-order 'the database of 1.1 is broken'"));
+    let back = done(&shop, "sealift install site sample-1.0.0.sealift");
+    assert!(
+        back.out.contains("out of order, by permission of the approvers: the database of 1.1 is broken"),
+        "{}",
+        back.shown()
+    );
+    assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
+    // What was the highest stays known: the permit was for one bundle, once.
+    done(&shop, "make 1.0.1 1 older");
+    fails(&shop, "sealift install site older-1.0.1.sealift", 3, "site.rollback");
+    done(&shop, "sealift install site sample-1.2.0.sealift");
+    let journal = done(&shop, "sealift journal verify site");
+    assert_eq!(journal.out.matches("refused [site.").count(), 7, "{}", journal.shown());
+    // A gap is explained, and is no obstacle.
+    let gap = done(&shop, "make 1.7.0 9; sealift install site sample-1.7.0.sealift");
+    assert!(
+        gap.err.contains("5 numbers lie between") && gap.err.contains("A bundle is whole by itself"),
+        "{}",
+        gap.shown()
+    );
+}
+
+#[test]
+fn j15_j16_other_epochs_and_scenarios() {
+    let shop = shop();
+    done(&shop, "sealift install site sample-1.1.0.sealift");
+    done(&shop, "scenario=ddil make 2.0.0 5");
+    fails(&shop, "sealift install site sample-2.0.0.sealift", 3, "site.scenario");
+    // A new epoch begins with a new root, counts from 1 again, and ends the bundles of the one before.
+    done(
+        &shop,
+        "sealift trust set root.json --new-epoch -o root.next.json --key root.key --passphrase-fd 0 <<<pw
+         cp root.next.json next.json
+         trust=next.json make 3.0.0 1; trust=next.json make 3.1.0 2",
+    );
+    fails(&shop, "sealift verify sample-1.2.0.sealift --trust next.json", 3, "trust.epoch");
+    done(&shop, "sealift install site sample-3.0.0.sealift");
+    fails(&shop, "sealift install site sample-1.2.0.sealift", 3, "trust.epoch");
+    let status = done(&shop, "sealift status site");
+    assert!(
+        status.out.contains("root version 2") && status.out.contains("highest epoch 2, sequence 1"),
+        "{}",
+        status.shown()
+    );
+}
+
+#[test]
+fn j18_no_clock_is_believed_that_shows_an_earlier_time() {
+    use sealift::trust::verify::Conditions;
+    let shop = shop();
+    done(&shop, "sealift install site sample-1.0.0.sealift");
+    let install = |name: &str, now: &str| {
+        let mut held = sealift::site::open::Held::open(&shop.path("site"), &support::LIMITS).unwrap();
+        let file = support::open(&shop.path(name));
+        let mut tape = sealift::bundle::read::Tape::file(&file);
+        let conditions = Conditions { now: now.parse().unwrap(), ..support::conditions() };
+        let extent = sealift::site::install::Extent::Install;
+        let outcome = held.install(&mut tape, &conditions, extent).map(drop);
+        (outcome, held.site.state.time_floor)
+    };
+    done(
+        &shop,
+        "sed -i 's/^version/expires = \"2030-01-01T00:00:00Z\"\\nversion/' site-1.1.0-sample.toml site-1.2.0-sample.toml
+         rm sample-1.[12].0.sealift
+         for v in 1.1.0 1.2.0; do sealift lock -q site-$v-sample.toml --store store; sealift pack -q site-$v-sample.toml --key packer.key --store store --passphrase-fd 0 <<<pw; done",
+    );
+    use sealift::value::code::Fault as _;
+    // Far ahead: what has an expiry date is past it. The floor follows signatures, not the clock, so it is not poisoned.
+    for late in ["2038-01-19T03:14:08Z", "2200-01-01T00:00:00Z"] {
+        assert_eq!(install("sample-1.1.0.sealift", late).0.unwrap_err().code().as_str(), "trust.expired");
+    }
+    // Far behind: the floor is what counts.
+    let (outcome, floor) = install("sample-1.1.0.sealift", "1970-01-01T00:00:00Z");
+    outcome.unwrap();
+    assert!(floor > "2026-01-01T00:00:00Z".parse().unwrap(), "{floor}");
+    install("sample-1.2.0.sealift", "1999-01-01T00:00:00Z").0.unwrap();
+    assert_eq!(runbook(&shop), "runbook of 1.2.0 \n");
+}
+
+#[test]
+fn j19_memory_that_does_not_fit_is_refused() {
+    let shop = shop();
+    done(
+        &shop,
+        "sealift install site sample-1.0.0.sealift; cp -a site before; sealift install site sample-1.1.0.sealift; cp -a site good",
+    );
+    let head = done(&shop, "sealift status site --json | jq -r .journal_words").out;
+    let cases = [
+        ("missing", "rm site/state.json", "site.state"),
+        ("truncated", "truncate -s -9 site/state.json", "site.state"),
+        ("empty", ": > site/state.json", "site.state"),
+        ("an older backup of the state", "cp before/state.json site/", "site.state"),
+        ("an older backup of the journal", "cp before/journal.jsonl site/", "site.journal"),
+        ("the state of another site", "init other; cp other/state.json site/", "site.journal"),
+        ("the journal of another site", "init other; cp other/journal.jsonl site/", "site.journal"),
+        ("a lowered number", "sed -i '$s/\"sequence\":2/\"sequence\":1/g' site/journal.jsonl", "site.journal"),
+        ("a state that is edited", "sed -i 's/\"entries\":3/\"entries\":2/' site/state.json", "site.state"),
+        ("another root", "sealift trust init --key root.key --packer packer.pub -o mine.json --passphrase-fd 0 <<<pw
+           jq -c --rawfile root mine.json '.root=$root' site/state.json | tr -d '\\n' > x; mv x site/state.json", "site.state"),
+        ("E14 the last line is gone", "sed -i '$d' site/journal.jsonl", "site.journal"),
+        ("E14 a line in the middle is gone", "sed -i 2d site/journal.jsonl", "site.journal"),
+        ("E14 a line is doubled", "sed -i 2p site/journal.jsonl", "site.journal"),
+        ("E14 half a line at the end", "head -c 50 good/journal.jsonl >> site/journal.jsonl", "site.journal"),
+        ("E14 an edited time", "sed -i '2s/\"time\":\"2/\"time\":\"3/' site/journal.jsonl", "site.journal"),
+        ("E14 no journal", "rm site/journal.jsonl", "site.read"),
+        ("E14 a fork", "cp -a before fork; sealift install fork sample-1.2.0.sealift; cp fork/journal.jsonl site/", "site.journal"),
+    ];
+    for (case, damage, code) in cases {
+        done(&shop, damage);
+        let site = support::listing(&shop.path("site"));
+        for verb in ["install site sample-1.2.0.sealift", "rollback site", "prune site", "status site"] {
+            let outcome = shop.run(&format!("sealift {verb}"));
+            assert!(
+                outcome.code.is_some_and(|code| code == 3 || code == 1) && outcome.is(code),
+                "{case}, {verb}: {}",
+                outcome.shown()
+            );
+        }
+        assert!(support::listing(&shop.path("site")) == site, "{case}: the site was changed");
+        done(&shop, "rm -rf site other fork mine.json; cp -a good site");
+    }
+    // The way back: from the journal, for somebody who knows where it ended.
+    done(&shop, "rm site/state.json");
+    let recover = "sealift site recover site --trust root.json --reason 'the disk was changed'";
+    fails(&shop, &format!("{recover} --head \"$(words)\""), 3, "site.journal");
+    let other = "sealift trust init --key root.key --packer packer.pub -o other.json --passphrase-fd 0 <<<pw";
+    let wrong = recover.replace("root.json", "other.json");
+    fails(&shop, &format!("{other}; {wrong} --head '{}'", head.trim()), 3, "site.root");
+    done(&shop, &format!("{recover} --head '{}'", head.trim()));
+    done(&shop, "sealift install site sample-1.2.0.sealift");
+    fails(
+        &shop,
+        "sealift install site sample-1.0.0.sealift.old || sealift install site sample-1.1.0.sealift && false || sealift install site sample-1.0.0.sealift",
+        3,
+        "site.rollback",
+    );
+    let journal = done(&shop, "sealift journal verify site");
+    assert!(journal.out.contains("recovered: the disk was changed"), "{}", journal.shown());
+}
+
+#[test]
+fn e14_a_journal_that_cannot_be_written_refuses() {
+    let shop = shop();
+    done(&shop, "sealift install site sample-1.0.0.sealift");
+    let alone = if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" };
+    let refused = fails(
+        &shop,
+        &format!(
+            "{alone} bash -c 'mount --bind site/journal.jsonl site/journal.jsonl && mount -o remount,bind,ro site/journal.jsonl && sealift install site sample-1.1.0.sealift'"
+        ),
+        1,
+        "site.journal-write",
+    );
+    assert!(refused.err.contains("nothing is installed that the journal cannot say"), "{}", refused.shown());
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.0.0 \n", 1));
+    done(&shop, "sealift install site sample-1.1.0.sealift");
+}
+
+#[test]
+fn journals_are_compared_with_what_was_written_down() {
+    let shop = shop();
+    let words =
+        |shop: &Shop| done(shop, "sealift status site --json | jq -r .journal_words").out.trim().to_owned();
+    done(
+        &shop,
+        "sealift install site sample-1.0.0.sealift; sealift journal export site > early.jsonl; cp -a site fork",
+    );
+    let early = words(&shop);
+    done(&shop, "sealift install site sample-1.1.0.sealift; sealift journal export site > late.jsonl");
+    done(&shop, &format!("sealift journal verify site --head '{early}' --since early.jsonl"));
+    done(&shop, &format!("sealift journal verify late.jsonl --head '{early}'"));
+    // Somebody brought the whole site back from a backup, and went on from there.
+    done(&shop, "sealift install fork sample-1.2.0.sealift");
+    let late = words(&shop);
+    fails(&shop, &format!("sealift journal verify fork --head '{late}'"), 3, "site.journal");
+    let fork = fails(&shop, "sealift journal verify fork --since late.jsonl", 3, "site.journal");
+    assert!(fork.err.contains("its entry 3 is not the one"), "{}", fork.shown());
+    fails(&shop, "sealift journal verify early.jsonl --since late.jsonl", 3, "site.journal");
+}
+
+#[test]
+fn a_drill_changes_nothing_and_leaves_a_signed_record() {
+    let shop = shop();
+    done(&shop, "sealift install site sample-1.0.0.sealift");
+    let before = support::listing(&shop.path("site/releases"));
+    let drill = done(&shop, "sealift install site sample-1.1.0.sealift --drill");
+    assert!(drill.out.contains("would be installed; the site is as it was"), "{}", drill.shown());
+    assert!(support::listing(&shop.path("site/releases")) == before);
+    assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
+    done(&shop, "sealift receipt new site --key site.key -o drill.json --passphrase-fd 0 <<<pw");
+    let receipt = done(&shop, "sealift receipt check drill.json --key site.pub");
+    assert!(receipt.out.contains("drilled (rehearsed, not installed)"), "{}", receipt.shown());
+    // What would be refused is refused.
+    done(&shop, "sealift install site sample-1.1.0.sealift");
+    fails(
+        &shop,
+        "sealift install site sample-1.0.0.sealift --drill; sealift rollback site",
+        3,
+        "site.rollback",
+    );
+}
+
+#[test]
+fn receipts_and_requests_are_signed_by_the_site() {
+    let shop = shop();
+    fails(&shop, "sealift receipt new site --key site.key --passphrase-fd 0 <<<pw", 2, "site.release");
+    done(&shop, "sealift install site sample-1.0.0.sealift");
+    let sign = "--key site.key --passphrase-fd 0 <<<pw";
+    let made = done(&shop, &format!("sealift receipt new site --qr {sign}"));
+    assert!(made.err.contains("fits one QR code") && made.out.contains('█'), "{}", made.shown());
+    assert!(String::from_utf8(shop.read("receipt.json.svg")).unwrap().contains("<svg"));
+    let shown = done(&shop, "sealift receipt check receipt.json --key site.pub");
+    assert!(shown.out.contains("installed air-gapped") && shown.out.contains("blobs, "), "{}", shown.shown());
+    done(&shop, &format!("sealift receipt new site --without-inventory -o less.json {sign}"));
+    let shown = done(&shop, "sealift receipt check less.json --key site.pub");
+    assert!(shown.out.contains("(not told)") && !shown.out.contains("blobs"), "{}", shown.shown());
+    done(&shop, &format!("sealift request new site {sign}"));
+    let request =
+        done(&shop, "sealift request check request.json --key site.pub --json | jq '.request.blobs|length'");
+    assert_eq!(request.out.trim(), names(&shop.path("site/store/blobs/sha256")).len().to_string());
+    // Another key, and every kind of change.
+    fails(&shop, "sealift receipt new site --key carol.key --passphrase-fd 0 <<<pw", 3, "trust.key");
+    fails(&shop, "sealift receipt check receipt.json --key carol.pub", 3, "trust.signature");
+    fails(&shop, "sealift receipt check request.json --key site.pub", 3, "trust.signature");
+    let receipt = shop.read("receipt.json");
+    let key = sealift::trust::key_file::read_public(&shop.path("site.pub")).unwrap();
+    let read = |bytes: &[u8]| {
+        use sealift::site::receipt::{Receipt, Signed as _};
+        Receipt::read(bytes, &key, &support::LIMITS)
+    };
+    assert!(read(&receipt).is_ok());
+    for at in 0..receipt.len() {
+        let mut changed = receipt.clone();
+        changed[at] ^= 1;
+        assert!(read(&changed).is_err(), "byte {at}");
+        assert!(read(&receipt[..at]).is_err(), "{at} bytes");
+    }
+}
+
+#[test]
+fn e09_two_installs_at_once() {
+    let shop = shop();
+    done(
+        &shop,
+        "mkfifo slow; sealift install site - < slow & first=$!
+         exec 9> slow; head -c 20000 sample-1.0.0.sealift >&9
+         until test -e site/lock && ! flock -n site/lock true; do sleep 0.05; done
+         second=0; sealift install site sample-1.1.0.sealift 2> err || second=$?
+         test $second = 1; grep -q 'site.busy' err
+         sealift status site > /dev/null
+         tail -c +20001 sample-1.0.0.sealift >&9; exec 9>&-; wait $first",
+    );
+    assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
+}
