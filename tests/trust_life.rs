@@ -85,7 +85,7 @@ fn s21_a_stolen_packer_key_is_replaced_and_a_site_learns_of_it_from_the_next_bun
         3,
         "trust.unfinished",
         &[
-            "version 1 asks for 2 of its root keys, 1 signed; signed: ada (",
+            "version 1 asks for 2 of its root keys; signed: ada (",
             "1 more needed of: ben (",
             "sealift trust sign trust.next.json --key KEY",
         ],
@@ -284,7 +284,7 @@ fn several_changes_make_one_version_and_every_mistake_says_what_to_do() {
             "~ epoch 1 -> 2",
             "+ packer: eli",
             "~ packer: 1 -> 2 to sign",
-            "version 1 asks for 2 of its root keys, 0 signed",
+            "version 1 asks for 2 of its root keys; 2 more needed of: ada",
         ],
     );
     life.done("trust set trust.next.json --new-epoch --never-expires --threshold packer=1");
@@ -437,7 +437,7 @@ fn diff_and_check_answer_with_their_exit_codes() {
         &[
             "version 1, made ",
             ": holds",
-            "version 1 asks for 2 of its root keys, 2 signed; signed: ",
+            "version 1 asks for 2 of its root keys; signed: ",
             "one key alone decides as `packer`",
             "one key alone decides as `approver`",
         ],
