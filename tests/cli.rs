@@ -865,6 +865,7 @@ Commands:
   inspect  Show what is in a bundle, in place
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
+  approve  Approve a bundle: sign a file beside it
   unpack   Verify a bundle and write what it holds into a new folder
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
@@ -926,6 +927,9 @@ Arguments:
 Options:
       --trust <ROOT>
           The trust root; get it by another way than the bundle
+
+      --approvals <FILE>
+          Approvals that came with it; BUNDLE.approvals if there is such a file
 
       --deep
           Decode every frame as well, and compare every file with its inventory
@@ -995,6 +999,7 @@ Commands:
   inspect  Show what is in a bundle, in place
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
+  approve  Approve a bundle: sign a file beside it
   unpack   Verify a bundle and write what it holds into a new folder
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
@@ -1126,7 +1131,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, unpack, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, approve, unpack, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );
