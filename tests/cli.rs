@@ -146,9 +146,17 @@ impl Outcome {
     }
 }
 
+/// A line that is a digest in ten words, without them.
+fn without_words(line: &str) -> String {
+    let words = line.trim();
+    let is_digest = words.contains(' ') && words.parse::<sealift::value::spoken::Typed>().is_ok();
+    if is_digest { line.replace(words, "<words>") } else { line.to_owned() }
+}
+
 /// Replaces what differs: digests, fingerprints, times, sizes, and numbers of four digits or more.
 fn steady(text: &str) -> String {
     let text = &text.replace(concat!("by sealift ", env!("CARGO_PKG_VERSION")), "by sealift <version>");
+    let text: String = text.split_inclusive('\n').map(without_words).collect();
     let mut steady = String::new();
     let mut rest = text.as_str();
     while let Some(first) = rest.chars().next() {
@@ -711,6 +719,7 @@ exit 0
 --- stdout
 sample-1.0.0
   sealed by  packer (packer, key <hex>)
+             <words>
   statement  sha256:<hex>
   scenario   air-gapped, epoch 1, sequence 1
   created    <time> by sealift <version>
@@ -730,6 +739,7 @@ exit 0
 --- stdout
 believed: sample-1.0.0
   sealed by  packer (packer, key <hex>)
+             <words>
   statement  sha256:<hex>
   scenario   air-gapped, epoch 1, sequence 1
   created    <time>
@@ -855,13 +865,14 @@ Commands:
   inspect  Show what is in a bundle, in place
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
+  approve  Approve a bundle: sign a file beside it
   unpack   Verify a bundle and write what it holds into a new folder
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
   pull     Bring a bundle that was published back into a file
   serve    Offer bundles as a read-only registry and a page, in place
   key      Make and show keys
-  trust    Make and show trust roots
+  trust    Make, change and show trust roots
   explain  Explain an error code
   util     Print completions and other things that come with the tool
   help     Print this message or the help of the given subcommand(s)
@@ -916,6 +927,9 @@ Arguments:
 Options:
       --trust <ROOT>
           The trust root; get it by another way than the bundle
+
+      --approvals <FILE>
+          Approvals that came with it; BUNDLE.approvals if there is such a file
 
       --deep
           Decode every frame as well, and compare every file with its inventory
@@ -985,13 +999,14 @@ Commands:
   inspect  Show what is in a bundle, in place
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
+  approve  Approve a bundle: sign a file beside it
   unpack   Verify a bundle and write what it holds into a new folder
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
   pull     Bring a bundle that was published back into a file
   serve    Offer bundles as a read-only registry and a page, in place
   key      Make and show keys
-  trust    Make and show trust roots
+  trust    Make, change and show trust roots
   explain  Explain an error code
   util     Print completions and other things that come with the tool
   help     Print this message or the help of the given subcommand(s)
@@ -1116,7 +1131,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, unpack, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, approve, unpack, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

@@ -149,6 +149,12 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
     let roots = BTreeMap::from([
         ("one.json", sign(&one, &["root-1"])),
         ("two.json", sign(&two, &["root-1", "root-2"])),
+        (
+            "one-and-two.json",
+            [sign(&one, &["root-1"]), sign(&two, &["root-1", "root-2"])]
+                .map(|line| [line, b"\n".to_vec()].concat())
+                .concat(),
+        ),
         ("two-of-three.json", first(terms("root-1", &["packer-1", "packer-2", "packer-3"], 2))),
         ("limited.json", first(limited)),
         ("expired.json", expired(Expiry::Refuse)),
@@ -281,6 +287,12 @@ fn good_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
             of(vec![hello()]).signers(&["packer-2"]),
         )
         .root("two.json"),
+        good(
+            "ok-pinned-file-of-two-versions",
+            "the file that is pinned has versions 1 and 2: the newest counts",
+            of(vec![hello()]).signers(&["packer-2"]),
+        )
+        .root("one-and-two.json"),
         good(
             "ok-expired-with-warning",
             "the trust root is past its date, and its policy is to warn",
@@ -474,6 +486,11 @@ fn root_cases(roots: &BTreeMap<&'static str, Vec<u8>>, one: &Root, two: &Root) -
             )
         }
     };
+    let older = {
+        let created = "2025-12-31T23:59:59Z".parse().unwrap();
+        let two = one.next(Terms { created, ..terms("root-1", &["packer-1"], 1) }).unwrap();
+        sealed(&sign(&two, &["root-1"]), "packer-1")
+    };
     vec![
         bad(
             "root-foreign",
@@ -510,6 +527,7 @@ fn root_cases(roots: &BTreeMap<&'static str, Vec<u8>>, one: &Root, two: &Root) -
             "version 2 is signed by the keys of version 1 alone",
             sealed(&sign(two, &["root-1"]), "packer-2"),
         ),
+        bad("root-made-earlier", "-", "trust.root", "version 2 was made a second before version 1", older),
         bad("root-epoch-lower", "J15", "trust.root", "the epoch goes from 2 back to 1", lower),
         bad(
             "root-without-line-break",

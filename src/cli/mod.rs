@@ -131,7 +131,7 @@ enum Verb {
     Serve(serve::Args),
     /// Make and show keys
     Key(key::Args),
-    /// Make and show trust roots
+    /// Make, change and show trust roots
     Trust(trust::Args),
     /// Explain an error code
     Explain(explain::Args),

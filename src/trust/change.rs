@@ -166,8 +166,11 @@ impl Terms {
         };
         let scope = Scope::new(grant.role, grant.scenarios.clone());
         let (needed, left) = (grant.threshold, grant.keys.len());
+        let spare = grant.role == Role::Approver
+            || self.grants.iter().any(|other| other.role == grant.role && !scope.is_of(other));
         let way = match left {
-            0 => format!("add a key first, or take the entry away: `--threshold {scope}=0`"),
+            0 if spare => format!("add a key first, or take the entry away: `--threshold {scope}=0`"),
+            0 => "add a key first".to_owned(),
             left => format!("add a key first, or ask for fewer: `--threshold {scope}={left}`"),
         };
         Err(refused(format!(

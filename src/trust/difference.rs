@@ -74,8 +74,9 @@ pub fn differences(old: &Root, new: &Root) -> Vec<Difference> {
     found.extend((from != to).then_some(D::Version { from, to }));
     let (from, to) = (old.epoch(), new.epoch());
     found.extend((from != to).then_some(D::Epoch { from, to }));
+    // A new version is always made later; of one and the same, that is all there may be to tell two apart.
     let (from, to) = (old.created(), new.created());
-    found.extend((from != to).then_some(D::Created { from, to }));
+    found.extend((from != to && old.version() == new.version()).then_some(D::Created { from, to }));
     let (from, to) = (old.expires(), new.expires());
     found.extend((from != to).then_some(D::Expires { from, to }));
     let (from, to) = (old.policy().expiry, new.policy().expiry);

@@ -213,6 +213,9 @@ impl Fault for TrustError {
             | Self::Tampered { .. }
             | Self::NotItsSignature { .. }
             | Self::Epoch { .. } => "do not use this bundle; keep the medium and tell whoever sealed it",
+            Self::Threshold(shortfall) if !shortfall.revoked.is_empty() => {
+                "a key that signed was revoked: ask for a newer bundle; if that key was stolen, keep this one as evidence"
+            }
             Self::Threshold(_) => {
                 "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
             }

@@ -145,7 +145,7 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, needed, signed, .. } = self;
-        write!(f, "version {version} asks for {needed} of its root keys, {} signed", signed.len())?;
+        write!(f, "version {version} asks for {needed} of its root keys")?;
         list(f, "signed", signed)?;
         if self.lacks() > 0 {
             list(f, &format!("{} more needed of", self.lacks()), &self.missing)?;

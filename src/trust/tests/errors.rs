@@ -72,8 +72,8 @@ fn texts_codes_and_hints() {
         (
             E::Unfinished { version: 2, tallies: vec![tally()] },
             Code::TrustUnfinished,
-            "trust root version 2 is a proposal that too few have signed: version 1 asks for 1 of its root keys, \
-             0 signed; 1 more needed of: ada (",
+            "trust root version 2 is a proposal that too few have signed: version 1 asks for 1 of its root keys; \
+             1 more needed of: ada (",
         ),
         (
             E::FingerprintDiffers { typed: ["zoo"; 10].join(" ").parse().unwrap() },
