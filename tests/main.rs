@@ -14,6 +14,7 @@
 
 mod checking_without_us;
 mod cli;
+mod doctor;
 mod environment;
 mod environment_media;
 mod environment_power;

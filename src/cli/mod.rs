@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Here, and only here, the clock, the environment and the terminal are asked.
 
 mod cat;
+mod doctor;
 mod error;
 mod explain;
 mod inspect;
@@ -89,6 +90,8 @@ enum Verb {
     Cat(cat::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
+    /// Look whether a bundle can be unpacked here, and what to do if not
+    Doctor(doctor::Args),
     /// Verify a bundle and push its images into a registry
     #[cfg(feature = "registry")]
     Load(load::Args),
@@ -126,6 +129,7 @@ impl Verb {
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
+            Self::Doctor(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
@@ -162,6 +166,7 @@ pub fn main() -> ExitCode {
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
+        Verb::Doctor(args) => args.run(&term),
         #[cfg(feature = "registry")]
         Verb::Load(args) => args.run(&term),
         #[cfg(feature = "registry")]

@@ -4,7 +4,7 @@ use crate::bundle::BundleError;
 use crate::trust::TrustError;
 use crate::value::code::{Code, Fault};
 use crate::value::size::ByteSize;
-use crate::value::words::quoted;
+use crate::value::words::{counted, quoted};
 use std::io;
 use std::path::PathBuf;
 
@@ -27,6 +27,10 @@ pub enum SiteError {
     Inodes { path: PathBuf, needed: u64, free: u64 },
     #[error("another sealift is unpacking to `{}`", .path.display())]
     Busy { path: PathBuf },
+    #[error("cannot look at `{}`", .path.display())]
+    Look { path: PathBuf, source: io::Error },
+    #[error("`{}` is not ready: {}", .path.display(), counted(*.problems, "problem"))]
+    Unfit { path: PathBuf, problems: u64 },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("everything is unpacked to `{}`, but its folder could not be made durable (synced)", .path.display())]
@@ -47,6 +51,8 @@ impl Fault for SiteError {
             Self::NoParent { .. } | Self::Parent { .. } => Code::SiteParent,
             Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
             Self::Busy { .. } => Code::SiteBusy,
+            Self::Look { .. } => Code::DoctorLook,
+            Self::Unfit { .. } => Code::DoctorProblems,
             Self::Write { .. } | Self::NotSynced { .. } => Code::SiteWrite,
         }
     }
@@ -61,6 +67,10 @@ impl Fault for SiteError {
                 Some("free space there, or name a folder on another disk with `--to`".to_owned())
             }
             Self::Busy { .. } => Some("wait for it to end, or name another folder with `--to`".to_owned()),
+            Self::Look { .. } => {
+                Some("run it as whoever will unpack there, or name another folder".to_owned())
+            }
+            Self::Unfit { .. } => Some("do what stands beside each problem, then run it again".to_owned()),
             Self::Write { .. } => {
                 Some("nothing was left behind; mend the cause and run the same command".to_owned())
             }

@@ -16,6 +16,12 @@ impl Moment {
         let exact = jiff::Timestamp::try_from(time).ok()?;
         jiff::Timestamp::from_second(exact.as_second()).ok().map(Self)
     }
+
+    /// Whole days from here to `later`; negative when that is earlier.
+    #[must_use]
+    pub fn days_until(self, later: Self) -> i64 {
+        (later.0.as_second() - self.0.as_second()).div_euclid(86_400)
+    }
 }
 
 impl fmt::Display for Moment {
