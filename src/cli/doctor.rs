@@ -90,8 +90,10 @@ fn platform() -> Option<Platform> {
 /// Problems first, each with what to do; in one line what is as it should be.
 fn human(term: &Term, report: &Report) -> String {
     let folder = shown(&report.folder);
+    let is_all = report.with(Outcome::NotChecked).next().is_none();
     let mut text = match report.problems {
-        0 => format!("{} {folder}", term.paint("ready:", "32;1")),
+        0 if is_all => format!("{} {folder}", term.paint("ready:", "32;1")),
+        0 => format!("no problem found: {folder}"),
         problems => {
             format!("{} {folder}: {}", term.paint("not ready:", "31;1"), counted(problems, "problem"))
         }
@@ -112,9 +114,12 @@ fn human(term: &Term, report: &Report) -> String {
             }
         }
     }
-    for (names, finding) in grouped(report.with(Outcome::NotChecked)) {
-        text += &format!("  not checked: {}: {}\n", names.join(", "), finding.found);
-        if let Some(fix) = &finding.fix {
+    let groups = grouped(report.with(Outcome::NotChecked));
+    for (number, (names, Finding { found, fix, .. })) in groups.iter().enumerate() {
+        text += &format!("  not checked: {}: {found}\n", names.join(", "));
+        // One fix for several stands once, behind the last of them.
+        let again = groups.get(number + 1).is_some_and(|(_, next)| next.fix == *fix);
+        if let Some(fix) = fix.as_ref().filter(|_| !again) {
             text += &format!("               {} {fix}\n", term.paint("fix:", "36"));
         }
     }

@@ -146,8 +146,7 @@ impl Place {
             place.modes = shop.modes().into();
             place.letter_case = shop.tells_apart("letter", "LETTER").into();
             place.spelling = shop.spelling().into();
-            place.refused =
-                Tried::Did(["a:b", "dot."].into_iter().filter(|name| !shop.keeps(name)).collect());
+            place.refused = shop.refused(&["a:b", "dot."]).into();
             place.large_files = large_files(kind.map(|(kind, _)| kind), &shop, largest, ceiling);
             place.openat2 = shop.openat2().into();
         }
@@ -213,7 +212,15 @@ fn large_files(kind: Option<Kind>, shop: &Workshop, largest: u64, ceiling: Optio
     if ceiling.is_some_and(|ceiling| ceiling < length) {
         return Tried::Skipped("this process may not write files so large".to_owned());
     }
-    shop.file("large").and_then(|file| rustix::fs::ftruncate(file, length)).into()
+    let made = shop.file("large").and_then(|file| {
+        rustix::fs::ftruncate(file, length)?;
+        shop.remove("large")
+    });
+    match made {
+        Err(error @ (Errno::FBIG | Errno::INVAL)) => Err(error).into(),
+        Err(error) => Tried::Skipped(std::io::Error::from(error).to_string()),
+        Ok(()) => Tried::Did(()),
+    }
 }
 
 /// A folder of our own, for trying things in; dropping it removes it.
@@ -252,16 +259,19 @@ impl Workshop {
         rustix::fs::fsync(&file)?;
         rustix::fs::fsync(&self.folder)?;
         // What `unpack` asks for: once for all files.
-        rustix::fs::syncfs(&self.folder)
+        rustix::fs::syncfs(&self.folder)?;
+        self.remove("synced")
     }
 
     fn rename(&self) -> Result<bool, Errno> {
         self.write("old")?;
         let at = self.folder.as_fd();
-        match rustix::fs::renameat_with(at, "old", at, "new", RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(at, "old", at, "new").map(|()| false),
-            other => other.map(|()| true),
-        }
+        let is_known = match rustix::fs::renameat_with(at, "old", at, "new", RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(at, "old", at, "new").map(|()| false)?,
+            other => other.map(|()| true)?,
+        };
+        self.remove("new")?;
+        Ok(is_known)
     }
 
     fn hard_link(&self) -> Result<(), Errno> {
@@ -273,6 +283,7 @@ impl Workshop {
         rustix::fs::symlinkat("new", at, "next")?;
         rustix::fs::renameat(at, "next", at, "link")?;
         let target = rustix::fs::readlinkat(at, "link", Vec::new())?;
+        self.remove("link")?;
         if target.as_bytes() == b"new" { Ok(()) } else { Err(Errno::IO) }
     }
 
@@ -283,15 +294,22 @@ impl Workshop {
             rustix::fs::fchmod(&file, Mode::from_raw_mode(bits))?;
             kept &= rustix::fs::fstat(&file)?.st_mode & 0o777 == bits;
         }
+        self.remove("program")?;
         Ok(kept)
     }
 
     fn tells_apart(&self, one: &str, other: &str) -> Result<bool, Errno> {
         self.file(one)?;
-        match self.file(other) {
-            Err(Errno::EXIST) => Ok(false),
-            made => made.map(|_| true),
-        }
+        let are_two = match self.file(other) {
+            Err(Errno::EXIST) => false,
+            made => {
+                made?;
+                self.remove(other)?;
+                true
+            }
+        };
+        self.remove(one)?;
+        Ok(are_two)
     }
 
     fn spelling(&self) -> Result<Spelling, Errno> {
@@ -303,18 +321,37 @@ impl Workshop {
         }
     }
 
-    /// True when a name is taken and stands in the folder as it was given.
-    fn keeps(&self, name: &str) -> bool {
-        let listed = || -> Result<bool, Errno> {
-            self.file(name)?;
-            for entry in rustix::fs::Dir::read_from(&self.folder)? {
-                if entry?.file_name().to_bytes() == name.as_bytes() {
-                    return Ok(true);
-                }
+    /// Those of the names that are not taken, or do not stand in the folder as they were given.
+    fn refused(&self, names: &[&'static str]) -> Result<Vec<&'static str>, Errno> {
+        let mut refused = Vec::new();
+        for name in names {
+            let kept = match self.file(name) {
+                Ok(_) => self.lists(name)?,
+                Err(Errno::INVAL | Errno::ILSEQ | Errno::PERM | Errno::ACCESS | Errno::NOENT) => false,
+                Err(other) => return Err(other),
+            };
+            // Under the other name it is removed with the folder.
+            if kept {
+                self.remove(name)?;
+            } else {
+                refused.push(*name);
             }
-            Ok(false)
-        };
-        listed().unwrap_or(false)
+        }
+        Ok(refused)
+    }
+
+    fn lists(&self, name: &str) -> Result<bool, Errno> {
+        for entry in rustix::fs::Dir::read_from(&self.folder)? {
+            if entry?.file_name().to_bytes() == name.as_bytes() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What was tried makes room for what is tried next: there may be few inodes.
+    fn remove(&self, name: &str) -> Result<(), Errno> {
+        rustix::fs::unlinkat(&self.folder, name, AtFlags::empty())
     }
 
     fn openat2(&self) -> Result<(), Errno> {

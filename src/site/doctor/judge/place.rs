@@ -18,6 +18,10 @@ impl Case<'_> {
         format!("name a folder on a local file system that can do it: ext4, xfs, btrfs{kind}")
     }
 
+    fn look(&self) -> String {
+        format!("look at the file system: `findmnt -T {}`", self.folder())
+    }
+
     pub(super) fn read_only(&self) -> Verdict {
         if !self.place.read_only {
             return fine("the file system takes writes");
@@ -166,7 +170,7 @@ impl Case<'_> {
                 "`A` and `a` are one name here; everything in a bundle fits all the same",
                 "nothing to do for `unpack`; programs that need both names want ext4, xfs or btrfs",
             ),
-            Tried::Failed(error) => unchecked(error, "look at the file system: `findmnt -T FOLDER`"),
+            Tried::Failed(error) => unchecked(error, self.look()),
             Tried::Skipped(why) => skipped(why),
         }
     }
@@ -184,7 +188,7 @@ impl Case<'_> {
             ),
             (Tried::Did(Spelling::Refused), Some(_)) => fine("only ASCII, and the bundle has nothing else"),
             (Tried::Did(Spelling::Refused), None) => unchecked("names beyond ASCII are refused", NAME_ONE),
-            (Tried::Failed(error), _) => unchecked(error, "look at the file system: `findmnt -T FOLDER`"),
+            (Tried::Failed(error), _) => unchecked(error, self.look()),
             (Tried::Skipped(why), _) => skipped(why),
         }
     }
@@ -238,7 +242,7 @@ impl Case<'_> {
                 let refused: Vec<_> = refused.iter().map(|name| format!("`{name}`")).collect();
                 fine(format!("{} cannot be; no bundle holds such names", refused.join(" and ")))
             }
-            Tried::Failed(error) => unchecked(error, "look at the file system: `findmnt -T FOLDER`"),
+            Tried::Failed(error) => unchecked(error, self.look()),
             Tried::Skipped(why) => skipped(why),
         }
     }

@@ -111,14 +111,13 @@ fn spoiled(spoil: impl FnOnce(&mut World)) -> Vec<(Check, Outcome)> {
 }
 
 macro_rules! cases {
-    ($($name:ident: $($spoil:expr => [$($check:ident $outcome:ident),*];)*)*) => { $(
+    ($($name:ident: { $($spoil:expr => [$($check:ident $outcome:ident),*];)* })*) => { $(
         #[test]
         fn $name() {
-            $(assert_eq!(
-                spoiled($spoil),
-                [$((Check::$check, Outcome::$outcome)),*] as [(Check, Outcome); { [$(stringify!($check)),*].len() }],
-                stringify!($spoil)
-            );)*
+            $(
+                let expected: &[(Check, Outcome)] = &[$((Check::$check, Outcome::$outcome)),*];
+                assert_eq!(spoiled($spoil), expected, "{}", stringify!($spoil));
+            )*
         }
     )* };
 }
@@ -130,10 +129,11 @@ fn failed<T>() -> Tried<T> {
 const fn nothing(_: &mut World) {}
 
 cases! {
-    nothing_is_wrong_with_a_good_world:
+    nothing_is_wrong_with_a_good_world: {
         nothing => [];
+    }
 
-    space_counts_blocks_and_inodes:
+    space_counts_blocks_and_inodes: {
         // 100 MiB and 100 blocks of 4 KiB.
         |world| world.place.room.bytes = 100 * MIB + 100 * 4096 => [];
         |world| world.place.room.bytes = 100 * MIB + 100 * 4096 - 1 => [Space Problem];
@@ -141,8 +141,9 @@ cases! {
         |world| world.place.room.inodes = Some(99) => [Inodes Problem];
         |world| world.place.room.inodes = None => [];
         |world| world.needs.as_mut().unwrap().bytes = u64::MAX => [Space Problem];
+    }
 
-    memory_for_all_threads_or_for_one:
+    memory_for_all_threads_or_for_one: {
         |world| world.machine.available = Ok(99 * MIB) => [];
         |world| world.machine.available = Ok(97 * MIB) => [Memory Warning];
         |world| world.machine.available = Ok(63 * MIB) => [Memory Problem];
@@ -152,15 +153,17 @@ cases! {
         |world| world.needs.as_mut().unwrap().inodes = 1000 => [];
         |world| world.machine.available = Err("cannot".to_owned()) => [Memory NotChecked];
         |world| world.machine.group = Err("cannot".to_owned()) => [Memory NotChecked];
+    }
 
-    limits_of_the_process:
+    limits_of_the_process: {
         |world| world.machine.open_files = Some(255) => [OpenFiles Warning];
         |world| world.machine.open_files = Some(63) => [OpenFiles Problem];
         |world| world.machine.open_files = None => [];
         |world| world.machine.file_size = Some(50 * MIB) => [];
         |world| world.machine.file_size = Some(50 * MIB - 1) => [FileSize Problem];
+    }
 
-    what_cannot_be_done_there:
+    what_cannot_be_done_there: {
         |world| world.place.create = failed() => [Create Problem];
         |world| world.place.lock = failed() => [Lock Problem];
         |world| world.place.sync = failed() => [Sync Problem];
@@ -175,8 +178,9 @@ cases! {
         |world| world.place.own = failed() => [Others Problem];
         |world| world.place.own_above = failed() => [Others Warning];
         |world| world.place.openat2 = failed() => [];
+    }
 
-    how_it_is_mounted:
+    how_it_is_mounted: {
         |world| {
             world.place.read_only = true;
             world.place.create = Tried::Skipped("read-only".to_owned());
@@ -186,8 +190,9 @@ cases! {
             world.place.no_programs = true;
             world.needs.as_mut().unwrap().program = None;
         } => [];
+    }
 
-    what_names_and_files_can_be:
+    what_names_and_files_can_be: {
         |world| world.place.letter_case = Tried::Did(false) => [LetterCase Warning];
         |world| world.place.letter_case = failed() => [LetterCase NotChecked];
         |world| world.place.spelling = Tried::Did(Spelling::Folded) => [Unicode Warning];
@@ -208,16 +213,18 @@ cases! {
         |world| world.place.name_max = 64 => [];
         |world| world.place.name_max = 63 => [LongNames Problem];
         |world| world.place.refused = Tried::Did(vec!["a:b", "dot."]) => [];
+    }
 
-    which_machine_the_images_are_for:
+    which_machine_the_images_are_for: {
         |world| world.circumstances.platform = Some("linux/arm64".parse().unwrap()) => [];
         |world| world.circumstances.platform = Some("linux/arm".parse().unwrap()) => [Architecture Warning];
         |world| world.circumstances.platform = Some("linux/s390x".parse().unwrap()) => [Architecture Warning];
         |world| world.circumstances.platform = None => [Architecture NotChecked];
         |world| world.needs.as_mut().unwrap().images[0].1.clear() => [Architecture NotChecked];
         |world| world.needs.as_mut().unwrap().images.clear() => [];
+    }
 
-    what_the_clock_says:
+    what_the_clock_says: {
         |world| world.circumstances.now = at("2026-11-01T00:00:00Z") => [];
         |world| world.circumstances.now = at("2026-10-31T23:59:59Z") => [Clock Warning];
         |world| world.circumstances.now = at("1970-01-01T00:00:00Z") => [Clock Warning];
@@ -236,12 +243,14 @@ cases! {
             world.needs.as_mut().unwrap().expires = None;
             world.circumstances.now = at("9999-01-01T00:00:00Z");
         } => [];
+    }
 
-    fips_mode_is_said_and_never_a_problem:
+    fips_mode_is_said_and_never_a_problem: {
         |world| world.machine.fips = Ok(true) => [Fips Warning];
         |world| world.machine.fips = Err("cannot".to_owned()) => [Fips NotChecked];
+    }
 
-    without_a_bundle_nothing_is_compared:
+    without_a_bundle_nothing_is_compared: {
         |world| world.needs = None =>
             [Space NotChecked, Inodes NotChecked, Architecture NotChecked, Clock NotChecked, Expiry NotChecked];
         |world| {
@@ -256,6 +265,7 @@ cases! {
             Space NotChecked, FileSize Warning, Programs NotChecked, LargeFiles NotChecked, LongNames NotChecked,
             Architecture NotChecked, Expiry NotChecked
         ];
+    }
 }
 
 #[test]
