@@ -74,4 +74,19 @@ mod tests {
             assert!(bad.parse::<Moment>().is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn days_are_whole_and_may_lie_behind() {
+        let at = |text: &str| text.parse::<Moment>().unwrap();
+        let noon = at("2026-11-22T12:00:00Z");
+        for (later, days) in [
+            ("2026-11-22T12:00:00Z", 0),
+            ("2026-11-23T11:59:59Z", 0),
+            ("2026-11-23T12:00:00Z", 1),
+            ("2026-11-22T11:59:59Z", -1),
+            ("0000-01-01T00:00:00Z", -740_308),
+        ] {
+            assert_eq!(noon.days_until(at(later)), days, "{later}");
+        }
+    }
 }

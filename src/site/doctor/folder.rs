@@ -212,10 +212,8 @@ fn large_files(kind: Option<Kind>, shop: &Workshop, largest: u64, ceiling: Optio
     if ceiling.is_some_and(|ceiling| ceiling < length) {
         return Tried::Skipped("this process may not write files so large".to_owned());
     }
-    let made = shop.file("large").and_then(|file| {
-        rustix::fs::ftruncate(file, length)?;
-        shop.remove("large")
-    });
+    let made = shop.file("large").and_then(|file| rustix::fs::ftruncate(file, length));
+    shop.remove("large");
     match made {
         Err(error @ (Errno::FBIG | Errno::INVAL)) => Err(error).into(),
         Err(error) => Tried::Skipped(std::io::Error::from(error).to_string()),
@@ -260,7 +258,8 @@ impl Workshop {
         rustix::fs::fsync(&self.folder)?;
         // What `unpack` asks for: once for all files.
         rustix::fs::syncfs(&self.folder)?;
-        self.remove("synced")
+        self.remove("synced");
+        Ok(())
     }
 
     fn rename(&self) -> Result<bool, Errno> {
@@ -270,7 +269,7 @@ impl Workshop {
             Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(at, "old", at, "new").map(|()| false)?,
             other => other.map(|()| true)?,
         };
-        self.remove("new")?;
+        self.remove("new");
         Ok(is_known)
     }
 
@@ -283,7 +282,7 @@ impl Workshop {
         rustix::fs::symlinkat("new", at, "next")?;
         rustix::fs::renameat(at, "next", at, "link")?;
         let target = rustix::fs::readlinkat(at, "link", Vec::new())?;
-        self.remove("link")?;
+        self.remove("link");
         if target.as_bytes() == b"new" { Ok(()) } else { Err(Errno::IO) }
     }
 
@@ -294,7 +293,7 @@ impl Workshop {
             rustix::fs::fchmod(&file, Mode::from_raw_mode(bits))?;
             kept &= rustix::fs::fstat(&file)?.st_mode & 0o777 == bits;
         }
-        self.remove("program")?;
+        self.remove("program");
         Ok(kept)
     }
 
@@ -304,11 +303,11 @@ impl Workshop {
             Err(Errno::EXIST) => false,
             made => {
                 made?;
-                self.remove(other)?;
+                self.remove(other);
                 true
             }
         };
-        self.remove(one)?;
+        self.remove(one);
         Ok(are_two)
     }
 
@@ -330,9 +329,8 @@ impl Workshop {
                 Err(Errno::INVAL | Errno::ILSEQ | Errno::PERM | Errno::ACCESS | Errno::NOENT) => false,
                 Err(other) => return Err(other),
             };
-            // Under the other name it is removed with the folder.
             if kept {
-                self.remove(name)?;
+                self.remove(name);
             } else {
                 refused.push(*name);
             }
@@ -349,9 +347,9 @@ impl Workshop {
         Ok(false)
     }
 
-    /// What was tried makes room for what is tried next: there may be few inodes.
-    fn remove(&self, name: &str) -> Result<(), Errno> {
-        rustix::fs::unlinkat(&self.folder, name, AtFlags::empty())
+    /// Makes room for what is tried next, for there may be few inodes. What stays goes with the folder, or is said then.
+    fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
     }
 
     fn openat2(&self) -> Result<(), Errno> {
