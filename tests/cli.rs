@@ -856,6 +856,7 @@ Commands:
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
   unpack   Verify a bundle and write what it holds into a new folder
+  doctor   Look whether a bundle can be unpacked here, and what to do if not
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
   pull     Bring a bundle that was published back into a file
@@ -986,6 +987,7 @@ Commands:
   ls       List the files in a bundle, in place
   cat      Write one file of a bundle to standard output, in place
   unpack   Verify a bundle and write what it holds into a new folder
+  doctor   Look whether a bundle can be unpacked here, and what to do if not
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
   pull     Bring a bundle that was published back into a file
@@ -1116,7 +1118,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, unpack, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, unpack, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

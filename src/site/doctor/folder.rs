@@ -82,7 +82,8 @@ pub(super) struct Place {
     pub(super) large_files: Tried,
     /// Names that are refused or come back as others.
     pub(super) refused: Tried<Vec<&'static str>>,
-    pub(super) openat2: Tried,
+    /// True when the kernel has it.
+    pub(super) openat2: bool,
 }
 
 impl Place {
@@ -128,7 +129,7 @@ impl Place {
             spelling: Tried::untried(),
             large_files: Tried::untried(),
             refused: Tried::untried(),
-            openat2: Tried::untried(),
+            openat2: openat2(path),
         };
         let Ok(shop) = shop else { return Ok(place) };
         if place.create == Tried::Did(()) {
@@ -148,7 +149,6 @@ impl Place {
             place.spelling = shop.spelling().into();
             place.refused = shop.refused(&["a:b", "dot."]).into();
             place.large_files = large_files(kind.map(|(kind, _)| kind), &shop, largest, ceiling);
-            place.openat2 = shop.openat2().into();
         }
         place.remove = match shop.close() {
             Ok(()) => Tried::Did(()),
@@ -166,6 +166,13 @@ fn owned(path: &Path) -> Result<Tried, SiteError> {
         Err(SiteError::Write { path, source }) => Err(SiteError::Look { path, source }),
         Err(other) => Err(other),
     }
+}
+
+/// Whether the kernel has the call, and lets this process use it.
+fn openat2(path: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+    !matches!(opened, Err(Errno::NOSYS | Errno::PERM))
 }
 
 /// File systems that are told apart by more than their name.
@@ -350,12 +357,6 @@ impl Workshop {
     /// Makes room for what is tried next, for there may be few inodes. What stays goes with the folder, or is said then.
     fn remove(&self, name: &str) {
         let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
-    }
-
-    fn openat2(&self) -> Result<(), Errno> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::openat2(&self.folder, "file", flags, Mode::empty(), resolve).map(drop)
     }
 
     /// Removes it, and says so when that cannot be done.

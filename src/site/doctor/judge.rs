@@ -143,10 +143,11 @@ impl Case<'_> {
         } else if have >= peak(1) {
             warning(found, "unpack with `--threads 1`")
         } else if group.is_some_and(|group| group == have) {
-            problem(
-                found,
-                format!("give the group {}: `systemd-run -p MemoryMax=... ...`", ByteSize(peak(1))),
-            )
+            let fix = format!(
+                "raise its limit: `systemctl set-property UNIT MemoryMax={}M`",
+                peak(1).div_ceil(MIB)
+            );
+            problem(found, fix)
         } else {
             problem(found, format!("stop other programs until {} are free: `free -h`", ByteSize(peak(1))))
         }

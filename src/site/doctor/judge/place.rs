@@ -99,8 +99,9 @@ impl Case<'_> {
 
     pub(super) fn create(&self) -> Verdict {
         let folder = self.folder();
-        let fix =
-            format!("look at its space and at who may write there: `df -h {folder}`, `ls -ld {folder}`");
+        let fix = format!(
+            "look at its space and at who may write there: `df -h {folder}`, `ls -ld {folder}`; then run it as the owner"
+        );
         needed(&self.place.create, "making and writing files", fix)
     }
 
@@ -248,10 +249,10 @@ impl Case<'_> {
     }
 
     pub(super) fn kernel(&self) -> Verdict {
-        match &self.place.openat2 {
-            Tried::Did(()) => fine("it has `openat2`"),
-            Tried::Failed(_) => fine("no `openat2`: folders are opened one by one instead, as safely"),
-            Tried::Skipped(why) => skipped(why),
-        }
+        fine(if self.place.openat2 {
+            "it has `openat2`"
+        } else {
+            "no `openat2`: folders are opened one by one instead, as safely"
+        })
     }
 }
