@@ -867,6 +867,7 @@ Commands:
   cat      Write one file of a bundle to standard output, in place
   approve  Approve a bundle: sign a file beside it
   unpack   Verify a bundle and write what it holds into a new folder
+  doctor   Look whether a bundle can be unpacked here, and what to do if not
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
   pull     Bring a bundle that was published back into a file
@@ -1001,6 +1002,7 @@ Commands:
   cat      Write one file of a bundle to standard output, in place
   approve  Approve a bundle: sign a file beside it
   unpack   Verify a bundle and write what it holds into a new folder
+  doctor   Look whether a bundle can be unpacked here, and what to do if not
   load     Verify a bundle and push its images into a registry
   publish  Put a bundle into a registry, as an index with its items and its seal beside it
   pull     Bring a bundle that was published back into a file

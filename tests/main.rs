@@ -14,6 +14,7 @@
 
 mod checking_without_us;
 mod cli;
+mod doctor;
 mod environment;
 mod environment_media;
 mod environment_power;
@@ -32,6 +33,7 @@ mod roundtrip;
 mod serve;
 mod shape;
 mod site;
+mod site_faults;
 mod support;
 mod tamper;
 mod trust_life;

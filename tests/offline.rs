@@ -3,9 +3,10 @@
 use crate::cli::Shop;
 use std::process::Command;
 
-const VERBS: [&str; 3] = [
+const VERBS: [&str; 4] = [
     "sealift verify sample-1.0.0.sealift --trust root.json --deep",
     "sealift inspect sample-1.0.0.sealift --trust root.json",
+    "sealift doctor . sample-1.0.0.sealift --trust root.json",
     "sealift unpack sample-1.0.0.sealift --trust root.json --to site",
 ];
 

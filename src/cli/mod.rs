@@ -2,6 +2,7 @@
 
 mod approve;
 mod cat;
+mod doctor;
 mod error;
 mod explain;
 mod inspect;
@@ -117,6 +118,8 @@ enum Verb {
     Receipt(receipt::Args),
     /// Make and check requests: what a site holds, signed by the site
     Request(receipt::RequestArgs),
+    /// Look whether a bundle can be unpacked here, and what to do if not
+    Doctor(doctor::Args),
     /// Verify a bundle and push its images into a registry
     #[cfg(feature = "registry")]
     Load(load::Args),
@@ -163,6 +166,7 @@ impl Verb {
             Self::Receipt(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
             Self::Request(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
             Self::Journal(args) => Named::Site(args.site().to_owned()),
+            Self::Doctor(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
@@ -208,6 +212,7 @@ pub fn main() -> ExitCode {
         Verb::Journal(args) => args.run(&term),
         Verb::Receipt(args) => args.run(&term),
         Verb::Request(args) => args.run(&term),
+        Verb::Doctor(args) => args.run(&term),
         #[cfg(feature = "registry")]
         Verb::Load(args) => args.run(&term),
         #[cfg(feature = "registry")]

@@ -9,7 +9,7 @@ use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
-use crate::value::words::quoted;
+use crate::value::words::{counted, quoted};
 use std::io;
 use std::path::PathBuf;
 
@@ -34,6 +34,10 @@ pub enum SiteError {
     Inodes { path: PathBuf, needed: u64, free: u64 },
     #[error("another sealift is unpacking to `{}`", .path.display())]
     Busy { path: PathBuf },
+    #[error("cannot look at `{}`", .path.display())]
+    Look { path: PathBuf, source: io::Error },
+    #[error("`{}` is not ready: {}", .path.display(), counted(*.problems, "problem"))]
+    Unfit { path: PathBuf, problems: u64 },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("everything is unpacked to `{}`, but its folder could not be made durable (synced)", .path.display())]
@@ -128,6 +132,8 @@ impl Fault for SiteError {
             Self::Target { .. } => Code::SiteTarget,
             Self::NoParent { .. } | Self::Parent { .. } => Code::SiteParent,
             Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
+            Self::Look { .. } => Code::DoctorLook,
+            Self::Unfit { .. } => Code::DoctorProblems,
             Self::Write { .. } | Self::NotSynced { .. } => Code::SiteWrite,
             Self::NoSite { .. } | Self::SiteExists { .. } | Self::NoLinks { .. } => Code::SiteFolder,
             Self::Busy { .. } | Self::SiteBusy { .. } => Code::SiteBusy,
@@ -143,10 +149,10 @@ impl Fault for SiteError {
             Self::Scenario { .. } => Code::SiteScenario,
             Self::Older { .. } | Self::Jump { .. } => Code::SiteRollback,
             Self::Equivocation { .. } => Code::SiteEquivocation,
-            Self::NoScenario { .. } | Self::NoRelease { .. } | Self::NothingBefore { .. } => {
-                Code::SiteRelease
-            }
-            Self::ReleaseGone { .. } => Code::SiteRelease,
+            Self::NoScenario { .. }
+            | Self::NoRelease { .. }
+            | Self::NothingBefore { .. }
+            | Self::ReleaseGone { .. } => Code::SiteRelease,
         }
     }
 
@@ -162,6 +168,10 @@ impl Fault for SiteError {
                 Some("free space there, or name a folder on another disk with `--to`".to_owned())
             }
             Self::Busy { .. } => Some("wait for it to end, or name another folder with `--to`".to_owned()),
+            Self::Look { .. } => {
+                Some("run it as whoever will unpack there, or name another folder".to_owned())
+            }
+            Self::Unfit { .. } => Some("do what stands beside each problem, then run it again".to_owned()),
             Self::Write { .. } => {
                 Some("nothing was left behind; mend the cause and run the same command".to_owned())
             }

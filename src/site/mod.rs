@@ -2,6 +2,7 @@
 
 pub mod change;
 mod commit;
+pub mod doctor;
 pub mod error;
 pub mod install;
 pub mod journal;

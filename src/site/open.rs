@@ -89,6 +89,12 @@ pub struct Held {
 }
 
 impl Site {
+    /// Whether a folder is a site, whole or not.
+    #[must_use]
+    pub fn is_at(folder: &Path) -> bool {
+        [STATE, JOURNAL].iter().any(|name| folder.join(name).symlink_metadata().is_ok())
+    }
+
     /// Opens a site to look at it, while others may be changing it.
     pub fn look(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
         refuse_unsafe(folder)?;

@@ -3,7 +3,7 @@
 use super::SiteError;
 use crate::bundle::place::{self, folder_of};
 use crate::value::rel_path::RelPath;
-use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfs};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -19,6 +19,34 @@ pub struct Staging {
     path: PathBuf,
     target: PathBuf,
     published: bool,
+}
+
+/// What a file system has left for whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Bytes.
+    pub(super) bytes: u64,
+    /// Inodes, where their number is fixed.
+    pub(super) inodes: Option<u64>,
+    /// Bytes of one block.
+    pub(super) block: u64,
+}
+
+impl Room {
+    pub(super) fn of(vfs: &StatVfs) -> Self {
+        Self {
+            bytes: vfs.f_bavail.saturating_mul(vfs.f_frsize),
+            // File systems without a fixed number of inodes say 0 of 0.
+            inodes: (vfs.f_files > 0).then_some(vfs.f_favail),
+            block: vfs.f_frsize,
+        }
+    }
+
+    /// Bytes that so many files with so many bytes take here.
+    pub(super) fn needed(&self, bytes: u64, files: u64) -> u64 {
+        // Each file may leave most of its last block unused, and each folder takes one.
+        bytes.saturating_add(files.saturating_mul(self.block))
+    }
 }
 
 impl Staging {
@@ -69,18 +97,16 @@ impl Staging {
     pub fn refuse_without_space(&self, bytes: u64, files: u64) -> Result<(), SiteError> {
         let vfs =
             rustix::fs::fstatvfs(&self.root).map_err(|source| write_error(&self.path, source.into()))?;
-        // Each file may leave most of its last block unused, and each folder takes one.
-        let needed = bytes.saturating_add(files.saturating_mul(vfs.f_frsize));
-        let free = vfs.f_bavail.saturating_mul(vfs.f_frsize);
+        let room = Room::of(&vfs);
         let path = self.target.clone();
-        if needed > free {
-            return Err(SiteError::Space { path, needed, free });
+        let needed = room.needed(bytes, files);
+        if needed > room.bytes {
+            return Err(SiteError::Space { path, needed, free: room.bytes });
         }
-        // File systems without a fixed number of inodes say 0 of 0.
-        if vfs.f_files > 0 && files > vfs.f_favail {
-            return Err(SiteError::Inodes { path, needed: files, free: vfs.f_favail });
+        match room.inodes {
+            Some(free) if files > free => Err(SiteError::Inodes { path, needed: files, free }),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes a folder; the one it lies in is there.
@@ -278,7 +304,7 @@ fn refuse_taken(target: &Path) -> Result<(), SiteError> {
 }
 
 /// A parent that others may write to lets them swap what is in it, unless its sticky bit keeps them from it.
-fn refuse_unsafe_parent(parent: &Path) -> Result<(), SiteError> {
+pub(super) fn refuse_unsafe_parent(parent: &Path) -> Result<(), SiteError> {
     let wrong = |reason| SiteError::Parent { path: parent.to_owned(), reason };
     let stat = rustix::fs::stat(parent).map_err(|error| match error {
         Errno::NOENT => SiteError::NoParent { path: parent.to_owned() },

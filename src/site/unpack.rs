@@ -88,18 +88,18 @@ struct Writer<'a> {
 }
 
 /// What is known once the inventories are.
-struct Plan {
+pub(super) struct Plan {
     /// Where each tree goes.
-    roots: Vec<RelPath>,
+    pub(super) roots: Vec<RelPath>,
     /// Folders, outermost first.
     folders: Vec<RelPath>,
     links: Vec<(RelPath, String)>,
     files: u64,
-    bytes: u64,
+    pub(super) bytes: u64,
 }
 
 impl Plan {
-    fn new(contents: &Contents, trees: &[Verified<Inventory>]) -> Result<Self, ValueError> {
+    pub(super) fn new(contents: &Contents, trees: &[Verified<Inventory>]) -> Result<Self, ValueError> {
         let mut plan = Self { roots: Vec::new(), folders: Vec::new(), links: Vec::new(), files: 0, bytes: 0 };
         let mut kinds = HashSet::new();
         let mut blobs = HashSet::new();
@@ -145,7 +145,7 @@ impl Plan {
         Ok(plan)
     }
 
-    fn inodes(&self, contents: &Contents) -> u64 {
+    pub(super) fn inodes(&self, contents: &Contents) -> u64 {
         self.files + (self.folders.len() + self.links.len() + contents.blobs().count() + 2) as u64
     }
 }
@@ -197,7 +197,7 @@ impl Writer<'_> {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
-fn path_error(error: ValueError) -> SiteError {
+pub(super) fn path_error(error: ValueError) -> SiteError {
     let reason = format!("it cannot be unpacked: {error}");
     crate::bundle::BundleError::Format { document: "a tree".to_owned(), reason }.into()
 }

@@ -261,6 +261,11 @@ codes! {
     SiteWrite "site.write" CouldNot
         "Writing failed: disk full, quota, permissions, failing disk. The staging folder was removed and the target is as it was before; or the message says that the target is whole and only its folder could not be synced."
 
+    DoctorLook "doctor.look" CouldNot
+        "The folder, or the file system it lies in, could not be looked at, so nothing is known about it."
+    DoctorProblems "doctor.problems" NotAsWanted
+        "Something stands in the way of unpacking there. Each problem is listed with what to do about it; nothing was changed."
+
     RegistryName "registry.name" WrongUse
         "An image reference does not say which registry it is in. Short names mean different images on different machines, so none is guessed."
     RegistryFailed "registry.failed" CouldNot

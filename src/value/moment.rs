@@ -23,6 +23,12 @@ impl Moment {
         let days = jiff::SignedDuration::from_hours(i64::from(days).checked_mul(24)?);
         self.0.checked_add(days).ok().map(Self)
     }
+
+    /// Whole days from here to `later`; negative when that is earlier.
+    #[must_use]
+    pub fn days_until(self, later: Self) -> i64 {
+        (later.0.as_second() - self.0.as_second()).div_euclid(86_400)
+    }
 }
 
 impl fmt::Display for Moment {
@@ -73,6 +79,21 @@ mod tests {
             "",
         ] {
             assert!(bad.parse::<Moment>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_are_whole_and_may_lie_behind() {
+        let at = |text: &str| text.parse::<Moment>().unwrap();
+        let noon = at("2026-11-22T12:00:00Z");
+        for (later, days) in [
+            ("2026-11-22T12:00:00Z", 0),
+            ("2026-11-23T11:59:59Z", 0),
+            ("2026-11-23T12:00:00Z", 1),
+            ("2026-11-22T11:59:59Z", -1),
+            ("0000-01-01T00:00:00Z", -740_308),
+        ] {
+            assert_eq!(noon.days_until(at(later)), days, "{later}");
         }
     }
 }

@@ -1,0 +1,148 @@
+//! `sealift doctor`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{BundleArgs, LIMITS, now, threads};
+use crate::site::doctor::{Circumstances, Finding, Needs, Outcome, Report, examine};
+use crate::site::open::Site;
+use crate::value::platform::Platform;
+use crate::value::printable::Printable;
+use crate::value::words::{counted, quoted};
+use std::path::{Path, PathBuf};
+
+/// Look whether a bundle can be unpacked here, and what to do if not
+///
+/// Tries what unpacking does in a temporary folder beneath FOLDER, and compares space, inodes, memory, limits, names,
+/// clock and architecture with what the bundle needs. Nothing is left behind. Exit code 0 means: no problem, there may
+/// be warnings; 4: there are problems, each with what to do.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sealift doctor /srv/site\n  \
+    sealift doctor /srv/site air-gapped-2026.11.0.sealift --trust root.json")]
+pub(super) struct Args {
+    /// The folder to unpack into; one that does not exist yet is looked at in the folder that would hold it
+    folder: PathBuf,
+    /// The bundle that is to come here
+    #[arg(requires = "trust")]
+    bundle: Option<PathBuf>,
+    /// The trust root; get it by another way than the bundle
+    #[arg(long, value_name = "ROOT", requires = "bundle")]
+    trust: Option<PathBuf>,
+    /// Look for `proc` and `sys` below this folder, as in a container that sees its host there
+    #[arg(long, value_name = "FOLDER", default_value = "/")]
+    system: PathBuf,
+}
+
+impl Args {
+    /// The bundle to compare with, if one is named.
+    pub(super) fn bundle(&self) -> Option<BundleArgs> {
+        let (bundle, trust) = (self.bundle.clone()?, self.trust.clone()?);
+        Some(BundleArgs { bundle, trust, approvals: Vec::new() })
+    }
+
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let bundle = self.bundle();
+        let needs = match &bundle {
+            Some(bundle) => Some(bundle.in_place(term, |place| Ok(Needs::of(place, &LIMITS)?))?),
+            None => None,
+        };
+        let site = if Site::is_at(&self.folder) { Some(Site::look(&self.folder, &LIMITS)?) } else { None };
+        let circumstances = Circumstances {
+            now: now()?,
+            time_floor: site.as_ref().map(|site| site.state.time_floor),
+            threads: threads(None),
+            platform: platform(),
+            proc: &self.system.join("proc"),
+            sys: &self.system.join("sys"),
+        };
+        let report = examine(&self.folder, needs.as_ref(), &circumstances)?;
+        term.data("doctor", &report, &human(term, &report))?;
+        report.refuse_problems()?;
+        if let (Some(bundle), Some(_)) = (&self.bundle, &site) {
+            term.say(&format!("next: sealift install {} {}", quoted(&self.folder), quoted(bundle)));
+        } else if let Some(BundleArgs { bundle, trust, .. }) = bundle {
+            let to =
+                if report.tried_in == self.folder { self.folder.join("NEW-FOLDER") } else { self.folder };
+            term.say(&format!(
+                "next: sealift unpack {} --trust {} --to {}",
+                quoted(bundle),
+                quoted(trust),
+                quoted(to)
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What images call this machine; the names are those of Go, which the OCI image specification takes over.
+fn platform() -> Option<Platform> {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "x86" => "386",
+        "aarch64" => "arm64",
+        "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+        "powerpc64" => "ppc64",
+        "loongarch64" => "loong64",
+        same @ ("arm" | "riscv64" | "s390x") => same,
+        _ => return None,
+    };
+    format!("{}/{architecture}", std::env::consts::OS).parse().ok()
+}
+
+/// Problems first, each with what to do; in one line what is as it should be.
+fn human(term: &Term, report: &Report) -> String {
+    let folder = shown(&report.folder);
+    let is_all = report.with(Outcome::NotChecked).next().is_none();
+    let mut text = match report.problems {
+        0 if is_all => format!("{} {folder}", term.paint("ready:", "32;1")),
+        0 => format!("no problem found: {folder}"),
+        problems => {
+            format!("{} {folder}: {}", term.paint("not ready:", "31;1"), counted(problems, "problem"))
+        }
+    };
+    if let Some(bundle) = &report.bundle {
+        text += &format!(", for {bundle}");
+    }
+    if report.tried_in != report.folder {
+        text += &format!(" (not there yet; tried in {})", shown(&report.tried_in));
+    }
+    text.push('\n');
+    for (outcome, word, style) in [(Outcome::Problem, "problem", "31;1"), (Outcome::Warning, "warning", "33")]
+    {
+        for Finding { name, found, fix, .. } in report.with(outcome) {
+            text += &format!("  {}  {:13} {found}\n", term.paint(word, style), name.as_str());
+            if let Some(fix) = fix {
+                text += &format!("           {:13} {} {fix}\n", "", term.paint("fix:", "36"));
+            }
+        }
+    }
+    let groups = grouped(report.with(Outcome::NotChecked));
+    for (number, (names, Finding { found, fix, .. })) in groups.iter().enumerate() {
+        text += &format!("  not checked: {}: {found}\n", names.join(", "));
+        // One fix for several stands once, behind the last of them.
+        let again = groups.get(number + 1).is_some_and(|(_, next)| next.fix == *fix);
+        if let Some(fix) = fix.as_ref().filter(|_| !again) {
+            text += &format!("               {} {fix}\n", term.paint("fix:", "36"));
+        }
+    }
+    let fine: Vec<_> = report.with(Outcome::Ok).map(|finding| finding.name.as_str()).collect();
+    if !fine.is_empty() {
+        text += &format!("  ok: {}\n", fine.join(", "));
+    }
+    text
+}
+
+fn shown(path: &Path) -> Printable<String> {
+    Printable(path.to_string_lossy().into_owned())
+}
+
+/// Checks that were left out for one reason, together.
+fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<(Vec<&'static str>, &'a Finding)> {
+    let mut groups: Vec<(Vec<&'static str>, &Finding)> = Vec::new();
+    for finding in findings {
+        match groups.iter_mut().find(|(_, other)| other.found == finding.found) {
+            Some((names, _)) => names.push(finding.name.as_str()),
+            None => groups.push((vec![finding.name.as_str()], finding)),
+        }
+    }
+    groups
+}
