@@ -3,11 +3,17 @@
 use crate::cli::Shop;
 use std::process::Command;
 
-const VERBS: [&str; 4] = [
+const VERBS: [&str; 10] = [
     "sealift verify sample-1.0.0.sealift --trust root.json --deep",
     "sealift inspect sample-1.0.0.sealift --trust root.json",
     "sealift doctor . sample-1.0.0.sealift --trust root.json",
     "sealift unpack sample-1.0.0.sealift --trust root.json --to site",
+    "sealift site init here --trust root.json --scenario air-gapped --fingerprint \"$(sealift trust show root.json --json | jq -r .words)\"",
+    "sealift install here sample-1.0.0.sealift --drill",
+    "sealift install here sample-1.0.0.sealift",
+    "sealift status here",
+    "sealift prune here",
+    "sealift journal verify here",
 ];
 
 #[test]

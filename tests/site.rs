@@ -435,3 +435,210 @@ fn e09_two_installs_at_once() {
     );
     assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
 }
+
+/// The story that this is all for, as a person types it; `cargo test stolen -- --nocapture` prints it.
+#[test]
+fn s21_a_stolen_packer_key() {
+    let shop = Shop::new();
+    let story = r##"
+        for name in alice bob carol pat quinn; do sealift key new -q $name --passphrase-fd 0 <<<pw > /dev/null; done
+        tell() { echo; echo "\$ $*"; "$@" <<<pw 2>&1; }
+        refused() { tell "$@" && exit 1 || echo "(exit $?)"; }
+        rm root.json
+        echo "# Version 1: two of three root holders, and one packer, pat."
+        tell sealift trust init --key alice.key --key bob.key --root carol.pub --root-threshold 2 --packer pat.pub --passphrase-fd 0
+        packer=pat.key make 1.0.0 1
+        tell init site
+        tell sealift install site sample-1.0.0.sealift
+        echo; echo "# The key of pat is stolen. The thief seals what he likes."
+        packer=pat.key make 1.1.0 2
+        mv sample-1.1.0.sealift thief.sealift
+        echo; echo "# Two of the three make version 2: pat's key is revoked, quinn packs now."
+        tell sealift trust rotate root.json --old pat --new quinn.pub -o root.next.json
+        tell sealift trust sign root.next.json --key alice.key --passphrase-fd 0
+        tell sealift trust sign root.next.json --key carol.key --passphrase-fd 0
+        cp root.json old.json; mv root.next.json root.json
+        packer=quinn.key make 1.2.0 3
+        echo; echo "# The site was offline all along. It sees version 2 first inside the next bundle."
+        tell sealift install site sample-1.2.0.sealift
+        echo; echo "# Then comes the thief's bundle, with whatever number he gives it."
+        refused sealift install site thief.sealift
+        trust=old.json packer=pat.key make 9.0.0 9
+        refused sealift install site sample-9.0.0.sealift
+        tell sealift journal verify site
+    "##;
+    let story = done(&shop, story).out;
+    println!("{story}");
+    let (before, after) = story.split_once("sealift install site thief.sealift").unwrap();
+    assert!(before.contains("installed sample-1.2.0"), "{story}");
+    assert_eq!(after.matches("error[trust.threshold]").count(), 2, "{story}");
+    assert_eq!(after.matches("(exit 3)").count(), 2, "{story}");
+    assert!(after.contains("revoked: "), "{story}");
+    let status = done(&shop, "sealift status site");
+    assert!(status.out.contains("root version 2") && status.out.contains("* 1.2.0-"), "{}", status.shown());
+}
+
+#[test]
+fn a_receipt_for_200_items_fits_one_qr_code() {
+    let shop = shop();
+    done(
+        &shop,
+        "mkdir many; cd many
+         printf '[bundle]\nname = \"many\"\nscenario = \"air-gapped\"\nversion = \"1.0.0\"\n' > many.toml
+         for n in $(seq 200); do mkdir $n; echo $n > $n/text; printf '[[doc]]\nname = \"item-%s\"\npath = \"%s\"\n' $n $n >> many.toml; done
+         sealift lock -q many.toml --store store
+         sealift pack -q many.toml --trust ../root.json --key ../packer.key --store store --passphrase-fd 0 -o .. <<<pw
+         cd ..; sealift approve many-1.0.0.sealift --trust root.json --key carol.key --passphrase-fd 0 <<<pw
+         sealift install site many-1.0.0.sealift
+         sealift receipt new site --key site.key --qr --passphrase-fd 0 <<<pw > /dev/null",
+    );
+    let len = shop.read("receipt.json").len();
+    println!("a receipt for 200 items has {len} bytes");
+    assert!(len < sealift::site::receipt::RECEIPT_BYTES, "{len}");
+}
+
+#[test]
+fn approvals_are_demanded_where_the_root_says_so() {
+    let shop = shop();
+    let pw = "--passphrase-fd 0 <<<pw";
+    done(
+        &shop,
+        &format!(
+            "for name in dan eve; do sealift key new $name {pw}; done
+             sealift trust add-key root.json --role approver dan.pub --threshold 2 -o next.json
+             sealift trust set next.json --require-approvals --approval-max-age-days 30 --approval-condition malware-scan -o next.json --key root.key {pw}
+             mv next.json root.json; rm sample-*; make 2.0.0 5; cp sample-2.0.0.sealift twin.sealift"
+        ),
+    );
+    let (verify, bundle) = ("sealift verify sample-2.0.0.sealift --trust root.json", "sample-2.0.0.sealift");
+    let none = fails(&shop, verify, 3, "trust.unapproved");
+    assert!(
+        none.err.contains("2 needed, 0 found; missing: ") && none.err.contains("carol"),
+        "{}",
+        none.shown()
+    );
+    fails(&shop, &format!("sealift install site {bundle}"), 3, "trust.unapproved");
+    fails(&shop, &format!("sealift unpack {bundle} --trust root.json --to x"), 3, "trust.unapproved");
+    // Who looks, looks.
+    done(
+        &shop,
+        &format!("sealift inspect {bundle} --trust root.json; sealift ls {bundle} --trust root.json"),
+    );
+    let approve = |who: &str, more: &str| {
+        format!("sealift approve {bundle} --trust root.json --key {who}.key {more} {pw}")
+    };
+    // A condition that the root asks for, and somebody who is no approver.
+    fails(&shop, &approve("carol", ""), 2, "cli.usage");
+    fails(&shop, &approve("eve", "--condition malware-scan"), 2, "trust.approver");
+    fails(&shop, &approve("packer", "--condition malware-scan"), 2, "trust.approver");
+    // S15: one approver twice is one approver.
+    done(&shop, &approve("carol", "--condition malware-scan"));
+    done(&shop, &approve("carol", "--condition malware-scan"));
+    done(&shop, &format!("cat {bundle}.approvals {bundle}.approvals > twice"));
+    let one = fails(&shop, &format!("{verify} --approvals twice"), 3, "trust.unapproved");
+    assert!(one.err.contains("2 needed, 1 found; missing: dan"), "{}", one.shown());
+    done(
+        &shop,
+        &format!(
+            "cp {bundle}.approvals carol; {}",
+            approve("dan", "--condition malware-scan --condition change-board")
+        ),
+    );
+    let both = done(&shop, verify);
+    assert!(both.out.contains("by carol (approver") && both.out.contains("malware-scan"), "{}", both.shown());
+    // Bound to the statement: the same bundle under another name or from a pipe is approved, another is not.
+    done(&shop, &format!("sealift verify twin.sealift --trust root.json --approvals {bundle}.approvals"));
+    done(&shop, &format!("sealift verify - --trust root.json --approvals {bundle}.approvals < twin.sealift"));
+    done(&shop, "make 2.1.0 6");
+    let other = fails(
+        &shop,
+        &format!("sealift verify sample-2.1.0.sealift --trust root.json --approvals {bundle}.approvals"),
+        3,
+        "trust.unapproved",
+    );
+    assert!(other.err.contains("approved another bundle"), "{}", other.shown());
+    // In pieces, from several files; a signature that is none ends it (S17).
+    done(
+        &shop,
+        &format!("grep -v -F -f carol {bundle}.approvals > dan; {verify} --approvals carol --approvals dan"),
+    );
+    done(&shop, r#"jq -c --slurpfile dan dan '.signatures[0].sig=$dan[0].signatures[0].sig' carol > forged"#);
+    fails(&shop, &format!("{verify} --approvals forged --approvals dan"), 3, "trust.tampered");
+    done(&shop, "head -c 100 carol > half");
+    fails(&shop, &format!("{verify} --approvals half"), 3, "trust.format");
+    // Too old.
+    let late = support::conditions();
+    let late = sealift::trust::verify::Conditions { now: late.now.plus_days(400).unwrap(), ..late };
+    let approvals = sealift::trust::approval::Approvals::parse(
+        &shop.read(&format!("{bundle}.approvals")),
+        &support::LIMITS,
+    )
+    .unwrap();
+    let late = sealift::trust::verify::Conditions {
+        approvals: sealift::trust::approval::Approving::Demanded(&approvals),
+        ..late
+    };
+    let root = sealift::trust::chain::PinnedRoot::parse(&shop.read("root.json"), &support::LIMITS).unwrap();
+    let file = support::open(&shop.path(bundle));
+    let outcome =
+        sealift::trust::verify::Trusted::open(&mut sealift::bundle::read::Tape::file(&file), &root, &late);
+    assert!(outcome.unwrap_err().to_string().contains("which counted until"));
+    // The site learns of the policy inside the bundle, and installs.
+    done(&shop, &format!("sealift install site {bundle}"));
+    let journal = String::from_utf8(shop.read("site/journal.jsonl")).unwrap();
+    assert!(
+        journal.contains(r#""approvers":["carol","dan"]"#)
+            || journal.contains(r#""approvers":["dan","carol"]"#),
+        "{journal}"
+    );
+}
+
+#[test]
+fn lost_root_keys_and_what_a_person_decides() {
+    let shop = shop();
+    let pw = "--passphrase-fd 0 <<<pw";
+    done(&shop, "sealift install site sample-1.0.0.sealift");
+    // A newer root may come by itself.
+    done(
+        &shop,
+        &format!(
+            "cp root.json v1.json; sealift trust add-key root.json --role packer site.pub -o next.json --key root.key {pw}; sealift site trust site next.json"
+        ),
+    );
+    let again = done(&shop, "sealift site trust site next.json");
+    assert!(again.out.contains("is pinned already"), "{}", again.shown());
+    fails(
+        &shop,
+        "sealift site trust site v1.json --fingerprint \"$(words)\" --reason 'an old one'",
+        3,
+        "site.root",
+    );
+    // The root keys are lost: another root, another epoch, and a person who compares.
+    done(&shop, &format!("sealift key new fresh {pw}; sealift trust init --key fresh.key --packer packer.pub -o same-epoch.json {pw}
+        sealift trust init --key fresh.key --packer packer.pub --epoch 2 -o fresh.json {pw}"));
+    fails(&shop, "sealift site trust site fresh.json", 3, "trust.foreign");
+    let reason = "--reason 'two of three key holders left'";
+    fails(&shop, &format!("sealift site trust site fresh.json {reason}"), 1, "cli.input");
+    fails(
+        &shop,
+        &format!("sealift site trust site fresh.json {reason} --fingerprint \"$(words)\""),
+        3,
+        "trust.fingerprint",
+    );
+    let of = |file: &str| format!("\"$(sealift trust show {file} --json | jq -r .words)\"");
+    fails(
+        &shop,
+        &format!("sealift site trust site same-epoch.json {reason} --fingerprint {}", of("same-epoch.json")),
+        3,
+        "site.root",
+    );
+    done(&shop, &format!("sealift site trust site fresh.json {reason} --fingerprint {}", of("fresh.json")));
+    fails(&shop, "sealift install site sample-1.1.0.sealift", 3, "trust.foreign");
+    done(&shop, "trust=fresh.json make 3.0.0 1; sealift install site sample-3.0.0.sealift");
+    let journal = done(&shop, "sealift journal verify site");
+    assert!(
+        journal.out.contains("pinned another trust root: two of three key holders left"),
+        "{}",
+        journal.shown()
+    );
+}
