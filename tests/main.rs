@@ -12,6 +12,8 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+#[cfg(feature = "agent")]
+mod agent;
 mod checking_without_us;
 mod cli;
 mod environment;

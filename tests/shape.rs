@@ -31,7 +31,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn all_sources() -> Vec<(String, PathBuf)> {
+pub fn all_sources() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let part = |path: &Path| {
         let first = path.strip_prefix(&root).unwrap().components().next().unwrap();

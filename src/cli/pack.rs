@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::inspect::holds;
 use super::lock::{StoreArgs, work};
-use super::passphrase::PassphraseArgs;
+use super::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use super::publish::put;
 use super::registry::RegistryArgs;
 use super::sealing::seal;
@@ -13,7 +13,6 @@ use super::{LIMITS, ThreadArgs, threads};
 use crate::plan::PlanError;
 use crate::plan::lock::{Lock, path_for};
 use crate::trust::chain::PinnedRoot;
-use crate::trust::key::Signer;
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
@@ -29,9 +28,9 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     /// The manifest; its lock lies beside it
     pub(super) manifest: PathBuf,
-    /// A packer's secret key; several where the trust root asks for several
+    /// A packer's secret key, or `agent:PUB` for one that an ssh-agent holds; several where the trust root asks for several
     #[arg(long = "key", value_name = "KEY", required = true)]
-    keys: Vec<PathBuf>,
+    keys: Vec<KeyArg>,
     /// The trust root that travels with the bundle
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
@@ -64,8 +63,7 @@ impl Args {
         let lock = Lock::parse(&text, &path.to_string_lossy())?;
         lock.check_current(&self.manifest, &manifest)?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
-        let secrets = self.passphrase.open(&self.keys)?;
-        let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+        let signers = self.passphrase.open(&self.keys)?;
         let store = self.store.open()?;
         let watch = term.watch("packing");
         let access = self.registry.access();
@@ -83,7 +81,7 @@ impl Args {
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
         // Here, a plain name reads better than `./NAME`.
         let folder = if output.as_os_str() == "." { Path::new("") } else { output };
-        let sealed = seal(&draft, &root, &keys, folder, threads(self.threads.threads), &watch)?;
+        let sealed = seal(&draft, &root, &borrowed(&signers), folder, threads(self.threads.threads), &watch)?;
         drop(watch);
         if let Some(to) = &to {
             let file = crate::bundle::read::open(&sealed.path)?;

@@ -2,12 +2,12 @@
 
 use super::error::CliError;
 use super::key::public;
-use super::passphrase::PassphraseArgs;
+use super::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use super::term::Term;
 use super::{LIMITS, now};
 use crate::bundle::place;
 use crate::trust::chain::PinnedRoot;
-use crate::trust::key::{PublicKey, Signer};
+use crate::trust::key::PublicKey;
 use crate::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
 use crate::trust::threshold::count;
 use crate::value::moment::Moment;
@@ -37,9 +37,9 @@ enum Verb {
 #[command(after_help = "The name of each key file, without its ending, becomes the name of its holder.\n\n\
     Example:\n  sealift trust init --key root.key --packer packer.pub --approver officer.pub")]
 struct Init {
-    /// A secret key that signs the root and has the role `root`
+    /// A secret key that signs the root and has the role `root`, or `agent:PUB` for one that an ssh-agent holds
     #[arg(long = "key", value_name = "KEY", required = true)]
-    keys: Vec<PathBuf>,
+    keys: Vec<KeyArg>,
     /// A further key with the role `root`, which does not sign now
     #[arg(long = "root", value_name = "PUB")]
     roots: Vec<PathBuf>,
@@ -91,10 +91,10 @@ impl Init {
                 hint: Some("name another file with `--output`, or move the old one away".to_owned()),
             });
         }
-        let secrets = self.passphrase.open(&self.keys)?;
+        let signers = self.passphrase.open(&self.keys)?;
         let mut roots = Vec::new();
-        for (path, key) in self.keys.iter().zip(&secrets) {
-            roots.push((holder(path)?, key.public().clone()));
+        for (key, signer) in self.keys.iter().zip(&signers) {
+            roots.push((holder(key.path())?, signer.public().clone()));
         }
         roots.extend(holders(&self.roots)?);
         let grant = |role, threshold, keys| Grant { role, threshold, keys, scenarios: Vec::new() };
@@ -114,8 +114,7 @@ impl Init {
             revoked: Revoked::default(),
             policy: Policy { expiry: if self.warn_when_expired { Expiry::Warn } else { Expiry::Refuse } },
         })?;
-        let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
-        let envelope = root.sign(&signers)?;
+        let envelope = root.sign(&borrowed(&signers))?;
         count(&envelope, &root, Role::Root, None)?;
         let bytes = envelope.encode()?;
         let pinned = PinnedRoot::parse(&bytes, &LIMITS)?;

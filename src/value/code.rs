@@ -207,6 +207,8 @@ codes! {
         "The bundle claims an epoch or a root version that its trust root does not have."
     TrustExpired "trust.expired" NotBelieved
         "The bundle or the trust root is past its expiry date. Check the clock; if it is right, ask for a newer bundle."
+    TrustAgent "trust.agent" CouldNot
+        "The ssh-agent did not sign: it is not there, is locked, does not hold the key, refused, or gave something else than a signature of that key. Nothing was sealed."
     TrustEntropy "trust.entropy" CouldNot
         "The system gave no random bytes, so no key was made."
 
