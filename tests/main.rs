@@ -16,6 +16,8 @@
 mod agent;
 mod checking_without_us;
 mod cli;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod environment;
 mod environment_media;
 mod environment_power;

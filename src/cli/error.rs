@@ -40,6 +40,8 @@ pub(super) enum CliError {
     ManifestExists { path: PathBuf },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
+    #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
+    Unopened,
     #[error("cannot write standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
@@ -53,7 +55,7 @@ impl CliError {
     /// True when it is about what is in a bundle.
     pub(super) fn is_about_a_bundle(&self) -> bool {
         let is_about = match self {
-            Self::Bundle(_) | Self::Audit(_) => true,
+            Self::Bundle(_) | Self::Audit(_) | Self::Unopened => true,
             Self::Trust(error) => !matches!(
                 error,
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
@@ -93,6 +95,7 @@ impl Fault for CliError {
             Self::ManifestExists { .. } => Code::ManifestExists,
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
+            Self::Unopened => Code::CarrierUnopened,
             Self::Input { .. } => Code::CliInput,
             #[cfg(feature = "connected")]
             Self::Demo { .. } => Code::CliDemo,
@@ -119,6 +122,10 @@ impl Fault for CliError {
             Self::Write { .. } => Some("look at the space and the permissions there".to_owned()),
             Self::Output { .. } => Some(
                 "look at where standard output goes, its space and permissions, then run it again".to_owned(),
+            ),
+            Self::Unopened => Some(
+                "look inside: `sealift verify BUNDLE --trust ROOT --identity FILE`; or ask for no more: `--outer`"
+                    .to_owned(),
             ),
             Self::Input { hint, .. } => Some((*hint).to_owned()),
             #[cfg(feature = "connected")]

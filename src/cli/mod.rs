@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Here, and only here, the clock, the environment and the terminal are asked.
 
+mod carrier;
 mod cat;
 mod error;
 mod explain;

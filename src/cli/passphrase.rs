@@ -102,7 +102,7 @@ pub(super) fn borrowed(signers: &[Box<dyn Signer>]) -> Vec<&dyn Signer> {
 
 /// Long enough for an agent that asks its owner.
 #[cfg(feature = "agent")]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
 
 #[cfg(feature = "agent")]
 fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {

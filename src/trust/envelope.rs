@@ -17,6 +17,8 @@ pub enum PayloadType {
     Statement,
     /// A trust root.
     Root,
+    /// What is said about an encrypted bundle.
+    Carrier,
 }
 
 impl PayloadType {
@@ -26,6 +28,7 @@ impl PayloadType {
         match self {
             Self::Statement => "application/vnd.in-toto+json",
             Self::Root => "application/vnd.sealift.root.v1+json",
+            Self::Carrier => "application/vnd.sealift.carrier.v1+json",
         }
     }
 
@@ -34,6 +37,7 @@ impl PayloadType {
         match self {
             Self::Statement => limits.statement,
             Self::Root => limits.root,
+            Self::Carrier => limits.carrier,
         }
     }
 
@@ -41,7 +45,9 @@ impl PayloadType {
     fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
-            Self::Root => Envelope::encoded_len(self, limits.root, limits.signatures),
+            Self::Root | Self::Carrier => {
+                Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
+            }
         }
     }
 
@@ -49,6 +55,7 @@ impl PayloadType {
         match self {
             Self::Statement => "the seal",
             Self::Root => "the envelope of a trust root",
+            Self::Carrier => "the seal of the encrypted bundle",
         }
     }
 }
