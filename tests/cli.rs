@@ -917,6 +917,13 @@ Options:
       --trust <ROOT>
           The trust root; get it by another way than the bundle
 
+      --identity <FILE>
+          A file with an age identity (`age-keygen -o FILE`), for a bundle that is encrypted; its
+          seal lies beside it
+
+      --outer
+          Of an encrypted bundle, look only at the seal outside and at the encrypted bytes
+
       --deep
           Decode every frame as well, and compare every file with its inventory
 

@@ -2,7 +2,7 @@
 
 use crate::cli::Shop;
 use crate::environment::names;
-use crate::support::{self, Authorities, LIMITS, Put, conditions, today};
+use crate::support::{self, Authorities, LIMITS, Put, conditions};
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
 use sealift::bundle::carrier::{Carrier, encrypted_path, seal_path};
@@ -285,7 +285,7 @@ fn z20_what_somebody_without_a_packer_key_can_make() {
     refused("a line break", b"\n", Code::TrustFormat);
     refused("the other way round", &[lines[1], lines[0]].concat(), Code::TrustSignature);
     refused("without its line break", &seal[..seal.len() - 1], Code::TrustFormat);
-    refused("with one more", &[&seal[..], b"\n"].concat(), Code::TrustFormat);
+    refused("with one more", &[&seal[..], b"\n"].concat(), Code::TrustSignature);
     refused("the envelope twice", &[&seal[..], lines[1]].concat(), Code::TrustSignature);
     refused("too long", &vec![b'\n'; 5 << 20], Code::TrustLimit);
     // A seal of the bundle inside is none of the file outside.
@@ -318,7 +318,7 @@ fn z20_seals_of_two_bundles_swapped() {
     // What packers signed without looking: no age file, armor, another bundle's front, an unfinished header.
     let armor = [&b"-----BEGIN AGE ENCRYPTED FILE-----\n"[..], &[b'A'; 600]].concat();
     let endless = [&b"age-encryption.org/v1\n-> X25519 "[..], &vec![b'A'; 100 << 10]].concat();
-    let many = [&b"age-encryption.org/v1\n"[..], &b"-> a b\n\n".repeat(20_000)].concat();
+    let many = [&b"age-encryption.org/v1\n"[..], &b"-> a b\n\n".repeat(4_000)].concat();
     for (name, bytes, expected) in [
         ("plain", case.plain.clone(), Code::CarrierFormat),
         ("armor", armor, Code::CarrierFormat),
@@ -338,13 +338,14 @@ fn z20_seals_of_two_bundles_swapped() {
         file.write_all(&bytes).unwrap();
         assert_eq!(case.refused(name, &file, &seal), expected, "{name}");
     }
-    assert_eq!(today().to_string(), "2026-11-22T06:00:00Z");
 }
 
 /// Where the sources of the crate `age` lie; the CCTV test kit comes with them.
 fn kit() -> PathBuf {
+    // Those of one platform are all that has to be there.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--format-version", "1"])
+        .args(["metadata", "--offline", "--format-version", "1", "--filter-platform", &platform])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -408,6 +409,8 @@ fn z20_the_test_kit_of_age() {
             // Passphrases and armor are not read at all.
             ("success", Err(_)) if !for_us => bad += 1,
             ("success", other) => panic!("{name}: {:?}", other.err()),
+            // Written by old programs, and read by `age` on purpose.
+            (_, Ok(())) if ["stanza_missing_body", "stanza_missing_final_line"].contains(&&*name) => good += 1,
             (expected, Ok(())) => panic!("{name}: expected {expected}"),
             (_, Err(error)) => {
                 let code = error.code();
@@ -428,7 +431,7 @@ fn recipients_and_identities_are_read_strictly() {
     let code =
         |lines: &[&str]| Recipients::parse(lines.iter().copied()).map(drop).map_err(|error| error.code());
     assert_eq!(code(&["# a comment", "", &public]), Ok(()));
-    let many = vec![public.as_str(); 257];
+    let many = vec![public.as_str(); 129];
     for bad in [
         &[][..],
         &["# nobody"],
@@ -498,6 +501,23 @@ fn packed_for_two_sites_and_unpacked_there() {
     let json = shop.done(&format!("sealift verify {OUT} --trust root.json --outer --json"));
     let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((value["depth"].as_str(), value["scenario"].as_str()), (Some("outer"), Some("air-gapped")));
+}
+
+/// The commands of FORMAT.md, section 16.
+#[test]
+fn the_outside_is_checked_with_common_tools() {
+    let shop = shop();
+    shop.done(PACK);
+    let (_, block) = include_str!("../src/bundle/FORMAT.md").rsplit_once("```sh\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let script = format!("cp packer.pub out; cd out\n{}", block.replace("NAME-VERSION", "sample-1.0.0"));
+    let outcome = shop.done(&script);
+    assert!(outcome.out.contains("Verified Successfully"), "{}", outcome.shown());
+    assert!(outcome.out.contains("sample-1.0.0.sealift.age: OK"), "{}", outcome.shown());
+    shop.done(&format!("printf x | dd of={OUT} bs=1 seek=9000 conv=notrunc status=none"));
+    assert_eq!(shop.run(&script).code, Some(1));
+    // No signature of that key.
+    assert_eq!(shop.run(&script.replace("packer.pub", "root.pub")).code, Some(4));
 }
 
 #[test]

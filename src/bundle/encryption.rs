@@ -20,8 +20,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// More recipients than people who share one bundle; their header stays far below its ceiling.
-const MOST: usize = 256;
+/// More recipients than sites that share one bundle; their header stays below its ceiling.
+const MOST: usize = 128;
 
 /// Who can read an encrypted bundle.
 pub struct Recipients(Vec<x25519::Recipient>);

@@ -66,7 +66,7 @@ impl Limits {
             signatures: 32,
             statement: MIB,
             carrier: 4 << 10,
-            age_header: 64 << 10,
+            age_header: 16 << 10,
             index: 16 * MIB,
             reserve: 256 * MIB,
             document: 4 * MIB,
