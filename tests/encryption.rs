@@ -410,7 +410,9 @@ fn z20_the_test_kit_of_age() {
             ("success", Err(_)) if !for_us => bad += 1,
             ("success", other) => panic!("{name}: {:?}", other.err()),
             // Written by old programs, and read by `age` on purpose.
-            (_, Ok(())) if ["stanza_missing_body", "stanza_missing_final_line"].contains(&&*name) => good += 1,
+            (_, Ok(())) if ["stanza_missing_body", "stanza_missing_final_line"].contains(&&*name) => {
+                good += 1
+            }
             (expected, Ok(())) => panic!("{name}: expected {expected}"),
             (_, Err(error)) => {
                 let code = error.code();
@@ -490,6 +492,11 @@ fn packed_for_two_sites_and_unpacked_there() {
         shop.done(&format!("sealift unpack {OUT} --trust root.json --identity {site}.txt --to {site}"));
     }
     shop.done("sealift unpack clear/*.sealift --trust root.json --to expected; diff -r north expected; diff -r south north");
+    // As without encryption, no network is reached for.
+    shop.done(&format!(
+        "strace -f -e trace=network -o trace sealift unpack {OUT} --trust root.json --identity north.txt --to traced
+         grep -q 'exited with 0' trace; ! grep -v -e +++ -e --- trace"
+    ));
     // One that is not encrypted needs no identity, and may be given one.
     shop.done("sealift verify clear/*.sealift --trust root.json --identity north.txt");
     // It has other bytes each time, so it is not written again.

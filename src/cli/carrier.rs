@@ -1,6 +1,5 @@
 //! Encrypted bundles: for whom one is packed, what opens one, and its seal outside.
 
-use super::LIMITS;
 use super::error::CliError;
 use crate::bundle::read::Tape;
 use crate::trust::verify::carrier::Carried;
@@ -106,7 +105,7 @@ impl Encrypted {
     #[cfg(feature = "encryption")]
     pub(super) fn tape<'a>(&'a self, watch: &'a dyn Watch) -> Result<Tape<'a>, CliError> {
         let identities = self.identities.as_ref().ok_or(BundleError::NoIdentity)?;
-        Ok(self.carried.tape(&self.file, identities, &LIMITS, watch)?)
+        Ok(self.carried.tape(&self.file, identities, &super::LIMITS, watch)?)
     }
 
     #[cfg(not(feature = "encryption"))]
