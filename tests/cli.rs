@@ -91,7 +91,7 @@ impl Shop {
         command.args(["-c", &format!("set -euo pipefail\n{script}")]);
         command.current_dir(self.0.path()).env("PATH", path).env("LC_ALL", "C");
         command.env("XDG_CACHE_HOME", self.path("cache")).env("HOME", self.0.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "TZ", "COLUMNS"] {
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "TZ", "COLUMNS", "SSH_AUTH_SOCK"] {
             command.env_remove(name);
         }
         command
@@ -472,7 +472,7 @@ error[trust.key-file]: `packer.key`: the key file cannot be used: it is not PEM 
 exit 3
 --- stdout
 --- stderr
-error[trust.key]: `site.toml`: the key cannot be used: it is not PEM with the label `PUBLIC KEY`
+error[trust.key]: `site.toml`: the key cannot be used: it is neither PEM with the label `PUBLIC KEY` nor the line of a `.pub` of `ssh-keygen`
   next: make a new key with `sealift key new NAME`
   more: sealift explain trust.key
 

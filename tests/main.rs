@@ -12,9 +12,13 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+#[cfg(feature = "agent")]
+mod agent;
 mod checking_without_us;
 mod cli;
 mod doctor;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod environment;
 mod environment_media;
 mod environment_power;

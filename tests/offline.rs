@@ -1,6 +1,8 @@
 //! The isolated side reaches for no network: as traced, as run where there is none, and as built.
 
 use crate::cli::Shop;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const VERBS: [&str; 10] = [
@@ -42,6 +44,40 @@ fn everything_works_without_a_network() {
     shop.done(&format!("{alone} {}", crate::cli::PACK));
     for verb in VERBS {
         shop.done(&format!("{alone} {verb}"));
+    }
+}
+
+/// The standard library has sockets too: one file names them, and it is not part of the isolated build.
+#[test]
+fn one_file_of_the_isolated_side_knows_sockets() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let words = [
+        "UnixStream",
+        "UnixListener",
+        "UnixDatagram",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "ToSocketAddrs",
+    ];
+    let mut found = Vec::new();
+    for (part, path) in crate::shape::all_sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        let is_test = path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
+        // These two are not part of it either.
+        let elsewhere = part == "registry" || part == "plan";
+        let knows = words.iter().any(|word| text.contains(word)) || text.contains("rustix::net");
+        if knows && !is_test && (!elsewhere || text.contains("UnixStream")) {
+            found.push(path.strip_prefix(&root).unwrap().to_owned());
+        }
+    }
+    assert_eq!(found, [Path::new("trust/agent.rs")]);
+    let text = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    assert!(text("trust/mod.rs").contains("#[cfg(feature = \"agent\")]\npub mod agent;"));
+    for part in ["registry", "plan"] {
+        let lib = text("lib.rs");
+        let (before, _) = lib.split_once(&format!("pub mod {part};")).unwrap();
+        assert!(before.trim_end().ends_with(")]"), "{part} is always built");
     }
 }
 

@@ -56,6 +56,24 @@ pub enum BundleError {
     SourceChanged { path: PathBuf, reason: String },
     #[error("cannot read `{}`", Printable(.path.to_string_lossy()))]
     SourceRead { path: PathBuf, source: io::Error },
+    #[error("the bundle is encrypted")]
+    Encrypted,
+    #[error("the seal of the encrypted bundle is missing: there is no `{}`", Printable(.path.to_string_lossy()))]
+    NoSeal { path: PathBuf },
+    #[error("recipient {number} is not `age1...`: `{}`", Printable(.found))]
+    Recipient { number: usize, found: String },
+    #[error("a bundle is encrypted to 1 to {most} recipients, found {found}")]
+    Recipients { found: usize, most: usize },
+    #[error("`{}` is no identity file: {reason}", Printable(.path.to_string_lossy()))]
+    Identity { path: PathBuf, reason: String },
+    #[error("no identity was given for the encrypted bundle")]
+    NoIdentity,
+    #[error("the bundle is not encrypted to any of the identities given")]
+    NotForUs,
+    #[error("what is signed is no encrypted bundle: {reason}")]
+    Age { reason: &'static str },
+    #[error("the seal outside is for another bundle than the one inside: outside {outside}; inside {inside}")]
+    OtherInside { outside: String, inside: String },
     #[error("interrupted")]
     Interrupted,
 }
@@ -108,6 +126,11 @@ impl Fault for BundleError {
                 Code::SourceMissing
             }
             Self::SourceRead { .. } => Code::SourceUnreadable,
+            Self::Encrypted => Code::CarrierEncrypted,
+            Self::NoSeal { .. } => Code::CarrierSeal,
+            Self::Recipient { .. } | Self::Recipients { .. } => Code::CarrierRecipient,
+            Self::Identity { .. } | Self::NoIdentity | Self::NotForUs => Code::CarrierIdentity,
+            Self::Age { .. } | Self::OtherInside { .. } => Code::CarrierFormat,
             Self::Interrupted => Code::Interrupted,
         }
     }
@@ -146,9 +169,29 @@ impl Fault for BundleError {
             | Self::Limit { .. }
             | Self::Tree { .. }
             | Self::Frame { .. }
-            | Self::Image { .. } => {
+            | Self::Image { .. }
+            | Self::Age { .. }
+            | Self::OtherInside { .. } => {
                 Some("do not use this bundle; keep the medium and tell whoever sealed it".to_owned())
             }
+            Self::Encrypted => Some(
+                "unpack it: `sealift unpack BUNDLE --trust ROOT --identity FILE --to NEW-FOLDER`; or decrypt it with \
+                 `age -d -i FILE -o NAME.sealift NAME.sealift.age`, where it may lie in the clear"
+                    .to_owned(),
+            ),
+            Self::NoSeal { .. } => {
+                Some("copy it from where the encrypted bundle came from; both files travel together".to_owned())
+            }
+            Self::Recipient { .. } | Self::Recipients { .. } => {
+                Some("ask each site for the line that `age-keygen -y IDENTITY` prints there".to_owned())
+            }
+            Self::Identity { .. } => Some("name the file that `age-keygen -o FILE` wrote".to_owned()),
+            Self::NoIdentity => Some("name the file with your identity: `--identity FILE`".to_owned()),
+            Self::NotForUs => Some(
+                "name the right identity with `--identity`, or have it packed for the recipient that \
+                 `age-keygen -y IDENTITY` prints"
+                    .to_owned(),
+            ),
             Self::Version { .. } => Some("read it with a newer sealift".to_owned()),
             Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("put it back, or lock what is there now: `sealift lock MANIFEST`".to_owned())

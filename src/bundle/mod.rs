@@ -3,8 +3,11 @@
 //! [`FORMAT.md`](https://docs.rs/crate/sealift/latest/source/src/bundle/FORMAT.md) beside this file is the
 //! specification; the comments here say why. This folder knows no manifest, no site and no trust root.
 
+pub mod carrier;
 mod cutter;
 pub mod draft;
+#[cfg(feature = "encryption")]
+pub mod encryption;
 pub mod entry;
 pub mod error;
 pub mod frame;

@@ -58,7 +58,7 @@ pub struct Sealed {
 }
 
 /// Removes the unfinished file, unless it has become the bundle.
-struct Partial(PathBuf);
+pub(super) struct Partial(pub(super) PathBuf);
 
 impl Drop for Partial {
     fn drop(&mut self) {

@@ -3,10 +3,13 @@
 //! Nothing here believes anything: every call says what must come next and what it must hash to, and gets either
 //! those bytes or an error. Only `trust/verify` calls it, because only there is known what is to be believed.
 
+use super::carrier::{Carrier, begins_encrypted};
 use super::error::BundleError;
 use super::member::{self, member_header, padding};
 use super::place;
 use crate::value::digest::{Digest, Hasher};
+use crate::value::moment::Moment;
+use crate::value::name::Name;
 use crate::value::watch::Watch;
 use rustix::fs::FileType;
 use std::fs::File;
@@ -21,6 +24,8 @@ pub const CHUNK: usize = 1 << 20;
 pub struct Tape<'a> {
     medium: Medium<'a>,
     at: u64,
+    /// What the seal outside says about the bundle inside.
+    carrier: Option<&'a Carrier>,
 }
 
 enum Medium<'a> {
@@ -49,13 +54,31 @@ impl<'a> Tape<'a> {
     /// A file, read in place: content can be passed over and read later.
     #[must_use]
     pub fn file(file: &'a File) -> Self {
-        Self { medium: Medium::File(file), at: 0 }
+        Self { medium: Medium::File(file), at: 0, carrier: None }
     }
 
     /// A pipe, a tape or a diode: every byte comes once.
     #[must_use]
     pub fn pipe(reader: impl Read + Send + 'a) -> Self {
-        Self { medium: Medium::Pipe(Box::new(reader)), at: 0 }
+        Self { medium: Medium::Pipe(Box::new(reader)), at: 0, carrier: None }
+    }
+
+    /// What comes out of an encrypted carrier, about which this was signed.
+    #[must_use]
+    pub fn carried(reader: impl Read + Send + 'a, carrier: &'a Carrier) -> Self {
+        Self { carrier: Some(carrier), ..Self::pipe(reader) }
+    }
+
+    /// Refuses a bundle that another seal outside belongs to, where there is one.
+    pub fn must_carry(&self, scenario: &Name, created: Moment) -> Result<(), BundleError> {
+        match self.carrier {
+            Some(outside) if outside.scenario != *scenario || outside.created != created => {
+                let outside = format!("scenario `{}`, created {}", outside.scenario, outside.created);
+                let inside = format!("scenario `{scenario}`, created {created}");
+                Err(BundleError::OtherInside { outside, inside })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The file, where there is one to read again.
@@ -94,6 +117,9 @@ impl<'a> Tape<'a> {
     pub fn unbelieved(&mut self, name: &str, ceiling: u64) -> Result<Vec<u8>, BundleError> {
         let offset = self.at;
         let block = self.block(name)?;
+        if offset == 0 && begins_encrypted(&block) {
+            return Err(BundleError::Encrypted);
+        }
         let Some(size) = member::claimed_size(name, &block) else {
             let found = member::describe(&block);
             return Err(BundleError::Header { expected: name.to_owned(), offset, found });
@@ -254,6 +280,11 @@ pub fn same_digest(name: &str, expected: Digest, found: Digest) -> Result<(), Bu
 }
 
 fn read_error(source: io::Error, member: &str, offset: u64) -> BundleError {
+    // What a reader of ours found out travels through `io::Error`.
+    let source = match source.downcast::<BundleError>() {
+        Ok(error) => return error,
+        Err(source) => source,
+    };
     match source.kind() {
         io::ErrorKind::UnexpectedEof => BundleError::Truncated { member: member.to_owned(), offset },
         _ => BundleError::Read { what: format!("`{member}` at byte {offset} of the bundle"), source },

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::inspect::head;
-use super::passphrase::PassphraseArgs;
+use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::inspect::overview;
@@ -15,7 +15,6 @@ use crate::trust::verify::{Depth, Looking, Trusted, receive};
 use crate::value::name::Name;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
-use std::path::PathBuf;
 
 /// Approve a bundle: sign a file beside it
 ///
@@ -30,9 +29,9 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// The secret key of an approver
+    /// The secret key of an approver, or `agent:PUB` for one that an ssh-agent holds
     #[arg(long, value_name = "KEY")]
-    key: PathBuf,
+    key: KeyArg,
     /// State that this was done, like `malware-scan`; the trust root says what it asks for
     #[arg(long = "condition", value_name = "NAME")]
     conditions: Vec<Name>,
@@ -62,8 +61,7 @@ impl Args {
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
 
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
-        let Some(key) = keys.first() else { return Ok(()) };
-        let signer: &dyn crate::trust::key::Signer = key;
+        let Some(signer) = keys.first().map(|key| &**key) else { return Ok(()) };
         let id = signer.public().id();
         let known = trusted.root.root();
         let may =

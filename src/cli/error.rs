@@ -45,6 +45,8 @@ pub(super) enum CliError {
     Different { count: usize },
     #[error("the trust root holds, and there is something to look at: {}", counted(*.count as u64, "finding"))]
     Findings { count: usize },
+    #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
+    Unopened,
     #[error("cannot write standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
@@ -58,7 +60,7 @@ impl CliError {
     /// True when it is about what is in a bundle.
     pub(super) fn is_about_a_bundle(&self) -> bool {
         let is_about = match self {
-            Self::Bundle(_) | Self::Audit(_) => true,
+            Self::Bundle(_) | Self::Audit(_) | Self::Unopened => true,
             Self::Trust(error) => !matches!(
                 error,
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
@@ -105,6 +107,7 @@ impl Fault for CliError {
             Self::Findings { .. } => Code::TrustFindings,
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
+            Self::Unopened => Code::CarrierUnopened,
             Self::Input { .. } => Code::CliInput,
             #[cfg(feature = "connected")]
             Self::Demo { .. } => Code::CliDemo,
@@ -137,6 +140,10 @@ impl Fault for CliError {
             Self::Write { .. } => Some("look at the space and the permissions there".to_owned()),
             Self::Output { .. } => Some(
                 "look at where standard output goes, its space and permissions, then run it again".to_owned(),
+            ),
+            Self::Unopened => Some(
+                "look inside: `sealift verify BUNDLE --trust ROOT --identity FILE`; or ask for no more: `--outer`"
+                    .to_owned(),
             ),
             Self::Input { hint, .. } => Some((*hint).to_owned()),
             #[cfg(feature = "connected")]

@@ -1,5 +1,6 @@
 //! `sealift install`
 
+use super::carrier::IdentityArgs;
 use super::error::CliError;
 use super::source::SourceArgs;
 use super::term::{Progress, Term};
@@ -38,6 +39,8 @@ pub(super) struct Args {
     #[cfg(feature = "registry")]
     #[command(flatten)]
     registry: super::registry::RegistryArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
     #[command(flatten)]
     threads: ThreadArgs,
 }
@@ -85,7 +88,8 @@ impl Args {
             ));
         }
         let extent = if self.drill { Extent::Drill } else { Extent::Install };
-        let opened = source.open()?;
+        let seen = held.site.circumstances(&conditions);
+        let opened = source.open_with(&self.identity, &held.site.root, &seen)?;
         let mut tape = opened.tape(&watch)?;
         let installed = held.install(&mut tape, &conditions, extent)?;
         drop(tape);

@@ -10,6 +10,9 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Make and show keys
+///
+/// A key can also stay in an `ssh-agent`, and so on a token that one knows: make it with `ssh-keygen -t ed25519 -f NAME`,
+/// load it with `ssh-add`, and write `agent:NAME.pub` wherever a command takes `--key`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -27,7 +30,7 @@ enum Verb {
     },
     /// Show the id of a public key, in digits and in words
     Show {
-        /// The public key (PEM)
+        /// The public key: PEM, or the line that `ssh-keygen` writes
         file: PathBuf,
     },
 }

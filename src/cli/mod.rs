@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Here, and only here, the clock, the environment and the terminal are asked.
 
 mod approve;
+mod carrier;
 mod cat;
 mod doctor;
 mod error;

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::inspect::holds;
 use super::lock::{StoreArgs, work};
-use super::passphrase::PassphraseArgs;
+use super::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use super::publish::put;
 use super::registry::RegistryArgs;
 use super::sealing::seal;
@@ -13,31 +13,45 @@ use super::{LIMITS, ThreadArgs, threads};
 use crate::plan::PlanError;
 use crate::plan::lock::{Lock, path_for};
 use crate::trust::chain::PinnedRoot;
-use crate::trust::key::Signer;
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "encryption")]
+use {
+    super::carrier::{RecipientArgs, carry},
+    super::term::Progress,
+    crate::bundle::carrier::{encrypted_path, seal_path},
+    crate::bundle::draft::Draft,
+    crate::bundle::encryption::{Recipients, refuse_taken},
+    crate::bundle::place,
+    crate::trust::key::Signer,
+};
+
 /// Make a sealed bundle from a lock
 ///
 /// Reads only the lock beside the manifest and the sources it pins; a source that is no longer what the lock says is
-/// an error. The same lock, trust root and keys give the same bytes, on any machine and at any time.
+/// an error. The same lock, trust root and keys give the same bytes, on any machine and at any time. With recipients, the
+/// bundle is encrypted and a seal of its own lies beside it: NAME-VERSION.sealift.age and .age.seal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift pack my-site.toml --key packer.key -o out/")]
 pub(super) struct Args {
     /// The manifest; its lock lies beside it
     pub(super) manifest: PathBuf,
-    /// A packer's secret key; several where the trust root asks for several
+    /// A packer's secret key, or `agent:PUB` for one that an ssh-agent holds; several where the trust root asks for several
     #[arg(long = "key", value_name = "KEY", required = true)]
-    keys: Vec<PathBuf>,
+    keys: Vec<KeyArg>,
     /// The trust root that travels with the bundle, all versions of it
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
     /// The folder for NAME-VERSION.sealift, made if it is not there; or `oci://REGISTRY/REPOSITORY:TAG`
     #[arg(short, long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
+    #[cfg(feature = "encryption")]
+    #[command(flatten)]
+    recipients: RecipientArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
     #[command(flatten)]
@@ -48,10 +62,10 @@ pub(super) struct Args {
     threads: ThreadArgs,
 }
 
-/// A folder for a bundle on its way to a registry, removed afterwards.
-fn passing_folder() -> Result<tempfile::TempDir, CliError> {
-    let made = tempfile::Builder::new().prefix(".sealift-").tempdir_in(".");
-    made.map_err(|source| CliError::Write { path: PathBuf::from("."), source })
+/// A folder for a bundle on its way to somewhere else, for nobody else to read and removed afterwards.
+fn passing_folder(beside: &Path) -> Result<tempfile::TempDir, CliError> {
+    let made = tempfile::Builder::new().prefix(".sealift-").tempdir_in(beside);
+    made.map_err(|source| CliError::Write { path: beside.to_owned(), source })
 }
 
 impl Args {
@@ -66,8 +80,9 @@ impl Args {
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
         // Asked before the work, and not after it.
         root.chain().map_err(|error| error.in_file(&self.trust))?;
-        let secrets = self.passphrase.open(&self.keys)?;
-        let keys: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+        #[cfg(feature = "encryption")]
+        let recipients = self.recipients.read()?;
+        let signers = self.passphrase.open(&self.keys)?;
         let store = self.store.open()?;
         let watch = term.watch("packing");
         let access = self.registry.access();
@@ -77,15 +92,26 @@ impl Args {
         )?;
         let to = Address::of(&self.output)?;
         let passing = match &to {
-            Some(_) => Some(passing_folder()?),
+            Some(_) => Some(passing_folder(Path::new("."))?),
             None => None,
         };
+        #[cfg(feature = "encryption")]
+        if let (Some(_), Some(_)) = (&to, &recipients) {
+            return Err(CliError::Usage {
+                message: "an encrypted bundle does not go into a registry".to_owned(),
+                hint: Some("name a folder with `--output`, or leave the recipients out".to_owned()),
+            });
+        }
         let output = passing.as_ref().map_or(self.output.as_path(), tempfile::TempDir::path);
         std::fs::create_dir_all(output)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
         // Here, a plain name reads better than `./NAME`.
         let folder = if output.as_os_str() == "." { Path::new("") } else { output };
-        let sealed = seal(&draft, &root, &keys, folder, threads(self.threads.threads), &watch)?;
+        #[cfg(feature = "encryption")]
+        if let Some(recipients) = &recipients {
+            return self.encrypted(term, &draft, &root, &borrowed(&signers), recipients, (folder, &watch));
+        }
+        let sealed = seal(&draft, &root, &borrowed(&signers), folder, threads(self.threads.threads), &watch)?;
         drop(watch);
         if let Some(to) = &to {
             let file = crate::bundle::read::open(&sealed.path)?;
@@ -104,6 +130,47 @@ impl Args {
         );
         term.data("packed", &value, &text)?;
         term.say(&format!("next: sealift verify {} --trust {}", quoted(&sealed.path), quoted(&self.trust)));
+        Ok(())
+    }
+}
+
+#[cfg(feature = "encryption")]
+impl Args {
+    /// Packs into a folder of its own, encrypts from there, and leaves nothing in the clear.
+    fn encrypted(
+        &self,
+        term: &Term,
+        draft: &Draft,
+        root: &PinnedRoot,
+        keys: &[&dyn Signer],
+        recipients: &Recipients,
+        (folder, watch): (&Path, &Progress),
+    ) -> Result<(), CliError> {
+        let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
+        // It costs nothing to find out now, and an hour after packing.
+        refuse_taken(&to)?;
+        let passing = passing_folder(place::folder_of(&to))?;
+        let sealed = seal(draft, root, keys, passing.path(), threads(self.threads.threads), watch)?;
+        let size = carry((draft, &sealed), &to, recipients, root, keys, watch)?;
+        passing.close().map_err(|source| CliError::Write { path: folder.to_owned(), source })?;
+        watch.done();
+        let beside = seal_path(&to);
+        let value = json!({
+            "file": to, "seal": beside, "statement": sealed.statement, "size": size, "totals": sealed.totals,
+        });
+        let text = format!(
+            "{}\n{}\n  statement  {}\n{}\n  size       {} ({size} bytes), encrypted\n",
+            to.display(),
+            beside.display(),
+            sealed.statement,
+            holds(sealed.totals),
+            ByteSize(size),
+        );
+        term.data("packed", &value, &text)?;
+        let (file, trust) = (quoted(&to), quoted(&self.trust));
+        term.say(&format!(
+            "next: carry both files, then: sealift verify {file} --trust {trust} --identity FILE"
+        ));
         Ok(())
     }
 }

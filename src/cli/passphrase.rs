@@ -1,11 +1,41 @@
-//! Passphrases: from the terminal or a file descriptor, never from an argument or the environment.
+//! What signs: key files with their passphrases, which come from the terminal or a file descriptor and never from an
+//! argument or the environment, and keys that an `ssh-agent` holds.
 
 use super::error::CliError;
+use crate::trust::key::Signer;
 use crate::trust::key_file;
 use crate::trust::secret::{Passphrase, SecretKey};
+use std::ffi::OsString;
 use std::io::Read as _;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
+
+/// What `--key` names.
+#[derive(Debug, Clone)]
+pub(super) enum KeyArg {
+    /// A file with a secret key.
+    File(PathBuf),
+    /// `agent:PUB`: the file of the public half of a key that an `ssh-agent` holds.
+    Agent(PathBuf),
+}
+
+impl From<OsString> for KeyArg {
+    fn from(text: OsString) -> Self {
+        match text.as_bytes().strip_prefix(b"agent:") {
+            Some(path) => Self::Agent(OsString::from_vec(path.to_vec()).into()),
+            None => Self::File(text.into()),
+        }
+    }
+}
+
+impl KeyArg {
+    /// The file it names, secret or public: its name is that of the holder.
+    pub(super) fn path(&self) -> &Path {
+        let (Self::File(path) | Self::Agent(path)) = self;
+        path
+    }
+}
 
 /// Where the passphrase of a key comes from.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,27 +68,57 @@ impl PassphraseArgs {
         Ok(Passphrase::new(first))
     }
 
-    /// Opens secret keys; with a descriptor, all of them have the one passphrase.
-    pub(super) fn open(&self, paths: &[impl AsRef<Path>]) -> Result<Vec<SecretKey>, CliError> {
+    /// Gets ready to sign with these keys; with a descriptor, all key files have the one passphrase. Those that an
+    /// agent holds need none.
+    pub(super) fn open(&self, keys: &[KeyArg]) -> Result<Vec<Box<dyn Signer>>, CliError> {
         let mut shared = None;
-        let mut keys = Vec::new();
-        for path in paths {
-            let path = path.as_ref();
-            let pem = key_file::read_secret(path).map_err(|error| error.in_file(path))?;
-            let asked;
-            let passphrase = match (&shared, self.passphrase_fd) {
-                (Some(passphrase), _) => passphrase,
-                (None, Some(_)) => shared.insert(self.read("")?),
-                (None, None) => {
-                    asked = self.read(&path.display().to_string())?;
-                    &asked
-                }
-            };
-            let key = SecretKey::from_encrypted_pem(&pem, passphrase).map_err(|error| error.in_file(path))?;
-            keys.push(key);
-        }
-        Ok(keys)
+        keys.iter()
+            .map(|key| match key {
+                KeyArg::File(path) => Ok(Box::new(self.open_file(path, &mut shared)?) as Box<dyn Signer>),
+                KeyArg::Agent(path) => held_by_agent(path),
+            })
+            .collect()
     }
+
+    fn open_file(&self, path: &Path, shared: &mut Option<Passphrase>) -> Result<SecretKey, CliError> {
+        let pem = key_file::read_secret(path).map_err(|error| error.in_file(path))?;
+        let asked;
+        let passphrase = match (&shared, self.passphrase_fd) {
+            (Some(passphrase), _) => passphrase,
+            (None, Some(_)) => shared.insert(self.read("")?),
+            (None, None) => {
+                asked = self.read(&path.display().to_string())?;
+                &asked
+            }
+        };
+        Ok(SecretKey::from_encrypted_pem(&pem, passphrase).map_err(|error| error.in_file(path))?)
+    }
+}
+
+/// The signers as the functions that sign take them.
+pub(super) fn borrowed(signers: &[Box<dyn Signer>]) -> Vec<&dyn Signer> {
+    signers.iter().map(|signer| &**signer).collect()
+}
+
+/// Long enough for an agent that asks its owner.
+#[cfg(feature = "agent")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
+
+#[cfg(feature = "agent")]
+fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {
+    use crate::trust::agent::{Agent, AgentKey};
+    let public = super::key::public(path)?;
+    let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
+    let socket = socket.ok_or(crate::trust::TrustError::AgentUnknown)?;
+    Ok(Box::new(AgentKey::new(Agent { socket: socket.into(), patience: PATIENCE }, public)))
+}
+
+#[cfg(not(feature = "agent"))]
+fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {
+    Err(CliError::Usage {
+        message: format!("this build cannot ask an ssh-agent for `{}`", path.display()),
+        hint: Some("name a file with a secret key, or build with `--features agent`".to_owned()),
+    })
 }
 
 fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {

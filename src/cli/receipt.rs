@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::key::public;
-use super::passphrase::PassphraseArgs;
+use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
 use super::{LIMITS, now, read_bounded};
 use crate::bundle::place;
@@ -60,9 +60,9 @@ enum Verb {
 /// The key of the site.
 #[derive(Debug, clap::Args)]
 struct Signing {
-    /// The secret key of the site
+    /// The secret key of the site, or `agent:PUB` for one that an ssh-agent holds
     #[arg(long, value_name = "KEY")]
-    key: PathBuf,
+    key: KeyArg,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
@@ -107,7 +107,7 @@ impl Signing {
         let key = keys.first().ok_or(TrustError::KeyFileForm { reason: "there is none" })?;
         let found = key.public().id();
         match state.key {
-            Some(expected) if expected == found => Ok(work(key)?),
+            Some(expected) if expected == found => Ok(work(&**key)?),
             Some(expected) => Err(TrustError::KeyMismatch { expected, found }.into()),
             None => Err(no_key(found)),
         }

@@ -22,8 +22,7 @@ pub(super) fn seal(
     threads: usize,
     watch: &Progress,
 ) -> Result<Sealed, CliError> {
-    let roots = root.chain()?;
-    Chain::parse(&roots, &LIMITS)?.verify()?;
+    let roots = roots(root)?;
     // A seal of nothing: it costs a second to find out now that keys are missing, and an hour after packing.
     let rehearsal = Envelope::sign(PayloadType::Statement, Vec::new(), keys)?;
     count(&rehearsal, root.root(), Role::Packer, Some(&draft.scenario))?;
@@ -40,4 +39,11 @@ pub(super) fn seal(
     let unsealed = pack(draft, &authority, folder, threads, &LIMITS, watch)?;
     let envelope = Envelope::sign(PayloadType::Statement, unsealed.statement().to_vec(), keys)?;
     Ok(unsealed.seal(&envelope.encode()?)?)
+}
+
+/// The chain of trust roots that travels.
+pub(super) fn roots(root: &PinnedRoot) -> Result<Vec<u8>, CliError> {
+    let roots = root.chain()?;
+    Chain::parse(&roots, &LIMITS)?.verify()?;
+    Ok(roots)
 }

@@ -1,8 +1,13 @@
 //! Where a bundle comes from: a file, standard input, or a registry.
 
 use super::BundleArgs;
+use super::carrier::{Encrypted, IdentityArgs};
 use super::error::CliError;
+use crate::bundle::carrier::is_encrypted;
 use crate::bundle::read::{self, Tape};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::Conditions;
+use crate::trust::verify::carrier::Carried;
 use crate::value::watch::Watch;
 use std::fs::File;
 
@@ -32,6 +37,7 @@ pub(super) struct SourceArgs {
 pub(super) enum Source {
     File(File),
     Pipe,
+    Encrypted(Box<Encrypted>),
     #[cfg(feature = "registry")]
     Registry {
         client: Box<Client>,
@@ -52,15 +58,37 @@ impl SourceArgs {
         }
         Ok(Source::File(read::open(&self.bundle.bundle)?))
     }
+
+    /// As `open`, and an encrypted bundle too: its seal outside is believed here, before anything is decrypted.
+    pub(super) fn open_with(
+        &self,
+        identity: &IdentityArgs,
+        root: &PinnedRoot,
+        conditions: &Conditions<'_>,
+    ) -> Result<Source, CliError> {
+        let path = &self.bundle.bundle;
+        match self.open()? {
+            Source::File(file) if is_encrypted(path, &file)? => {
+                let carried = Carried::open(path, root, conditions)?;
+                Ok(Source::Encrypted(Box::new(identity.with(file, carried)?)))
+            }
+            Source::File(file) => Ok(Source::File(file)),
+            _ if identity.is_given() => Err(CliError::Usage {
+                message: "an encrypted bundle is read from a file, with its seal beside it".to_owned(),
+                hint: Some("copy both files here and name the one that ends in `.age`".to_owned()),
+            }),
+            other => Ok(other),
+        }
+    }
 }
 
 impl Source {
     /// The bundle from front to back.
-    #[cfg_attr(not(feature = "registry"), allow(unused_variables, clippy::unnecessary_wraps))]
     pub(super) fn tape<'a>(&'a self, watch: &'a dyn Watch) -> Result<Tape<'a>, CliError> {
         match self {
             Self::File(file) => Ok(Tape::file(file)),
             Self::Pipe => Ok(Tape::pipe(std::io::stdin())),
+            Self::Encrypted(encrypted) => encrypted.tape(watch),
             #[cfg(feature = "registry")]
             Self::Registry { client, place } => Ok(Tape::pipe(place.reader(client, watch)?)),
         }
@@ -75,6 +103,8 @@ impl Source {
             other => other,
         };
         let mut reader: Box<dyn std::io::Read + '_> = match &elsewhere {
+            // What was encrypted is written in the clear only where it is unpacked.
+            Self::Encrypted(_) => return Err(crate::bundle::BundleError::Encrypted.into()),
             Self::File(_) | Self::Pipe => Box::new(std::io::stdin()),
             Self::Registry { client, place } => Box::new(place.reader(client, watch)?),
         };

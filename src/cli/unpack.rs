@@ -1,5 +1,6 @@
 //! `sealift unpack`
 
+use super::carrier::IdentityArgs;
 use super::error::CliError;
 use super::source::SourceArgs;
 use super::term::Term;
@@ -16,7 +17,8 @@ use std::path::{Path, PathBuf};
 /// Verify a bundle and write what it holds into a new folder
 ///
 /// Trees become files below `doc/`, `config/` and `file/`, images one OCI image layout below `images/`. The folder
-/// appears when everything is verified and written, or not at all.
+/// appears when everything is verified and written, or not at all. An encrypted bundle is decrypted into it with
+/// `--identity`, and nowhere else.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift unpack air-gapped-2026.11.0.sealift --trust root.json --to site\n  \
@@ -25,6 +27,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) source: SourceArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
     /// A folder that does not exist yet, or is empty
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
@@ -48,7 +52,7 @@ impl Args {
         let approvals = self.source.bundle.approvals()?;
         let conditions =
             Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
-        let source = self.source.open()?;
+        let source = self.source.open_with(&self.identity, &root, &conditions)?;
         let mut tape = source.tape(&watch)?;
         let unpacked = unpack(&mut tape, &root, &self.to, &conditions)?;
         drop(tape);

@@ -1,27 +1,36 @@
 //! `sealift verify`
 
+use super::carrier::{Encrypted, IdentityArgs};
 use super::error::CliError;
 use super::inspect::{head, holds};
-use super::source::SourceArgs;
+use super::source::{Source, SourceArgs};
 use super::term::Term;
 use super::{ThreadArgs, conditions};
 use crate::audit::inspect::{Overview, overview};
 use crate::trust::approval::Approving;
+use crate::trust::verify::carrier::Carried;
 use crate::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
 use serde::Serialize;
+use serde_json::json;
 
 /// Believe a bundle, or say why not
 ///
 /// Reads the whole bundle once, in constant memory; `-` reads it from standard input. Exit code 0 means: sealed by
-/// the keys that the trust root asks for, and every byte is the one that was signed.
+/// the keys that the trust root asks for, and every byte is the one that was signed. An encrypted bundle is looked into
+/// with `--identity`; without, only its outside is checked, and the exit code is 4.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift verify air-gapped-2026.11.0.sealift --trust root.json\n  \
     dd if=/dev/nst0 bs=1M | sealift verify - --trust root.json --deep")]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) source: SourceArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
+    /// Of an encrypted bundle, look only at the seal outside and at the encrypted bytes
+    #[arg(long, conflicts_with = "deep")]
+    outer: bool,
     /// Decode every frame as well, and compare every file with its inventory
     #[arg(long)]
     deep: bool,
@@ -45,7 +54,22 @@ impl Args {
         let approvals = self.source.bundle.approvals()?;
         let conditions =
             Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
-        let source = self.source.open()?;
+        let source = self.source.open_with(&self.identity, &root, &conditions)?;
+        match &source {
+            Source::Encrypted(encrypted) if self.outer || !encrypted.has_identity() => {
+                encrypted.carried.check(&encrypted.file, &conditions)?;
+                drop(watch);
+                return self.outside(term, encrypted);
+            }
+            Source::Encrypted(_) => {}
+            _ if self.outer => {
+                return Err(CliError::Usage {
+                    message: "`--outer` is for an encrypted bundle, and this one is not".to_owned(),
+                    hint: Some("leave it out".to_owned()),
+                });
+            }
+            _ => {}
+        }
         let mut tape = source.tape(&watch)?;
         let trusted = Trusted::open(&mut tape, &root, &conditions)?;
         let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
@@ -65,6 +89,37 @@ impl Args {
             term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-FOLDER"));
         }
         Ok(())
+    }
+}
+
+impl Args {
+    /// What there is to say without looking inside, and that nobody looked.
+    fn outside(&self, term: &Term, encrypted: &Encrypted) -> Result<(), CliError> {
+        let Carried { carrier, signers, root_version, warnings } = &encrypted.carried;
+        term.warn_of(warnings);
+        let file = self.source.bundle.bundle.display();
+        let mut text = format!("{} the outside of {file}\n", term.paint("believed:", "32;1"));
+        for signer in signers {
+            text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
+        }
+        text += &format!("  scenario   {}\n  created    {}\n", carrier.scenario, carrier.created);
+        text += &format!("  checked    every one of {} encrypted bytes against its seal\n", carrier.size);
+        text += "  not looked at: the content, which is encrypted\n";
+        let signers: Vec<_> = signers
+            .iter()
+            .map(|signer| {
+                json!({
+                    "name": signer.name, "role": signer.role.to_string(), "key": signer.key.to_string(),
+                })
+            })
+            .collect();
+        let value = json!({
+            "verdict": "believed", "depth": "outer", "sha256": carrier.sha256, "size": carrier.size,
+            "scenario": carrier.scenario, "created": carrier.created, "root_version": root_version,
+            "signers": signers,
+        });
+        term.data("verdict", &value, &text)?;
+        if self.outer { Ok(()) } else { Err(CliError::Unopened) }
     }
 }
 

@@ -23,6 +23,8 @@ pub enum PayloadType {
     Receipt,
     /// What a site holds.
     Request,
+    /// What is said about an encrypted bundle.
+    Carrier,
 }
 
 impl PayloadType {
@@ -35,6 +37,7 @@ impl PayloadType {
             Self::Approval => "application/vnd.sealift.approval.v1+json",
             Self::Receipt => "application/vnd.sealift.receipt.v1+json",
             Self::Request => "application/vnd.sealift.request.v1+json",
+            Self::Carrier => "application/vnd.sealift.carrier.v1+json",
         }
     }
 
@@ -45,6 +48,7 @@ impl PayloadType {
             Self::Root => limits.root,
             Self::Approval => limits.approval,
             Self::Receipt | Self::Request => limits.record,
+            Self::Carrier => limits.carrier,
         }
     }
 
@@ -52,7 +56,7 @@ impl PayloadType {
     pub(super) fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
-            Self::Root | Self::Approval | Self::Receipt | Self::Request => {
+            Self::Root | Self::Approval | Self::Receipt | Self::Request | Self::Carrier => {
                 Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
             }
         }
@@ -67,6 +71,7 @@ impl PayloadType {
             Self::Approval => "an approval",
             Self::Receipt => "a receipt",
             Self::Request => "a request",
+            Self::Carrier => "the seal of the encrypted bundle",
         }
     }
 }

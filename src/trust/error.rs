@@ -12,7 +12,7 @@ use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::spoken::Typed;
-use crate::value::words::quoted;
+use crate::value::words::{counted, quoted};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +89,21 @@ pub enum TrustError {
     #[error("the system gave no random bytes")]
     Entropy { source: getrandom::Error },
 
+    #[error("no ssh-agent is known here: SSH_AUTH_SOCK is not set")]
+    AgentUnknown,
+    #[error("cannot ask the ssh-agent at `{}`", Printable(.socket.to_string_lossy()))]
+    AgentFailed { socket: PathBuf, source: io::Error },
+    #[error("what the ssh-agent answered is not of its protocol: {reason}")]
+    AgentAnswer { reason: &'static str },
+    #[error("the ssh-agent shows no key: it holds none, or is locked; expected key {key}")]
+    AgentEmpty { key: KeyId },
+    #[error("the ssh-agent does not hold key {key}, only {}", counted(*.held as u64, "other"))]
+    AgentWithout { key: KeyId, held: usize },
+    #[error("the ssh-agent holds key {key} and did not want to sign with it")]
+    AgentRefused { key: KeyId },
+    #[error("the ssh-agent gave a signature that key {key} did not make")]
+    AgentSignature { key: KeyId },
+
     #[error("the envelope is for `{}`, expected `{expected}`", Printable(.found))]
     PayloadType { expected: &'static str, found: String },
     #[error("signature {number} has {found} bytes, expected 64")]
@@ -164,6 +179,13 @@ impl Fault for TrustError {
             | Self::KeyFileMode { .. } => Code::TrustKeyFile,
             Self::Passphrase | Self::PassphraseEmpty => Code::TrustPassphrase,
             Self::Entropy { .. } => Code::TrustEntropy,
+            Self::AgentUnknown
+            | Self::AgentFailed { .. }
+            | Self::AgentAnswer { .. }
+            | Self::AgentEmpty { .. }
+            | Self::AgentWithout { .. }
+            | Self::AgentRefused { .. }
+            | Self::AgentSignature { .. } => Code::TrustAgent,
             Self::PayloadType { .. } | Self::SignatureLength { .. } | Self::OtherSigner { .. } => {
                 Code::TrustSignature
             }
@@ -258,6 +280,17 @@ impl Fault for TrustError {
             }
             Self::KeyFileRead { .. } => "look at the permissions of the file",
             Self::KeyFileWrite { .. } => "look at the space and the permissions there",
+            Self::AgentUnknown | Self::AgentFailed { .. } => {
+                "start one and give it the key: `eval \"$(ssh-agent)\" && ssh-add KEY`"
+            }
+            Self::AgentEmpty { .. } => "unlock it with `ssh-add -X`, or give it the key with `ssh-add KEY`",
+            Self::AgentWithout { .. } => {
+                "give it the key with `ssh-add KEY`; `ssh-add -L` shows what it holds"
+            }
+            Self::AgentRefused { .. } => "say yes when it asks, or give it the key again with `ssh-add KEY`",
+            Self::AgentAnswer { .. } | Self::AgentSignature { .. } => {
+                "look at what listens there: `echo $SSH_AUTH_SOCK`; nothing was signed"
+            }
             Self::Entropy { .. } => return None,
         };
         Some(text.to_owned())

@@ -12,6 +12,9 @@ use std::str::FromStr;
 /// What stands before the 32 bytes of an Ed25519 key in a `SubjectPublicKeyInfo` (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
+/// What stands before the 32 bytes of an Ed25519 key in SSH: the type, and the length of the key (RFC 8709, section 4).
+const SSH_PREFIX: [u8; 19] = *b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
+
 /// The id of a key: SHA-256 of its DER form, 64 hexadecimal digits.
 ///
 /// `openssl pkey -pubin -in KEY.pub -outform DER | sha256sum` shows the same digits.
@@ -76,13 +79,46 @@ impl PublicKey {
 
     /// A key from PEM: `-----BEGIN PUBLIC KEY-----` around the 44 bytes of RFC 8410, and nothing else.
     pub fn from_pem(text: &str) -> Result<Self, TrustError> {
-        let der = pem_body("PUBLIC KEY", text)
-            .ok_or(TrustError::Key { reason: "it is not PEM with the label `PUBLIC KEY`" })?;
+        let der = pem_body("PUBLIC KEY", text).ok_or(TrustError::Key {
+            reason: "it is neither PEM with the label `PUBLIC KEY` nor the line of a `.pub` of `ssh-keygen`",
+        })?;
         let raw = der
             .strip_prefix(&SPKI_PREFIX)
             .and_then(|raw| <&[u8; 32]>::try_from(raw).ok())
             .ok_or(TrustError::Key { reason: "it is not an Ed25519 key of 44 bytes (RFC 8410)" })?;
         Self::from_bytes(raw)
+    }
+
+    /// The type of an Ed25519 key in SSH (RFC 8709).
+    pub(super) const SSH_TYPE: &str = "ssh-ed25519";
+
+    /// A key from the one line that `ssh-keygen` writes: `ssh-ed25519`, base64, and a comment that counts for nothing.
+    pub fn from_ssh(line: &str) -> Result<Self, TrustError> {
+        let refuse = |reason| TrustError::Key { reason };
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        if line.contains(|character: char| character.is_ascii_control()) {
+            return Err(refuse("it is more than one line"));
+        }
+        let mut words = line.splitn(3, ' ');
+        if words.next() != Some(Self::SSH_TYPE) {
+            return Err(refuse("it is a key for SSH, and not of the type `ssh-ed25519`"));
+        }
+        let blob = words
+            .next()
+            .and_then(|text| STANDARD.decode(text).ok())
+            .ok_or(refuse("what stands behind `ssh-ed25519` is not base64"))?;
+        let raw = blob
+            .get(SSH_PREFIX.len()..)
+            .and_then(|raw| <&[u8; 32]>::try_from(raw).ok())
+            .filter(|_| blob.starts_with(&SSH_PREFIX))
+            .ok_or(refuse("it is not an Ed25519 key of 51 bytes (RFC 8709)"))?;
+        Self::from_bytes(raw)
+    }
+
+    /// The 51 bytes of RFC 8709, section 4.
+    #[cfg(feature = "agent")]
+    pub(super) fn to_ssh(&self) -> Vec<u8> {
+        [SSH_PREFIX.as_slice(), self.bytes()].concat()
     }
 
     /// The key as PEM, as `openssl pkey -pubout` writes it.
@@ -119,7 +155,7 @@ impl PublicKey {
     }
 }
 
-/// Makes signatures: a key in memory today, an ssh-agent or a PKCS#11 token later.
+/// Makes signatures: a key in memory, or one that an `ssh-agent` holds.
 pub trait Signer {
     /// The public half.
     fn public(&self) -> &PublicKey;

@@ -33,9 +33,15 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, TrustError> {
     read_text(path, file)
 }
 
-/// Reads a public key.
+/// Reads a public key: PEM, or the line that `ssh-keygen` writes.
 pub fn read_public(path: &Path) -> Result<PublicKey, TrustError> {
-    PublicKey::from_pem(&read_text(path, open_regular(path, OFlags::empty())?)?)
+    let text = read_text(path, open_regular(path, OFlags::empty())?)?;
+    // Also `ecdsa-sha2-...` and `sk-ssh-...`, to say about them what is wrong.
+    if ["ssh-", "ecdsa-", "sk-"].iter().any(|first| text.starts_with(first)) {
+        PublicKey::from_ssh(&text)
+    } else {
+        PublicKey::from_pem(&text)
+    }
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TrustError> {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `key` | what a public key is, and whether it made a signature |
 //! | `secret`, `key_file` | how a secret key is kept, opened and wiped |
+//! | `agent` | how a key signs that an `ssh-agent` holds |
 //! | `envelope` | how signatures and payload are written (DSSE); hands out no payload |
 //! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
 //! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
@@ -11,6 +12,8 @@
 //! | `verify` | from the seal to every byte: the only maker of `Verified` |
 //! | `threshold` | who signed: the one function that counts, and the one way to a payload |
 
+#[cfg(feature = "agent")]
+pub mod agent;
 pub mod approval;
 pub mod chain;
 pub mod change;

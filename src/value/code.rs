@@ -181,6 +181,19 @@ codes! {
     BundleImage "bundle.image" NotBelieved
         "An image in the bundle is described in a way that could be read differently by other tools: unknown media types, foreign layers, nesting too deep."
 
+    CarrierEncrypted "carrier.encrypted" WrongUse
+        "The bundle is encrypted, and this command reads only what is not. `verify` and `unpack` decrypt with `--identity`, from the file whose seal lies beside it."
+    CarrierSeal "carrier.seal" WrongUse
+        "An encrypted bundle travels with a second file, its seal, called as it and `.seal`. Without that, nothing says who made it, and nothing is decrypted."
+    CarrierRecipient "carrier.recipient" WrongUse
+        "A recipient is not the public half of an age identity, `age1...`, or there are none or too many. Recipients of ssh keys and plugins are not taken."
+    CarrierIdentity "carrier.identity" WrongUse
+        "An identity file cannot be used, none was given, or the bundle is encrypted to somebody else."
+    CarrierFormat "carrier.format" NotBelieved
+        "Packers signed the encrypted file, and it is not one: no binary age file, damaged before it was signed, or with another bundle inside than the seal outside says."
+    CarrierUnopened "carrier.unopened" NotAsWanted
+        "The seal outside and every encrypted byte are right, and the content was not looked at, because no identity was given. Give one with `--identity`, or ask for no more with `--outer`."
+
     TrustMissing "trust.missing" WrongUse
         "The trust root named is not there. Get it from whoever runs the signing, by another way than the bundle, and compare its fingerprint with a person."
     TrustFormat "trust.format" NotBelieved
@@ -225,6 +238,8 @@ codes! {
         "The bundle claims an epoch or a root version that its trust root does not have."
     TrustExpired "trust.expired" NotBelieved
         "The bundle or the trust root is past its expiry date. Check the clock; if it is right, ask for a newer bundle."
+    TrustAgent "trust.agent" CouldNot
+        "The ssh-agent did not sign: it is not there, is locked, does not hold the key, refused, or gave something else than a signature of that key. Nothing was sealed."
     TrustEntropy "trust.entropy" CouldNot
         "The system gave no random bytes, so no key was made."
 

@@ -22,6 +22,10 @@ pub struct Limits {
     pub signatures: usize,
     /// Bytes of the statement.
     pub statement: u64,
+    /// Bytes of the document that is signed about an encrypted bundle.
+    pub carrier: u64,
+    /// Bytes of the header of an encrypted bundle.
+    pub age_header: u64,
     /// Bytes of `index.json`, of `manifest.json` and of `SHA256SUMS`.
     pub index: u64,
     /// Bytes of `seal/RESERVE`.
@@ -67,6 +71,8 @@ impl Limits {
             seal: 2 * MIB,
             signatures: 32,
             statement: MIB,
+            carrier: 4 << 10,
+            age_header: 16 << 10,
             index: 16 * MIB,
             reserve: 256 * MIB,
             document: 4 * MIB,

@@ -4,7 +4,7 @@ use super::proposal::{ApprovalArgs, holder, holders};
 use super::show::report;
 use crate::bundle::place;
 use crate::cli::error::CliError;
-use crate::cli::passphrase::PassphraseArgs;
+use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
 use crate::trust::change::Scope;
@@ -31,7 +31,7 @@ use std::str::FromStr;
 pub(super) struct Args {
     /// A secret key that signs the root and has the role `root`
     #[arg(long = "key", value_name = "KEY", required = true)]
-    keys: Vec<PathBuf>,
+    keys: Vec<KeyArg>,
     /// A further key with the role `root`, which does not sign now
     #[arg(long = "root", value_name = "PUB")]
     roots: Vec<PathBuf>,
@@ -95,8 +95,8 @@ impl Args {
                 hint: Some("name another file with `--output`, or move the old one away".to_owned()),
             });
         }
-        let secrets = self.passphrase.open(&self.keys)?;
-        let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+        let signers = self.passphrase.open(&self.keys)?;
+        let signers = borrowed(&signers);
         let file = RootFile::first(self.terms(&signers)?, &signers, &LIMITS)?;
         place::write_new(&self.output, &file.encode()?, 0o644)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
@@ -114,8 +114,8 @@ impl Args {
             policy: Policy { expiry, approvals: self.approvals.policy() },
         };
         let everywhere = Scope::new(Role::Root, Vec::new());
-        for (path, signer) in self.keys.iter().zip(signers) {
-            terms.add(&everywhere, vec![(holder(path)?, signer.public().clone())], None)?;
+        for (key, signer) in self.keys.iter().zip(signers) {
+            terms.add(&everywhere, vec![(holder(key.path())?, signer.public().clone())], None)?;
         }
         terms.add(&everywhere, holders(&self.roots)?, self.root_threshold.map(NonZeroUsize::get))?;
         for (role, keys, thresholds) in [

@@ -4,12 +4,12 @@ use super::show::report;
 use crate::bundle::place;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
-use crate::cli::passphrase::PassphraseArgs;
+use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
 use crate::trust::TrustError;
 use crate::trust::change::Scope;
-use crate::trust::key::{KeyId, PublicKey, Signer};
+use crate::trust::key::{KeyId, PublicKey};
 use crate::trust::root::{ApprovalPolicy, Terms};
 use crate::trust::root_file::RootFile;
 use crate::value::name::Name;
@@ -28,7 +28,7 @@ pub(super) struct ProposalArgs {
     output: Option<PathBuf>,
     /// A secret root key that signs the proposal at once
     #[arg(long = "key", value_name = "KEY")]
-    keys: Vec<PathBuf>,
+    keys: Vec<KeyArg>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
@@ -50,8 +50,8 @@ impl ProposalArgs {
         let (is_proposal, dropped) = (file.is_proposal(), signed(&file));
         let mut file = file.propose(terms, now()?, &LIMITS)?;
         if !self.keys.is_empty() {
-            let secrets = self.passphrase.open(&self.keys)?;
-            let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+            let signers = self.passphrase.open(&self.keys)?;
+            let signers = borrowed(&signers);
             file = file.sign(&signers, &LIMITS)?;
         }
         let bytes = file.encode()?;

@@ -4,9 +4,8 @@ use super::proposal::put;
 use super::show::{changes, report};
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
-use crate::cli::passphrase::PassphraseArgs;
+use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
-use crate::trust::key::Signer;
 use crate::trust::root_file::RootFile;
 use std::path::PathBuf;
 
@@ -21,7 +20,7 @@ pub(super) struct Args {
     file: PathBuf,
     /// A secret root key; several if they are here
     #[arg(long = "key", value_name = "KEY", required = true)]
-    keys: Vec<PathBuf>,
+    keys: Vec<KeyArg>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
@@ -34,8 +33,8 @@ impl Args {
             format!("to sign: version {}, {}\n", file.last().version(), file.fingerprint().spoken());
         text += &changes(&file);
         term.say(text.trim_end());
-        let secrets = self.passphrase.open(&self.keys)?;
-        let signers: Vec<&dyn Signer> = secrets.iter().map(|key| key as &dyn Signer).collect();
+        let signers = self.passphrase.open(&self.keys)?;
+        let signers = borrowed(&signers);
         let file = file.sign(&signers, &LIMITS)?;
         put(&self.file, &file.encode()?)?;
         report(term, &file, &self.file)

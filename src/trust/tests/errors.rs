@@ -140,6 +140,25 @@ fn texts_codes_and_hints() {
         ),
         (E::Passphrase, Code::TrustPassphrase, "the passphrase does not open the key"),
         (E::PassphraseEmpty, Code::TrustPassphrase, "an empty passphrase protects nothing"),
+        (E::AgentUnknown, Code::TrustAgent, "no ssh-agent is known here"),
+        (
+            E::AgentFailed { socket: path(), source: refused() },
+            Code::TrustAgent,
+            "cannot ask the ssh-agent at `a\\u{1b}.key`",
+        ),
+        (
+            E::AgentAnswer { reason: "x" },
+            Code::TrustAgent,
+            "what the ssh-agent answered is not of its protocol: x",
+        ),
+        (
+            E::AgentEmpty { key: id },
+            Code::TrustAgent,
+            "the ssh-agent shows no key: it holds none, or is locked",
+        ),
+        (E::AgentWithout { key: id, held: 2 }, Code::TrustAgent, "the ssh-agent does not hold key"),
+        (E::AgentRefused { key: id }, Code::TrustAgent, "the ssh-agent holds key"),
+        (E::AgentSignature { key: id }, Code::TrustAgent, "the ssh-agent gave a signature that key"),
         (
             E::Entropy { source: getrandom::Error::UNSUPPORTED },
             Code::TrustEntropy,

@@ -163,6 +163,53 @@ fn key_files_are_private_and_never_overwritten() {
 }
 
 #[test]
+fn public_keys_of_ssh_have_one_spelling() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.pub");
+    let blob = |kind: &[u8], raw: &[u8]| {
+        let long = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+        STANDARD.encode([long(kind), long(raw)].concat())
+    };
+    let raw = *key(1).public().bytes();
+    let good = blob(b"ssh-ed25519", &raw);
+    for line in [
+        format!("ssh-ed25519 {good}"),
+        format!("ssh-ed25519 {good}\n"),
+        format!("ssh-ed25519 {good} alice@example.com on her t\u{f6}ken\n"),
+    ] {
+        fs::write(&path, &line).unwrap();
+        assert_eq!(read_public(&path).unwrap(), *key(1).public(), "{line}");
+    }
+    let weak = blob(b"ssh-ed25519", &[0; 32]);
+    for line in [
+        "ssh-ed25519".to_owned(),
+        "ssh-ed25519 \n".to_owned(),
+        format!(" ssh-ed25519 {good}"),
+        format!("ssh-ed25519  {good}"),
+        format!("ssh-ed25519\t{good}"),
+        format!("ssh-ed25519 {good}\r\n"),
+        format!("ssh-ed25519 {good}\n\n"),
+        format!("ssh-ed25519 {good} alice\nssh-ed25519 {good} bob\n"),
+        format!("restrict ssh-ed25519 {good}"),
+        format!("ssh-rsa {good}"),
+        format!("sk-ssh-ed25519@openssh.com {good}"),
+        format!("ecdsa-sha2-nistp256 {good}"),
+        format!("ssh-ed25519 {}", &good[..good.len() - 1]),
+        format!("ssh-ed25519 {good}AAAA"),
+        format!("ssh-ed25519 {}", good.replace("AAAAC3", "AAAAD3")),
+        format!("ssh-ed25519 {}", blob(b"ssh-ed25519", &raw[..31])),
+        format!("ssh-ed25519 {}", blob(b"ssh-ed25518", &raw)),
+        format!("ssh-ed25519 {}", blob(b"sk-ssh-ed25519@openssh.com", &raw)),
+        format!("ssh-ed25519 {}", STANDARD.encode(raw)),
+        format!("ssh-ed25519 {weak}"),
+    ] {
+        fs::write(&path, &line).unwrap();
+        assert_eq!(code(read_public(&path)), Code::TrustKey, "{line}");
+    }
+}
+
+#[test]
 fn the_fingerprint_is_what_base64_and_sha256sum_show() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = sign(&root(), &[1]).encode().unwrap();

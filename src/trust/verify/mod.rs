@@ -3,6 +3,7 @@
 //! [`Verified`] can be made only here. What writes, shows or hands on anything of a bundle takes it, and so
 //! cannot be called with bytes that nobody vouches for.
 
+pub mod carrier;
 mod content;
 mod frames;
 mod place;

@@ -46,6 +46,12 @@ pub struct Signer {
     pub key: KeyId,
 }
 
+impl Signer {
+    pub(super) fn packer(who: &Who) -> Self {
+        Self { name: who.name.clone(), role: Role::Packer, key: who.id }
+    }
+}
+
 /// What is allowed, and should be said all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
@@ -96,6 +102,8 @@ impl Trusted {
             let statement = Statement::parse(payload, limits)?;
             Ok::<_, TrustError>((statement.predicate.scenario.clone(), statement))
         })?;
+        let predicate = &believed.value().predicate;
+        tape.must_carry(&predicate.scenario, predicate.created)?;
         let id = Digest::of(believed.payload());
         let (Approving::Demanded(approvals) | Approving::Shown(approvals)) = conditions.approvals;
         let bundle = (id, &believed.value().predicate.scenario);
@@ -116,9 +124,8 @@ impl Trusted {
             member(member::SEAL, &seal),
             member(member::STATEMENT, believed.payload()),
         ];
-        let signer = |who: &Who| Signer { name: who.name.clone(), role: Role::Packer, key: who.id };
         Ok(Self {
-            signers: believed.signers().iter().map(signer).collect(),
+            signers: believed.signers().iter().map(Signer::packer).collect(),
             statement: Verified(believed.into_value()),
             id,
             approvals,

@@ -1,0 +1,637 @@
+//! Encrypted carriers: what goes in comes out, for those it was encrypted to; and nothing comes out of a changed one.
+
+use crate::cli::Shop;
+use crate::environment::names;
+use crate::support::{self, Authorities, LIMITS, Put, conditions};
+use age::secrecy::ExposeSecret as _;
+use age::x25519;
+use sealift::bundle::carrier::{Carrier, encrypted_path, seal_path};
+use sealift::bundle::encryption::{Identities, Plain, Recipients, encrypt};
+use sealift::bundle::item::ItemKind;
+use sealift::site::SiteError;
+use sealift::site::unpack::unpack;
+use sealift::trust::TrustError;
+use sealift::trust::envelope::{Envelope, PayloadType};
+use sealift::trust::key::Signer;
+use sealift::trust::secret::SecretKey;
+use sealift::trust::verify::carrier::{Carried, encode};
+use sealift::value::code::{Class, Code, Fault as _};
+use sealift::value::digest::Digest;
+use sealift::value::watch::Unwatched;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The ciphertext of a whole chunk (c2sp.org/age).
+const STORED_CHUNK: usize = (64 << 10) + 16;
+
+fn recipients(of: &[&x25519::Identity]) -> Recipients {
+    let lines: Vec<String> = of.iter().map(|identity| identity.to_public().to_string()).collect();
+    Recipients::parse(lines.iter().map(String::as_str)).unwrap()
+}
+
+fn identities(of: &[&x25519::Identity]) -> Identities {
+    let lines: Vec<String> =
+        of.iter().map(|identity| identity.to_string().expose_secret().to_owned()).collect();
+    Identities::parse(Path::new("identity"), &lines.join("\n")).unwrap()
+}
+
+fn sealed_by(authorities: &Authorities, keys: &[&dyn Signer], carrier: &Carrier) -> Vec<u8> {
+    let envelope = Envelope::sign(PayloadType::Carrier, carrier.encode().unwrap(), keys).unwrap();
+    encode(&authorities.chain, &envelope).unwrap()
+}
+
+/// An encrypted bundle, and a place to unpack it to.
+struct Case {
+    folder: tempfile::TempDir,
+    authorities: Authorities,
+    identity: x25519::Identity,
+    other: x25519::Identity,
+    path: PathBuf,
+    plain: Vec<u8>,
+}
+
+impl Case {
+    /// The sample bundle, with this file in it as well.
+    fn new(content: &[u8]) -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap());
+        let authorities = Authorities::new();
+        let mut draft = support::sample(folder.path());
+        if !content.is_empty() {
+            draft.items.push(support::tree(
+                folder.path(),
+                "big",
+                ItemKind::File,
+                &[("big", Put::File(content))],
+            ));
+        }
+        let sealed = authorities.pack(&draft, folder.path());
+        let (identity, other) = (x25519::Identity::generate(), x25519::Identity::generate());
+        let path = encrypted_path(&sealed.path);
+        let plain = std::fs::read(&sealed.path).unwrap();
+        encrypt::<TrustError>(
+            &support::open(&sealed.path),
+            &path,
+            &recipients(&[&other, &identity]),
+            &Unwatched,
+            |sha256, size| {
+                let carrier = Carrier::new(sha256, size, draft.scenario.clone(), draft.created);
+                Ok(sealed_by(&authorities, &[&authorities.packer], &carrier))
+            },
+        )
+        .unwrap();
+        std::fs::remove_file(&sealed.path).unwrap();
+        std::fs::create_dir(folder.path().join("to")).unwrap();
+        Self { folder, authorities, identity, other, path, plain }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        std::fs::read(&self.path).unwrap()
+    }
+
+    fn seal(&self) -> Vec<u8> {
+        std::fs::read(seal_path(&self.path)).unwrap()
+    }
+
+    /// Unpacks as the command line does.
+    fn unpack(&self, file: &File, seal: &[u8], identities: &Identities) -> Result<(), SiteError> {
+        let carried = Carried::parse(seal, &self.authorities.pinned, &conditions())?;
+        let mut tape = carried.tape(file, identities, &LIMITS, &Unwatched)?;
+        let target = self.folder.path().join("to/site");
+        unpack(&mut tape, &self.authorities.pinned, &target, &conditions()).map(drop)
+    }
+
+    /// Has to be refused, and nothing may be left behind.
+    fn refused(&self, case: &str, file: &File, seal: &[u8]) -> Code {
+        let error = self.unpack(file, seal, &identities(&[&self.identity])).expect_err(case);
+        assert_eq!(error.code().class(), Class::NotBelieved, "{case}: {error}");
+        assert_eq!(names(&self.folder.path().join("to")), [""; 0], "{case}");
+        error.code()
+    }
+
+    fn refused_bytes(&self, case: &str, bytes: &[u8], seal: &[u8]) -> Code {
+        let mut file = tempfile::tempfile_in(self.folder.path()).unwrap();
+        file.write_all(bytes).unwrap();
+        let outer = Carried::parse(seal, &self.authorities.pinned, &conditions())
+            .map_err(|error| error.code())
+            .and_then(|carried| carried.check(&file, &conditions()).map_err(|error| error.code()));
+        assert!(outer.is_err(), "{case}: its outside is believed");
+        self.refused(case, &file, seal)
+    }
+
+    /// A seal of a packer over any file.
+    fn reseal(&self, bytes: &[u8], scenario: &str, created: &str) -> Vec<u8> {
+        let (scenario, created) = (scenario.parse().unwrap(), created.parse().unwrap());
+        let carrier = Carrier::new(Digest::of(bytes), bytes.len() as u64, scenario, created);
+        sealed_by(&self.authorities, &[&self.authorities.packer], &carrier)
+    }
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
+#[test]
+fn each_recipient_unpacks_what_was_packed() {
+    let case = Case::new(&noise(300 << 10));
+    let file = support::open(&case.path);
+    let target = case.folder.path().join("to/site");
+    let mut plain = support::pipe(&case.plain);
+    let expected = case.folder.path().join("expected");
+    unpack(&mut plain, &case.authorities.pinned, &expected, &conditions()).unwrap();
+    let stranger = x25519::Identity::generate();
+    for who in [&[&case.identity][..], &[&case.other], &[&stranger, &case.identity]] {
+        case.unpack(&file, &case.seal(), &identities(who)).unwrap();
+        assert!(support::listing(&target) == support::listing(&expected));
+        std::fs::remove_dir_all(&target).unwrap();
+    }
+    let error = case.unpack(&file, &case.seal(), &identities(&[&stranger])).unwrap_err();
+    assert_eq!(error.code(), Code::CarrierIdentity, "{error}");
+    // Who damages it gets no "not for you" out of it.
+    let mut bytes = case.bytes();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let mut damaged = tempfile::tempfile().unwrap();
+    damaged.write_all(&bytes).unwrap();
+    let error = case.unpack(&damaged, &case.seal(), &identities(&[&stranger])).unwrap_err();
+    assert_eq!(error.code(), Code::BundleDigest, "{error}");
+    let carried = Carried::parse(&case.seal(), &case.authorities.pinned, &conditions()).unwrap();
+    carried.check(&file, &conditions()).unwrap();
+    assert_eq!(carried.signers[0].name.as_str(), "packer");
+}
+
+#[test]
+fn z20_every_byte_of_the_encrypted_file_and_of_its_seal() {
+    let case = Case::new(b"");
+    let (mut bytes, mut seal) = (case.bytes(), case.seal());
+    assert!(bytes.len() < STORED_CHUNK, "{}", bytes.len());
+    let file = OpenOptions::new().read(true).write(true).open(&case.path).unwrap();
+    let mut codes: BTreeMap<String, usize> = BTreeMap::new();
+    for at in 0..bytes.len() {
+        bytes[at] ^= 1 << (at % 8);
+        file.write_all_at(&bytes[at..=at], at as u64).unwrap();
+        let code = case.refused(&format!("byte {at}"), &file, &seal);
+        *codes.entry(code.to_string()).or_default() += 1;
+        bytes[at] ^= 1 << (at % 8);
+        file.write_all_at(&bytes[at..=at], at as u64).unwrap();
+    }
+    assert_eq!(codes, BTreeMap::from([("bundle.digest".to_owned(), bytes.len())]));
+    for at in 0..seal.len() {
+        seal[at] ^= 1 << (at % 8);
+        case.refused(&format!("byte {at} of the seal"), &file, &seal);
+        seal[at] ^= 1 << (at % 8);
+    }
+    case.unpack(&file, &seal, &identities(&[&case.identity])).unwrap();
+    println!("{} bytes of the file, {} of the seal", bytes.len(), seal.len());
+    assert!(bytes.len() > 15_000 && seal.len() > 1_500, "{} {}", bytes.len(), seal.len());
+}
+
+#[test]
+fn z20_cut_grown_and_damaged_in_any_chunk() {
+    let case = Case::new(&noise(300 << 10));
+    let (bytes, seal) = (case.bytes(), case.seal());
+    let text = String::from_utf8_lossy(&bytes[..1000]).into_owned();
+    let header = text.find("\n--- ").unwrap() + 49;
+    assert_eq!(bytes[header - 1], b'\n');
+    let start = header + 16;
+    let edges: Vec<usize> =
+        (0..).map(|chunk| start + chunk * STORED_CHUNK).take_while(|edge| *edge < bytes.len()).collect();
+    assert!(edges.len() > 4, "{edges:?}");
+    let mut cuts: Vec<usize> = vec![0, 1, 21, 22, header - 1, header, header + 1, start - 1, bytes.len() - 1];
+    for edge in &edges {
+        cuts.extend([edge - 1, *edge, edge + 1, edge + 15, edge + 16, edge + 17]);
+    }
+    for cut in cuts.into_iter().filter(|cut| *cut < bytes.len()) {
+        let code = case.refused_bytes(&format!("cut at {cut}"), &bytes[..cut], &seal);
+        assert_eq!(code, Code::BundleSize);
+        // Even where packers had signed the cut one.
+        let signed = case.reseal(&bytes[..cut], "air-gapped", "2026-11-01T00:00:00Z");
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes[..cut]).unwrap();
+        case.refused(&format!("signed, cut at {cut}"), &file, &signed);
+    }
+    for more in [&b"\0"[..], b"more", &bytes, &[0; STORED_CHUNK]] {
+        let grown = [&bytes[..], more].concat();
+        assert_eq!(case.refused_bytes("grown", &grown, &seal), Code::BundleSize);
+        let signed = case.reseal(&grown, "air-gapped", "2026-11-01T00:00:00Z");
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&grown).unwrap();
+        let code = case.refused("signed, grown", &file, &signed);
+        assert!(matches!(code, Code::CarrierFormat), "{code}");
+    }
+    // In each chunk: what came before it was decrypted and staged, and goes.
+    for edge in &edges {
+        for at in [*edge, edge + 9, (edge + STORED_CHUNK).min(bytes.len()) - 1] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert_eq!(case.refused_bytes(&format!("byte {at}"), &damaged, &seal), Code::BundleDigest);
+        }
+    }
+    let mut swapped = bytes.clone();
+    swapped[edges[1]..edges[3]].rotate_left(STORED_CHUNK);
+    assert_eq!(case.refused_bytes("chunks swapped", &swapped, &seal), Code::BundleDigest);
+}
+
+/// Encrypts without a seal, as anybody can.
+fn encrypted(plain: &[u8], to: &x25519::Identity) -> Vec<u8> {
+    let recipient = to.to_public();
+    let encryptor =
+        age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient)).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut bytes).unwrap();
+    writer.write_all(plain).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn z20_what_somebody_without_a_packer_key_can_make() {
+    let case = Case::new(b"");
+    let two = Case::new(b"another one");
+    let (bytes, seal) = (case.bytes(), case.seal());
+    // The same bundle, encrypted again: by another recipient, who can decrypt it.
+    let again = encrypted(&case.plain, &case.identity);
+    case.refused_bytes("encrypted again", &again, &seal);
+    // With a seal by somebody else, or by nobody.
+    let of = |keys: &[&dyn Signer], bytes: &[u8]| {
+        let created = "2026-11-01T00:00:00Z".parse().unwrap();
+        let carrier =
+            Carrier::new(Digest::of(bytes), bytes.len() as u64, "air-gapped".parse().unwrap(), created);
+        sealed_by(&case.authorities, keys, &carrier)
+    };
+    let refused = |case_name: &str, seal: &[u8], code: Code| {
+        assert_eq!(case.refused_bytes(case_name, &bytes, seal), code, "{case_name}");
+    };
+    refused("sealed by nobody", &of(&[], &bytes), Code::TrustThreshold);
+    refused("sealed by a stranger", &of(&[&SecretKey::generate().unwrap()], &bytes), Code::TrustThreshold);
+    refused("sealed by a root key", &of(&[&case.authorities.root], &bytes), Code::TrustThreshold);
+    refused("sealed under another root", &two.seal(), Code::TrustForeign);
+    // The right seal, and something missing, doubled or in another place.
+    let lines: Vec<&[u8]> = seal.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(lines.len(), 2);
+    refused("only the roots", lines[0], Code::TrustFormat);
+    refused("only the envelope", lines[1], Code::TrustFormat);
+    refused("nothing", b"", Code::TrustFormat);
+    refused("a line break", b"\n", Code::TrustFormat);
+    refused("the other way round", &[lines[1], lines[0]].concat(), Code::TrustSignature);
+    refused("without its line break", &seal[..seal.len() - 1], Code::TrustFormat);
+    refused("with one more", &[&seal[..], b"\n"].concat(), Code::TrustSignature);
+    refused("the envelope twice", &[&seal[..], lines[1]].concat(), Code::TrustSignature);
+    refused("too long", &vec![b'\n'; 5 << 20], Code::TrustLimit);
+    // A seal of the bundle inside is none of the file outside.
+    let mut statement = Envelope::sign(PayloadType::Statement, b"{}".to_vec(), &[&case.authorities.packer])
+        .unwrap()
+        .encode()
+        .unwrap();
+    statement.push(b'\n');
+    refused("another type", &[lines[0], &statement].concat(), Code::TrustSignature);
+}
+
+#[test]
+fn z20_seals_of_two_bundles_swapped() {
+    let case = Case::new(b"");
+    let bytes = case.bytes();
+    // Another bundle of the same packers.
+    let other = encrypted(&case.plain, &case.identity);
+    let seal = case.reseal(&other, "air-gapped", "2026-11-01T00:00:00Z");
+    case.refused_bytes("the other's seal", &bytes, &seal);
+    case.refused_bytes("the other's file", &other, &case.seal());
+    // And those of packers, that say something else than the bundle inside.
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&bytes).unwrap();
+    for (scenario, created) in [("sovereign", "2026-11-01T00:00:00Z"), ("air-gapped", "2026-11-01T00:00:01Z")]
+    {
+        let seal = case.reseal(&bytes, scenario, created);
+        let code = case.refused("another scenario or time outside", &file, &seal);
+        assert_eq!(code, Code::CarrierFormat);
+    }
+    // What packers signed without looking: no age file, armor, another bundle's front, an unfinished header.
+    let armor = [&b"-----BEGIN AGE ENCRYPTED FILE-----\n"[..], &[b'A'; 600]].concat();
+    let endless = [&b"age-encryption.org/v1\n-> X25519 "[..], &vec![b'A'; 100 << 10]].concat();
+    let many = [&b"age-encryption.org/v1\n"[..], &b"-> a b\n\n".repeat(4_000)].concat();
+    for (name, bytes, expected) in [
+        ("plain", case.plain.clone(), Code::CarrierFormat),
+        ("armor", armor, Code::CarrierFormat),
+        ("version", [&b"age-encryption.org/v2\n"[..], &bytes[22..]].concat(), Code::CarrierFormat),
+        ("endless", endless, Code::BundleLimit),
+        ("many stanzas", many, Code::BundleLimit),
+        ("nothing in it", encrypted(b"", &case.identity), Code::BundleTruncated),
+        ("no bundle in it", encrypted(&[b'x'; 4000], &case.identity), Code::BundleHeader),
+        (
+            "more behind the bundle",
+            encrypted(&[&case.plain[..], b"x"].concat(), &case.identity),
+            Code::BundleTrailing,
+        ),
+    ] {
+        let seal = case.reseal(&bytes, "air-gapped", "2026-11-01T00:00:00Z");
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        assert_eq!(case.refused(name, &file, &seal), expected, "{name}");
+    }
+}
+
+/// Where the sources of the crate `age` lie; the CCTV test kit comes with them.
+fn kit() -> PathBuf {
+    // Those of one platform are all that has to be there.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--format-version", "1", "--filter-platform", &platform])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let age = packages.iter().find(|package| package["name"] == "age").unwrap();
+    Path::new(age["manifest_path"].as_str().unwrap()).with_file_name("tests/testdata/testkit")
+}
+
+fn inflated(bytes: &[u8]) -> Vec<u8> {
+    let program = "import sys,zlib; sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read()))";
+    let mut python = Command::new("python3")
+        .args(["-c", program])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this test needs python3");
+    let mut stdin = python.stdin.take().unwrap();
+    let bytes = bytes.to_vec();
+    let writer = std::thread::spawn(move || stdin.write_all(&bytes).unwrap());
+    let output = python.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
+#[test]
+fn z20_the_test_kit_of_age() {
+    let (mut good, mut bad) = (0, 0);
+    for entry in std::fs::read_dir(kit()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let bytes = std::fs::read(&path).unwrap();
+        let end = bytes.windows(2).position(|two| two == b"\n\n").unwrap();
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let get = |key: &str| head.lines().find_map(|line| line.strip_prefix(&format!("{key}: ")));
+        let mut body = bytes[end + 2..].to_vec();
+        if get("compressed") == Some("zlib") {
+            body = inflated(&body);
+        }
+        let mine: Vec<&str> = head.lines().filter_map(|line| line.strip_prefix("identity: ")).collect();
+        let stranger = x25519::Identity::generate();
+        let mine = match mine.as_slice() {
+            [] => identities(&[&stranger]),
+            lines => Identities::parse(&path, &lines.join("\n")).unwrap(),
+        };
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&body).unwrap();
+        let created = "2026-11-01T00:00:00Z".parse().unwrap();
+        let carrier = Carrier::new(Digest::of(&body), body.len() as u64, "kit".parse().unwrap(), created);
+        let mut content = Vec::new();
+        let outcome = Plain::open(&file, &carrier, &mine, &LIMITS, &Unwatched).and_then(|mut plain| {
+            plain.read_to_end(&mut content).map(drop).map_err(|error| error.downcast().unwrap())
+        });
+        let for_us = get("armored").is_none() && get("passphrase").is_none();
+        match (get("expect").unwrap(), outcome) {
+            ("success", Ok(())) if for_us => {
+                assert_eq!(Digest::of(&content).hex(), get("payload").unwrap(), "{name}");
+                good += 1;
+            }
+            // Passphrases and armor are not read at all.
+            ("success", Err(_)) if !for_us => bad += 1,
+            ("success", other) => panic!("{name}: {:?}", other.err()),
+            // Written by old programs, and read by `age` on purpose.
+            (_, Ok(())) if ["stanza_missing_body", "stanza_missing_final_line"].contains(&&*name) => {
+                good += 1
+            }
+            (expected, Ok(())) => panic!("{name}: expected {expected}"),
+            (_, Err(error)) => {
+                let code = error.code();
+                assert!(matches!(code, Code::CarrierFormat | Code::CarrierIdentity), "{name}: {error}");
+                bad += 1;
+            }
+        }
+    }
+    println!("{good} good, {bad} bad");
+    assert!(good >= 10 && good + bad >= 120, "{good} good, {bad} bad");
+}
+
+#[test]
+fn recipients_and_identities_are_read_strictly() {
+    let identity = x25519::Identity::generate();
+    let (public, secret) = (identity.to_public().to_string(), identity.to_string());
+    let secret = secret.expose_secret();
+    let code =
+        |lines: &[&str]| Recipients::parse(lines.iter().copied()).map(drop).map_err(|error| error.code());
+    assert_eq!(code(&["# a comment", "", &public]), Ok(()));
+    let many = vec![public.as_str(); 129];
+    for bad in [
+        &[][..],
+        &["# nobody"],
+        &["age1"],
+        &[&public[..61]],
+        &[&public.to_uppercase()[..], "x"],
+        &[secret],
+        &["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEhKO3cWqmUMDxmq6gKGgGPNHmYDqBDgnvO6YZJwLYg4"],
+        &["age1yubikey1qfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfz"],
+        &many,
+    ] {
+        assert_eq!(code(bad), Err(Code::CarrierRecipient), "{bad:?}");
+    }
+    let path = Path::new("id");
+    let read = |text: &str| Identities::parse(path, text).map(drop);
+    assert!(read(&format!("# created: today\n# public key: {public}\n{secret}\n")).is_ok());
+    let mistyped = secret.replace("KEY-1", "KEY-1X");
+    for bad in
+        ["", "# nothing\n", &public, &mistyped, "age-encryption.org/v1\n-> scrypt x 18\n", &secret[1..]]
+    {
+        let error = read(bad).unwrap_err();
+        assert_eq!(error.code(), Code::CarrierIdentity, "{error}");
+        assert!(!error.to_string().contains(&secret[20..40]), "{error}");
+    }
+}
+
+/// A shop with identities of two sites and the bundle in the clear, to compare with.
+fn shop() -> Shop {
+    let shop = Shop::packed();
+    let tools = shop.run("command -v age && command -v age-keygen");
+    assert_eq!(tools.code, Some(0), "this test needs age: apt-get install age");
+    shop.done(
+        "for site in north south; do age-keygen -o $site.txt; age-keygen -y $site.txt > $site.pub; done 2>/dev/null
+         mkdir clear out; mv sample-1.0.0.sealift clear/",
+    );
+    shop
+}
+
+const PACK: &str = "sealift pack site.toml --key packer.key --store store --passphrase-fd 0 -o out \
+     --recipient $(cat north.pub) --recipients-file south.pub <<<pw";
+const OUT: &str = "out/sample-1.0.0.sealift.age";
+
+#[test]
+fn packed_for_two_sites_and_unpacked_there() {
+    let shop = shop();
+    let packed = shop.done(PACK);
+    assert!(packed.out.contains("encrypted") && packed.err.contains("--identity"), "{}", packed.shown());
+    let both = ["sample-1.0.0.sealift.age", "sample-1.0.0.sealift.age.seal"];
+    assert_eq!(names(&shop.path("out")), both);
+    // The other program opens it, and inside is what packing without recipients gives.
+    shop.done(&format!("age -d -i south.txt {OUT} | cmp - clear/sample-1.0.0.sealift"));
+    for site in ["north", "south"] {
+        let verified =
+            shop.done(&format!("sealift verify {OUT} --trust root.json --identity {site}.txt --deep"));
+        assert!(verified.out.contains("believed: sample-1.0.0"), "{}", verified.shown());
+        shop.done(&format!("sealift unpack {OUT} --trust root.json --identity {site}.txt --to {site}"));
+    }
+    shop.done("sealift unpack clear/*.sealift --trust root.json --to expected; diff -r north expected; diff -r south north");
+    // As without encryption, no network is reached for.
+    shop.done(&format!(
+        "strace -f -e trace=network -o trace sealift unpack {OUT} --trust root.json --identity north.txt --to traced
+         grep -q 'exited with 0' trace; ! grep -v -e +++ -e --- trace"
+    ));
+    // One that is not encrypted needs no identity, and may be given one.
+    shop.done("sealift verify clear/*.sealift --trust root.json --identity north.txt");
+    // It has other bytes each time, so it is not written again.
+    shop.fails(PACK, 2, "bundle.exists");
+    assert_eq!(names(&shop.path("out")), both);
+    shop.done(&format!("sealift verify {OUT} --trust root.json --outer"));
+    // A whole folder of names, and nothing of it in the clear anywhere.
+    shop.done("! grep -rl 'read me' out");
+    let json = shop.done(&format!("sealift verify {OUT} --trust root.json --outer --json"));
+    let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((value["depth"].as_str(), value["scenario"].as_str()), (Some("outer"), Some("air-gapped")));
+}
+
+/// The commands of FORMAT.md, section 16.
+#[test]
+fn the_outside_is_checked_with_common_tools() {
+    let shop = shop();
+    shop.done(PACK);
+    let (_, block) = include_str!("../src/bundle/FORMAT.md").rsplit_once("```sh\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let script = format!("cp packer.pub out; cd out\n{}", block.replace("NAME-VERSION", "sample-1.0.0"));
+    let outcome = shop.done(&script);
+    assert!(outcome.out.contains("Verified Successfully"), "{}", outcome.shown());
+    assert!(outcome.out.contains("sample-1.0.0.sealift.age: OK"), "{}", outcome.shown());
+    shop.done(&format!("printf x | dd of={OUT} bs=1 seek=9000 conv=notrunc status=none"));
+    assert_eq!(shop.run(&script).code, Some(1));
+    // No signature of that key.
+    assert_eq!(shop.run(&script.replace("packer.pub", "root.pub")).code, Some(4));
+}
+
+#[test]
+fn without_an_identity_only_the_outside_is_believed() {
+    let shop = shop();
+    shop.done(PACK);
+    let verify = format!("sealift verify {OUT} --trust root.json");
+    let outcome = shop.fails(&verify, 4, "carrier.unopened");
+    assert!(outcome.out.contains("not looked at: the content"), "{}", outcome.shown());
+    assert!(outcome.err.contains(&format!("{verify} --identity FILE")), "{}", outcome.shown());
+    shop.done(&format!("{verify} --outer"));
+    shop.fails("sealift verify clear/*.sealift --trust root.json --outer", 2, "cli.usage");
+    shop.fails(&format!("sealift unpack {OUT} --trust root.json --to site"), 2, "carrier.identity");
+    shop.done("age-keygen -o stranger.txt 2>/dev/null");
+    shop.fails(&format!("{verify} --identity stranger.txt"), 2, "carrier.identity");
+    shop.fails(&format!("{verify} --identity nowhere.txt"), 2, "carrier.identity");
+    shop.fails(&format!("{verify} --identity root.json"), 2, "trust.key-file");
+    shop.fails(&format!("chmod 644 north.txt; {verify} --identity north.txt"), 2, "trust.key-file");
+    shop.done("chmod 600 north.txt");
+    // Damaged: also without an identity, and also with the wrong one.
+    shop.done(&format!("cp {OUT} good; printf x | dd of={OUT} bs=1 seek=9000 conv=notrunc status=none"));
+    for more in ["", "--outer", "--identity north.txt", "--identity stranger.txt"] {
+        shop.fails(&format!("{verify} {more}"), 3, "bundle.digest");
+    }
+    shop.fails(
+        &format!("sealift unpack {OUT} --trust root.json --identity north.txt --to site"),
+        3,
+        "bundle.digest",
+    );
+    shop.done(&format!("test ! -e site; cp good {OUT}; mv {OUT}.seal away"));
+    for more in ["", "--outer", "--identity north.txt"] {
+        let outcome = shop.fails(&format!("{verify} {more}"), 2, "carrier.seal");
+        assert!(outcome.err.contains(&format!("{OUT}.seal")), "{}", outcome.shown());
+    }
+    // Somebody with an identity and without a packer key encrypts it to somebody else.
+    shop.done(&format!("mv away {OUT}.seal; age -d -i north.txt good | age -R south.pub > {OUT}"));
+    for more in ["--outer", "--identity south.txt"] {
+        let outcome = shop.run(&format!("{verify} {more}"));
+        assert_eq!(outcome.code, Some(3), "{}", outcome.shown());
+    }
+}
+
+#[test]
+fn what_reads_in_place_says_that_it_is_encrypted() {
+    let shop = shop();
+    shop.done(PACK);
+    // Also under a name that hides it.
+    shop.done(&format!("cp {OUT} hidden.sealift"));
+    for verb in ["inspect", "ls", "cat", "serve", "load", "publish"] {
+        let more = match verb {
+            "cat" => "handbook/readme.md",
+            "load" => "--registry 127.0.0.1:1",
+            "publish" => "oci://127.0.0.1:1/x",
+            _ => "",
+        };
+        for file in [OUT, "hidden.sealift"] {
+            let outcome = shop.fails(
+                &format!("sealift {verb} {file} --trust root.json {more}"),
+                2,
+                "carrier.encrypted",
+            );
+            assert!(outcome.err.contains("--identity FILE --to NEW-FOLDER"), "{}", outcome.shown());
+        }
+    }
+    shop.fails(&format!("sealift verify - --trust root.json < {OUT}"), 2, "carrier.encrypted");
+    shop.fails(&format!("sealift verify - --trust root.json --identity north.txt < {OUT}"), 2, "cli.usage");
+    shop.fails("sealift verify hidden.sealift --trust root.json --identity north.txt", 2, "carrier.seal");
+}
+
+#[test]
+fn packing_for_somebody_leaves_nothing_when_it_fails() {
+    let shop = shop();
+    let pack = PACK.replace("$(cat north.pub)", "age1nobody");
+    let outcome = shop.fails(&pack, 2, "carrier.recipient");
+    assert!(outcome.err.contains("age-keygen -y"), "{}", outcome.shown());
+    let registry = PACK.replace("-o out", "-o oci://127.0.0.1:1/x/y:1");
+    shop.fails(&registry, 2, "cli.usage");
+    shop.fails(&PACK.replace("--recipients-file south.pub", "--recipients-file nowhere"), 1, "cli.input");
+    assert_eq!(names(&shop.path("out")), [""; 0]);
+    // A disk that fills at any write, also while it is encrypted.
+    shop.done("sealift key new other --passphrase-fd 0 <<<pw");
+    shop.fails(&PACK.replace("packer.key", "other.key"), 3, "trust.threshold");
+    assert_eq!(names(&shop.path("out")), [""; 0]);
+    let command = PACK.replace(" <<<pw", " --threads 1").replace("$(cat north.pub)", &{
+        String::from_utf8(shop.read("north.pub")).unwrap().trim().to_owned()
+    });
+    let mut failures = 0;
+    for (call, error) in [("write", "ENOSPC"), ("pwrite64", "ENOSPC"), ("fsync", "EIO"), ("renameat2", "EIO")]
+    {
+        crate::environment::each(&shop, &command, call, &format!("error={error}"), |inject, outcome| {
+            let found = names(&shop.path("out"));
+            if outcome.code == Some(0) {
+                assert_eq!(found.len(), 2, "{inject}");
+            } else {
+                failures += 1;
+                assert_eq!(outcome.code, Some(1), "{inject} {}", outcome.shown());
+                let is_whole = found.iter().any(|name| name.ends_with(".age"));
+                let is_nothing = found.iter().all(|name| name.ends_with(".seal"));
+                assert!(is_whole || is_nothing, "{inject} {found:?}");
+                let is_in_the_clear =
+                    found.iter().any(|name| name.ends_with(".sealift") || name.contains("partial"));
+                assert!(!is_in_the_clear, "{inject} {found:?}");
+            }
+            for name in found {
+                std::fs::remove_file(shop.path("out").join(name)).unwrap();
+            }
+        });
+    }
+    assert!(failures > 10, "{failures}");
+}
