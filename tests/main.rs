@@ -18,6 +18,8 @@ mod checking_without_us;
 mod cli;
 #[cfg(feature = "encryption")]
 mod encryption;
+#[cfg(feature = "encryption")]
+mod encryption_sites;
 mod environment;
 mod environment_media;
 mod environment_power;
