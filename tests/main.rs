@@ -19,6 +19,8 @@ mod cli;
 mod doctor;
 #[cfg(feature = "encryption")]
 mod encryption;
+#[cfg(feature = "encryption")]
+mod encryption_sites;
 mod environment;
 mod environment_media;
 mod environment_power;
