@@ -195,7 +195,7 @@ pub fn overview(trusted: &Trusted, items: &[ItemContents]) -> Overview {
 }
 
 fn approval_line(approved: &Approved) -> ApprovalLine {
-    let Approved { who, approval } = approved;
+    let Approved { who, approval, .. } = approved;
     ApprovalLine {
         name: who.name.clone(),
         key: who.id.to_string(),

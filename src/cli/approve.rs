@@ -9,7 +9,7 @@ use crate::audit::inspect::overview;
 use crate::bundle::place;
 use crate::bundle::read::{self, Tape};
 use crate::trust::TrustError;
-use crate::trust::approval::Approval;
+use crate::trust::approval::{Approval, Approvals};
 use crate::trust::root::Role;
 use crate::trust::verify::{Depth, Looking, Trusted, receive};
 use crate::value::name::Name;
@@ -47,7 +47,9 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.bundle.root()?;
-        let mut approvals = self.bundle.approvals()?;
+        let path = self.bundle.approvals_path();
+        let is_first = path.symlink_metadata().is_err();
+        let mut approvals = if is_first { Approvals::none() } else { self.bundle.approvals()? };
         let watch = term.watch("verifying");
         let conditions = conditions(&watch, self.threads)?;
         let file = read::open(&self.bundle.bundle)?;
@@ -80,8 +82,7 @@ impl Args {
         }
         let mut approval = Approval::new(trusted.id, scenario, conditions.now, self.conditions);
         approval.out_of_order = self.out_of_order;
-        approvals.add(approval.sign(signer, &LIMITS)?);
-        let path = self.bundle.approvals_path();
+        approvals.add(approval.sign(signer, &LIMITS)?, &LIMITS);
         place::replace(&path, &approvals.encode()?)
             .map_err(|source| CliError::Write { path: path.clone(), source })?;
         let conditions = crate::trust::verify::Conditions {

@@ -11,6 +11,8 @@ use crate::site::open::Held;
 use crate::site::state::Decision;
 use crate::trust::approval::Approving;
 use crate::trust::verify::Conditions;
+use crate::value::code::Fault as _;
+use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::size::ByteSize;
 use crate::value::spoken::Spoken;
@@ -77,20 +79,21 @@ impl Args {
             registry: self.registry,
         };
         let mut held = Held::open(&self.site, &LIMITS)?;
-        let approvals = source.bundle.approvals()?;
+        let extent = if self.drill { Extent::Drill } else { Extent::Install };
         let watch = term.watch("installing");
-        let conditions =
-            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
-        if let Some(floor) = held.site.clock_is_behind(conditions.now) {
+        let own = conditions(&watch, self.threads)?;
+        if let Some(floor) = held.site.clock_is_behind(own.now) {
             term.warn(&format!(
                 "the clock shows {}, and this site has seen signatures of {floor}: set it (`date -u -s ...`)",
-                conditions.now
+                own.now
             ));
         }
-        let extent = if self.drill { Extent::Drill } else { Extent::Install };
+        let approvals = source.bundle.approvals().map_err(|error| remembered(&mut held, own.now, error))?;
+        let conditions = Conditions { approvals: Approving::Demanded(&approvals), ..own };
         let seen = held.site.circumstances(&conditions);
-        let opened = source.open_with(&self.identity, &held.site.root, &seen)?;
-        let mut tape = opened.tape(&watch)?;
+        let opened = source.open_with(&self.identity, &held.site.root, &seen);
+        let opened = opened.map_err(|error| remembered(&mut held, own.now, error))?;
+        let mut tape = opened.tape(&watch).map_err(|error| remembered(&mut held, own.now, error))?;
         let installed = held.install(&mut tape, &conditions, extent)?;
         drop(tape);
         Progress::done(&watch);
@@ -100,6 +103,14 @@ impl Args {
             Extent::Install => prune(term, &mut held, &installed, &conditions),
         };
         tell(term, &held, &installed, extent, pruned)
+    }
+}
+
+/// The journal has a word for what did not even get as far as a seal, too.
+fn remembered(held: &mut Held, now: Moment, error: CliError) -> CliError {
+    match held.remember_refusal(now, error.code(), &error.to_string(), None) {
+        Ok(()) => error,
+        Err(unwritten) => unwritten.into(),
     }
 }
 
@@ -133,6 +144,9 @@ fn tell(
         }
         (Extent::Install, Decision::Same) => ("same", format!("{title} is in use already; nothing to do\n")),
         (Extent::Install, Decision::Here(_)) => {
+            ("switched", format!("{title} was there, and is in use again\n"))
+        }
+        (Extent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
             ("switched", format!("{title} was there, and is in use again\n"))
         }
         (Extent::Install, Decision::First | Decision::Newer { .. } | Decision::OutOfOrder { .. }) => (

@@ -7,7 +7,7 @@ use super::term::Term;
 use super::{LIMITS, now, read_bounded};
 use crate::bundle::place;
 use crate::site::open::Site;
-use crate::site::receipt::{Inventory, RECEIPT_BYTES, Receipt, Request, Signed};
+use crate::site::receipt::{Inventory, Outcome, RECEIPT_BYTES, Receipt, Request, Signed};
 use crate::site::state::State;
 use crate::trust::TrustError;
 use crate::trust::key::{KeyId, Signer};
@@ -37,6 +37,9 @@ enum Verb {
         /// The scenario, where the site takes several
         #[arg(long, value_name = "NAME")]
         scenario: Option<Name>,
+        /// Of the last drill, and not of the last installation
+        #[arg(long)]
+        drill: bool,
         /// Say nothing about what the store holds
         #[arg(long)]
         without_inventory: bool,
@@ -126,14 +129,15 @@ fn no_key(found: KeyId) -> CliError {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         match self.verb {
-            Verb::New { site, signing, scenario, without_inventory, qr, output } => {
+            Verb::New { site, signing, scenario, drill, without_inventory, qr, output } => {
                 let site = Site::look(&site, &LIMITS)?;
                 let inventory = if without_inventory { Inventory::Withheld } else { Inventory::Told };
+                let outcome = if drill { Outcome::Drilled } else { Outcome::Installed };
                 let scenario = match (&scenario, site.state.accepts.as_slice()) {
                     (Some(scenario), _) | (None, [scenario]) => scenario.clone(),
                     (None, _) => site.state.meant(None)?.name.clone(),
                 };
-                let receipt = site.receipt(&scenario, inventory, now()?)?;
+                let receipt = site.receipt(&scenario, outcome, inventory, now()?)?;
                 let bytes = signing.with(&site.state, |key| receipt.sign(key)?.encode())?;
                 write(&output, &bytes)?;
                 let code = if qr { Some(code(&bytes, &output)?) } else { None };
@@ -233,8 +237,8 @@ fn code(bytes: &[u8], output: &Path) -> Result<String, CliError> {
 
 fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&str>) -> Result<(), CliError> {
     let did = match receipt.outcome {
-        crate::site::receipt::Outcome::Installed => "installed",
-        crate::site::receipt::Outcome::Drilled => "drilled (rehearsed, not installed)",
+        Outcome::Installed => "installed",
+        Outcome::Drilled => "drilled (rehearsed, not installed)",
     };
     let mut text = format!(
         "site `{}` ({}) {did} {} at {}\n  bundle     {}\n             {}\n",
@@ -250,6 +254,9 @@ fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&s
             "  out of order, by permission of the approvers: {}\n",
             crate::value::printable::Printable(reason)
         );
+    }
+    if let Some(current) = receipt.current.filter(|current| *current != receipt.bundle.statement) {
+        text += &format!("  in use     another bundle: {current}\n");
     }
     text += &format!(
         "  root       version {}, {}\n  journal    entry {} says it; it ended with entry {}: {}\n",

@@ -56,10 +56,14 @@ fn show(site: &Site, scenario: &Scenario) -> String {
     let mut text = format!("\n{}: highest {}\n", scenario.name, scenario.highest);
     for release in scenario.releases.iter().rev() {
         let is_current = release.folder == scenario.current;
-        let gone =
-            if site.release(&scenario.name, &release.folder).is_dir() { "" } else { "  FOLDER IS GONE" };
+        let is_there = site.release(&scenario.name, &release.folder).is_dir();
+        let note = match site.root.root().is_revoked_statement(&release.mark.statement) {
+            true => "  REVOKED",
+            false if is_there => "",
+            false => "  FOLDER IS GONE",
+        };
         text += &format!(
-            "  {} {}  {}-{}, epoch {}, sequence {}, {}, installed {}{gone}\n",
+            "  {} {}  {}-{}, epoch {}, sequence {}, {}, installed {}{note}\n",
             if is_current { "*" } else { " " },
             release.folder,
             release.bundle,

@@ -1,11 +1,13 @@
 //! What is done to a site apart from installing: set up, going back, making room, trusting another root.
 
 use super::SiteError;
-use super::commit::{self, Moves, Spot};
+use super::commit::{self, Moves, Pending, Spot};
 use super::journal::{Act, Entry, Journal};
-use super::open::{self, CURRENT, Held, JOURNAL, RELEASES, STATE, Site};
+use super::open::{self, CURRENT, Held, JOURNAL, LOCK, RELEASES, STATE, STORE, Site};
 use super::state::{Release, State};
 use crate::bundle::place;
+use crate::trust::TrustError;
+use crate::trust::approval::Permit;
 use crate::trust::chain::PinnedRoot;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
@@ -38,23 +40,31 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Moment) -> 
         let path = path.to_owned();
         move |source| SiteError::Write { path, source }
     };
-    fs::create_dir_all(folder).map_err(failed(folder))?;
-    let _lock = open::lock(folder)?;
+    open::make_folder(folder)?;
     if folder.join(STATE).symlink_metadata().is_ok() {
         return Err(SiteError::SiteExists { path: folder.to_owned() });
     }
-    // The journal comes first: one without a state is what a set-up that was cut short has left.
     let mut names = fs::read_dir(folder).map_err(failed(folder))?;
-    let ours = |name: &std::ffi::OsStr| {
-        ["lock", "state.json.partial", RELEASES, CURRENT, ".probe"].iter().any(|known| name == *known)
-    };
-    if names.any(|entry| entry.is_ok_and(|entry| !ours(&entry.file_name()))) {
+    let ours = [LOCK, "state.json.partial", JOURNAL, RELEASES, CURRENT, STORE, ".probe"];
+    let is_ours = |name: &std::ffi::OsStr| ours.iter().any(|known| name == *known);
+    if names.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
         return Err(SiteError::Target { path: folder.to_owned(), found: "not empty" });
     }
+    let _lock = open::lock(folder)?;
+    // The journal comes first: one without a state is what a set-up that was cut short has left, or, once something was
+    // installed, a site that has lost its memory.
+    let releases = folder.join(RELEASES);
+    if fs::read_dir(&releases).is_ok_and(|mut names| names.next().is_some()) {
+        return Err(SiteError::StateMissing { path: folder.to_owned() });
+    }
+    let journal = folder.join(JOURNAL);
+    if journal.symlink_metadata().is_ok() {
+        fs::remove_file(&journal).map_err(failed(&journal))?;
+    }
     probe(folder)?;
-    for name in [RELEASES, CURRENT] {
-        let path = folder.join(name);
-        fs::create_dir_all(&path).map_err(failed(&path))?;
+    let blobs = [STORE, "store/blobs", "store/blobs/sha256"];
+    for name in [RELEASES, CURRENT].iter().chain(&blobs) {
+        open::make_folder(&folder.join(name))?;
     }
     let Charter { site, name, mut accepts, keep, key, compared } = charter;
     accepts.sort();
@@ -102,7 +112,11 @@ pub fn recover(
     now: Moment,
     limits: &Limits,
 ) -> Result<Site, SiteError> {
+    open::refuse_unsafe(folder)?;
     let lock = open::lock(folder)?;
+    if let Some(pending) = Pending::load(folder)? {
+        commit::finish(folder, &pending)?;
+    }
     let journal = Journal::read(&folder.join(JOURNAL), |_, _| {})?;
     if !head.is_of(&journal.head.digest) {
         return Err(SiteError::NotPassed { head: head.to_string() });
@@ -124,6 +138,17 @@ pub fn recover(
 impl Held {
     /// Puts a release into use that is there.
     pub fn switch(&mut self, now: Moment, scenario: &Name, to: &Name) -> Result<Release, SiteError> {
+        self.switch_for(now, scenario, to, None)
+    }
+
+    /// As `switch`, and where approvers permit it, with their word for it.
+    pub(super) fn switch_for(
+        &mut self,
+        now: Moment,
+        scenario: &Name,
+        to: &Name,
+        permit: Option<&Permit>,
+    ) -> Result<Release, SiteError> {
         let found = self.site.state.meant(Some(scenario))?;
         let missing = || SiteError::NoRelease {
             scenario: scenario.clone(),
@@ -134,6 +159,12 @@ impl Held {
         if !self.site.release(scenario, to).is_dir() {
             return Err(SiteError::ReleaseGone { path: self.site.release(scenario, to) });
         }
+        let root = self.site.root.root();
+        if root.is_revoked_statement(&release.mark.statement) {
+            return Err(
+                TrustError::Revoked { version: root.version(), statement: release.mark.statement }.into()
+            );
+        }
         let from = found.current.clone();
         if from == *to {
             return Ok(release);
@@ -141,8 +172,10 @@ impl Held {
         let mut state = self.site.state.clone();
         if let Some(changed) = state.scenarios.iter_mut().find(|one| one.name == *scenario) {
             changed.current = to.clone();
+            changed.permits.extend(permit.into_iter().flat_map(|permit| &permit.approvals));
         }
-        let act = Act::Switched { scenario: scenario.clone(), from, to: to.clone() };
+        let out_of_order = permit.map(|permit| permit.reason.clone());
+        let act = Act::Switched { scenario: scenario.clone(), from, to: to.clone(), out_of_order };
         let spot = Spot { scenario: scenario.clone(), folder: to.clone() };
         let root = self.site.root.clone();
         self.commit(now, act, state, root, Moves { switch: Some(spot), ..Moves::default() })?;
@@ -191,7 +224,11 @@ impl Held {
         let mut state = self.site.state.clone();
         state.root = *root.fingerprint().digest();
         state.root_version = root.root().version();
-        state.time_floor = state.time_floor.max(root.root().created());
+        state.time_floor = match recovery {
+            None => state.time_floor.max(root.root().created()),
+            // A person decides anew, also about a date that should never have been signed.
+            Some(_) => root.root().created(),
+        };
         self.commit(now, Act::Trusted { recovery }, state, root, Moves::default())
     }
 }

@@ -8,7 +8,7 @@
 use super::SiteError;
 use super::journal::{self, Act, Entry, Head};
 use super::open::{self, Anchor, CURRENT, Held, JOURNAL, PENDING, RELEASES, STATE, STORE};
-use super::staging::{remove_tree, staging_name};
+use super::staging::{CANNOT_LINK, remove_tree, staging_name};
 use super::state::State;
 use crate::bundle::place;
 use crate::trust::chain::PinnedRoot;
@@ -84,13 +84,17 @@ impl Held {
         moves: Moves,
     ) -> Result<(), SiteError> {
         let folder = self.site.folder.clone();
+        if folder.join(PENDING).symlink_metadata().is_ok() {
+            // What was decided and could not be finished is not overwritten.
+            return Err(SiteError::Pending { path: folder });
+        }
         let (line, head) = Entry::after(Some(&self.site.head), now, act, state.clone())?;
         let pending = pending(self.site.journal_len, &line, head, &root, moves)?;
         decide(&folder, &pending)?;
         if let Err(error) = append(&folder, &pending) {
             return Err(take_back(&folder, &pending, error));
         }
-        finish(&folder, &pending)?;
+        carry_out(&folder, &pending)?;
         let len = line.len() as u64;
         self.site.last = canonical::decode(line.strip_suffix(b"\n").unwrap_or(&line), journal::LINE)
             .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
@@ -143,7 +147,8 @@ fn pending(
 
 /// Writes what the act needs beside its place, then the act itself: from then on it is decided.
 fn decide(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
-    let prepared = prepare(folder, pending).and_then(|()| {
+    let prepared = prepare(folder, pending).map_err(|(path, source)| SiteError::Write { path, source });
+    let prepared = prepared.and_then(|()| {
         let bytes = canonical::encode(pending)
             .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
         replace(folder, PENDING, &bytes)
@@ -167,17 +172,17 @@ fn current(folder: &Path, spot: &Spot) -> PathBuf {
     folder.join(CURRENT).join(spot.scenario.as_str())
 }
 
-fn prepare(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+/// The new state and the new link, beside the old ones.
+fn prepare(folder: &Path, pending: &Pending) -> Result<(), (PathBuf, io::Error)> {
     let state = next(&folder.join(STATE));
-    let failed = |path: &Path, source| SiteError::Write { path: path.to_owned(), source };
-    remove_file(&state).map_err(|source| failed(&state, source))?;
-    place::write_new(&state, pending.state.as_bytes(), 0o644).map_err(|source| failed(&state, source))?;
-    if let Some(spot) = &pending.switch {
-        let link = next(&current(folder, spot));
-        remove_file(&link).map_err(|source| failed(&link, source))?;
-        std::os::unix::fs::symlink(target(spot), &link).map_err(|source| failed(&link, source))?;
-    }
-    Ok(())
+    remove_file(&state)
+        .and_then(|()| place::write_new(&state, pending.state.as_bytes(), 0o644))
+        .map_err(|source| (state, source))?;
+    let Some(spot) = &pending.switch else { return Ok(()) };
+    let link = next(&current(folder, spot));
+    remove_file(&link)
+        .and_then(|()| std::os::unix::fs::symlink(target(spot), &link))
+        .map_err(|source| (link, source))
 }
 
 fn target(spot: &Spot) -> String {
@@ -192,10 +197,9 @@ fn clear(folder: &Path, pending: &Pending) {
     }
 }
 
-/// The line of the journal could not be written: it is cut off again, and the act is forgotten.
+/// The line of the journal could not be written: what there is of it is cut off again, and the act is forgotten.
 fn take_back(folder: &Path, pending: &Pending, error: SiteError) -> SiteError {
-    let cut = journal::open_for_writing(&folder.join(JOURNAL))
-        .and_then(|file| file.set_len(pending.journal_len).and_then(|()| file.sync_all()))
+    let cut = cut_off(folder, pending)
         .and_then(|()| remove_file(&folder.join(PENDING)))
         .and_then(|()| place::sync_folder(folder));
     match cut {
@@ -208,10 +212,49 @@ fn take_back(folder: &Path, pending: &Pending, error: SiteError) -> SiteError {
     }
 }
 
-/// Does what is left of an act. Every step may have been done before.
+/// Cuts the line of an act off the journal. Where something else stands in its place, nothing is touched: that is for
+/// people to look at.
+fn cut_off(folder: &Path, pending: &Pending) -> io::Result<()> {
+    let path = folder.join(JOURNAL);
+    let mut file = journal::open_for_writing(&path)?;
+    let mut tail = Vec::new();
+    if file.metadata()?.len() > pending.journal_len {
+        file.seek(SeekFrom::Start(pending.journal_len))?;
+        (&mut file).take(pending.line.len() as u64 + 2).read_to_end(&mut tail)?;
+        if [pending.line.as_bytes(), b"\n"].concat().starts_with(&tail) {
+            file.set_len(pending.journal_len)?;
+        }
+    }
+    file.sync_all()
+}
+
+/// Finishes an act that was decided before, in this process or in one that was ended. Every step may have been done.
 pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
-    let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
+    if let Some(spot) = &pending.place {
+        let to = open::release(folder, &spot.scenario, &spot.folder);
+        let from = to.with_file_name(staging_name(spot.folder.as_str()));
+        let is_there = |path: &Path| path.symlink_metadata().is_ok();
+        if !is_there(&from) && !is_there(&to) && !is_done(&folder.join(STATE), &pending.state) {
+            // What was to be put into use is gone, so the act is not: the record of it came back with a power cut.
+            let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
+            cut_off(folder, pending).map_err(unfinished)?;
+            clear(folder, pending);
+            return remove_file(&folder.join(PENDING))
+                .and_then(|()| place::sync_folder(folder))
+                .map_err(unfinished);
+        }
+    }
     append(folder, pending)?;
+    carry_out(folder, pending)
+}
+
+fn is_done(path: &Path, content: &str) -> bool {
+    fs::read(path).is_ok_and(|now| now == content.as_bytes())
+}
+
+/// Everything behind the line of the journal. What fails here is finished by the next command.
+fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+    let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
     if let Some(spot) = &pending.place {
         let to = open::release(folder, &spot.scenario, &spot.folder);
         let from = to.with_file_name(staging_name(spot.folder.as_str()));
@@ -221,11 +264,11 @@ pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> 
         place::sync_folder(place::folder_of(&to)).map_err(unfinished)?;
     }
     let state = folder.join(STATE);
-    if fs::read(&state).is_ok_and(|now| now == pending.state.as_bytes()) {
+    if is_done(&state, &pending.state) {
         let _ = fs::remove_file(next(&state));
     } else {
-        if !fs::read(next(&state)).is_ok_and(|now| now == pending.state.as_bytes()) {
-            prepare(folder, pending)?;
+        if !is_done(&next(&state), &pending.state) {
+            prepare(folder, pending).map_err(|(_, source)| unfinished(source))?;
         }
         fs::rename(next(&state), &state).map_err(unfinished)?;
     }
@@ -238,12 +281,36 @@ pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> 
         share(&blobs, &folder.join(STORE)).map_err(unfinished)?;
     }
     for spot in &pending.remove {
-        remove_tree(&open::release(folder, &spot.scenario, &spot.folder)).map_err(unfinished)?;
+        // Out of sight in one step; that the disk takes its time, or will not, is no reason to stop.
+        let from = open::release(folder, &spot.scenario, &spot.folder);
+        let to = from.with_file_name(staging_name(spot.folder.as_str()));
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other.map_err(unfinished)?,
+        }
+        place::sync_folder(place::folder_of(&from)).map_err(unfinished)?;
     }
-    if !pending.remove.is_empty() {
-        drop_unused(&folder.join(STORE)).map_err(unfinished)?;
+    remove_file(&folder.join(PENDING)).and_then(|()| place::sync_folder(folder)).map_err(unfinished)?;
+    for spot in &pending.remove {
+        clear_away(&folder.join(RELEASES).join(spot.scenario.as_str()), &folder.join(STORE));
     }
-    remove_file(&folder.join(PENDING)).and_then(|()| place::sync_folder(folder)).map_err(unfinished)
+    Ok(())
+}
+
+/// Removes what lies out of sight beside the releases of a scenario, and the blobs that only it had. What cannot be
+/// removed stays for the next time.
+fn clear_away(releases: &Path, store: &Path) {
+    let Ok(entries) = fs::read_dir(releases) else { return };
+    let mut removed = false;
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') && name.ends_with(".sealift-staging") {
+            removed |= remove_tree(&entry.path()).is_ok();
+        }
+    }
+    if removed {
+        let _ = drop_unused(store);
+    }
 }
 
 /// Writes the line of the journal, where it is not there yet; what is there of it is written again.
@@ -266,7 +333,8 @@ fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     file.seek(SeekFrom::Start(pending.journal_len)).map_err(failed)?;
     (&mut file).take(line.len() as u64 + 1).read_to_end(&mut tail).map_err(failed)?;
     if tail == line {
-        return Ok(());
+        // Written, and perhaps not on the disk yet.
+        return file.sync_all().map_err(failed);
     }
     if !line.starts_with(&tail) {
         return Err(SiteError::JournalDamaged {
@@ -287,7 +355,8 @@ fn switch(folder: &Path, spot: &Spot) -> io::Result<()> {
     let link = current(folder, spot);
     let target = target(spot);
     if fs::read_link(&link).is_ok_and(|now| now == Path::new(&target)) {
-        return remove_file(&next(&link));
+        remove_file(&next(&link))?;
+        return place::sync_folder(place::folder_of(&link));
     }
     if !fs::read_link(next(&link)).is_ok_and(|now| now == Path::new(&target)) {
         remove_file(&next(&link))?;
@@ -314,11 +383,20 @@ fn share(blobs: &Path, store: &Path) -> io::Result<()> {
         if !same {
             let passing = next(&name);
             remove_file(&passing)?;
-            fs::hard_link(entry.path(), &passing)?;
-            fs::rename(&passing, &name)?;
+            match fs::hard_link(entry.path(), &passing) {
+                Ok(()) => fs::rename(&passing, &name)?,
+                // Too many links, or a store on another disk: then this blob is not shared.
+                Err(error) if cannot_link(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     place::sync_folder(&store)
+}
+
+fn cannot_link(error: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    errno.is_some_and(|errno| CANNOT_LINK.contains(&errno))
 }
 
 /// Removes the blobs that no release has any more.
@@ -350,15 +428,8 @@ pub(super) fn sweep(site: &open::Site) -> Result<(), SiteError> {
     remove_file(&next(&site.folder().join(STATE))).map_err(failed)?;
     for scenario in &site.state.accepts {
         remove_file(&next(&site.current(scenario))).map_err(failed)?;
-        let folder = site.folder().join(RELEASES).join(scenario.as_str());
-        let Ok(entries) = fs::read_dir(folder) else { continue };
-        for entry in entries {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') && name.ends_with(".sealift-staging") {
-                remove_tree(&entry.path()).map_err(failed)?;
-            }
-        }
+        let releases = site.folder().join(RELEASES).join(scenario.as_str());
+        clear_away(&releases, &site.folder().join(STORE));
     }
     Ok(())
 }

@@ -71,6 +71,8 @@ pub enum SiteError {
     JournalFork { entry: u64 },
     #[error("the journal never ended with `{}`", Printable(.head))]
     NotPassed { head: String },
+    #[error("the site would remember {found} bytes, and a line of its journal holds {ceiling}")]
+    EntryLong { found: u64, ceiling: u64 },
     #[error("line {line} of the journal is damaged: {}", Printable(.reason))]
     JournalDamaged { line: u64, reason: String },
     #[error("cannot read the journal `{}`", .path.display())]
@@ -94,6 +96,10 @@ pub enum SiteError {
     Equivocation { found: Mark, highest: Mark },
     #[error("the bundle jumps from sequence {from}: it has {found}")]
     Jump { found: Mark, from: u64 },
+    #[error("the permission for {found} was used here already, and counts once")]
+    PermitUsed { found: Mark },
+    #[error("`{}` stands where a release belongs, and the site knows nothing of it", .path.display())]
+    Stray { path: PathBuf },
     #[error("{}", no_scenario(.asked.as_ref(), .installed))]
     NoScenario { asked: Option<Name>, installed: Vec<Name> },
     #[error("scenario `{scenario}` has no release `{asked}`; there are {}", list(.there))]
@@ -135,7 +141,9 @@ impl Fault for SiteError {
             Self::Look { .. } => Code::DoctorLook,
             Self::Unfit { .. } => Code::DoctorProblems,
             Self::Write { .. } | Self::NotSynced { .. } => Code::SiteWrite,
-            Self::NoSite { .. } | Self::SiteExists { .. } | Self::NoLinks { .. } => Code::SiteFolder,
+            Self::NoSite { .. } | Self::SiteExists { .. } | Self::NoLinks { .. } | Self::Stray { .. } => {
+                Code::SiteFolder
+            }
             Self::Busy { .. } | Self::SiteBusy { .. } => Code::SiteBusy,
             Self::Pending { .. } | Self::Unfinished { .. } => Code::SiteUnfinished,
             Self::StateRead { .. } | Self::JournalRead { .. } => Code::SiteRead,
@@ -144,10 +152,10 @@ impl Fault for SiteError {
             | Self::JournalFork { .. }
             | Self::JournalDamaged { .. }
             | Self::NotPassed { .. } => Code::SiteJournal,
-            Self::JournalWrite { .. } => Code::SiteJournalWrite,
+            Self::JournalWrite { .. } | Self::EntryLong { .. } => Code::SiteJournalWrite,
             Self::OtherRoot { .. } | Self::EpochNotNew { .. } => Code::SiteRoot,
             Self::Scenario { .. } => Code::SiteScenario,
-            Self::Older { .. } | Self::Jump { .. } => Code::SiteRollback,
+            Self::Older { .. } | Self::Jump { .. } | Self::PermitUsed { .. } => Code::SiteRollback,
             Self::Equivocation { .. } => Code::SiteEquivocation,
             Self::NoScenario { .. }
             | Self::NoRelease { .. }
@@ -165,9 +173,9 @@ impl Fault for SiteError {
             Self::NoParent { path } => Some(format!("make it first: `mkdir -p {}`", quoted(path))),
             Self::Parent { .. } => Some("choose a folder that only you can write to".to_owned()),
             Self::Space { .. } | Self::Inodes { .. } => {
-                Some("free space there, or name a folder on another disk with `--to`".to_owned())
+                Some("free space there, or choose a folder on another disk".to_owned())
             }
-            Self::Busy { .. } => Some("wait for it to end, or name another folder with `--to`".to_owned()),
+            Self::Busy { .. } => Some("wait for it to end, or choose another folder".to_owned()),
             Self::Look { .. } => {
                 Some("run it as whoever will unpack there, or name another folder".to_owned())
             }
@@ -210,6 +218,9 @@ impl Fault for SiteError {
             Self::Jump { .. } => Some(
                 "ask whoever sealed it whether the number is right; an approver can let it in: `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned(),
             ),
+            Self::EntryLong { .. } => Some("keep fewer releases: `sealift prune SITE --keep 1`".to_owned()),
+            Self::PermitUsed { .. } => Some("the approver looks again, and signs again: `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned()),
+            Self::Stray { path } => Some(format!("find out who put it there, and move it away: `mv {} /somewhere/else`", quoted(path))),
             Self::Equivocation { .. } => Some(
                 "one of the two was sealed behind somebody's back: keep both, install neither, and call whoever runs the signing".to_owned(),
             ),

@@ -3,17 +3,21 @@
 use super::SiteError;
 use super::commit::{Moves, Spot};
 use super::journal::{Act, Under};
-use super::open::Held;
+use super::open::{self, Held};
 use super::staging::Staging;
 use super::state::{Decision, Mark, Release, Scenario, State};
-use super::unpack::{Staged, stage};
+use super::unpack::{Staged, path_error, stage};
+use crate::bundle::place;
 use crate::bundle::read::Tape;
+use crate::trust::approval::Permit;
 use crate::trust::verify::{Conditions, Trusted};
-use crate::value::code::{Class, Fault as _};
+use crate::value::code::{Class, Code, Fault as _};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
-use std::fs;
+
+/// Characters of an error that the journal keeps.
+const MESSAGE: usize = 1000;
 
 /// What became of an installation.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct Installed {
     pub decision: Decision,
     /// The release that is in use now.
     pub release: Release,
+    /// Whether its folder is new.
+    pub is_new: bool,
     /// The release that was in use before.
     pub before: Option<Name>,
 }
@@ -45,17 +51,10 @@ impl Held {
         conditions: &Conditions<'_>,
         extent: Extent,
     ) -> Result<Installed, SiteError> {
-        let now = conditions.now;
         let mut statement = None;
         match self.try_install(tape, conditions, extent, &mut statement) {
             Err(error) if is_to_be_remembered(&error) => {
-                let act = Act::Refused {
-                    code: error.code().as_str().to_owned(),
-                    message: error.to_string(),
-                    statement,
-                };
-                let (state, root) = (self.site.state.clone(), self.site.root.clone());
-                match self.commit(now, act, state, root, Moves::default()) {
+                match self.remember_refusal(conditions.now, error.code(), &error.to_string(), statement) {
                     Ok(()) => Err(error),
                     Err(unwritten) => Err(SiteError::RefusedAndNotWritten {
                         error: Box::new(error),
@@ -67,6 +66,21 @@ impl Held {
         }
     }
 
+    /// Writes into the journal that a bundle was refused.
+    pub fn remember_refusal(
+        &mut self,
+        now: Moment,
+        code: Code,
+        message: &str,
+        statement: Option<Digest>,
+    ) -> Result<(), SiteError> {
+        let code = code.as_str().to_owned();
+        // What comes from a bundle nobody believes may be as long as it likes.
+        let message = message.chars().take(MESSAGE).collect();
+        let (state, root) = (self.site.state.clone(), self.site.root.clone());
+        self.commit(now, Act::Refused { code, message, statement }, state, root, Moves::default())
+    }
+
     fn try_install(
         &mut self,
         tape: &mut Tape<'_>,
@@ -76,45 +90,66 @@ impl Held {
     ) -> Result<Installed, SiteError> {
         // Found out before the work, and not after it.
         self.refuse_unwritable_journal()?;
+        let clock = conditions.now;
         let conditions = self.site.circumstances(conditions);
         let trusted = Trusted::open(tape, &self.site.root, &conditions)?;
         *statement = Some(trusted.id);
         let predicate = &trusted.statement.predicate;
-        let permit = trusted.approvals.out_of_order();
-        let decision = self.site.state.decide(predicate, trusted.id, permit)?;
+        let permit = trusted.approvals.permit();
+        let decision = self.site.state.decide(predicate, trusted.id, permit.as_ref())?;
         let name = predicate.scenario.clone();
-        let here = self.site.state.scenario(&name).and_then(|scenario| {
-            scenario.releases.iter().find(|release| release.mark.statement == trusted.id).cloned()
-        });
-        let before = self.site.state.scenario(&name).map(|scenario| scenario.current.clone());
-        let release = match here.filter(|release| self.site.release(&name, &release.folder).is_dir()) {
-            Some(here) => {
-                if extent == Extent::Install {
-                    // Does nothing when it is in use already.
-                    self.switch(conditions.now, &name, &here.folder)?;
+        let (before, here) = match self.site.state.scenario(&name) {
+            Some(scenario) => (Some(scenario.current.clone()), scenario.with(trusted.id).cloned()),
+            None => (None, None),
+        };
+        let here = here.filter(|release| self.site.release(&name, &release.folder).is_dir());
+        let is_new = here.is_none();
+        let release = match (extent, here) {
+            (Extent::Install, Some(here)) => {
+                // The chain of roots is not part of what the statement covers: the same bundle may bring a newer one.
+                if trusted.root.root().version() > self.site.state.root_version {
+                    self.trust(clock, trusted.root.clone(), None)?;
                 }
+                // Does nothing when it is in use already.
+                self.switch_for(clock, &name, &here.folder, permit_of(&decision, permit.as_ref()))?;
                 here
             }
-            None => self.bring(&trusted, tape, &conditions, extent)?,
+            (Extent::Install, None) => {
+                let folder = folder_name(&predicate.version, trusted.id)?;
+                let (staging, release) = self.stage(&trusted, tape, &conditions, clock, &folder)?;
+                self.put_into_use(&trusted, clock, staging, &release, permit_of(&decision, permit.as_ref()))?;
+                release
+            }
+            (Extent::Drill, _) => {
+                let folder = "drill".parse().map_err(path_error)?;
+                let (staging, release) = self.stage(&trusted, tape, &conditions, clock, &folder)?;
+                drop(staging);
+                let bundle = release.mark;
+                let act = Act::Drilled { scenario: name, bundle, under: Under::of(&trusted.root) };
+                let (state, root) = (self.site.state.clone(), self.site.root.clone());
+                self.commit(clock, act, state, root, Moves::default())?;
+                release
+            }
         };
-        Ok(Installed { trusted, decision, release, before })
+        Ok(Installed { trusted, decision, release, is_new, before })
     }
 
-    /// Stages a bundle and puts it into use.
-    fn bring(
-        &mut self,
+    /// Verifies what stands behind the seal, and writes it beside the releases.
+    fn stage(
+        &self,
         trusted: &Trusted,
         tape: &mut Tape<'_>,
         conditions: &Conditions<'_>,
-        extent: Extent,
-    ) -> Result<Release, SiteError> {
+        clock: Moment,
+        folder: &Name,
+    ) -> Result<(Staging, Release), SiteError> {
         let predicate = &trusted.statement.predicate;
-        let scenario = predicate.scenario.clone();
-        let mark = Mark::of(predicate, trusted.id);
-        let folder = folder_name(&predicate.version, trusted.id)?;
-        let target = self.site.release(&scenario, &folder);
-        let parent = crate::bundle::place::folder_of(&target).to_owned();
-        fs::create_dir_all(&parent).map_err(|source| SiteError::Write { path: parent.clone(), source })?;
+        let target = self.site.release(&predicate.scenario, folder);
+        open::make_folder(place::folder_of(&target))?;
+        if target.symlink_metadata().is_ok() {
+            // The journal knows of no release with this name that is whole: it is what somebody else has left.
+            return Err(SiteError::Stray { path: target });
+        }
         let store = self.site.store()?;
         let Staged { staging, files, bytes, .. } =
             stage(trusted, tape, conditions, Staging::beside(&target)?, Some(&store))?;
@@ -122,49 +157,43 @@ impl Held {
             folder: folder.clone(),
             bundle: predicate.name.clone(),
             version: predicate.version.clone(),
-            mark,
-            installed: conditions.now,
+            mark: Mark::of(predicate, trusted.id),
+            installed: clock,
             files,
             bytes,
         };
-        let names = |names: &mut dyn Iterator<Item = &Name>| names.cloned().collect::<Vec<_>>();
-        let (act, moves) = match extent {
-            Extent::Drill => {
-                let act = Act::Drilled { scenario, bundle: mark, under: Under::of(&trusted.root) };
-                (act, Moves::default())
-            }
-            Extent::Install => {
-                let act = Act::Installed {
-                    scenario: scenario.clone(),
-                    release: folder.clone(),
-                    bundle: mark,
-                    under: Under::of(&trusted.root),
-                    signers: names(&mut trusted.signers.iter().map(|signer| &signer.name)),
-                    approvers: names(&mut trusted.approvals.approved.iter().map(|one| &one.who.name)),
-                    out_of_order: trusted.approvals.out_of_order().map(str::to_owned),
-                };
-                let spot = Spot { scenario, folder };
-                (act, Moves { place: Some(spot.clone()), switch: Some(spot), remove: Vec::new() })
-            }
+        Ok((staging, release))
+    }
+
+    fn put_into_use(
+        &mut self,
+        trusted: &Trusted,
+        clock: Moment,
+        staging: Staging,
+        release: &Release,
+        permit: Option<&Permit>,
+    ) -> Result<(), SiteError> {
+        let scenario = trusted.statement.predicate.scenario.clone();
+        let folder = release.folder.clone();
+        let act = Act::Installed {
+            scenario: scenario.clone(),
+            release: folder.clone(),
+            bundle: release.mark,
+            under: Under::of(&trusted.root),
+            signers: trusted.signers.iter().map(|signer| signer.name.clone()).collect(),
+            approvers: trusted.approvals.approved.iter().map(|one| one.who.name.clone()).collect(),
+            out_of_order: permit.map(|permit| permit.reason.clone()),
         };
-        match extent {
-            Extent::Drill => {
-                drop(staging);
-                let (state, root) = (self.site.state.clone(), self.site.root.clone());
-                self.commit(conditions.now, act, state, root, moves)?;
-            }
-            Extent::Install => {
-                let state = self.site.state.after_install(trusted, release.clone());
-                let outcome = self.commit(conditions.now, act, state, trusted.root.clone(), moves);
-                // Once decided, the folder is no longer this function's to remove.
-                match outcome {
-                    Ok(()) | Err(SiteError::Unfinished { .. }) => staging.hand_over(),
-                    Err(_) => drop(staging),
-                }
-                outcome?;
-            }
+        let spot = Spot { scenario, folder };
+        let moves = Moves { place: Some(spot.clone()), switch: Some(spot), remove: Vec::new() };
+        let state = self.site.state.after_install(trusted, release.clone(), permit, clock);
+        let outcome = self.commit(clock, act, state, trusted.root.clone(), moves);
+        // Once decided, the folder is no longer this function's to remove.
+        match outcome {
+            Ok(()) | Err(SiteError::Unfinished { .. }) => staging.hand_over(),
+            Err(_) => drop(staging),
         }
-        Ok(release)
+        outcome
     }
 
     fn refuse_unwritable_journal(&self) -> Result<(), SiteError> {
@@ -177,32 +206,51 @@ impl Held {
 
 impl State {
     /// What the site knows once this bundle is in use.
-    fn after_install(&self, trusted: &Trusted, release: Release) -> Self {
+    fn after_install(
+        &self,
+        trusted: &Trusted,
+        release: Release,
+        permit: Option<&Permit>,
+        clock: Moment,
+    ) -> Self {
         let mut state = self.clone();
         let predicate = &trusted.statement.predicate;
         let root = trusted.root.root();
         state.root = *trusted.root.fingerprint().digest();
         state.root_version = root.version();
-        let approved = trusted.approvals.approved.iter().map(|one| one.approval.approved);
-        let dates = [predicate.created, root.created()];
-        state.time_floor = dates.into_iter().chain(approved).fold(state.time_floor, Moment::max);
-        let folder = release.folder.clone();
+        // A date to come, which one packer may write, would be the end of everything that expires before it.
+        let made = Some(predicate.created).filter(|made| *made <= clock);
+        state.time_floor = state.time_floor.max(root.created()).max(made.unwrap_or(root.created()));
         let mark = release.mark;
-        let known = state.scenarios.iter_mut().find(|scenario| scenario.name == predicate.scenario);
-        if let Some(scenario) = known {
-            scenario.releases.retain(|before| before.folder != folder);
+        if state.scenario(&predicate.scenario).is_none() {
+            let (name, current) = (predicate.scenario.clone(), release.folder.clone());
+            let scenario =
+                Scenario { name, highest: mark, current, releases: Vec::new(), permits: Vec::new() };
+            state.scenarios.push(scenario);
+            state.scenarios.sort_by(|one, other| one.name.cmp(&other.name));
+        }
+        if let Some(scenario) = state.scenarios.iter_mut().find(|one| one.name == predicate.scenario) {
+            // The one that was in use stands right before the new one: going back leads there, and it is kept longest.
+            let was = scenario.release(&scenario.current).cloned();
+            scenario.releases.retain(|one| one.folder != release.folder && one.folder != scenario.current);
+            scenario.releases.extend(was.filter(|was| was.folder != release.folder));
+            scenario.current = release.folder.clone();
             scenario.releases.push(release);
-            scenario.current = folder;
             // A bundle that was let in out of order does not lower what later ones are compared with.
             if mark.is_above(&scenario.highest) {
                 scenario.highest = mark;
             }
-        } else {
-            let name = predicate.scenario.clone();
-            state.scenarios.push(Scenario { name, highest: mark, current: folder, releases: vec![release] });
-            state.scenarios.sort_by(|one, other| one.name.cmp(&other.name));
+            scenario.permits.extend(permit.into_iter().flat_map(|permit| &permit.approvals));
         }
         state
+    }
+}
+
+/// The permit, where it is what decided.
+fn permit_of<'a>(decision: &Decision, permit: Option<&'a Permit>) -> Option<&'a Permit> {
+    match decision {
+        Decision::OutOfOrder { .. } => permit,
+        Decision::First | Decision::Same | Decision::Here(_) | Decision::Newer { .. } => None,
     }
 }
 

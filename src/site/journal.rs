@@ -53,6 +53,9 @@ pub enum Act {
         from: Name,
         /// The release that is.
         to: Name,
+        /// Why it is used although it is not the newest, where approvers let its bundle in again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        out_of_order: Option<String>,
     },
     /// Releases were removed.
     Pruned {
@@ -165,7 +168,10 @@ impl fmt::Display for Act {
                 write!(f, "installed {scenario} {release}")?;
                 out_of_order.iter().try_for_each(|why| write!(f, ", out of order: {}", Printable(why)))
             }
-            Self::Switched { scenario, from, to } => write!(f, "switched {scenario} from {from} to {to}"),
+            Self::Switched { scenario, from, to, out_of_order } => {
+                write!(f, "switched {scenario} from {from} to {to}")?;
+                out_of_order.iter().try_for_each(|why| write!(f, ", out of order: {}", Printable(why)))
+            }
             Self::Pruned { scenario, releases } => {
                 let names: Vec<_> = releases.iter().map(Name::as_str).collect();
                 write!(f, "pruned {scenario} {}", names.join(" "))
@@ -195,6 +201,10 @@ impl Entry {
         let entry = Self { number, previous: before.map(|head| head.digest), time, act, state };
         let mut line = canonical::encode(&entry)
             .map_err(|error| SiteError::JournalDamaged { line: number, reason: error.to_string() })?;
+        // What could not be read again is never written.
+        if line.len() as u64 > LINE {
+            return Err(SiteError::EntryLong { found: line.len() as u64, ceiling: LINE });
+        }
         let head = Head { entries: number, digest: Digest::of(&line) };
         line.push(b'\n');
         Ok((line, head))

@@ -98,6 +98,7 @@ impl Site {
     /// Opens a site to look at it, while others may be changing it.
     pub fn look(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
         refuse_unsafe(folder)?;
+        refuse_no_site(folder)?;
         let mut looks = 0;
         loop {
             let pending = folder.join(PENDING).symlink_metadata().is_ok();
@@ -109,10 +110,11 @@ impl Site {
             // An act is under way, or was ended by a power cut: then nobody holds the lock, and it is finished here.
             match found {
                 Ok(site) => return Ok(site),
-                Err(error) if looks == LOOKS => return Err(error),
                 Err(error) => match Held::open(folder, limits) {
                     Ok(held) => return Ok(held.site),
-                    Err(SiteError::SiteBusy { .. }) => std::thread::sleep(Duration::from_millis(100)),
+                    Err(SiteError::SiteBusy { .. }) if looks < LOOKS => {
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
                     Err(SiteError::Write { .. }) => return Err(error),
                     Err(other) => return Err(other),
                 },
@@ -212,11 +214,18 @@ impl Held {
     /// Opens a site to change it; finishes first what a power cut or a full disk left unfinished.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
         refuse_unsafe(folder)?;
+        refuse_no_site(folder)?;
         let lock = lock(folder)?;
         if let Some(pending) = Pending::load(folder)? {
             commit::finish(folder, &pending)?;
         }
         let site = Site::read(folder, limits)?;
+        let scenarios = site.state.accepts.iter().map(|name| folder.join(RELEASES).join(name.as_str()));
+        for below in [CURRENT, RELEASES, STORE].map(|name| folder.join(name)).into_iter().chain(scenarios) {
+            if below.symlink_metadata().is_ok() {
+                refuse_unsafe(&below)?;
+            }
+        }
         // What a killed process had begun to write. Nothing of it has a name that counts.
         commit::sweep(&site)?;
         Ok(Self { site, _lock: lock })
@@ -229,7 +238,7 @@ pub(super) const PENDING: &str = "pending.json";
 pub(super) const CURRENT: &str = "current";
 pub(super) const RELEASES: &str = "releases";
 pub(super) const STORE: &str = "store";
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 pub(super) fn release(site: &Path, scenario: &Name, folder: &Name) -> PathBuf {
     site.join(RELEASES).join(scenario.as_str()).join(folder.as_str())
@@ -262,9 +271,25 @@ pub(super) fn lock(folder: &Path) -> Result<File, SiteError> {
     }
 }
 
+/// Makes a folder of a site, with the mode that it is to have whatever the umask is.
+pub(super) fn make_folder(path: &Path) -> Result<(), SiteError> {
+    let failed = |source| SiteError::Write { path: path.to_owned(), source };
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_unsafe(path),
+        other => other
+            .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)))
+            .and_then(|()| place::sync_folder(place::folder_of(path)))
+            .map_err(failed),
+    }
+}
+
+fn refuse_no_site(folder: &Path) -> Result<(), SiteError> {
+    if Site::is_at(folder) { Ok(()) } else { Err(SiteError::NoSite { path: folder.to_owned() }) }
+}
+
 /// A site that others may write to is nobody's memory.
-fn refuse_unsafe(folder: &Path) -> Result<(), SiteError> {
-    let found = match folder.metadata() {
+pub(super) fn refuse_unsafe(folder: &Path) -> Result<(), SiteError> {
+    let found = match folder.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(SiteError::NoSite { path: folder.to_owned() });
         }

@@ -45,6 +45,9 @@ pub struct Receipt {
     pub out_of_order: Option<String>,
     /// The trust root under which it was believed.
     pub under: Under,
+    /// The bundle that was in use when the receipt was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<Digest>,
     /// The entry of the journal that says it.
     pub entry: Head,
     /// Where the journal ended when the receipt was made.
@@ -185,12 +188,19 @@ pub enum Inventory {
 }
 
 impl Site {
-    /// The receipt for the last bundle of a scenario that was installed or drilled here.
-    pub fn receipt(&self, scenario: &Name, inventory: Inventory, now: Moment) -> Result<Receipt, SiteError> {
+    /// The receipt for the last bundle of a scenario with which this was done here.
+    pub fn receipt(
+        &self,
+        scenario: &Name,
+        outcome: Outcome,
+        inventory: Inventory,
+        now: Moment,
+    ) -> Result<Receipt, SiteError> {
         let mut found: Option<(Entry, Head)> = None;
         Journal::read(&self.journal(), |entry, head| {
             let is_meant = match &entry.act {
-                Act::Installed { scenario: of, .. } | Act::Drilled { scenario: of, .. } => of == scenario,
+                Act::Installed { scenario: of, .. } => of == scenario && outcome == Outcome::Installed,
+                Act::Drilled { scenario: of, .. } => of == scenario && outcome == Outcome::Drilled,
                 Act::Founded { .. }
                 | Act::Switched { .. }
                 | Act::Pruned { .. }
@@ -204,11 +214,9 @@ impl Site {
         })?;
         let nothing = || SiteError::NoScenario { asked: Some(scenario.clone()), installed: Vec::new() };
         let (entry, head) = found.ok_or_else(nothing)?;
-        let (outcome, bundle, under, out_of_order) = match entry.act {
-            Act::Installed { bundle, under, out_of_order, .. } => {
-                (Outcome::Installed, bundle, under, out_of_order)
-            }
-            Act::Drilled { bundle, under, .. } => (Outcome::Drilled, bundle, under, None),
+        let (bundle, under, out_of_order) = match entry.act {
+            Act::Installed { bundle, under, out_of_order, .. } => (bundle, under, out_of_order),
+            Act::Drilled { bundle, under, .. } => (bundle, under, None),
             Act::Founded { .. }
             | Act::Switched { .. }
             | Act::Pruned { .. }
@@ -231,6 +239,10 @@ impl Site {
             time: entry.time,
             out_of_order,
             under,
+            current: self
+                .state
+                .scenario(scenario)
+                .and_then(|found| found.release(&found.current).map(|release| release.mark.statement)),
             entry: head,
             journal: self.head,
             held,

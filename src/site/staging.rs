@@ -140,8 +140,7 @@ impl Staging {
         let parent = self.open_parent(path)?;
         match rustix::fs::linkat(CWD, from, &parent, path.file_name(), AtFlags::empty()) {
             Ok(()) => Ok(true),
-            // Another file system, one without hard links, or a file with too many of them.
-            Err(Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK) => Ok(false),
+            Err(errno) if CANNOT_LINK.contains(&errno) => Ok(false),
             Err(source) => Err(self.failed(path, source.into())),
         }
     }
@@ -248,6 +247,9 @@ fn open_folder(at: impl std::os::fd::AsFd, path: &Path) -> Result<OwnedFd, Errno
     rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
+/// Another file system, one without hard links, or a file with too many of them.
+pub(super) const CANNOT_LINK: [Errno; 4] = [Errno::XDEV, Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK];
+
 /// What the staging folder of a target is called.
 pub(super) fn staging_name(target: &str) -> String {
     format!(".{target}.sealift-staging")
@@ -276,7 +278,12 @@ fn remove_content(folder: &OwnedFd) -> Result<(), Errno> {
         match rustix::fs::unlinkat(folder, &name, AtFlags::empty()) {
             Err(Errno::ISDIR | Errno::PERM) => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                remove_content(&rustix::fs::openat(folder, &name, flags, Mode::empty())?)?;
+                let below = rustix::fs::openat(folder, &name, flags, Mode::empty())?;
+                // What somebody mounted there is not ours to remove.
+                if rustix::fs::fstat(&below)?.st_dev != rustix::fs::fstat(folder)?.st_dev {
+                    return Err(Errno::XDEV);
+                }
+                remove_content(&below)?;
                 rustix::fs::unlinkat(folder, &name, AtFlags::REMOVEDIR)?;
             }
             other => other?,

@@ -2,6 +2,7 @@
 
 use super::SiteError;
 use crate::bundle::statement::Predicate;
+use crate::trust::approval::Permit;
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
@@ -47,8 +48,11 @@ pub struct Scenario {
     pub highest: Mark,
     /// The release that is in use.
     pub current: Name,
-    /// The releases that are there, in the order in which they were installed.
+    /// The releases that are there, in the order in which they came into use.
     pub releases: Vec<Release>,
+    /// The approvals by which a bundle was let in out of order: each counts once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permits: Vec<Digest>,
 }
 
 /// Where a bundle stands among the bundles of its scenario.
@@ -178,7 +182,7 @@ impl State {
         &self,
         predicate: &Predicate,
         statement: Digest,
-        permit: Option<&str>,
+        permit: Option<&Permit>,
     ) -> Result<Decision, SiteError> {
         let name = &predicate.scenario;
         if self.accepts.binary_search(name).is_err() {
@@ -186,7 +190,8 @@ impl State {
         }
         let found = Mark::of(predicate, statement);
         let permitted = |refusal: SiteError| match permit {
-            Some(reason) => Ok(Decision::OutOfOrder { reason: reason.to_owned() }),
+            Some(permit) if self.has_used(name, permit) => Err(SiteError::PermitUsed { found }),
+            Some(permit) => Ok(Decision::OutOfOrder { reason: permit.reason.clone() }),
             None => Err(refusal),
         };
         let Some(scenario) = self.scenario(name) else {
@@ -196,7 +201,7 @@ impl State {
                 Ok(Decision::First)
             };
         };
-        let here = scenario.releases.iter().find(|release| release.mark.statement == statement);
+        let here = scenario.with(statement);
         let highest = scenario.highest;
         match here {
             Some(here) if here.folder == scenario.current => return Ok(Decision::Same),
@@ -221,6 +226,13 @@ impl State {
     }
 }
 
+impl State {
+    fn has_used(&self, scenario: &Name, permit: &Permit) -> bool {
+        let used = self.scenario(scenario).map(|scenario| scenario.permits.as_slice()).unwrap_or_default();
+        permit.approvals.iter().any(|approval| used.contains(approval))
+    }
+}
+
 impl Scenario {
     /// The release with that folder.
     #[must_use]
@@ -228,7 +240,13 @@ impl Scenario {
         self.releases.iter().find(|release| release.folder == *folder)
     }
 
-    /// The release that was installed before the one in use.
+    /// The release of a bundle.
+    #[must_use]
+    pub fn with(&self, statement: Digest) -> Option<&Release> {
+        self.releases.iter().find(|release| release.mark.statement == statement)
+    }
+
+    /// The release that was in use before the one in use.
     #[must_use]
     pub fn before_current(&self) -> Option<&Release> {
         let at = self.releases.iter().position(|release| release.folder == self.current)?;

@@ -121,18 +121,19 @@ impl Approvals {
         Ok(bytes)
     }
 
-    /// Adds one, in the place of what the same key said before.
-    pub fn add(&mut self, envelope: Envelope) {
-        let keys = |envelope: &Envelope| -> Vec<KeyId> {
-            envelope.signatures().iter().map(|signature| signature.key_id).collect()
+    /// Adds one, in the place of what the same key said of the same bundle before.
+    pub fn add(&mut self, envelope: Envelope, limits: &Limits) {
+        let of = |envelope: &Envelope| {
+            let keys: Vec<KeyId> = envelope.signatures().iter().map(|signature| signature.key_id).collect();
+            (keys, Approval::parse(envelope.payload(), limits).ok().map(|approval| approval.statement))
         };
-        self.0.retain(|before| keys(before) != keys(&envelope));
+        self.0.retain(|before| of(before) != of(&envelope));
         self.0.push(envelope);
     }
 
-    /// All of these.
+    /// All of these as well; which of them count is judged later.
     pub fn extend(&mut self, others: Self) {
-        others.0.into_iter().for_each(|envelope| self.add(envelope));
+        self.0.extend(others.0);
     }
 
     /// Who of the role `approver` approved this bundle, and whose approval does not count and why.
@@ -170,7 +171,14 @@ impl Approvals {
             for who in approvers {
                 match &fault {
                     None => {
-                        approved.insert(who.id, Approved { who: who.clone(), approval: approval.clone() });
+                        approved.insert(
+                            who.id,
+                            Approved {
+                                who: who.clone(),
+                                approval: approval.clone(),
+                                digest: envelope.payload_digest(),
+                            },
+                        );
                     }
                     Some(why) => set_aside.push(SetAside { who: who.to_string(), why: why.clone() }),
                 }
@@ -205,12 +213,26 @@ fn fault(
         return Some(format!("approved another bundle, {}", approval.statement));
     }
     let policy = policy?;
-    let end = policy.max_age_days.and_then(|days| approval.approved.plus_days(days));
-    if let Some(end) = end.filter(|end| *end <= now) {
-        return Some(format!("approved at {}, which counted until {end}", approval.approved));
+    if let Some(days) = policy.max_age_days {
+        // Where age counts, nobody gets more of it by a date to come.
+        if approval.approved > now {
+            return Some(format!("approved at {}, and now is {now}", approval.approved));
+        }
+        if let Some(end) = approval.approved.plus_days(days).filter(|end| *end <= now) {
+            return Some(format!("approved at {}, which counted until {end}", approval.approved));
+        }
     }
     let missing = policy.conditions.iter().find(|wanted| !approval.conditions.contains(wanted))?;
     Some(format!("approved without stating `{missing}`"))
+}
+
+/// Enough approvers let a bundle in out of order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permit {
+    /// Why.
+    pub reason: String,
+    /// The approvals that say so, by the digest of what was signed: a site lets each count once.
+    pub approvals: Vec<Digest>,
 }
 
 /// An approval that counts.
@@ -220,6 +242,8 @@ pub struct Approved {
     pub who: Who,
     /// What it says.
     pub approval: Approval,
+    /// The digest of what was signed.
+    pub digest: Digest,
 }
 
 /// An approval that does not count.
@@ -260,12 +284,14 @@ impl Judged {
         if is_met || !self.is_demanded { Ok(()) } else { Err(TrustError::Unapproved(Box::new(self.clone()))) }
     }
 
-    /// Why enough approvers let the bundle in out of order, if they do.
+    /// The permission to let the bundle in out of order, if enough approvers give it.
     #[must_use]
-    pub fn out_of_order(&self) -> Option<&str> {
-        let reasons = || self.approved.iter().filter_map(|one| one.approval.out_of_order.as_deref());
+    pub fn permit(&self) -> Option<Permit> {
         let needed = self.threshold.filter(|needed| *needed > 0)?;
-        if reasons().count() >= needed { reasons().next() } else { None }
+        let permitting = || self.approved.iter().filter(|one| one.approval.out_of_order.is_some());
+        let reason = permitting().find_map(|one| one.approval.out_of_order.clone())?;
+        let approvals: Vec<_> = permitting().map(|one| one.digest).collect();
+        (approvals.len() >= needed).then_some(Permit { reason, approvals })
     }
 }
 

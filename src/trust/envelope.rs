@@ -120,7 +120,9 @@ impl Envelope {
         let form: Form = canonical::decode(bytes, kind.envelope_ceiling(limits))
             .map_err(|source| TrustError::Canonical { document, source })?;
         if form.payload_type != kind.as_str() {
-            return Err(TrustError::PayloadType { expected: kind.as_str(), found: form.payload_type });
+            // As much as a person reads.
+            let found = form.payload_type.chars().take(100).collect();
+            return Err(TrustError::PayloadType { expected: kind.as_str(), found });
         }
         let count = form.signatures.len();
         if count > limits.signatures {

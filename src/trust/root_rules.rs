@@ -78,15 +78,12 @@ impl Root {
             if policy.max_age_days == Some(0) {
                 return Some("its policy has approvals that are too old at once".to_owned());
             }
-            // Whoever approves has to be somebody else than whoever packs, or nothing was approved.
-            let packs = |id| of(Role::Packer).any(|entry| entry.keys.contains(id));
-            let both = of(Role::Approver).flat_map(|entry| &entry.keys).find(|id| packs(id));
-            if let Some(key) = both.and_then(|id| self.key(*id)) {
-                return Some(format!(
-                    "its policy asks for approvals, and `{}` may pack and approve",
-                    key.name
-                ));
-            }
+        }
+        // Whoever approves has to be somebody else than whoever packs, or nothing was approved.
+        let packs = |id| of(Role::Packer).any(|entry| entry.keys.contains(id));
+        let both = of(Role::Approver).flat_map(|entry| &entry.keys).find(|id| packs(id));
+        if let Some(key) = both.and_then(|id| self.key(*id)) {
+            return Some(format!("`{}` may pack and approve", key.name));
         }
         [Role::Packer, Role::Approver].into_iter().find_map(|role| {
             let mut named = BTreeSet::new();
