@@ -665,6 +665,7 @@ def read(data, pinned, now, approvals):
     must(tape.at == len(data), "something behind the end")
     for item, inventory, layer in trees:
         check_tree(blobs[inventory["digest"]], blobs[layer["digest"]], item["annotations"][ITEM + "name"])
+    return permit
 
 def verdict(data, root, now, approvals=None):
     try:
