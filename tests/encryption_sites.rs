@@ -53,7 +53,7 @@ fn packed_for_two_sites_and_unpacked_there() {
     assert_eq!((value["depth"].as_str(), value["scenario"].as_str()), (Some("outer"), Some("air-gapped")));
 }
 
-/// The commands of FORMAT.md, section 16.
+/// The commands of FORMAT.md, section 18.
 #[test]
 fn the_outside_is_checked_with_common_tools() {
     let shop = shop();

@@ -88,10 +88,12 @@ fn the_documents_are_those_of_the_kept_bundle() {
     let doc = blob(&index["manifests"][3]);
     let docker = parse(&member("manifest.json"));
     let expected = [seal, parse(&root), parse(&member("seal/statement.json")), index, parse(&doc), docker];
-    assert_eq!(values, expected);
+    let of_bundles: Vec<_> = values.into_iter().filter(|value| !is_of_a_site(value)).collect();
+    assert_eq!(of_bundles, expected);
     // Keys stand in the order in which they are stored; `Value` has forgotten it.
     let stored = [root, member("seal/statement.json"), member("index.json"), doc];
-    for (shown, stored) in shown[1..].iter().zip(stored) {
+    let shown = shown.iter().filter(|text| !is_of_a_site(&serde_json::from_str(text).unwrap()));
+    for (shown, stored) in shown.skip(1).zip(stored) {
         let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
         assert_eq!(plain(shown), plain(std::str::from_utf8(&stored).unwrap()));
     }
@@ -123,5 +125,198 @@ fn the_dumps_are_bytes_of_the_format() {
             let shown: String = rest[..39].chars().filter(|c| *c != ' ').collect();
             assert_eq!(shown, sealift::value::digest::hex(&bytes[at..at + 16]), "{line}");
         }
+    }
+}
+
+/// Whether a document is an approval or what a site writes: those have random ids and times, so their shape is compared.
+fn is_of_a_site(value: &Value) -> bool {
+    let kind = value["_type"].as_str().unwrap_or_default();
+    let kinds =
+        ["approval", "site", "receipt", "request"].map(|kind| format!("https://sealift.dev/{kind}/v1"));
+    kinds.iter().any(|known| known == kind) || value.get("act").is_some()
+}
+
+/// Bytes of a text behind its first quote, the last one included.
+fn text_len(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.find(|c: char| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    end.unwrap() + 1
+}
+
+/// A document without white space, with `""` for every text and `0` for every number: its keys stay, in their order.
+fn shape(text: &str) -> String {
+    let (mut shape, mut rest) = (String::new(), text.trim_start());
+    while let Some(first) = rest.chars().next() {
+        let len = match first {
+            '"' => 1 + text_len(&rest[1..]),
+            '0'..='9' => rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()),
+            _ => 1,
+        };
+        let (token, behind) = rest.split_at(len);
+        rest = behind.trim_start();
+        shape += match first {
+            '"' if !rest.starts_with(':') => "\"\"",
+            '0'..='9' => "0",
+            _ => token,
+        };
+    }
+    shape
+}
+
+#[test]
+fn a_site_writes_documents_of_the_shape_that_is_shown() {
+    let shop = crate::site::shop();
+    let payload = |file: &str| format!("jq -r .payload {file} | base64 -d");
+    let made = crate::site::done(
+        &shop,
+        &format!(
+            "approve() {{ sealift approve -q $1 --trust root.json --key carol.key --passphrase-fd 0 \"${{@:2}}\" <<<pw >&2; }}
+             sign() {{ sealift $1 new -q site --key site.key --passphrase-fd 0 <<<pw >&2; }}
+             approve sample-1.0.0.sealift --condition malware-scan
+             sealift install -q site sample-1.0.0.sealift >&2; sign receipt; sign request
+             approve sample-1.1.0.sealift --condition malware-scan --out-of-order reason
+             {}; echo; cat site/state.json; echo; sed -n 2p site/journal.jsonl; {}; echo
+             {} | jq -c '.blobs |= .[:1]'",
+            payload("sample-1.1.0.sealift.approvals"),
+            payload("receipt.json"),
+            payload("request.json"),
+        ),
+    );
+    let shown: Vec<_> = blocks("json")
+        .into_iter()
+        .filter(|text| is_of_a_site(&serde_json::from_str(text).unwrap()))
+        .map(shape)
+        .collect();
+    let made: Vec<_> = made.out.lines().map(shape).collect();
+    assert_eq!(shown, made);
+}
+
+#[test]
+fn a_second_reader_judges_approvals_alike() {
+    let shop = crate::site::shop();
+    let reader = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/second_reader.py");
+    crate::site::done(
+        &shop,
+        r#"for name in dan eve; do sealift key new -q $name --passphrase-fd 0 <<<pw; done
+        change() { sealift trust -q "$@" --key root.key --passphrase-fd 0 <<<pw; }
+        change add-key root.json dan.pub --role approver --threshold 2 -o lax.json
+        change set lax.json --require-approvals --approval-condition scan --approval-max-age-days 90 -o strict.json
+        change add-key root.json eve.pub --role approver -o eve.json
+        approve() { # file key bundle root arguments
+            : > $1; sealift approve -q $3 --trust $4.json --key $2.key --approvals $1 --passphrase-fd 0 "${@:5}" <<<pw; }
+        zero=sample-1.0.0.sealift one=sample-1.1.0.sealift
+        for who in carol dan; do
+            approve ${who}0 $who $zero strict --condition scan --condition read
+            approve permit-$who $who $zero strict --condition scan --out-of-order why
+        done
+        approve dan1 dan $one strict --condition scan; approve bare dan $zero lax; approve stranger eve $zero eve
+        : > none; cat carol0 carol0 > twice; cat carol0 dan0 > both; cat carol0 bare > bare-one; cat carol0 dan1 > other
+        cat stranger both > three; cat carol0 permit-dan > half; cat permit-carol permit-dan > permit
+        cat dan0 bare carol0 > replaced; sed 's/"sig":"A/"sig":"B/; t; s/"sig":"./"sig":"A/' both > forged
+        sed 's/.","signatures/A&/' both > spoiled"#,
+    );
+    let believed = ["both", "half", "permit", "three"];
+    for case in ["none", "carol0", "twice", "bare-one", "other", "replaced", "forged", "spoiled"]
+        .iter()
+        .chain(&believed)
+    {
+        let bundle = "sample-1.0.0.sealift";
+        let ours = shop.run(&format!("sealift verify -q {bundle} --trust strict.json --approvals {case}"));
+        let now = "$(date -u +%Y-%m-%dT%H:%M:%SZ)";
+        let theirs = shop.done(&format!("python3 {reader} {bundle} strict.json {now} {case}")).out;
+        assert_eq!(ours.code == Some(0), believed.contains(case), "{case}: {}", ours.shown());
+        assert_eq!(ours.code == Some(0), theirs.starts_with("ok"), "{case}: {theirs}");
+        assert_eq!(theirs.contains("out of order"), *case == "permit", "{case}: {theirs}");
+        let late = shop
+            .done(&format!(
+                "python3 {reader} {bundle} strict.json $(date -u -d '90 days' +%Y-%m-%dT%H:%M:%SZ) {case}"
+            ))
+            .out;
+        assert!(late.starts_with("refused"), "{case}: {late}");
+        let lax = shop.done(&format!("python3 {reader} {bundle} lax.json {now} {case}")).out;
+        let ours = shop.run(&format!("sealift verify -q {bundle} --trust lax.json --approvals {case}"));
+        assert_eq!(ours.code == Some(0), lax.starts_with("ok"), "{case}: {lax}\n{}", ours.shown());
+    }
+}
+
+#[test]
+fn a_second_reader_keeps_the_rules_of_approval_policies() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use sealift::trust::chain::PinnedRoot;
+    use sealift::trust::envelope::{Envelope, PayloadType};
+    use sealift::trust::key::Signer as _;
+    // Packer 2 packs, packer 1 for one scenario alone, packer 3 approves.
+    let root: Value =
+        serde_json::from_slice(&std::fs::read("tests/vectors/roots/limited.json").unwrap()).unwrap();
+    let payload = String::from_utf8(STANDARD.decode(root["payload"].as_str().unwrap()).unwrap()).unwrap();
+    let with = |approvals: &str| {
+        let policy = format!(r#""policy":{{"expiry":"refuse","approvals":{approvals}}}"#);
+        let changed = payload.replace(r#""policy":{"expiry":"refuse"}"#, &policy);
+        assert_ne!(changed, payload);
+        changed
+    };
+    let approver = payload.find(r#",{"role":"approver""#).unwrap();
+    let behind = payload.find(r#"],"revoked""#).unwrap();
+    let entry = payload[approver..behind].to_owned();
+    let packer_1 = crate::vector_writer::key("packer-1").public().id().to_string();
+    let packer_3 = crate::vector_writer::key("packer-3").public().id().to_string();
+    let both = entry.replace(&packer_3, &packer_1);
+    assert_ne!(both, entry);
+    let cases = [
+        (true, payload.clone()),
+        (true, payload.replace(&entry, &both)),
+        (true, with("{}")),
+        (true, with(r#"{"max_age_days":1}"#)),
+        (true, with(r#"{"max_age_days":4294967295,"conditions":["a","b"]}"#)),
+        (true, with(r#"{"conditions":["a"]}"#)),
+        (false, with("{}").replace(&entry, "")),
+        (false, with("{}").replace(&entry, &both)),
+        (false, with("null")),
+        (false, with("[]")),
+        (false, with("true")),
+        (false, with(r#"{"max_age_days":0}"#)),
+        (false, with(r#"{"max_age_days":4294967296}"#)),
+        (false, with(r#"{"max_age_days":1.0}"#)),
+        (false, with(r#"{"max_age_days":null}"#)),
+        (false, with(r#"{"max_age_days":true}"#)),
+        (false, with(r#"{"conditions":[]}"#)),
+        (false, with(r#"{"conditions":["b","a"]}"#)),
+        (false, with(r#"{"conditions":["a","a"]}"#)),
+        (false, with(r#"{"conditions":["A"]}"#)),
+        (false, with(r#"{"conditions":"a"}"#)),
+        (false, with(r#"{"conditions":["a"],"max_age_days":1}"#)),
+        (false, with(r#"{"threshold":1}"#)),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = std::process::Command::new("python3");
+    reader.env("PYTHONDONTWRITEBYTECODE", "1").current_dir("tests").args([
+        "-c",
+        "import sys, second_reader as reader
+for path in sys.argv[1:]:
+    try:
+        reader.open_root(open(path, 'rb').read())
+        print('ok')
+    except reader.Refused as why:
+        print('refused:', why)",
+    ]);
+    for (at, (_, payload)) in cases.iter().enumerate() {
+        let signer = crate::vector_writer::key("root-1");
+        let envelope = Envelope::sign(PayloadType::Root, payload.clone().into_bytes(), &[signer]).unwrap();
+        let path = folder.path().join(at.to_string());
+        std::fs::write(&path, envelope.encode().unwrap()).unwrap();
+        reader.arg(path);
+    }
+    let output = reader.output().unwrap();
+    let theirs = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(theirs.lines().count(), cases.len(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (at, ((good, payload), theirs)) in cases.iter().zip(theirs.lines()).enumerate() {
+        let bytes = std::fs::read(folder.path().join(at.to_string())).unwrap();
+        let ours = PinnedRoot::parse(&bytes, &Limits::v1());
+        assert_eq!(ours.is_ok(), *good, "{payload}\n{ours:?}");
+        assert_eq!(theirs == "ok", *good, "{payload}\n{theirs}");
     }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A second reader of sealift bundles, written from src/bundle/FORMAT.md: the proof that FORMAT.md says enough.
 
-    second_reader.py BUNDLE ROOT [NOW]      prints `ok` or `refused: REASON`
+    second_reader.py BUNDLE ROOT [NOW [APPROVALS]]   prints `ok` or `refused: REASON`; with APPROVALS, it demands what
+                                            the policy of the root does, and prints `ok, out of order` for a permit
     second_reader.py --vectors FOLDER       the same for every vector, one a line, its name in front
 
 It needs Python 3.9 or later and the commands `openssl` (3.x) and `zstd`. It is a test, not a tool: it holds everything
@@ -114,7 +115,12 @@ root_form = record(
     kind_=one_of("https://sealift.dev/root/v1"), version=count, epoch=count, created=moment, expires_opt=moment,
     keys=list_of(record(id=hex64, type_=one_of("ed25519"), public=base64_text, name=name)),
     roles=list_of(record(role=one_of("root", "packer", "approver"), threshold=count, keys=list_of(hex64), scenarios_opt=list_of(name))),
-    revoked=record(keys=list_of(hex64), statements=list_of(digest)), policy=record(expiry=one_of("refuse", "warn")))
+    revoked=record(keys=list_of(hex64), statements=list_of(digest)),
+    policy=record(expiry=one_of("refuse", "warn"), approvals_opt=record(
+        max_age_days_opt=lambda value, what: number(value, what, 1, (1 << 32) - 1), conditions_opt=list_of(name))))
+approval_form = record(
+    kind_=one_of("https://sealift.dev/approval/v1"), statement=digest, scenario=name, approved=moment,
+    conditions=list_of(name), out_of_order_opt=text(r"(?s).*\S.*"))
 member_form = record(name=text(), size=number, sha256=hex64)
 statement_form = record(
     kind_=one_of("https://in-toto.io/Statement/v1"),
@@ -221,6 +227,12 @@ def open_root(data):
         scenarios = [scenario for role in roles if role["role"] == word for scenario in role.get("scenarios", [None])]
         must(len(set(scenarios)) == len(scenarios) and (word != "root" or scenarios == [None]), f"roles of {word}")
         must(word != "packer" or scenarios, "nobody may pack")
+    if "approvals" in root["policy"]:
+        conditions = root["policy"]["approvals"].get("conditions", ["-"])
+        must(conditions and ascending(conditions), "conditions of the policy")
+        must(any(role["role"] == "approver" for role in roles), "approvals without an approver")
+    of = lambda word: {key for role in roles if role["role"] == word for key in role["keys"]}
+    must(not of("approver") & of("packer"), "a key that packs and approves")
     return root, payload, message, signatures
 
 def signers(root, message, signatures):
@@ -269,7 +281,42 @@ def newest_root(pinned, chain):
     newest = hold(steps)
     return newest if same else root
 
-def open_statement(tape, pinned, now):
+def judge_approvals(file, root, statement, scenario, now):
+    """Whether enough approvers let the bundle in out of order; refuses where too few approve at all."""
+    entries = [entry for entry in root["roles"] if entry["role"] == "approver"]
+    named = [entry for entry in entries if scenario in entry.get("scenarios", [])]
+    entry = (named or [entry for entry in entries if "scenarios" not in entry] or [None])[0]
+    policy, approved, latest = root["policy"].get("approvals"), {}, {}
+    lines = file.removesuffix(b"\n").split(b"\n") if file else []
+    must(len(lines) <= 32, "too many approvals")
+    for line in lines:
+        kind = "application/vnd.sealift.approval.v1+json"
+        envelope = open_envelope(line, kind, 16_578, 8 * KIB)
+        try:
+            of = canonical(envelope[0], 8 * KIB, "an approval", approval_form)["statement"]
+        except Exception:
+            of = None
+        ids = (tuple(claimed for claimed, _ in envelope[2]), of)
+        latest.pop(ids, None)
+        latest[ids] = envelope
+    for payload, message, signatures in latest.values():
+        who = signers(root, message, signatures) & set(entry["keys"] if entry else [])
+        if not who:
+            continue
+        approval = canonical(payload, 8 * KIB, "an approval", approval_form)
+        must(ascending(approval["conditions"]), "conditions of an approval")
+        fits = approval["statement"] == statement and approval["scenario"] == scenario
+        if policy is not None:
+            when = lambda date: datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ")
+            age = (when(now) - when(approval["approved"])).total_seconds()
+            fits = fits and ("max_age_days" not in policy or 0 <= age < policy["max_age_days"] * 86_400)
+            fits = fits and set(policy.get("conditions", [])) <= set(approval["conditions"])
+        approved.update({key: approval for key in who} if fits else {})
+    must(policy is None or entry and len(approved) >= entry["threshold"], "too few approvals")
+    reasons = [key for key, approval in approved.items() if "out_of_order" in approval]
+    return entry is not None and len(reasons) >= entry["threshold"]
+
+def open_statement(tape, pinned, now, approvals):
     chain, seal = tape.unbelieved("seal/roots.dsse.jsonl", 4 * MIB), tape.unbelieved("seal/bundle.dsse.json", 2 * MIB)
     root = newest_root(pinned, chain)
     payload, message, signatures = open_envelope(seal, "application/vnd.in-toto+json", 2 * MIB, MIB)
@@ -284,6 +331,7 @@ def open_statement(tape, pinned, now):
     must(predicate.get("expires", "~") > predicate["created"], "it expires before it was created")
     for date in (root.get("expires", "~"), predicate.get("expires", "~")):
         must(date > now or root["policy"]["expiry"] == "warn", f"expired at {date}")
+    permit = approvals is not None and judge_approvals(approvals, root, "sha256:" + sha256(payload), predicate["scenario"], now)
     members = predicate["members"]
     must([member["name"] for member in members] == FIXED, "the members are not those of the format")
     for member, ceiling in zip(members, (16 * MIB, MIB, 256 * MIB, MIB, 16 * MIB, 16 * MIB)):
@@ -291,7 +339,7 @@ def open_statement(tape, pinned, now):
     subject = [{"name": members[at]["name"], "digest": {"sha256": members[at]["sha256"]}} for at in (4, 0)]
     must(statement["subject"] == subject, "the subjects are not the digests of the members")
     must(tape.member("seal/statement.json", len(payload), sha256(payload)) == payload, "another statement")
-    return predicate
+    return predicate, permit
 
 # Items and the announced order: section 5.
 
@@ -600,9 +648,9 @@ def check_tree(inventory, layer, what):
 
 # All of it: section 8.
 
-def read(data, pinned, now):
+def read(data, pinned, now, approvals):
     tape = Tape(data)
-    predicate = open_statement(tape, pinned, now)
+    predicate, permit = open_statement(tape, pinned, now, approvals)
     fixed = {member["name"]: tape.member(member["name"], member["size"], member["sha256"]) for member in predicate["members"]}
     must(not any(fixed["seal/RESERVE"]) and fixed["oci-layout"] == LAYOUT, "seal/RESERVE or oci-layout")
     items = check_index(canonical(fixed["index.json"], 16 * MIB, "index.json", index_form))
@@ -622,11 +670,11 @@ def read(data, pinned, now):
     must(tape.at == len(data), "something behind the end")
     for item, inventory, layer in trees:
         check_tree(blobs[inventory["digest"]], blobs[layer["digest"]], item["annotations"][ITEM + "name"])
+    return permit
 
-def verdict(data, root, now):
+def verdict(data, root, now, approvals=None):
     try:
-        read(data, root, now)
-        return "ok"
+        return "ok, out of order" if read(data, root, now, approvals) else "ok"
     except Refused as reason:
         return f"refused: {reason}"
 
@@ -646,5 +694,9 @@ if __name__ == "__main__":
         vectors(sys.argv[2])
     else:
         now = sys.argv[3] if len(sys.argv) > 3 else datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        approvals = None
+        if len(sys.argv) > 4:
+            with open(sys.argv[4], "rb") as file:
+                approvals = file.read()
         with open(sys.argv[1], "rb") as bundle, open(sys.argv[2], "rb") as root:
-            print(verdict(bundle.read(), root.read(), now))
+            print(verdict(bundle.read(), root.read(), now, approvals))

@@ -192,8 +192,10 @@ fn j14_lower_numbers_need_an_approver() {
     done(&shop, "make 1.0.1 1 older");
     fails(&shop, "sealift install site older-1.0.1.sealift", 3, "site.rollback");
     done(&shop, "sealift install site sample-1.2.0.sealift");
+    let used = fails(&shop, "sealift install site sample-1.0.0.sealift", 3, "site.rollback");
+    assert!(used.err.contains("was used here already, and counts once"), "{}", used.shown());
     let journal = done(&shop, "sealift journal verify site");
-    assert_eq!(journal.out.matches("refused [site.").count(), 7, "{}", journal.shown());
+    assert_eq!(journal.out.matches("refused [site.").count(), 8, "{}", journal.shown());
     // A gap is explained, and is no obstacle.
     let gap = done(&shop, "make 1.7.0 9; sealift install site sample-1.7.0.sealift");
     assert!(
@@ -370,7 +372,7 @@ fn a_drill_changes_nothing_and_leaves_a_signed_record() {
     assert!(drill.out.contains("would be installed; the site is as it was"), "{}", drill.shown());
     assert!(support::listing(&shop.path("site/releases")) == before);
     assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
-    done(&shop, "sealift receipt new site --key site.key -o drill.json --passphrase-fd 0 <<<pw");
+    done(&shop, "sealift receipt new site --key site.key -o drill.json --drill --passphrase-fd 0 <<<pw");
     let receipt = done(&shop, "sealift receipt check drill.json --key site.pub");
     assert!(receipt.out.contains("drilled (rehearsed, not installed)"), "{}", receipt.shown());
     // What would be refused is refused.
@@ -641,4 +643,83 @@ fn lost_root_keys_and_what_a_person_decides() {
         "{}",
         journal.shown()
     );
+}
+
+#[test]
+fn j20_what_was_withdrawn_does_not_come_back() {
+    let shop = shop();
+    done(
+        &shop,
+        "sealift install site sample-1.0.0.sealift; sealift install site sample-1.1.0.sealift
+         bad=$(sealift inspect sample-1.0.0.sealift --trust root.json --json | jq -r .statement)
+         sealift trust revoke root.json $bad -o next.json --key root.key --passphrase-fd 0 <<<pw; cp root.json old.json; mv next.json root.json
+         make 1.3.0 4; sealift install site sample-1.3.0.sealift",
+    );
+    fails(
+        &shop,
+        "sealift rollback site --to $(basename site/releases/air-gapped/1.0.0-*)",
+        3,
+        "trust.revoked",
+    );
+    fails(&shop, "sealift install site sample-1.0.0.sealift", 3, "trust.revoked");
+    assert!(done(&shop, "sealift status site").out.contains("REVOKED"));
+    done(&shop, "sealift rollback site");
+    assert_eq!(runbook(&shop), "runbook of 1.1.0 \n");
+}
+
+#[test]
+fn the_same_bundle_with_newer_roots_brings_them() {
+    let shop = shop();
+    done(
+        &shop,
+        "sealift install site sample-1.0.0.sealift
+         sealift trust add-key root.json --role packer site.pub -o next.json --key root.key --passphrase-fd 0 <<<pw",
+    );
+    // The statement is the same, so is the seal; only what travels in front of it has grown.
+    let mut forge = crate::forge::Forge::of(&shop.read("sample-1.0.0.sealift"));
+    forge.set("seal/roots.dsse.jsonl", shop.read("next.json"));
+    std::fs::write(shop.path("again.sealift"), forge.bytes()).unwrap();
+    let again = done(&shop, "sealift install site again.sealift");
+    assert!(again.out.contains("in use already"), "{}", again.shown());
+    assert!(done(&shop, "sealift status site").out.contains("root version 2"));
+}
+
+#[test]
+fn j11_what_nobody_believes_does_not_fill_the_journal() {
+    let shop = shop();
+    let mut forge = crate::forge::Forge::of(&shop.read("sample-1.0.0.sealift"));
+    let seal = String::from_utf8(forge.members[1].1.clone()).unwrap();
+    let long = seal.replace("application/vnd.in-toto+json", &"\u{80}".repeat(500_000));
+    forge.members[1].1 = long.into_bytes();
+    std::fs::write(shop.path("long.sealift"), forge.bytes()).unwrap();
+    let refused = fails(&shop, "sealift install site long.sealift", 3, "trust.signature");
+    assert!(refused.err.len() < 5000, "{} bytes of error", refused.err.len());
+    assert!(shop.read("site/journal.jsonl").len() < 10_000);
+    done(&shop, "sealift install site sample-1.0.0.sealift; sealift journal verify site");
+}
+
+#[test]
+fn e10_modes_are_what_they_should_be_whatever_the_umask() {
+    for umask in ["000", "002", "077"] {
+        let shop = shop();
+        done(
+            &shop,
+            &format!(
+                "umask {umask}; init fresh; sealift install fresh sample-1.0.0.sealift; sealift install fresh sample-1.1.0.sealift; sealift status fresh"
+            ),
+        );
+        let open = done(&shop, "find fresh ! -type l -perm /022");
+        assert_eq!(open.out, "", "umask {umask}");
+    }
+}
+
+#[test]
+fn e12_standard_output_that_is_full_or_closed() {
+    let shop = shop();
+    for closed in ["> /dev/full", ">&-"] {
+        let outcome = shop.run(&format!("sealift install site sample-1.0.0.sealift {closed}"));
+        assert!(matches!(outcome.code, Some(0 | 1)), "{closed} {}", outcome.shown());
+        assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
+        done(&shop, "sealift journal verify site; rm -rf site; init site");
+    }
 }

@@ -98,6 +98,11 @@ fn disturbed(
             let found = in_use(shop, &case);
             assert!(found == old || found == new, "{case}: {found} is in use");
             counts[if found == new { 2 } else { 1 }] += 1;
+            // Looking finishes what was decided, and what is in use is whole then too.
+            let looked = shop.run("sealift status site");
+            assert_eq!(looked.code, Some(0), "{case}: {}", looked.shown());
+            let found = in_use(shop, &case);
+            assert!(found == old || found == new, "{case}: {found} is in use");
             // Whatever was decided is finished first; whatever was not can be done again.
             let again = shop.run(command);
             let is_done = again.code == Some(0) || again.is("site.release");

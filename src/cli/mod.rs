@@ -290,7 +290,8 @@ impl BundleArgs {
         for path in if is_named { self.approvals.as_slice() } else { &beside } {
             match read_bounded(path, Approvals::ceiling(&LIMITS)) {
                 Ok(bytes) => {
-                    all.extend(Approvals::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?);
+                    let found = Approvals::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?;
+                    all.extend(found, &LIMITS);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => {}
                 Err(source) => return Err(TrustError::ApprovalsRead { path: path.clone(), source }.into()),

@@ -108,7 +108,11 @@ impl Approvals {
         let envelope = |line: &[u8]| {
             Envelope::parse(line.strip_suffix(b"\n").unwrap_or(line), PayloadType::Approval, limits)
         };
-        lines.into_iter().map(envelope).collect::<Result<_, _>>().map(Self)
+        let mut approvals = Self::none();
+        for line in lines {
+            approvals.add(envelope(line)?, limits);
+        }
+        Ok(approvals)
     }
 
     /// Writes them.
@@ -132,8 +136,8 @@ impl Approvals {
     }
 
     /// All of these as well; which of them count is judged later.
-    pub fn extend(&mut self, others: Self) {
-        self.0.extend(others.0);
+    pub fn extend(&mut self, others: Self, limits: &Limits) {
+        others.0.into_iter().for_each(|envelope| self.add(envelope, limits));
     }
 
     /// Who of the role `approver` approved this bundle, and whose approval does not count and why.
