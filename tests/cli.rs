@@ -856,27 +856,35 @@ Carry documents, container images and configurations across an air gap in one si
 Usage: sealift [OPTIONS] <COMMAND>
 
 Commands:
-  demo     Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
-           unpack
-  init     Write a commented manifest made from what lies in a folder
-  lock     Pin every source of a manifest to digest and size
-  pack     Make a sealed bundle from a lock
-  verify   Believe a bundle, or say why not
-  inspect  Show what is in a bundle, in place
-  ls       List the files in a bundle, in place
-  cat      Write one file of a bundle to standard output, in place
-  approve  Approve a bundle: sign a file beside it
-  unpack   Verify a bundle and write what it holds into a new folder
-  doctor   Look whether a bundle can be unpacked here, and what to do if not
-  load     Verify a bundle and push its images into a registry
-  publish  Put a bundle into a registry, as an index with its items and its seal beside it
-  pull     Bring a bundle that was published back into a file
-  serve    Offer bundles as a read-only registry and a page, in place
-  key      Make and show keys
-  trust    Make, change and show trust roots
-  explain  Explain an error code
-  util     Print completions and other things that come with the tool
-  help     Print this message or the help of the given subcommand(s)
+  demo      Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
+            unpack
+  init      Write a commented manifest made from what lies in a folder
+  lock      Pin every source of a manifest to digest and size
+  pack      Make a sealed bundle from a lock
+  verify    Believe a bundle, or say why not
+  inspect   Show what is in a bundle, in place
+  ls        List the files in a bundle, in place
+  cat       Write one file of a bundle to standard output, in place
+  approve   Approve a bundle: sign a file beside it
+  unpack    Verify a bundle and write what it holds into a new folder
+  site      Set up a site, and decide whom it trusts
+  install   Verify a bundle and put it into use at a site, in one step or not at all
+  rollback  Put the release before the one in use into use again
+  prune     Remove the oldest releases that are not in use
+  status    Show what a site trusts, has installed, and remembers
+  journal   Check and export the journal of a site
+  receipt   Make and check receipts: what a site verified and installed, signed by the site
+  request   Make and check requests: what a site holds, signed by the site
+  doctor    Look whether a bundle can be unpacked here, and what to do if not
+  load      Verify a bundle and push its images into a registry
+  publish   Put a bundle into a registry, as an index with its items and its seal beside it
+  pull      Bring a bundle that was published back into a file
+  serve     Offer bundles as a read-only registry and a page, in place
+  key       Make and show keys
+  trust     Make, change and show trust roots
+  explain   Explain an error code
+  util      Print completions and other things that come with the tool
+  help      Print this message or the help of the given subcommand(s)
 
 Options:
       --json
@@ -931,6 +939,13 @@ Options:
 
       --approvals <FILE>
           Approvals that came with it; BUNDLE.approvals if there is such a file
+
+      --identity <FILE>
+          A file with an age identity (`age-keygen -o FILE`), for a bundle that is encrypted; its
+          seal lies beside it
+
+      --outer
+          Of an encrypted bundle, look only at the seal outside and at the encrypted bytes
 
       --deep
           Decode every frame as well, and compare every file with its inventory
@@ -991,27 +1006,35 @@ Carry documents, container images and configurations across an air gap in one si
 Usage: sealift [OPTIONS] <COMMAND>
 
 Commands:
-  demo     Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
-           unpack
-  init     Write a commented manifest made from what lies in a folder
-  lock     Pin every source of a manifest to digest and size
-  pack     Make a sealed bundle from a lock
-  verify   Believe a bundle, or say why not
-  inspect  Show what is in a bundle, in place
-  ls       List the files in a bundle, in place
-  cat      Write one file of a bundle to standard output, in place
-  approve  Approve a bundle: sign a file beside it
-  unpack   Verify a bundle and write what it holds into a new folder
-  doctor   Look whether a bundle can be unpacked here, and what to do if not
-  load     Verify a bundle and push its images into a registry
-  publish  Put a bundle into a registry, as an index with its items and its seal beside it
-  pull     Bring a bundle that was published back into a file
-  serve    Offer bundles as a read-only registry and a page, in place
-  key      Make and show keys
-  trust    Make, change and show trust roots
-  explain  Explain an error code
-  util     Print completions and other things that come with the tool
-  help     Print this message or the help of the given subcommand(s)
+  demo      Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
+            unpack
+  init      Write a commented manifest made from what lies in a folder
+  lock      Pin every source of a manifest to digest and size
+  pack      Make a sealed bundle from a lock
+  verify    Believe a bundle, or say why not
+  inspect   Show what is in a bundle, in place
+  ls        List the files in a bundle, in place
+  cat       Write one file of a bundle to standard output, in place
+  approve   Approve a bundle: sign a file beside it
+  unpack    Verify a bundle and write what it holds into a new folder
+  site      Set up a site, and decide whom it trusts
+  install   Verify a bundle and put it into use at a site, in one step or not at all
+  rollback  Put the release before the one in use into use again
+  prune     Remove the oldest releases that are not in use
+  status    Show what a site trusts, has installed, and remembers
+  journal   Check and export the journal of a site
+  receipt   Make and check receipts: what a site verified and installed, signed by the site
+  request   Make and check requests: what a site holds, signed by the site
+  doctor    Look whether a bundle can be unpacked here, and what to do if not
+  load      Verify a bundle and push its images into a registry
+  publish   Put a bundle into a registry, as an index with its items and its seal beside it
+  pull      Bring a bundle that was published back into a file
+  serve     Offer bundles as a read-only registry and a page, in place
+  key       Make and show keys
+  trust     Make, change and show trust roots
+  explain   Explain an error code
+  util      Print completions and other things that come with the tool
+  help      Print this message or the help of the given subcommand(s)
 
 Options:
       --json          Write JSON lines to standard output
@@ -1133,7 +1156,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, approve, unpack, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

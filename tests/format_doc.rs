@@ -268,7 +268,7 @@ fn a_second_reader_keeps_the_rules_of_approval_policies() {
     assert_ne!(both, entry);
     let cases = [
         (true, payload.clone()),
-        (true, payload.replace(&entry, &both)),
+        (false, payload.replace(&entry, &both)),
         (true, with("{}")),
         (true, with(r#"{"max_age_days":1}"#)),
         (true, with(r#"{"max_age_days":4294967295,"conditions":["a","b"]}"#)),

@@ -46,6 +46,7 @@ fn in_use(shop: &Shop, case: &str) -> String {
     let link = std::fs::read_link(shop.path("site/current/air-gapped"));
     let link = link.unwrap_or_else(|error| panic!("{case}: nothing is in use: {error}"));
     let folder = shop.path("site/current").join(&link);
+    assert!(folder.is_dir(), "{case}: {} is in use and not there", link.display());
     let version = link.file_name().unwrap().to_str().unwrap().rsplit_once('-').unwrap().0.to_owned();
     let whole = shop.path(format!("whole-{version}"));
     assert!(support::listing(&folder) == support::listing(&whole), "{case}: {version} is not whole");
@@ -205,7 +206,7 @@ fn what_a_power_cut_leaves_is_finished_by_looking() {
     for when in 1..40 {
         shop.run(&format!("strace -f -o trace -e inject=fsync:signal=KILL:when={when} {INSTALL}"));
         left += usize::from(shop.path("site/pending.json").exists());
-        shop.done("sealift status site");
+        shop.done("sealift status site; test ! -e site/pending.json; sealift prune site");
         sound(&shop, &format!("cut at sync {when}"));
         afresh(&shop);
     }

@@ -443,7 +443,7 @@ fn diff_and_check_answer_with_their_exit_codes() {
         ],
     );
     life.fails("sealift trust check trust.next.json", 3, "trust.unfinished");
-    let two = life.done("sign ben; adopt; trust add-key trust.json --role packer dee.pub eli.pub --threshold 2 --key ada.key --key ben.key
+    let two = life.done("sign ben; adopt; trust add-key trust.json --role packer cy.pub eli.pub --threshold 2 --key ada.key --key ben.key
         adopt; trust remove-key trust.json dee --threshold approver=0 --key ada.key --key ben.key; adopt; sealift trust check trust.json");
     says(&two, &["version 4, made ", ": holds"]);
     for (expires, more, code) in [

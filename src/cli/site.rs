@@ -206,10 +206,21 @@ impl Trust {
         let root = if self.reason.is_some() {
             FirstTrust { root: self.root.clone(), fingerprint: self.fingerprint }.compared()?.0
         } else {
-            let chain = PinnedRoot::open(&self.root, &LIMITS)?.chain();
-            let chain = chain.and_then(|chain| Chain::parse(&chain, &LIMITS));
+            let found = PinnedRoot::open(&self.root, &LIMITS)?;
+            let chain = found.chain().and_then(|chain| Chain::parse(&chain, &LIMITS));
             let root = chain.and_then(|chain| chain.anchor(&held.site.root));
-            root.map_err(|error| error.in_file(&self.root))?
+            let root = root.map_err(|error| error.in_file(&self.root))?;
+            if root.fingerprint() != found.fingerprint() {
+                return Err(CliError::Usage {
+                    message: format!(
+                        "`{}` ends before the root version {} that is pinned",
+                        self.root.display(),
+                        held.site.state.root_version
+                    ),
+                    hint: Some("name a file with every version up to a newer one; after a loss, any root with `--reason`".to_owned()),
+                });
+            }
+            root
         };
         let before = held.site.state.root_version;
         if root.fingerprint() != held.site.root.fingerprint() {

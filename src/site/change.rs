@@ -41,7 +41,7 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Moment) -> 
         move |source| SiteError::Write { path, source }
     };
     open::make_folder(folder)?;
-    if folder.join(STATE).symlink_metadata().is_ok() {
+    if commit::is_there(&folder.join(STATE)).map_err(failed(folder))? {
         return Err(SiteError::SiteExists { path: folder.to_owned() });
     }
     let mut names = fs::read_dir(folder).map_err(failed(folder))?;
@@ -58,7 +58,7 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Moment) -> 
         return Err(SiteError::StateMissing { path: folder.to_owned() });
     }
     let journal = folder.join(JOURNAL);
-    if journal.symlink_metadata().is_ok() {
+    if commit::is_there(&journal).map_err(failed(&journal))? {
         fs::remove_file(&journal).map_err(failed(&journal))?;
     }
     probe(folder)?;

@@ -84,7 +84,9 @@ impl Held {
         moves: Moves,
     ) -> Result<(), SiteError> {
         let folder = self.site.folder.clone();
-        if folder.join(PENDING).symlink_metadata().is_ok() {
+        if is_there(&folder.join(PENDING))
+            .map_err(|source| SiteError::StateRead { path: folder.clone(), source })?
+        {
             // What was decided and could not be finished is not overwritten.
             return Err(SiteError::Pending { path: folder });
         }
@@ -233,10 +235,10 @@ pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> 
     if let Some(spot) = &pending.place {
         let to = open::release(folder, &spot.scenario, &spot.folder);
         let from = to.with_file_name(staging_name(spot.folder.as_str()));
-        let is_there = |path: &Path| path.symlink_metadata().is_ok();
-        if !is_there(&from) && !is_there(&to) && !is_done(&folder.join(STATE), &pending.state) {
+        let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
+        let is_gone = !is_there(&from).map_err(unfinished)? && !is_there(&to).map_err(unfinished)?;
+        if is_gone && !is_done(&folder.join(STATE), &pending.state) {
             // What was to be put into use is gone, so the act is not: the record of it came back with a power cut.
-            let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
             cut_off(folder, pending).map_err(unfinished)?;
             clear(folder, pending);
             return remove_file(&folder.join(PENDING))
@@ -258,9 +260,12 @@ fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     if let Some(spot) = &pending.place {
         let to = open::release(folder, &spot.scenario, &spot.folder);
         let from = to.with_file_name(staging_name(spot.folder.as_str()));
-        if from.symlink_metadata().is_ok() {
-            place::rename_new(&from, &to).map_err(unfinished)?;
+        match place::rename_new(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other.map_err(unfinished)?,
         }
+        // Done before, or the folder that is to come into use is not there: then nothing does.
+        fs::symlink_metadata(&to).map_err(unfinished)?;
         place::sync_folder(place::folder_of(&to)).map_err(unfinished)?;
     }
     let state = folder.join(STATE);
@@ -413,6 +418,15 @@ fn drop_unused(store: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether there is something of that name; when that cannot be said, the error and not a guess.
+pub(super) fn is_there(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! Installing: verified, staged, and put into use in one step, or nothing.
 
 use super::SiteError;
-use super::commit::{Moves, Spot};
+use super::commit::{Moves, Spot, is_there};
 use super::journal::{Act, Under};
 use super::open::{self, Held};
 use super::staging::Staging;
@@ -146,7 +146,7 @@ impl Held {
         let predicate = &trusted.statement.predicate;
         let target = self.site.release(&predicate.scenario, folder);
         open::make_folder(place::folder_of(&target))?;
-        if target.symlink_metadata().is_ok() {
+        if is_there(&target).map_err(|source| SiteError::StateRead { path: target.clone(), source })? {
             // The journal knows of no release with this name that is whole: it is what somebody else has left.
             return Err(SiteError::Stray { path: target });
         }

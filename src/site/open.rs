@@ -101,7 +101,7 @@ impl Site {
         refuse_no_site(folder)?;
         let mut looks = 0;
         loop {
-            let pending = folder.join(PENDING).symlink_metadata().is_ok();
+            let pending = commit::is_there(&folder.join(PENDING)).unwrap_or(true);
             let found = if pending {
                 Err(SiteError::Pending { path: folder.to_owned() })
             } else {
@@ -222,7 +222,7 @@ impl Held {
         let site = Site::read(folder, limits)?;
         let scenarios = site.state.accepts.iter().map(|name| folder.join(RELEASES).join(name.as_str()));
         for below in [CURRENT, RELEASES, STORE].map(|name| folder.join(name)).into_iter().chain(scenarios) {
-            if below.symlink_metadata().is_ok() {
+            if commit::is_there(&below).unwrap_or(true) {
                 refuse_unsafe(&below)?;
             }
         }
