@@ -720,3 +720,53 @@ fn e12_standard_output_that_is_full_or_closed() {
         done(&shop, "sealift journal verify site; rm -rf site; init site");
     }
 }
+
+#[test]
+fn an_encrypted_bundle_is_installed_and_leaves_nothing_in_the_clear() {
+    let shop = shop();
+    done(
+        &shop,
+        "age-keygen -q -o id 2> /dev/null || age-keygen -o id 2> /dev/null
+         sealift pack -q site-1.1.0-sample.toml --key packer.key --store store --passphrase-fd 0 -o out --recipient \"$(age-keygen -y id)\" <<<pw",
+    );
+    let install = "sealift install site out/sample-1.1.0.sealift.age";
+    let sealed = shop.run(install);
+    assert!(sealed.code != Some(0), "{}", sealed.shown());
+    done(&shop, "age-keygen -o other 2> /dev/null");
+    let wrong = shop.run(&format!("{install} --identity other"));
+    assert!(wrong.code != Some(0), "{}", wrong.shown());
+    assert!(names(&shop.path("site/releases")).is_empty() || releases(&shop) == 0);
+    done(&shop, &format!("{install} --identity id"));
+    assert_eq!(runbook(&shop), "runbook of 1.1.0 \n");
+    // One bit of the encrypted file: refused, and the site is as it was.
+    done(
+        &shop,
+        "sealift pack -q site-1.2.0-sample.toml --key packer.key --store store --passphrase-fd 0 -o out --recipient \"$(age-keygen -y id)\" <<<pw
+         printf '\\x01' | dd of=out/sample-1.2.0.sealift.age bs=1 seek=9000 conv=notrunc status=none",
+    );
+    let flipped = shop.run("sealift install site out/sample-1.2.0.sealift.age --identity id");
+    assert_eq!(flipped.code, Some(3), "{}", flipped.shown());
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.1.0 \n", 1));
+    done(&shop, "sealift journal verify site");
+}
+
+#[test]
+fn e05_parts_of_a_site_on_other_file_systems() {
+    let shop = shop();
+    let alone = if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" };
+    done(
+        &shop,
+        "for v in 1.0.0 1.1.0; do sealift unpack sample-$v.sealift --trust root.json --to whole-$v; done",
+    );
+    for part in ["store/blobs/sha256", "releases", "current"] {
+        done(
+            &shop,
+            &format!(
+                "init fresh; {alone} bash -c 'set -e; mount -t tmpfs -o mode=755 tmpfs fresh/{part}
+                 for v in 1.0.0 1.1.0; do sealift install fresh sample-$v.sealift; diff -r whole-$v fresh/current/air-gapped/.; done
+                 sealift rollback fresh; diff -r whole-1.0.0 fresh/current/air-gapped/.; sealift journal verify fresh'
+                 rm -rf fresh"
+            ),
+        );
+    }
+}

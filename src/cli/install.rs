@@ -197,7 +197,9 @@ fn tell(
     term.data("install", &value, &text)?;
     let shown = quoted(site.folder());
     term.say(&match extent {
-        Extent::Drill => format!("next: sealift install {shown} BUNDLE"),
+        Extent::Drill => {
+            format!("next: a signed record of it: sealift receipt new {shown} --drill --key KEY")
+        }
         Extent::Install => format!("next: sealift status {shown}; back with `sealift rollback {shown}`"),
     });
     Ok(())

@@ -6,9 +6,10 @@
 //! it fails, it is taken back, and with it the act.
 
 use super::SiteError;
+use super::clearing::{clear_away, share};
 use super::journal::{self, Act, Entry, Head};
 use super::open::{self, Anchor, CURRENT, Held, JOURNAL, PENDING, RELEASES, STATE, STORE};
-use super::staging::{CANNOT_LINK, remove_tree, staging_name};
+use super::staging::staging_name;
 use super::state::State;
 use crate::bundle::place;
 use crate::trust::chain::PinnedRoot;
@@ -18,7 +19,6 @@ use crate::value::name::Name;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// An act that is decided.
@@ -165,7 +165,7 @@ fn decide(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
 }
 
 /// What the new state and the new link are called until they have their place.
-fn next(path: &Path) -> PathBuf {
+pub(super) fn next(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.next"))
 }
@@ -302,22 +302,6 @@ fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// Removes what lies out of sight beside the releases of a scenario, and the blobs that only it had. What cannot be
-/// removed stays for the next time.
-fn clear_away(releases: &Path, store: &Path) {
-    let Ok(entries) = fs::read_dir(releases) else { return };
-    let mut removed = false;
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') && name.ends_with(".sealift-staging") {
-            removed |= remove_tree(&entry.path()).is_ok();
-        }
-    }
-    if removed {
-        let _ = drop_unused(store);
-    }
-}
-
 /// Writes the line of the journal, where it is not there yet; what is there of it is written again.
 fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     let path = folder.join(JOURNAL);
@@ -371,55 +355,6 @@ fn switch(folder: &Path, spot: &Spot) -> io::Result<()> {
     place::sync_folder(place::folder_of(&link))
 }
 
-/// Gives every blob of a release its name in the store. One there that is another file was found damaged.
-fn share(blobs: &Path, store: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(blobs) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    let store = store.join("blobs/sha256");
-    fs::create_dir_all(&store)?;
-    for entry in entries {
-        let entry = entry?;
-        let name = store.join(entry.file_name());
-        let same = fs::symlink_metadata(&name).is_ok_and(|there| {
-            entry.metadata().is_ok_and(|here| (here.dev(), here.ino()) == (there.dev(), there.ino()))
-        });
-        if !same {
-            let passing = next(&name);
-            remove_file(&passing)?;
-            match fs::hard_link(entry.path(), &passing) {
-                Ok(()) => fs::rename(&passing, &name)?,
-                // Too many links, or a store on another disk: then this blob is not shared.
-                Err(error) if cannot_link(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    place::sync_folder(&store)
-}
-
-fn cannot_link(error: &io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    errno.is_some_and(|errno| CANNOT_LINK.contains(&errno))
-}
-
-/// Removes the blobs that no release has any more.
-fn drop_unused(store: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(store.join("blobs/sha256")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let found = fs::symlink_metadata(entry.path())?;
-        if found.is_file() && found.nlink() == 1 {
-            remove_file(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 /// Whether there is something of that name; when that cannot be said, the error and not a guess.
 pub(super) fn is_there(path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
@@ -429,23 +364,11 @@ pub(super) fn is_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn remove_file(path: &Path) -> io::Result<()> {
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
-}
-
-/// Removes what a killed process had begun to write below a site.
-pub(super) fn sweep(site: &open::Site) -> Result<(), SiteError> {
-    let failed = |source| SiteError::Write { path: site.folder().to_owned(), source };
-    remove_file(&next(&site.folder().join(STATE))).map_err(failed)?;
-    for scenario in &site.state.accepts {
-        remove_file(&next(&site.current(scenario))).map_err(failed)?;
-        let releases = site.folder().join(RELEASES).join(scenario.as_str());
-        clear_away(&releases, &site.folder().join(STORE));
-    }
-    Ok(())
 }
 
 fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), SiteError> {

@@ -1,6 +1,7 @@
 //! The isolated side: what is believed is written here, and nowhere else.
 
 pub mod change;
+mod clearing;
 mod commit;
 pub mod doctor;
 pub mod error;

@@ -11,6 +11,7 @@
 //! ```
 
 use super::SiteError;
+use super::clearing;
 use super::commit::{self, Pending};
 use super::journal::{Entry, Head, Journal};
 use super::state::State;
@@ -227,7 +228,7 @@ impl Held {
             }
         }
         // What a killed process had begun to write. Nothing of it has a name that counts.
-        commit::sweep(&site)?;
+        clearing::sweep(&site)?;
         Ok(Self { site, _lock: lock })
     }
 }
