@@ -29,7 +29,6 @@ pub mod plan;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod site;
-#[cfg(feature = "registry")]
 pub mod store;
 pub mod trust;
 pub mod value;

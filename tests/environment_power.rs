@@ -53,12 +53,35 @@ enum Node {
 /// What a command did below one folder.
 struct Record {
     nodes: Vec<(Node, u32)>,
+    /// Names as they were before the command.
+    before: BTreeMap<Name, Inode>,
     ops: Vec<Op>,
     /// Names as they are at the end of the record.
     live: BTreeMap<Name, Inode>,
     /// Where the next `write` to a file goes.
     places: BTreeMap<Inode, usize>,
     folder: PathBuf,
+}
+
+/// What lies in a folder before anything is done to it; all of it is on the disk.
+fn there(folder: &Path, inode: Inode, nodes: &mut Vec<(Node, u32)>, names: &mut BTreeMap<Name, Inode>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let metadata = entry.metadata().unwrap();
+        let node = if metadata.is_symlink() {
+            Node::Link(std::fs::read_link(entry.path()).unwrap().into_os_string().into_string().unwrap())
+        } else if metadata.is_dir() {
+            Node::Folder
+        } else {
+            Node::File(std::fs::read(entry.path()).unwrap())
+        };
+        nodes.push((node, metadata.permissions().mode() & 0o7777));
+        let new = nodes.len() - 1;
+        names.insert((inode, entry.file_name().into_string().unwrap()), new);
+        if metadata.is_dir() {
+            there(&entry.path(), new, nodes, names);
+        }
+    }
 }
 
 /// The texts of a line of strace: paths of descriptors and arguments, all spelled as `\x..`.
@@ -99,17 +122,15 @@ impl Record {
     fn of(shop: &Shop, command: &str, folder: &str) -> Self {
         let calls = "open,openat,mkdir,mkdirat,write,writev,pwrite64,pwritev,ftruncate,fallocate,copy_file_range,\
                      sendfile,chmod,fchmod,fchmodat,symlink,symlinkat,link,linkat,rename,renameat,renameat2,unlink,\
-                     unlinkat,rmdir,fsync,fdatasync,sync,syncfs";
+                     unlinkat,rmdir,fsync,fdatasync,sync,syncfs,lseek";
+        let folder = shop.path(folder).canonicalize().unwrap();
+        let (mut nodes, mut before) = (vec![(Node::Folder, 0o755)], BTreeMap::new());
+        there(&folder, ROOT, &mut nodes, &mut before);
         shop.done(&format!(
             "strace -f -y -xx -s 1000000000 -o trace -e trace=$(tr -d ' ' <<<'{calls}') {command} --threads 1 <<<pw"
         ));
-        let mut record = Self {
-            nodes: vec![(Node::Folder, 0o755)],
-            ops: Vec::new(),
-            live: BTreeMap::new(),
-            places: BTreeMap::new(),
-            folder: shop.path(folder).canonicalize().unwrap(),
-        };
+        let mut record =
+            Self { nodes, live: before.clone(), before, ops: Vec::new(), places: BTreeMap::new(), folder };
         let base = shop.path("").canonicalize().unwrap();
         let trace = String::from_utf8(shop.read("trace")).unwrap();
         for line in lines(&trace) {
@@ -172,9 +193,21 @@ impl Record {
             }
             "mkdir" => self.make(&path(0), Node::Folder, mode()),
             "mkdirat" => self.make(&below(0), Node::Folder, mode()),
-            "symlinkat" => {
+            "symlink" | "symlinkat" => {
                 let target = String::from_utf8(bytes[0].clone()).unwrap();
-                self.make(&below(1), Node::Link(target), 0o777);
+                let path = if call == "symlink" { path(1) } else { below(1) };
+                self.make(&path, Node::Link(target), 0o777);
+            }
+            "link" | "linkat" => {
+                let (from, to) = if call == "link" { (path(0), path(1)) } else { (below(0), below(2)) };
+                let Some(name) = self.name(&to) else { return };
+                let inode = self.inode(&from).unwrap();
+                self.live.insert(name.clone(), inode);
+                self.ops.push(Op::Named(name, inode));
+            }
+            "lseek" => {
+                let Some(inode) = self.inode(&path(0)) else { return };
+                self.places.insert(inode, number(result));
             }
             // Pipes have no path.
             "write" | "pwrite64" if bytes.len() < 2 => {}
@@ -217,7 +250,16 @@ impl Record {
                 self.ops.push(Op::Synced(inode));
             }
             "syncfs" | "sync" => self.ops.push(Op::AllSynced),
-            "open" | "openat" => {}
+            "open" | "openat" => {
+                let opened = path(bytes.len() - 1);
+                if let Some(inode) = self.name(&opened).and_then(|name| self.live.get(&name)) {
+                    self.places.insert(*inode, 0);
+                }
+            }
+            "chmod" => {
+                let Some(inode) = self.inode(&path(0)) else { return };
+                self.ops.push(Op::Mode(inode, u32::from_str_radix(last(), 8).unwrap()));
+            }
             // Calls that nothing here makes below the folder; whoever begins to make one teaches it to the replay.
             _ => {
                 let touches = (0..bytes.len()).any(|at| path(at).starts_with(&self.folder));
@@ -228,7 +270,7 @@ impl Record {
 
     /// What is reachable when the first `len` changes were made and those that `keep` refuses are lost.
     fn state(&self, ops: &[Op], keep: impl Fn(usize) -> bool) -> BTreeMap<String, (Node, u32)> {
-        let (mut nodes, mut entries) = (self.nodes.clone(), BTreeMap::<Name, Inode>::new());
+        let (mut nodes, mut entries) = (self.nodes.clone(), self.before.clone());
         for (number, op) in ops.iter().enumerate() {
             if !keep(number) {
                 continue;
@@ -376,6 +418,62 @@ fn e03_power_cut_while_unpacking() {
         broken += u32::from(state.contains_key("site") && *state != whole);
     });
     assert!(broken > 0, "an unpack that waits for nothing would be found out");
+}
+
+/// What is in use, if all of it is there.
+fn in_use(
+    state: &BTreeMap<String, (Node, u32)>,
+    whole: &[(String, crate::environment::Listing)],
+) -> Option<String> {
+    let Some((Node::Link(target), _)) = state.get("current/air-gapped") else { return None };
+    let folder = target.strip_prefix("../").unwrap();
+    let version = folder.rsplit('/').next().unwrap().rsplit_once('-').unwrap().0;
+    let (_, expected) = whole.iter().find(|(name, _)| name == version)?;
+    let is_there = expected.iter().all(|(path, mode, content)| {
+        state.get(&format!("{folder}/{path}")).is_some_and(|(node, found)| match node {
+            Node::Folder => *found == mode & 0o7777,
+            Node::File(bytes) => *found == mode & 0o7777 && bytes == content,
+            Node::Link(target) => target.as_bytes() == content,
+        })
+    });
+    is_there.then(|| version.to_owned())
+}
+
+#[test]
+fn e03_power_cut_while_installing() {
+    let shop = crate::site::shop();
+    let mut whole = Vec::new();
+    for version in ["1.0.0", "1.1.0"] {
+        shop.done(&format!("sealift unpack sample-{version}.sealift --trust root.json --to whole-{version}"));
+        let listing = support::listing(&shop.path(format!("whole-{version}")));
+        whole.push((version.to_owned(), listing));
+    }
+    shop.done("sealift install site sample-1.0.0.sealift");
+    let install = "sealift install site sample-1.1.0.sealift";
+    let record = Record::of(&shop, install, "site");
+    let site = shop.path("site");
+    let last = record.state(&record.ops, |_| true);
+    assert_eq!(in_use(&last, &whole).as_deref(), Some("1.1.0"), "the record lacks something");
+    let (mut states, mut tried) = (0, Vec::new());
+    record.states(&record.ops, |state, try_it, ended| {
+        states += 1;
+        let found = in_use(state, &whole).unwrap_or_else(|| panic!("state {states}: what is in use is not whole"));
+        assert!(found == "1.1.0" || !ended, "state {states}: success was said before it would last");
+        if try_it && !tried.contains(state) {
+            tried.push(state.clone());
+            put(&site, state);
+            let looked = shop.run("sealift status site && sealift journal verify site");
+            assert_eq!(looked.code, Some(0), "state {states}: {}", looked.shown());
+            shop.done(install);
+            shop.done("sealift journal verify site; diff -r whole-1.1.0 site/current/air-gapped/.; test ! -e site/pending.json");
+        }
+    });
+    println!("{states} states, {} tried", tried.len());
+    assert!(states > 1000 && tried.len() > 20);
+    let mut broken = 0;
+    record
+        .states(&record.without_syncs(), |state, _, _| broken += u32::from(in_use(state, &whole).is_none()));
+    assert!(broken > 0, "an install that waits for nothing would be found out");
 }
 
 /// The rename went well, and then the folder could not be synced: what is there is whole, and the message says so.
