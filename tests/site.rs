@@ -470,6 +470,7 @@ fn s21_a_stolen_packer_key() {
     println!("{story}");
     let (before, after) = story.split_once("sealift install site thief.sealift").unwrap();
     assert!(before.contains("installed sample-1.2.0"), "{story}");
+    assert!(before.contains("trusts     root version 2 now, before it was 1: "), "{story}");
     assert_eq!(after.matches("error[trust.threshold]").count(), 2, "{story}");
     assert_eq!(after.matches("(exit 3)").count(), 2, "{story}");
     assert!(after.contains("revoked: "), "{story}");

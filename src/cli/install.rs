@@ -175,6 +175,14 @@ fn tell(
     let words = Spoken(site.head.digest).to_string();
     text +=
         &format!("  in use     {}\n  journal    entry {}: {words}\n", folder.display(), site.head.entries);
+    if site.state.root_version != installed.root_before {
+        text += &format!(
+            "  trusts     root version {} now, before it was {}: {}\n",
+            site.state.root_version,
+            installed.root_before,
+            Spoken(site.state.root)
+        );
+    }
     for gone in &pruned {
         text += &format!("  removed    {gone}\n");
     }

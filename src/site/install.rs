@@ -30,6 +30,8 @@ pub struct Installed {
     pub release: Release,
     /// Whether its folder is new.
     pub is_new: bool,
+    /// Version of the trust root that was pinned before.
+    pub root_before: u64,
     /// The release that was in use before.
     pub before: Option<Name>,
 }
@@ -90,7 +92,7 @@ impl Held {
     ) -> Result<Installed, SiteError> {
         // Found out before the work, and not after it.
         self.refuse_unwritable_journal()?;
-        let clock = conditions.now;
+        let (clock, root_before) = (conditions.now, self.site.state.root_version);
         let conditions = self.site.circumstances(conditions);
         let trusted = Trusted::open(tape, &self.site.root, &conditions)?;
         *statement = Some(trusted.id);
@@ -131,7 +133,7 @@ impl Held {
                 release
             }
         };
-        Ok(Installed { trusted, decision, release, is_new, before })
+        Ok(Installed { trusted, decision, release, is_new, root_before, before })
     }
 
     /// Verifies what stands behind the seal, and writes it beside the releases.
