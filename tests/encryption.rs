@@ -1,6 +1,6 @@
 //! Encrypted carriers: what goes in comes out, for those it was encrypted to; and nothing comes out of a changed one.
 
-use crate::environment::names;
+use crate::environment::{names, noise};
 use crate::support::{self, Authorities, LIMITS, Put, conditions};
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
@@ -129,20 +129,9 @@ impl Case {
     }
 }
 
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 7_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
-
 #[test]
 fn each_recipient_unpacks_what_was_packed() {
-    let case = Case::new(&noise(300 << 10));
+    let case = Case::new(&noise(300 << 10, 7));
     let file = support::open(&case.path);
     let target = case.folder.path().join("to/site");
     let mut plain = support::pipe(&case.plain);
@@ -197,7 +186,7 @@ fn z20_every_byte_of_the_encrypted_file_and_of_its_seal() {
 
 #[test]
 fn z20_cut_grown_and_damaged_in_any_chunk() {
-    let case = Case::new(&noise(300 << 10));
+    let case = Case::new(&noise(300 << 10, 7));
     let (bytes, seal) = (case.bytes(), case.seal());
     let text = String::from_utf8_lossy(&bytes[..1000]).into_owned();
     let header = text.find("\n--- ").unwrap() + 49;

@@ -52,6 +52,11 @@ pub fn each(
     panic!("{call} is called without end");
 }
 
+/// How a command gets mounts of its own: as root directly, else as root of a namespace.
+pub fn alone(shop: &Shop) -> &'static str {
+    if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" }
+}
+
 pub fn names(folder: &Path) -> Vec<String> {
     let names = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -166,7 +171,7 @@ fn e01_unpack_on_a_disk_that_is_full_at_any_write() {
 #[test]
 fn e01_disks_that_are_really_full() {
     let (shop, ..) = shop();
-    let alone = if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" };
+    let alone = alone(&shop);
     let mut full = [0, 0];
     for (number, command) in [PACK_TO, UNPACK].into_iter().enumerate() {
         let folder = ["out", "to"][number];
@@ -446,7 +451,7 @@ fn e10_odd_settings_change_nothing() {
     assert_eq!(plain.err, turkish.err);
 }
 
-fn noise(len: usize, seed: u64) -> Vec<u8> {
+pub fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let next = move || {
         state ^= state << 13;

@@ -1,7 +1,7 @@
 //! Sites: installed, gone back, pruned, rehearsed; the rules of the counter; what somebody did to their memory.
 
 use crate::cli::Shop;
-use crate::environment::names;
+use crate::environment::{alone, names};
 use crate::support;
 
 /// Makes `NAME-VERSION.sealift` with this number, and other content for each version.
@@ -324,7 +324,7 @@ fn j19_memory_that_does_not_fit_is_refused() {
 fn e14_a_journal_that_cannot_be_written_refuses() {
     let shop = shop();
     done(&shop, "sealift install site sample-1.0.0.sealift");
-    let alone = if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" };
+    let alone = alone(&shop);
     let refused = fails(
         &shop,
         &format!(
@@ -754,7 +754,7 @@ fn an_encrypted_bundle_is_installed_and_leaves_nothing_in_the_clear() {
 #[test]
 fn e05_parts_of_a_site_on_other_file_systems() {
     let shop = shop();
-    let alone = if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" };
+    let alone = alone(&shop);
     done(
         &shop,
         "for v in 1.0.0 1.1.0; do sealift unpack sample-$v.sealift --trust root.json --to whole-$v; done",

@@ -2,7 +2,7 @@
 //! never between, and running the same command again succeeds.
 
 use crate::cli::{Outcome, Shop};
-use crate::environment::{each, names};
+use crate::environment::{alone, each, names};
 use crate::site;
 use crate::support;
 
@@ -174,7 +174,7 @@ fn e01_disks_that_are_really_full() {
         &shop,
         "for v in 1.0.0 1.1.0; do sealift unpack sample-$v.sealift --trust root.json --to whole-$v; done",
     );
-    let alone = if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" };
+    let alone = alone(&shop);
     let mut full = 0;
     let sizes = (28..80).step_by(2).map(|pages| format!("size={}k", pages * 4));
     let inodes = (20..70).step_by(2).map(|inodes| format!("nr_inodes={inodes}"));

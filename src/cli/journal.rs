@@ -1,8 +1,9 @@
 //! `sealift journal`
 
+use super::LIMITS;
 use super::error::CliError;
 use super::term::Term;
-use super::{LIMITS, read_bounded};
+use crate::bundle::place;
 use crate::site::SiteError;
 use crate::site::journal::{Entry, Head, Journal};
 use crate::site::open::Site;
@@ -47,7 +48,7 @@ impl Args {
             Verb::Export { site } => {
                 let site = Site::look(&site, &LIMITS)?;
                 let path = site.journal();
-                let bytes = read_bounded(&path, u64::MAX - 1)
+                let bytes = place::read_bounded(&path, u64::MAX - 1)
                     .map_err(|source| SiteError::JournalRead { path, source })?;
                 term.bytes(&bytes)?;
                 term.say(&format!("ends with entry {}: {}", site.head.entries, Spoken(site.head.digest)));

@@ -45,7 +45,7 @@ mod sealing;
 mod serve;
 mod source;
 
-use crate::bundle::read;
+use crate::bundle::{place, read};
 use crate::trust::TrustError;
 use crate::trust::approval::{Approvals, Approving};
 use crate::trust::chain::PinnedRoot;
@@ -56,7 +56,6 @@ use crate::value::moment::Moment;
 use clap::{Parser, Subcommand};
 use error::CliError;
 use named::Named;
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -288,7 +287,7 @@ impl BundleArgs {
         let beside = [self.approvals_path()];
         let is_named = !self.approvals.is_empty();
         for path in if is_named { self.approvals.as_slice() } else { &beside } {
-            match read_bounded(path, Approvals::ceiling(&LIMITS)) {
+            match place::read_bounded(path, Approvals::ceiling(&LIMITS)) {
                 Ok(bytes) => {
                     let found = Approvals::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?;
                     all.extend(found, &LIMITS);
@@ -343,14 +342,6 @@ struct ThreadArgs {
     /// Work on so many threads; one for each core if not given
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
-}
-
-/// The bytes of a small file, one more than the ceiling at most.
-fn read_bounded(path: &std::path::Path, ceiling: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = crate::bundle::place::open_regular(path)?;
-    file.take(ceiling.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The circumstances of this run. Approvals are asked for by those who let a bundle in.

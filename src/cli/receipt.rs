@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::key::public;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
-use super::{LIMITS, now, read_bounded};
+use super::{LIMITS, now};
 use crate::bundle::place;
 use crate::site::open::Site;
 use crate::site::receipt::{Inventory, Outcome, RECEIPT_BYTES, Receipt, Request, Signed};
@@ -211,11 +211,12 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 
 fn read<T: Signed>(file: &Path, key: &Path) -> Result<(T, usize), CliError> {
     let key = public(key)?;
-    let bytes = read_bounded(file, LIMITS.record.saturating_mul(2)).map_err(|source| CliError::Input {
-        what: format!("`{}`", file.display()),
-        hint: "name the file that the site wrote",
-        source,
-    })?;
+    let bytes =
+        place::read_bounded(file, LIMITS.record.saturating_mul(2)).map_err(|source| CliError::Input {
+            what: format!("`{}`", file.display()),
+            hint: "name the file that the site wrote",
+            source,
+        })?;
     let found = T::read(&bytes, &key, &LIMITS).map_err(|error| error.in_file(file))?;
     Ok((found, bytes.len()))
 }

@@ -3,7 +3,8 @@
 use super::error::CliError;
 use super::key::public;
 use super::term::Term;
-use super::{LIMITS, now, read_bounded};
+use super::{LIMITS, now};
+use crate::bundle::place;
 use crate::site::change::{self, Charter};
 use crate::site::open::{Held, Site};
 use crate::trust::TrustError;
@@ -121,7 +122,7 @@ impl FirstTrust {
             Some(typed) => (typed.clone(), "on the command line"),
             None => (ask()?, "on the terminal"),
         };
-        let bytes = read_bounded(&self.root, LIMITS.roots).map_err(|source| match source.kind() {
+        let bytes = place::read_bounded(&self.root, LIMITS.roots).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => TrustError::Missing { path: self.root.clone(), source },
             _ => TrustError::Read { path: self.root.clone(), source },
         })?;

@@ -31,7 +31,7 @@ impl Args {
             text += &format!("             expires {expires}\n");
         }
         let words = Spoken(site.head.digest).to_string();
-        text += &format!("  journal    entry {} of {}: {words}\n", site.head.entries, site.last.time);
+        text += &format!("  journal    entry {} of {}: {words}\n", site.head.entries, site.time);
         let now = now()?;
         if let Some(floor) = site.clock_is_behind(now) {
             term.warn(&format!("the clock shows {now}, and this site has seen signatures of {floor}"));

@@ -3,7 +3,7 @@
 use super::SiteError;
 use super::commit::{next, remove_file};
 use super::open::{RELEASES, STATE, STORE, Site};
-use super::staging::{CANNOT_LINK, remove_tree};
+use super::staging::{CANNOT_LINK, is_staging, remove_tree};
 use crate::bundle::place;
 use std::fs;
 use std::io;
@@ -65,8 +65,7 @@ pub(super) fn clear_away(releases: &Path, store: &Path) {
     let Ok(entries) = fs::read_dir(releases) else { return };
     let mut removed = false;
     for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') && name.ends_with(".sealift-staging") {
+        if is_staging(&entry.file_name().to_string_lossy()) {
             removed |= remove_tree(&entry.path()).is_ok();
         }
     }

@@ -58,11 +58,19 @@ pub(super) struct Moves {
     pub(super) remove: Vec<Spot>,
 }
 
+impl Spot {
+    /// Where the release lies out of sight, and where it lies by its name.
+    fn places(&self, site: &Path) -> (PathBuf, PathBuf) {
+        let named = open::release(site, &self.scenario, &self.folder);
+        (named.with_file_name(staging_name(self.folder.as_str())), named)
+    }
+}
+
 impl Pending {
     /// The act that is pending at a site, if one is.
     pub(super) fn load(site: &Path) -> Result<Option<Self>, SiteError> {
         let path = site.join(PENDING);
-        match open::read_small(&path) {
+        match place::read_bounded(&path, open::CEILING) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(SiteError::StateRead { path, source }),
             // It appears whole or not at all, so what is not whole was changed by somebody.
@@ -97,10 +105,8 @@ impl Held {
             return Err(take_back(&folder, &pending, error));
         }
         carry_out(&folder, &pending)?;
-        let len = line.len() as u64;
-        self.site.last = canonical::decode(line.strip_suffix(b"\n").unwrap_or(&line), journal::LINE)
-            .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
-        self.site.journal_len += len;
+        self.site.time = now;
+        self.site.journal_len += line.len() as u64;
         self.site.head = head;
         self.site.state = state;
         self.site.root = root;
@@ -233,8 +239,7 @@ fn cut_off(folder: &Path, pending: &Pending) -> io::Result<()> {
 /// Finishes an act that was decided before, in this process or in one that was ended. Every step may have been done.
 pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     if let Some(spot) = &pending.place {
-        let to = open::release(folder, &spot.scenario, &spot.folder);
-        let from = to.with_file_name(staging_name(spot.folder.as_str()));
+        let (from, to) = spot.places(folder);
         let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
         let is_gone = !is_there(&from).map_err(unfinished)? && !is_there(&to).map_err(unfinished)?;
         if is_gone && !is_done(&folder.join(STATE), &pending.state) {
@@ -258,8 +263,7 @@ fn is_done(path: &Path, content: &str) -> bool {
 fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
     if let Some(spot) = &pending.place {
-        let to = open::release(folder, &spot.scenario, &spot.folder);
-        let from = to.with_file_name(staging_name(spot.folder.as_str()));
+        let (from, to) = spot.places(folder);
         match place::rename_new(&from, &to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other.map_err(unfinished)?,
@@ -287,8 +291,7 @@ fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     }
     for spot in &pending.remove {
         // Out of sight in one step; that the disk takes its time, or will not, is no reason to stop.
-        let from = open::release(folder, &spot.scenario, &spot.folder);
-        let to = from.with_file_name(staging_name(spot.folder.as_str()));
+        let (to, from) = spot.places(folder);
         match fs::rename(&from, &to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other.map_err(unfinished)?,

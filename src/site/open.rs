@@ -26,14 +26,14 @@ use crate::value::name::Name;
 use rustix::fs::{FlockOperation, Mode};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const TYPE: &str = "https://sealift.dev/site/v1";
 /// Bytes of the largest small file of a site: a trust root in JSON, or an act that is pending.
-const CEILING: u64 = 16 << 20;
+pub(super) const CEILING: u64 = 16 << 20;
 /// How often somebody who only looks asks again while another process finishes an act.
 const LOOKS: u32 = 50;
 
@@ -76,8 +76,8 @@ pub struct Site {
     pub head: Head,
     /// What it knows.
     pub state: State,
-    /// The last entry of the journal.
-    pub last: Entry,
+    /// When its last act was, by its clock.
+    pub time: Moment,
     pub(super) journal_len: u64,
 }
 
@@ -126,7 +126,7 @@ impl Site {
 
     /// Reads what the site remembers; nothing may be pending.
     fn read(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
-        let bytes = match read_small(&folder.join(STATE)) {
+        let bytes = match place::read_bounded(&folder.join(STATE), CEILING) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(if folder.join(JOURNAL).symlink_metadata().is_ok() {
                     SiteError::StateMissing { path: folder.to_owned() }
@@ -155,7 +155,7 @@ impl Site {
                 Some(_) => SiteError::JournalFork { entry: expected.entries },
             });
         }
-        let state = journal.last.state.clone();
+        let Entry { time, state, .. } = journal.last;
         if state.root != *root.fingerprint().digest() || state.root_version != root.root().version() {
             return Err(damaged("its trust root is not the one that the journal says is pinned".to_owned()));
         }
@@ -164,7 +164,7 @@ impl Site {
             root,
             head: journal.head,
             state,
-            last: journal.last,
+            time,
             journal_len: journal.len,
         })
     }
@@ -243,13 +243,6 @@ pub(super) const LOCK: &str = "lock";
 
 pub(super) fn release(site: &Path, scenario: &Name, folder: &Name) -> PathBuf {
     site.join(RELEASES).join(scenario.as_str()).join(folder.as_str())
-}
-
-/// Reads a small file of a site.
-pub(super) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    place::open_regular(path)?.take(CEILING + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Takes the lock of a site, or says at once that somebody else has it.

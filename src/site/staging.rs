@@ -255,6 +255,11 @@ pub(super) fn staging_name(target: &str) -> String {
     format!(".{target}.sealift-staging")
 }
 
+/// Whether a name is that of a staging folder.
+pub(super) fn is_staging(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".sealift-staging")
+}
+
 /// Removes a folder with all that is in it, following no link; nothing when there is none.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     let folder = match open_folder(CWD, path) {

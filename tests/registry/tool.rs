@@ -42,7 +42,7 @@ fn a_disk_that_is_full() {
     let sample = sample();
     let server = Scripted::new(sample.content, |_, _| None);
     let shop = shop(&server);
-    let alone = if shop.run("unshare -m true").code == Some(0) { "unshare -m" } else { "unshare -rm" };
+    let alone = crate::environment::alone(&shop);
     std::fs::create_dir(shop.path("pulled")).unwrap();
     let outcome = shop.run(&format!(
         "{alone} bash -c 'mount -t tmpfs -o size=128k tmpfs pulled; code=0; {LOCK} || code=$?
