@@ -3,7 +3,8 @@
 use sealift::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use sealift::bundle::entry::{Entry, Node};
 use sealift::bundle::index::{Blob, Referrer};
-use sealift::bundle::item::{ItemHead, ItemKind};
+use sealift::bundle::item::{ItemHead, ItemKind, Labels};
+use sealift::bundle::needs::{Needs, Selection};
 use sealift::bundle::oci::{OCI_INDEX, OCI_MANIFEST};
 use sealift::bundle::pack::{Authority, Sealed, pack};
 use sealift::bundle::read::Tape;
@@ -114,13 +115,21 @@ pub fn draft() -> Draft {
         previous: None,
         created: "2026-11-01T00:00:00Z".parse().unwrap(),
         expires: None,
+        selection: Selection::default(),
+        needs: Needs::default(),
         lock: Digest::of(b"lock"),
         items: Vec::new(),
     }
 }
 
 pub fn head(name: &str, kind: ItemKind) -> ItemHead {
-    ItemHead { name: name.parse().unwrap(), kind, origin: "test".to_owned(), license: None }
+    ItemHead {
+        name: name.parse().unwrap(),
+        kind,
+        origin: "test".to_owned(),
+        license: None,
+        labels: Labels::default(),
+    }
 }
 
 /// What to put at a path of a tree.

@@ -2,6 +2,7 @@
 
 use super::index::Referrer;
 use super::item::ItemHead;
+use super::needs::{Needs, Selection};
 use super::tree::Tree;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
@@ -26,6 +27,10 @@ pub struct Draft {
     pub created: Moment,
     /// After this moment the bundle is no longer to be believed.
     pub expires: Option<Moment>,
+    /// Which part of its manifest it carries.
+    pub selection: Selection,
+    /// What a site has to add to it.
+    pub needs: Needs,
     /// Digest of the lock it was made from.
     pub lock: Digest,
     /// What travels; packing puts images first, and otherwise keeps the order.

@@ -106,6 +106,8 @@ pub(super) fn statement(
         previous: draft.previous,
         created: draft.created,
         expires: draft.expires,
+        selection: draft.selection.clone(),
+        needs: draft.needs.clone(),
         root_version: authority.root_version,
         lock: draft.lock,
         members,

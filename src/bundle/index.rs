@@ -2,19 +2,24 @@
 
 use super::error::BundleError;
 use super::inventory;
-use super::item::{ItemHead, ItemKind};
+use super::item::{FileKind, ItemHead, ItemKind, LAST_PRIORITY, Labels, PRIORITY};
 use super::member::blob_name;
 use super::oci;
 use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::limits::Limits;
+use crate::value::name::Name;
 use crate::value::printable::Printable;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
 const NAME: &str = "dev.sealift.item.name";
 const KIND: &str = "dev.sealift.item.kind";
+const FILE_KIND: &str = "dev.sealift.item.file-kind";
+const AUDIENCE: &str = "dev.sealift.item.audience";
+const PLACE: &str = "dev.sealift.item.priority";
+const TEMPLATE: &str = "dev.sealift.item.template";
 const ORIGIN: &str = "dev.sealift.item.origin";
 /// Manifests that an index of the image lists and the bundle does not have.
 const WITHHELD: &str = "dev.sealift.item.withheld";
@@ -22,10 +27,11 @@ const WITHHELD: &str = "dev.sealift.item.withheld";
 const REFERRER_OF: &str = "dev.sealift.referrer.of";
 const REFERRER_TAG: &str = "dev.sealift.referrer.tag";
 /// Annotations that other tools know: the name under which `skopeo` and `podman` find an image, the one under which
-/// `ctr images import` keeps it, and the licence.
+/// `ctr images import` keeps it, the licence and the version.
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const LICENSES: &str = "org.opencontainers.image.licenses";
+const VERSION: &str = "org.opencontainers.image.version";
 
 /// A blob of the bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,6 +133,21 @@ fn artifact_type(kind: ItemKind) -> Option<String> {
     }
 }
 
+/// What differs from the labels that an item has by itself.
+fn of_labels(labels: &Labels) -> impl Iterator<Item = (String, String)> {
+    let Labels { version, file_kind, audience, priority, template } = labels;
+    let audience: Vec<_> = audience.iter().map(Name::as_str).collect();
+    [
+        (VERSION, version.clone()),
+        (FILE_KIND, file_kind.map(|kind| kind.as_str().to_owned())),
+        (AUDIENCE, Some(audience.join(",")).filter(|names| !names.is_empty())),
+        (PLACE, (*priority != PRIORITY).then(|| priority.to_string())),
+        (TEMPLATE, template.then(|| "true".to_owned())),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+}
+
 impl From<&Item> for RawDescriptor {
     fn from(item: &Item) -> Self {
         let head = &item.head;
@@ -136,6 +157,7 @@ impl From<&Item> for RawDescriptor {
             (ORIGIN.to_owned(), head.origin.clone()),
         ]);
         annotations.extend(head.license.clone().map(|license| (LICENSES.to_owned(), license)));
+        annotations.extend(of_labels(&head.labels));
         for key in [REF_NAME, CONTAINERD_NAME] {
             annotations.extend(item.reference.as_ref().map(|name| (key.to_owned(), name.to_string())));
         }
@@ -178,6 +200,27 @@ impl RawDescriptor {
         }
     }
 
+    fn labels(&self, kind: ItemKind) -> Result<Labels, String> {
+        let text = |key: &str| self.annotations.get(key);
+        let file_kind = text(FILE_KIND).filter(|_| kind == ItemKind::File);
+        let unknown = |word: &String| format!("`{}` is not a kind of file", Printable(word));
+        let audience = text(AUDIENCE).into_iter().flat_map(|names| names.split(',')).map(str::parse);
+        let audience: Vec<Name> = audience.collect::<Result<_, _>>().map_err(|error| format!("{error}"))?;
+        if !audience.is_sorted_by(|one, other| one < other) {
+            return Err("the audience of an item is not in ascending order".to_owned());
+        }
+        let place = text(PLACE).map(|text| text.parse().ok().filter(|place| *place <= LAST_PRIORITY));
+        Ok(Labels {
+            version: text(VERSION).cloned(),
+            file_kind: file_kind
+                .map(|word| FileKind::from_word(word).ok_or_else(|| unknown(word)))
+                .transpose()?,
+            audience,
+            priority: place.map_or(Some(PRIORITY), |place| place).ok_or("a priority is a number up to 99")?,
+            template: kind == ItemKind::Config && text(TEMPLATE).is_some_and(|word| word == "true"),
+        })
+    }
+
     fn item(&self) -> Result<Item, String> {
         let text = |key: &str| self.annotations.get(key).ok_or_else(|| format!("a descriptor lacks `{key}`"));
         let kind = match text(KIND)?.as_str() {
@@ -197,6 +240,7 @@ impl RawDescriptor {
             kind,
             origin: text(ORIGIN)?.clone(),
             license: self.annotations.get(LICENSES).cloned(),
+            labels: self.labels(kind)?,
         };
         let withheld = self.annotations.get(WITHHELD).filter(|_| kind == ItemKind::Image);
         let withheld = withheld.iter().flat_map(|list| list.split(',')).map(str::parse);

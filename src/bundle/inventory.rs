@@ -8,6 +8,7 @@ use super::error::BundleError;
 use super::frame::{self, Frame};
 use super::tree::Tree;
 use crate::value::canonical::{self, CanonicalError};
+use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{self, BufRead, BufReader, Read as _};
@@ -35,6 +36,12 @@ struct EntriesHead {
     entries: u64,
 }
 
+impl EntriesHead {
+    fn of(tree: &Tree) -> Self {
+        Self { inventory: 1, entries: tree.entries().len() as u64 }
+    }
+}
+
 /// First line of the frames.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,13 +51,22 @@ struct FramesHead {
 
 /// The first zstd frame of an inventory: the entries.
 pub fn encode_entries(tree: &Tree) -> Result<Vec<u8>, BundleError> {
-    let head = EntriesHead { inventory: 1, entries: tree.entries().len() as u64 };
-    lines(&head, tree.entries())
+    packed(&EntriesHead::of(tree), tree.entries())
+}
+
+/// What a tree holds, whatever frames it is cut into: SHA-256 of the first frame of its inventory, decoded.
+pub fn content_digest(tree: &Tree) -> Result<Digest, BundleError> {
+    let mut hasher = Hasher::new();
+    lines(&EntriesHead::of(tree), tree.entries(), |text| {
+        hasher.update(text);
+        Ok(())
+    })?;
+    Ok(hasher.finish())
 }
 
 /// The second zstd frame of an inventory: the frames.
 pub fn encode_frames(frames: &[Frame]) -> Result<Vec<u8>, BundleError> {
-    lines(&FramesHead { frames: frames.len() as u64 }, frames)
+    packed(&FramesHead { frames: frames.len() as u64 }, frames)
 }
 
 /// The most bytes that the second frame can have for so many frames.
@@ -61,23 +77,32 @@ pub fn most_frame_bytes(frames: u64) -> u64 {
     text + text / 128 + 512
 }
 
-fn lines<H: Serialize, T: Serialize>(head: &H, rows: &[T]) -> Result<Vec<u8>, BundleError> {
-    let spelling = |source| BundleError::Canonical { document: "an inventory".to_owned(), source };
+fn packed<H: Serialize, T: Serialize>(head: &H, rows: &[T]) -> Result<Vec<u8>, BundleError> {
     let memory = |source| BundleError::Read { what: "memory".to_owned(), source };
-    let mut text = canonical::encode(head).map_err(spelling)?;
-    text.push(b'\n');
     let mut packed = zstd::stream::Encoder::new(Vec::new(), LEVEL).map_err(memory)?;
     packed.include_checksum(false).map_err(memory)?;
+    lines(head, rows, |text| io::Write::write_all(&mut packed, text).map_err(memory))?;
+    packed.finish().map_err(memory)
+}
+
+/// The lines of a list, piece by piece.
+fn lines<H: Serialize, T: Serialize>(
+    head: &H,
+    rows: &[T],
+    mut put: impl FnMut(&[u8]) -> Result<(), BundleError>,
+) -> Result<(), BundleError> {
+    let spelling = |source| BundleError::Canonical { document: "an inventory".to_owned(), source };
+    let mut text = canonical::encode(head).map_err(spelling)?;
+    text.push(b'\n');
     for row in rows {
         if text.len() > 64 << 10 {
-            io::Write::write_all(&mut packed, &text).map_err(memory)?;
+            put(&text)?;
             text.clear();
         }
         text.extend(canonical::encode(row).map_err(spelling)?);
         text.push(b'\n');
     }
-    io::Write::write_all(&mut packed, &text).map_err(memory)?;
-    packed.finish().map_err(memory)
+    put(&text)
 }
 
 impl Inventory {

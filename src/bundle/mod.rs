@@ -16,6 +16,7 @@ pub mod index;
 pub mod inventory;
 pub mod item;
 pub mod member;
+pub mod needs;
 pub mod oci;
 pub mod order;
 pub mod pack;

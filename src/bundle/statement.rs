@@ -2,6 +2,7 @@
 
 use super::error::BundleError;
 use super::member;
+use super::needs::{self, Needs, Selection};
 use crate::value::canonical;
 use crate::value::digest::{Digest, bare};
 use crate::value::limits::Limits;
@@ -63,6 +64,12 @@ pub struct Predicate {
     /// After this moment the bundle is no longer to be believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Moment>,
+    /// Which part of its manifest it carries.
+    #[serde(default, skip_serializing_if = "Selection::is_whole")]
+    pub selection: Selection,
+    /// What a site has to add to it.
+    #[serde(default, skip_serializing_if = "Needs::is_nothing")]
+    pub needs: Needs,
     /// Version of the trust root it was sealed under.
     pub root_version: u64,
     /// Digest of the lock.
@@ -161,6 +168,7 @@ impl Statement {
         if predicate.expires.is_some_and(|expires| expires <= predicate.created) {
             return Err(wrong("it expires before it was created"));
         }
+        needs::check(&predicate.selection, &predicate.needs, limits).map_err(wrong)?;
         let numbers = [predicate.epoch, predicate.sequence, predicate.root_version, predicate.totals.bytes];
         if let Some(found) = numbers.into_iter().find(|number| *number > limits.bytes) {
             return Err(BundleError::Limit {

@@ -9,8 +9,9 @@ use super::{pulling, tree};
 use crate::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use crate::bundle::entry::Node;
 use crate::bundle::index::Blob;
-use crate::bundle::item::{ItemHead, ItemKind};
+use crate::bundle::item::{ItemHead, ItemKind, Labels};
 use crate::bundle::member::blob_name;
+use crate::bundle::needs::{Needs, Selection};
 use crate::bundle::tree::Tree;
 use crate::value::digest::Digest;
 use std::collections::HashMap;
@@ -39,6 +40,8 @@ impl Lock {
             previous: self.previous,
             created: self.created,
             expires: self.expires,
+            selection: Selection::default(),
+            needs: Needs::default(),
             lock,
             items,
         })
@@ -70,6 +73,7 @@ fn locate_image(
             kind: ItemKind::Image,
             origin: image.origin.clone(),
             license: image.license.clone(),
+            labels: Labels::default(),
         },
         reference: image.reference.clone(),
         media_type: image.media_type.clone(),
@@ -126,6 +130,7 @@ fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<D
         kind,
         origin: locked.origin.clone(),
         license: locked.license.clone(),
+        labels: Labels::default(),
     };
     Ok(DraftItem::Tree(DraftTree { head, tree, sources }))
 }
