@@ -20,6 +20,7 @@ const STEP: usize = 1 << 18;
 /// A folder of blobs.
 #[derive(Debug)]
 pub struct Store {
+    folder: PathBuf,
     blobs: PathBuf,
 }
 
@@ -61,9 +62,15 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let blobs = folder.join("blobs/sha256");
         match fs::create_dir_all(&blobs) {
-            Ok(()) => Ok(Self { blobs }),
+            Ok(()) => Ok(Self { folder: folder.to_owned(), blobs }),
             Err(source) => Err(StoreError::Io { path: blobs, source }),
         }
+    }
+
+    /// Where something of another form is kept beside the blobs.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// The file that holds a blob, if the store has it. Whoever reads it compares the digest again.

@@ -84,7 +84,8 @@ fn sets(line: &str, key: &str) -> bool {
 
 #[test]
 fn the_example_manifest_is_a_manifest_and_has_every_key() {
-    Manifest::parse(EXAMPLE, "manifests/example.toml").unwrap_or_else(|error| panic!("{error}"));
+    Manifest::parse(EXAMPLE, "manifests/example.toml", Path::new("manifests"))
+        .unwrap_or_else(|error| panic!("{error}"));
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
     for (table, form) in schema["properties"].as_object().unwrap() {
         let form = form.get("items").unwrap_or(form);

@@ -47,6 +47,17 @@ pub enum DraftItem {
 }
 
 impl DraftItem {
+    /// Says that only this audience may have it, where the item was restricted to some.
+    pub fn only_for(&mut self, audience: Option<&Name>) {
+        let head = match self {
+            Self::Image(image) => &mut image.head,
+            Self::Tree(tree) => &mut tree.head,
+        };
+        if let (Some(names), Some(audience)) = (&mut head.labels.audience, audience) {
+            *names = vec![audience.clone()];
+        }
+    }
+
     /// Name, kind and provenance.
     #[must_use]
     pub fn head(&self) -> &ItemHead {

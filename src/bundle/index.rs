@@ -5,6 +5,7 @@ use super::inventory;
 use super::item::{FileKind, ItemHead, ItemKind, LAST_PRIORITY, Labels, PRIORITY};
 use super::member::blob_name;
 use super::oci;
+use crate::value::ValueError;
 use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
@@ -136,11 +137,11 @@ fn artifact_type(kind: ItemKind) -> Option<String> {
 /// What differs from the labels that an item has by itself.
 fn of_labels(labels: &Labels) -> impl Iterator<Item = (String, String)> {
     let Labels { version, file_kind, audience, priority, template } = labels;
-    let audience: Vec<_> = audience.iter().map(Name::as_str).collect();
+    let joined = |names: &Vec<Name>| names.iter().map(Name::as_str).collect::<Vec<_>>().join(",");
     [
         (VERSION, version.clone()),
         (FILE_KIND, file_kind.map(|kind| kind.as_str().to_owned())),
-        (AUDIENCE, Some(audience.join(",")).filter(|names| !names.is_empty())),
+        (AUDIENCE, audience.as_ref().map(joined)),
         (PLACE, (*priority != PRIORITY).then(|| priority.to_string())),
         (TEMPLATE, template.then(|| "true".to_owned())),
     ]
@@ -204,9 +205,10 @@ impl RawDescriptor {
         let text = |key: &str| self.annotations.get(key);
         let file_kind = text(FILE_KIND).filter(|_| kind == ItemKind::File);
         let unknown = |word: &String| format!("`{}` is not a kind of file", Printable(word));
-        let audience = text(AUDIENCE).into_iter().flat_map(|names| names.split(',')).map(str::parse);
-        let audience: Vec<Name> = audience.collect::<Result<_, _>>().map_err(|error| format!("{error}"))?;
-        if !audience.is_sorted_by(|one, other| one < other) {
+        let names = |list: &String| list.split(',').filter(|name| !name.is_empty()).map(str::parse).collect();
+        let audience: Option<Vec<Name>> =
+            text(AUDIENCE).map(names).transpose().map_err(|error: ValueError| error.to_string())?;
+        if audience.as_ref().is_some_and(|names| !names.is_sorted_by(|one, other| one < other)) {
             return Err("the audience of an item is not in ascending order".to_owned());
         }
         let place = text(PLACE).map(|text| text.parse().ok().filter(|place| *place <= LAST_PRIORITY));

@@ -95,8 +95,8 @@ pub struct Labels {
     pub version: Option<String>,
     /// What it is good for; of files only.
     pub file_kind: Option<FileKind>,
-    /// Who may have it, ascending; nobody named: everybody.
-    pub audience: Vec<Name>,
+    /// The only audiences that may have it, ascending; without a list everybody.
+    pub audience: Option<Vec<Name>>,
     /// Its place in the bundle among items of its kind, 0 to 99; lower is earlier.
     pub priority: u8,
     /// Whether its texts are templates that the site fills with its parameters; of configs only.
@@ -105,7 +105,7 @@ pub struct Labels {
 
 impl Default for Labels {
     fn default() -> Self {
-        Self { version: None, file_kind: None, audience: Vec::new(), priority: PRIORITY, template: false }
+        Self { version: None, file_kind: None, audience: None, priority: PRIORITY, template: false }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::audit::inspect::cat;
 use crate::bundle::draft::Draft;
 use crate::bundle::pack::Sealed;
 use crate::bundle::read::{self, Tape};
+use crate::plan::choosing::Choice;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::registry::Access;
@@ -167,10 +168,11 @@ impl Demo<'_> {
         let watch = self.term.watch("locking");
         let access = Access::default();
         let work = work(&manifest, &store, ThreadArgs { threads: None }, &watch, &access);
-        let lock = Lock::make(&Manifest::open(&manifest)?, &work, None, now()?)?;
+        let opened = Manifest::open(&manifest)?;
+        let lock = Lock::make(&opened.choose(&Choice::default())?, &work, None, now()?)?;
         let text = lock.to_toml();
-        write(&path_for(&manifest), text.as_bytes())?;
-        Ok(lock.draft(Digest::of(text.as_bytes()), &work)?)
+        write(&path_for(&manifest, None), text.as_bytes())?;
+        Ok(lock.draft(Digest::of(text.as_bytes()), None, &work)?)
     }
 
     fn verify(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<Verdict, CliError> {

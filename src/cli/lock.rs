@@ -5,12 +5,14 @@ use super::registry::RegistryArgs;
 use super::term::{Progress, Term};
 use super::{LIMITS, ThreadArgs, now, threads};
 use crate::bundle::place;
+use crate::plan::choosing::Choice;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::plan::{PlanError, Work};
 use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::Digest;
+use crate::value::name::Name;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     /// The manifest
     pub(super) manifest: PathBuf,
+    #[command(flatten)]
+    choice: ChoiceArgs,
     /// The statement of the bundle before this one, as `sealift verify` shows it
     #[arg(long, value_name = "DIGEST")]
     previous: Option<Digest>,
@@ -36,6 +40,42 @@ pub(super) struct Args {
     registry: RegistryArgs,
     #[command(flatten)]
     threads: ThreadArgs,
+}
+
+/// What of the manifest travels.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ChoiceArgs {
+    #[command(flatten)]
+    pub(super) variant: VariantArgs,
+    /// A feature of the manifest that travels; several may be named
+    #[arg(long = "feature", value_name = "NAME")]
+    features: Vec<Name>,
+    /// All features of the manifest travel
+    #[arg(long, conflicts_with = "features")]
+    all_features: bool,
+}
+
+/// Which variant of the manifest travels.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct VariantArgs {
+    /// The variant of the manifest that travels, where it has several
+    #[arg(long = "variant", value_name = "NAME")]
+    pub(super) variant: Option<Name>,
+}
+
+impl VariantArgs {
+    /// The same words again, for the next command.
+    pub(super) fn words(&self) -> String {
+        self.variant.as_ref().map_or_else(String::new, |variant| format!(" --variant {variant}"))
+    }
+}
+
+impl ChoiceArgs {
+    pub(super) fn choice(&self, manifest: &Manifest) -> Choice {
+        let all = || manifest.features.keys().cloned().collect();
+        let features = if self.all_features { all() } else { self.features.clone() };
+        Choice { variant: self.variant.variant.clone(), features }
+    }
 }
 
 /// Where downloads are kept.
@@ -85,7 +125,9 @@ pub(super) fn work<'a>(
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let manifest = Manifest::open(&self.manifest)?;
-        let path = path_for(&self.manifest);
+        let choice = self.choice.choice(&manifest);
+        let chosen = manifest.choose(&choice)?;
+        let path = path_for(&self.manifest, choice.variant.as_ref());
         let before = match path.symlink_metadata() {
             Err(_) if !self.check => None,
             Ok(_) | Err(_) => Some(Lock::open(&path)?),
@@ -94,7 +136,7 @@ impl Args {
         let watch = term.watch("locking");
         let access = self.registry.access();
         let work = work(&self.manifest, &store, self.threads, &watch, &access);
-        let mut lock = Lock::make(&manifest, &work, before.as_ref(), now()?)?;
+        let mut lock = Lock::make(&chosen, &work, before.as_ref(), now()?)?;
         drop(watch);
         if let Some(previous) = self.previous {
             lock = lock.after(previous);
@@ -110,7 +152,7 @@ impl Args {
             place::replace(&path, text.as_bytes())
                 .map_err(|source| CliError::Write { path: path.clone(), source })?;
         }
-        let (items, sequence) = (manifest.items.len(), lock.sequence);
+        let (items, sequence) = (chosen.items.len(), lock.sequence);
         let state = if current { "unchanged" } else { "written" };
         let value = json!({ "file": path, "state": state, "items": items, "sequence": sequence });
         term.data(
@@ -118,7 +160,8 @@ impl Args {
             &value,
             &format!("{}: {state}, {}, sequence {sequence}\n", path.display(), counted(items as u64, "item")),
         )?;
-        term.say(&format!("next: review it, then: sealift pack {} --key packer.key", quoted(&self.manifest)));
+        let (manifest, variant) = (quoted(&self.manifest), self.choice.variant.words());
+        term.say(&format!("next: review it, then: sealift pack {manifest}{variant} --key packer.key"));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::inspect::holds;
-use super::lock::{StoreArgs, work};
+use super::lock::{StoreArgs, VariantArgs, work};
 use super::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use super::publish::put;
 use super::registry::RegistryArgs;
@@ -12,8 +12,10 @@ use super::term::Term;
 use super::{LIMITS, ThreadArgs, threads};
 use crate::plan::PlanError;
 use crate::plan::lock::{Lock, path_for};
+use crate::plan::manifest::Manifest;
 use crate::trust::chain::PinnedRoot;
 use crate::value::digest::Digest;
+use crate::value::name::Name;
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
 use serde_json::json;
@@ -40,6 +42,11 @@ use {
 pub(super) struct Args {
     /// The manifest; its lock lies beside it
     pub(super) manifest: PathBuf,
+    #[command(flatten)]
+    variant: VariantArgs,
+    /// Make the bundle for this audience of the manifest: what it may not hold is left out and listed by digest
+    #[arg(long, value_name = "NAME")]
+    audience: Option<Name>,
     /// A packer's secret key, or `agent:PUB` for one that an ssh-agent holds; several where the trust root asks for several
     #[arg(long = "key", value_name = "KEY", required = true)]
     keys: Vec<KeyArg>,
@@ -70,13 +77,12 @@ fn passing_folder(beside: &Path) -> Result<tempfile::TempDir, CliError> {
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let manifest = std::fs::read_to_string(&self.manifest)
-            .map_err(|source| PlanError::ManifestRead { path: self.manifest.clone(), source })?;
-        let path = path_for(&self.manifest);
+        let manifest = Manifest::open(&self.manifest)?;
+        let path = path_for(&self.manifest, self.variant.variant.as_ref());
         let text = std::fs::read_to_string(&path)
             .map_err(|source| PlanError::LockRead { path: path.clone(), source })?;
         let lock = Lock::parse(&text, &path.to_string_lossy())?;
-        lock.check_current(&self.manifest, &manifest)?;
+        lock.check_current(&manifest, &self.manifest)?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
         // Asked before the work, and not after it.
         root.chain().map_err(|error| error.in_file(&self.trust))?;
@@ -86,10 +92,8 @@ impl Args {
         let store = self.store.open()?;
         let watch = term.watch("packing");
         let access = self.registry.access();
-        let draft = lock.draft(
-            Digest::of(text.as_bytes()),
-            &work(&self.manifest, &store, self.threads, &watch, &access),
-        )?;
+        let work = work(&self.manifest, &store, self.threads, &watch, &access);
+        let draft = lock.draft(Digest::of(text.as_bytes()), self.audience.as_ref(), &work)?;
         let to = Address::of(&self.output)?;
         let passing = match &to {
             Some(_) => Some(passing_folder(Path::new("."))?),

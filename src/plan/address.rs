@@ -1,5 +1,6 @@
 //! Addresses of downloads.
 
+use crate::registry::Access;
 use crate::value::printable::is_deceptive;
 use crate::value::rel_path::RelPath;
 use std::fmt;
@@ -68,6 +69,24 @@ impl Address {
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// What is asked in its place: the mirror of its host, if it has one. A mirror is a host and perhaps a path, or
+    /// `file:///FOLDER`.
+    #[must_use]
+    pub fn through(&self, access: &Access) -> Self {
+        let host =
+            self.text.get(..self.path).and_then(|front| Some(front.split_once("://")?.1)).unwrap_or_default();
+        let Some(mirror) = access.mirrors.get(host) else { return self.clone() };
+        let rest = self.text.get(self.path..).unwrap_or_default();
+        let front = if mirror.starts_with("file://") {
+            mirror.clone()
+        } else {
+            let host = mirror.split('/').next().unwrap_or_default();
+            format!("{}://{mirror}", if access.is_plain(host) { "http" } else { "https" })
+        };
+        // A mirror that makes no address leaves the address as it is, and then its host is asked.
+        Self::parse(&format!("{front}{rest}")).unwrap_or_else(|_| self.clone())
     }
 
     /// The file of a `file://` address.

@@ -1,6 +1,7 @@
 //! What can be wrong with a manifest, a lock or a source.
 
 use super::drawing::Drawing;
+use crate::bundle::BundleError;
 use crate::bundle::item::ItemKind;
 use crate::bundle::tree::{TreeError, TreeObjection};
 use crate::registry::RegistryError;
@@ -33,6 +34,19 @@ pub enum PlanError {
     List { path: PathBuf, line: usize, reason: String },
     #[error("cannot read the manifest `{}`", shown(.path))]
     ManifestRead { path: PathBuf, source: io::Error },
+
+    #[error("{}", chosen_of(.asked.as_ref(), "variant", .variants))]
+    Variant { asked: Option<Name>, variants: Vec<Name> },
+    #[error("{}", chosen_of(Some(.asked), "feature", .features))]
+    Feature { asked: Name, features: Vec<Name> },
+    #[error("the features `{one}` and `{other}` exclude each other")]
+    Excluded { one: Name, other: Name },
+    #[error("`{by}` requires `{name}`, which is only there for {}", names(.variants))]
+    RequiredElsewhere { by: Name, name: Name, variants: Vec<Name> },
+    #[error("{}", chosen_of(Some(.asked), "audience", .audiences))]
+    Audience { asked: Name, audiences: Vec<Name> },
+    #[error("the bundle would be called `{name}`, and {reason}")]
+    LongName { name: String, reason: String },
 
     #[error("{0}")]
     LockSyntax(Box<Drawing>),
@@ -81,16 +95,35 @@ pub enum PlanError {
     Digest { url: String, expected: Digest, found: Digest },
     #[error("cannot fetch `{}`: {reason}", Printable(.url))]
     Fetch { url: String, reason: String },
+    #[error("cannot take files from the repository `{url}`: {reason}")]
+    Git { url: String, reason: String },
+    #[error("the chart repository `{url}` {reason}")]
+    Chart { url: String, reason: String },
     #[error("{what}: found {found}, the ceiling is {ceiling}")]
     Limit { what: String, found: u64, ceiling: u64 },
     #[error("`{reference}` is not there for `{wanted}`; it is there for {}", listed(.found))]
     NoPlatform { reference: Box<ImageName>, wanted: String, found: Vec<String> },
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error("interrupted")]
     Interrupted,
+}
+
+/// A word that was asked for, and those that there are.
+fn chosen_of(asked: Option<&Name>, what: &str, all: &[Name]) -> String {
+    match (asked, all) {
+        (Some(asked), []) => format!("there is no {what} `{asked}`: the manifest has none"),
+        (Some(asked), all) => format!("there is no {what} `{asked}`; there are {}", names(all)),
+        (None, all) => format!("the manifest has several {what}s: {}", names(all)),
+    }
+}
+
+fn names(all: &[Name]) -> String {
+    all.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A path as people may see it.
@@ -134,6 +167,12 @@ impl Fault for PlanError {
             Self::Value(_) | Self::List { .. } => Code::ManifestValue,
             Self::Item(_) | Self::Several { .. } | Self::Nameless { .. } => Code::ManifestItem,
             Self::Duplicate(_) | Self::SameReference { .. } => Code::ManifestDuplicate,
+            Self::Variant { .. }
+            | Self::Feature { .. }
+            | Self::Excluded { .. }
+            | Self::RequiredElsewhere { .. }
+            | Self::Audience { .. }
+            | Self::LongName { .. } => Code::ManifestChoice,
             Self::ManifestRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Code::ManifestMissing
             }
@@ -164,8 +203,9 @@ impl Fault for PlanError {
             },
             Self::Image { .. } | Self::Compressed { .. } => Code::SourceImage,
             Self::Digest { .. } => Code::SourceDigest,
-            Self::Fetch { .. } => Code::SourceFetch,
+            Self::Fetch { .. } | Self::Git { .. } | Self::Chart { .. } => Code::SourceFetch,
             Self::Limit { .. } => Code::SourceLimit,
+            Self::Bundle(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Registry(error) => error.code(),
             Self::Interrupted => Code::Interrupted,
@@ -188,6 +228,14 @@ impl Fault for PlanError {
                     shown(path)
                 ));
             }
+            Self::Variant { variants, .. } => {
+                return variants.first().map(|first| format!("name one of them, like `--variant {first}`"));
+            }
+            Self::Feature { .. } => "name features that the manifest describes: `--feature NAME`",
+            Self::Excluded { .. } => "leave one of them out",
+            Self::RequiredElsewhere { .. } => "correct `requires` of the one, or `variants` of the other",
+            Self::Audience { .. } => "describe it in the manifest, `[audience.NAME]`, and lock again",
+            Self::LongName { .. } => "shorten `name` of the table `[bundle]`",
             Self::List { .. } => "write one reference a line: `REGISTRY/REPOSITORY:TAG`",
             Self::SameReference { .. } => "give one of them a `reference` of its own in the manifest",
             Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -240,10 +288,15 @@ impl Fault for PlanError {
             Self::Digest { .. } => {
                 "find out who changed the file or the pin; compare with the digest the publisher announces"
             }
+            Self::Git { .. } => {
+                "try it by hand: `git ls-remote URL`; git has to be installed, and reach the repository"
+            }
+            Self::Chart { .. } => "compare name and version with what the repository lists: `URL/index.yaml`",
             Self::Fetch { .. } => {
                 "run the same command again; or download the file yourself and name it with `path`"
             }
             Self::Limit { .. } => "split it into several items or bundles",
+            Self::Bundle(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Registry(error) => return error.hint(),
             Self::NoPlatform { .. } => "correct `platforms` of the image",

@@ -13,24 +13,49 @@ const REDIRECTS: u32 = 5;
 /// How long anything may take that moves no bytes.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// Makes sure that the store has the file at `url`, and returns its size. What the store has is not fetched again.
-pub(super) fn fetch(url: &Address, sha256: &Digest, task: &Task<'_>) -> Result<u64, PlanError> {
-    let store = task.work.store;
-    if let Some((_, size)) = store.checked(sha256)? {
-        return Ok(size);
+/// A small document, into memory; `ceiling` is how many bytes it may have.
+pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
+    let (reader, _) = open(&url.through(task.work.access), task)?;
+    let mut bytes = Vec::new();
+    reader.take(ceiling + 1).read_to_end(&mut bytes).map_err(|error| failed(url, error.to_string()))?;
+    let found = bytes.len() as u64;
+    if found > ceiling {
+        return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
     }
-    let (mut reader, length) = open(url, task)?;
+    Ok(bytes)
+}
+
+/// Makes sure that the store has the file at `url`, and returns its size. What the store has is not fetched again.
+///
+/// Without a digest, what the address gives now is taken.
+pub(super) fn fetch(
+    url: &Address,
+    sha256: Option<&Digest>,
+    task: &Task<'_>,
+) -> Result<(Digest, u64), PlanError> {
+    let store = task.work.store;
+    if let Some(sha256) = sha256
+        && let Some((_, size)) = store.checked(sha256)?
+    {
+        return Ok((*sha256, size));
+    }
+    let (mut reader, length) = open(&url.through(task.work.access), task)?;
     let ceiling = task.work.limits.bytes;
     if let Some(found) = length.filter(|length| *length > ceiling) {
         return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
     }
     task.expect(length.unwrap_or_default());
     let mut watched = Watched { reader: &mut reader, task, rest: length.unwrap_or(ceiling) };
-    let stored = store.put(&mut watched, Some(*sha256));
+    let stored = store.put(&mut watched, sha256.copied());
     let rest = watched.rest;
     task.go_on()?;
     match stored {
-        Ok((_, size)) => Ok(size),
+        // Without a digest to compare with, a length that was announced is all there is.
+        Ok(_) if length.is_some() && rest > 0 => {
+            let length = length.unwrap_or_default();
+            Err(failed(url, format!("it ended {rest} bytes before the {length} that were announced")))
+        }
+        Ok(stored) => Ok(stored),
         // Only a length that was stated can be missed; a body that ends early is no other file.
         Err(StoreError::Digest { .. }) if length.is_some() && rest > 0 => {
             let length = length.unwrap_or_default();
@@ -66,6 +91,7 @@ fn request(url: &Address, task: &Task<'_>) -> Result<Opened, PlanError> {
         .https_only(url.scheme() == Scheme::Https)
         .max_redirects(REDIRECTS)
         .proxy(proxy)
+        .tls_config(ureq::tls::TlsConfig::builder().root_certs(task.work.access.root_certs()?).build())
         .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
         // The pinned digest is that of the file, not of what a server makes of it.
         .accept_encoding("identity")

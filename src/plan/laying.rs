@@ -2,7 +2,8 @@
 
 use super::lock::{Lock, LockedImage, LockedTree, VERSION};
 use crate::bundle::entry::{Entry, Node};
-use crate::bundle::item::ItemKind;
+use crate::bundle::item::{FileKind, ItemKind, Labels, PRIORITY};
+use crate::bundle::needs::{Parameter, Secret};
 use std::fmt::{self, Display, Write as _};
 
 impl Lock {
@@ -21,12 +22,51 @@ impl Lock {
         writeln!(text, "sequence = {}", self.sequence)?;
         optional(text, "previous", self.previous.as_ref())?;
         optional(text, "expires", self.expires.as_ref())?;
+        optional(text, "variant", self.variant.as_ref())?;
+        lay_list(text, "features", &self.features)?;
+        lay_list(text, "without", &self.without)?;
+        lay_list(text, "audiences", &self.audiences)?;
         let bundle = &self.bundle;
         writeln!(text, "\n[bundle]\nname = \"{}\"", bundle.name)?;
         writeln!(text, "scenario = \"{}\"\nversion = \"{}\"", bundle.scenario, bundle.version)?;
+        self.parameter.iter().try_for_each(|parameter| lay_parameter(text, parameter))?;
+        for Secret { name, description } in &self.secret {
+            writeln!(text, "\n[[secret]]\nname = \"{name}\"\ndescription = {}", Quoted(description))?;
+        }
         self.image.iter().try_for_each(|image| lay_image(text, image))?;
         self.trees().try_for_each(|(kind, tree)| lay_tree(text, kind, tree))
     }
+}
+
+fn lay_parameter(text: &mut String, parameter: &Parameter) -> fmt::Result {
+    let Parameter { name, description, format, choices, default } = parameter;
+    writeln!(text, "\n[[parameter]]\nname = \"{name}\"\ndescription = {}", Quoted(description))?;
+    writeln!(text, "format = \"{format}\"")?;
+    lay_list(text, "choices", choices)?;
+    optional(text, "default", default.as_ref())
+}
+
+/// A list that has something in it, on one line.
+fn lay_list<T: Display>(text: &mut String, key: &str, list: &[T]) -> fmt::Result {
+    if list.is_empty() { Ok(()) } else { lay_whole_list(text, key, list) }
+}
+
+fn lay_whole_list<T: Display>(text: &mut String, key: &str, list: &[T]) -> fmt::Result {
+    let words: Vec<_> = list.iter().map(|word| Quoted(&word.to_string()).to_string()).collect();
+    writeln!(text, "{key} = [{}]", words.join(", "))
+}
+
+/// What is there beside name, kind and licence, and differs from what an item has by itself.
+fn lay_labels(text: &mut String, labels: &Labels) -> fmt::Result {
+    optional(text, "kind", labels.file_kind.map(FileKind::as_str).as_ref())?;
+    optional(text, "version", labels.version.as_ref())?;
+    if let Some(audience) = &labels.audience {
+        lay_whole_list(text, "audience", audience)?;
+    }
+    if labels.priority != PRIORITY {
+        writeln!(text, "priority = {}", labels.priority)?;
+    }
+    if labels.template { text.write_str("template = true\n") } else { Ok(()) }
 }
 
 fn lay_image(text: &mut String, image: &LockedImage) -> fmt::Result {
@@ -35,6 +75,7 @@ fn lay_image(text: &mut String, image: &LockedImage) -> fmt::Result {
     optional(text, "archive", image.archive.as_ref())?;
     writeln!(text, "origin = {}", Quoted(&image.origin))?;
     optional(text, "license", image.license.as_ref())?;
+    lay_labels(text, &image.labels())?;
     writeln!(text, "reference = \"{}\"\nmedia_type = {}", image.reference, Quoted(&image.media_type))?;
     writeln!(text, "digest = \"{}\"\nsize = {}\nblobs = [", image.digest, image.size)?;
     for blob in &image.blobs {
@@ -69,8 +110,13 @@ fn lay_tree(text: &mut String, kind: ItemKind, tree: &LockedTree) -> fmt::Result
     writeln!(text, "\n[[{kind}]]\nname = \"{}\"", tree.name)?;
     optional(text, "path", tree.path.as_ref())?;
     optional(text, "url", tree.url.as_ref())?;
+    optional(text, "pin", tree.pin.as_ref())?;
+    optional(text, "chart", tree.chart.as_ref())?;
+    optional(text, "git", tree.git.as_ref())?;
+    optional(text, "commit", tree.commit.as_ref())?;
     writeln!(text, "origin = {}", Quoted(&tree.origin))?;
     optional(text, "license", tree.license.as_ref())?;
+    lay_labels(text, &tree.labels())?;
     text.write_str("entries = [\n")?;
     tree.entries.iter().try_for_each(|entry| lay_entry(text, entry))?;
     text.write_str("]\n")

@@ -4,48 +4,91 @@
 use super::error::PlanError;
 use super::lock::{Lock, LockedBlob, LockedImage, LockedReferrer, LockedTree};
 use super::members::Members;
+use super::pinning::called;
 use super::work::{Part, Task, Work};
 use super::{pulling, tree};
 use crate::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use crate::bundle::entry::Node;
 use crate::bundle::index::Blob;
+use crate::bundle::inventory;
 use crate::bundle::item::{ItemHead, ItemKind, Labels};
 use crate::bundle::member::blob_name;
-use crate::bundle::needs::{Needs, Selection};
+use crate::bundle::needs::Selection;
 use crate::bundle::tree::Tree;
 use crate::value::digest::Digest;
+use crate::value::name::Name;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 impl Lock {
     /// What packing takes: every item with the places of its bytes. Asks no network; `lock` is the digest of the
-    /// lock's text.
-    pub fn draft(&self, lock: Digest, work: &Work<'_>) -> Result<Draft, PlanError> {
+    /// lock's text. For an audience, what it may not hold is left out, and listed by digest.
+    pub fn draft(&self, lock: Digest, audience: Option<&Name>, work: &Work<'_>) -> Result<Draft, PlanError> {
+        if let Some(asked) = audience.filter(|asked| !self.audiences.contains(asked)) {
+            return Err(PlanError::Audience { asked: asked.clone(), audiences: self.audiences.clone() });
+        }
+        let mut selection = Selection { audience: audience.cloned(), ..self.selection() };
+        let mut travels = |labels: &Labels, content: &dyn Fn() -> Result<Digest, PlanError>| {
+            let names = labels.audience.as_ref().zip(audience);
+            if names.is_none_or(|(names, audience)| names.contains(audience)) {
+                return Ok(true);
+            }
+            selection.withheld.push(content()?);
+            Ok::<_, PlanError>(false)
+        };
         let mut items = Vec::new();
         // A tar with a hundred images is looked through once.
         let mut opened = HashMap::new();
         for image in &self.image {
+            if !travels(&image.labels(), &|| Ok(image.digest))? {
+                continue;
+            }
             let item = locate_image(image, work, &mut opened);
             items.push(item.map_err(|error| error.about(ItemKind::Image, &image.name))?);
         }
         for (kind, tree) in self.trees() {
+            if !travels(&tree.labels(), &|| content_of(tree, work))? {
+                continue;
+            }
             let item = locate_tree(kind, tree, work);
             items.push(item.map_err(|error| error.about(kind, &tree.name))?);
         }
+        selection.withheld.sort();
+        selection.withheld.dedup();
+        if items.is_empty() {
+            let reason = "every item is withheld from this audience";
+            return Err(PlanError::Empty { path: PathBuf::from(self.bundle.name.as_str()), reason });
+        }
+        for item in &mut items {
+            // Who else may have it is nobody's business but the packer's.
+            item.only_for(audience);
+        }
+        // What the manifest wants in front stands in front; packing puts images before trees.
+        items.sort_by_key(|item: &DraftItem| item.head().labels.priority);
         Ok(Draft {
-            name: self.bundle.name.clone(),
+            name: called(&self.bundle.name, audience)?,
             version: self.bundle.version.clone(),
             scenario: self.bundle.scenario.clone(),
             sequence: self.sequence,
             previous: self.previous,
             created: self.created,
             expires: self.expires,
-            selection: Selection::default(),
-            needs: Needs::default(),
+            selection,
+            needs: self.needs(),
             lock,
             items,
         })
     }
+}
+
+/// What a tree holds, by digest.
+fn content_of(locked: &LockedTree, work: &Work<'_>) -> Result<Digest, PlanError> {
+    Ok(inventory::content_digest(&tree_of(locked, work)?)?)
+}
+
+fn tree_of(locked: &LockedTree, work: &Work<'_>) -> Result<Tree, PlanError> {
+    Tree::new(locked.entries.clone(), work.limits)
+        .map_err(|source| PlanError::LockTree { item: locked.name.clone(), source })
 }
 
 fn locate_image(
@@ -73,7 +116,7 @@ fn locate_image(
             kind: ItemKind::Image,
             origin: image.origin.clone(),
             license: image.license.clone(),
-            labels: Labels::default(),
+            labels: image.labels(),
         },
         reference: image.reference.clone(),
         media_type: image.media_type.clone(),
@@ -119,8 +162,7 @@ fn locate_blob(blob: &LockedBlob, members: &Members, work: &Work<'_>) -> Result<
 }
 
 fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<DraftItem, PlanError> {
-    let tree = Tree::new(locked.entries.clone(), work.limits)
-        .map_err(|source| PlanError::LockTree { item: locked.name.clone(), source })?;
+    let tree = tree_of(locked, work)?;
     let sources = match &locked.path {
         Some(path) => tree::sources(&work.folder.join(path), &tree)?,
         None => downloads(&tree, work)?,
@@ -130,7 +172,7 @@ fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<D
         kind,
         origin: locked.origin.clone(),
         license: locked.license.clone(),
-        labels: Labels::default(),
+        labels: locked.labels(),
     };
     Ok(DraftItem::Tree(DraftTree { head, tree, sources }))
 }

@@ -2,10 +2,12 @@
 
 use super::error::PlanError;
 use super::lines;
+use super::manifest::Manifest;
 use super::reading::Text;
 use crate::bundle::entry::Entry;
 use crate::bundle::index::{Blob, Referrer};
-use crate::bundle::item::ItemKind;
+use crate::bundle::item::{FileKind, ItemKind, Labels, PRIORITY};
+use crate::bundle::needs::{Needs, Parameter, Secret, Selection};
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::moment::Moment;
@@ -34,8 +36,25 @@ pub struct Lock {
     pub previous: Option<Digest>,
     /// After this moment the bundle is no longer to be believed.
     pub expires: Option<Moment>,
+    /// The variant that was chosen.
+    pub variant: Option<Name>,
+    /// The features that were chosen, ascending.
+    #[serde(default)]
+    pub features: Vec<Name>,
+    /// The features that were left out, ascending.
+    #[serde(default)]
+    pub without: Vec<Name>,
+    /// The audiences that a bundle can be made for, ascending.
+    #[serde(default)]
+    pub audiences: Vec<Name>,
     /// What the bundle is called.
     pub bundle: LockedBundle,
+    /// What a site may set, by name.
+    #[serde(default)]
+    pub parameter: Vec<Parameter>,
+    /// What is filled in at the site, by name.
+    #[serde(default)]
+    pub secret: Vec<Secret>,
     /// Images.
     #[serde(default)]
     pub image: Vec<LockedImage>,
@@ -76,6 +95,12 @@ pub struct LockedImage {
     pub origin: String,
     /// Licence, as declared.
     pub license: Option<String>,
+    /// Version, as declared.
+    pub version: Option<String>,
+    /// The only audiences that may have it, ascending.
+    pub audience: Option<Vec<Name>>,
+    /// Its place in the bundle.
+    pub priority: Option<u8>,
     /// What it is called at the site.
     pub reference: ImageName,
     /// Media type of its index or manifest.
@@ -147,18 +172,68 @@ pub struct LockedTree {
     pub path: Option<String>,
     /// The address it was downloaded from.
     pub url: Option<String>,
+    /// How its digest was found out, where nobody announces it: `first-use`.
+    pub pin: Option<String>,
+    /// The chart that it is: `oci://...`, or its name and repository.
+    pub chart: Option<String>,
+    /// The repository whose files it has, at the commit.
+    pub git: Option<String>,
+    /// The commit.
+    pub commit: Option<String>,
     /// Where it came from, in words.
     pub origin: String,
     /// Licence, as declared.
     pub license: Option<String>,
+    /// What a file is good for.
+    pub kind: Option<FileKind>,
+    /// Version, as declared.
+    pub version: Option<String>,
+    /// The only audiences that may have it, ascending.
+    pub audience: Option<Vec<Name>>,
+    /// Its place in the bundle.
+    pub priority: Option<u8>,
+    /// Whether its texts are templates.
+    #[serde(default)]
+    pub template: bool,
     /// Every entry, in order.
     pub entries: Vec<Entry>,
 }
 
-/// Where the lock of a manifest lies: `my-site.toml` has `my-site.lock.toml` beside it.
+impl LockedImage {
+    /// What the manifest says about it beside its name, kind and licence.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        Labels {
+            version: self.version.clone(),
+            audience: self.audience.clone(),
+            priority: self.priority.unwrap_or(PRIORITY),
+            ..Labels::default()
+        }
+    }
+}
+
+impl LockedTree {
+    /// What the manifest says about it beside its name, kind and licence.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        Labels {
+            version: self.version.clone(),
+            file_kind: self.kind,
+            audience: self.audience.clone(),
+            priority: self.priority.unwrap_or(PRIORITY),
+            template: self.template,
+        }
+    }
+}
+
+/// Where the lock of a manifest lies: `my-site.toml` has `my-site.lock.toml` beside it, and for its variant `docker`
+/// `my-site.docker.lock.toml`.
 #[must_use]
-pub fn path_for(manifest: &Path) -> PathBuf {
-    manifest.with_extension("lock.toml")
+pub fn path_for(manifest: &Path, variant: Option<&Name>) -> PathBuf {
+    match variant {
+        None => manifest.with_extension("lock.toml"),
+        Some(variant) => manifest.with_extension(format!("{variant}.lock.toml")),
+    }
 }
 
 impl Lock {
@@ -181,7 +256,7 @@ impl Lock {
         let lock: Self = match lines::parse(text) {
             Some(lock) => lock,
             None => toml::from_str(text)
-                .map_err(|error| PlanError::LockSyntax(Box::new(Text { file, text }.draw_toml(&error))))?,
+                .map_err(|error| PlanError::LockSyntax(Box::new(Text::of(file, text).draw_toml(&error))))?,
         };
         if lock.format != VERSION {
             return Err(PlanError::LockVersion { found: lock.format.to_string(), known: VERSION });
@@ -190,13 +265,30 @@ impl Lock {
         Ok(lock)
     }
 
-    /// An error when the manifest is no longer the one that was locked.
-    pub fn check_current(&self, manifest: &Path, text: &str) -> Result<(), PlanError> {
-        if Digest::of(text.as_bytes()) == self.manifest {
+    /// An error when the manifest at `path`, or a part of it, is no longer the one that was locked.
+    pub fn check_current(&self, manifest: &Manifest, path: &Path) -> Result<(), PlanError> {
+        if manifest.digest == self.manifest {
             return Ok(());
         }
-        let lock = path_for(manifest);
-        Err(PlanError::LockStale { what: "the manifest", manifest: manifest.to_owned(), lock })
+        let lock = path_for(path, self.variant.as_ref());
+        Err(PlanError::LockStale { what: "the manifest", manifest: path.to_owned(), lock })
+    }
+
+    /// What of the manifest was chosen.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        Selection {
+            variant: self.variant.clone(),
+            features: self.features.clone(),
+            without: self.without.clone(),
+            ..Selection::default()
+        }
+    }
+
+    /// What a site has to add.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        Needs { parameters: self.parameter.clone(), secrets: self.secret.clone() }
     }
 
     /// The same lock, which follows the bundle with this statement.
@@ -233,8 +325,9 @@ impl Lock {
             }
         }
         for (_, tree) in self.trees() {
-            if tree.path.is_some() == tree.url.is_some() {
-                return wrong(&tree.name, "it has either `path` or `url`");
+            let sources = [&tree.path, &tree.url, &tree.chart, &tree.git];
+            if sources.into_iter().flatten().count() != 1 || tree.git.is_some() != tree.commit.is_some() {
+                return wrong(&tree.name, "it has one of `path`, `url`, `chart`, and `git` with `commit`");
             }
         }
         match self.sequence {

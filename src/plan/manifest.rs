@@ -1,24 +1,24 @@
 //! Manifests: what should travel, said by a person.
 
 use super::address::Address;
-use super::drawing::Drawing;
+use super::commit::Commit;
+use super::composing;
 use super::error::PlanError;
-use super::grammar;
 use super::patterns::Patterns;
-use super::reading::Text;
-use crate::bundle::item::ItemKind;
+use super::requirement::Requirement;
+use crate::bundle::item::{ItemKind, Labels};
+use crate::bundle::needs::{Parameter, Secret};
+use crate::bundle::place;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::platform::Platform;
 use crate::value::rel_path::RelPath;
-use std::collections::HashMap;
-use std::ops::Range;
+use std::collections::BTreeMap;
 use std::path::Path;
-use toml::Spanned;
 
-/// What should travel in one bundle.
+/// What should travel in one bundle, with the shared parts that it includes.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// The bundle's name.
@@ -31,9 +31,25 @@ pub struct Manifest {
     pub expires: Option<Moment>,
     /// The number of the bundle among those of its scenario, when a person decides it.
     pub sequence: Option<u64>,
+    /// Kinds of sites that need different items; where there are any, one is chosen.
+    pub variants: Vec<Name>,
+    /// The machines of the sites, where the manifest names them.
+    pub platforms: Vec<Platform>,
+    /// What can be chosen.
+    pub features: BTreeMap<Name, Feature>,
+    /// Who may get a bundle that leaves something out.
+    pub audiences: BTreeMap<Name, Audience>,
+    /// What a site may set.
+    pub parameters: Vec<Scoped<Parameter>>,
+    /// What is filled in at the site.
+    pub secrets: Vec<Scoped<Secret>>,
+    /// Which versions go together.
+    pub constraints: Vec<Scoped<Constraint>>,
+    /// Findings that are explained instead of mended.
+    pub accepts: Vec<Accept>,
     /// Images, docs, configs and files, each kind in the order of the text; at least one.
     pub items: Vec<Item>,
-    /// The digest of the text it was parsed from.
+    /// The digest of the texts it was parsed from.
     pub digest: Digest,
 }
 
@@ -46,8 +62,128 @@ pub struct Item {
     pub kind: ItemKind,
     /// SPDX licence expression, as declared.
     pub license: Option<String>,
+    /// Version, audience and the like; an image's version is its tag where the manifest does not say.
+    pub labels: Labels,
+    /// When it travels.
+    pub scope: Scope,
+    /// Items that travel with it.
+    pub requires: Vec<Name>,
+    /// Images that it asks for by itself.
+    pub pulls: Vec<ImageName>,
     /// Where it comes from.
     pub source: Source,
+    /// Where it stands.
+    pub spot: Spot,
+}
+
+/// A place in a manifest or a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The file, as it was named.
+    pub file: String,
+    /// The line, from 1 on.
+    pub line: u32,
+}
+
+/// When something of a manifest counts: for one of these variants, and with one of these features; an empty list asks
+/// for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Variants.
+    pub variants: Vec<Name>,
+    /// Features.
+    pub features: Vec<Name>,
+}
+
+/// Something that counts in a scope.
+#[derive(Debug, Clone)]
+pub struct Scoped<T> {
+    /// When.
+    pub scope: Scope,
+    /// What.
+    pub what: T,
+    /// Where it stands.
+    pub spot: Spot,
+}
+
+/// What can be chosen.
+#[derive(Debug, Clone)]
+pub struct Feature {
+    /// What one gets with it.
+    pub description: String,
+    /// Features that are chosen with it.
+    pub implies: Vec<Name>,
+    /// Features that cannot be chosen together with it.
+    pub excludes: Vec<Name>,
+}
+
+/// Somebody who may not have everything.
+#[derive(Debug, Clone)]
+pub struct Audience {
+    /// Who that is.
+    pub description: String,
+    /// Licences that must not reach it.
+    pub refuses: Vec<String>,
+}
+
+/// What an item has to be where it travels.
+#[derive(Debug, Clone)]
+pub struct Constraint {
+    /// The item.
+    pub item: Name,
+    /// What it has to be.
+    pub rule: ConstraintRule,
+    /// Only where this item travels too, and has such a version.
+    pub with: Option<(Name, Option<Requirement>)>,
+    /// Why.
+    pub because: String,
+}
+
+/// What an item has to be.
+#[derive(Debug, Clone)]
+pub enum ConstraintRule {
+    /// Of such a version.
+    Version(Requirement),
+    /// Of the version of that item.
+    SameAs(Name),
+    /// There.
+    Present,
+    /// Not there.
+    Absent,
+    /// Of the version that a JSON file in another item says.
+    Read {
+        /// The item.
+        from: Name,
+        /// The file.
+        file: String,
+        /// Where in it, keys joined by dots.
+        key: String,
+        /// How it binds.
+        bound: ReadAs,
+    },
+}
+
+/// How a version that was read binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadAs {
+    /// It has to be that version.
+    Exact,
+    /// It has to be that version or a later one.
+    Minimum,
+}
+
+/// A finding that is explained.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// Its rule.
+    pub finding: String,
+    /// What it is about.
+    pub about: String,
+    /// Why it is no fault.
+    pub because: String,
+    /// Where it stands.
+    pub spot: Spot,
 }
 
 /// Where an item comes from. Paths are kept as they were written: relative to the manifest's folder, or absolute.
@@ -64,15 +200,45 @@ pub enum Source {
         /// What of it belongs to the item.
         patterns: Patterns,
     },
+    /// Files of one commit of a git repository.
+    Git {
+        /// The repository.
+        url: Address,
+        /// The commit.
+        commit: Commit,
+        /// What of it belongs to the item.
+        patterns: Patterns,
+    },
+    /// A Helm chart.
+    Chart {
+        /// Where it lies.
+        place: ChartPlace,
+        /// Its version.
+        version: String,
+    },
     /// A download.
     Url {
         /// Where from.
         url: Address,
-        /// What it must be.
-        sha256: Digest,
+        /// What it must be; without it, what the first lock finds.
+        sha256: Option<Digest>,
         /// Its name in the tree.
         file_name: RelPath,
     },
+}
+
+/// Where a Helm chart lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChartPlace {
+    /// In an HTTP repository, under a name.
+    Repository {
+        /// The repository.
+        url: Address,
+        /// The name.
+        name: String,
+    },
+    /// In a registry.
+    Registry(ImageName),
 }
 
 /// Where an image comes from.
@@ -140,71 +306,16 @@ impl ImageForm {
 }
 
 impl Manifest {
-    /// Reads and parses the file at `path`.
+    /// Reads the file at `path` and the parts that it includes.
     pub fn open(path: &Path) -> Result<Self, PlanError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::ManifestRead { path: path.to_owned(), source })?;
-        Self::parse(&text, &path.to_string_lossy())
+        Self::parse(&text, &path.to_string_lossy(), place::folder_of(path))
     }
 
-    /// Parses a manifest; `file` is what the drawings of mistakes call it.
-    pub fn parse(text: &str, file: &str) -> Result<Self, PlanError> {
-        let text = Text { file, text };
-        let raw: grammar::Manifest = text.parse()?;
-        let bundle = raw.bundle;
-        let manifest = Self {
-            name: text.word(&bundle.name)?,
-            scenario: text.word(&bundle.scenario)?,
-            version: text.word(&bundle.version)?,
-            expires: bundle.expires.as_ref().map(|expires| text.word(expires)).transpose()?,
-            sequence: bundle.sequence.as_ref().map(|sequence| text.sequence(sequence)).transpose()?,
-            items: Self::items(text, raw.image, raw.doc, raw.config, raw.file)?,
-            digest: Digest::of(text.text.as_bytes()),
-        };
-        if manifest.items.is_empty() {
-            let help = "add a table `[[image]]`, `[[doc]]`, `[[config]]` or `[[file]]`".to_owned();
-            let drawing = text.draw(bundle.name.span(), "the manifest lists no item");
-            return Err(PlanError::Item(Box::new(drawing.help(Some(help)))));
-        }
-        Ok(manifest)
-    }
-
-    fn items(
-        text: Text<'_>,
-        images: Vec<grammar::Image>,
-        docs: Vec<grammar::Tree>,
-        configs: Vec<grammar::Tree>,
-        files: Vec<grammar::File>,
-    ) -> Result<Vec<Item>, PlanError> {
-        let mut items = Vec::new();
-        let mut places: HashMap<Name, Range<usize>> = HashMap::new();
-        let mut add = |kind, name: &Spanned<String>, license: Option<Spanned<String>>, source| {
-            let unique: Name = text.word(name)?;
-            if let Some(first) = places.insert(unique.clone(), name.span()) {
-                let title = format!("two items are called `{unique}`");
-                let earlier = Some((first, "the first one"));
-                let drawing = Drawing::with_earlier(text.file, text.text, name.span(), &title, earlier);
-                let help = "give one of them another `name`".to_owned();
-                return Err(PlanError::Duplicate(Box::new(drawing.help(Some(help)))));
-            }
-            let license = license.map(|license| text.license(license)).transpose()?;
-            items.push(Item { name: unique, kind, license, source });
-            Ok(())
-        };
-        for image in images {
-            let source = text.image(&image)?;
-            add(ItemKind::Image, &image.name, image.license, source)?;
-        }
-        let docs = docs.into_iter().map(|tree| (ItemKind::Doc, tree));
-        for (kind, tree) in docs.chain(configs.into_iter().map(|tree| (ItemKind::Config, tree))) {
-            let source = text.tree(&tree.path, tree.include.as_deref(), tree.exclude.as_deref())?;
-            add(kind, &tree.name, tree.license, source)?;
-        }
-        for file in files {
-            let source = text.file(&file)?;
-            add(ItemKind::File, &file.name, file.license, source)?;
-        }
-        Ok(items)
+    /// Parses a manifest; `file` is what the drawings of mistakes call it, and parts are read from `folder`.
+    pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Self, PlanError> {
+        composing::compose(text, file, folder)
     }
 }
 
@@ -227,7 +338,7 @@ mod tests {
         let texts = texts("valid");
         assert!(!texts.is_empty());
         for (path, text) in texts {
-            let manifest = Manifest::parse(&text, "manifest.toml");
+            let manifest = Manifest::parse(&text, "manifest.toml", path.parent().unwrap());
             assert!(manifest.is_ok(), "{}: {}", path.display(), manifest.unwrap_err());
         }
     }
@@ -238,7 +349,8 @@ mod tests {
         let texts = texts("invalid");
         assert!(!texts.is_empty());
         for (path, text) in texts {
-            let error = Manifest::parse(&text, "manifest.toml").expect_err(&path.display().to_string());
+            let error = Manifest::parse(&text, "manifest.toml", Path::new("/nowhere"))
+                .expect_err(&path.display().to_string());
             let hint = error.hint().map_or_else(String::new, |hint| format!("hint: {hint}\n"));
             let seen = format!("[{}] {error}\n{hint}", error.code());
             let expected = snapbox::Data::read_from(&path.with_extension("txt"), None);

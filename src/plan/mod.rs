@@ -5,7 +5,10 @@
 
 mod archive;
 mod candidate;
+mod chart;
+mod composing;
 mod drawing;
+mod git;
 mod grammar;
 
 mod laying;
@@ -23,11 +26,14 @@ mod tree;
 mod work;
 
 pub mod address;
+pub mod choosing;
+pub mod commit;
 pub mod error;
 mod fetch;
 pub mod init;
 pub mod lock;
 pub mod manifest;
+pub mod requirement;
 pub mod schema;
 
 pub use drawing::Drawing;

@@ -1,32 +1,35 @@
 //! From a manifest to a lock: every source is read, hashed and pinned.
 
+use super::choosing::Chosen;
 use super::error::PlanError;
 use super::lock::{Lock, LockedBundle, LockedImage, LockedTree, VERSION};
-use super::manifest::{ImageForm, ImageSource, Item, Manifest, Source};
+use super::manifest::{ImageForm, ImageSource, Item, Source};
 use super::members::Members;
 use super::pulling::{self, Pulled};
 use super::work::{Task, Work};
-use super::{archive, candidate, fetch, layout, tree};
+use super::{archive, candidate, chart, fetch, git, layout, tree};
 use crate::bundle::entry::{Entry, Node};
-use crate::bundle::item::ItemKind;
+use crate::bundle::item::{ItemKind, PRIORITY};
+use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
 use std::collections::{HashMap, HashSet};
 
 impl Lock {
-    /// Pins every source of a manifest.
+    /// Pins every source of what was chosen from a manifest.
     ///
     /// When `before`, the lock that lies there, pins exactly the same, it is returned as it is, so that locking
     /// twice changes no byte. Otherwise the new lock is one further in sequence and of `now`.
     pub fn make(
-        manifest: &Manifest,
+        chosen: &Chosen<'_>,
         work: &Work<'_>,
         before: Option<&Self>,
         now: Moment,
     ) -> Result<Self, PlanError> {
         let task = Task::new(work);
-        let (name, scenario, version) =
-            (manifest.name.clone(), manifest.scenario.clone(), manifest.version.clone());
+        let (manifest, selection) = (chosen.manifest, &chosen.selection);
+        let name = called(&manifest.name, selection.variant.as_ref())?;
+        let (scenario, version) = (manifest.scenario.clone(), manifest.version.clone());
         let mut lock = Self {
             format: VERSION,
             manifest: manifest.digest,
@@ -34,6 +37,12 @@ impl Lock {
             sequence: manifest.sequence.or(before.map(|before| before.sequence)).unwrap_or(1),
             previous: before.and_then(|before| before.previous),
             expires: manifest.expires,
+            variant: selection.variant.clone(),
+            features: selection.features.clone(),
+            without: selection.without.clone(),
+            audiences: manifest.audiences.keys().cloned().collect(),
+            parameter: chosen.needs.parameters.clone(),
+            secret: chosen.needs.secrets.clone(),
             bundle: LockedBundle { name, scenario, version },
             image: Vec::new(),
             doc: Vec::new(),
@@ -41,13 +50,13 @@ impl Lock {
             file: Vec::new(),
         };
         let limit = work.limits.items;
-        if manifest.items.len() > limit {
-            let (found, ceiling) = (manifest.items.len() as u64, limit as u64);
+        if chosen.items.len() > limit {
+            let (found, ceiling) = (chosen.items.len() as u64, limit as u64);
             return Err(PlanError::Limit { what: "items of the manifest".to_owned(), found, ceiling });
         }
-        let pulled = pulling::pull(&manifest.items, &task)?;
-        for item in &manifest.items {
-            lock.add(item, &pulled, &task).map_err(|error| error.about(item.kind, &item.name))?;
+        let pulled = pulling::pull(&chosen.items, &task)?;
+        for item in &chosen.items {
+            lock.add(item, &pulled, before, &task).map_err(|error| error.about(item.kind, &item.name))?;
         }
         lock.withhold();
         let mut called = HashMap::new();
@@ -74,15 +83,21 @@ impl Lock {
         }
     }
 
-    fn add(&mut self, item: &Item, pulled: &HashMap<Name, Pulled>, task: &Task<'_>) -> Result<(), PlanError> {
+    fn add(
+        &mut self,
+        item: &Item,
+        pulled: &HashMap<Name, Pulled>,
+        before: Option<&Self>,
+        task: &Task<'_>,
+    ) -> Result<(), PlanError> {
         match &item.source {
             // Everything that is to be pulled was pulled before.
             Source::Pull(_) => {
                 self.image.extend(pulled.get(&item.name).map(|pulled| pulled_image(item, pulled)));
             }
             Source::Image(source) => self.image.push(pin_image(item, source, task)?),
-            Source::Path { .. } | Source::Url { .. } => {
-                let tree = pin_tree(item, task)?;
+            Source::Path { .. } | Source::Url { .. } | Source::Git { .. } | Source::Chart { .. } => {
+                let tree = pin_tree(item, before, task)?;
                 match item.kind {
                     ItemKind::Doc => self.doc.push(tree),
                     ItemKind::Config => self.config.push(tree),
@@ -103,6 +118,9 @@ fn pulled_image(item: &Item, pulled: &Pulled) -> LockedImage {
         archive: None,
         origin: pulled.origin,
         license: item.license.clone(),
+        version: item.labels.version.clone(),
+        audience: item.labels.audience.clone(),
+        priority: place_of(item),
         reference: pulled.reference,
         media_type: pulled.media_type,
         digest: pulled.digest,
@@ -136,6 +154,9 @@ fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<Locke
         archive: keep(ImageForm::Archive),
         origin: format!("{form} {path}{lost}"),
         license: item.license.clone(),
+        version: item.labels.version.clone(),
+        audience: item.labels.audience.clone(),
+        priority: place_of(item),
         reference: candidate::reference(&image, source, &members.path)?,
         media_type: image.media_type,
         digest: image.digest,
@@ -146,20 +167,87 @@ fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<Locke
     })
 }
 
-fn pin_tree(item: &Item, task: &Task<'_>) -> Result<LockedTree, PlanError> {
-    let (path, url, origin, entries) = match &item.source {
+/// The place of an item that has one of its own.
+fn place_of(item: &Item) -> Option<u8> {
+    Some(item.labels.priority).filter(|place| *place != PRIORITY)
+}
+
+/// The name of a bundle for a variant, or for an audience.
+pub(super) fn called(name: &Name, word: Option<&Name>) -> Result<Name, PlanError> {
+    let Some(word) = word else { return Ok(name.clone()) };
+    let name = format!("{name}-{word}");
+    name.parse()
+        .map_err(|error: crate::value::ValueError| PlanError::LongName { name, reason: error.to_string() })
+}
+
+fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<LockedTree, PlanError> {
+    let mut tree = LockedTree {
+        name: item.name.clone(),
+        path: None,
+        url: None,
+        pin: None,
+        chart: None,
+        git: None,
+        commit: None,
+        origin: String::new(),
+        license: item.license.clone(),
+        kind: item.labels.file_kind,
+        version: item.labels.version.clone(),
+        audience: item.labels.audience.clone(),
+        priority: place_of(item),
+        template: item.labels.template,
+        entries: Vec::new(),
+    };
+    let one_file =
+        |path, (sha256, size)| vec![Entry { path, node: Node::File { size, sha256, executable: false } }];
+    match &item.source {
         Source::Path { path, patterns } => {
-            let tree = tree::read(&task.work.folder.join(path), patterns, task)?;
-            (Some(path.clone()), None, format!("path {path}"), tree.entries().to_vec())
+            tree.entries = tree::read(&task.work.folder.join(path), patterns, task)?.entries().to_vec();
+            tree.origin = format!("path {path}");
+            tree.path = Some(path.clone());
         }
         Source::Url { url, sha256, file_name } => {
-            let size = fetch::fetch(url, sha256, task)?;
-            let node = Node::File { size, sha256: *sha256, executable: false };
-            let entry = Entry { path: file_name.clone(), node };
-            (None, Some(url.as_str().to_owned()), format!("url {url}"), vec![entry])
+            tree.url = Some(url.as_str().to_owned());
+            tree.origin = format!("url {url}");
+            if sha256.is_none() {
+                tree.pin = Some("first-use".to_owned());
+                tree.origin += ", pinned when it was first used";
+            }
+            let known = sha256.or_else(|| pinned_before(before, &tree));
+            tree.entries = one_file(file_name.clone(), fetch::fetch(url, known.as_ref(), task)?);
         }
-        Source::Image(_) | Source::Pull(_) => (None, None, String::new(), Vec::new()),
+        Source::Chart { place, version } => {
+            tree.chart = Some(place.to_string());
+            tree.origin = format!("chart {place} {version}");
+            let known = pinned_before(before, &tree);
+            let stored = known.map(|known| task.work.store.checked(&known)).transpose()?.flatten();
+            let found = match known.zip(stored) {
+                Some((known, (_, size))) => (known, size),
+                None => chart::fetch(place, version, known, task)?,
+            };
+            tree.entries = one_file(chart::file_name(place, version)?, found);
+        }
+        Source::Git { url, commit, patterns } => {
+            tree.git = Some(url.as_str().to_owned());
+            tree.commit = Some(commit.to_string());
+            tree.origin = format!("git {url} {commit}");
+            tree.entries = git::read(url, commit, patterns, task)?.entries().to_vec();
+        }
+        // Images have no trees: the manifest's grammar sees to that.
+        Source::Image(_) | Source::Pull(_) => {}
+    }
+    Ok(tree)
+}
+
+/// What the lock before says about the same source of one file. What was pinned stays pinned until a person removes
+/// the lock.
+fn pinned_before(before: Option<&Lock>, tree: &LockedTree) -> Option<Digest> {
+    let same = |one: &&LockedTree| {
+        one.name == tree.name && one.url == tree.url && one.chart == tree.chart && one.origin == tree.origin
     };
-    let (name, license) = (item.name.clone(), item.license.clone());
-    Ok(LockedTree { name, path, url, origin, license, entries })
+    let found = before?.trees().map(|(_, tree)| tree).find(same)?;
+    found.entries.iter().find_map(|entry| match &entry.node {
+        Node::File { sha256, .. } => Some(*sha256),
+        Node::Dir | Node::Link { .. } => None,
+    })
 }

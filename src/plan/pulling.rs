@@ -31,12 +31,16 @@ pub(super) struct Pulled {
 }
 
 /// Pulls every image of a manifest that lies in a registry: their documents first, then every blob once.
-pub(super) fn pull(items: &[Item], task: &Task<'_>) -> Result<HashMap<Name, Pulled>, PlanError> {
+pub(super) fn pull(items: &[&Item], task: &Task<'_>) -> Result<HashMap<Name, Pulled>, PlanError> {
     let sources: Vec<_> = items
         .iter()
         .filter_map(|item| match &item.source {
-            Source::Pull(source) => Some((item, source)),
-            Source::Image(_) | Source::Path { .. } | Source::Url { .. } => None,
+            Source::Pull(source) => Some((*item, source)),
+            Source::Image(_)
+            | Source::Path { .. }
+            | Source::Url { .. }
+            | Source::Git { .. }
+            | Source::Chart { .. } => None,
         })
         .collect();
     if sources.is_empty() {

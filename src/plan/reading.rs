@@ -1,10 +1,14 @@
 //! From the words of a manifest to values; each mistake is drawn where it stands.
 
-use super::address::Address;
+mod terms;
+
+use super::address::{Address, Scheme};
+use super::commit::Commit;
+use super::composing::tidy;
 use super::drawing::Drawing;
 use super::error::PlanError;
 use super::grammar;
-use super::manifest::{ImageForm, ImageSource, Platforms, PullSource, Referrers, Source};
+use super::manifest::{ChartPlace, ImageForm, ImageSource, Platforms, PullSource, Referrers, Source, Spot};
 use super::patterns::Patterns;
 use crate::value::ValueError;
 use crate::value::digest::Digest;
@@ -14,14 +18,28 @@ use crate::value::printable::Printable;
 use crate::value::rel_path::RelPath;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
+use std::path::Path;
 use std::str::FromStr;
 use toml::Spanned;
+
+pub(super) use terms::Known;
 
 /// A text and the name of its file.
 #[derive(Clone, Copy)]
 pub(super) struct Text<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
+    /// What paths in it are relative to, as seen from the folder of the manifest.
+    pub(super) folder: &'a Path,
+    /// Whether it is a part of several manifests, not all of which have everything that it names.
+    pub(super) is_part: bool,
+}
+
+impl<'a> Text<'a> {
+    /// A text that stands by itself.
+    pub(super) fn of(file: &'a str, text: &'a str) -> Self {
+        Self { file, text, folder: Path::new(""), is_part: false }
+    }
 }
 
 impl Text<'_> {
@@ -43,10 +61,8 @@ impl Text<'_> {
                 let drawing = drawing.help(nearest(rest));
                 PlanError::UnknownKey(Box::new(drawing))
             } else if let Some(rest) = error.message().strip_prefix("missing field `") {
-                let help = match rest.trim_end_matches('`') {
-                    "bundle" => "begin with `[bundle]` and its `name`, `scenario` and `version`".to_owned(),
-                    key => format!("add `{key} = \"...\"` to the table"),
-                };
+                let key = rest.trim_end_matches('`');
+                let help = format!("add `{key} = \"...\"` to the table");
                 PlanError::Item(Box::new(drawing.help(Some(help))))
             } else {
                 let table = error.message() == "invalid type: map, expected a sequence";
@@ -56,12 +72,31 @@ impl Text<'_> {
         })
     }
 
-    fn value(self, place: &Range<usize>, title: &str) -> PlanError {
+    pub(super) fn value(self, place: &Range<usize>, title: &str) -> PlanError {
         PlanError::Value(Box::new(self.draw(place.clone(), title)))
     }
 
-    fn item(self, place: &Range<usize>, title: &str, help: &str) -> PlanError {
+    pub(super) fn item(self, place: &Range<usize>, title: &str, help: &str) -> PlanError {
         PlanError::Item(Box::new(self.draw(place.clone(), title).help(Some(help.to_owned()))))
+    }
+
+    pub(super) fn duplicate(self, place: &Range<usize>, title: &str, help: &str) -> PlanError {
+        PlanError::Duplicate(Box::new(self.draw(place.clone(), title).help(Some(help.to_owned()))))
+    }
+
+    /// The place of a word, for those who come later.
+    pub(super) fn spot(self, place: &Range<usize>) -> Spot {
+        let before = self.text.get(..place.start).unwrap_or_default();
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        Spot { file: self.file.to_owned(), line: u32::try_from(line).unwrap_or(u32::MAX) }
+    }
+
+    /// Several words of `value/`.
+    pub(super) fn words<T: FromStr<Err = ValueError>>(
+        self,
+        words: &[Spanned<String>],
+    ) -> Result<Vec<T>, PlanError> {
+        words.iter().map(|word| self.word(word)).collect()
     }
 
     /// A word of `value/`.
@@ -80,21 +115,26 @@ impl Text<'_> {
         }
     }
 
-    pub(super) fn license(self, license: Spanned<String>) -> Result<String, PlanError> {
+    pub(super) fn license(self, license: &Spanned<String>) -> Result<String, PlanError> {
         let text = license.get_ref();
         if (1..=256).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            Ok(license.into_inner())
+            Ok(text.clone())
         } else {
             Err(self.value(&license.span(), "a licence is 1 to 256 characters of ASCII, like `Apache-2.0`"))
         }
     }
 
-    fn path(self, path: &Spanned<String>) -> Result<String, PlanError> {
+    /// A path, as seen from the folder of the manifest.
+    pub(super) fn path(self, path: &Spanned<String>) -> Result<String, PlanError> {
         let text = path.get_ref();
         if text.is_empty() || text.contains(crate::value::printable::is_deceptive) {
             return Err(self.value(&path.span(), "the path is empty or has a character that cannot be seen"));
         }
-        Ok(text.clone())
+        if self.folder.as_os_str().is_empty() {
+            return Ok(text.clone());
+        }
+        // Every folder of a composition came out of such a text.
+        Ok(tidy(&self.folder.join(text)).to_string_lossy().into_owned())
     }
 
     pub(super) fn image(self, image: &grammar::Image) -> Result<Source, PlanError> {
@@ -185,83 +225,176 @@ impl Text<'_> {
         PlanError::Item(Box::new(drawing.help(Some("keep one of them, or make two items".to_owned()))))
     }
 
-    pub(super) fn tree(
+    fn patterns(
         self,
-        path: &Spanned<String>,
         include: Option<&[Spanned<String>]>,
         exclude: Option<&[Spanned<String>]>,
-    ) -> Result<Source, PlanError> {
+    ) -> Result<Patterns, PlanError> {
         let words = |list: Option<&[Spanned<String>]>| -> Option<Vec<String>> {
             list.map(|list| list.iter().map(|pattern| pattern.get_ref().clone()).collect())
         };
         let (included, excluded) = (words(include), words(exclude));
-        let patterns = Patterns::new(included.as_deref(), excluded.as_deref()).map_err(|mistake| {
+        Patterns::new(included.as_deref(), excluded.as_deref()).map_err(|mistake| {
             let list = if mistake.list == 0 { include } else { exclude };
-            let place = list.and_then(|list| list.get(mistake.number)).map_or(path.span(), Spanned::span);
+            let place = list.and_then(|list| list.get(mistake.number)).map_or(0..0, Spanned::span);
             self.value(&place, &format!("this is no pattern: {}", mistake.reason))
-        })?;
-        Ok(Source::Path { path: self.path(path)?, patterns })
+        })
     }
 
-    pub(super) fn file(self, file: &grammar::File) -> Result<Source, PlanError> {
-        match (&file.path, &file.url) {
+    pub(super) fn tree(self, tree: &grammar::Tree) -> Result<Source, PlanError> {
+        let patterns = self.patterns(tree.include.as_deref(), tree.exclude.as_deref())?;
+        match (&tree.path, &tree.git) {
             (Some(path), None) => {
-                if let Some(word) = file.sha256.as_ref().or(file.rename.as_ref()) {
-                    let title = "`sha256` and `rename` belong to `url`";
-                    return Err(self.item(
-                        &word.span(),
-                        title,
-                        "take it out: the lock pins what `path` names",
-                    ));
-                }
-                self.tree(path, file.include.as_deref(), file.exclude.as_deref())
+                self.refuse(tree.commit.as_ref(), "`commit` belongs to `git`", "take it out")?;
+                Ok(Source::Path { path: self.path(path)?, patterns })
             }
-            (None, Some(url)) => {
-                if let Some(pattern) = [&file.include, &file.exclude].into_iter().flatten().flatten().next() {
-                    let title = "`include` and `exclude` belong to `path`";
-                    return Err(self.item(&pattern.span(), title, "take them out: a download is one file"));
-                }
-                self.url(url, file.sha256.as_ref(), file.rename.as_ref())
-            }
+            (None, Some(git)) => self.git(git, tree.commit.as_ref(), patterns),
+            (Some(one), Some(other)) => Err(self.two_sources(one, other)),
             (None, None) => {
-                let title = format!("the file `{}` has no source", Printable(file.name.get_ref()));
-                let help = "add `path = \"...\"`, or `url = \"...\"` with `sha256 = \"...\"`";
-                Err(self.item(&file.name.span(), &title, help))
+                let title = format!("the item `{}` has no source", Printable(tree.name.get_ref()));
+                let help = "add `path = \"...\"`, or `git = \"https://...\"` with `commit = \"...\"`";
+                Err(self.item(&tree.name.span(), &title, help))
             }
-            (Some(path), Some(url)) => Err(self.two_sources(path, url)),
         }
     }
 
-    fn url(
-        self,
-        url: &Spanned<String>,
-        sha256: Option<&Spanned<String>>,
-        rename: Option<&Spanned<String>>,
-    ) -> Result<Source, PlanError> {
-        let address = Address::parse(url.get_ref()).map_err(|reason| {
+    pub(super) fn file(self, file: &grammar::File) -> Result<Source, PlanError> {
+        let sources: Vec<_> = [&file.path, &file.url, &file.chart, &file.git].into_iter().flatten().collect();
+        if let [one, other, ..] = sources.as_slice() {
+            return Err(self.two_sources(one, other));
+        }
+        if file.url.is_none() {
+            let of_url = [&file.sha256, &file.rename, &file.pin].into_iter().flatten().next();
+            let help = "take it out: the lock pins what the source has";
+            self.refuse(of_url, "`sha256`, `pin` and `rename` belong to `url`", help)?;
+        }
+        if file.git.is_none() {
+            self.refuse(file.commit.as_ref(), "`commit` belongs to `git`", "take it out")?;
+        }
+        if file.chart.is_none() {
+            self.refuse(file.repository.as_ref(), "`repository` belongs to `chart`", "take it out")?;
+        }
+        if file.path.is_none() && file.git.is_none() {
+            let pattern = [&file.include, &file.exclude].into_iter().flatten().flatten().next();
+            let help = "take them out: a download is one file";
+            self.refuse(pattern, "`include` and `exclude` belong to `path` and `git`", help)?;
+        }
+        let patterns = self.patterns(file.include.as_deref(), file.exclude.as_deref())?;
+        if let Some(path) = &file.path {
+            Ok(Source::Path { path: self.path(path)?, patterns })
+        } else if let Some(git) = &file.git {
+            self.git(git, file.commit.as_ref(), patterns)
+        } else if let Some(chart) = &file.chart {
+            self.chart(chart, file)
+        } else if let Some(url) = &file.url {
+            self.url(url, file)
+        } else {
+            let title = format!("the file `{}` has no source", Printable(file.name.get_ref()));
+            let help = "add `path = \"...\"`, or `url = \"...\"` with `sha256 = \"...\"`";
+            Err(self.item(&file.name.span(), &title, help))
+        }
+    }
+
+    /// An error where a word stands that belongs to another source.
+    fn refuse(self, word: Option<&Spanned<String>>, title: &str, help: &str) -> Result<(), PlanError> {
+        word.map_or(Ok(()), |word| Err(self.item(&word.span(), title, help)))
+    }
+
+    fn address(self, url: &Spanned<String>) -> Result<Address, PlanError> {
+        Address::parse(url.get_ref()).map_err(|reason| {
             let masked = masked(self.text, &url.span());
             let text = Text { text: &masked, ..self };
             text.value(&url.span(), &format!("this is no address: {reason}"))
-        })?;
-        let Some(sha256) = sha256 else {
-            let help =
-                "download it once, look at it, and add what `sha256sum FILE` prints: `sha256 = \"...\"`";
-            return Err(self.item(&url.span(), "a `url` needs a `sha256`", help));
+        })
+    }
+
+    fn git(
+        self,
+        git: &Spanned<String>,
+        commit: Option<&Spanned<String>>,
+        patterns: Patterns,
+    ) -> Result<Source, PlanError> {
+        let url = self.address(git)?;
+        if url.scheme() == Scheme::Http {
+            let help = "write `https://`: nothing but its old checksum protects a commit on the way";
+            return Err(self.item(&git.span(), "a repository is reached by `https://` or `file://`", help));
+        }
+        let Some(word) = commit else {
+            let help = "add `commit = \"...\"`, the 40 digits that `git rev-parse HEAD` prints";
+            return Err(self.item(&git.span(), "a repository needs a `commit`", help));
         };
-        let digest = Digest::from_hex(sha256.get_ref()).map_err(|_| {
-            self.value(&sha256.span(), "a `sha256` is 64 lower-case hexadecimal digits and nothing else")
+        let commit = Commit::parse(word.get_ref()).ok_or_else(|| {
+            self.value(&word.span(), "a `commit` is 40 lower-case hexadecimal digits and nothing else")
         })?;
-        let file_name: RelPath = match rename {
+        Ok(Source::Git { url, commit, patterns })
+    }
+
+    fn chart(self, chart: &Spanned<String>, file: &grammar::File) -> Result<Source, PlanError> {
+        let Some(version) = &file.version else {
+            let help = "add `version = \"...\"`: which chart is the newest changes without anybody saying so";
+            return Err(self.item(&chart.span(), "a chart needs a `version`", help));
+        };
+        let version = version.get_ref().clone();
+        let place = match (chart.get_ref().strip_prefix("oci://"), &file.repository) {
+            (Some(name), None) => {
+                let tagged = format!("{name}:{}", version.replace('+', "_"));
+                let reference: ImageName = tagged
+                    .parse()
+                    .map_err(|error: ValueError| self.value(&chart.span(), &error.to_string()))?;
+                if reference.registry().is_none() {
+                    return Err(self.value(&chart.span(), "this does not say which registry the chart is in"));
+                }
+                ChartPlace::Registry(reference)
+            }
+            (None, Some(repository)) => {
+                let name = chart.get_ref().clone();
+                let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                if name.is_empty() || !name.chars().all(plain) {
+                    return Err(self
+                        .value(&chart.span(), "the name of a chart has letters, digits, `.`, `_` and `-`"));
+                }
+                ChartPlace::Repository { url: self.address(repository)?, name }
+            }
+            (Some(_), Some(repository)) => return Err(self.two_sources(chart, repository)),
+            (None, None) => {
+                let help =
+                    "add `repository = \"https://...\"`, or write the chart as `oci://REGISTRY/REPOSITORY`";
+                return Err(self.item(&chart.span(), "this does not say where the chart lies", help));
+            }
+        };
+        Ok(Source::Chart { place, version })
+    }
+
+    fn url(self, url: &Spanned<String>, file: &grammar::File) -> Result<Source, PlanError> {
+        let address = self.address(url)?;
+        let sha256 = match (&file.sha256, &file.pin) {
+            (Some(sha256), None) => Some(Digest::from_hex(sha256.get_ref()).map_err(|_| {
+                self.value(&sha256.span(), "a `sha256` is 64 lower-case hexadecimal digits and nothing else")
+            })?),
+            (None, Some(pin)) if pin.get_ref() == "first-use" => None,
+            (None, Some(pin)) => {
+                return Err(self.value(&pin.span(), "the only word for `pin` is `first-use`"));
+            }
+            (Some(_), Some(pin)) => {
+                let help = "take it out: the `sha256` says what the download has to be";
+                return Err(self.item(&pin.span(), "`pin` is for downloads without a `sha256`", help));
+            }
+            (None, None) => {
+                let help = "add the digest that the publisher announces: `sha256 = \"...\"`; where there is none, say so: `pin = \"first-use\"`";
+                return Err(self.item(&url.span(), "a `url` needs a `sha256`", help));
+            }
+        };
+        let file_name: RelPath = match &file.rename {
             Some(rename) => self.word(rename)?,
             None => address.file_name().ok_or_else(|| {
                 let title = "the last part of this address cannot be a file name on every system";
                 self.item(&url.span(), title, "say how the file is called: `rename = \"...\"`")
             })?,
         };
-        if let Some(rename) = rename.filter(|_| file_name.parent().is_some()) {
+        if let Some(rename) = file.rename.as_ref().filter(|_| file_name.parent().is_some()) {
             return Err(self.value(&rename.span(), "`rename` is a file name, without folders"));
         }
-        Ok(Source::Url { url: address, sha256: digest, file_name })
+        Ok(Source::Url { url: address, sha256, file_name })
     }
 }
 

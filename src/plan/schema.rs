@@ -61,6 +61,12 @@ words! {
     Sequence { "type": "integer", "minimum": 1 }
     Text { "type": "string", "minLength": 1 }
     License { "type": "string", "pattern": "^[ -~]{1,256}$" }
+    Description { "type": "string", "minLength": 1, "maxLength": 500 }
+    VersionText { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$" }
+    PriorityNumber { "type": "integer", "minimum": 0, "maximum": 99 }
+    GitUrl { "type": "string", "pattern": "^(https|file)://" }
+    Commit { "type": "string", "pattern": "^[0-9a-f]{40}$" }
+    Pin { "const": "first-use" }
     Url { "type": "string", "pattern": "^(https?|file)://" }
     Sha256 { "type": "string", "pattern": "^[0-9a-f]{64}$" }
 }

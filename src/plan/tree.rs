@@ -155,7 +155,7 @@ impl Listing {
 }
 
 /// The name an entry has in the tree; `at` is where it lies, for the message.
-fn travelling(name: &OsStr, at: &Path) -> Result<RelPath, PlanError> {
+pub(super) fn travelling(name: &OsStr, at: &Path) -> Result<RelPath, PlanError> {
     let Some(text) = name.to_str() else { return Err(unable(at, Objection::Encoding)) };
     text.parse().map_err(|error| match error {
         ValueError::Path { reason, .. } => unable(at, reason),

@@ -122,12 +122,18 @@ impl Access {
             None if repository.host == "docker.io" => (DOCKER_HUB.to_owned(), repository.path.clone()),
             None => (repository.host.clone(), repository.path.clone()),
         };
-        let plain = self.plain_http.contains(&host) || is_loopback(&host);
+        let plain = self.is_plain(&host);
         Endpoint { host, plain, path }
     }
 
+    /// Whether a host is reached by plain HTTP.
+    #[must_use]
+    pub fn is_plain(&self, host: &str) -> bool {
+        self.plain_http.iter().any(|plain| plain == host) || is_loopback(host)
+    }
+
     /// The certificate authorities of the system and further ones.
-    pub(super) fn root_certs(&self) -> Result<RootCerts, RegistryError> {
+    pub fn root_certs(&self) -> Result<RootCerts, RegistryError> {
         let mut certificates: Vec<Certificate<'static>> =
             load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
         for path in &self.authorities {

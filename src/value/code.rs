@@ -107,6 +107,8 @@ codes! {
         "An item has no source, several sources, or keys that do not go together."
     ManifestDuplicate "manifest.duplicate" WrongUse
         "Two items have the same name. A name is how people and tools point at an item, so it is unique over all kinds."
+    ManifestChoice "manifest.choice" WrongUse
+        "A manifest can have variants, of which one travels, features, of which some do, and audiences, which do not get everything. What was asked for is not among them, or does not go together."
     ManifestMissing "manifest.missing" WrongUse
         "There is no manifest of that name. `sealift init FILE` writes one from what lies in the folder."
     ManifestExists "manifest.exists" WrongUse

@@ -6,6 +6,7 @@ use super::images::Content;
 use super::listening::Listening;
 use sealift::bundle::oci;
 use sealift::plan::Work;
+use sealift::plan::choosing::Choice;
 use sealift::plan::lock::Lock;
 use sealift::plan::manifest::Manifest;
 use sealift::registry::Access;
@@ -17,6 +18,7 @@ use sealift::value::limits::Limits;
 use sealift::value::watch::Unwatched;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -179,8 +181,9 @@ impl Bench {
             watch: &Unwatched,
             access: &self.access,
         };
-        let manifest = Manifest::parse(&text, "site.toml").unwrap();
-        Lock::make(&manifest, &work, None, crate::support::today()).map_err(|error| said(&error))
+        let manifest = Manifest::parse(&text, "site.toml", Path::new("/nowhere")).unwrap();
+        let chosen = manifest.choose(&Choice::default()).unwrap();
+        Lock::make(&chosen, &work, None, crate::support::today()).map_err(|error| said(&error))
     }
 
     /// The file that holds what has arrived of a blob.

@@ -35,7 +35,9 @@ fn ok(body: &str, length: usize) -> Vec<u8> {
 
 fn get(bench: &Bench, url: &str, content: &str) -> Result<u64, PlanError> {
     let url = Address::parse(url).unwrap();
-    bench.with(1, |work| fetch(&url, &Digest::of(content.as_bytes()), &Task::new(work)))
+    bench.with(1, |work| {
+        fetch(&url, Some(&Digest::of(content.as_bytes())), &Task::new(work)).map(|(_, size)| size)
+    })
 }
 
 fn is_stored(bench: &Bench, content: &str) -> bool {

@@ -48,7 +48,7 @@ fn everything_in_the_folder_becomes_an_item() {
     }
     bench.file("other.toml", "[bundle]\n");
     let text = made(&bench);
-    let manifest = Manifest::parse(&text, "my-site.toml").unwrap();
+    let manifest = Manifest::parse(&text, "my-site.toml", &bench.folder()).unwrap();
     let found: Vec<String> = manifest
         .items
         .iter()
@@ -56,7 +56,9 @@ fn everything_in_the_folder_becomes_an_item() {
             let path = match &item.source {
                 Source::Image(image) => format!("{} {:?}", image.path, image.select),
                 Source::Path { path, .. } => path.clone(),
-                Source::Url { .. } | Source::Pull(_) => String::new(),
+                Source::Url { .. } | Source::Pull(_) | Source::Git { .. } | Source::Chart { .. } => {
+                    String::new()
+                }
             };
             format!("{} {}: {path}", item.kind, item.name)
         })
@@ -92,11 +94,11 @@ fn everything_in_the_folder_becomes_an_item() {
 fn an_empty_folder_gives_examples_that_parse_without_their_marks() {
     let bench = Bench::new();
     let text = made(&bench);
-    assert!(Manifest::parse(&text, "x").unwrap_err().to_string().contains("lists no item"));
+    assert!(Manifest::parse(&text, "x", &bench.folder()).unwrap_err().to_string().contains("lists no item"));
     let (head, examples) = text.split_once("from what you need.").map_or(("", ""), |parts| parts);
     let uncommented: String =
         examples.lines().flat_map(|line| [line.trim_start_matches("# "), "\n"]).collect();
-    let manifest = Manifest::parse(&format!("{head}\n{uncommented}"), "x").unwrap();
+    let manifest = Manifest::parse(&format!("{head}\n{uncommented}"), "x", &bench.folder()).unwrap();
     assert_eq!(manifest.items.len(), 5);
 }
 
@@ -109,7 +111,7 @@ fn a_plain_list_of_references_becomes_images() {
     assert_eq!(found.len(), 2);
     let name = "site".parse().unwrap();
     let text = manifest_for(&bench.folder(), &name, &found, &LIMITS, &Unwatched).unwrap();
-    let manifest = Manifest::parse(&text, "site.toml").unwrap();
+    let manifest = Manifest::parse(&text, "site.toml", &bench.folder()).unwrap();
     let names: Vec<_> = manifest.items.iter().map(|item| item.name.as_str()).collect();
     assert_eq!(names, ["app", "app-2"]);
     for (bad, word) in [("nginx:1", "registry"), ("r.org/app", "tag"), ("r.org/APP:1", "lower-case")] {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::bundle::draft::DraftItem;
 use crate::bundle::entry::Node;
+use crate::plan::choosing::Choice;
 use crate::plan::manifest::Manifest;
 use crate::plan::sample::{Bench, LayoutMaker, tar_with};
 use crate::value::code::{Code, Fault as _};
@@ -37,8 +38,9 @@ fn full(bench: &Bench) -> String {
 }
 
 fn make(bench: &Bench, manifest: &str, before: Option<&Lock>, now: &str) -> Lock {
-    let manifest = Manifest::parse(manifest, "a.toml").unwrap();
-    bench.with(2, |work| Lock::make(&manifest, work, before, now.parse().unwrap()).unwrap())
+    let manifest = Manifest::parse(manifest, "a.toml", &bench.folder()).unwrap();
+    let chosen = manifest.choose(&Choice::default()).unwrap();
+    bench.with(2, |work| Lock::make(&chosen, work, before, now.parse().unwrap()).unwrap())
 }
 
 const NOW: &str = "2026-11-22T06:00:00Z";
@@ -64,10 +66,12 @@ fn a_lock_is_text_and_back() {
         Digest::of(b"one").hex()
     );
     assert!(text.contains(&line), "{text}");
-    assert!(lock.check_current(Path::new("a.toml"), &manifest).is_ok());
-    let stale = lock.check_current(Path::new("a.toml"), &format!("{manifest}\n")).unwrap_err();
+    let parsed = |text: &str| Manifest::parse(text, "a.toml", &bench.folder()).unwrap();
+    assert!(lock.check_current(&parsed(&manifest), Path::new("a.toml")).is_ok());
+    let other = parsed(&format!("{manifest}\n"));
+    let stale = lock.check_current(&other, Path::new("a.toml")).unwrap_err();
     assert_eq!(stale.code(), Code::LockStale);
-    assert_eq!(path_for(Path::new("x/my-site.toml")), Path::new("x/my-site.lock.toml"));
+    assert_eq!(path_for(Path::new("x/my-site.toml"), None), Path::new("x/my-site.lock.toml"));
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn a_draft_finds_every_pinned_byte() {
     // What was downloaded is in the store: the network is not asked again.
     fs::remove_file(bench.folder().join("download.bin")).unwrap();
     let digest = Digest::of(lock.to_toml().as_bytes());
-    let draft = bench.with(1, |work| lock.draft(digest, work).unwrap());
+    let draft = bench.with(1, |work| lock.draft(digest, None, work).unwrap());
     assert_eq!((draft.lock, draft.items.len()), (digest, 5));
     for item in &draft.items {
         match item {
@@ -158,7 +162,7 @@ fn a_draft_finds_every_pinned_byte() {
 fn a_draft_says_what_is_gone() {
     let bench = Bench::new();
     let lock = make(&bench, &full(&bench), None, NOW);
-    let code = || bench.with(1, |work| lock.draft(lock.manifest, work).unwrap_err().code());
+    let code = || bench.with(1, |work| lock.draft(lock.manifest, None, work).unwrap_err().code());
     let image = lock.image[1].digest;
     let made = bench.with(1, |work| work.store.get(&image).unwrap());
     let layer = bench.folder().join("hello/blobs/sha256").join(Digest::of(b"layer").hex());
@@ -179,8 +183,9 @@ fn a_draft_says_what_is_gone() {
 fn errors_of_sources_name_the_item() {
     let bench = Bench::new();
     let text = format!("{HEAD}[[doc]]\nname = \"runbooks\"\npath = \"runbooks\"\n");
-    let manifest = Manifest::parse(&text, "a.toml").unwrap();
-    let error = bench.with(1, |work| Lock::make(&manifest, work, None, NOW.parse().unwrap()).unwrap_err());
+    let manifest = Manifest::parse(&text, "a.toml", &bench.folder()).unwrap();
+    let chosen = manifest.choose(&Choice::default()).unwrap();
+    let error = bench.with(1, |work| Lock::make(&chosen, work, None, NOW.parse().unwrap()).unwrap_err());
     assert_eq!(error.to_string(), "cannot pin the doc `runbooks`");
     assert_eq!(error.code(), Code::SourceMissing);
     assert!(error.hint().is_some());
@@ -225,5 +230,8 @@ fn p20_a_lock_with_a_bad_tree_is_refused_by_the_draft() {
     let bench = Bench::new();
     let mut lock = make(&bench, &full(&bench), None, NOW);
     lock.doc[0].entries.reverse();
-    assert_eq!(bench.with(1, |work| lock.draft(lock.manifest, work).unwrap_err().code()), Code::LockSyntax);
+    assert_eq!(
+        bench.with(1, |work| lock.draft(lock.manifest, None, work).unwrap_err().code()),
+        Code::LockSyntax
+    );
 }

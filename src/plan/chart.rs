@@ -1,0 +1,136 @@
+//! Helm charts, as the packed files that `helm install` takes, into the store.
+
+use super::address::Address;
+use super::error::PlanError;
+use super::fetch;
+use super::manifest::ChartPlace;
+use super::work::Task;
+use crate::audit::lint::document;
+use crate::bundle::index::Blob;
+use crate::bundle::oci::{self, Document};
+use crate::registry::{Client, RegistryError, Repository};
+use crate::value::ValueError;
+use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
+use crate::value::printable::Printable;
+use crate::value::rel_path::RelPath;
+use std::fmt;
+
+/// Bytes of the longest list of charts.
+const INDEX: u64 = 64 << 20;
+
+impl fmt::Display for ChartPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repository { url, name } => write!(f, "{name} {url}"),
+            Self::Registry(reference) => write!(f, "oci://{}", reference.repository()),
+        }
+    }
+}
+
+/// What helm calls the packed chart.
+pub(super) fn file_name(place: &ChartPlace, version: &str) -> Result<RelPath, PlanError> {
+    let name = match place {
+        ChartPlace::Repository { name, .. } => name.as_str(),
+        ChartPlace::Registry(reference) => reference.path().rsplit('/').next().unwrap_or_default(),
+    };
+    let file = format!("{name}-{version}.tgz");
+    file.parse()
+        .map_err(|error: ValueError| PlanError::Chart { url: place.to_string(), reason: error.to_string() })
+}
+
+/// Makes sure that the store has the chart; returns digest and size of the file. `known` is what it was before.
+pub(super) fn fetch(
+    place: &ChartPlace,
+    version: &str,
+    known: Option<Digest>,
+    task: &Task<'_>,
+) -> Result<(Digest, u64), PlanError> {
+    let found = match place {
+        ChartPlace::Repository { url, name } => {
+            let (address, digest) = look_up(url, name, version, task)?;
+            fetch::fetch(&address, digest.as_ref(), task)?
+        }
+        ChartPlace::Registry(reference) => pull(reference, task)?,
+    };
+    match known.filter(|known| *known != found.0) {
+        Some(expected) => Err(PlanError::Digest { url: place.to_string(), expected, found: found.0 }),
+        None => Ok(found),
+    }
+}
+
+/// Where a repository keeps a version of a chart, and what it announces as its digest.
+fn look_up(
+    url: &Address,
+    name: &str,
+    version: &str,
+    task: &Task<'_>,
+) -> Result<(Address, Option<Digest>), PlanError> {
+    let wrong = |reason: String| PlanError::Chart { url: url.to_string(), reason };
+    let base = url.as_str().trim_end_matches('/');
+    let list = Address::parse(&format!("{base}/index.yaml")).map_err(|reason| wrong(reason.to_owned()))?;
+    let bytes = fetch::document(&list, INDEX, task)?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("has a list that is no UTF-8".to_owned()))?;
+    let documents =
+        document::yaml(&text).map_err(|reason| wrong(format!("has a list that cannot be read: {reason}")))?;
+    let charts =
+        documents.first().and_then(|list| list.get("entries")?.get(name)).map(document::Node::elements);
+    let charts = charts.ok_or_else(|| wrong(format!("has no chart `{}`", Printable(name))))?;
+    let said =
+        |chart: &document::Node, key: &str| chart.get(key).and_then(|value| value.text().map(str::to_owned));
+    let plain = |text: &str| text.trim_start_matches('v').to_owned();
+    let Some(chart) = charts
+        .iter()
+        .find(|chart| said(chart, "version").is_some_and(|found| plain(&found) == plain(version)))
+    else {
+        let found: Vec<_> = charts.iter().filter_map(|chart| said(chart, "version")).take(5).collect();
+        let found = found.iter().map(|one| format!("`{}`", Printable(one))).collect::<Vec<_>>().join(", ");
+        return Err(wrong(format!(
+            "has no version `{}` of `{}`; it has {found}",
+            Printable(version),
+            Printable(name)
+        )));
+    };
+    let place = chart.get("urls").and_then(|urls| urls.elements().first()?.text().map(str::to_owned));
+    let place = place.ok_or_else(|| wrong(format!("does not say where `{}` lies", Printable(name))))?;
+    let place =
+        if place.contains("://") { place } else { format!("{base}/{}", place.trim_start_matches('/')) };
+    let address = Address::parse(&place)
+        .map_err(|reason| wrong(format!("says no address of `{}`: {reason}", Printable(name))))?;
+    let digest =
+        said(chart, "digest").and_then(|hex| Digest::from_hex(hex.trim_start_matches("sha256:")).ok());
+    Ok((address, digest))
+}
+
+/// The one layer of a chart in a registry.
+fn pull(reference: &ImageName, task: &Task<'_>) -> Result<(Digest, u64), PlanError> {
+    let work = task.work;
+    let client = Client::new(work.access.clone())?;
+    let repository = Repository::of(reference)?;
+    let tag = reference.tag().unwrap_or_default();
+    let found = client.manifest(&repository, tag, work.limits, work.watch)?;
+    let wrong = |reason: &str| {
+        let reason = reason.to_owned();
+        RegistryError::Document {
+            host: repository.host.clone(),
+            what: format!("the chart `{reference}`"),
+            reason,
+        }
+    };
+    let fetched = found.ok_or_else(|| RegistryError::NotFound {
+        host: repository.host.clone(),
+        what: format!("chart `{tag}` in `{}`", repository.path),
+    })?;
+    let document = oci::parse(&fetched.media_type, &fetched.bytes, work.limits);
+    let Ok(Document::Manifest { layers, .. }) = document else {
+        return Err(wrong("it is no manifest of one chart").into());
+    };
+    let is_chart = |media_type: &str| media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+    let Some(layer) = layers.iter().find(|layer| is_chart(&layer.media_type)) else {
+        return Err(wrong("it has no layer that is a packed chart").into());
+    };
+    task.expect(layer.size);
+    let blob = Blob { digest: layer.digest, size: layer.size };
+    client.fetch(&repository, blob, work.store, work.watch)?;
+    Ok((layer.digest, layer.size))
+}

@@ -1,0 +1,297 @@
+//! Files of one commit of a git repository, into the store.
+//!
+//! The work is done by `git` itself, which knows how to reach repositories; nothing is checked out, so that neither
+//! hooks nor attributes of the repository have a say. What arrives is checked object by object (`fetch.fsckObjects`), and
+//! the lock pins every file by SHA-256.
+
+use super::address::Address;
+use super::commit::Commit;
+use super::error::PlanError;
+use super::patterns::Patterns;
+use super::tree::travelling;
+use super::work::Task;
+use crate::bundle::entry::{Entry, Node};
+use crate::bundle::tree::Tree;
+use crate::value::digest::Digest;
+use crate::value::printable::Printable;
+use crate::value::rel_path::RelPath;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+/// Bytes of the longest target of a symbolic link.
+const TARGET: u64 = 4096;
+/// How often somebody who waits for git looks whether to stop.
+const LOOK: Duration = Duration::from_millis(50);
+/// Variables that would lead git to another repository than the one it is given.
+const MISLEADING: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+];
+
+/// The tree of what belongs to the item, every file of it in the store.
+pub(super) fn read(
+    url: &Address,
+    commit: &Commit,
+    patterns: &Patterns,
+    task: &Task<'_>,
+) -> Result<Tree, PlanError> {
+    let folder = task.work.store.beside("git").join(Digest::of(url.as_str().as_bytes()).hex());
+    let repository = Repository { url, folder };
+    repository.bring(commit, task)?;
+    let listed = repository.list(commit, patterns, task)?;
+    let entries = repository.store(listed, task)?;
+    Tree::new(entries, task.work.limits)
+        .map_err(|source| PlanError::Tree { path: PathBuf::from(url.as_str()), source })
+}
+
+/// A bare repository beside the store.
+struct Repository<'a> {
+    url: &'a Address,
+    folder: PathBuf,
+}
+
+/// A file or link of a commit.
+struct Listed {
+    path: RelPath,
+    object: String,
+    size: u64,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    File { executable: bool },
+    Link,
+}
+
+impl Repository<'_> {
+    fn wrong(&self, reason: impl Into<String>) -> PlanError {
+        PlanError::Git { url: self.url.to_string(), reason: reason.into() }
+    }
+
+    fn git(&self) -> Command {
+        let mut command = Command::new("git");
+        for name in MISLEADING {
+            command.env_remove(name);
+        }
+        // Nobody sits there to answer, and messages are read by this program.
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").arg("--git-dir").arg(&self.folder);
+        for setting in [
+            "fetch.fsckObjects=true",
+            "protocol.allow=never",
+            "protocol.https.allow=always",
+            "protocol.http.allow=always",
+            "protocol.file.allow=always",
+        ] {
+            command.arg("-c").arg(setting);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn start(&self, command: &mut Command) -> Result<Child, PlanError> {
+        command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => self.wrong("the program `git` is not installed"),
+            _ => self.wrong(error.to_string()),
+        })
+    }
+
+    /// Runs to the end, or until the person wants to stop.
+    fn run(&self, command: &mut Command, task: &Task<'_>) -> Result<(), PlanError> {
+        let mut child = self.start(command)?;
+        let status = loop {
+            if let Err(stop) = task.go_on() {
+                // It may be gone by itself meanwhile.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(stop);
+            }
+            match child.try_wait().map_err(|error| self.wrong(error.to_string()))? {
+                Some(status) => break status,
+                None => std::thread::sleep(LOOK),
+            }
+        };
+        if status.success() {
+            return Ok(());
+        }
+        Err(self.wrong(last_words(&mut child)))
+    }
+
+    /// Makes sure that the commit is there.
+    fn bring(&self, commit: &Commit, task: &Task<'_>) -> Result<(), PlanError> {
+        let is_there = |repository: &Self| {
+            let mut command = repository.git();
+            command.args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
+            repository.run(&mut command, task).is_ok()
+        };
+        if self.folder.is_dir() && is_there(self) {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.folder).map_err(|error| self.wrong(error.to_string()))?;
+        self.run(self.git().args(["init", "--quiet", "--bare"]), task)?;
+        let from = self.url.through(task.work.access);
+        let mut fetch = self.git();
+        fetch.args([
+            "fetch",
+            "--quiet",
+            "--depth=1",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--recurse-submodules=no",
+        ]);
+        self.run(fetch.arg("--").arg(from.as_str()).arg(commit.as_str()), task)?;
+        if is_there(self) {
+            Ok(())
+        } else {
+            Err(self.wrong(format!("it gave something else than the commit {commit}")))
+        }
+    }
+
+    /// What of the commit belongs to the item, in the order of paths.
+    fn list(&self, commit: &Commit, patterns: &Patterns, task: &Task<'_>) -> Result<Vec<Listed>, PlanError> {
+        let mut child =
+            self.start(self.git().args(["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()]))?;
+        let Some(output) = child.stdout.take() else { return Err(self.wrong("git says nothing")) };
+        let mut listed = Vec::new();
+        for line in BufReader::new(output).split(0) {
+            let line = line.map_err(|error| self.wrong(error.to_string()))?;
+            task.go_on()?;
+            if let Some(one) = self.listed(&line, patterns)? {
+                listed.push(one);
+            }
+            let (found, ceiling) = (listed.len(), task.work.limits.entries);
+            if found > ceiling {
+                let what = format!("files of `{}`", self.url);
+                return Err(PlanError::Limit { what, found: found as u64, ceiling: ceiling as u64 });
+            }
+        }
+        if !child.wait().is_ok_and(|status| status.success()) {
+            return Err(self.wrong(last_words(&mut child)));
+        }
+        if listed.is_empty() {
+            let reason = "the patterns leave nothing of the commit";
+            return Err(PlanError::Empty { path: PathBuf::from(self.url.as_str()), reason });
+        }
+        Ok(listed)
+    }
+
+    /// `100644 blob 0123...      42\tpath`
+    fn listed(&self, line: &[u8], patterns: &Patterns) -> Result<Option<Listed>, PlanError> {
+        let unclear = || self.wrong("its list of files cannot be read");
+        let tab = line.iter().position(|byte| *byte == b'\t').ok_or_else(unclear)?;
+        let (head, path) = line.split_at_checked(tab).ok_or_else(unclear)?;
+        let path = Path::new(OsStr::from_bytes(path.get(1..).unwrap_or_default()));
+        let left_out = path.ancestors().any(|part| !part.as_os_str().is_empty() && patterns.leave_out(part));
+        if left_out || !patterns.take(path) {
+            return Ok(None);
+        }
+        let head = std::str::from_utf8(head).map_err(|_| unclear())?;
+        let mut words = head.split_ascii_whitespace();
+        let (Some(mode), Some(_), Some(object), Some(size)) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return Err(unclear());
+        };
+        let what = match mode {
+            "100644" | "100664" => What::File { executable: false },
+            "100755" => What::File { executable: true },
+            "120000" => What::Link,
+            "160000" => {
+                let shown = Printable(path.to_string_lossy());
+                return Err(self.wrong(format!(
+                    "`{shown}` is a submodule, whose files are in another repository: name it in `exclude`, and list that repository as an item of its own"
+                )));
+            }
+            other => return Err(self.wrong(format!("it has an entry of mode {}", Printable(other)))),
+        };
+        let size = size.parse().map_err(|_| unclear())?;
+        Ok(Some(Listed { path: travelling(path.as_os_str(), path)?, object: object.to_owned(), size, what }))
+    }
+
+    /// Takes the content of each file into the store.
+    fn store(&self, listed: Vec<Listed>, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
+        task.expect(listed.iter().map(|one| one.size).sum());
+        let mut child = self.start(self.git().args(["cat-file", "--batch"]).stdin(Stdio::piped()))?;
+        let (Some(mut ask), Some(answer)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(self.wrong("git cannot be spoken to"));
+        };
+        let mut answer = BufReader::new(answer);
+        let mut entries = Vec::with_capacity(listed.len());
+        let mut folders = BTreeSet::new();
+        for one in listed {
+            let mut parent = one.path.parent();
+            while let Some(folder) = parent.filter(|folder| folders.insert((*folder).to_owned())) {
+                parent = folder.rsplit_once('/').map(|(above, _)| above);
+            }
+            let node = self.content(&one, &mut ask, &mut answer, task)?;
+            entries.push(Entry { path: one.path, node });
+        }
+        drop(ask);
+        if !child.wait().is_ok_and(|status| status.success()) {
+            return Err(self.wrong(last_words(&mut child)));
+        }
+        for folder in folders {
+            let path = folder.parse().map_err(|_| self.wrong("it has a folder that cannot travel"))?;
+            entries.push(Entry { path, node: Node::Dir });
+        }
+        entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Ok(entries)
+    }
+
+    fn content(
+        &self,
+        one: &Listed,
+        ask: &mut ChildStdin,
+        answer: &mut BufReader<ChildStdout>,
+        task: &Task<'_>,
+    ) -> Result<Node, PlanError> {
+        let failed = |error: std::io::Error| self.wrong(error.to_string());
+        writeln!(ask, "{}", one.object).map_err(failed)?;
+        let mut head = String::new();
+        answer.read_line(&mut head).map_err(failed)?;
+        let expected = format!("{} blob {}\n", one.object, one.size);
+        if head != expected {
+            return Err(self.wrong(format!("git says `{}` of `{}`", Printable(head.trim()), one.path)));
+        }
+        let mut content = answer.take(one.size);
+        let node = match one.what {
+            What::Link if one.size > TARGET => {
+                return Err(self.wrong(format!("the link `{}` is too long", one.path)));
+            }
+            What::Link => {
+                let mut target = String::new();
+                content.read_to_string(&mut target).map_err(failed)?;
+                Node::Link { target }
+            }
+            What::File { executable } => {
+                let (sha256, size) = task.work.store.put(&mut content, None)?;
+                Node::File { size, sha256, executable }
+            }
+        };
+        task.advance(usize::try_from(one.size).unwrap_or(usize::MAX))?;
+        let mut end = [0];
+        answer.read_exact(&mut end).map_err(failed)?;
+        Ok(node)
+    }
+}
+
+/// What git said last, in one line.
+fn last_words(child: &mut Child) -> String {
+    let mut said = String::new();
+    if let Some(errors) = &mut child.stderr {
+        // Words that are no text are none to repeat.
+        let _ = errors.take(16 << 10).read_to_string(&mut said);
+    }
+    let line =
+        said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git failed, and does not say why");
+    Printable(line.trim()).to_string()
+}
