@@ -1,5 +1,3 @@
-//! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
+//! What somebody who approves a bundle, or looks something up in one, gets to see.
 
 pub mod inspect;
-#[cfg(feature = "connected")]
-pub mod lint;
