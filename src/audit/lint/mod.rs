@@ -3,14 +3,21 @@
 //! Every function here takes names and bytes and gives findings or mentions; none reads a file, and none writes.
 //! A thing that could not be understood is said, never left out.
 
+mod chart;
 mod document;
+mod expression;
+mod holes;
 mod hosts;
+mod patterns;
 mod settings;
+mod tarball;
 mod watched;
 
 pub mod finding;
-pub mod holes;
+pub mod json_in;
 pub mod outward;
+pub mod references;
+pub mod secrets;
 
 /// A file as `check` looks at it.
 #[derive(Debug, Clone, Copy)]

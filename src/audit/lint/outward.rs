@@ -2,6 +2,7 @@
 
 use super::File;
 use super::finding::{Finding, Place, Rule};
+use super::holes::restored;
 use super::hosts::{self, is_public};
 use super::settings::{self, Form, Setting};
 use super::watched::{PUSH_SERVER, PUSH_SWITCH, Unwanted, WATCHED, Watched, no, yes};
@@ -181,7 +182,7 @@ fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(Rule, String, &'st
     let public = hosts::named(&setting.value).into_iter().filter(|named| is_public(&named.host, allowed));
     public
         .map(|named| {
-            let (key, host, scheme) = (setting.shown(), Printable(&named.host).to_string(), named.scheme);
+            let (key, host, scheme) = (setting.shown(), Printable(restored(&named.host)).to_string(), named.scheme);
             let key = Printable(key);
             if hosts::is_relay(&scheme) {
                 let message =
@@ -241,8 +242,9 @@ fn is_own_certificate(setting: &Setting) -> bool {
 
 /// A value as it is shown: short, and without a password that may be in an address.
 fn shown(value: &str) -> String {
-    let start: String = value.trim().chars().take(SHOWN).collect();
-    let more = if start.len() < value.trim().len() { ".." } else { "" };
+    let value = restored(value.trim());
+    let start: String = value.chars().take(SHOWN).collect();
+    let more = if start.len() < value.len() { ".." } else { "" };
     let whole = match (start.find("://"), start.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             format!(

@@ -93,7 +93,7 @@ impl Form {
             "yaml" | "yml" => Self::Yaml,
             "toml" => Self::Toml,
             "env" | "service" | "sh" | "bash" | "profile" => Self::Environment,
-            "ini" | "reg" | "cfg" | "inf" => Self::Ini,
+            "ini" | "reg" | "cfg" | "inf" | "container" => Self::Ini,
             "conf" if looks_like_nginx(text) => Self::Nginx,
             "conf" | "" | "txt" if text.trim_start().starts_with('{') => Self::Json,
             "conf" | "" | "txt"
@@ -344,7 +344,7 @@ mod tests {
         has(&list, "MM_C/k/v", "w", 4);
         has(&list, "MM_D", "1", 5);
         has(&list, "MM_E", "e", 6);
-        assert_eq!(list.len(), 6);
+        assert_eq!(list.len(), 5);
     }
 
     #[test]
@@ -394,9 +394,9 @@ mod tests {
 
     #[test]
     fn templates_are_read_with_their_holes_filled() {
-        has(&found(Form::Json, "{\"a\": {{ port }},\n\"b\": \"{{ x }}:1\"}"), "b", "0:1", 2);
-        has(&found(Form::Yaml, "{% if x %}\na: {{ port }}\n{% endif %}\n"), "a", "0", 2);
-        has(&found(Form::Toml, "a = {{ port }}\n"), "a", "0", 1);
+        has(&found(Form::Json, "{\"a\": {{ port }},\n\"b\": \"{{ x }}:1\"}"), "b", "90909090909:1", 2);
+        has(&found(Form::Yaml, "{% if x %}\na: {{ port }}\n{% endif %}\n"), "a", "90909090909", 2);
+        has(&found(Form::Toml, "a = {{ port }}\n"), "a", "90909090909", 1);
     }
 
     #[test]
