@@ -182,7 +182,8 @@ fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(Rule, String, &'st
     let public = hosts::named(&setting.value).into_iter().filter(|named| is_public(&named.host, allowed));
     public
         .map(|named| {
-            let (key, host, scheme) = (setting.shown(), Printable(restored(&named.host)).to_string(), named.scheme);
+            let (key, host, scheme) =
+                (setting.shown(), Printable(restored(&named.host)).to_string(), named.scheme);
             let key = Printable(key);
             if hosts::is_relay(&scheme) {
                 let message =
