@@ -10,7 +10,7 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("store", &["value"]),
     ("bundle", &["value", "store"]),
     ("registry", &["value", "store", "bundle", "trust", "audit"]),
-    ("plan", &["value", "store", "bundle", "registry"]),
+    ("plan", &["value", "store", "bundle", "registry", "audit"]),
     ("trust", &["value", "store", "bundle"]),
     ("site", &["value", "store", "bundle", "trust"]),
     ("audit", &["value", "store", "bundle", "trust"]),

@@ -1,0 +1,437 @@
+//! Helm charts as archives: the images that their values, templates and annotations name.
+//!
+//! Nothing is rendered. A line `image: ...` of a template is resolved where it is made of plain paths; whatever else it
+//! is made of is said. What a chart leaves out by default (`enabled: false`) is unclear, because the site may turn it on.
+
+use super::document::{self, Node, Value};
+use super::expression::Scope;
+use super::references::{Finder, How, Parts, is_image_key};
+use super::tarball::{self, Member};
+use crate::value::printable::Printable;
+use std::collections::BTreeSet;
+
+/// How deep charts may lie in charts.
+const MAX_DEPTH: usize = 5;
+/// Charts in one archive.
+const MAX_CHARTS: usize = 200;
+/// Lines of a template that are looked at.
+const MAX_LINES: usize = 20_000;
+
+/// A chart with the charts in it.
+#[derive(Default)]
+struct Chart {
+    /// Where it lies, with a slash at the end.
+    root: String,
+    about: Option<Node>,
+    values: Option<Node>,
+    files: Vec<(String, String)>,
+    charts: Vec<Self>,
+}
+
+impl Chart {
+    /// A text of `Chart.yaml`.
+    fn text(&self, key: &str) -> Option<&str> {
+        self.about.as_ref()?.get(key)?.text()
+    }
+
+    /// How the chart above speaks of this one.
+    fn dependency<'a>(&self, above: &'a Self) -> Option<&'a Node> {
+        let list = above.about.as_ref()?.get("dependencies")?.elements();
+        list.iter().find(|node| node.get("name").and_then(Node::text) == self.text("name"))
+    }
+
+    /// The key of its values in those of the chart above.
+    fn key(&self, above: &Self) -> String {
+        let alias = self.dependency(above).and_then(|node| node.get("alias")).and_then(Node::text);
+        alias.or_else(|| self.text("name")).unwrap_or_default().to_owned()
+    }
+}
+
+/// Finds the images of a packed chart. An archive that is no chart names none.
+pub(super) fn find(bytes: &[u8], finder: &mut Finder<'_>) {
+    let archive = finder.path.clone();
+    match read(bytes, 0, finder) {
+        Ok(charts) => {
+            for chart in &charts {
+                look(chart, &archive, &Above::default(), finder);
+            }
+        }
+        Err(reason) => finder.unclear("", None, &Printable(reason).to_string()),
+    }
+    finder.path = archive;
+}
+
+fn is_wanted(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_text = [".yaml", ".yml", ".tpl", ".json"].iter().any(|ending| path.ends_with(ending));
+    let inside = path.contains("/templates/") || path.contains("/crds/");
+    matches!(name, "Chart.yaml" | "values.yaml")
+        || (inside && is_text)
+        || (path.contains("/charts/") && path.ends_with(".tgz"))
+}
+
+/// The charts of an archive, those that lie directly in it first.
+fn read(bytes: &[u8], depth: usize, finder: &mut Finder<'_>) -> Result<Vec<Chart>, String> {
+    if depth > MAX_DEPTH {
+        return Err("charts lie in charts too deep".to_owned());
+    }
+    let mut members = tarball::members(bytes, is_wanted)?;
+    let mut roots: Vec<String> = members
+        .iter()
+        .filter_map(|member| member.path.strip_suffix("Chart.yaml"))
+        .map(str::to_owned)
+        .collect();
+    roots.retain(|root| root.is_empty() || root.ends_with('/'));
+    roots.sort();
+    roots.dedup();
+    if roots.len() > MAX_CHARTS || roots.iter().any(|root| root.matches("charts/").count() > MAX_DEPTH) {
+        return Err("it holds too many charts, or charts too deep in charts".to_owned());
+    }
+    let mut charts: Vec<Chart> = Vec::new();
+    // The deepest first, so that each file goes to the chart it lies in.
+    for root in roots.into_iter().rev() {
+        let (mine, others): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|member| member.path.starts_with(&root));
+        members = others;
+        let mut chart = build(root, mine, depth, finder)?;
+        // Charts that were built before and lie in this one.
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            charts.into_iter().partition(|other| other.root.starts_with(&chart.root));
+        chart.charts.extend(inside);
+        charts = outside;
+        charts.push(chart);
+    }
+    Ok(charts)
+}
+
+fn build(root: String, members: Vec<Member>, depth: usize, finder: &mut Finder<'_>) -> Result<Chart, String> {
+    let mut chart = Chart { root, ..Chart::default() };
+    for Member { path, bytes } in members {
+        let Some(bytes) = bytes else {
+            finder.unclear(&path, None, "the file is larger than is read");
+            continue;
+        };
+        let below = path.strip_prefix(&chart.root).unwrap_or(&path);
+        if below.ends_with(".tgz") {
+            chart.charts.extend(read(&bytes, depth + 1, finder)?);
+            continue;
+        }
+        let Ok(text) = String::from_utf8(bytes) else {
+            finder.unclear(&path, None, "the file is not text");
+            continue;
+        };
+        let slot = match below {
+            "Chart.yaml" => &mut chart.about,
+            "values.yaml" => &mut chart.values,
+            _ => {
+                chart.files.push((path, text));
+                continue;
+            }
+        };
+        match document::yaml(&text) {
+            Ok(mut documents) if !documents.is_empty() => *slot = Some(documents.swap_remove(0)),
+            Ok(_) => {}
+            Err(reason) => finder.unclear(&path, None, &Printable(reason).to_string()),
+        }
+    }
+    Ok(chart)
+}
+
+/// What the charts above a chart hand down.
+#[derive(Default, Clone)]
+struct Above<'a> {
+    values: Vec<&'a Node>,
+    globals: Vec<&'a Node>,
+    /// Why the chart may not be used at all.
+    off: Option<String>,
+}
+
+fn look(chart: &Chart, archive: &str, above: &Above<'_>, finder: &mut Finder<'_>) {
+    let text = |key: &str| chart.text(key).map(str::to_owned);
+    let mut values = above.values.clone();
+    values.extend(&chart.values);
+    let mut globals = above.globals.clone();
+    globals.extend(chart.values.as_ref().and_then(|values| values.get("global")));
+    let scope = Scope {
+        values,
+        globals,
+        app_version: text("appVersion"),
+        version: text("version"),
+        name: text("name"),
+    };
+
+    let mut used = BTreeSet::new();
+    for (path, content) in &chart.files {
+        finder.path = format!("{archive}!{path}");
+        if path.contains("/crds/") && !content.contains("{{") {
+            definitions(content, finder);
+        } else {
+            template(path, content, &scope, above.off.as_deref(), &mut used, finder);
+        }
+    }
+    finder.path = format!("{archive}!{}values.yaml", chart.root);
+    let keys: Vec<_> = chart.charts.iter().map(|below| below.key(chart)).collect();
+    if let Some(values) = &chart.values {
+        let off = above.off.as_deref();
+        let mut walk = ValuesWalk { scope: &scope, used: &used, below: &keys, off, finder };
+        walk.node(values, &mut Vec::new(), false);
+    }
+    finder.path = format!("{archive}!{}Chart.yaml", chart.root);
+    annotations(chart, finder);
+
+    for below in &chart.charts {
+        let key = below.key(chart);
+        let handed = scope.values.iter().filter_map(|values| values.get(&key)).collect();
+        let condition = below.dependency(chart).and_then(|node| node.get("condition")).and_then(Node::text);
+        let off = condition.filter(|condition| is_off(condition, &scope)).map(off_by_default);
+        let above = Above { values: handed, globals: scope.globals.clone(), off: above.off.clone().or(off) };
+        look(below, archive, &above, finder);
+    }
+}
+
+/// True where the first of the paths of a condition that is set says no.
+fn is_off(condition: &str, scope: &Scope<'_>) -> bool {
+    let set = condition.split(',').find_map(|path| scope.find(&path.trim().split('.').collect::<Vec<_>>()));
+    set.and_then(Node::text) == Some("false")
+}
+
+fn off_by_default(what: &str) -> String {
+    format!("it is used only where `{}` is set, which it is not by default", Printable(what))
+}
+
+/// Resource definitions: their schemas may have defaults that are images.
+fn definitions(content: &str, finder: &mut Finder<'_>) {
+    match document::yaml(content) {
+        Ok(documents) => documents.iter().for_each(|node| finder.resource(node, &How::Named)),
+        Err(reason) => finder.unclear("", None, &Printable(reason).to_string()),
+    }
+}
+
+/// `artifacthub.io/images`: YAML in a text.
+fn annotations(chart: &Chart, finder: &mut Finder<'_>) {
+    let annotations = chart.about.as_ref().and_then(|about| about.get("annotations"));
+    let Some(node) = annotations.and_then(|node| node.get("artifacthub.io/images")) else { return };
+    match document::yaml(node.text().unwrap_or_default()) {
+        Ok(lists) => {
+            for image in lists.iter().flat_map(Node::elements).filter_map(|entry| entry.get("image")) {
+                finder.add(image.text().unwrap_or_default(), node.line, &How::Named);
+            }
+        }
+        Err(reason) => finder.unclear("artifacthub.io/images", node.line, &Printable(reason).to_string()),
+    }
+}
+
+/// A template, line by line.
+fn template(
+    path: &str,
+    content: &str,
+    scope: &Scope<'_>,
+    off: Option<&str>,
+    used: &mut BTreeSet<String>,
+    finder: &mut Finder<'_>,
+) {
+    let is_test = path.contains("/tests/")
+        || content.lines().any(|line| line.contains("helm.sh/hook") && line.contains("test"));
+    let mut blocks = Blocks::default();
+    let mut image_of_environment = false;
+    let is_helper = path.ends_with(".tpl");
+    for (line, text) in (1..).zip(content.lines().take(MAX_LINES)) {
+        blocks.read(text, scope);
+        let found = entry(text, "image").or_else(|| entry(text, "imageName"));
+        // `name: RELATED_IMAGE_X`, and its value on the next line.
+        let value = entry(text, "value").filter(|_| image_of_environment);
+        image_of_environment = entry(text, "name").is_some_and(|name| {
+            let name = unquoted(name);
+            name.starts_with("RELATED_IMAGE_") || name.ends_with("_IMAGE")
+        });
+        let Some(raw) = found.or(value).map(unquoted).filter(|raw| !raw.is_empty()) else { continue };
+        if is_helper && found.is_some() && !raw.contains('/') && !raw.contains("{{") {
+            continue;
+        }
+        let mut paths = Vec::new();
+        match resolve(raw, scope, &mut paths) {
+            Ok(reference) => {
+                used.extend(paths);
+                let how = match (is_test, off.map(str::to_owned).or_else(|| blocks.off())) {
+                    (true, _) => How::Test,
+                    (false, Some(reason)) => How::Unclear(reason),
+                    (false, None) => How::Named,
+                };
+                finder.add(&reference, line, &how);
+            }
+            Err(reason) => finder.unclear(raw, line, &format!("{} is not understood", Printable(reason))),
+        }
+    }
+    if content.lines().count() > MAX_LINES {
+        finder.unclear("", None, "the template has more lines than are read");
+    }
+}
+
+/// The value of a key on a line of YAML.
+fn entry<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let line = line.trim_start().trim_start_matches("- ").trim_start();
+    let rest =
+        line.strip_prefix(key).or_else(|| line.strip_prefix('"')?.strip_prefix(key)?.strip_prefix('"'))?;
+    rest.trim_start().strip_prefix(':').map(str::trim)
+}
+
+fn unquoted(value: &str) -> &str {
+    for quote in ['"', '\''] {
+        if let Some(inner) = value.strip_prefix(quote) {
+            return inner.rfind(quote).and_then(|end| inner.get(..end)).unwrap_or(inner);
+        }
+    }
+    value.split(" #").next().unwrap_or_default().trim()
+}
+
+fn resolve(raw: &str, scope: &Scope<'_>, used: &mut Vec<String>) -> Result<String, String> {
+    if let Some(root) = image_root(raw) {
+        let path: Vec<_> = root.split('.').collect();
+        let parts = parts_at(scope, &path).ok_or_else(|| format!("the image at `{root}`"))?;
+        used.push(format!("{root}.repository"));
+        let registry = registry_of_all(scope);
+        return parts
+            .joined(registry, scope.app_version.as_deref())
+            .ok_or_else(|| format!("the tag at `{root}`"));
+    }
+    scope.render(raw, used)
+}
+
+/// The parts of an image at a path of the values, each from wherever it is set.
+fn parts_at(scope: &Scope<'_>, path: &[&str]) -> Option<Parts> {
+    Parts::from(|key| scope.find(&[path, &[key]].concat()))
+}
+
+/// `global.imageRegistry`: the registry of all images of a chart, and of the charts in it.
+fn registry_of_all<'a>(scope: &Scope<'a>) -> Option<&'a str> {
+    let registry = scope.find(&["global", "imageRegistry"])?.text()?;
+    (!matches!(registry, "" | "null" | "~")).then_some(registry)
+}
+
+/// The values behind `include "common.images.image" (dict "imageRoot" .Values.image ...)`.
+fn image_root(raw: &str) -> Option<&str> {
+    let inner = raw.strip_prefix("{{")?.strip_suffix("}}")?.trim_matches('-').trim();
+    let (_, rest) = inner.strip_prefix("include")?.split_once("\"imageRoot\"")?;
+    let path = rest.trim_start().strip_prefix("$").unwrap_or(rest.trim_start()).strip_prefix(".Values.")?;
+    path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).next()
+}
+
+/// The blocks that a line of a template stands in, as far as plain conditions tell.
+#[derive(Default)]
+struct Blocks(Vec<Block>);
+
+struct Block {
+    condition: String,
+    /// True in the part that is left out by default.
+    off: bool,
+    /// What holds after `else`; nothing is known of conditions that are not plain.
+    on_else: bool,
+}
+
+impl Blocks {
+    fn off(&self) -> Option<String> {
+        self.0.iter().find(|block| block.off).map(|block| off_by_default(&block.condition))
+    }
+
+    fn read(&mut self, line: &str, scope: &Scope<'_>) {
+        for tag in line.split("{{").skip(1).filter_map(|part| part.split("}}").next()) {
+            let tag = tag.trim_matches(['-', ' ', '\t']);
+            let (word, rest) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
+            match word {
+                "if" | "with" => {
+                    let value = scope.plain(rest.trim(), &mut Vec::new());
+                    let off = value.as_deref().is_some_and(|value| matches!(value, "false" | ""));
+                    // A map or a list is set, although it has no text.
+                    let path: Vec<_> = rest
+                        .trim()
+                        .trim_start_matches('$')
+                        .trim_start_matches(".Values.")
+                        .split('.')
+                        .collect();
+                    let filled = scope
+                        .find(&path)
+                        .is_some_and(|node| !node.elements().is_empty() || !node.entries().is_empty());
+                    let off = off && !filled;
+                    let on = value.is_some() && !off;
+                    self.0.push(Block { condition: rest.trim().to_owned(), off, on_else: on });
+                }
+                "range" | "define" | "block" => {
+                    self.0.push(Block { condition: String::new(), off: false, on_else: false });
+                }
+                "else" => {
+                    if let Some(block) = self.0.last_mut() {
+                        block.off = block.on_else;
+                        if block.off {
+                            block.condition = format!("not {}", block.condition);
+                        }
+                    }
+                }
+                "end" => {
+                    self.0.pop();
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Images in values that no template was seen to use.
+struct ValuesWalk<'a, 'b, 'c> {
+    scope: &'a Scope<'a>,
+    used: &'a BTreeSet<String>,
+    /// Keys that are for charts within, which look at them themselves.
+    below: &'a [String],
+    off: Option<&'a str>,
+    finder: &'b mut Finder<'c>,
+}
+
+impl ValuesWalk<'_, '_, '_> {
+    fn node(&mut self, node: &Node, path: &mut Vec<String>, in_list: bool) {
+        let how = self.off.map_or(How::Named, |reason| How::Unclear(reason.to_owned()));
+        let keys: Vec<_> = path.iter().map(String::as_str).collect();
+        // Within a list a path leads nowhere.
+        let parts =
+            Parts::of(node).and_then(|own| if in_list { Some(own) } else { parts_at(self.scope, &keys) });
+        if let Some(parts) = &parts
+            && !self.is_used(&keys, &["repository", "image", "registry"])
+        {
+            match parts.joined(registry_of_all(self.scope), None) {
+                Some(reference) => self.finder.add(&reference, node.line, &how),
+                None => {
+                    let reason = "no tag is set, and no template was understood that uses it";
+                    self.finder.unclear(&parts.repository, node.line, reason);
+                }
+            }
+        }
+        for (key, below) in node.entries() {
+            if path.is_empty() && self.below.contains(key) {
+                continue;
+            }
+            path.push(key.clone());
+            match &below.value {
+                Value::Text(text) if is_image_key(key) || key.ends_with("Image") => {
+                    // Beside a tag it is a part, which was looked at as a whole.
+                    let is_whole = parts.is_none() && text.contains(['/', ':']);
+                    let keys: Vec<_> = path.iter().map(String::as_str).collect();
+                    if is_whole && !self.is_used(&keys, &[]) {
+                        self.finder.add(text, below.line, &how);
+                    }
+                }
+                _ => self.node(below, path, in_list),
+            }
+            path.pop();
+        }
+        for element in node.elements() {
+            self.node(element, path, true);
+        }
+    }
+
+    /// True where a template uses the value, or one of these keys of it.
+    fn is_used(&self, path: &[&str], keys: &[&str]) -> bool {
+        let path = path.join(".");
+        self.used.contains(&path) || keys.iter().any(|key| self.used.contains(&format!("{path}.{key}")))
+    }
+}
+
+#[cfg(test)]
+mod tests;

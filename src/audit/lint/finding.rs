@@ -1,0 +1,258 @@
+//! What `check` says about the content of a bundle.
+
+use crate::value::printable::Printable;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// How much a finding matters; the gravest comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It will fail at the site, or must not travel.
+    Error,
+    /// It may fail at the site, or does something that the site may not want.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// The severity as it is printed; the words of SARIF 2.1.0.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+macro_rules! rules {
+    ($($name:ident $text:literal $severity:ident $why:literal)*) => {
+        /// What a finding breaks.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Rule { $(#[doc = $why] $name,)* }
+
+        impl Rule {
+            /// Every rule, in the order of this file.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The stable, dotted name, as `accept` and the output of `check` have it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// How much it matters.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+
+            /// Why there is such a rule, in one sentence.
+            #[must_use]
+            pub const fn why(self) -> &'static str {
+                match self { $(Self::$name => $why,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    ConfigOutward "config.outward" Warning
+        "A setting makes the software call a service on the internet, which waits and fails where there is none, and tells others that the site exists where there is one."
+    ConfigUpdateCheck "config.update-check" Warning
+        "Something looks for newer versions by itself, past everything that was reviewed and signed."
+    ConfigStun "config.stun" Warning
+        "Calls asks a STUN or TURN server on the internet for an address, and nobody hears anybody when there is no answer."
+    ConfigOcsp "config.ocsp" Warning
+        "The proxy asks the certificate authority on the internet for the state of its certificate, and is slow or fails without an answer."
+    ConfigAcme "config.acme" Error
+        "A certificate is fetched from an authority on the internet, so at the site there will be none."
+    ConfigHost "config.host" Warning
+        "A value names a host that looks like one on the internet, which a site without a network does not reach."
+    ConfigUnset "config.unset" Warning
+        "A setting is set nowhere, and what the software does without it is to call a service on the internet."
+    ConfigConflict "config.conflict" Warning
+        "Two settings exclude each other, so one of them does not do what it says."
+    ConfigUnverified "config.unverified" Warning
+        "A setting turns off that a signature is checked, so whoever stands in between can pretend to be anybody."
+    ConfigUnread "config.unread" Warning
+        "A configuration could not be read, so nothing is known about what it does."
+    ContentSecret "content.secret" Error
+        "Bundles are copied, kept for years and read by several people, so a secret in one is a secret no more: declare a hole with `[[secret]]` and fill it at the site."
+    ContentInvitation "content.invitation" Error
+        "Whoever holds an invitation can join or connect, so it goes to the one it is meant for, apart from the bundle."
+    ContentUnread "content.unread" Note
+        "A file could not be looked through for secrets, so nothing is known about it."
+    ReferenceMissing "reference.missing" Error
+        "An image is named and does not travel, so the site cannot start what needs it."
+    ReferenceUnclear "reference.unclear" Warning
+        "An image is named in a way that could not be resolved here, so nobody knows whether it travels."
+    ImageMutableTag "image.mutable-tag" Warning
+        "A tag that its publisher moves means another image tomorrow than the one that was reviewed."
+    ImagePlatform "image.platform" Error
+        "An image is not there for the platform of the sites, so it cannot start on their machines."
+    ConstraintBroken "constraint.broken" Error
+        "Two things travel in versions that do not work with each other."
+    ConstraintUnknown "constraint.unknown" Warning
+        "A version could not be found out, so nobody knows whether the constraint holds."
+    SourceFirstUse "source.first-use" Warning
+        "No digest is published for a file, so what the first lock downloaded is what everybody believes."
+    LicenseMissing "license.missing" Note
+        "An item does not say under which licence it may be passed on."
+    LicenseAudience "license.audience" Error
+        "An item goes to an audience that refuses its licence."
+    AudienceConflict "audience.conflict" Error
+        "An item is for an audience that does not get something it needs."
+    MediaSize "media.size" Error
+        "The bundle does not fit on the medium."
+    MediaFile "media.file" Error
+        "A file is larger than the file system of the medium can hold."
+    ParameterUndeclared "parameter.undeclared" Error
+        "A template uses a parameter that nobody declared, so no site can set it."
+    TemplateSyntax "template.syntax" Error
+        "A template cannot be rendered, so the site would be without that file."
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Where something was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Place {
+    /// The path, made safe to show; in an archive `ARCHIVE!MEMBER`.
+    pub path: String,
+    /// The line, counted from 1, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+impl Place {
+    /// A place in a file.
+    #[must_use]
+    pub fn new(path: &str, line: impl Into<Option<u32>>) -> Self {
+        Self { path: Printable(path).to_string(), line: line.into() }
+    }
+}
+
+/// One thing that `check` found. Every text in it is safe to show.
+///
+/// The order of the fields is the order of findings: by severity, then by what they are about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    severity: Severity,
+    /// What it is about: an item, an image reference, or `ITEM/PATH`.
+    pub about: String,
+    /// Where it was found.
+    pub place: Option<Place>,
+    /// What it breaks.
+    pub rule: Rule,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+impl Finding {
+    /// A finding about a thing as a whole; `message` and `fix` show texts from outside through `Printable`.
+    #[must_use]
+    pub fn new(rule: Rule, about: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        let about = Printable(about).to_string();
+        Self { severity: rule.severity(), about, place: None, rule, message: message.into(), fix: fix.into() }
+    }
+
+    /// Says where.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Finding", 7)?;
+        fields.serialize_field("rule", &self.rule)?;
+        fields.serialize_field("severity", &self.severity)?;
+        fields.serialize_field("about", &self.about)?;
+        match &self.place {
+            Some(place) => fields.serialize_field("place", place)?,
+            None => fields.skip_field("place")?,
+        }
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("fix", &self.fix)?;
+        fields.serialize_field("why", self.rule.why())?;
+        fields.end()
+    }
+}
+
+/// Puts findings in the one order that they are shown in, each once.
+pub fn sort(findings: &mut Vec<Finding>) {
+    findings.sort();
+    findings.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finding, Place, Rule, Severity, sort};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn rules_are_unique_dotted_and_explained() {
+        let names: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.as_str()).collect();
+        assert_eq!(names.len(), Rule::ALL.len());
+        for rule in Rule::ALL {
+            let (family, word) = rule.as_str().split_once('.').unwrap();
+            assert!(
+                (family.to_owned() + word).bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{rule}"
+            );
+            assert!(rule.why().ends_with('.') && !rule.why().contains(". "), "{rule} is one sentence");
+        }
+    }
+
+    #[test]
+    fn the_gravest_comes_first_and_each_once() {
+        let note = Finding::new(Rule::LicenseMissing, "a", "m", "f");
+        let error = Finding::new(Rule::ContentSecret, "z", "m", "f");
+        let warning = Finding::new(Rule::ConfigHost, "b", "m", "f");
+        let late = warning.clone().at(Place::new("p", 10));
+        let early = warning.clone().at(Place::new("p", 2));
+        let mut found =
+            vec![note.clone(), late.clone(), error.clone(), warning.clone(), early.clone(), late.clone()];
+        sort(&mut found);
+        assert_eq!(found, [error, warning, early, late, note]);
+        assert_eq!(found.first().unwrap().severity(), Severity::Error);
+    }
+
+    #[test]
+    fn j24_names_are_shown_escaped_and_json_has_everything() {
+        let finding = Finding::new(Rule::ConfigHost, "a\x1b[2J", "m", "f").at(Place::new("b\u{202e}", None));
+        let json = serde_json::to_string(&finding).unwrap();
+        assert_eq!(
+            json,
+            format!(
+                r#"{{"rule":"config.host","severity":"warning","about":"a\\u{{1b}}[2J","place":{{"path":"b\\u{{202e}}"}},"message":"m","fix":"f","why":"{}"}}"#,
+                Rule::ConfigHost.why()
+            )
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! What would fail at the site, seen in the content before it travels.
+//!
+//! Every function here takes names and bytes and gives findings or mentions; none reads a file, and none writes.
+//! A thing that could not be understood is said, never left out.
+
+mod chart;
+mod document;
+mod expression;
+mod holes;
+mod hosts;
+mod patterns;
+mod settings;
+mod tarball;
+mod watched;
+
+pub mod finding;
+pub mod json_in;
+pub mod outward;
+pub mod references;
+pub mod secrets;
+
+/// A file as `check` looks at it.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// The item that it belongs to.
+    pub item: &'a str,
+    /// Its path within the item.
+    pub path: &'a str,
+    /// Its content.
+    pub bytes: &'a [u8],
+}
+
+impl File<'_> {
+    /// What a finding about the whole file is about: `ITEM/PATH`.
+    #[must_use]
+    pub fn about(&self) -> String {
+        format!("{}/{}", self.item, self.path)
+    }
+}

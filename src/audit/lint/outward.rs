@@ -1,0 +1,263 @@
+//! Settings that call out of the site, in whatever form they are delivered.
+
+use super::File;
+use super::finding::{Finding, Place, Rule};
+use super::holes::restored;
+use super::hosts::{self, is_public};
+use super::settings::{self, Form, Setting};
+use super::watched::{PUSH_SERVER, PUSH_SWITCH, Unwanted, WATCHED, Watched, no, yes};
+use crate::value::printable::Printable;
+
+pub use super::hosts::Allowed;
+
+/// Names whose value is an identifier, a name of the site itself, or a text about the file, and no address to call.
+const NO_ADDRESS: [&str; 14] = [
+    "$schema",
+    "$id",
+    "@context",
+    "xmlns",
+    "siteurl",
+    "site_url",
+    "allowcorsfrom",
+    "home",
+    "homepage",
+    "sources",
+    "description",
+    "documentation",
+    "add_header",
+    "return",
+];
+
+/// Bytes of a value that are shown.
+const SHOWN: usize = 80;
+
+/// What of a configuration calls out of the site: known settings of Mattermost and of what stands around it, and hosts
+/// on the internet in any value.
+///
+/// A file that is no configuration gives nothing; one that cannot be read gives one finding that says so.
+#[must_use]
+pub fn lint(file: &File<'_>, allowed: Allowed<'_>) -> Vec<Finding> {
+    let mut found = match read(file) {
+        Ok(Some((form, settings))) => findings(file, form, &settings, allowed),
+        Ok(None) => Vec::new(),
+        Err(reason) => vec![
+            Finding::new(
+                Rule::ConfigUnread,
+                &file.about(),
+                format!("the configuration was not checked: {}", Printable(reason)),
+                "mend the file, or explain it with `[[accept]]`",
+            )
+            .at(Place::new(file.path, None)),
+        ],
+    };
+    super::finding::sort(&mut found);
+    found
+}
+
+/// Settings that call out when nobody sets them, and that none of the files sets: findings about their names.
+///
+/// Gives nothing when none of the files configures a Mattermost server.
+#[must_use]
+pub fn unset(files: &[File<'_>]) -> Vec<Finding> {
+    let settings: Vec<Setting> = files
+        .iter()
+        .filter_map(|file| read(file).ok().flatten())
+        .flat_map(|(_, settings)| settings)
+        .collect();
+    let is_server = |setting: &Setting| {
+        setting.name().starts_with("MM_")
+            || setting.path.iter().rev().nth(1).is_some_and(|above| above == "ServiceSettings")
+    };
+    if !settings.iter().any(is_server) {
+        return Vec::new();
+    }
+    let unset = WATCHED
+        .iter()
+        .filter(|watched| watched.by_default && !settings.iter().any(|setting| watched.is(setting)));
+    let mut found: Vec<_> = unset
+        .map(|watched| {
+            let key = watched.key;
+            Finding::new(
+                Rule::ConfigUnset,
+                key,
+                format!("no configuration of the bundle sets `{key}`, and without it {}", watched.why),
+                watched.fix,
+            )
+        })
+        .collect();
+    super::finding::sort(&mut found);
+    found
+}
+
+fn read(file: &File<'_>) -> Result<Option<(Form, Vec<Setting>)>, String> {
+    let Some(text) = settings::text_of(file.bytes) else {
+        // A name that promises a configuration, and bytes that are no text.
+        let is_other = matches!(Form::of(file, ""), Form::Other);
+        return if is_other { Ok(None) } else { Err("it is not text".to_owned()) };
+    };
+    match Form::of(file, &text) {
+        Form::Other => Ok(None),
+        form => Ok(Some((form, settings::of(form, &text)?))),
+    }
+}
+
+fn findings(file: &File<'_>, form: Form, settings: &[Setting], allowed: Allowed<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut report = |rule: Rule, line: u32, message: String, fix: &str| {
+        found.push(Finding::new(rule, &file.about(), message, fix).at(Place::new(file.path, line)));
+    };
+    for setting in settings {
+        let mut is_known = false;
+        for watched in WATCHED.iter().filter(|watched| watched.is(setting)) {
+            if unwanted(watched, setting, settings, allowed) {
+                is_known = true;
+                let (name, value) = (setting.shown(), shown(&setting.value));
+                let message = format!("`{}` is `{value}`: {}", Printable(name), watched.why);
+                report(watched.rule, setting.line, message, watched.fix);
+            }
+        }
+        if !is_known {
+            for (rule, message, fix) in addresses(setting, allowed) {
+                report(rule, setting.line, message, fix);
+            }
+        }
+        if let Some((message, fix)) = web_search(setting) {
+            report(Rule::ConfigOutward, setting.line, message, fix);
+        }
+    }
+    if let Some(line) = uploads_and_signatures(settings) {
+        let message = "`PluginSettings.EnableUploads` and `PluginSettings.RequirePluginSignature` are both true: the server takes no uploads while it asks for signatures";
+        report(Rule::ConfigConflict, line, message.to_owned(), "set one of the two to false");
+    }
+    if form == Form::Caddy && !settings.iter().any(is_own_certificate) {
+        let message = "Caddy fetches certificates by itself unless it is told not to";
+        report(
+            Rule::ConfigAcme,
+            1,
+            message.to_owned(),
+            "name the certificate with `tls CERT KEY`, or write `tls internal` or `auto_https off`",
+        );
+    }
+    found
+}
+
+fn unwanted(watched: &Watched, setting: &Setting, all: &[Setting], allowed: Allowed<'_>) -> bool {
+    let value = setting.value.trim();
+    match watched.unwanted {
+        // With a push proxy of the site, push notifications stay there.
+        Unwanted::Yes if watched.key == PUSH_SWITCH => yes(value) && !has_own_proxy(all, allowed),
+        Unwanted::Yes => yes(value),
+        Unwanted::No => no(value),
+        Unwanted::Any => !setting.is_empty() && value != "0",
+        Unwanted::PublicHost => public_host(value, allowed).is_some(),
+        Unwanted::Part(parts) => parts.iter().any(|part| value.to_ascii_lowercase().contains(part)),
+    }
+}
+
+fn has_own_proxy(all: &[Setting], allowed: Allowed<'_>) -> bool {
+    let Some(server) = WATCHED.iter().find(|watched| watched.key == PUSH_SERVER) else {
+        return false;
+    };
+    all.iter()
+        .any(|other| server.is(other) && !other.is_empty() && public_host(&other.value, allowed).is_none())
+}
+
+/// The first host on the internet among the words of a value.
+fn public_host(value: &str, allowed: Allowed<'_>) -> Option<String> {
+    let named = hosts::named(value);
+    if named.is_empty() {
+        let words = value.split([' ', ',']).map(|word| hosts::without_port(word.trim()));
+        return words.filter(|host| is_public(host, allowed)).map(str::to_owned).next();
+    }
+    named.into_iter().map(|named| named.host).find(|host| is_public(host, allowed))
+}
+
+/// Addresses on the internet in the value of a setting that no rule knows.
+fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(Rule, String, &'static str)> {
+    let name = setting.name().to_ascii_lowercase();
+    if NO_ADDRESS.iter().any(|known| name == *known || (name.starts_with("mm_") && name.ends_with(known))) {
+        return Vec::new();
+    }
+    // Names in lists: `sources` of a chart.
+    let public = hosts::named(&setting.value).into_iter().filter(|named| is_public(&named.host, allowed));
+    public
+        .map(|named| {
+            let (key, host, scheme) =
+                (setting.shown(), Printable(restored(&named.host)).to_string(), named.scheme);
+            let key = Printable(key);
+            if hosts::is_relay(&scheme) {
+                let message =
+                    format!("`{key}` names `{scheme}:{host}`: Calls asks it for the address of each caller");
+                (Rule::ConfigStun, message, "set it to `[]`, or to a TURN server of the site")
+            } else if host.contains("letsencrypt.org") || host.contains("zerossl.com") {
+                let message = format!("`{key}` names `{host}`: certificates are fetched from there");
+                (Rule::ConfigAcme, message, "use an issuer of the site's own authority")
+            } else {
+                let message = format!("`{key}` names `{host}`, which looks like a host on the internet");
+                (
+                    Rule::ConfigHost,
+                    message,
+                    "name a host of the site, or a parameter; or allow the host in the manifest",
+                )
+            }
+        })
+        .collect()
+}
+
+/// What Agents does with the internet, by services of others and by search.
+fn web_search(setting: &Setting) -> Option<(String, &'static str)> {
+    let is_agents = setting.path.iter().any(|part| part == "mattermost-ai");
+    let (name, value) = (setting.name().to_ascii_lowercase(), setting.value.to_ascii_lowercase());
+    match (name.as_str(), value.as_str()) {
+        (_, "web_search") if is_agents => {
+            Some(("Agents may search the web".to_owned(), "take `web_search` out"))
+        }
+        ("type", "openai" | "anthropic" | "asage" | "cohere" | "mistral") if is_agents => Some((
+            format!("Agents uses a service of type `{value}`, which is on the internet"),
+            "use the type `openaicompatible` with the address of a model of the site",
+        )),
+        _ => None,
+    }
+}
+
+fn uploads_and_signatures(settings: &[Setting]) -> Option<u32> {
+    let line = |name: &str| {
+        let environment = format!("MM_PLUGINSETTINGS_{}", name.to_ascii_uppercase());
+        let of_plugins = |setting: &&Setting| {
+            let above = setting.path.iter().rev().nth(1);
+            (setting.name() == name && above.is_some_and(|above| above == "PluginSettings"))
+                || setting.name() == environment
+        };
+        settings.iter().find(|setting| of_plugins(setting) && yes(&setting.value)).map(|setting| setting.line)
+    };
+    line("EnableUploads").and(line("RequirePluginSignature"))
+}
+
+fn is_own_certificate(setting: &Setting) -> bool {
+    match setting.name() {
+        "tls" => !setting.value.is_empty() && !setting.value.contains('@'),
+        "auto_https" => setting.value.starts_with("off"),
+        _ => false,
+    }
+}
+
+/// A value as it is shown: short, and without a password that may be in an address.
+fn shown(value: &str) -> String {
+    let value = restored(value.trim());
+    let start: String = value.chars().take(SHOWN).collect();
+    let more = if start.len() < value.len() { ".." } else { "" };
+    let whole = match (start.find("://"), start.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!(
+                "{}://***{}",
+                start.get(..scheme).unwrap_or_default(),
+                start.get(at..).unwrap_or_default()
+            )
+        }
+        _ => start,
+    };
+    format!("{}{more}", Printable(whole))
+}
+
+#[cfg(test)]
+mod tests;

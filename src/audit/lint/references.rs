@@ -1,0 +1,337 @@
+//! Images that files name: compose files, Kubernetes and operator resources, environments, Helm charts.
+
+use super::File;
+use super::chart;
+use super::document::{self, Node, Value};
+use super::finding::Place;
+use super::holes::{HOLE, filled, restored};
+use super::settings::{self, Form};
+use super::tarball;
+use crate::value::image_name::ImageName;
+use crate::value::printable::Printable;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What variables in compose files stand for: those of `.env` files beside them.
+pub type Variables = BTreeMap<String, String>;
+
+/// An image that a file names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Mention {
+    /// The reference with registry and tag, as `docker.io/library/nginx:latest` for `nginx`; of an image in the site's
+    /// registry only what stands behind the registry; of an unclear one the text, made safe to show.
+    pub reference: String,
+    /// True where a hole stands for the registry: `{{ registry }}/mattermost/x:1`.
+    pub site: bool,
+    /// Where it stands.
+    pub place: Place,
+    /// How sure it is.
+    pub how: How,
+}
+
+/// How an image is named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// It is used.
+    Named,
+    /// Only a test of a chart uses it.
+    Test,
+    /// It is not known which one, or whether it is used; the reason is safe to show.
+    Unclear(String),
+}
+
+/// The variables of an environment file, for the compose files beside it.
+#[must_use]
+pub fn variables(file: &File<'_>) -> Variables {
+    let text = settings::text_of(file.bytes).unwrap_or_default();
+    if Form::of(file, &text) != Form::Environment {
+        return Variables::new();
+    }
+    let settings = settings::of(Form::Environment, &text).unwrap_or_default();
+    settings.into_iter().map(|setting| (setting.name().to_owned(), setting.value)).collect()
+}
+
+/// Every image that a file names, sorted, each once. A file of another kind names none; one that cannot be read gives
+/// one mention that is unclear.
+#[must_use]
+pub fn mentions(file: &File<'_>, variables: &Variables) -> Vec<Mention> {
+    let mut found = Finder { variables, path: file.path.to_owned(), found: Vec::new() };
+    if tarball::is_gzip(file.bytes) {
+        chart::find(file.bytes, &mut found);
+    } else if let Some(text) = settings::text_of(file.bytes) {
+        match Form::of(file, &text) {
+            form @ (Form::Yaml | Form::Json) => found.document(form, &text),
+            form @ (Form::Toml | Form::Environment | Form::Ini) => found.settings(form, &text),
+            Form::Nginx | Form::Caddy | Form::Other => {}
+        }
+    }
+    found.found.sort();
+    found.found.dedup();
+    found.found
+}
+
+/// A reference with registry and tag: short names as the tools of Docker and containerd complete them.
+#[must_use]
+pub fn normalised(reference: &str) -> Option<String> {
+    let name: ImageName = reference.trim().parse().ok()?;
+    let registry = match name.registry() {
+        None | Some("index.docker.io" | "registry-1.docker.io") => "docker.io",
+        Some(registry) => registry,
+    };
+    let path = name.path();
+    let library = if registry == "docker.io" && !path.contains('/') { "library/" } else { "" };
+    Some(format!("{registry}/{library}{path}{}", version_of(&name)))
+}
+
+/// What stands behind the site's registry in a reference that begins with a hole: `mattermost/x:1` of
+/// `{{ registry }}/mattermost/x:1`.
+#[must_use]
+pub fn below_site(reference: &str) -> Option<String> {
+    let filled = filled(reference.trim());
+    let (first, rest) = filled.split_once('/')?;
+    let is_hole = first.starts_with(HOLE) && !rest.contains(HOLE);
+    let name: ImageName = rest.parse().ok().filter(|_| is_hole)?;
+    Some(format!("{}{}", name.repository(), version_of(&name)))
+}
+
+/// Tag and digest as they stand, or the tag that is meant where there is neither.
+fn version_of(name: &ImageName) -> String {
+    match (name.tag(), name.digest()) {
+        (Some(tag), Some(digest)) => format!(":{tag}@{digest}"),
+        (Some(tag), None) => format!(":{tag}"),
+        (None, Some(digest)) => format!("@{digest}"),
+        (None, None) => ":latest".to_owned(),
+    }
+}
+
+/// Collects mentions in one file.
+pub(super) struct Finder<'a> {
+    variables: &'a Variables,
+    pub(super) path: String,
+    pub(super) found: Vec<Mention>,
+}
+
+impl Finder<'_> {
+    /// A reference as a file has it.
+    pub(super) fn add(&mut self, text: &str, line: u32, how: &How) {
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        let place = Place::new(&self.path, line);
+        let full = match interpolated(text, self.variables) {
+            Ok(full) => full,
+            Err(variable) => {
+                let reason = format!("the variable `{}` is set elsewhere", Printable(variable));
+                return self.unclear(text, line, &reason);
+            }
+        };
+        let (reference, site) = match (below_site(&full), normalised(&full)) {
+            (Some(reference), _) => (reference, true),
+            (None, _) if full.contains(HOLE) => {
+                return self.unclear(text, line, "a parameter decides which image it is");
+            }
+            (None, Some(reference)) => (reference, false),
+            (None, None) => return self.unclear(text, line, "it is no image reference"),
+        };
+        self.found.push(Mention { reference, site, place, how: how.clone() });
+    }
+
+    /// Something that names an image, and it is not known which.
+    pub(super) fn unclear(&mut self, text: &str, line: impl Into<Option<u32>>, reason: &str) {
+        let shown: String = restored(text).chars().take(200).collect();
+        self.found.push(Mention {
+            reference: Printable(shown).to_string(),
+            site: false,
+            place: Place::new(&self.path, line),
+            how: How::Unclear(reason.to_owned()),
+        });
+    }
+
+    fn document(&mut self, form: Form, text: &str) {
+        let text = filled(text);
+        let documents = match form {
+            Form::Json => document::json(&text).map(|node| vec![node]),
+            _ => document::yaml(&text),
+        };
+        match documents {
+            Ok(documents) => documents.iter().for_each(|node| self.resource(node, &How::Named)),
+            Err(reason) => self.unclear("", None, &Printable(reason).to_string()),
+        }
+    }
+
+    fn settings(&mut self, form: Form, text: &str) {
+        for setting in settings::of(form, text).unwrap_or_default() {
+            let name = setting.name();
+            let names = name.eq_ignore_ascii_case("image") || names_image(name, &setting.value);
+            if names {
+                self.add(&setting.value, setting.line, &How::Named);
+            }
+        }
+    }
+
+    /// A document: what its kind says first, then whatever its keys name.
+    pub(super) fn resource(&mut self, node: &Node, how: &How) {
+        let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
+        let group = node.get("apiVersion").and_then(Node::text).unwrap_or_default();
+        if group.contains("mattermost.com/") && matches!(kind, "Mattermost" | "ClusterInstallation") {
+            self.mattermost(node, how);
+            return;
+        }
+        self.walk(node, how);
+    }
+
+    /// The operator's resource: `spec.image` and `spec.version`, a tag or a digest.
+    fn mattermost(&mut self, node: &Node, how: &How) {
+        let Some(spec) = node.get("spec") else { return };
+        let text = |key: &str| spec.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+        let image = text("image").unwrap_or("mattermost/mattermost-enterprise-edition");
+        let line = spec.get("version").or_else(|| spec.get("image")).unwrap_or(spec).line;
+        match text("version") {
+            Some(digest) if digest.starts_with("sha256:") => {
+                self.add(&format!("{image}@{digest}"), line, how)
+            }
+            Some(tag) => self.add(&format!("{image}:{tag}"), line, how),
+            None => self.unclear(image, line, "`spec.version` is not set, so the operator decides"),
+        }
+        for (key, below) in spec.entries() {
+            if key != "image" {
+                self.walk(below, how);
+            }
+        }
+    }
+
+    /// Images in a tree: `image` and its kin, environments that name images, and maps of the parts of a reference.
+    fn walk(&mut self, node: &Node, how: &How) {
+        if let (Some(name), Some(value)) = (node.get("name").and_then(Node::text), node.get("value"))
+            && let Some(text) = value.text()
+            && names_image(name, text)
+        {
+            self.add(text, value.line, how);
+        }
+        for element in node.elements() {
+            if let Some((name, text)) = element.text().and_then(|text| text.split_once('='))
+                && names_image(name, text)
+            {
+                self.add(text, element.line, how);
+            }
+            self.walk(element, how);
+        }
+        for (key, below) in node.entries() {
+            match (is_image_key(key), &below.value) {
+                (true, Value::Text(text)) if !matches!(text.as_str(), "" | "null" | "~") => {
+                    self.add(text, below.line, how)
+                }
+                (false, Value::Text(text)) if names_image(key, text) => self.add(text, below.line, how),
+                (true, Value::Map(_)) => self.parts(below, how),
+                _ => self.walk(below, how),
+            }
+        }
+    }
+
+    /// A map below `image`: parts of a reference, or the schema of one with its default.
+    fn parts(&mut self, node: &Node, how: &How) {
+        if let Some(parts) = Parts::of(node) {
+            match parts.joined(None, None) {
+                Some(reference) => self.add(&reference, node.line, how),
+                None => self.unclear(&parts.repository, node.line, "no tag is set, so what uses it decides"),
+            }
+        } else if let Some(text) =
+            node.get("default").and_then(Node::text).filter(|_| node.get("type").is_some())
+        {
+            self.add(text, node.line, how);
+        } else {
+            self.walk(node, how);
+        }
+    }
+}
+
+/// Keys that hold an image in Kubernetes, compose, CloudNativePG.
+pub(super) fn is_image_key(key: &str) -> bool {
+    matches!(key, "image" | "imageName")
+}
+
+/// Environment variables that name images. A word without `/` and `:` is a part of a name that a compose file puts
+/// together, as `MATTERMOST_IMAGE` of mattermost/docker; the whole is found there.
+fn names_image(name: &str, value: &str) -> bool {
+    let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    name.starts_with("RELATED_IMAGE_")
+        || (name.ends_with("_IMAGE") && name.chars().all(upper) && value.contains(['/', ':']))
+}
+
+/// A reference in parts, as Helm values have it.
+pub(super) struct Parts {
+    pub(super) registry: Option<String>,
+    pub(super) repository: String,
+    pub(super) tag: Option<String>,
+    pub(super) digest: Option<String>,
+}
+
+impl Parts {
+    /// The parts in a map: `repository`, or `image` beside a `registry` or `tag` (ingress-nginx).
+    pub(super) fn of(node: &Node) -> Option<Self> {
+        Self::from(|key| node.get(key))
+    }
+
+    /// The parts that `get` knows by their keys.
+    pub(super) fn from<'a>(get: impl Fn(&str) -> Option<&'a Node>) -> Option<Self> {
+        let any = |key: &str| get(key).and_then(Node::text);
+        let text = |key: &str| any(key).filter(|text| !matches!(*text, "" | "null" | "~")).map(str::to_owned);
+        let is_parts = ["tag", "digest", "registry", "pullPolicy"].iter().any(|key| any(key).is_some());
+        let repository = text("repository").or_else(|| text("image").filter(|_| is_parts))?;
+        // The address of a chart repository is none of an image.
+        let is_image = !repository.contains("://") && (is_parts || repository.contains('/'));
+        is_image.then(|| Self {
+            registry: text("registry"),
+            repository,
+            tag: text("tag"),
+            digest: text("digest"),
+        })
+    }
+
+    /// The reference; `registry` and `version` stand in for what is missing. Nothing where there is no tag at all.
+    pub(super) fn joined(&self, registry: Option<&str>, version: Option<&str>) -> Option<String> {
+        let front = registry.or(self.registry.as_deref()).map(|r| format!("{r}/")).unwrap_or_default();
+        let last = self.repository.rsplit('/').next().unwrap_or_default();
+        let tag =
+            self.tag.as_deref().or(if last.contains(':') || self.digest.is_some() { None } else { version });
+        if tag.is_none() && self.digest.is_none() && !last.contains(':') {
+            return None;
+        }
+        let tag =
+            tag.map(|tag| if tag.starts_with("sha256:") { format!("@{tag}") } else { format!(":{tag}") });
+        let digest = self.digest.as_deref().filter(|_| !tag.as_ref().is_some_and(|tag| tag.contains('@')));
+        let digest = digest.map(|digest| format!("@{digest}"));
+        Some(format!("{front}{}{}{}", self.repository, tag.unwrap_or_default(), digest.unwrap_or_default()))
+    }
+}
+
+/// Fills `$X`, `${X}`, `${X:-default}` and `${X-default}`, as compose does.
+///
+/// # Errors
+///
+/// The first variable that is set nowhere.
+fn interpolated(text: &str, variables: &Variables) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once('$') {
+        out.push_str(before);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let (inner, after) = match from.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').ok_or_else(|| from.to_owned())?,
+            None => from.split_at(from.find(|c| !is_name(c)).unwrap_or(from.len())),
+        };
+        let name_end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
+        let (name, operator) = inner.split_at(name_end);
+        let default = operator.strip_prefix(":-").or_else(|| operator.strip_prefix('-'));
+        let value = variables.get(name).filter(|value| !value.is_empty()).map(String::as_str).or(default);
+        out.push_str(value.ok_or_else(|| name.to_owned())?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;
