@@ -75,7 +75,7 @@ fn a_good_folder() {
 exit 0
 --- stdout
 ready: to, for sample-1.0.0
-  ok: read-only, space, inodes, memory, open-files, file-size, others, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel
+  ok: read-only, space, inodes, memory, open-files, file-size, others, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel, parameters
 --- stderr
 next: sealift unpack sample-1.0.0.sealift --trust root.json --to to/NEW-FOLDER
 
@@ -133,7 +133,7 @@ not ready: to: 4 problems, for sample-1.0.0
                          fix: `ulimit -n 256`
   problem  others        the folder can be written by everybody, who could swap what is unpacked there
                          fix: `chmod o-w to`, or choose a folder that only you can write to
-  ok: read-only, memory, file-size, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel
+  ok: read-only, memory, file-size, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel, parameters
 --- stderr
 error[doctor.problems]: `to` is not ready: 4 problems
   next: do what stands beside each problem, then run it again

@@ -2,10 +2,10 @@
 
 use super::carrier::IdentityArgs;
 use super::error::CliError;
+use super::inspect::listed;
 use super::source::SourceArgs;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
-use super::inspect::listed;
 use crate::audit::inspect::{SignerLine, signers};
 use crate::bundle::needs::Secret;
 use crate::bundle::statement::Predicate;
@@ -222,10 +222,7 @@ fn tell(
         term.say(&format!("note: {gap}."));
     }
     if let Some(reason) = out_of_order {
-        text += &format!(
-            "  out of order, by permission of the approvers: {}\n",
-            Printable(reason)
-        );
+        text += &format!("  out of order, by permission of the approvers: {}\n", Printable(reason));
     }
     if let Some(rendering) = &installed.rendering {
         text += &rendered(rendering);

@@ -128,7 +128,11 @@ fn list(names: &[Name]) -> String {
 
 fn unread(path: &std::path::Path, is_link: bool) -> String {
     let path = path.display();
-    if is_link { format!("`{path}` is a link, and parameters are read from a file") } else { format!("cannot read `{path}`") }
+    if is_link {
+        format!("`{path}` is a link, and parameters are read from a file")
+    } else {
+        format!("cannot read `{path}`")
+    }
 }
 
 fn no_scenario(asked: Option<&Name>, installed: &[Name]) -> String {

@@ -89,7 +89,10 @@ fn parse(text: &str) -> Result<BTreeMap<String, (String, usize)>, Vec<String>> {
             DeValue::Boolean(_) => Err("true or false"),
             DeValue::Datetime(_) => Err("a date"),
             DeValue::Array(_) | DeValue::Table(_) => {
-                wrong.push(format!("line {at}: `{}` holds several values: a parameter is one text, and the file is flat", Printable(&name)));
+                wrong.push(format!(
+                    "line {at}: `{}` holds several values: a parameter is one text, and the file is flat",
+                    Printable(&name)
+                ));
                 continue;
             }
         };

@@ -3,6 +3,8 @@
 //! A template can name parameters and decide by them. It cannot name a file, another template, a function or the clock,
 //! and it cannot go on for ever. What it makes lies beside the original, at `rendered/ITEM/PATH`.
 
+mod tags;
+
 use super::SiteError;
 use super::parameters::Values;
 use crate::value::canonical;
@@ -194,13 +196,18 @@ impl Renderer {
             };
             wrong(file, error.line(), reason)
         };
+        tags::check(text).map_err(|(line, reason)| wrong(file, Some(line), reason))?;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(FUEL.saturating_add(text.len() as u64)));
-        let template = environment.template_from_named_str("template", text).map_err(|error| failed(&error))?;
+        let template =
+            environment.template_from_named_str("template", text).map_err(|error| failed(&error))?;
         // Also in parts that these values do not reach: what fails at one site has to fail at each.
         let named: BTreeSet<_> = template.undeclared_variables(false).into_iter().collect();
         if let Some(name) = named.difference(&self.known).next() {
-            let reason = format!("it names `{}`, and the bundle has no such parameter", Printable(name));
+            let reason = match name.as_str() {
+                "site" => "it names `site`, and only a site has a name: install it there".to_owned(),
+                name => format!("it names `{}`, and the bundle has no such parameter", Printable(name)),
+            };
             return Err(wrong(file, line_with(text, name), reason));
         }
         let made = template.render(()).map_err(|error| failed(&error))?;
@@ -213,8 +220,7 @@ impl Renderer {
 
     /// All that was rendered.
     pub(super) fn finish(&self) -> Rendering {
-        let mut files =
-            std::mem::take(&mut self.done.lock().unwrap_or_else(PoisonError::into_inner).files);
+        let mut files = std::mem::take(&mut self.done.lock().unwrap_or_else(PoisonError::into_inner).files);
         files.sort();
         Rendering { values: self.values.clone(), files }
     }
@@ -329,8 +335,9 @@ mod tests {
             ("{{ env.HOME }}", "line 1: it names `env`"),
             ("{{ self }}", "line 1: "),
             ("{{ mode.real }}", "line 1: "),
-            ("{{ mode", "line 1: it is no template"),
+            ("{{ mode", "line 1: a tag has braces in it, or no end"),
             ("a\n{% if mode %}", "line 2: it is no template"),
+            ("a\n{{ {'b': 1} }}", "line 2: a tag has braces in it"),
         ] {
             let error = filled(template).unwrap_err();
             assert!(error.contains(said), "{template}: {error}");
@@ -362,7 +369,7 @@ mod tests {
     #[test]
     fn bombs_do_not_go_off() {
         let loops = |deep: usize| {
-            let many = "x".repeat(1000);
+            let many = "x".repeat(400);
             let open: String = (0..deep).map(|n| format!("{{% for c{n} in '{many}' %}}")).collect();
             format!("{open}y{}", "{% endfor %}".repeat(deep))
         };
@@ -390,6 +397,13 @@ mod tests {
             ("minus", deep("-", "", 100_000)),
             ("not", deep("not ", "", 100_000)),
             ("nested", nested),
+            ("elif", format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(50_000))),
+            ("sum", deep("1+", "", 100_000)),
+            ("filters", deep("", "|safe", 100_000)),
+            ("attributes", deep("", ".a", 100_000)),
+            ("items", deep("", "[0]", 100_000)),
+            ("compared", deep("1<", "", 100_000)),
+            ("otherwise", deep("1 if 1 else ", "", 100_000)),
             ("power", "{{ 9 ** 9 ** 9 ** 9 }}".to_owned()),
             ("product", "{{ [1] * 99999999999 }}".to_owned()),
         ] {
@@ -400,12 +414,14 @@ mod tests {
             assert!(took < std::time::Duration::from_secs(20), "{case} took {took:?}");
             assert!(error.is_some(), "{case} was rendered");
         }
-        // These only look deep: left to right, they are flat to the engine or cheap.
-        for template in ["{{ 1".to_owned() + &"+1".repeat(50_000) + " }}", "{{ mode }}".repeat(50_000)] {
-            let begun = std::time::Instant::now();
-            let outcome = filled(&template);
-            println!("flat: {:?}, {:?}", begun.elapsed(), outcome.as_ref().map(String::len));
+        // As deep as a tag can make it, in as many tags as there can be around it.
+        let deepest = ["-", "not ", "1+", "(", "[", "a if a else "].map(|part| part.repeat(480 / part.len()));
+        for part in
+            deepest.iter().flat_map(|part| [format!("{{{{ {part}mode }}}}"), format!("{{% if {part} 1 %}}")])
+        {
+            let _ = filled(&format!("{}{part}", "{% if mode %}".repeat(140)));
         }
+        assert_eq!(filled(&"{{ mode }}".repeat(50_000)).map(|made| made.len()), Ok(100_000));
     }
 
     #[test]

@@ -253,8 +253,7 @@ impl Scenario {
     /// The release of a bundle with these values for its parameters.
     #[must_use]
     pub fn with(&self, statement: Digest, parameters: Option<Digest>) -> Option<&Release> {
-        let is_it =
-            |one: &&Release| one.mark.statement == statement && one.parameters == parameters;
+        let is_it = |one: &&Release| one.mark.statement == statement && one.parameters == parameters;
         self.releases.iter().find(is_it)
     }
 

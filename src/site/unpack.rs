@@ -228,7 +228,9 @@ impl Plan {
     }
 
     pub(super) fn inodes(&self, contents: &Contents) -> u64 {
-        self.files + self.templates.0 + (self.folders.len() + self.links.len() + contents.blobs().count() + 2) as u64
+        self.files
+            + self.templates.0
+            + (self.folders.len() + self.links.len() + contents.blobs().count() + 2) as u64
     }
 }
 
