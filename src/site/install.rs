@@ -201,7 +201,7 @@ impl Held {
             signers: trusted.signers.iter().map(|signer| signer.name.clone()).collect(),
             approvers: trusted.approvals.approved.iter().map(|one| one.who.name.clone()).collect(),
             out_of_order: permit.map(|permit| permit.reason.clone()),
-            rendered: staged.rendering.as_ref().map(Rendering::record).transpose()?,
+            rendered: staged.rendering.as_ref().map(Rendering::record).transpose()?.map(Box::new),
         };
         let spot = Spot { scenario, folder };
         let moves = Moves { place: Some(spot.clone()), switch: Some(spot), remove: Vec::new() };

@@ -47,7 +47,7 @@ pub enum Act {
         out_of_order: Option<String>,
         /// What its templates were filled with, and what came of it, where it has any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        rendered: Option<Rendered>,
+        rendered: Option<Box<Rendered>>,
     },
     /// Another release that was there is in use.
     Switched {

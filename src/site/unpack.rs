@@ -24,7 +24,6 @@ use crate::value::ValueError;
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::rel_path::RelPath;
-use crate::value::size::ByteSize;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
@@ -205,9 +204,8 @@ impl Plan {
                     Node::Link { target } => self.links.push((path, target.clone())),
                     Node::File { size, .. } if *size > rendering::TEMPLATE => {
                         let reason = format!(
-                            "it has {}, and a file of an item with templates has at most {}",
-                            ByteSize(*size),
-                            ByteSize(rendering::TEMPLATE)
+                            "it has {size} bytes, and a file of an item with templates has at most {}",
+                            rendering::TEMPLATE
                         );
                         return Err(rendering::wrong(&format!("{}/{}", head.name, entry.path), None, reason));
                     }

@@ -72,13 +72,12 @@ fn end_of(text: &str, from: usize, mark: u8) -> Option<usize> {
         match (string, *byte) {
             (Some(_), b'\\') => drop(bytes.next()),
             (Some(delimiter), byte) if byte == delimiter => string = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'') => string = Some(*byte),
             (None, byte) if byte == closing && bytes.peek().is_some_and(|(_, next)| **next == b'}') => {
                 return Some(at + 2);
             }
             (None, b'{' | b'}') => return None,
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     None
