@@ -42,7 +42,7 @@ fn outcomes(outcome: &Outcome) -> BTreeMap<String, String> {
 fn finds(shop: &Shop, script: &str, expected: &[(&str, &str)]) -> Outcome {
     let outcome = shop.run(script);
     let found = outcomes(&outcome);
-    assert_eq!(found.len(), 27, "{}", outcome.shown());
+    assert_eq!(found.len(), 28, "{}", outcome.shown());
     let found: Vec<_> = found
         .iter()
         .filter(|(name, outcome)| *outcome != "ok" && *name != "memory")
@@ -96,7 +96,8 @@ next: sealift unpack sample-1.0.0.sealift --trust root.json --to to/NEW-FOLDER
 #[test]
 fn without_a_bundle_only_what_is_there_is_shown() {
     let shop = shop();
-    let unknown = ["architecture", "clock", "expiry", "inodes", "space"].map(|name| (name, "not checked"));
+    let unknown = ["architecture", "clock", "expiry", "inodes", "parameters", "space"]
+        .map(|name| (name, "not checked"));
     let seen = shop.run("sealift doctor to --json");
     let inodes = outcomes(&seen)["inodes"] != "ok";
     let unknown: Vec<_> = unknown.into_iter().filter(|(name, _)| inodes || *name != "inodes").collect();

@@ -115,7 +115,7 @@ fn nothing_is_read_and_nothing_is_called() {
     }
 }
 
-/// L10: whatever a template says, it ends soon and takes little memory.
+/// Whatever a template says, it ends soon and takes little memory.
 #[test]
 fn bombs_do_not_go_off() {
     let loops = || {
