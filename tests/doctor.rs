@@ -42,7 +42,7 @@ fn outcomes(outcome: &Outcome) -> BTreeMap<String, String> {
 fn finds(shop: &Shop, script: &str, expected: &[(&str, &str)]) -> Outcome {
     let outcome = shop.run(script);
     let found = outcomes(&outcome);
-    assert_eq!(found.len(), 27, "{}", outcome.shown());
+    assert_eq!(found.len(), 28, "{}", outcome.shown());
     let found: Vec<_> = found
         .iter()
         .filter(|(name, outcome)| *outcome != "ok" && *name != "memory")
@@ -75,7 +75,7 @@ fn a_good_folder() {
 exit 0
 --- stdout
 ready: to, for sample-1.0.0
-  ok: read-only, space, inodes, memory, open-files, file-size, others, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel
+  ok: read-only, space, inodes, memory, open-files, file-size, others, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel, parameters
 --- stderr
 next: sealift unpack sample-1.0.0.sealift --trust root.json --to to/NEW-FOLDER
 
@@ -96,7 +96,8 @@ next: sealift unpack sample-1.0.0.sealift --trust root.json --to to/NEW-FOLDER
 #[test]
 fn without_a_bundle_only_what_is_there_is_shown() {
     let shop = shop();
-    let unknown = ["architecture", "clock", "expiry", "inodes", "space"].map(|name| (name, "not checked"));
+    let unknown = ["architecture", "clock", "expiry", "inodes", "parameters", "space"]
+        .map(|name| (name, "not checked"));
     let seen = shop.run("sealift doctor to --json");
     let inodes = outcomes(&seen)["inodes"] != "ok";
     let unknown: Vec<_> = unknown.into_iter().filter(|(name, _)| inodes || *name != "inodes").collect();
@@ -133,7 +134,7 @@ not ready: to: 4 problems, for sample-1.0.0
                          fix: `ulimit -n 256`
   problem  others        the folder can be written by everybody, who could swap what is unpacked there
                          fix: `chmod o-w to`, or choose a folder that only you can write to
-  ok: read-only, memory, file-size, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel
+  ok: read-only, memory, file-size, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel, parameters
 --- stderr
 error[doctor.problems]: `to` is not ready: 4 problems
   next: do what stands beside each problem, then run it again

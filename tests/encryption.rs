@@ -100,7 +100,7 @@ impl Case {
         let carried = Carried::parse(seal, &self.authorities.pinned, &conditions())?;
         let mut tape = carried.tape(file, identities, &LIMITS, &Unwatched)?;
         let target = self.folder.path().join("to/site");
-        unpack(&mut tape, &self.authorities.pinned, &target, &conditions()).map(drop)
+        unpack(&mut tape, &self.authorities.pinned, &target, None, &conditions()).map(drop)
     }
 
     /// Has to be refused, and nothing may be left behind.
@@ -136,7 +136,7 @@ fn each_recipient_unpacks_what_was_packed() {
     let target = case.folder.path().join("to/site");
     let mut plain = support::pipe(&case.plain);
     let expected = case.folder.path().join("expected");
-    unpack(&mut plain, &case.authorities.pinned, &expected, &conditions()).unwrap();
+    unpack(&mut plain, &case.authorities.pinned, &expected, None, &conditions()).unwrap();
     let stranger = x25519::Identity::generate();
     for who in [&[&case.identity][..], &[&case.other], &[&stranger, &case.identity]] {
         case.unpack(&file, &case.seal(), &identities(who)).unwrap();

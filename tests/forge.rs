@@ -312,7 +312,7 @@ impl<'a> Judge<'a> {
         let beside = self.folder.path().join("beside");
         std::fs::create_dir_all(&beside).unwrap();
         let target = beside.join("target");
-        let outcome = unpack(tape, &self.authorities.pinned, &target, &self.conditions);
+        let outcome = unpack(tape, &self.authorities.pinned, &target, None, &self.conditions);
         if outcome.is_ok() {
             std::fs::remove_dir_all(&target).unwrap();
         }

@@ -281,7 +281,7 @@ fn z17_z18_a_file_that_changes_while_it_is_read_is_refused() {
                 false
             });
             let conditions = Conditions { watch: &watch, ..conditions() };
-            let outcome = unpack(&mut Tape::file(&file), &authorities.pinned, &target, &conditions);
+            let outcome = unpack(&mut Tape::file(&file), &authorities.pinned, &target, None, &conditions);
             let entries = std::fs::read_dir(folder.path()).unwrap().count();
             assert_eq!(entries, 1 + usize::from(outcome.is_ok()), "{name} at {at}");
             if outcome.is_ok() {

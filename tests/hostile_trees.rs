@@ -279,7 +279,7 @@ fn p51_every_file_is_there_with_its_content() {
 fn complete_or_refused(authorities: &Authorities, bundle: &[u8], path: &str, content: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("target");
-    if unpack(&mut support::pipe(bundle), &authorities.pinned, &target, &conditions()).is_ok() {
+    if unpack(&mut support::pipe(bundle), &authorities.pinned, &target, None, &conditions()).is_ok() {
         let found = std::fs::read(target.join(path)).ok();
         let found_len = found.as_ref().map(Vec::len);
         assert!(
@@ -342,7 +342,7 @@ fn p16_p17_e07_only_a_new_or_empty_folder_in_a_safe_place_is_filled() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let run = |target: &std::path::Path| {
-        let outcome = unpack(&mut support::pipe(&bundle), &authorities.pinned, target, &conditions());
+        let outcome = unpack(&mut support::pipe(&bundle), &authorities.pinned, target, None, &conditions());
         outcome.err().map(|error| error.code())
     };
     for name in ["outside", "full", "empty", "open", "sticky", "holder"] {

@@ -34,6 +34,7 @@ mod hostile_trees;
 mod offline;
 mod readme;
 mod registry;
+mod rendering;
 mod roundtrip;
 #[cfg(feature = "registry")]
 mod serve;

@@ -43,9 +43,9 @@ fn a_small_bundle_goes_all_the_way() {
 
     let file = support::open(&sealed.path);
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
-    unpack(&mut Tape::file(&file), &authorities.pinned, &one, &conditions()).unwrap();
+    unpack(&mut Tape::file(&file), &authorities.pinned, &one, None, &conditions()).unwrap();
     let bytes = std::fs::read(&sealed.path).unwrap();
-    unpack(&mut support::pipe(&bytes), &authorities.pinned, &two, &conditions()).unwrap();
+    unpack(&mut support::pipe(&bytes), &authorities.pinned, &two, None, &conditions()).unwrap();
     let listing = support::listing(&one);
     assert_eq!(listing, support::listing(&two));
     let names: Vec<_> = listing.iter().map(|(name, mode, _)| format!("{mode:o} {name}")).collect();
@@ -93,7 +93,7 @@ fn images_that_do_not_travel_whole_and_what_is_about_them() {
 
     let file = support::open(&sealed.path);
     let target = folder.path().join("out");
-    unpack(&mut Tape::file(&file), &authorities.pinned, &target, &conditions()).unwrap();
+    unpack(&mut Tape::file(&file), &authorities.pinned, &target, None, &conditions()).unwrap();
     let read = |name: &str| -> Vec<u8> { std::fs::read(target.join("images").join(name)).unwrap() };
     let blob = |digest: &str| read(&digest.replace("sha256:", "blobs/sha256/"));
     let index: serde_json::Value = serde_json::from_slice(&read("index.json")).unwrap();
@@ -185,7 +185,7 @@ fn files_larger_than_a_frame_and_many_small_ones() {
     verify_both_ways(&sealed.path, &authorities);
     let target = folder.path().join("out");
     let file = support::open(&sealed.path);
-    unpack(&mut Tape::file(&file), &authorities.pinned, &target, &conditions()).unwrap();
+    unpack(&mut Tape::file(&file), &authorities.pinned, &target, None, &conditions()).unwrap();
     assert_eq!(std::fs::read(target.join("file/big/b-large")).unwrap(), large);
     assert_eq!(std::fs::read(target.join("file/big/z-text")).unwrap(), text);
     for (path, content) in &small {

@@ -168,7 +168,7 @@ fn kept_bundles_still_verify() {
         verify(&mut Tape::file(&file), &root, &conditions(), Depth::Decoded).unwrap();
         let target = tempfile::tempdir().unwrap();
         let unpacked = target.path().join("out");
-        sealift::site::unpack::unpack(&mut Tape::file(&file), &root, &unpacked, &conditions()).unwrap();
+        sealift::site::unpack::unpack(&mut Tape::file(&file), &root, &unpacked, None, &conditions()).unwrap();
         assert_eq!(std::fs::read(unpacked.join("doc/runbooks/readme.md")).unwrap(), b"read me\n");
         kept += 1;
     }

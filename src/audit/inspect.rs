@@ -2,7 +2,8 @@
 
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::inventory::Inventory;
-use crate::bundle::item::ItemKind;
+use crate::bundle::item::{FileKind, ItemKind, PRIORITY};
+use crate::bundle::needs::{Needs, Selection};
 use crate::bundle::order::{ItemContents, Parts};
 use crate::bundle::statement::Totals;
 use crate::trust::TrustError;
@@ -90,6 +91,12 @@ pub struct Overview {
     pub approvals_demanded: Option<usize>,
     /// What is allowed and should be said all the same.
     pub warnings: Vec<String>,
+    /// Which part of its manifest it carries.
+    #[serde(skip_serializing_if = "Selection::is_whole")]
+    pub selection: Selection,
+    /// What a site has to add to it.
+    #[serde(skip_serializing_if = "Needs::is_nothing")]
+    pub needs: Needs,
     /// Sums over the blobs.
     pub totals: Totals,
     /// What it holds.
@@ -137,6 +144,21 @@ pub struct ItemLine {
     /// Its licence, as the manifest declares it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
+    /// Its version, as declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What a file item is good for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_kind: Option<FileKind>,
+    /// The only audiences that may have it; without a list everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Vec<Name>>,
+    /// Its place among items of its kind, where the manifest says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// Whether its texts are templates that a site fills.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub template: bool,
     /// What the image is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -189,6 +211,8 @@ pub fn overview(trusted: &Trusted, items: &[ItemContents]) -> Overview {
         approvals: trusted.approvals.approved.iter().map(approval_line).collect(),
         approvals_demanded: trusted.approvals.demanded(),
         warnings: trusted.warnings.iter().map(ToString::to_string).collect(),
+        selection: predicate.selection.clone(),
+        needs: predicate.needs.clone(),
         totals: predicate.totals,
         items: items.iter().map(item_line).collect(),
     }
@@ -207,6 +231,7 @@ fn approval_line(approved: &Approved) -> ApprovalLine {
 
 fn item_line(contents: &ItemContents) -> ItemLine {
     let item = &contents.item;
+    let labels = &item.head.labels;
     let (platforms, blobs) = match &contents.parts {
         Parts::Image { blobs, platforms } => (platforms.clone(), blobs.clone()),
         Parts::Tree { inventory, layer } => (Vec::new(), vec![item.root, *inventory, *layer]),
@@ -216,6 +241,11 @@ fn item_line(contents: &ItemContents) -> ItemLine {
         kind: item.head.kind,
         origin: item.head.origin.clone(),
         license: item.head.license.clone(),
+        version: labels.version.clone(),
+        file_kind: labels.file_kind,
+        audience: labels.audience.clone(),
+        priority: (labels.priority != PRIORITY).then_some(labels.priority),
+        template: labels.template,
         reference: item.reference.as_ref().map(ToString::to_string),
         digest: item.root.digest,
         platforms,

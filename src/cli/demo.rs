@@ -133,7 +133,7 @@ impl Demo<'_> {
         let watch = self.term.watch("unpacking");
         let file = read::open(&bundle.path)?;
         let conditions = conditions(&watch, ThreadArgs { threads: None })?;
-        let unpacked = unpack(&mut Tape::file(&file), &root, &target, &conditions)?;
+        let unpacked = unpack(&mut Tape::file(&file), &root, &target, None, &conditions)?;
         drop(watch);
         for (path, content) in FILES {
             let path = match path.strip_prefix("docs/") {

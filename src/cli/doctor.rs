@@ -5,6 +5,7 @@ use super::term::Term;
 use super::{BundleArgs, LIMITS, now, threads};
 use crate::site::doctor::{Circumstances, Finding, Needs, Outcome, Report, examine};
 use crate::site::open::Site;
+use crate::site::parameters::{Given, Values};
 use crate::value::platform::Platform;
 use crate::value::printable::Printable;
 use crate::value::words::{counted, quoted};
@@ -46,7 +47,13 @@ impl Args {
             None => None,
         };
         let site = if Site::is_at(&self.folder) { Some(Site::look(&self.folder, &LIMITS)?) } else { None };
+        let values = site.as_ref().zip(needs.as_ref()).map(|(site, needs)| {
+            let given = Given::of_site(site.folder());
+            let values = given.and_then(|given| Values::resolve(&needs.asked, &given));
+            values.map(drop).map_err(|error| error.to_string())
+        });
         let circumstances = Circumstances {
+            values,
             now: now()?,
             time_floor: site.as_ref().map(|site| site.state.time_floor),
             threads: threads(None),

@@ -65,7 +65,7 @@ impl CliError {
                 error,
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
             ),
-            Self::Site(error) => matches!(error, SiteError::Trust(_)),
+            Self::Site(error) => matches!(error, SiteError::Trust(_) | SiteError::Rendering { .. }),
             Self::Usage { .. }
             | Self::Write { .. }
             | Self::Output { .. }

@@ -3,8 +3,10 @@
 use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use crate::audit::inspect::{Overview, SignerLine, overview};
+use crate::audit::inspect::{ItemLine, Overview, SignerLine, overview};
+use crate::bundle::needs::{Needs, Parameter, Secret, Selection};
 use crate::bundle::statement::Totals;
+use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
 use crate::value::words::counted;
@@ -61,6 +63,68 @@ pub(super) fn head(overview: &Overview) -> String {
     text
 }
 
+/// Which part of its manifest a bundle carries, and what a site has to add.
+pub(super) fn chosen(overview: &Overview) -> String {
+    let Selection { variant, features, without, audience, withheld } = &overview.selection;
+    let mut text = String::new();
+    if let Some(variant) = variant {
+        text += &format!("  variant    {variant}\n");
+    }
+    if !features.is_empty() {
+        text += &format!("  features   {}\n", listed(features));
+    }
+    if !without.is_empty() {
+        text += &format!("  left out   {}, on purpose\n", listed(without));
+    }
+    if let Some(audience) = audience {
+        let withheld = counted(withheld.len() as u64, "item");
+        text += &format!("  audience   {audience}; {withheld} withheld from it\n");
+    }
+    let Needs { parameters, secrets } = &overview.needs;
+    for Parameter { name, description, format, choices, default } in parameters {
+        let choices: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
+        let choices = if choices.is_empty() { String::new() } else { format!(" of {}", choices.join(", ")) };
+        let default = match default {
+            Some(default) => format!("default `{}`", Printable(default)),
+            None => "the site sets it".to_owned(),
+        };
+        text += &format!("  parameter  {name} ({format}{choices}; {default}): {}\n", Printable(description));
+    }
+    for Secret { name, description } in secrets {
+        text += &format!("  secret     {name}: {}\n", Printable(description));
+    }
+    text
+}
+
+/// Names one behind the other.
+pub(super) fn listed(names: &[Name]) -> String {
+    let names: Vec<_> = names.iter().map(Name::as_str).collect();
+    names.join(", ")
+}
+
+/// What the manifest says about an item beside where it comes from.
+fn labels(item: &ItemLine) -> String {
+    let mut text = String::new();
+    if let Some(kind) = item.file_kind {
+        text += &format!("  {}", kind.as_str());
+    }
+    if let Some(version) = &item.version {
+        text += &format!("  version {}", Printable(version));
+    }
+    if item.template {
+        text += "  template";
+    }
+    if let Some(priority) = item.priority {
+        text += &format!("  priority {priority}");
+    }
+    match item.audience.as_deref() {
+        None => {}
+        Some([]) => text += "  for no audience",
+        Some(names) => text += &format!("  only for {}", listed(names)),
+    }
+    text
+}
+
 /// How much a bundle holds.
 pub(super) fn holds(totals: Totals) -> String {
     format!("  holds      {} in {}", counted(totals.items, "item"), counted(totals.blobs, "blob"))
@@ -73,6 +137,7 @@ fn human(overview: &Overview) -> String {
         text += &format!("  expires    {expires}\n");
     }
     text += &format!("  lock       {}\n", overview.lock);
+    text += &chosen(overview);
     text += &format!("{}, {}\n\n", holds(overview.totals), ByteSize(overview.totals.bytes));
     let width = overview.items.iter().map(|item| item.name.as_str().len()).max().unwrap_or_default();
     for item in &overview.items {
@@ -93,6 +158,7 @@ fn human(overview: &Overview) -> String {
         if !item.referrers.is_empty() {
             text += &format!("  with {}", counted(item.referrers.len() as u64, "referrer"));
         }
+        text += &labels(item);
         text.push('\n');
     }
     text += "\nnot checked: the contents (`sealift verify` reads every byte)\n";

@@ -2,18 +2,23 @@
 
 use super::carrier::IdentityArgs;
 use super::error::CliError;
+use super::inspect::listed;
 use super::source::SourceArgs;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::inspect::{SignerLine, signers};
+use crate::bundle::needs::Secret;
+use crate::bundle::statement::Predicate;
 use crate::site::install::{Extent, Installed};
 use crate::site::open::Held;
+use crate::site::rendering::{Rendered, RenderedItem, Rendering};
 use crate::site::state::Decision;
 use crate::trust::approval::Approving;
 use crate::trust::verify::Conditions;
 use crate::value::code::Fault as _;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
 use crate::value::spoken::Spoken;
 use crate::value::words::{counted, quoted};
@@ -23,7 +28,8 @@ use std::path::PathBuf;
 /// Verify a bundle and put it into use at a site, in one step or not at all
 ///
 /// The site decides by the trust root it has pinned and by what it has had before. Releases stand side by side;
-/// `SITE/current/SCENARIO` leads to the one in use. After a failure or a power cut the site is old or new.
+/// `SITE/current/SCENARIO` leads to the one in use. After a failure or a power cut the site is old or new. Templates
+/// are filled with what `SITE/parameters.toml` says; the same bundle with other parameters is another release.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift install /srv/sealift air-gapped-2026.11.0.sealift\n  \
     sealift install /srv/sealift air-gapped-2026.11.0.sealift --drill")]
@@ -65,6 +71,48 @@ struct Line<'a> {
     journal: crate::site::journal::Head,
     journal_words: String,
     pruned: Vec<Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rendered: Option<Rendered>,
+    #[serde(flatten)]
+    open: Open<'a>,
+}
+
+/// What a site is told about a bundle that it has taken: what it still has to provide, and what it does not have.
+#[derive(Serialize)]
+pub(super) struct Open<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    secrets: &'a [Secret],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    left_out: &'a [Name],
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn of(predicate: &'a Predicate) -> Self {
+        Self { secrets: &predicate.needs.secrets, left_out: &predicate.selection.without }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for Secret { name, description } in self.secrets {
+            text += &format!("  still to provide: {name} - {}\n", Printable(description));
+        }
+        if !self.left_out.is_empty() {
+            text += &format!("  left out: {}\n", listed(self.left_out));
+        }
+        text
+    }
+}
+
+/// What was rendered, item by item.
+pub(super) fn rendered(rendering: &Rendering) -> String {
+    let line = |RenderedItem { item, files, copied }| {
+        let copied = match copied {
+            0 => String::new(),
+            copied => format!(", and {} of it copied that are no text", counted(copied, "file")),
+        };
+        format!("  rendered   {} of `{item}`{copied}\n", counted(files, "file"))
+    };
+    rendering.items().into_iter().map(line).collect()
 }
 
 impl Args {
@@ -146,6 +194,9 @@ fn tell(
         (Extent::Install, Decision::Here(_)) => {
             ("switched", format!("{title} was there, and is in use again\n"))
         }
+        (Extent::Install, Decision::OtherValues) => {
+            ("installed", format!("installed {title} with other parameters\n"))
+        }
         (Extent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
             ("switched", format!("{title} was there, and is in use again\n"))
         }
@@ -160,17 +211,21 @@ fn tell(
     };
     let out_of_order = match &installed.decision {
         Decision::OutOfOrder { reason } => Some(reason.as_str()),
-        Decision::First | Decision::Same | Decision::Here(_) | Decision::Newer { .. } => None,
+        Decision::First
+        | Decision::Same
+        | Decision::Here(_)
+        | Decision::OtherValues
+        | Decision::Newer { .. } => None,
     };
     let folder = site.current(scenario);
     if let (Decision::Newer { gap: Some(gap) }, Extent::Install) = (&installed.decision, extent) {
         term.say(&format!("note: {gap}."));
     }
     if let Some(reason) = out_of_order {
-        text += &format!(
-            "  out of order, by permission of the approvers: {}\n",
-            crate::value::printable::Printable(reason)
-        );
+        text += &format!("  out of order, by permission of the approvers: {}\n", Printable(reason));
+    }
+    if let Some(rendering) = &installed.rendering {
+        text += &rendered(rendering);
     }
     let words = Spoken(site.head.digest).to_string();
     text +=
@@ -186,6 +241,8 @@ fn tell(
     for gone in &pruned {
         text += &format!("  removed    {gone}\n");
     }
+    let open = Open::of(predicate);
+    text += &open.text();
     let value = Line {
         site: site.folder(),
         outcome,
@@ -201,6 +258,8 @@ fn tell(
         journal: site.head,
         journal_words: words,
         pruned,
+        rendered: installed.rendering.as_ref().map(Rendering::record).transpose()?,
+        open,
     };
     term.data("install", &value, &text)?;
     let shown = quoted(site.folder());

@@ -2,10 +2,13 @@
 
 use super::carrier::IdentityArgs;
 use super::error::CliError;
+use super::install::Open;
 use super::source::SourceArgs;
 use super::term::Term;
 use super::{ThreadArgs, conditions};
 use crate::audit::inspect::overview;
+use crate::site::parameters::Given;
+use crate::site::rendering::{Rendered, Rendering};
 use crate::site::unpack::unpack;
 use crate::trust::approval::Approving;
 use crate::trust::verify::Conditions;
@@ -17,7 +20,8 @@ use std::path::{Path, PathBuf};
 /// Verify a bundle and write what it holds into a new folder
 ///
 /// Trees become files below `doc/`, `config/` and `file/`, images one OCI image layout below `images/`. The folder
-/// appears when everything is verified and written, or not at all. An encrypted bundle is decrypted into it with
+/// appears when everything is verified and written, or not at all. With `--parameters`, templates are filled in below
+/// `rendered/`. An encrypted bundle is decrypted into it with
 /// `--identity`, and nowhere else.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -32,6 +36,9 @@ pub(super) struct Args {
     /// A folder that does not exist yet, or is empty
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
+    /// Values for the parameters of the bundle, to fill its templates: flat TOML, `name = "text"`
+    #[arg(long, value_name = "FILE")]
+    parameters: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadArgs,
 }
@@ -41,6 +48,8 @@ struct Outcome<'a> {
     folder: &'a Path,
     files: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rendered: Option<Rendered>,
     #[serde(flatten)]
     overview: &'a crate::audit::inspect::Overview,
 }
@@ -48,19 +57,20 @@ struct Outcome<'a> {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.source.bundle.root()?;
+        let given = self.parameters.as_deref().map(Given::read).transpose()?;
         let watch = term.watch("unpacking");
         let approvals = self.source.bundle.approvals()?;
         let conditions =
             Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
         let source = self.source.open_with(&self.identity, &root, &conditions)?;
         let mut tape = source.tape(&watch)?;
-        let unpacked = unpack(&mut tape, &root, &self.to, &conditions)?;
+        let unpacked = unpack(&mut tape, &root, &self.to, given.as_ref(), &conditions)?;
         drop(tape);
         drop(watch);
         term.warn_of(&unpacked.trusted.warnings);
         let overview = overview(&unpacked.trusted, &unpacked.contents.items);
         let images: Vec<_> = overview.items.iter().filter_map(|item| item.reference.as_deref()).collect();
-        let text = format!(
+        let mut text = format!(
             "unpacked {}-{} to {}: {} of trees and {}, {}\n",
             overview.name,
             overview.version,
@@ -69,8 +79,22 @@ impl Args {
             counted(images.len() as u64, "image"),
             ByteSize(unpacked.bytes),
         );
+        if let Some(rendering) = &unpacked.rendering {
+            text += &super::install::rendered(rendering);
+        }
+        text += &Open::of(&unpacked.trusted.statement.predicate).text();
         let (files, bytes) = (unpacked.files, unpacked.bytes);
-        term.data("unpacked", &Outcome { folder: &self.to, files, bytes, overview: &overview }, &text)?;
+        let rendered = unpacked.rendering.as_ref().map(Rendering::record).transpose()?;
+        let outcome = Outcome { folder: &self.to, files, bytes, rendered, overview: &overview };
+        term.data("unpacked", &outcome, &text)?;
+        let templates = overview.items.iter().filter(|item| item.template);
+        let templates: Vec<_> = templates.map(|item| format!("`{}`", item.name)).collect();
+        if given.is_none() && !templates.is_empty() {
+            term.say(&format!(
+                "note: the templates of {} stay as they are; `--parameters FILE` fills them in",
+                templates.join(", ")
+            ));
+        }
         if let Some(image) = images.first() {
             let mut from = self.to.join("images").into_os_string();
             from.push(format!(":{image}"));

@@ -2,7 +2,7 @@
 
 use super::carrier::{Encrypted, IdentityArgs};
 use super::error::CliError;
-use super::inspect::{head, holds};
+use super::inspect::{chosen, head, holds};
 use super::source::{Source, SourceArgs};
 use super::term::Term;
 use super::{ThreadArgs, conditions};
@@ -128,6 +128,7 @@ fn human(term: &Term, overview: &Overview, depth: Depth, bytes: u64) -> String {
     text += &head(overview);
     text += &format!("  created    {}", overview.created);
     text += &overview.expires.map_or_else(|| "\n".to_owned(), |expires| format!(", expires {expires}\n"));
+    text += &chosen(overview);
     text += &format!("{}, {}\n", holds(overview.totals), ByteSize(overview.totals.bytes));
     text += &format!("  checked    every one of {bytes} bytes against the seal");
     text += match depth {

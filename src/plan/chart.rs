@@ -78,11 +78,8 @@ fn look_up(
     let charts = charts.ok_or_else(|| wrong(format!("has no chart `{}`", Printable(name))))?;
     let said =
         |chart: &document::Node, key: &str| chart.get(key).and_then(|value| value.text().map(str::to_owned));
-    let plain = |text: &str| text.trim_start_matches('v').to_owned();
-    let Some(chart) = charts
-        .iter()
-        .find(|chart| said(chart, "version").is_some_and(|found| plain(&found) == plain(version)))
-    else {
+    let same = |found: &String| found.trim_start_matches('v') == version.trim_start_matches('v');
+    let Some(chart) = charts.iter().find(|chart| said(chart, "version").as_ref().is_some_and(same)) else {
         let found: Vec<_> = charts.iter().filter_map(|chart| said(chart, "version")).take(5).collect();
         let found = found.iter().map(|one| format!("`{}`", Printable(one))).collect::<Vec<_>>().join(", ");
         return Err(wrong(format!(

@@ -63,6 +63,7 @@ checks! {
     Expiry "expiry" "The bundle and its trust root do not end soon."
     Fips "fips" "Whether the machine is in FIPS mode."
     Kernel "kernel" "Whether the kernel has `openat2`."
+    Parameters "parameters" "What the site sets against what the bundle asks for."
 }
 
 impl Serialize for Check {
@@ -147,6 +148,8 @@ pub struct Circumstances<'a> {
     pub time_floor: Option<Moment>,
     /// How many threads would unpack.
     pub threads: usize,
+    /// Whether a site sets what the bundle asks for, and if not, why; nothing where the folder is no site.
+    pub values: Option<Result<(), String>>,
     /// The platform of images that run on this machine, where it has a name.
     pub platform: Option<Platform>,
     /// Where the kernel's `proc` is.

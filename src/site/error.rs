@@ -38,6 +38,17 @@ pub enum SiteError {
     Look { path: PathBuf, source: io::Error },
     #[error("`{}` is not ready: {}", .path.display(), counted(*.problems, "problem"))]
     Unfit { path: PathBuf, problems: u64 },
+    #[error("{}", unread(.path, *.is_link))]
+    ParametersRead { path: PathBuf, is_link: bool, source: io::Error },
+    #[error("`{}`: {}", .path.display(), .wrong.join("; "))]
+    Parameters { path: PathBuf, wrong: Vec<String> },
+    #[error(
+        "the bundle asks for {} that `{}` does not set:\n{}",
+        counted(.missing.len() as u64, "value"), .path.display(), .missing.join("\n")
+    )]
+    ParametersMissing { path: PathBuf, missing: Vec<String> },
+    #[error("`{}`{}: {reason}", Printable(.file), .line.map(|line| format!(", line {line}")).unwrap_or_default())]
+    Rendering { file: String, line: Option<usize>, reason: String },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("everything is unpacked to `{}`, but its folder could not be made durable (synced)", .path.display())]
@@ -115,6 +126,15 @@ fn list(names: &[Name]) -> String {
     names.join(", ")
 }
 
+fn unread(path: &std::path::Path, is_link: bool) -> String {
+    let path = path.display();
+    if is_link {
+        format!("`{path}` is a link, and parameters are read from a file")
+    } else {
+        format!("cannot read `{path}`")
+    }
+}
+
 fn no_scenario(asked: Option<&Name>, installed: &[Name]) -> String {
     match asked {
         _ if installed.is_empty() => "nothing is installed at this site".to_owned(),
@@ -141,6 +161,10 @@ impl Fault for SiteError {
             Self::Look { .. } => Code::DoctorLook,
             Self::Unfit { .. } => Code::DoctorProblems,
             Self::Write { .. } | Self::NotSynced { .. } => Code::SiteWrite,
+            Self::ParametersRead { .. } | Self::Parameters { .. } | Self::ParametersMissing { .. } => {
+                Code::SiteParameters
+            }
+            Self::Rendering { .. } => Code::SiteRendering,
             Self::NoSite { .. } | Self::SiteExists { .. } | Self::NoLinks { .. } | Self::Stray { .. } => {
                 Code::SiteFolder
             }
@@ -182,6 +206,18 @@ impl Fault for SiteError {
             Self::Unfit { .. } => Some("do what stands beside each problem, then run it again".to_owned()),
             Self::Write { .. } => {
                 Some("nothing was left behind; mend the cause and run the same command".to_owned())
+            }
+            Self::ParametersRead { .. } => {
+                Some("put a plain file there that you can read; nothing was changed".to_owned())
+            }
+            Self::Parameters { .. } => Some(
+                "mend it and run the same command; what may be set: `sealift inspect BUNDLE --trust ROOT`".to_owned(),
+            ),
+            Self::ParametersMissing { path, .. } => {
+                Some(format!("add these lines to {}, fill them in, and run the same command", quoted(path)))
+            }
+            Self::Rendering { .. } => {
+                Some("tell the packer, who mends the template and seals another bundle; nothing was changed".to_owned())
             }
             Self::NoSite { path } => Some(format!("set it up: `sealift site init {} --trust ROOT --scenario NAME`", quoted(path))),
             Self::SiteExists { .. } => Some("name another folder".to_owned()),

@@ -4,6 +4,8 @@ use super::SiteError;
 use super::commit::{Moves, Spot, is_there};
 use super::journal::{Act, Under};
 use super::open::{self, Held};
+use super::parameters::{Given, Values};
+use super::rendering::{Renderer, Rendering};
 use super::staging::Staging;
 use super::state::{Decision, Mark, Release, Scenario, State};
 use super::unpack::{Staged, path_error, stage};
@@ -34,6 +36,8 @@ pub struct Installed {
     pub root_before: u64,
     /// The release that was in use before.
     pub before: Option<Name>,
+    /// What was rendered just now, where the bundle has templates.
+    pub rendering: Option<Rendering>,
 }
 
 /// How far an installation goes.
@@ -98,14 +102,20 @@ impl Held {
         *statement = Some(trusted.id);
         let predicate = &trusted.statement.predicate;
         let permit = trusted.approvals.permit();
-        let decision = self.site.state.decide(predicate, trusted.id, permit.as_ref())?;
+        let given = Given::of_site(self.site.folder());
+        let values = given.and_then(|given| Values::resolve(&predicate.needs, &given));
+        let mark = values.as_ref().ok().and_then(Values::mark);
+        // That a bundle is not for this site is said before what it asks for.
+        let decision = self.site.state.decide(predicate, trusted.id, mark, permit.as_ref())?;
+        let values = values?;
         let name = predicate.scenario.clone();
         let (before, here) = match self.site.state.scenario(&name) {
-            Some(scenario) => (Some(scenario.current.clone()), scenario.with(trusted.id).cloned()),
+            Some(scenario) => (Some(scenario.current.clone()), scenario.with(trusted.id, mark).cloned()),
             None => (None, None),
         };
         let here = here.filter(|release| self.site.release(&name, &release.folder).is_dir());
         let is_new = here.is_none();
+        let mut rendering = None;
         let release = match (extent, here) {
             (Extent::Install, Some(here)) => {
                 // The chain of roots is not part of what the statement covers: the same bundle may bring a newer one.
@@ -117,15 +127,17 @@ impl Held {
                 here
             }
             (Extent::Install, None) => {
-                let folder = folder_name(&predicate.version, trusted.id)?;
-                let (staging, release) = self.stage(&trusted, tape, &conditions, clock, &folder)?;
-                self.put_into_use(&trusted, clock, staging, &release, permit_of(&decision, permit.as_ref()))?;
+                let folder = folder_name(&predicate.version, trusted.id, mark)?;
+                let (staged, release) = self.stage(&trusted, tape, &conditions, clock, &folder, values)?;
+                rendering.clone_from(&staged.rendering);
+                self.put_into_use(&trusted, clock, staged, &release, permit_of(&decision, permit.as_ref()))?;
                 release
             }
             (Extent::Drill, _) => {
                 let folder = "drill".parse().map_err(path_error)?;
-                let (staging, release) = self.stage(&trusted, tape, &conditions, clock, &folder)?;
-                drop(staging);
+                let (staged, release) = self.stage(&trusted, tape, &conditions, clock, &folder, values)?;
+                drop(staged.staging);
+                rendering = staged.rendering;
                 let bundle = release.mark;
                 let act = Act::Drilled { scenario: name, bundle, under: Under::of(&trusted.root) };
                 let (state, root) = (self.site.state.clone(), self.site.root.clone());
@@ -133,7 +145,7 @@ impl Held {
                 release
             }
         };
-        Ok(Installed { trusted, decision, release, is_new, root_before, before })
+        Ok(Installed { trusted, decision, release, is_new, root_before, before, rendering })
     }
 
     /// Verifies what stands behind the seal, and writes it beside the releases.
@@ -144,7 +156,8 @@ impl Held {
         conditions: &Conditions<'_>,
         clock: Moment,
         folder: &Name,
-    ) -> Result<(Staging, Release), SiteError> {
+        values: Values,
+    ) -> Result<(Staged, Release), SiteError> {
         let predicate = &trusted.statement.predicate;
         let target = self.site.release(&predicate.scenario, folder);
         open::make_folder(place::folder_of(&target))?;
@@ -153,25 +166,28 @@ impl Held {
             return Err(SiteError::Stray { path: target });
         }
         let store = self.site.store()?;
-        let Staged { staging, files, bytes, .. } =
-            stage(trusted, tape, conditions, Staging::beside(&target)?, Some(&store))?;
+        let parameters = values.mark();
+        let renderer = Renderer::new(values, Some(&self.site.state.name))?;
+        let staging = Staging::beside(&target)?;
+        let staged = stage(trusted, tape, conditions, staging, Some(&store), Some(renderer))?;
         let release = Release {
             folder: folder.clone(),
             bundle: predicate.name.clone(),
             version: predicate.version.clone(),
             mark: Mark::of(predicate, trusted.id),
             installed: clock,
-            files,
-            bytes,
+            files: staged.files,
+            bytes: staged.bytes,
+            parameters,
         };
-        Ok((staging, release))
+        Ok((staged, release))
     }
 
     fn put_into_use(
         &mut self,
         trusted: &Trusted,
         clock: Moment,
-        staging: Staging,
+        staged: Staged,
         release: &Release,
         permit: Option<&Permit>,
     ) -> Result<(), SiteError> {
@@ -185,6 +201,7 @@ impl Held {
             signers: trusted.signers.iter().map(|signer| signer.name.clone()).collect(),
             approvers: trusted.approvals.approved.iter().map(|one| one.who.name.clone()).collect(),
             out_of_order: permit.map(|permit| permit.reason.clone()),
+            rendered: staged.rendering.as_ref().map(Rendering::record).transpose()?.map(Box::new),
         };
         let spot = Spot { scenario, folder };
         let moves = Moves { place: Some(spot.clone()), switch: Some(spot), remove: Vec::new() };
@@ -192,8 +209,8 @@ impl Held {
         let outcome = self.commit(clock, act, state, trusted.root.clone(), moves);
         // Once decided, the folder is no longer this function's to remove.
         match outcome {
-            Ok(()) | Err(SiteError::Unfinished { .. }) => staging.hand_over(),
-            Err(_) => drop(staging),
+            Ok(()) | Err(SiteError::Unfinished { .. }) => staged.staging.hand_over(),
+            Err(_) => drop(staged.staging),
         }
         outcome
     }
@@ -252,16 +269,22 @@ impl State {
 fn permit_of<'a>(decision: &Decision, permit: Option<&'a Permit>) -> Option<&'a Permit> {
     match decision {
         Decision::OutOfOrder { .. } => permit,
-        Decision::First | Decision::Same | Decision::Here(_) | Decision::Newer { .. } => None,
+        Decision::First
+        | Decision::Same
+        | Decision::Here(_)
+        | Decision::OtherValues
+        | Decision::Newer { .. } => None,
     }
 }
 
-/// Version and first digits of the statement: readable, and never the same for two bundles that a site would take.
-fn folder_name(version: &Name, statement: Digest) -> Result<Name, SiteError> {
+/// Version, first digits of the statement, and of the values for its parameters: readable, and never the same for two
+/// bundles that a site would take.
+fn folder_name(version: &Name, statement: Digest, values: Option<Digest>) -> Result<Name, SiteError> {
+    let values = values.map(|digest| format!("-{}", digest.short())).unwrap_or_default();
     // A name has 64 characters at most.
-    let version: String = version.as_str().chars().take(48).collect();
+    let version: String = version.as_str().chars().take(48 - values.len()).collect();
     let version = version.trim_end_matches(['.', '-', '_']);
-    format!("{version}-{}", statement.short())
+    format!("{version}-{}{values}", statement.short())
         .parse()
         .map_err(|error: crate::value::ValueError| SiteError::StateDamaged { reason: error.to_string() })
 }

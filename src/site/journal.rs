@@ -1,6 +1,7 @@
 //! The journal: one line an act, each with the digest of the line before it and with all that the site then knew.
 
 use super::SiteError;
+use super::rendering::Rendered;
 use super::state::{Mark, State};
 use crate::trust::chain::PinnedRoot;
 use crate::trust::root::Policy;
@@ -44,6 +45,9 @@ pub enum Act {
         /// Why it was let in out of order, if it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         out_of_order: Option<String>,
+        /// What its templates were filled with, and what came of it, where it has any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rendered: Option<Box<Rendered>>,
     },
     /// Another release that was there is in use.
     Switched {

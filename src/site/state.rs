@@ -95,7 +95,7 @@ impl fmt::Display for Mark {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
-    /// The name of its folder: version and the first digits of the statement.
+    /// The name of its folder: version, the first digits of the statement, and those of the values for its parameters.
     pub folder: Name,
     /// The name of the bundle.
     pub bundle: Name,
@@ -109,6 +109,9 @@ pub struct Release {
     pub files: u64,
     /// Bytes of its trees and images.
     pub bytes: u64,
+    /// The digest of the values for its parameters, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Digest>,
 }
 
 /// What a new bundle is to a site.
@@ -120,6 +123,8 @@ pub enum Decision {
     Same,
     /// The newest, which is there and not in use.
     Here(Name),
+    /// The one that is in use, or the newest, which is there; but not with these values for its parameters.
+    OtherValues,
     /// A newer one.
     Newer {
         /// The site has the bundle that it follows on, or does not know of any in between.
@@ -177,11 +182,12 @@ impl State {
     }
 
     /// Judges a bundle whose seal is believed, by the number that it has; `permit` is why approvers let it in out of
-    /// order, if they do.
+    /// order, if they do. `parameters` is the digest of the values that it would be rendered with.
     pub fn decide(
         &self,
         predicate: &Predicate,
         statement: Digest,
+        parameters: Option<Digest>,
         permit: Option<&Permit>,
     ) -> Result<Decision, SiteError> {
         let name = &predicate.scenario;
@@ -201,13 +207,17 @@ impl State {
                 Ok(Decision::First)
             };
         };
-        let here = scenario.with(statement);
         let highest = scenario.highest;
-        match here {
-            Some(here) if here.folder == scenario.current => return Ok(Decision::Same),
-            // After going back. One that is older still is there too, and is gone back to by name, not by accident.
-            Some(here) if here.mark == highest => return Ok(Decision::Here(here.folder.clone())),
-            Some(_) | None => {}
+        let is_it = |release: &&Release| release.mark.statement == statement;
+        let in_use = scenario.release(&scenario.current).filter(is_it);
+        // After going back. One that is older still is there too, and is gone back to by name, not by accident.
+        let is_here = highest.statement == statement && scenario.releases.iter().any(|one| is_it(&one));
+        if in_use.is_some() || is_here {
+            return Ok(match scenario.with(statement, parameters) {
+                Some(here) if here.folder == scenario.current => Decision::Same,
+                Some(here) => Decision::Here(here.folder.clone()),
+                None => Decision::OtherValues,
+            });
         }
         if found.number() == highest.number() && found.statement != highest.statement {
             return Err(SiteError::Equivocation { found, highest });
@@ -240,10 +250,11 @@ impl Scenario {
         self.releases.iter().find(|release| release.folder == *folder)
     }
 
-    /// The release of a bundle.
+    /// The release of a bundle with these values for its parameters.
     #[must_use]
-    pub fn with(&self, statement: Digest) -> Option<&Release> {
-        self.releases.iter().find(|release| release.mark.statement == statement)
+    pub fn with(&self, statement: Digest, parameters: Option<Digest>) -> Option<&Release> {
+        let is_it = |one: &&Release| one.mark.statement == statement && one.parameters == parameters;
+        self.releases.iter().find(is_it)
     }
 
     /// The release that was in use before the one in use.

@@ -275,6 +275,10 @@ codes! {
         "Two different bundles have the same number in the same epoch. A packer never does that, so somebody else may hold the keys."
     SiteRelease "site.release" WrongUse
         "The scenario or the release asked for is not installed at this site."
+    SiteParameters "site.parameters" WrongUse
+        "The file of parameters cannot be read, says something that the bundle does not ask for, has a value of another format, or leaves a value out. It is flat TOML, `name = \"text\"`, and can set the parameters of the bundle and nothing else."
+    SiteRendering "site.rendering" NotAsWanted
+        "A template of the bundle cannot be filled in: it names a parameter that is not declared, is no template, is too large, or does more than a template may do. The bundle is what its packer made; the packer has to mend it. Nothing was changed."
     SiteWrite "site.write" CouldNot
         "Writing failed: disk full, quota, permissions, failing disk. The staging folder was removed and the target is as it was before; or the message says that the target is whole and only its folder could not be synced."
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Bytes of a document that is read; above, it is said that it was not.
-pub(super) const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BYTES: usize = 16 << 20;
 /// The weight of a document, with what aliases repeat: what stops an alias bomb. A value weighs 1, and 1 for each 64
 /// bytes of its text.
 const MAX_WEIGHT: usize = 500_000;
@@ -14,14 +14,14 @@ const MAX_DEPTH: usize = 100;
 
 /// A value and its line, counted from 1.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) line: u32,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) line: u32,
+    pub(crate) value: Value,
 }
 
 /// What a node holds. Keys may repeat: what a reader takes depends on the reader, so none is left out.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(String, Node)>),
@@ -33,7 +33,7 @@ impl Node {
     }
 
     /// The text of a scalar.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
             Value::List(_) | Value::Map(_) => None,
@@ -41,12 +41,12 @@ impl Node {
     }
 
     /// The last value of a key: what most readers take.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
     /// The entries of a map; nothing for anything else.
-    pub(super) fn entries(&self) -> &[(String, Self)] {
+    pub(crate) fn entries(&self) -> &[(String, Self)] {
         match &self.value {
             Value::Map(entries) => entries,
             Value::Text(_) | Value::List(_) => &[],
@@ -54,7 +54,7 @@ impl Node {
     }
 
     /// The elements of a list; nothing for anything else.
-    pub(super) fn elements(&self) -> &[Self] {
+    pub(crate) fn elements(&self) -> &[Self] {
         match &self.value {
             Value::List(elements) => elements,
             Value::Text(_) | Value::Map(_) => &[],
@@ -72,12 +72,12 @@ impl Node {
 }
 
 /// Why a document could not be read.
-pub(super) type Unread = String;
+pub(crate) type Unread = String;
 
 /// Reads the documents of a YAML stream.
 ///
 /// Aliases are replaced by what they stand for, and `<<` merges maps, as YAML 1.1 and compose files have it.
-pub(super) fn yaml(text: &str) -> Result<Vec<Node>, Unread> {
+pub(crate) fn yaml(text: &str) -> Result<Vec<Node>, Unread> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(bounded(text)?) {
         let (event, span) = event.map_err(|error| format!("it is no YAML: {error}"))?;
@@ -88,7 +88,7 @@ pub(super) fn yaml(text: &str) -> Result<Vec<Node>, Unread> {
 
 /// Reads JSON. YAML 1.2 contains JSON, and its parser is the one that knows lines; what JSON has and that parser does
 /// not take (surrogate pairs) is read without lines.
-pub(super) fn json(text: &str) -> Result<Node, Unread> {
+pub(crate) fn json(text: &str) -> Result<Node, Unread> {
     let parsed: serde_json::Value =
         serde_json::from_str(bounded(text)?).map_err(|error| format!("it is no JSON: {error}"))?;
     match yaml(text) {
@@ -98,7 +98,7 @@ pub(super) fn json(text: &str) -> Result<Node, Unread> {
 }
 
 /// Reads TOML.
-pub(super) fn toml(text: &str) -> Result<Node, Unread> {
+pub(crate) fn toml(text: &str) -> Result<Node, Unread> {
     let table = toml::de::DeTable::parse(bounded(text)?)
         .map_err(|error| format!("it is no TOML: {}", error.message()))?;
     let lines = Lines::of(text);

@@ -4,7 +4,7 @@
 //! A thing that could not be understood is said, never left out.
 
 mod chart;
-mod document;
+pub(crate) mod document;
 mod expression;
 mod holes;
 mod hosts;

@@ -108,6 +108,7 @@ impl Case<'_> {
             Check::Expiry => self.expiry(),
             Check::Fips => self.fips(),
             Check::Kernel => self.kernel(),
+            Check::Parameters => self.parameters(),
         };
         Finding { name: check, outcome, found, fix }
     }
@@ -268,6 +269,24 @@ impl Case<'_> {
             warning(format!("{what} ends at {end}, in {left}"), format!("install it before, and {fix}"))
         } else {
             fine(format!("{what} ends at {end}, in {left}"))
+        }
+    }
+
+    fn parameters(&self) -> Verdict {
+        let Some(needs) = self.needs else { return unchecked("no bundle that asks for any", NAME_ONE) };
+        let secrets: Vec<_> = needs.asked.secrets.iter().map(|secret| secret.name.as_str()).collect();
+        match &self.circumstances.values {
+            Some(Err(why)) => problem(why, "mend `parameters.toml` in the folder of the site"),
+            Some(Ok(())) if !secrets.is_empty() => warning(
+                format!("every parameter has a value; still to provide: {}", secrets.join(", ")),
+                "what each is, and where it belongs: `sealift inspect BUNDLE --trust ROOT`",
+            ),
+            Some(Ok(())) => fine("every parameter has a value"),
+            None if needs.asked.is_nothing() => fine("the bundle asks for none"),
+            None => warning(
+                "the bundle asks for parameters or secrets, and this is no site that could set them",
+                "what it asks for: `sealift inspect BUNDLE --trust ROOT`; to fill them in: `unpack --parameters FILE`",
+            ),
         }
     }
 

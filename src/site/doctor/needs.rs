@@ -33,6 +33,8 @@ pub struct Needs {
     pub program: Option<String>,
     /// The images, each with its platforms as `os/architecture[/variant]`.
     pub images: Vec<(Name, Vec<String>)>,
+    /// What a site has to add.
+    pub asked: crate::bundle::needs::Needs,
     /// When the bundle's lock and its newest trust root were made: the later of both.
     pub created: Moment,
     /// When the bundle ends.
@@ -60,16 +62,18 @@ impl Needs {
                 Parts::Image { platforms, .. } => images.push((name.clone(), platforms.clone())),
             }
         }
-        let plan = Plan::new(&place.contents, &trees).map_err(path_error)?;
+        let mut plan = Plan::new(&place.contents, &trees).map_err(path_error)?;
+        plan.add_rendered(&place.contents, &trees)?;
         let mut needs = Self {
             bundle: format!("{}-{}", predicate.name, predicate.version),
-            bytes: plan.bytes,
+            bytes: plan.space(),
             inodes: plan.inodes(&place.contents),
             largest: 0,
             longest_name: String::new(),
             foreign_name: None,
             program: None,
             images,
+            asked: predicate.needs.clone(),
             created: predicate.created.max(root.created()),
             expires: predicate.expires,
             root_expires: root.expires(),

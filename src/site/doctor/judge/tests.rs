@@ -60,6 +60,7 @@ fn needs() -> Needs {
         foreign_name: None,
         program: Some("config/server/run.sh".to_owned()),
         images: vec![("hello".parse().unwrap(), vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()])],
+        asked: crate::bundle::needs::Needs::default(),
         created: at("2026-11-01T00:00:00Z"),
         expires: Some(at("2027-11-01T00:00:00Z")),
         root_expires: None,
@@ -71,6 +72,7 @@ fn circumstances() -> Circumstances<'static> {
     Circumstances {
         now: at("2026-11-22T00:00:00Z"),
         time_floor: None,
+        values: None,
         threads: 2,
         platform: Some("linux/amd64".parse().unwrap()),
         proc: Path::new("/proc"),
@@ -252,7 +254,7 @@ cases! {
 
     without_a_bundle_nothing_is_compared: {
         |world| world.needs = None =>
-            [Space NotChecked, Inodes NotChecked, Architecture NotChecked, Clock NotChecked, Expiry NotChecked];
+            [Space NotChecked, Inodes NotChecked, Architecture NotChecked, Clock NotChecked, Expiry NotChecked, Parameters NotChecked];
         |world| {
             world.needs = None;
             world.circumstances.time_floor = Some(at("2026-11-01T00:00:00Z"));
@@ -263,7 +265,7 @@ cases! {
             world.machine.file_size = Some(MIB);
         } => [
             Space NotChecked, FileSize Warning, Programs NotChecked, LargeFiles NotChecked, LongNames NotChecked,
-            Architecture NotChecked, Expiry NotChecked
+            Architecture NotChecked, Expiry NotChecked, Parameters NotChecked
         ];
     }
 }
@@ -281,4 +283,23 @@ fn words_from_a_bundle_cannot_move_the_cursor() {
     world.place.no_programs = true;
     world.needs.as_mut().unwrap().program = Some("config/\x1b[2Jrun".to_owned());
     assert!(world.judged().iter().all(|finding| !finding.found.contains('\x1b')));
+}
+
+#[test]
+fn what_a_bundle_asks_for_is_compared_with_what_the_site_sets() {
+    let asks = |world: &mut World| {
+        let (name, description) = ("license".parse().unwrap(), "from the portal".to_owned());
+        let secret = crate::bundle::needs::Secret { name, description };
+        world.needs.as_mut().unwrap().asked.secrets.push(secret);
+    };
+    let of = |outcome| vec![(Check::Parameters, outcome)];
+    assert_eq!(spoiled(asks), of(Outcome::Warning));
+    let spoil = |world: &mut World| world.circumstances.values = Some(Err("port is missing".to_owned()));
+    assert_eq!(spoiled(spoil), of(Outcome::Problem));
+    assert_eq!(spoiled(|world| world.circumstances.values = Some(Ok(()))), vec![]);
+    let spoil = |world: &mut World| {
+        asks(world);
+        world.circumstances.values = Some(Ok(()));
+    };
+    assert_eq!(spoiled(spoil), of(Outcome::Warning));
 }
