@@ -164,7 +164,7 @@ fn include(
     };
     let mut parts = Vec::new();
     for word in listed {
-        let path = tidy(&loaded.folder.join(loaded.text().path(word)?));
+        let path = tidy(Path::new(&loaded.text().path(word)?));
         let wrong = |title: String, help: &str| Err(loaded.text().item(&word.span(), &title, help));
         if open.contains(&path) {
             return wrong(
