@@ -217,7 +217,8 @@ fn a_mask_shows_a_quarter_and_no_more_than_four() {
 
 #[test]
 fn many_secrets_are_counted() {
-    let text: String = (0..50).map(|n| format!("P{n}_PASSWORD=hunter{n:04}\n")).collect();
+    let lines: Vec<_> = (0..50).map(|n| format!("P{n}_PASSWORD=hunter{n:04}")).collect();
+    let text = lines.join("\n");
     let found = of(".env", text.as_bytes());
     assert_eq!(found.len(), super::MAX_LISTED + 1);
     assert!(found.iter().any(|finding| finding.message.starts_with("30 more")));
