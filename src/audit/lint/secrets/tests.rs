@@ -175,6 +175,8 @@ fn what_stands_for_a_secret_is_none() {
             "guide.md",
             "Set the password: use at least 14 characters. The token is written to the log. PASSWORD=secretvalue\n`-----BEGIN PRIVATE KEY-----` begins a key.\n AKIAIOSFODNN7EXAMPLE\n",
         ),
+        ("cli.rs", "use super::passphrase::{Passphrase, Prompt};\npassword: Passphrase,\n"),
+        ("Cargo.toml", "rpassword = \"7.5.4\"\n"),
         ("main.go", "password := getPassword(ctx)\ntoken = os.Getenv(\"TOKEN\")\nsecretKey: key.Bytes(),\n"),
         (
             "ca.pem",
