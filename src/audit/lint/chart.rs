@@ -63,11 +63,16 @@ pub(super) fn find(bytes: &[u8], finder: &mut Finder<'_>) {
 
 fn is_wanted(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    let is_text = [".yaml", ".yml", ".tpl", ".json"].iter().any(|ending| path.ends_with(ending));
     let inside = path.contains("/templates/") || path.contains("/crds/");
-    matches!(name, "Chart.yaml" | "values.yaml")
-        || (inside && is_text)
-        || (path.contains("/charts/") && path.ends_with(".tgz"))
+    match ending(path) {
+        "yaml" | "yml" | "tpl" | "json" => inside || matches!(name, "Chart.yaml" | "values.yaml"),
+        "tgz" => path.contains("/charts/"),
+        _ => false,
+    }
+}
+
+fn ending(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
 /// The charts of an archive, those that lie directly in it first.
@@ -112,7 +117,7 @@ fn build(root: String, members: Vec<Member>, depth: usize, finder: &mut Finder<'
             continue;
         };
         let below = path.strip_prefix(&chart.root).unwrap_or(&path);
-        if below.ends_with(".tgz") {
+        if ending(below) == "tgz" {
             chart.charts.extend(read(&bytes, depth + 1, finder)?);
             continue;
         }
@@ -234,7 +239,7 @@ fn template(
         || content.lines().any(|line| line.contains("helm.sh/hook") && line.contains("test"));
     let mut blocks = Blocks::default();
     let mut image_of_environment = false;
-    let is_helper = path.ends_with(".tpl");
+    let is_helper = ending(path) == "tpl";
     for (line, text) in (1..).zip(content.lines().take(MAX_LINES)) {
         blocks.read(text, scope);
         let found = entry(text, "image").or_else(|| entry(text, "imageName"));
@@ -395,12 +400,11 @@ impl ValuesWalk<'_, '_, '_> {
         if let Some(parts) = &parts
             && !self.is_used(&keys, &["repository", "image", "registry"])
         {
-            match parts.joined(registry_of_all(self.scope), None) {
-                Some(reference) => self.finder.add(&reference, node.line, &how),
-                None => {
-                    let reason = "no tag is set, and no template was understood that uses it";
-                    self.finder.unclear(&parts.repository, node.line, reason);
-                }
+            if let Some(reference) = parts.joined(registry_of_all(self.scope), None) {
+                self.finder.add(&reference, node.line, &how);
+            } else {
+                let reason = "no tag is set, and no template was understood that uses it";
+                self.finder.unclear(&parts.repository, node.line, reason);
             }
         }
         for (key, below) in node.entries() {

@@ -190,7 +190,7 @@ impl Finder<'_> {
         let line = spec.get("version").or_else(|| spec.get("image")).unwrap_or(spec).line;
         match text("version") {
             Some(digest) if digest.starts_with("sha256:") => {
-                self.add(&format!("{image}@{digest}"), line, how)
+                self.add(&format!("{image}@{digest}"), line, how);
             }
             Some(tag) => self.add(&format!("{image}:{tag}"), line, how),
             None => self.unclear(image, line, "`spec.version` is not set, so the operator decides"),
@@ -221,7 +221,7 @@ impl Finder<'_> {
         for (key, below) in node.entries() {
             match (is_image_key(key), &below.value) {
                 (true, Value::Text(text)) if !matches!(text.as_str(), "" | "null" | "~") => {
-                    self.add(text, below.line, how)
+                    self.add(text, below.line, how);
                 }
                 (false, Value::Text(text)) if names_image(key, text) => self.add(text, below.line, how),
                 (true, Value::Map(_)) => self.parts(below, how),
@@ -247,7 +247,7 @@ impl Finder<'_> {
     }
 }
 
-/// Keys that hold an image in Kubernetes, compose, CloudNativePG.
+/// Keys that hold an image in Kubernetes, compose files and `CloudNativePG`.
 pub(super) fn is_image_key(key: &str) -> bool {
     matches!(key, "image" | "imageName")
 }

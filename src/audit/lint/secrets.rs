@@ -132,10 +132,33 @@ fn binary_key(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Texts for people, where a password is more often spoken of than named.
+/// Texts for people and for compilers, where a password is more often spoken of than set.
 fn is_prose(path: &str) -> bool {
     let ending = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    matches!(ending.as_str(), "md" | "rst" | "txt" | "html" | "htm" | "adoc" | "svg" | "po" | "xliff")
+    matches!(
+        ending.as_str(),
+        "md" | "rst"
+            | "txt"
+            | "html"
+            | "htm"
+            | "adoc"
+            | "svg"
+            | "po"
+            | "xliff"
+            | "rs"
+            | "go"
+            | "js"
+            | "jsx"
+            | "ts"
+            | "tsx"
+            | "py"
+            | "java"
+            | "c"
+            | "h"
+            | "cc"
+            | "css"
+            | "map"
+    )
 }
 
 fn holds(judge: Judge, name: Option<&str>, value: &str, is_prose: bool) -> bool {
@@ -238,7 +261,8 @@ fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
     let is_about =
         is_about || of_mattermost.is_some_and(|(_, key)| begins.iter().any(|word| key.starts_with(word)));
     // Code: a call, a type, a place in memory.
-    let is_code = value.contains(['(', ')', '[', ']', '|', '`']) || (!quoted && value.ends_with([':', '.']));
+    let is_code = value.contains(['(', ')', '[', ']', '|', '`'])
+        || (!quoted && (value.starts_with(':') || value.ends_with([':', '.'])));
     if is_about || is_code || is_placeholder(value) {
         return false;
     }
@@ -248,7 +272,7 @@ fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
     let length = value.chars().count();
     match (is_password, is_prose) {
         // What is written as a password is one, whatever it looks like.
-        (true, false) => length >= 4 && !value.contains(' '),
+        (true, false) => length >= 4 && !value.contains(' ') && !(is_number && value.contains('.')),
         (true, true) => length >= 8 && !is_word && entropy(value) >= 3.0,
         (false, false) => length >= 8 && !is_word && !is_number && entropy(value) >= 3.0,
         (false, true) => length >= 16 && !is_word && !is_number && entropy(value) >= RANDOM,

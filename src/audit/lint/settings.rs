@@ -93,7 +93,6 @@ impl Form {
             "yaml" | "yml" => Self::Yaml,
             "toml" => Self::Toml,
             "env" | "service" | "sh" | "bash" | "profile" => Self::Environment,
-            "ini" | "reg" | "cfg" | "inf" | "container" => Self::Ini,
             "conf" if looks_like_nginx(text) => Self::Nginx,
             "conf" | "" | "txt" if text.trim_start().starts_with('{') => Self::Json,
             "conf" | "" | "txt"
@@ -103,7 +102,7 @@ impl Form {
             {
                 Self::Environment
             }
-            "conf" => Self::Ini,
+            "ini" | "reg" | "cfg" | "inf" | "container" | "conf" => Self::Ini,
             _ if lower.contains("nginx") && looks_like_nginx(text) => Self::Nginx,
             _ => Self::Other,
         }

@@ -61,7 +61,7 @@ fn a_registry_of_the_site_is_a_hole() {
 }
 
 /// The shape of mattermost/docker.
-const COMPOSE: &str = r#"services:
+const COMPOSE: &str = "services:
   postgres:
     image: postgres:${POSTGRES_IMAGE_TAG}
   mattermost:
@@ -73,7 +73,7 @@ const COMPOSE: &str = r#"services:
     image: nginx:${NGINX_IMAGE_TAG}
 #  watchtower:
 #    image: containrrr/watchtower:latest
-"#;
+";
 
 #[test]
 fn a_compose_file_and_its_environment() {

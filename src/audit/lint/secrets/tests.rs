@@ -175,6 +175,8 @@ fn what_stands_for_a_secret_is_none() {
             "guide.md",
             "Set the password: use at least 14 characters. The token is written to the log. PASSWORD=secretvalue\n`-----BEGIN PRIVATE KEY-----` begins a key.\n AKIAIOSFODNN7EXAMPLE\n",
         ),
+        ("cli.rs", "use super::passphrase::{Passphrase, Prompt};\npassword: Passphrase,\n"),
+        ("Cargo.toml", "rpassword = \"7.5.4\"\n"),
         ("main.go", "password := getPassword(ctx)\ntoken = os.Getenv(\"TOKEN\")\nsecretKey: key.Bytes(),\n"),
         (
             "ca.pem",
@@ -217,7 +219,8 @@ fn a_mask_shows_a_quarter_and_no_more_than_four() {
 
 #[test]
 fn many_secrets_are_counted() {
-    let text: String = (0..50).map(|n| format!("P{n}_PASSWORD=hunter{n:04}\n")).collect();
+    let lines: Vec<_> = (0..50).map(|n| format!("P{n}_PASSWORD=hunter{n:04}")).collect();
+    let text = lines.join("\n");
     let found = of(".env", text.as_bytes());
     assert_eq!(found.len(), super::MAX_LISTED + 1);
     assert!(found.iter().any(|finding| finding.message.starts_with("30 more")));
