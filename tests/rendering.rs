@@ -373,7 +373,7 @@ fn inspect_and_verify_say_what_a_bundle_is_made_for() {
             if let DraftItem::Tree(tree) = item {
                 tree.head.labels.version = Some("1.2".to_owned());
                 tree.head.labels.priority = 10;
-                tree.head.labels.audience = vec![name("partner-a")];
+                tree.head.labels.audience = Some(vec![name("partner-a")]);
             }
         }
     });
