@@ -36,6 +36,7 @@ mod readme;
 mod registry;
 mod rendering;
 mod roundtrip;
+mod scenarios;
 #[cfg(feature = "registry")]
 mod serve;
 mod shape;
