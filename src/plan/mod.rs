@@ -26,6 +26,7 @@ mod tree;
 mod work;
 
 pub mod address;
+pub mod check;
 pub mod choosing;
 pub mod commit;
 pub mod error;

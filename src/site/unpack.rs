@@ -17,6 +17,7 @@ use crate::bundle::item::ItemKind;
 use crate::bundle::member;
 use crate::bundle::order::{Contents, Parts};
 use crate::bundle::read::Tape;
+use crate::bundle::template;
 use crate::store::Store;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{self, BlobSink, Conditions, Depth, Receiver, Sink, Trusted, Verified};
@@ -202,10 +203,10 @@ impl Plan {
                 match &entry.node {
                     Node::Dir => self.folders.push(path),
                     Node::Link { target } => self.links.push((path, target.clone())),
-                    Node::File { size, .. } if *size > rendering::TEMPLATE => {
+                    Node::File { size, .. } if *size > template::TEMPLATE => {
                         let reason = format!(
                             "it has {size} bytes, and a file of an item with templates has at most {}",
-                            rendering::TEMPLATE
+                            template::TEMPLATE
                         );
                         return Err(rendering::wrong(&format!("{}/{}", head.name, entry.path), None, reason));
                     }
