@@ -6,6 +6,7 @@ use crate::cli::Shop;
 use crate::registry::engine::PODMAN;
 use crate::registry::load::log_in;
 use crate::registry::real::{Door, PASSWORD, Real};
+use sealift::bundle::entry::Node;
 use sealift::bundle::needs::Parameter;
 use sealift::plan::choosing::Choice;
 use sealift::plan::lock::{Lock, LockedImage, path_for};
@@ -66,7 +67,7 @@ impl Choosing {
 /// What one journey measured.
 pub struct Row {
     pub items: usize,
-    pub files: u64,
+    pub files: usize,
     pub bytes: u64,
     pub findings: Vec<String>,
     pub pack: Duration,
@@ -123,7 +124,8 @@ impl Traveller {
         self.serve(&bundle, &lock);
 
         let bytes = std::fs::metadata(self.shop.path(&bundle)).unwrap().len();
-        let files = overview["totals"]["files"].as_u64().unwrap();
+        let entries = lock.trees().flat_map(|(_, tree)| &tree.entries);
+        let files = entries.filter(|entry| matches!(entry.node, Node::File { .. })).count();
         self.shop.done(&format!("rm -rf {bundle} site settings"));
         Row { items: travelling.len(), files, bytes, findings, pack, install }
     }
