@@ -38,6 +38,7 @@ mod readme;
 mod registry;
 mod rendering;
 mod roundtrip;
+mod scenarios;
 #[cfg(feature = "registry")]
 mod serve;
 mod shape;
