@@ -198,7 +198,7 @@ impl Bench {
 }
 
 /// True when every blob of a store is what its name says.
-pub fn is_sound(store: &std::path::Path) -> bool {
+pub fn is_sound(store: &Path) -> bool {
     std::fs::read_dir(store.join("blobs/sha256")).unwrap().all(|entry| {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
