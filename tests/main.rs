@@ -33,6 +33,7 @@ mod hostile_frames;
 mod hostile_seals;
 mod hostile_streams;
 mod hostile_trees;
+mod init;
 mod offline;
 mod readme;
 mod registry;
