@@ -10,7 +10,8 @@ mod table;
 
 use journey::{Choosing, Traveller};
 
-pub const SCENARIOS: [&str; 5] = ["out-of-band", "mission-partner", "ddil", "sovereign-microsoft", "air-gapped"];
+pub const SCENARIOS: [&str; 5] =
+    ["out-of-band", "mission-partner", "ddil", "sovereign-microsoft", "air-gapped"];
 
 /// Every variant of one scenario, with every choice of features.
 fn travels(scenario: &str) {
