@@ -149,11 +149,11 @@ impl Contents {
         let Some(base) = &tree.path else { return };
         let is_file = |path: &str| Path::new(base).file_name().is_some_and(|name| name == path);
         let lead = |place: &mut Place| {
-            if !is_file(&place.path) {
+            if is_file(&place.path) {
+                *place = Place::new(base, place.line);
+            } else {
                 let path = Path::new(base).join(&place.path);
                 *place = Place::new(&path.to_string_lossy(), place.line);
-            } else {
-                *place = Place::new(base, place.line);
             }
         };
         for finding in self.findings.iter_mut().skip(findings) {
