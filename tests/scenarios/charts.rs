@@ -5,7 +5,9 @@ use super::stand_ins::{gzip, tar};
 /// A packed chart; `pins` are the digests that the published one has in its values, and those of the stand-ins.
 pub fn packed(name: &str, version: &str, pins: &[(String, String)]) -> Vec<u8> {
     let (app, values, template) = parts(name);
-    let about = format!("apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: \"{app}\"\ntype: application\n");
+    let about = format!(
+        "apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: \"{app}\"\ntype: application\n"
+    );
     let values = pins.iter().fold(values.to_owned(), |text, (old, new)| text.replace(old, new));
     let deployment = format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {{{{ include \"{name}.fullname\" . }}}}\nspec:\n  \
@@ -25,7 +27,11 @@ pub fn packed(name: &str, version: &str, pins: &[(String, String)]) -> Vec<u8> {
 fn parts(name: &str) -> (&'static str, &'static str, &'static str) {
     match name {
         "mattermost-operator" => ("1.25.4", OPERATOR, OPERATOR_IMAGE),
-        "mattermost" => ("11.6.1", SERVER, "          image: \"{{ .Values.mattermostApp.image.repository }}:{{ .Values.mattermostApp.image.tag }}\"\n"),
+        "mattermost" => (
+            "11.6.1",
+            SERVER,
+            "          image: \"{{ .Values.mattermostApp.image.repository }}:{{ .Values.mattermostApp.image.tag }}\"\n",
+        ),
         "mattermost-rtcd" => ("latest", RTCD, TAG_OR_APP),
         "mattermost-calls-offloader" => ("v0.9.0", OFFLOADER, TAG_OR_APP),
         "mattermost-push-proxy" => ("6.3.0", PUSH, TAG_OR_APP),

@@ -22,7 +22,8 @@ fn what_covers_a_row_exists() {
     let constraints = all(|manifest| {
         manifest.constraints.iter().map(|one| format!("constraint:{}", one.what.item)).collect()
     });
-    let secrets = all(|manifest| manifest.secrets.iter().map(|one| format!("secret:{}", one.what.name)).collect());
+    let secrets =
+        all(|manifest| manifest.secrets.iter().map(|one| format!("secret:{}", one.what.name)).collect());
     let text = std::fs::read_to_string(source().join("COVERAGE.md")).unwrap();
     let mut named = BTreeSet::new();
     for line in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| row ")) {
@@ -65,7 +66,10 @@ fn constraints_hold_items_of_some_scenario() {
         }
     }
     assert!(found.len() > 40, "{}", found.len());
-    let missing: Vec<_> =
-        found.iter().flat_map(|(spot, names)| names.iter().map(move |(name, has)| (spot, name, has))).filter(|one| !one.2).collect();
+    let missing: Vec<_> = found
+        .iter()
+        .flat_map(|(spot, names)| names.iter().map(move |(name, has)| (spot, name, has)))
+        .filter(|one| !one.2)
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -78,9 +78,9 @@ struct Building {
 impl Building {
     fn build(mut self) -> Farm {
         let (shop, registry) = (Shop::new(), Real::new());
-        let items = SCENARIOS.iter().flat_map(|scenario| {
-            Manifest::open(&source().join(format!("{scenario}.toml"))).unwrap().items
-        });
+        let items = SCENARIOS
+            .iter()
+            .flat_map(|scenario| Manifest::open(&source().join(format!("{scenario}.toml"))).unwrap().items);
         // One item may be in several manifests.
         let items: BTreeMap<String, Item> =
             items.map(|item| (format!("{} {:?}", item.name, item.source), item)).collect();
@@ -143,8 +143,7 @@ impl Building {
     }
 
     fn chart(&mut self, place: &ChartPlace, version: &str, registry: &Real) {
-        let pins: Vec<_> =
-            self.replaced.iter().map(|(_, old, new)| (old.clone(), new.clone())).collect();
+        let pins: Vec<_> = self.replaced.iter().map(|(_, old, new)| (old.clone(), new.clone())).collect();
         match place {
             ChartPlace::Repository { url, name } => {
                 let packed = charts::packed(name, version, &pins);
@@ -224,7 +223,9 @@ impl Building {
     fn manifests(&self, shop: &Shop) {
         shop.done(&format!("cp -r {} manifests", source().display()));
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for path in texts(&shop.path("manifests"), "toml").into_iter().chain(texts(&shop.path("manifests"), "yaml")) {
+        for path in
+            texts(&shop.path("manifests"), "toml").into_iter().chain(texts(&shop.path("manifests"), "yaml"))
+        {
             let mut text = std::fs::read_to_string(&path).unwrap();
             for (kind, old, new) in &self.replaced {
                 *counts.entry(kind).or_default() += text.matches(old).count();
@@ -255,9 +256,18 @@ impl Building {
 /// What a packer puts into the folders below `content`, as their READMEs say.
 const CONTENT: [(&str, &[u8]); 11] = [
     ("certificates/site-ca.pem", b"-----BEGIN CERTIFICATE-----\nc3RhbmQtaW4=\n-----END CERTIFICATE-----\n"),
-    ("certificates/partners/partner-a/ca.pem", b"-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"),
-    ("certificates/partners/partner-b/ca.pem", b"-----BEGIN CERTIFICATE-----\nYg==\n-----END CERTIFICATE-----\n"),
-    ("certificates/partners/partner-c/ca.pem", b"-----BEGIN CERTIFICATE-----\nYw==\n-----END CERTIFICATE-----\n"),
+    (
+        "certificates/partners/partner-a/ca.pem",
+        b"-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n",
+    ),
+    (
+        "certificates/partners/partner-b/ca.pem",
+        b"-----BEGIN CERTIFICATE-----\nYg==\n-----END CERTIFICATE-----\n",
+    ),
+    (
+        "certificates/partners/partner-c/ca.pem",
+        b"-----BEGIN CERTIFICATE-----\nYw==\n-----END CERTIFICATE-----\n",
+    ),
     ("evidence/scan.json", b"{\"findings\":[]}\n"),
     ("linux-packages/postgresql_17_amd64.deb", b"!<arch>\npostgresql"),
     ("docker-packages/docker.io_26_amd64.deb", b"!<arch>\ndocker"),

@@ -126,8 +126,12 @@ impl Traveller {
         let chosen = self.manifest.choose(&choice).unwrap();
         let lock = self.lock(&choice);
         let travelling: BTreeSet<_> = chosen.items.iter().map(|item| &item.name).collect();
-        let locked: BTreeSet<_> =
-            lock.image.iter().map(|image| &image.name).chain(lock.trees().map(|(_, tree)| &tree.name)).collect();
+        let locked: BTreeSet<_> = lock
+            .image
+            .iter()
+            .map(|image| &image.name)
+            .chain(lock.trees().map(|(_, tree)| &tree.name))
+            .collect();
         assert_eq!(locked, travelling);
         assert_eq!(lock.features, chosen.selection.features);
         let checked = self.check(variant, &lock);
@@ -165,7 +169,8 @@ impl Traveller {
         let path = path_for(&self.shop.path(self.file()), choice.variant.as_ref());
         // Another choice is no next bundle of the one before.
         let _ = std::fs::remove_file(&path);
-        let lock = format!("sealift lock {}{words}{features} --store store {}", self.file(), self.farm.mirrors);
+        let lock =
+            format!("sealift lock {}{words}{features} --store store {}", self.file(), self.farm.mirrors);
         self.shop.done(&lock);
         self.shop.done(&format!("{lock} --check"));
         Lock::open(&path).unwrap()
@@ -179,15 +184,25 @@ impl Traveller {
         assert!(outcome.code == Some(4) && outcome.is("check.findings"), "{}", outcome.shown());
         let report: Value = serde_json::from_str(outcome.out.lines().next().unwrap()).unwrap();
         let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
-        let (first, others): (Vec<_>, Vec<_>) = report["findings"].as_array().unwrap().iter()
+        let (first, others): (Vec<_>, Vec<_>) = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
             .filter(|finding| finding["severity"] != "note")
             .partition(|finding| finding["rule"] == FIRST_USE);
         let shown: Vec<_> = others.iter().map(|one| format!("{one}")).collect();
         assert!(shown.is_empty(), "{}:\n{}", self.scenario, shown.join("\n"));
-        let explained: BTreeSet<_> = report["accepted"].as_array().unwrap().iter()
-            .map(|one| (text(&one["finding"], "rule"), text(&one["finding"], "about"))).collect();
-        let pinned: BTreeSet<_> =
-            lock.trees().filter(|(_, tree)| tree.pin.is_some()).map(|(_, tree)| tree.name.to_string()).collect();
+        let explained: BTreeSet<_> = report["accepted"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (text(&one["finding"], "rule"), text(&one["finding"], "about")))
+            .collect();
+        let pinned: BTreeSet<_> = lock
+            .trees()
+            .filter(|(_, tree)| tree.pin.is_some())
+            .map(|(_, tree)| tree.name.to_string())
+            .collect();
         let mut said: BTreeSet<_> = first.iter().map(|finding| text(finding, "about")).collect();
         said.extend(explained.iter().filter(|(rule, _)| rule == FIRST_USE).map(|(_, about)| about.clone()));
         assert_eq!(said, pinned);
@@ -287,13 +302,19 @@ impl Traveller {
     fn manifest(&self, host: &str, path: &str, what: &str) -> Vec<u8> {
         let accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
         let request = ureq::get(format!("http://{host}/v2/{path}/manifests/{what}")).header("accept", accept);
-        request.call().unwrap_or_else(|error| panic!("{path} {what}: {error}")).body_mut().read_to_vec().unwrap()
+        request
+            .call()
+            .unwrap_or_else(|error| panic!("{path} {what}: {error}"))
+            .body_mut()
+            .read_to_vec()
+            .unwrap()
     }
 
     /// Offered in place, the index is the one of the publisher, and what is pulled by its digest runs.
     fn serve(&self, bundle: &str, lock: &Lock) {
         let script = format!("exec sealift serve {bundle} --trust root.json --listen 127.0.0.1:0 --json");
-        let mut server = self.shop.command(&script).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut server =
+            self.shop.command(&script).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = serde_json::from_str::<Value>(&line).unwrap()["port"].as_u64().unwrap();
@@ -305,7 +326,9 @@ impl Traveller {
         let one = lock.image.iter().find(|image| image.name.as_str() == SPEAKER).or(lock.image.first());
         if let Some(image) = one {
             let name = format!("{host}/{}@{}", image.reference.repository(), image.digest);
-            self.shop.done(&format!("rm -rf pulled; skopeo copy -q --src-tls-verify=false docker://{name} dir:pulled"));
+            self.shop.done(&format!(
+                "rm -rf pulled; skopeo copy -q --src-tls-verify=false docker://{name} dir:pulled"
+            ));
             let pulled = Digest::of(&self.shop.read("pulled/manifest.json"));
             assert_eq!(pulled, self.amd64(image));
             if image.name.as_str() == SPEAKER {

@@ -11,7 +11,8 @@ mod table;
 use journey::{Choosing, Traveller};
 use std::collections::BTreeSet;
 
-pub const SCENARIOS: [&str; 5] = ["out-of-band", "mission-partner", "ddil", "sovereign-microsoft", "air-gapped"];
+pub const SCENARIOS: [&str; 5] =
+    ["out-of-band", "mission-partner", "ddil", "sovereign-microsoft", "air-gapped"];
 
 /// Every variant of one scenario, with every choice of features. Nothing is explained that `check` does not find.
 fn travels(scenario: &str) {

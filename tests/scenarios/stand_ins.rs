@@ -79,10 +79,8 @@ pub fn download(item: &Item, address: &str) -> Vec<u8> {
     if ending(".tar.gz") || ending(".tar") {
         let folder = file.trim_end_matches(".gz").trim_end_matches(".tar");
         let readme = format!("{name} {version}\n").into_bytes();
-        let packed = tar(&[
-            (format!("{folder}/README.md"), readme),
-            (format!("{folder}/bin/{name}"), program()),
-        ]);
+        let packed =
+            tar(&[(format!("{folder}/README.md"), readme), (format!("{folder}/bin/{name}"), program())]);
         return if ending(".gz") { gzip(&packed) } else { packed };
     }
     if ending(".zip") {

@@ -8,7 +8,9 @@ use sealift::value::size::ByteSize;
 #[test]
 #[ignore = "prints a table for a person"]
 fn table() {
-    println!("\n| scenario | variant | features | items | files | bundle | no published digest | explained | pack | install |");
+    println!(
+        "\n| scenario | variant | features | items | files | bundle | no published digest | explained | pack | install |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for scenario in SCENARIOS {
         let traveller = Traveller::new(scenario);
