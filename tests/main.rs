@@ -14,6 +14,8 @@
 
 #[cfg(feature = "agent")]
 mod agent;
+#[cfg(feature = "connected")]
+mod check;
 mod checking_without_us;
 mod cli;
 mod doctor;
@@ -31,6 +33,7 @@ mod hostile_frames;
 mod hostile_seals;
 mod hostile_streams;
 mod hostile_trees;
+mod init;
 mod offline;
 mod readme;
 mod registry;
@@ -42,6 +45,8 @@ mod serve;
 mod shape;
 mod site;
 mod site_faults;
+#[cfg(feature = "connected")]
+mod sources;
 mod support;
 mod tamper;
 mod trust_life;

@@ -58,7 +58,7 @@ impl Workshop {
         Self { shop, authorities }
     }
 
-    /// A site with `parameters.toml` and the bundle `1.0.sealift`.
+    /// A site with a file of parameters and the bundle `1.0.sealift`.
     fn ready() -> Self {
         let workshop = Self::new();
         workshop.pack("1.0", 1, &[("app.conf", Put::File(TEMPLATE))], |_| {});
@@ -95,7 +95,7 @@ impl Workshop {
     }
 
     fn set(&self, text: &str) {
-        std::fs::write(self.shop.path("site/parameters.toml"), text).unwrap();
+        std::fs::write(self.shop.path("site/air-gapped.parameters.toml"), text).unwrap();
     }
 
     fn text(&self, path: &str) -> String {
@@ -237,6 +237,44 @@ fn other_values_are_another_release_of_the_same_bundle() {
     assert_eq!((port().as_str(), releases()), ("port = 80", 1));
 }
 
+/// A site with two scenarios says something else to each, and what one asks for is unknown to the other.
+#[test]
+fn each_scenario_has_its_own_parameters() {
+    let workshop = Workshop::new();
+    let shop = &workshop.shop;
+    shop.done(
+        "rm -r site; sealift site init site --trust root.json --scenario air-gapped --scenario ddil --fingerprint \"$(sealift trust show root.json --json | jq -r .words)\"",
+    );
+    workshop.pack("1.0", 1, &[("app.conf", Put::File(TEMPLATE))], |_| {});
+    workshop.pack("2.0", 1, &[("idp.conf", Put::File(b"{{ idp_host }}\n"))], |draft| {
+        draft.scenario = name("ddil");
+        draft.needs.parameters = vec![Parameter {
+            name: name("idp-host"),
+            description: "who knows the people".to_owned(),
+            format: Format::Host,
+            choices: Vec::new(),
+            default: None,
+        }];
+    });
+    workshop.set(PARAMETERS);
+    shop.done("sealift install site 1.0.sealift");
+    for command in ["sealift install site 2.0.sealift", "sealift doctor site 2.0.sealift --trust root.json"] {
+        let said = shop.run(command);
+        assert!(
+            said.code != Some(0) && said.shown().contains("site/ddil.parameters.toml"),
+            "{}",
+            said.shown()
+        );
+    }
+    shop.done("echo 'idp-host = \"people.edge.example\"' > site/ddil.parameters.toml");
+    shop.done("sealift doctor site 2.0.sealift --trust root.json; sealift install site 2.0.sealift");
+    assert_eq!(workshop.text("site/current/ddil/rendered/server/idp.conf"), "people.edge.example\n");
+    assert!(workshop.text(&format!("{RENDERED}/app.conf")).contains("10.0.0.7:5000"));
+    // A file without a scenario in its name is nobody's.
+    shop.done("mv site/ddil.parameters.toml site/parameters.toml");
+    shop.fails("sealift install site 2.0.sealift", 2, "site.parameters");
+}
+
 #[test]
 fn unpack_fills_templates_where_it_is_told_to() {
     let workshop = Workshop::ready();
@@ -248,24 +286,24 @@ fn unpack_fills_templates_where_it_is_told_to() {
     let filled = "sealift unpack 1.0.sealift --trust root.json --to filled --parameters";
     shop.fails(&format!("{filled} nowhere.toml"), 2, "site.parameters");
     shop.fails(&format!("echo 'port = 1' > few.toml; {filled} few.toml"), 2, "site.parameters");
-    let said = shop.done(&format!("{filled} site/parameters.toml"));
+    let said = shop.done(&format!("{filled} site/air-gapped.parameters.toml"));
     assert!(said.out.contains("  rendered   1 file of `server`\n"), "{}", said.shown());
     assert!(!said.err.contains("stay as they are"), "{}", said.shown());
     assert!(workshop.text("filled/rendered/server/app.conf").ends_with("port = 8065\n"));
     // From a pipe it is the same, and but for what is rendered it is what it is without.
     shop.done(
-        "sealift unpack - --trust root.json --to piped --parameters site/parameters.toml < 1.0.sealift",
+        "sealift unpack - --trust root.json --to piped --parameters site/air-gapped.parameters.toml < 1.0.sealift",
     );
     assert_eq!(support::listing(&shop.path("filled")), support::listing(&shop.path("piped")));
     shop.done("rm -r filled/rendered; diff -r plain filled");
     let json = workshop.json(
-        "sealift unpack 1.0.sealift --trust root.json --to json --parameters site/parameters.toml --json",
+        "sealift unpack 1.0.sealift --trust root.json --to json --parameters site/air-gapped.parameters.toml --json",
     );
     assert_eq!(json["rendered"]["files"][0]["path"], "server/app.conf");
     // Only a site has a name.
     workshop.pack("1.1", 2, &[("a", Put::File(b"{{ site }}"))], |_| {});
     let error = shop.fails(
-        "sealift unpack 1.1.sealift --trust root.json --to named --parameters site/parameters.toml",
+        "sealift unpack 1.1.sealift --trust root.json --to named --parameters site/air-gapped.parameters.toml",
         4,
         "site.rendering",
     );
@@ -308,13 +346,13 @@ fn j20_a_file_of_parameters_can_say_nothing_else() {
         misspelled.err.contains("line 1: the bundle has no parameter `regstry`; did you mean `registry`?")
     );
     for make in [
-        "ln -s ../elsewhere.toml site/parameters.toml; cp good.toml elsewhere.toml",
-        "mkfifo site/parameters.toml",
-        "mkdir site/parameters.toml",
-        "head -c 70000 /dev/zero | tr '\\0' '#' > site/parameters.toml",
-        "printf 'port = \"\\xff\"\\n' > site/parameters.toml",
+        "ln -s ../elsewhere.toml site/air-gapped.parameters.toml; cp good.toml elsewhere.toml",
+        "mkfifo site/air-gapped.parameters.toml",
+        "mkdir site/air-gapped.parameters.toml",
+        "head -c 70000 /dev/zero | tr '\\0' '#' > site/air-gapped.parameters.toml",
+        "printf 'port = \"\\xff\"\\n' > site/air-gapped.parameters.toml",
     ] {
-        shop.done(&format!("rm -rf site/parameters.toml good.toml; echo > good.toml; {make}"));
+        shop.done(&format!("rm -rf site/air-gapped.parameters.toml good.toml; echo > good.toml; {make}"));
         let error = shop.run("timeout 20 sealift install site 1.0.sealift");
         assert!(error.code == Some(2) && error.is("site.parameters"), "{make}: {}", error.shown());
     }
@@ -349,8 +387,7 @@ fn templates_that_cannot_be_filled_leave_nothing() {
         assert!(error.err.contains(said), "{said}: {}", error.shown());
         assert_eq!(names(&shop.path("site/releases/air-gapped")), [""; 0], "{said}");
         assert_eq!(workshop.last()["refused"]["code"], "site.rendering");
-        let unpack =
-            "sealift unpack 2.0.sealift --trust root.json --to out --parameters site/parameters.toml";
+        let unpack = "sealift unpack 2.0.sealift --trust root.json --to out --parameters site/air-gapped.parameters.toml";
         shop.fails(unpack, 4, "site.rendering");
         assert!(!shop.run("ls -A | grep -F staging").out.contains("out"), "{said}");
         shop.done("test ! -e out; rm -r work-2.0");

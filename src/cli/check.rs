@@ -12,6 +12,7 @@ use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::value::size::ByteSize;
 use crate::value::words::{counted, quoted};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -105,9 +106,10 @@ impl Args {
 
 fn text_of(report: &Report) -> String {
     let mut text = String::new();
+    let mut explained = HashSet::new();
     for finding in &report.findings {
         // Writing to a string does not fail.
-        let _ = lay(&mut text, finding);
+        let _ = lay(&mut text, finding, explained.insert(finding.rule));
     }
     let counts = [Severity::Error, Severity::Warning, Severity::Note]
         .map(|severity| counted(report.count(severity) as u64, severity.as_str()));
@@ -123,12 +125,16 @@ fn text_of(report: &Report) -> String {
     text
 }
 
-fn lay(text: &mut String, finding: &Finding) -> std::fmt::Result {
+/// A finding; the reason for its rule stands with the first of each.
+fn lay(text: &mut String, finding: &Finding, is_first: bool) -> std::fmt::Result {
     writeln!(text, "{:<8} {}  {}", finding.severity().as_str(), finding.rule, finding.about)?;
     writeln!(text, "         {}", finding.message)?;
     if let Some(place) = &finding.place {
         let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
         writeln!(text, "         at {}{line}", place.path)?;
+    }
+    if is_first {
+        writeln!(text, "         why: {}", finding.rule.why())?;
     }
     writeln!(text, "         fix: {}\n", finding.fix)
 }

@@ -48,7 +48,7 @@ impl Args {
         };
         let site = if Site::is_at(&self.folder) { Some(Site::look(&self.folder, &LIMITS)?) } else { None };
         let values = site.as_ref().zip(needs.as_ref()).map(|(site, needs)| {
-            let given = Given::of_site(site.folder());
+            let given = Given::of_site(site.folder(), &needs.scenario);
             let values = given.and_then(|given| Values::resolve(&needs.asked, &given));
             values.map(drop).map_err(|error| error.to_string())
         });

@@ -4,9 +4,10 @@ use super::LIMITS;
 use super::error::CliError;
 use super::term::Term;
 use crate::bundle::place;
+use crate::plan::scenarios::Scenario;
 use crate::plan::{PlanError, init};
 use crate::value::name::Name;
-use crate::value::words::quoted;
+use crate::value::words::{counted, quoted};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,12 @@ use std::path::{Path, PathBuf};
 ///
 /// Looks through the folder of the manifest: OCI layouts and docker archives become images, folders of documents and
 /// configurations docs and configs, everything else files. Read it and change it; nothing is packed by it alone.
+/// With a scenario, it writes the reference manifest for that, and beside it the parts, configurations and runbooks that
+/// it names.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sealift init my-site.toml\n  sealift init my-site.toml --images images.txt"
+    after_help = "Examples:\n  sealift init my-site.toml\n  sealift init my-site.toml --images images.txt\n  \
+                  sealift init site/my-site.toml --scenario air-gapped"
 )]
 pub(super) struct Args {
     /// The manifest to write; it must not exist
@@ -24,6 +28,36 @@ pub(super) struct Args {
     /// A plain list of images to pull, one reference a line
     #[arg(long, value_name = "FILE")]
     images: Option<PathBuf>,
+    /// The reference manifest for this scenario, with all that it names beside it
+    #[arg(long, value_name = "NAME", conflicts_with = "images")]
+    scenario: Option<Reference>,
+}
+
+/// The reference scenarios.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Reference {
+    /// A second server for the time when the first one cannot be trusted
+    OutOfBand,
+    /// A lead organisation and partners who may not have everything
+    MissionPartner,
+    /// An enterprise and its edges, whose links come and go
+    Ddil,
+    /// Beside Teams and Outlook, also in national clouds
+    SovereignMicrosoft,
+    /// No link to the internet at all
+    AirGapped,
+}
+
+impl Reference {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::OutOfBand => "out-of-band",
+            Self::MissionPartner => "mission-partner",
+            Self::Ddil => "ddil",
+            Self::SovereignMicrosoft => "sovereign-microsoft",
+            Self::AirGapped => "air-gapped",
+        }
+    }
 }
 
 impl Args {
@@ -31,6 +65,9 @@ impl Args {
         let manifest = &self.manifest;
         if manifest.symlink_metadata().is_ok() {
             return Err(CliError::ManifestExists { path: manifest.clone() });
+        }
+        if let Some(scenario) = self.scenario {
+            return self.reference(term, scenario);
         }
         let folder = place::folder_of(manifest);
         let watch = term.watch("looking");
@@ -49,6 +86,31 @@ impl Args {
         let shown = manifest.display();
         term.data("manifest", &json!({ "file": manifest }), &format!("{shown}\n"))?;
         term.say(&format!("next: read {shown}, change it, then: sealift lock {}", quoted(manifest)));
+        Ok(())
+    }
+}
+
+impl Args {
+    fn reference(&self, term: &Term, scenario: Reference) -> Result<(), CliError> {
+        let manifest = &self.manifest;
+        let found = Scenario::of(scenario.as_str())?;
+        found.write(manifest)?;
+        let (shown, count) = (manifest.display(), found.count());
+        let value = json!({ "file": manifest, "scenario": scenario.as_str(), "beside": count });
+        let text = format!(
+            "{shown}\n  scenario   {}; beside it {}\n",
+            scenario.as_str(),
+            counted(count as u64, "file")
+        );
+        term.data("manifest", &value, &text)?;
+        let mut next = format!("sealift lock {}", quoted(manifest));
+        if let Some(first) = found.variants.first() {
+            next += &format!(" --variant {first}");
+        }
+        if let Some((_, others)) = found.variants.split_first().filter(|(_, others)| !others.is_empty()) {
+            next += &format!("   (or {})", others.join(", "));
+        }
+        term.say(&format!("next: fill the folders below `content` as their README.md says, then: {next}"));
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ use std::path::PathBuf;
 ///
 /// The site decides by the trust root it has pinned and by what it has had before. Releases stand side by side;
 /// `SITE/current/SCENARIO` leads to the one in use. After a failure or a power cut the site is old or new. Templates
-/// are filled with what `SITE/parameters.toml` says; the same bundle with other parameters is another release.
+/// are filled with what `SITE/SCENARIO.parameters.toml` says; the same bundle with other parameters is another release.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift install /srv/sealift air-gapped-2026.11.0.sealift\n  \
     sealift install /srv/sealift air-gapped-2026.11.0.sealift --drill")]

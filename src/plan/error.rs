@@ -34,6 +34,10 @@ pub enum PlanError {
     List { path: PathBuf, line: usize, reason: String },
     #[error("cannot read the manifest `{}`", shown(.path))]
     ManifestRead { path: PathBuf, source: io::Error },
+    #[error("nothing is overwritten, and in the way is {}", listed(.taken))]
+    Taken { taken: Vec<String> },
+    #[error("cannot write `{}`", shown(.path))]
+    Write { path: PathBuf, source: io::Error },
 
     #[error("{}", chosen_of(.asked.as_ref(), "variant", .variants))]
     Variant { asked: Option<Name>, variants: Vec<Name> },
@@ -177,6 +181,8 @@ impl Fault for PlanError {
                 Code::ManifestMissing
             }
             Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => Code::LockMissing,
+            Self::Taken { .. } => Code::ManifestExists,
+            Self::Write { .. } => Code::CliWrite,
             Self::ManifestRead { .. } | Self::LockRead { .. } | Self::Unreadable { .. } => {
                 Code::SourceUnreadable
             }
@@ -228,6 +234,8 @@ impl Fault for PlanError {
                     shown(path)
                 ));
             }
+            Self::Taken { .. } => "name a file in another folder, or move away what is in the way",
+            Self::Write { .. } => "look at the space and the permissions there",
             Self::Variant { variants, .. } => {
                 return variants.first().map(|first| format!("name one of them, like `--variant {first}`"));
             }

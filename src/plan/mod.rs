@@ -10,7 +10,6 @@ mod composing;
 mod drawing;
 mod git;
 mod grammar;
-
 mod laying;
 mod layout;
 mod lines;
@@ -35,6 +34,7 @@ pub mod init;
 pub mod lock;
 pub mod manifest;
 pub mod requirement;
+pub mod scenarios;
 pub mod schema;
 
 pub use drawing::Drawing;

@@ -102,7 +102,7 @@ impl Held {
         *statement = Some(trusted.id);
         let predicate = &trusted.statement.predicate;
         let permit = trusted.approvals.permit();
-        let given = Given::of_site(self.site.folder());
+        let given = Given::of_site(self.site.folder(), &predicate.scenario);
         let values = given.and_then(|given| Values::resolve(&predicate.needs, &given));
         let mark = values.as_ref().ok().and_then(Values::mark);
         // That a bundle is not for this site is said before what it asks for.

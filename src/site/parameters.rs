@@ -13,8 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
-/// What the file is called at a site.
-pub const FILE: &str = "parameters.toml";
+/// How the name of a site's file of parameters ends; before it stands the scenario.
+const FILE: &str = "parameters.toml";
 
 /// Bytes of the largest file of parameters.
 const CEILING: u64 = 64 << 10;
@@ -37,9 +37,9 @@ impl Given {
         })?
     }
 
-    /// Reads the file of a site; where there is none, the site sets nothing.
-    pub fn of_site(site: &Path) -> Result<Self, SiteError> {
-        let path = site.join(FILE);
+    /// Reads what a site says to the bundles of a scenario; where there is no such file, it sets nothing.
+    pub fn of_site(site: &Path, scenario: &Name) -> Result<Self, SiteError> {
+        let path = site.join(format!("{scenario}.{FILE}"));
         match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Ok(Self { path, values: BTreeMap::new() })
@@ -245,8 +245,9 @@ mod tests {
 
     fn given(text: &str) -> Result<Given, SiteError> {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE), text).unwrap();
-        Given::of_site(folder.path())
+        let path = folder.path().join(FILE);
+        std::fs::write(&path, text).unwrap();
+        Given::read(&path)
     }
 
     fn resolved(text: &str) -> Result<Values, SiteError> {
@@ -328,23 +329,24 @@ mod tests {
     #[test]
     fn j10_bytes_that_are_no_text_and_files_that_are_none() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
-        assert!(Given::of_site(folder.path()).unwrap().values.is_empty());
+        let scenario: Name = "ddil".parse().unwrap();
+        let path = folder.path().join("ddil.parameters.toml");
+        assert!(Given::of_site(folder.path(), &scenario).unwrap().values.is_empty());
         assert!(Given::read(&path).is_err());
         std::fs::write(&path, b"port = 1\nx = \"\xff\"\n").unwrap();
-        let error = Given::of_site(folder.path()).unwrap_err().to_string();
+        let error = Given::of_site(folder.path(), &scenario).unwrap_err().to_string();
         assert!(error.contains("line 2: it is not UTF-8"), "{error}");
         std::fs::write(&path, format!("# {}\n", "x".repeat(64 << 10))).unwrap();
-        let error = Given::of_site(folder.path()).unwrap_err().to_string();
+        let error = Given::of_site(folder.path(), &scenario).unwrap_err().to_string();
         assert!(error.contains("more than 65536 bytes"), "{error}");
         std::fs::rename(&path, folder.path().join("elsewhere")).unwrap();
         for target in ["elsewhere", "nowhere"] {
             std::os::unix::fs::symlink(target, &path).unwrap();
-            let error = Given::of_site(folder.path()).unwrap_err().to_string();
+            let error = Given::of_site(folder.path(), &scenario).unwrap_err().to_string();
             assert!(error.contains("is a link"), "{error}");
             std::fs::remove_file(&path).unwrap();
         }
         std::fs::create_dir(&path).unwrap();
-        assert!(Given::of_site(folder.path()).is_err());
+        assert!(Given::of_site(folder.path(), &scenario).is_err());
     }
 }

@@ -276,7 +276,7 @@ impl Case<'_> {
         let Some(needs) = self.needs else { return unchecked("no bundle that asks for any", NAME_ONE) };
         let secrets: Vec<_> = needs.asked.secrets.iter().map(|secret| secret.name.as_str()).collect();
         match &self.circumstances.values {
-            Some(Err(why)) => problem(why, "mend `parameters.toml` in the folder of the site"),
+            Some(Err(why)) => problem(why, "mend that file in the folder of the site"),
             Some(Ok(())) if !secrets.is_empty() => warning(
                 format!("every parameter has a value; still to provide: {}", secrets.join(", ")),
                 "what each is, and where it belongs: `sealift inspect BUNDLE --trust ROOT`",

@@ -19,6 +19,8 @@ use serde::Deserialize;
 pub struct Needs {
     /// Its name and version.
     pub bundle: String,
+    /// The deployment pattern it serves.
+    pub scenario: Name,
     /// Bytes of everything that is written.
     pub bytes: u64,
     /// Files, folders and links.
@@ -66,6 +68,7 @@ impl Needs {
         plan.add_rendered(&place.contents, &trees)?;
         let mut needs = Self {
             bundle: format!("{}-{}", predicate.name, predicate.version),
+            scenario: predicate.scenario.clone(),
             bytes: plan.space(),
             inodes: plan.inodes(&place.contents),
             largest: 0,

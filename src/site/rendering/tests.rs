@@ -13,7 +13,7 @@ fn renderer() -> Renderer {
     };
     let parameters = vec![parameter("mode", "on"), parameter("site-url", "https://c.example/?a=1&b=2")];
     let needs = Needs { parameters, secrets: Vec::new() };
-    let given = Given::of_site(std::path::Path::new("/nowhere")).unwrap();
+    let given = Given::of_site(std::path::Path::new("/nowhere"), &"ddil".parse().unwrap()).unwrap();
     let values = Values::resolve(&needs, &given).unwrap();
     Renderer::new(values, Some(&"office-1".parse().unwrap())).unwrap()
 }
@@ -196,7 +196,7 @@ fn two_parameters_of_one_name_are_refused() {
         default: Some("v".into()),
     };
     let needs = Needs { parameters: vec![parameter("a-b"), parameter("a_b")], secrets: Vec::new() };
-    let given = Given::of_site(std::path::Path::new("/nowhere")).unwrap();
+    let given = Given::of_site(std::path::Path::new("/nowhere"), &"ddil".parse().unwrap()).unwrap();
     let values = Values::resolve(&needs, &given).unwrap();
     assert!(Renderer::new(values, None).is_err());
 }

@@ -53,6 +53,7 @@ fn machine() -> Machine {
 fn needs() -> Needs {
     Needs {
         bundle: "sample-1".to_owned(),
+        scenario: "air-gapped".parse().unwrap(),
         bytes: 100 * MIB,
         inodes: 100,
         largest: 50 * MIB,
