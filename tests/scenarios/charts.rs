@@ -36,15 +36,7 @@ fn parts(name: &str) -> (&'static str, &'static str, &'static str) {
         "mattermost-calls-offloader" => ("v0.9.0", OFFLOADER, TAG_OR_APP),
         "mattermost-push-proxy" => ("6.3.0", PUSH, TAG_OR_APP),
         "cloudnative-pg" => ("1.30.0", CNPG, TAG_OR_APP),
-<<<<<<< HEAD
         "velero" => ("1.18.1", VELERO, VELERO_IMAGE),
-=======
-        "velero" => (
-            "1.18.1",
-            VELERO,
-            "          image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"\n",
-        ),
->>>>>>> main
         "ingress-nginx" => ("1.15.1", INGRESS_NGINX, INGRESS_NGINX_IMAGE),
         "nginx-ingress" => ("5.2.0", INGRESS_F5, INGRESS_F5_IMAGE),
         "eck-operator" => ("3.1.0", ECK, ECK_IMAGE),
