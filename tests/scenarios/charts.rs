@@ -36,20 +36,29 @@ fn parts(name: &str) -> (&'static str, &'static str, &'static str) {
         "mattermost-calls-offloader" => ("v0.9.0", OFFLOADER, TAG_OR_APP),
         "mattermost-push-proxy" => ("6.3.0", PUSH, TAG_OR_APP),
         "cloudnative-pg" => ("1.30.0", CNPG, TAG_OR_APP),
-        "velero" => (
-            "1.18.1",
-            VELERO,
-            "          image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"\n",
-        ),
+        "velero" => ("1.18.1", VELERO, VELERO_IMAGE),
         "ingress-nginx" => ("1.15.1", INGRESS_NGINX, INGRESS_NGINX_IMAGE),
-        "nginx-ingress" => ("5.2.0", INGRESS_F5, TAG_OR_APP_OF_CONTROLLER),
+        "nginx-ingress" => ("5.2.0", INGRESS_F5, INGRESS_F5_IMAGE),
         "eck-operator" => ("3.1.0", ECK, ECK_IMAGE),
         other => panic!("no stand-in for the chart `{other}`"),
     }
 }
 
 const TAG_OR_APP: &str = "          image: \"{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}\"\n";
-const TAG_OR_APP_OF_CONTROLLER: &str = "          image: \"{{ .Values.controller.image.repository }}:{{ .Values.controller.image.tag | default .Chart.AppVersion }}\"\n";
+const INGRESS_F5_IMAGE: &str = "          image: {{ include \"nginx-ingress.image\" . }}\n";
+const VELERO_IMAGE: &str = "\
+          {{- if .Values.image.digest }}
+          image: \"{{ .Values.image.repository }}@{{ .Values.image.digest }}\"
+          {{- else }}
+          image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"
+          {{- end }}
+        - name: kubectl
+          {{- if .Values.kubectl.image.tag }}
+          image: \"{{ .Values.kubectl.image.repository }}:{{ .Values.kubectl.image.tag }}\"
+          {{- else }}
+          image: \"{{ .Values.kubectl.image.repository }}:{{ template \"chart.KubernetesVersion\" . }}\"
+          {{- end }}
+";
 
 const OPERATOR: &str = "\
 mattermostOperator:
@@ -77,7 +86,22 @@ mysqlOperator:
       repository: quay.io/presslabs/mysql-operator-orchestrator
       tag: 0.4.0
 ";
-const OPERATOR_IMAGE: &str = "          image: \"{{ .Values.mattermostOperator.image.repository }}:{{ .Values.mattermostOperator.image.tag }}\"\n          imagePullPolicy: \"{{ .Values.mattermostOperator.image.pullPolicy }}\"\n";
+const OPERATOR_IMAGE: &str = "\
+          image: \"{{ .Values.mattermostOperator.image.repository }}:{{ .Values.mattermostOperator.image.tag }}\"
+          imagePullPolicy: \"{{ .Values.mattermostOperator.image.pullPolicy }}\"
+        {{- if .Values.minioOperator.enabled }}
+        - name: minio-operator
+          image: \"{{ .Values.minioOperator.image.repository }}:{{ .Values.minioOperator.image.tag }}\"
+        {{- end }}
+        {{- if .Values.mysqlOperator.enabled }}
+        - name: operator
+          image: \"{{ .Values.mysqlOperator.image.repository }}:{{ .Values.mysqlOperator.image.tag }}\"
+          args:
+            - --sidecar-image={{ .Values.mysqlOperator.sidecar.image.repository }}:{{ .Values.mysqlOperator.sidecar.image.tag }}
+        - name: orchestrator
+          image: \"{{ .Values.mysqlOperator.orchestrator.image.repository }}:{{ .Values.mysqlOperator.orchestrator.image.tag }}\"
+        {{- end }}
+";
 
 const SERVER: &str = "\
 global:
@@ -163,8 +187,12 @@ defaultBackend:
     tag: \"1.5\"
 ";
 const INGRESS_NGINX_IMAGE: &str = "\
-          {{- with .Values.controller.image }}
-          image: {{ .registry }}/{{ include \"ingress-nginx.image\" . }}:{{ .tag }}{{ include \"ingress-nginx.imageDigest\" . }}
+          {{- with (merge .Values.controller.image .Values.global.image) }}
+          image: {{ if .repository }}{{ .repository }}{{ else }}{{ .registry }}/{{ include \"ingress-nginx.image\" . }}{{ end }}:{{ .tag }}{{ include \"ingress-nginx.imageDigest\" . }}
+          {{- end }}
+        - name: create
+          {{- with (merge .Values.controller.admissionWebhooks.patch.image .Values.global.image) }}
+          image: {{ if .repository }}{{ .repository }}{{ else }}{{ .registry }}/{{ .image }}{{ end }}:{{ .tag }}{{ if .digest }}@{{ .digest }}{{ end }}
           {{- end }}
 ";
 
@@ -197,5 +225,14 @@ image:
 config:
   ubiOnly: false
   containerRegistry: docker.elastic.co
+  metrics:
+    secureMode:
+      enabled: false
 ";
-const ECK_IMAGE: &str = "          image: \"{{ .Values.image.repository }}{{- if .Values.config.ubiOnly -}}-ubi{{- end -}}:{{ default .Chart.AppVersion .Values.image.tag }}\"\n";
+const ECK_IMAGE: &str = "\
+          image: \"{{ .Values.image.repository }}{{- if .Values.config.ubiOnly -}}-ubi{{- end -}}:{{ default .Chart.AppVersion .Values.image.tag }}\"
+        {{- if .Values.config.metrics.secureMode.enabled }}
+        - name: kube-rbac-proxy
+          image: gcr.io/kubebuilder/kube-rbac-proxy:v0.15.0
+        {{- end }}
+";

@@ -199,7 +199,7 @@ impl Building {
             self.hosts.insert(place.split('/').next().unwrap().to_owned());
             let folder = shop.path(format!("repository-{number}"));
             let paths = patterns.iter().map(|pattern| {
-                pattern.replace("/**/", "/guide/").replace("**", "conf.d/default.conf").replace('*', "-one")
+                pattern.replace("/**/", "/guide/").replace("**", "conf.d/default.conf").replace('*', "")
             });
             for path in paths.chain(["source/images/picture.png".to_owned()]) {
                 let file = folder.join(&path);
@@ -280,7 +280,7 @@ const CONTENT: [(&str, &[u8]); 11] = [
 /// What a file of a repository says.
 fn text_of(path: &str) -> String {
     match path {
-        "docker-compose-one.yml" => COMPOSE.to_owned(),
+        "docker-compose.yml" => COMPOSE.to_owned(),
         "env.example" => ENV.to_owned(),
         other => format!("A stand-in for {other}.\n"),
     }

@@ -64,12 +64,23 @@ impl Choosing {
     }
 }
 
+/// What `check` finds where no digest is published.
+const FIRST_USE: &str = "source.first-use";
+
+/// What `check` said.
+pub struct Checked {
+    /// How many files have no published digest.
+    pub first_use: usize,
+    /// What the manifest explains: rule, and about what.
+    pub explained: BTreeSet<(String, String)>,
+}
+
 /// What one journey measured.
 pub struct Row {
     pub items: usize,
     pub files: usize,
     pub bytes: u64,
-    pub findings: Vec<String>,
+    pub checked: Checked,
     pub pack: Duration,
     pub install: Duration,
 }
@@ -103,6 +114,11 @@ impl Traveller {
         }
     }
 
+    /// What the manifest explains, as [`Checked`] has it.
+    pub fn explanations(&self) -> BTreeSet<(String, String)> {
+        self.manifest.accepts.iter().map(|one| (one.finding.as_str().to_owned(), one.about.clone())).collect()
+    }
+
     /// The whole way, with everything that has to hold on it.
     pub fn go(&self, variant: Option<&Name>, choosing: Choosing) -> Row {
         let choice = choosing.of(&self.manifest, variant);
@@ -118,7 +134,7 @@ impl Traveller {
             .collect();
         assert_eq!(locked, travelling);
         assert_eq!(lock.features, chosen.selection.features);
-        let findings = self.check(variant);
+        let checked = self.check(variant, &lock);
 
         let (bundle, pack) = self.pack(variant, &lock);
         let overview = self.json(&format!("sealift inspect {bundle} --trust root.json --json"));
@@ -131,7 +147,7 @@ impl Traveller {
         let entries = lock.trees().flat_map(|(_, tree)| &tree.entries);
         let files = entries.filter(|entry| matches!(entry.node, Node::File { .. })).count();
         self.shop.done(&format!("rm -rf {bundle} site settings"));
-        Row { items: travelling.len(), files, bytes, findings, pack, install }
+        Row { items: travelling.len(), files, bytes, checked, pack, install }
     }
 
     fn json(&self, script: &str) -> Value {
@@ -160,9 +176,37 @@ impl Traveller {
         Lock::open(&path).unwrap()
     }
 
-    /// What `check` says, as `RULE ABOUT`. Nothing may be left that is neither mended nor explained.
-    fn check(&self, _variant: Option<&Name>) -> Vec<String> {
-        Vec::new()
+    /// What `check` says. Nothing may be left that is neither mended nor explained, but for the files whose publishers say
+    /// no digest: those stay a matter for whoever locks.
+    fn check(&self, variant: Option<&Name>, lock: &Lock) -> Checked {
+        let words = Self::words(variant);
+        let outcome = self.shop.run(&format!("sealift check {}{words} --store store --json", self.file()));
+        assert!(outcome.code == Some(4) && outcome.is("check.findings"), "{}", outcome.shown());
+        let report: Value = serde_json::from_str(outcome.out.lines().next().unwrap()).unwrap();
+        let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+        let (first, others): (Vec<_>, Vec<_>) = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|finding| finding["severity"] != "note")
+            .partition(|finding| finding["rule"] == FIRST_USE);
+        let shown: Vec<_> = others.iter().map(|one| format!("{one}")).collect();
+        assert!(shown.is_empty(), "{}:\n{}", self.scenario, shown.join("\n"));
+        let explained: BTreeSet<_> = report["accepted"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (text(&one["finding"], "rule"), text(&one["finding"], "about")))
+            .collect();
+        let pinned: BTreeSet<_> = lock
+            .trees()
+            .filter(|(_, tree)| tree.pin.is_some())
+            .map(|(_, tree)| tree.name.to_string())
+            .collect();
+        let mut said: BTreeSet<_> = first.iter().map(|finding| text(finding, "about")).collect();
+        said.extend(explained.iter().filter(|(rule, _)| rule == FIRST_USE).map(|(_, about)| about.clone()));
+        assert_eq!(said, pinned);
+        Checked { first_use: first.len(), explained }
     }
 
     fn pack(&self, variant: Option<&Name>, lock: &Lock) -> (String, Duration) {

@@ -9,18 +9,21 @@ mod stand_ins;
 mod table;
 
 use journey::{Choosing, Traveller};
+use std::collections::BTreeSet;
 
 pub const SCENARIOS: [&str; 5] =
     ["out-of-band", "mission-partner", "ddil", "sovereign-microsoft", "air-gapped"];
 
-/// Every variant of one scenario, with every choice of features.
+/// Every variant of one scenario, with every choice of features. Nothing is explained that `check` does not find.
 fn travels(scenario: &str) {
     let traveller = Traveller::new(scenario);
+    let mut explained = BTreeSet::new();
     for variant in traveller.variants() {
         for choosing in Choosing::ALL {
-            traveller.go(variant.as_ref(), choosing);
+            explained.extend(traveller.go(variant.as_ref(), choosing).checked.explained);
         }
     }
+    assert_eq!(explained, traveller.explanations(), "what `check` finds and the manifest explains");
 }
 
 #[test]
