@@ -32,6 +32,7 @@ mod hostile_seals;
 mod hostile_streams;
 mod hostile_trees;
 mod init;
+mod mission_partner;
 mod offline;
 mod readme;
 mod registry;
