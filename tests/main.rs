@@ -47,6 +47,7 @@ mod support;
 mod tamper;
 mod trust_life;
 mod vector_cases;
+mod vector_choices;
 mod vector_images;
 mod vector_writer;
 mod vectors;
