@@ -8,7 +8,7 @@
 It needs Python 3.9 or later and the commands `openssl` (3.x) and `zstd`. It is a test, not a tool: it holds everything
 in memory, and it does not look for weak public keys (FORMAT.md, 3.2).
 """
-import base64, hashlib, json, os, re, subprocess, sys, tempfile, unicodedata
+import base64, hashlib, ipaddress, json, os, re, subprocess, sys, tempfile, unicodedata
 from datetime import datetime, timezone
 
 KIB, MIB, EXACT = 1 << 10, 1 << 20, (1 << 53) - 1
@@ -19,7 +19,8 @@ IMAGE_CONFIGS = (OCI + "config.v1+json", "application/vnd.docker.container.image
 INVENTORY, LAYER = "application/vnd.sealift.inventory.v1+zstd", OCI + "layer.v1.tar+zstd"
 ITEM, WITHHELD, OF, TAG = "dev.sealift.item.", "dev.sealift.item.withheld", "dev.sealift.referrer.of", "dev.sealift.referrer.tag"
 REFERENCE, LICENSES = "org.opencontainers.image.ref.name", "org.opencontainers.image.licenses"
-CONTAINERD = "io.containerd.image.name"
+CONTAINERD, VERSION = "io.containerd.image.name", "org.opencontainers.image.version"
+AUDIENCE, FILE_KIND, PRIORITY, TEMPLATE = ITEM + "audience", ITEM + "file-kind", ITEM + "priority", ITEM + "template"
 FIXED = ["seal/SHA256SUMS", "seal/VERIFY.txt", "seal/RESERVE", "oci-layout", "index.json", "manifest.json"]
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -71,6 +72,17 @@ def list_of(check):
             check(one, what)
     return each
 
+def some(check):
+    """An array that is left out where it is empty."""
+    def each(value, what):
+        list_of(check)(value, what)
+        must(value, f"{what} is empty")
+    return each
+
+def names(value, what):
+    some(name)(value, what)
+    must(ascending(value), f"{what} is not in order, each once")
+
 def text(pattern=None):
     def check(value, what):
         must(isinstance(value, str) and (pattern is None or re.fullmatch(pattern, value)), f"{what} is {value!r}")
@@ -107,6 +119,52 @@ def image_name(value, what):
     plain = value.split("@")[0]
     must(len(plain) <= 255 and not re.search(r"\.\.|___", plain.rpartition(":")[0] or plain), f"{what} is {value!r}")
 
+def is_ip(value, kind=ipaddress.ip_address):
+    try:
+        return "%" not in value and bool(kind(value))
+    except ValueError:
+        return False
+
+def is_host(value):
+    label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    return is_ip(value) or len(value) <= 253 and re.fullmatch(rf"{label}(\.{label})*", value)
+
+def is_authority(value):
+    found = re.fullmatch(r"\[(.*)\](:\d{1,})?" if value.startswith("[") else r"([^:]*)(:\d{1,})?", value, re.ASCII)
+    if not found or found[2] and not 0 < int(found[2][1:]) < 65536:
+        return False
+    return is_ip(found[1], ipaddress.IPv6Address) if value.startswith("[") else is_host(found[1])
+
+def is_hidden(character):
+    return unicodedata.category(character) == "Cc" or any(low <= ord(character) <= high for low, high in HIDDEN)
+
+def fits(value, form, choices=()):
+    """Whether a value has the format of a parameter: section 4.2."""
+    if not 1 <= len(value) <= 255:
+        return False
+    if form == "host":
+        return is_host(value)
+    if form == "registry":
+        host, *path = value.split("/")
+        return is_authority(host) and all(re.fullmatch("[a-z0-9]([a-z0-9._-]*[a-z0-9])?", part) for part in path)
+    if form == "url":
+        found = re.fullmatch(r"https?://([^/]*)(/[A-Za-z0-9._~/?=&%+:,-]*)?", value)
+        return found and is_authority(found[1])
+    if form == "path":
+        return re.fullmatch(r"/[A-Za-z0-9._/+@-]*", value) and not {".", ".."} & set(value[1:].split("/"))
+    if form == "email":
+        user, at, host = value.partition("@")
+        return at and re.fullmatch("[A-Za-z0-9._+-]+", user) and is_host(host)
+    if form == "text":
+        return value.strip() == value and not any(is_hidden(one) or one in "\"'`\\${}<>" for one in value)
+    if form == "choice":
+        return value in choices
+    return re.fullmatch({"number": "[0-9]{1,15}", "word": "[A-Za-z0-9._-]+"}[form], value)
+
+def description(value, what):
+    text()(value, what)
+    must(1 <= len(value.encode()) <= 500 and not any(map(is_hidden, value)), f"{what} is {value!r}")
+
 hex64, digest = text("[0-9a-f]{64}"), text("sha256:[0-9a-f]{64}")
 base64_text = text("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 annotations = lambda value, what: [must(type(value) is dict, what), must(list(value) == sorted(value), what)]
@@ -121,6 +179,13 @@ root_form = record(
 approval_form = record(
     kind_=one_of("https://sealift.dev/approval/v1"), statement=digest, scenario=name, approved=moment,
     conditions=list_of(name), out_of_order_opt=text(r"(?s).*\S.*"))
+FORMATS = "host registry url number path email word text choice".split()
+selection_form = record(
+    variant_opt=name, features_opt=names, without_opt=names, audience_opt=name, withheld_opt=some(digest))
+needs_form = record(
+    parameters_opt=some(record(
+        name=name, description=description, format=one_of(*FORMATS), choices_opt=some(text()), default_opt=text())),
+    secrets_opt=some(record(name=name, description=description)))
 member_form = record(name=text(), size=number, sha256=hex64)
 statement_form = record(
     kind_=one_of("https://in-toto.io/Statement/v1"),
@@ -128,7 +193,7 @@ statement_form = record(
     predicateType=one_of("https://sealift.dev/bundle/v1"),
     predicate=record(
         name=name, version=name, scenario=name, epoch=count, sequence=count, previous_opt=digest, created=moment,
-        expires_opt=moment, root_version=count, lock=digest, members=list_of(member_form),
+        expires_opt=moment, selection_opt=selection_form, needs_opt=needs_form, root_version=count, lock=digest, members=list_of(member_form),
         totals=record(items=number, blobs=number, bytes=lambda value, what: number(value, what, 0, EXACT)),
         tool=record(name=text(), version=text())))
 descriptor_form = record(mediaType=text(), digest=digest, size=number, artifactType_opt=text(), annotations_opt=annotations)
@@ -316,6 +381,23 @@ def judge_approvals(file, root, statement, scenario, now):
     reasons = [key for key, approval in approved.items() if "out_of_order" in approval]
     return entry is not None and len(reasons) >= entry["threshold"]
 
+def check_choice(selection, needs):
+    """What a bundle was made for, and what a site has to add: sections 4.1 and 4.2."""
+    must(selection != {} and needs != {}, "a selection or needs that say nothing")
+    selection, needs = selection or {}, needs or {}
+    features, without, withheld = (selection.get(key, []) for key in ("features", "without", "withheld"))
+    must(not set(features) & set(without), "a feature is both chosen and left out")
+    must(ascending(withheld), "what is withheld is not in order, each once")
+    must("audience" in selection or not withheld, "something is withheld from nobody")
+    parameters, secrets = needs.get("parameters", []), needs.get("secrets", [])
+    must(all(len(one) <= 4096 for one in (features, without, withheld, parameters, secrets)), "more than a bundle may have items")
+    must(all(ascending([one["name"] for one in list_]) for list_ in (parameters, secrets)), "parameters or secrets out of order")
+    for parameter in parameters:
+        form, choices = parameter["format"], parameter.get("choices", [])
+        must((form == "choice") == bool(choices), "choices without a choice, or a choice without any")
+        must(all(fits(choice, "text") for choice in choices), "a choice that is no plain text")
+        must("default" not in parameter or fits(parameter["default"], form, choices), "a default of another format")
+
 def open_statement(tape, pinned, now, approvals):
     chain, seal = tape.unbelieved("seal/roots.dsse.jsonl", 4 * MIB), tape.unbelieved("seal/bundle.dsse.json", 2 * MIB)
     root = newest_root(pinned, chain)
@@ -331,6 +413,7 @@ def open_statement(tape, pinned, now, approvals):
     must(predicate.get("expires", "~") > predicate["created"], "it expires before it was created")
     for date in (root.get("expires", "~"), predicate.get("expires", "~")):
         must(date > now or root["policy"]["expiry"] == "warn", f"expired at {date}")
+    check_choice(predicate.get("selection"), predicate.get("needs"))
     permit = approvals is not None and judge_approvals(approvals, root, "sha256:" + sha256(payload), predicate["scenario"], now)
     members = predicate["members"]
     must([member["name"] for member in members] == FIXED, "the members are not those of the format")
@@ -368,8 +451,16 @@ def check_index(index):
         kind = notes.get(ITEM + "kind")
         must(kind in ("image", "doc", "config", "file"), "an item of no known kind")
         wanted = {ITEM + "kind", ITEM + "name", ITEM + "origin"} | ({REFERENCE, CONTAINERD} if kind == "image" else set())
-        may = wanted | {LICENSES} | ({WITHHELD} if kind == "image" else set())
+        own = {"image": {WITHHELD}, "doc": set(), "config": {TEMPLATE}, "file": {FILE_KIND}}[kind]
+        may = wanted | {LICENSES, VERSION, AUDIENCE, PRIORITY} | own
         must(wanted <= set(notes) <= may, "other annotations than an item has")
+        if notes.get(AUDIENCE):
+            audience = notes[AUDIENCE].split(",")
+            [name(one, "an audience") for one in audience]
+            must(ascending(audience), "audiences are not in order, each once")
+        one_of("package", "plugin", "chart", "model", "certificate", "evidence", "tool")(notes.get(FILE_KIND, "tool"), "the kind of a file")
+        must(re.fullmatch("[0-9]|[1-9][0-9]", notes.get(PRIORITY, "0")) and notes.get(PRIORITY) != "50", "a priority")
+        must(notes.get(TEMPLATE, "true") == "true", "a template that is none")
         must(item.get("artifactType") == (None if kind == "image" else f"application/vnd.sealift.{kind}.v1"), "artifactType")
         name(notes[ITEM + "name"], "the name of an item")
         must(notes[ITEM + "name"] not in names, "two items of one name")
@@ -566,8 +657,7 @@ def check_path(path):
         must(part not in ("", ".", "..") and len(part.encode()) <= 255, f"a component of {path!r}")
         must(not re.search(r'[\\:*?"<>|]', part) and part[-1] not in ". " and not is_device(part), f"a component of {path!r}")
         for character in part:
-            hidden = unicodedata.category(character) == "Cc" or any(low <= ord(character) <= high for low, high in HIDDEN)
-            must(not hidden, f"a character that cannot be seen in {path!r}")
+            must(not is_hidden(character), f"a character that cannot be seen in {path!r}")
 
 HIDDEN = [(int(part[:6], 16), int(part[-6:], 16)) for part in """0000ad-0000ad 00034f-00034f 00061c-00061c 00115f-001160
     0017b4-0017b5 00180b-00180f 00200b-00200f 002028-00202e 002060-00206f 003164-003164 00feff-00feff 00ffa0-00ffa0

@@ -1,11 +1,11 @@
 //! What the vectors are: one fault each, and bundles in which nothing is wrong.
 
 use crate::support::Put;
-use crate::vector_images;
 use crate::vector_writer::{
     INDEX, Image, Item, LAYER, MANIFEST, Members, Parts, Recipe, Tree, id, image, image_index, key, manifest,
     raw_frame, stream,
 };
+use crate::{vector_choices, vector_images};
 use sealift::trust::key::Signer;
 use sealift::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
 use sealift::value::digest::Digest;
@@ -168,6 +168,7 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
     cases.extend(statement_cases(&of));
     cases.extend(member_cases(&of));
     cases.extend(index_cases(&of));
+    cases.extend(vector_choices::cases(&of));
     cases.extend(vector_images::cases(&of));
     cases.extend(inventory_cases(&of));
     cases.extend(frame_cases(&of));

@@ -1,6 +1,6 @@
 //! A lock as text: laid by hand, so that a change of one source is a change of few lines in a review.
 
-use super::lock::{Lock, LockedImage, LockedTree, VERSION};
+use super::lock::{Lock, LockedAudience, LockedImage, LockedTree, VERSION};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::{FileKind, ItemKind, Labels, PRIORITY};
 use crate::bundle::needs::{Parameter, Secret};
@@ -25,10 +25,10 @@ impl Lock {
         optional(text, "variant", self.variant.as_ref())?;
         lay_list(text, "features", &self.features)?;
         lay_list(text, "without", &self.without)?;
-        lay_list(text, "audiences", &self.audiences)?;
         let bundle = &self.bundle;
         writeln!(text, "\n[bundle]\nname = \"{}\"", bundle.name)?;
         writeln!(text, "scenario = \"{}\"\nversion = \"{}\"", bundle.scenario, bundle.version)?;
+        self.audience.iter().try_for_each(|audience| lay_audience(text, audience))?;
         self.parameter.iter().try_for_each(|parameter| lay_parameter(text, parameter))?;
         for Secret { name, description } in &self.secret {
             writeln!(text, "\n[[secret]]\nname = \"{name}\"\ndescription = {}", Quoted(description))?;
@@ -36,6 +36,14 @@ impl Lock {
         self.image.iter().try_for_each(|image| lay_image(text, image))?;
         self.trees().try_for_each(|(kind, tree)| lay_tree(text, kind, tree))
     }
+}
+
+fn lay_audience(text: &mut String, audience: &LockedAudience) -> fmt::Result {
+    let LockedAudience { name, hidden_features, hidden_parameters, hidden_secrets } = audience;
+    writeln!(text, "\n[[audience]]\nname = \"{name}\"")?;
+    lay_list(text, "hidden_features", hidden_features)?;
+    lay_list(text, "hidden_parameters", hidden_parameters)?;
+    lay_list(text, "hidden_secrets", hidden_secrets)
 }
 
 fn lay_parameter(text: &mut String, parameter: &Parameter) -> fmt::Result {

@@ -13,21 +13,21 @@ use crate::bundle::index::Blob;
 use crate::bundle::inventory;
 use crate::bundle::item::{ItemHead, ItemKind, Labels};
 use crate::bundle::member::blob_name;
-use crate::bundle::needs::Selection;
+use crate::bundle::needs::{Needs, Selection};
 use crate::bundle::tree::Tree;
 use crate::value::digest::Digest;
 use crate::value::name::Name;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 impl Lock {
     /// What packing takes: every item with the places of its bytes. Asks no network; `lock` is the digest of the
     /// lock's text. For an audience, what it may not hold is left out, and listed by digest.
     pub fn draft(&self, lock: Digest, audience: Option<&Name>, work: &Work<'_>) -> Result<Draft, PlanError> {
-        if let Some(asked) = audience.filter(|asked| !self.audiences.contains(asked)) {
-            return Err(PlanError::Audience { asked: asked.clone(), audiences: self.audiences.clone() });
-        }
-        let mut selection = Selection { audience: audience.cloned(), ..self.selection() };
+        let (mut selection, needs) = match audience {
+            None => (self.selection(), self.needs()),
+            Some(asked) => self.heard_by(asked)?,
+        };
         let mut travels = |labels: &Labels, content: &dyn Fn() -> Result<Digest, PlanError>| {
             let names = labels.audience.as_ref().zip(audience);
             if names.is_none_or(|(names, audience)| names.contains(audience)) {
@@ -59,6 +59,7 @@ impl Lock {
             let reason = "every item is withheld from this audience";
             return Err(PlanError::Empty { path: PathBuf::from(self.bundle.name.as_str()), reason });
         }
+        leave_out(&mut items);
         for item in &mut items {
             // Who else may have it is nobody's business but the packer's.
             item.only_for(audience);
@@ -74,10 +75,40 @@ impl Lock {
             created: self.created,
             expires: self.expires,
             selection,
-            needs: self.needs(),
+            needs,
             lock,
             items,
         })
+    }
+
+    /// What an audience hears of what was chosen and of what a site has to add.
+    fn heard_by(&self, asked: &Name) -> Result<(Selection, Needs), PlanError> {
+        let Some(audience) = self.audience.iter().find(|audience| audience.name == *asked) else {
+            let audiences = self.audience.iter().map(|audience| audience.name.clone()).collect();
+            return Err(PlanError::Audience { asked: asked.clone(), audiences });
+        };
+        let mut selection = Selection { audience: Some(asked.clone()), ..self.selection() };
+        let is_heard = |name: &Name| !audience.hidden_features.contains(name);
+        selection.features.retain(is_heard);
+        selection.without.retain(is_heard);
+        let mut needs = self.needs();
+        needs.parameters.retain(|one| !audience.hidden_parameters.contains(&one.name));
+        needs.secrets.retain(|one| !audience.hidden_secrets.contains(&one.name));
+        Ok((selection, needs))
+    }
+}
+
+/// What one image leaves out, another may bring, if it is for this audience.
+fn leave_out(items: &mut [DraftItem]) {
+    let images = items.iter().filter_map(|item| match item {
+        DraftItem::Image(image) => Some(image),
+        DraftItem::Tree(_) => None,
+    });
+    let present: HashSet<_> = images.flat_map(|image| image.blobs.iter().map(|blob| blob.digest)).collect();
+    for item in items {
+        if let DraftItem::Image(image) = item {
+            image.withheld.retain(|digest| !present.contains(digest));
+        }
     }
 }
 

@@ -44,11 +44,11 @@ pub struct Lock {
     /// The features that were left out, ascending.
     #[serde(default)]
     pub without: Vec<Name>,
-    /// The audiences that a bundle can be made for, ascending.
-    #[serde(default)]
-    pub audiences: Vec<Name>,
     /// What the bundle is called.
     pub bundle: LockedBundle,
+    /// The audiences that a bundle can be made for, by name.
+    #[serde(default)]
+    pub audience: Vec<LockedAudience>,
     /// What a site may set, by name.
     #[serde(default)]
     pub parameter: Vec<Parameter>,
@@ -81,6 +81,23 @@ pub struct LockedBundle {
     pub version: Name,
 }
 
+/// Whom a bundle can be made for, and what it does not hear of then.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedAudience {
+    /// Its name.
+    pub name: Name,
+    /// Features of which it gets no item, ascending.
+    #[serde(default)]
+    pub hidden_features: Vec<Name>,
+    /// Parameters of these features alone, ascending.
+    #[serde(default)]
+    pub hidden_parameters: Vec<Name>,
+    /// Secrets of these features alone, ascending.
+    #[serde(default)]
+    pub hidden_secrets: Vec<Name>,
+}
+
 /// An image, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,7 +128,7 @@ pub struct LockedImage {
     pub size: u64,
     /// Every blob of it and its referrers, the index or manifest first.
     pub blobs: Vec<LockedBlob>,
-    /// Manifests that its indexes list and that do not travel, ascending.
+    /// Manifests that its indexes list and that it leaves out, ascending; another image may bring them.
     #[serde(default)]
     pub withheld: Vec<Digest>,
     /// Signatures, attestations and SBOMs that travel with it.

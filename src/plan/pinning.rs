@@ -2,8 +2,8 @@
 
 use super::choosing::Chosen;
 use super::error::PlanError;
-use super::lock::{Lock, LockedBundle, LockedImage, LockedTree, VERSION};
-use super::manifest::{ImageForm, ImageSource, Item, Source};
+use super::lock::{Lock, LockedAudience, LockedBundle, LockedImage, LockedTree, VERSION};
+use super::manifest::{ImageForm, ImageSource, Item, Scope, Source};
 use super::members::Members;
 use super::pulling::{self, Pulled};
 use super::work::{Task, Work};
@@ -13,7 +13,7 @@ use crate::bundle::item::{ItemKind, PRIORITY};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 impl Lock {
     /// Pins every source of what was chosen from a manifest.
@@ -40,7 +40,7 @@ impl Lock {
             variant: selection.variant.clone(),
             features: selection.features.clone(),
             without: selection.without.clone(),
-            audiences: manifest.audiences.keys().cloned().collect(),
+            audience: manifest.audiences.keys().map(|name| audience(chosen, name)).collect(),
             parameter: chosen.needs.parameters.clone(),
             secret: chosen.needs.secrets.clone(),
             bundle: LockedBundle { name, scenario, version },
@@ -58,7 +58,6 @@ impl Lock {
         for item in &chosen.items {
             lock.add(item, &pulled, before, &task).map_err(|error| error.about(item.kind, &item.name))?;
         }
-        lock.withhold();
         let mut called = HashMap::new();
         for image in &lock.image {
             if let Some(one) = called.insert(&image.reference, &image.name) {
@@ -72,15 +71,6 @@ impl Lock {
         lock.sequence = manifest.sequence.unwrap_or(before.sequence.saturating_add(1));
         lock.previous = None;
         Ok(lock)
-    }
-
-    /// What one image leaves out, another may bring.
-    fn withhold(&mut self) {
-        let present: HashSet<_> =
-            self.image.iter().flat_map(|image| image.blobs.iter().map(|blob| blob.digest)).collect();
-        for image in &mut self.image {
-            image.withheld.retain(|digest| !present.contains(digest));
-        }
     }
 
     fn add(
@@ -107,6 +97,28 @@ impl Lock {
             }
         }
         Ok(())
+    }
+}
+
+/// What an audience does not hear of: a feature whose items it may not have, and what belongs to such features alone.
+fn audience(chosen: &Chosen<'_>, name: &Name) -> LockedAudience {
+    let manifest = chosen.manifest;
+    let may_have = |item: &&Item| item.labels.audience.as_ref().is_none_or(|names| names.contains(name));
+    let is_hidden = |feature: &&Name| {
+        let mut items = manifest.items.iter().filter(|item| item.scope.features.contains(feature)).peekable();
+        items.peek().is_some() && !items.any(|item| may_have(&item))
+    };
+    let hidden: BTreeSet<_> = manifest.features.keys().filter(is_hidden).collect();
+    let belongs = |scope: &Scope| {
+        !scope.features.is_empty() && scope.features.iter().all(|feature| hidden.contains(feature))
+    };
+    let parameters = manifest.parameters.iter().filter(|one| belongs(&one.scope)).map(|one| &one.what.name);
+    let secrets = manifest.secrets.iter().filter(|one| belongs(&one.scope)).map(|one| &one.what.name);
+    LockedAudience {
+        name: name.clone(),
+        hidden_features: hidden.iter().copied().cloned().collect(),
+        hidden_parameters: parameters.cloned().collect(),
+        hidden_secrets: secrets.cloned().collect(),
     }
 }
 

@@ -107,6 +107,32 @@ fn from_a_tag_to_files() {
     }
 }
 
+/// What one image leaves out, another brings, but not to somebody who does not get the other.
+#[test]
+fn a_part_of_an_image_whose_other_part_is_withheld() {
+    let (real, shop, many) = (Real::new(), Shop::new(), many());
+    real.push("app", &many.content);
+    real.push("other", &many.content);
+    let part = |name: &str, platform: &str, more: &str| {
+        let reference = reference(&real.open, &format!("{name}:1"));
+        format!("{reference}\nplatforms = [\"linux/{platform}\"]\n{more}")
+    };
+    let audiences = "audience = [\"lead\"]\n[audience.lead]\ndescription = \"us\"\n[audience.partner]\ndescription = \"them\"";
+    images(&shop, &[("app", part("app", "amd64", "")), ("other", part("other", "arm64", audiences))]);
+    shop.done(LOCK);
+    shop.done(CARRY);
+    let arm64 = digest(&many.arm64);
+    assert!(unpacked(&shop).1.contains(&arm64));
+    shop.done(
+        "sealift pack pulled.toml --key packer.key --store pulled --audience partner --passphrase-fd 0 <<<pw
+         sealift verify pulled-partner-1.sealift --trust root.json --deep",
+    );
+    let seen = shop.done("sealift inspect pulled-partner-1.sealift --trust root.json --json").out;
+    let seen: Value = serde_json::from_str(&seen).unwrap();
+    assert_eq!(seen["items"].as_array().unwrap().len(), 1);
+    assert_eq!(seen["items"][0]["withheld"], json!([arm64]));
+}
+
 #[test]
 fn a_part_of_an_image() {
     let (real, shop, many) = (Real::new(), Shop::new(), many());
