@@ -773,7 +773,7 @@ sample-1.0.0.sealift
   size       <size> (<number> bytes)
 unpacked sample-1.0.0 to site: 1 file of trees and 0 images, 8 B
 --- stderr
-next: review it, then: sealift pack one.toml --key packer.key
+next: review it, then: sealift check one.toml
 next: sealift verify sample-1.0.0.sealift --trust root.json
 
 "#]];

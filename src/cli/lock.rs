@@ -161,7 +161,7 @@ impl Args {
             &format!("{}: {state}, {}, sequence {sequence}\n", path.display(), counted(items as u64, "item")),
         )?;
         let (manifest, variant) = (quoted(&self.manifest), self.choice.variant.words());
-        term.say(&format!("next: review it, then: sealift pack {manifest}{variant} --key packer.key"));
+        term.say(&format!("next: review it, then: sealift check {manifest}{variant}"));
         Ok(())
     }
 }
