@@ -229,7 +229,8 @@ impl Traveller {
             self.scenario
         ));
         let set: String = lock.parameter.iter().filter_map(|parameter| self.value(parameter)).collect();
-        std::fs::write(self.shop.path("site/parameters.toml"), set).unwrap();
+        let file = format!("site/{}.parameters.toml", self.scenario);
+        std::fs::write(self.shop.path(file), set).unwrap();
         let begun = Instant::now();
         let installed = self.json(&format!("sealift install site {bundle} --json"));
         let took = begun.elapsed();
