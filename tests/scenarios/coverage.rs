@@ -73,3 +73,20 @@ fn constraints_hold_items_of_some_scenario() {
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+/// The page that comes first says what a site has to set, and where.
+#[test]
+fn what_a_site_has_to_set_stands_in_the_runbook() {
+    for manifest in manifests() {
+        let page = source().join(format!("runbooks/{}/00-what-arrives.md", manifest.scenario));
+        let text = std::fs::read_to_string(page).unwrap();
+        let file = format!("/{}.parameters.toml`", manifest.scenario);
+        assert!(text.contains(&file), "{}: no `{file}", manifest.scenario);
+        let asked = manifest.parameters.iter().filter(|one| one.what.default.is_none());
+        let names: BTreeSet<_> = asked.map(|one| one.what.name.as_str()).collect();
+        let is_there =
+            |name: &&&str| text.contains(&format!("`{name}`")) || text.contains(&format!("{name} = "));
+        let missing: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
+        assert!(names.len() > 2 && missing.is_empty(), "{}: {missing:?}", manifest.scenario);
+    }
+}

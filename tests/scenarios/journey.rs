@@ -139,8 +139,14 @@ impl Traveller {
         let (bundle, pack) = self.pack(variant, &lock);
         let overview = self.json(&format!("sealift inspect {bundle} --trust root.json --json"));
         assert_eq!(overview["items"].as_array().unwrap().len(), travelling.len(), "{overview}");
-        let install = self.install(&bundle, &lock);
+        let (install, named) = self.install(&bundle, &lock);
         self.load(&bundle, &lock);
+        for digest in named {
+            assert!(
+                self.is_at_the_site(&lock, &digest),
+                "settings name {digest}, and the registry has it not"
+            );
+        }
         self.serve(&bundle, &lock);
 
         let bytes = std::fs::metadata(self.shop.path(&bundle)).unwrap().len();
@@ -222,14 +228,15 @@ impl Traveller {
         (bundle, took)
     }
 
-    fn install(&self, bundle: &str, lock: &Lock) -> Duration {
+    fn install(&self, bundle: &str, lock: &Lock) -> (Duration, Vec<Digest>) {
         self.shop.done(&format!(
             "sealift site init site --trust root.json --scenario {} \
              --fingerprint \"$(sealift trust show root.json --json | jq -r .words)\"",
             self.scenario
         ));
         let set: String = lock.parameter.iter().filter_map(|parameter| self.value(parameter)).collect();
-        std::fs::write(self.shop.path("site/parameters.toml"), set).unwrap();
+        let file = format!("site/{}.parameters.toml", self.scenario);
+        std::fs::write(self.shop.path(file), set).unwrap();
         let begun = Instant::now();
         let installed = self.json(&format!("sealift install site {bundle} --json"));
         let took = begun.elapsed();
@@ -243,8 +250,14 @@ impl Traveller {
         let without: Vec<_> = lock.without.iter().map(Name::to_string).collect();
         assert_eq!(names("left_out"), without, "{installed}");
         let release = self.shop.path(format!("site/current/{}", self.scenario));
-        rendered::all(&release, lock);
-        took
+        (took, rendered::all(&release, lock))
+    }
+
+    fn is_at_the_site(&self, lock: &Lock, digest: &Digest) -> bool {
+        let url = |path: &str| format!("http://{}/v2/{path}/manifests/{digest}", self.site.open);
+        let accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
+        let paths = lock.image.iter().map(|image| image.reference.path());
+        paths.into_iter().any(|path| ureq::get(url(path)).header("accept", accept).call().is_ok())
     }
 
     /// A line of the site's parameters: its registry, and whatever else has no default.

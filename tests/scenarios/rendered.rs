@@ -2,10 +2,13 @@
 
 use sealift::bundle::entry::Node;
 use sealift::plan::lock::Lock;
+use sealift::value::digest::Digest;
 use std::path::Path;
 
-/// Every file of every template is there, filled, and still of its form.
-pub fn all(release: &Path, lock: &Lock) {
+/// Every file of every template is there, filled, and still of its form. Gives back the digests that they name: the
+/// site's registry has to have them.
+pub fn all(release: &Path, lock: &Lock) -> Vec<Digest> {
+    let mut digests = Vec::new();
     let templates: Vec<_> = lock.config.iter().filter(|tree| tree.template).collect();
     assert!(!templates.is_empty());
     for tree in templates {
@@ -18,8 +21,11 @@ pub fn all(release: &Path, lock: &Lock) {
             if let Err(error) = parsed(&path, &text) {
                 panic!("{}: {error}\n{text}", path.display());
             }
+            let hex = text.split("sha256:").skip(1).filter_map(|rest| rest.get(..64));
+            digests.extend(hex.filter_map(|hex| Digest::from_hex(hex).ok()));
         }
     }
+    digests
 }
 
 fn parsed(path: &Path, text: &str) -> Result<(), String> {
