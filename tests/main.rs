@@ -14,6 +14,8 @@
 
 #[cfg(feature = "agent")]
 mod agent;
+#[cfg(feature = "connected")]
+mod check;
 mod checking_without_us;
 mod cli;
 mod doctor;
@@ -38,11 +40,14 @@ mod readme;
 mod registry;
 mod rendering;
 mod roundtrip;
+mod scenarios;
 #[cfg(feature = "registry")]
 mod serve;
 mod shape;
 mod site;
 mod site_faults;
+#[cfg(feature = "connected")]
+mod sources;
 mod support;
 mod tamper;
 mod trust_life;

@@ -26,6 +26,7 @@ pub mod place;
 pub mod read;
 pub mod statement;
 pub mod stream;
+pub mod template;
 pub mod tree;
 
 pub use error::BundleError;

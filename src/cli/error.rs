@@ -45,6 +45,9 @@ pub(super) enum CliError {
     Different { count: usize },
     #[error("the trust root holds, and there is something to look at: {}", counted(*.count as u64, "finding"))]
     Findings { count: usize },
+    #[cfg(feature = "connected")]
+    #[error("{} and {} to look at", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
+    Check { errors: usize, warnings: usize },
     #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
     Unopened,
     #[error("cannot write standard output")]
@@ -79,7 +82,11 @@ impl CliError {
                 matches!(error, crate::registry::RegistryError::Trust(_))
             }
             #[cfg(feature = "connected")]
-            Self::Plan(_) | Self::Store(_) | Self::ManifestExists { .. } | Self::Demo { .. } => false,
+            Self::Plan(_)
+            | Self::Store(_)
+            | Self::ManifestExists { .. }
+            | Self::Check { .. }
+            | Self::Demo { .. } => false,
         };
         is_about && self.code() != Code::Interrupted
     }
@@ -105,6 +112,8 @@ impl Fault for CliError {
             Self::ManifestExists { .. } => Code::ManifestExists,
             Self::Different { .. } => Code::TrustDifferent,
             Self::Findings { .. } => Code::TrustFindings,
+            #[cfg(feature = "connected")]
+            Self::Check { .. } => Code::CheckFindings,
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
             Self::Unopened => Code::CarrierUnopened,
@@ -146,6 +155,11 @@ impl Fault for CliError {
                     .to_owned(),
             ),
             Self::Input { hint, .. } => Some((*hint).to_owned()),
+            #[cfg(feature = "connected")]
+            Self::Check { .. } => Some(
+                "mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`"
+                    .to_owned(),
+            ),
             #[cfg(feature = "connected")]
             Self::Demo { .. } => None,
         }

@@ -3,6 +3,8 @@
 mod approve;
 mod carrier;
 mod cat;
+#[cfg(feature = "connected")]
+mod check;
 mod doctor;
 mod error;
 mod explain;
@@ -39,6 +41,8 @@ mod lock;
 mod pack;
 #[cfg(feature = "registry")]
 mod registry;
+#[cfg(feature = "connected")]
+mod sarif;
 #[cfg(feature = "connected")]
 mod sealing;
 #[cfg(feature = "registry")]
@@ -87,6 +91,9 @@ enum Verb {
     /// Pin every source of a manifest to digest and size
     #[cfg(feature = "connected")]
     Lock(lock::Args),
+    /// Find what would fail at the site
+    #[cfg(feature = "connected")]
+    Check(check::Args),
     /// Make a sealed bundle from a lock
     #[cfg(feature = "connected")]
     Pack(pack::Args),
@@ -149,6 +156,8 @@ impl Verb {
             #[cfg(feature = "connected")]
             Self::Lock(args) => Named::Manifest(args.manifest.clone()),
             #[cfg(feature = "connected")]
+            Self::Check(args) => Named::Manifest(args.manifest.clone()),
+            #[cfg(feature = "connected")]
             Self::Pack(args) => Named::Manifest(args.manifest.clone()),
             #[cfg(feature = "connected")]
             Self::Demo(_) | Self::Init(_) => Named::Nothing,
@@ -196,6 +205,8 @@ pub fn main() -> ExitCode {
         Verb::Init(args) => args.run(&term),
         #[cfg(feature = "connected")]
         Verb::Lock(args) => args.run(&term),
+        #[cfg(feature = "connected")]
+        Verb::Check(args) => args.run(&term),
         #[cfg(feature = "connected")]
         Verb::Pack(args) => args.run(&term),
         Verb::Verify(args) => args.run(&term),

@@ -10,7 +10,8 @@ const HEADING: &str = "Registries";
 /// How registries are reached.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RegistryArgs {
-    /// Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:5000/hub`
+    /// Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:5000/hub`. Hosts of downloads, charts and
+    /// git have mirrors too, and theirs may be folders: `github.com=file:///srv/github`
     #[arg(long = "mirror", help_heading = HEADING, value_name = "REGISTRY=MIRROR", value_parser = pair)]
     mirrors: Vec<(String, String)>,
     /// Believe this certificate authority as well (PEM)
@@ -26,7 +27,11 @@ pub(super) struct RegistryArgs {
 
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((registry, mirror)) if !registry.is_empty() && !mirror.is_empty() && !mirror.contains("://") => {
+        Some((registry, mirror))
+            if !registry.is_empty()
+                && !mirror.is_empty()
+                && (!mirror.contains("://") || mirror.starts_with("file:///")) =>
+        {
             Ok((registry.to_owned(), mirror.trim_end_matches('/').to_owned()))
         }
         Some(_) | None => Err("expected REGISTRY=MIRROR, both without `https://`".to_owned()),

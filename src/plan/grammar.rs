@@ -112,4 +112,9 @@ pub(super) struct Bundle {
     #[serde(default)]
     #[schemars(with = "Vec<schema::Text>")]
     pub(super) platforms: Vec<Spanned<String>>,
+    /// Hosts on the internet that configurations may name, like `login.microsoftonline.com` or `*.mission.example`:
+    /// `sealift check` reports all others.
+    #[serde(default)]
+    #[schemars(with = "Vec<schema::Text>")]
+    pub(super) egress: Vec<Spanned<String>>,
 }

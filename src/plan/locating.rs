@@ -5,7 +5,7 @@ use super::error::PlanError;
 use super::lock::{Lock, LockedBlob, LockedImage, LockedReferrer, LockedTree};
 use super::members::Members;
 use super::pinning::called;
-use super::work::{Part, Task, Work};
+use super::work::{Part, Task, Work, read_part};
 use super::{pulling, tree};
 use crate::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use crate::bundle::entry::Node;
@@ -192,12 +192,37 @@ fn locate_blob(blob: &LockedBlob, members: &Members, work: &Work<'_>) -> Result<
     }
 }
 
-fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<DraftItem, PlanError> {
+/// The files of a tree and where each lies.
+pub(super) fn files(locked: &LockedTree, work: &Work<'_>) -> Result<(Tree, Vec<PathBuf>), PlanError> {
     let tree = tree_of(locked, work)?;
     let sources = match &locked.path {
         Some(path) => tree::sources(&work.folder.join(path), &tree)?,
         None => downloads(&tree, work)?,
     };
+    Ok((tree, sources))
+}
+
+/// A document of an image, as the lock pins it.
+pub(super) fn document(image: &LockedImage, digest: &Digest, work: &Work<'_>) -> Result<Vec<u8>, PlanError> {
+    let missing = || PlanError::NotStored { what: format!("the document {digest}") };
+    let blob = image.blobs.iter().find(|blob| blob.digest == *digest).ok_or_else(missing)?;
+    let part = match image.source() {
+        None => Part { path: work.store.get(digest).ok_or_else(missing)?, offset: 0, size: blob.size },
+        Some(path) => {
+            let members = Members::open(&work.folder.join(path), work.limits, work.watch)?;
+            let BlobSource { path, offset, size, .. } = locate_blob(blob, &members, work)?;
+            Part { path, offset, size }
+        }
+    };
+    let bytes = read_part(&part, work.limits.document)?;
+    if Digest::of(&bytes) != *digest {
+        return Err(PlanError::Changed { path: part.path, reason: "is not what the lock pins".to_owned() });
+    }
+    Ok(bytes)
+}
+
+fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<DraftItem, PlanError> {
+    let (tree, sources) = files(locked, work)?;
     let head = ItemHead {
         name: locked.name.clone(),
         kind,

@@ -6,6 +6,7 @@ use super::composing;
 use super::error::PlanError;
 use super::patterns::Patterns;
 use super::requirement::Requirement;
+use crate::audit::lint::finding::Rule;
 use crate::bundle::item::{ItemKind, Labels};
 use crate::bundle::needs::{Parameter, Secret};
 use crate::bundle::place;
@@ -35,6 +36,8 @@ pub struct Manifest {
     pub variants: Vec<Name>,
     /// The machines of the sites, where the manifest names them.
     pub platforms: Vec<Platform>,
+    /// Hosts on the internet that configurations may name, like `login.microsoftonline.com` or `*.mission.example`.
+    pub egress: Vec<String>,
     /// What can be chosen.
     pub features: BTreeMap<Name, Feature>,
     /// Who may get a bundle that leaves something out.
@@ -177,7 +180,7 @@ pub enum ReadAs {
 #[derive(Debug, Clone)]
 pub struct Accept {
     /// Its rule.
-    pub finding: String,
+    pub finding: Rule,
     /// What it is about.
     pub about: String,
     /// Why it is no fault.

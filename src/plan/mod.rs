@@ -25,6 +25,7 @@ mod tree;
 mod work;
 
 pub mod address;
+pub mod check;
 pub mod choosing;
 pub mod commit;
 pub mod error;

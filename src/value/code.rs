@@ -113,6 +113,8 @@ codes! {
         "There is no manifest of that name. `sealift init FILE` writes one from what lies in the folder."
     ManifestExists "manifest.exists" WrongUse
         "`init` overwrites nothing, neither a manifest nor what a scenario brings along. Name another file, or one in another folder, or move away what is in the way."
+    CheckFindings "check.findings" NotAsWanted
+        "`sealift check` found something that would fail at the site or must not travel. Mend each finding as it says, or explain it in the manifest: `[[accept]]` with `finding`, `about` and `because`."
     LockMissing "lock.missing" WrongUse
         "Packing reads only the lock, and there is none beside the manifest. Run `sealift lock MANIFEST`."
     LockStale "lock.stale" WrongUse

@@ -2,18 +2,18 @@
 
 mod consumers;
 mod cutting;
-mod engine;
+pub mod engine;
 mod faulty;
 mod front;
-mod images;
+pub mod images;
 mod listening;
-mod load;
+pub mod load;
 mod publish;
-mod pull;
+pub mod pull;
 mod pull_secret;
-mod real;
+pub mod real;
 mod referring;
-mod runnable;
+pub mod runnable;
 mod scripted;
 mod secrets;
 mod tool;

@@ -45,13 +45,18 @@ fn manifest(shop: &Shop, content: &mut Content, architecture: &str, greeting: &s
 
 /// An index for amd64 and arm64, as `1`, with an SBOM and a signature as cosign writes it.
 pub fn hello(shop: &Shop) -> Image {
+    speaking(shop, "hello", "1")
+}
+
+/// As [`hello`], under another name and tag.
+pub fn speaking(shop: &Shop, name: &str, tag: &str) -> Image {
     let mut content = Content::default();
-    let (amd64, config) = manifest(shop, &mut content, "amd64", "hello from hello");
+    let (amd64, config) = manifest(shop, &mut content, "amd64", &format!("hello from {name}"));
     let (arm64, _) = manifest(shop, &mut content, "arm64", "hello from arm64");
     let platform =
         |architecture: &str| json!({ "platform": { "os": "linux", "architecture": architecture } });
     let index = content.index(&[with(amd64, platform("amd64")), with(arm64, platform("arm64"))]);
-    content.tag(&index, "1");
+    content.tag(&index, tag);
     let sbom = content.referrer(&index, "application/spdx+json", b"{\"spdxVersion\":\"SPDX-2.3\"}");
     content.refer(&index, std::slice::from_ref(&sbom));
     let payload = content.blob("application/vnd.dev.cosign.simplesigning.v1+json", b"{\"critical\":{}}");

@@ -85,12 +85,14 @@ rules! {
         "Bundles are copied, kept for years and read by several people, so a secret in one is a secret no more: declare a hole with `[[secret]]` and fill it at the site."
     ContentInvitation "content.invitation" Error
         "Whoever holds an invitation can join or connect, so it goes to the one it is meant for, apart from the bundle."
-    ContentUnread "content.unread" Note
+    ContentUnread "content.unread" Warning
         "A file could not be looked through for secrets, so nothing is known about it."
     ReferenceMissing "reference.missing" Error
         "An image is named and does not travel, so the site cannot start what needs it."
     ReferenceUnclear "reference.unclear" Warning
         "An image is named in a way that could not be resolved here, so nobody knows whether it travels."
+    ReferenceTest "reference.test" Note
+        "Only a test of a chart names the image, so nothing but that test fails without it."
     ImageMutableTag "image.mutable-tag" Warning
         "A tag that its publisher moves means another image tomorrow than the one that was reviewed."
     ImagePlatform "image.platform" Error

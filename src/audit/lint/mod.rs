@@ -7,7 +7,7 @@ mod chart;
 pub(crate) mod document;
 mod expression;
 mod holes;
-mod hosts;
+pub mod hosts;
 mod patterns;
 mod settings;
 mod tarball;

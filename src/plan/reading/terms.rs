@@ -7,6 +7,7 @@ use super::super::manifest::{
 };
 use super::super::requirement::Requirement;
 use super::Text;
+use crate::audit::lint::finding::Rule;
 use crate::bundle::item::{FileKind, ItemKind, LAST_PRIORITY, Labels, PRIORITY};
 use crate::bundle::needs::{Parameter, Secret, is_description};
 use crate::value::format::Format;
@@ -315,9 +316,28 @@ impl Text<'_> {
         Text { folder: std::path::Path::new(""), ..self }.path(word)
     }
 
+    fn rule(self, word: &Spanned<String>) -> Result<Rule, PlanError> {
+        let text = word.get_ref().as_str();
+        if let Some(rule) = Rule::ALL.iter().find(|rule| rule.as_str() == text) {
+            return Ok(*rule);
+        }
+        let near = Rule::ALL.iter().min_by_key(|rule| strsim::damerau_levenshtein(text, rule.as_str()));
+        let help = near.map_or_else(String::new, |rule| format!("did you mean `{rule}`?"));
+        Err(self.item(&word.span(), "`sealift check` has no finding of this name", &help))
+    }
+
+    /// A host, or with `*.` in front all hosts below one.
+    pub(in crate::plan) fn egress(self, word: &Spanned<String>) -> Result<String, PlanError> {
+        let host = word.get_ref();
+        if Format::Host.fits(host.strip_prefix("*.").unwrap_or(host), &[]) {
+            return Ok(host.clone());
+        }
+        Err(self.value(&word.span(), "this is no host, like `login.site.example` or `*.site.example`"))
+    }
+
     pub(in crate::plan) fn accept(self, accept: &grammar::Accept) -> Result<Accept, PlanError> {
         Ok(Accept {
-            finding: self.description(&accept.finding)?,
+            finding: self.rule(&accept.finding)?,
             about: self.description(&accept.about)?,
             because: self.description(&accept.because)?,
             spot: self.spot(&accept.finding.span()),

@@ -4,6 +4,7 @@ use crate::bundle::entry::Node;
 use crate::bundle::inventory::Inventory;
 use crate::bundle::item::ItemKind;
 use crate::bundle::order::{Contents, Parts};
+use crate::bundle::template;
 use crate::site::{SiteError, rendering};
 use crate::trust::verify::Verified;
 use crate::value::ValueError;
@@ -109,10 +110,10 @@ impl Plan {
                 match &entry.node {
                     Node::Dir => self.folders.push(path),
                     Node::Link { target } => self.links.push((path, target.clone())),
-                    Node::File { size, .. } if *size > rendering::TEMPLATE => {
+                    Node::File { size, .. } if *size > template::TEMPLATE => {
                         let reason = format!(
                             "it has {size} bytes, and a file of an item with templates has at most {}",
-                            rendering::TEMPLATE
+                            template::TEMPLATE
                         );
                         return Err(rendering::wrong(&format!("{}/{}", head.name, entry.path), None, reason));
                     }

@@ -1,0 +1,140 @@
+//! `sealift check`
+
+use super::error::CliError;
+use super::lock::{StoreArgs, VariantArgs, work};
+use super::registry::RegistryArgs;
+use super::term::Term;
+use super::{ThreadArgs, sarif};
+use crate::audit::lint::finding::{Finding, Severity};
+use crate::plan::check::{Medium, Report, check};
+use crate::plan::choosing::Choice;
+use crate::plan::lock::{Lock, path_for};
+use crate::plan::manifest::Manifest;
+use crate::value::size::ByteSize;
+use crate::value::words::{counted, quoted};
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Find what would fail at the site
+///
+/// Looks at the manifest, its lock and what the lock pins, without a network: images that charts and configurations name
+/// and nobody carries, versions that do not go together, settings that call out, secrets, tags that move, platforms,
+/// licences, templates and sizes. Findings that the manifest explains (`[[accept]]`) are set aside.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sealift check my-site.toml\n  \
+    sealift check air-gapped.toml --variant linux --media dvd --format sarif > findings.sarif")]
+pub(super) struct Args {
+    /// The manifest; its lock lies beside it
+    pub(super) manifest: PathBuf,
+    #[command(flatten)]
+    variant: VariantArgs,
+    /// What the bundle is carried on: `dvd`, `dvd-dl`, `bd25`, `bd50`, `bd100`, `usb-fat32`, or a number of bytes
+    #[arg(long, value_name = "MEDIUM", value_parser = medium)]
+    media: Option<Medium>,
+    /// How the findings are written to standard output
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people, or with `--json` as JSON
+    Text,
+    /// SARIF 2.1.0, which code review tools show beside the lines
+    Sarif,
+}
+
+/// Capacities: ECMA-267 and ECMA-268 (DVD), the white papers of the Blu-ray Disc Association; a file on FAT32 has less
+/// than 4 GiB.
+fn medium(text: &str) -> Result<Medium, String> {
+    let (bytes, file) = match text {
+        "dvd" => (Some(4_700_372_992), None),
+        "dvd-dl" => (Some(8_543_666_176), None),
+        "bd25" => (Some(25_025_314_816), None),
+        "bd50" => (Some(50_050_629_632), None),
+        "bd100" => (Some(100_103_356_416), None),
+        "usb-fat32" => (None, Some(u64::from(u32::MAX))),
+        number => match number.replace('_', "").parse() {
+            Ok(bytes) => (Some(bytes), None),
+            Err(_) => {
+                return Err(
+                    "expected `dvd`, `dvd-dl`, `bd25`, `bd50`, `bd100`, `usb-fat32` or a number of bytes"
+                        .to_owned(),
+                );
+            }
+        },
+    };
+    Ok(Medium { name: text.to_owned(), bytes, file })
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let manifest = Manifest::open(&self.manifest)?;
+        let lock = Lock::open(&path_for(&self.manifest, self.variant.variant.as_ref()))?;
+        lock.check_current(&manifest, &self.manifest)?;
+        let choice = Choice { variant: lock.variant.clone(), features: lock.features.clone() };
+        let chosen = manifest.choose(&choice)?;
+        let store = self.store.open()?;
+        let watch = term.watch("checking");
+        let access = self.registry.access();
+        let work = work(&self.manifest, &store, self.threads, &watch, &access);
+        let report = check(&chosen, &lock, self.media.as_ref(), &work)?;
+        drop(watch);
+        match self.format {
+            Format::Text => term.data("check", &report, &text_of(&report))?,
+            Format::Sarif => term.text(&sarif::document(&report))?,
+        }
+        if report.is_clean() {
+            let (manifest, variant) = (quoted(&self.manifest), self.variant.words());
+            term.say(&format!("next: sealift pack {manifest}{variant} --key packer.key"));
+            return Ok(());
+        }
+        Err(CliError::Check {
+            errors: report.count(Severity::Error),
+            warnings: report.count(Severity::Warning),
+        })
+    }
+}
+
+fn text_of(report: &Report) -> String {
+    let mut text = String::new();
+    let mut explained = HashSet::new();
+    for finding in &report.findings {
+        // Writing to a string does not fail.
+        let _ = lay(&mut text, finding, explained.insert(finding.rule));
+    }
+    let counts = [Severity::Error, Severity::Warning, Severity::Note]
+        .map(|severity| counted(report.count(severity) as u64, severity.as_str()));
+    let _ = writeln!(
+        text,
+        "{}; {} explained in the manifest\n{} looked through, {} too large for that; up to {} in all",
+        counts.join(", "),
+        report.accepted.len(),
+        counted(report.files, "file"),
+        report.unread,
+        ByteSize(report.bytes),
+    );
+    text
+}
+
+/// A finding; the reason for its rule stands with the first of each.
+fn lay(text: &mut String, finding: &Finding, is_first: bool) -> std::fmt::Result {
+    writeln!(text, "{:<8} {}  {}", finding.severity().as_str(), finding.rule, finding.about)?;
+    writeln!(text, "         {}", finding.message)?;
+    if let Some(place) = &finding.place {
+        let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
+        writeln!(text, "         at {}{line}", place.path)?;
+    }
+    if is_first {
+        writeln!(text, "         why: {}", finding.rule.why())?;
+    }
+    writeln!(text, "         fix: {}\n", finding.fix)
+}

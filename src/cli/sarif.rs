@@ -1,0 +1,62 @@
+//! Findings as SARIF 2.1.0 (OASIS, 2020).
+
+use crate::audit::lint::finding::{Finding, Rule};
+use crate::plan::check::Report;
+use serde_json::{Value, json};
+
+/// The whole document, with a line break at its end.
+pub(super) fn document(report: &Report) -> String {
+    let rules: Vec<Value> = Rule::ALL.iter().map(|rule| rule_of(*rule)).collect();
+    let open = report.findings.iter().map(result);
+    let accepted = report.accepted.iter().map(|one| {
+        let mut value = result(&one.finding);
+        if let Some(object) = value.as_object_mut() {
+            let suppression = json!([{ "kind": "external", "justification": one.because }]);
+            object.insert("suppressions".to_owned(), suppression);
+        }
+        value
+    });
+    let document = json!({
+        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "sealift", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+            "results": open.chain(accepted).collect::<Vec<_>>(),
+        }],
+    });
+    format!("{document:#}\n")
+}
+
+fn rule_of(rule: Rule) -> Value {
+    json!({
+        "id": rule.as_str(),
+        "shortDescription": { "text": rule.why() },
+        "defaultConfiguration": { "level": rule.severity().as_str() },
+    })
+}
+
+fn result(finding: &Finding) -> Value {
+    let mut result = json!({
+        "ruleId": finding.rule.as_str(),
+        "level": finding.severity().as_str(),
+        "message": { "text": format!("{}: {}. To mend it: {}", finding.about, finding.message, finding.fix) },
+    });
+    if let (Some(place), Some(object)) = (&finding.place, result.as_object_mut()) {
+        // RFC 3986: what could end or change the address is spelled out.
+        let uri: String = place.path.bytes().map(escaped).collect();
+        let mut location = json!({ "artifactLocation": { "uri": uri } });
+        if let (Some(line), Some(location)) = (place.line, location.as_object_mut()) {
+            location.insert("region".to_owned(), json!({ "startLine": line }));
+        }
+        object.insert("locations".to_owned(), json!([{ "physicalLocation": location }]));
+    }
+    result
+}
+
+fn escaped(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-._~/!@".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
+}

@@ -1,0 +1,107 @@
+//! Check: what would fail at the site, said before anything travels.
+//!
+//! It looks at the choice from a manifest, at its lock and at the bytes that the lock pins, and asks no network. What it
+//! could not look at, it says.
+
+mod constraints;
+mod contents;
+mod items;
+mod mentions;
+
+use super::choosing::Chosen;
+use super::error::PlanError;
+use super::lock::Lock;
+use super::manifest::Manifest;
+use super::work::Work;
+use crate::audit::lint::finding::{Finding, Place, Severity, sort};
+use crate::value::printable::Printable;
+use serde::Serialize;
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What is to be mended, the gravest first.
+    pub findings: Vec<Finding>,
+    /// What the manifest explains.
+    pub accepted: Vec<Accepted>,
+    /// Files that were looked through.
+    pub files: u64,
+    /// Files that were not, because they are too large to be texts that a person wrote.
+    pub unread: u64,
+    /// The most bytes that the bundle can have: trees count as they are, without compression.
+    pub bytes: u64,
+}
+
+/// A finding that the manifest explains.
+#[derive(Debug, Clone, Serialize)]
+pub struct Accepted {
+    /// The finding.
+    pub finding: Finding,
+    /// Why it is no fault.
+    pub because: String,
+}
+
+/// What the bundle is carried on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Medium {
+    /// What people call it.
+    pub name: String,
+    /// How many bytes it holds, where that is known.
+    pub bytes: Option<u64>,
+    /// How many bytes a file on it may have.
+    pub file: Option<u64>,
+}
+
+impl Report {
+    /// How many findings there are of a severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity() == severity).count()
+    }
+
+    /// Whether there is nothing to mend: notes are only worth knowing.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.count(Severity::Error) == 0 && self.count(Severity::Warning) == 0
+    }
+}
+
+/// Looks for what would fail at the site.
+pub fn check(
+    chosen: &Chosen<'_>,
+    lock: &Lock,
+    medium: Option<&Medium>,
+    work: &Work<'_>,
+) -> Result<Report, PlanError> {
+    let contents = contents::Contents::look(chosen, lock, work)?;
+    let mut findings = contents.findings;
+    findings.extend(mentions::missing(chosen, lock, contents.mentions));
+    findings.extend(constraints::broken(chosen, lock, work)?);
+    findings.extend(items::labels(chosen, lock));
+    findings.extend(items::platforms(chosen, lock, work)?);
+    let bytes = items::most_bytes(lock);
+    findings.extend(medium.and_then(|medium| items::on_medium(chosen.manifest, medium, bytes)));
+    sort(&mut findings);
+    let (accepted, findings) = accept(chosen.manifest, findings);
+    Ok(Report { findings, accepted, files: contents.files, unread: contents.unread, bytes })
+}
+
+/// Puts what the manifest explains aside.
+fn accept(manifest: &Manifest, findings: Vec<Finding>) -> (Vec<Accepted>, Vec<Finding>) {
+    let (mut accepted, mut rest) = (Vec::new(), Vec::new());
+    for finding in findings {
+        let explains = |one: &&super::manifest::Accept| {
+            one.finding == finding.rule && Printable(&one.about).to_string() == finding.about
+        };
+        match manifest.accepts.iter().find(explains) {
+            Some(one) => accepted.push(Accepted { finding, because: one.because.clone() }),
+            None => rest.push(finding),
+        }
+    }
+    (accepted, rest)
+}
+
+/// A place in a manifest.
+fn place(spot: &super::manifest::Spot) -> Place {
+    Place::new(&spot.file, Some(spot.line))
+}

@@ -1,0 +1,174 @@
+//! Whether the versions of what travels go together.
+
+use super::super::choosing::Chosen;
+use super::super::error::PlanError;
+use super::super::locating;
+use super::super::lock::Lock;
+use super::super::manifest::{Constraint, ConstraintRule, Item, ReadAs, Scoped};
+use super::super::requirement::{Requirement, version_of};
+use super::super::work::{Work, open_regular};
+use super::place;
+use crate::audit::lint::finding::{Finding, Rule};
+use crate::audit::lint::json_in::json_in;
+use crate::value::name::Name;
+use crate::value::printable::Printable;
+use semver::{Op, Version};
+use std::io::Read as _;
+
+/// Bytes of the largest file that is read for a version in it.
+const LARGEST: u64 = 512 << 20;
+
+/// Why a constraint does not hold, or could not be looked at.
+enum Fault {
+    Broken(String),
+    Unknown(String),
+}
+
+/// Findings about constraints that do not hold.
+pub(super) fn broken(chosen: &Chosen<'_>, lock: &Lock, work: &Work<'_>) -> Result<Vec<Finding>, PlanError> {
+    let mut findings = Vec::new();
+    for scoped in chosen.constraints() {
+        let Scoped { what: constraint, spot, .. } = scoped;
+        let outcome = match counts(chosen, constraint) {
+            Ok(false) => continue,
+            Ok(true) => holds(chosen, lock, constraint, work)?,
+            Err(fault) => Err(fault),
+        };
+        let because = &constraint.because;
+        let finding = match outcome {
+            Ok(()) => continue,
+            Err(Fault::Broken(reason)) => {
+                let fix = "change the version of one of the two in the manifest, and lock again";
+                Finding::new(
+                    Rule::ConstraintBroken,
+                    constraint.item.as_str(),
+                    format!("{reason}: {because}"),
+                    fix,
+                )
+            }
+            Err(Fault::Unknown(reason)) => {
+                let fix =
+                    "say the version in the manifest, `version = \"...\"`, or explain it with `[[accept]]`";
+                Finding::new(
+                    Rule::ConstraintUnknown,
+                    constraint.item.as_str(),
+                    format!("{reason}: {because}"),
+                    fix,
+                )
+            }
+        };
+        findings.push(finding.at(place(spot)));
+    }
+    Ok(findings)
+}
+
+/// Whether what the constraint speaks of travels.
+fn counts(chosen: &Chosen<'_>, constraint: &Constraint) -> Result<bool, Fault> {
+    if chosen.item(&constraint.item).is_none() && !matches!(constraint.rule, ConstraintRule::Present) {
+        return Ok(false);
+    }
+    match &constraint.with {
+        None => Ok(true),
+        Some((name, requirement)) => match (chosen.item(name), requirement) {
+            (None, _) => Ok(false),
+            (Some(_), None) => Ok(true),
+            (Some(item), Some(requirement)) => Ok(requirement.takes(&version(item)?)),
+        },
+    }
+}
+
+fn version(item: &Item) -> Result<Version, Fault> {
+    let unknown = |what: String| Fault::Unknown(format!("`{}` has {what}", item.name));
+    let Some(text) = &item.labels.version else { return Err(unknown("no version".to_owned())) };
+    version_of(text)
+        .ok_or_else(|| unknown(format!("the version `{}`, which has no numbers to compare", Printable(text))))
+}
+
+fn takes(requirement: &Requirement, item: &Item) -> Result<(), Fault> {
+    let found = version(item)?;
+    if requirement.takes(&found) {
+        return Ok(());
+    }
+    Err(Fault::Broken(format!("`{}` is {found}, and has to be {requirement}", item.name)))
+}
+
+fn holds(
+    chosen: &Chosen<'_>,
+    lock: &Lock,
+    constraint: &Constraint,
+    work: &Work<'_>,
+) -> Result<Result<(), Fault>, PlanError> {
+    let Some(item) = chosen.item(&constraint.item) else {
+        // Whatever else it might be, an item that is not there is only missed by this rule.
+        let name = &constraint.item;
+        return Ok(Err(Fault::Broken(format!("`{name}` does not travel, and has to"))));
+    };
+    let outcome = match &constraint.rule {
+        ConstraintRule::Present => Ok(()),
+        ConstraintRule::Absent => {
+            let with =
+                constraint.with.as_ref().map(|(name, _)| format!(" with `{name}`")).unwrap_or_default();
+            Err(Fault::Broken(format!("`{}` travels, and must not{with}", item.name)))
+        }
+        ConstraintRule::Version(requirement) => takes(requirement, item),
+        ConstraintRule::SameAs(other) => match chosen.item(other) {
+            None => Ok(()),
+            Some(other) => same(item, other),
+        },
+        ConstraintRule::Read { from, file, key, bound } => match chosen.item(from) {
+            None => Err(Fault::Unknown(format!("`{from}`, which says the version, does not travel"))),
+            Some(_) => match said(lock, from, file, key, work)? {
+                Ok(version) => {
+                    let op = match bound {
+                        ReadAs::Exact => Op::Exact,
+                        ReadAs::Minimum => Op::GreaterEq,
+                    };
+                    takes(&Requirement::of(&version, op), item)
+                }
+                Err(reason) => Err(Fault::Unknown(format!("`{from}` does not say the version: {reason}"))),
+            },
+        },
+    };
+    Ok(outcome)
+}
+
+fn same(item: &Item, other: &Item) -> Result<(), Fault> {
+    let (one, two) = (version(item)?, version(other)?);
+    if one == two {
+        return Ok(());
+    }
+    Err(Fault::Broken(format!("`{}` is {one}, and `{}` is {two}", item.name, other.name)))
+}
+
+/// The version that a JSON file in an item says; the inner error is why it says none.
+fn said(
+    lock: &Lock,
+    from: &Name,
+    file: &str,
+    key: &str,
+    work: &Work<'_>,
+) -> Result<Result<Version, String>, PlanError> {
+    let Some((_, tree)) = lock.trees().find(|(_, tree)| tree.name == *from) else {
+        return Ok(Err("it is an image".to_owned()));
+    };
+    let (checked, sources) = locating::files(tree, work)?;
+    let ends = |path: &str| path.rsplit('/').next() == Some(file);
+    let files: Vec<_> = checked.files().zip(&sources).collect();
+    let named = files.iter().find(|((entry, _), _)| ends(entry.path.as_str()));
+    let Some(((_, size), source)) = named.or(files.first().filter(|_| files.len() == 1)) else {
+        return Ok(Err(format!("it has no `{}`", Printable(file))));
+    };
+    if *size > LARGEST {
+        return Ok(Err("it is too large to be looked into".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let read = open_regular(source)?.take(LARGEST).read_to_end(&mut bytes);
+    read.map_err(|error| PlanError::read(source, error))?;
+    let json = match json_in(&bytes, file) {
+        Ok(json) => json,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let value = key.split('.').try_fold(&json, |value, key| value.get(key));
+    let text = value.and_then(serde_json::Value::as_str).and_then(version_of);
+    Ok(text.ok_or_else(|| format!("`{}` has no version under `{}`", Printable(file), Printable(key))))
+}

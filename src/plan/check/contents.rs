@@ -1,0 +1,205 @@
+//! What the files of a bundle say: secrets, settings that call out, templates, and the images that they name.
+
+use super::super::choosing::Chosen;
+use super::super::error::PlanError;
+use super::super::locating;
+use super::super::lock::{Lock, LockedTree};
+use super::super::work::{Work, open_regular};
+use crate::audit::lint::finding::{Finding, Place, Rule};
+use crate::audit::lint::hosts::Allowed;
+use crate::audit::lint::references::{self, Mention};
+use crate::audit::lint::{File, outward, secrets};
+use crate::bundle::entry::Node;
+use crate::bundle::item::{FileKind, ItemKind};
+use crate::bundle::needs::Parameter;
+use crate::bundle::template::Engine;
+use crate::value::digest::Digest;
+use crate::value::format::Format;
+use crate::value::name::Name;
+use crate::value::size::ByteSize;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+/// Bytes of the largest file that is looked through among those that are neither documents nor configurations: above, it
+/// is no text that a person wrote.
+const SMALL: u64 = 1 << 20;
+/// Bytes of the largest chart.
+const CHART: u64 = 64 << 20;
+
+/// What was seen in the files of a bundle.
+pub(super) struct Contents {
+    pub(super) findings: Vec<Finding>,
+    pub(super) mentions: Vec<Mentioned>,
+    pub(super) files: u64,
+    pub(super) unread: u64,
+}
+
+/// An image that a file of an item names.
+pub(super) struct Mentioned {
+    pub(super) item: Name,
+    pub(super) mention: Mention,
+}
+
+/// A file that was read.
+struct Opened {
+    path: String,
+    bytes: Vec<u8>,
+}
+
+impl Contents {
+    pub(super) fn look(chosen: &Chosen<'_>, lock: &Lock, work: &Work<'_>) -> Result<Self, PlanError> {
+        let mut contents = Self { findings: Vec::new(), mentions: Vec::new(), files: 0, unread: 0 };
+        let engine = match Engine::new(&samples(&chosen.needs.parameters), Some(&chosen.manifest.name)) {
+            Ok(engine) => Some(engine),
+            Err(objection) => {
+                let (name, fix) = (chosen.manifest.name.as_str(), "rename one of the parameters");
+                contents.findings.push(Finding::new(Rule::TemplateSyntax, name, objection.reason, fix));
+                None
+            }
+        };
+        let mut configs: Vec<(&Name, Vec<Opened>)> = Vec::new();
+        for (kind, tree) in lock.trees() {
+            let before = (contents.findings.len(), contents.mentions.len());
+            let files = contents.read(kind, tree, work).map_err(|error| error.about(kind, &tree.name))?;
+            contents.files += files.len() as u64;
+            contents.tree(kind, tree, &files, &chosen.manifest.egress, engine.as_ref());
+            contents.lead_to_sources(tree, before);
+            if kind == ItemKind::Config {
+                configs.push((&tree.name, files));
+            }
+        }
+        let all = configs.iter().flat_map(|(item, files)| files.iter().map(|file| file.as_file(item)));
+        contents.findings.extend(outward::unset(&all.collect::<Vec<_>>()));
+        Ok(contents)
+    }
+
+    /// The files of a tree that are looked through, each compared with what the lock pins.
+    fn read(&mut self, kind: ItemKind, tree: &LockedTree, work: &Work<'_>) -> Result<Vec<Opened>, PlanError> {
+        let is_text = matches!(kind, ItemKind::Doc | ItemKind::Config);
+        let ceiling = match tree.kind {
+            _ if is_text => secrets::MAX_BYTES as u64,
+            Some(FileKind::Chart) => CHART,
+            _ => SMALL,
+        };
+        let (checked, sources) = locating::files(tree, work)?;
+        let mut files = Vec::new();
+        for ((entry, size), source) in checked.files().zip(&sources) {
+            let Node::File { sha256, .. } = &entry.node else { continue };
+            if work.watch.is_stopped() {
+                return Err(PlanError::Interrupted);
+            }
+            let path = entry.path.as_str().to_owned();
+            if size > ceiling {
+                self.unread += 1;
+                if is_text || tree.kind == Some(FileKind::Chart) {
+                    let message = format!("the file has {}, and was not looked through", ByteSize(size));
+                    let fix = "look through it with another tool, and explain it with `[[accept]]`";
+                    let about = format!("{}/{path}", tree.name);
+                    let finding = Finding::new(Rule::ContentUnread, &about, message, fix);
+                    self.findings.push(finding.at(Place::new(&path, None)));
+                }
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let read = open_regular(source)?.take(ceiling + 1).read_to_end(&mut bytes);
+            read.map_err(|error| PlanError::read(source, error))?;
+            if Digest::of(&bytes) != *sha256 {
+                let reason = "is not what the lock pins".to_owned();
+                return Err(PlanError::Changed { path: source.clone(), reason });
+            }
+            files.push(Opened { path, bytes });
+        }
+        Ok(files)
+    }
+
+    fn tree(
+        &mut self,
+        kind: ItemKind,
+        tree: &LockedTree,
+        files: &[Opened],
+        egress: &[String],
+        engine: Option<&Engine>,
+    ) {
+        let mut variables = references::Variables::new();
+        for file in files {
+            variables.extend(references::variables(&file.as_file(&tree.name)));
+        }
+        for opened in files {
+            let file = opened.as_file(&tree.name);
+            let is_chart = tree.kind == Some(FileKind::Chart);
+            if !is_chart {
+                self.findings.extend(secrets::find(&file));
+            }
+            if kind == ItemKind::Config {
+                self.findings.extend(outward::lint(&file, Allowed(egress)));
+            }
+            if kind == ItemKind::Config || is_chart {
+                let mention = |mention| Mentioned { item: tree.name.clone(), mention };
+                self.mentions.extend(references::mentions(&file, &variables).into_iter().map(mention));
+            }
+            if let Some(engine) = engine.filter(|_| tree.template) {
+                self.findings.extend(template(&file, engine));
+            }
+        }
+    }
+
+    /// Findings in files of the packer's own folders name these files, so that an editor finds them.
+    fn lead_to_sources(&mut self, tree: &LockedTree, (findings, mentions): (usize, usize)) {
+        let Some(base) = &tree.path else { return };
+        let is_file = |path: &str| Path::new(base).file_name().is_some_and(|name| name == path);
+        let lead = |place: &mut Place| {
+            if !is_file(&place.path) {
+                let path = Path::new(base).join(&place.path);
+                *place = Place::new(&path.to_string_lossy(), place.line);
+            } else {
+                *place = Place::new(base, place.line);
+            }
+        };
+        for finding in self.findings.iter_mut().skip(findings) {
+            finding.place.iter_mut().for_each(lead);
+        }
+        for mentioned in self.mentions.iter_mut().skip(mentions) {
+            lead(&mut mentioned.mention.place);
+        }
+    }
+}
+
+impl Opened {
+    fn as_file<'a>(&'a self, item: &'a Name) -> File<'a> {
+        File { item: item.as_str(), path: &self.path, bytes: &self.bytes }
+    }
+}
+
+/// Whether a site could fill the template.
+fn template(file: &File<'_>, engine: &Engine) -> Option<Finding> {
+    let text = std::str::from_utf8(file.bytes).ok()?;
+    let objection = engine.fill(text).err()?;
+    let rule = if objection.unknown.is_some() { Rule::ParameterUndeclared } else { Rule::TemplateSyntax };
+    let fix = match &objection.unknown {
+        Some(_) => "declare it, `[parameter.NAME]`, or correct the name in the template",
+        None => {
+            "correct the template; text with braces of its own stands between `{% raw %}` and `{% endraw %}`"
+        }
+    };
+    let line = objection.line.and_then(|line| u32::try_from(line).ok());
+    Some(Finding::new(rule, &file.about(), objection.reason, fix).at(Place::new(file.path, line)))
+}
+
+/// Values that a site could set.
+fn samples(parameters: &[Parameter]) -> BTreeMap<Name, String> {
+    let sample = |parameter: &Parameter| match parameter.format {
+        Format::Host => "host.site.example",
+        Format::Registry => "registry.site.example:5000",
+        Format::Url => "https://host.site.example",
+        Format::Number => "1",
+        Format::Path => "/srv/site",
+        Format::Email => "somebody@site.example",
+        Format::Word | Format::Text | Format::Choice => "word",
+    };
+    let value = |parameter: &Parameter| {
+        let choice = parameter.default.as_ref().or(parameter.choices.first());
+        choice.map_or_else(|| sample(parameter).to_owned(), Clone::clone)
+    };
+    parameters.iter().map(|parameter| (parameter.name.clone(), value(parameter))).collect()
+}

@@ -1,0 +1,196 @@
+//! What the manifest and the lock say about items: tags, licences, audiences, platforms, sizes.
+
+use super::super::choosing::Chosen;
+use super::super::error::PlanError;
+use super::super::locating;
+use super::super::lock::{Lock, LockedImage};
+use super::super::manifest::{Item, Manifest, Source};
+use super::super::work::Work;
+use super::{Medium, place};
+use crate::audit::lint::finding::{Finding, Rule};
+use crate::bundle::entry::Node;
+use crate::bundle::oci::{self, Document};
+use crate::value::name::Name;
+use crate::value::platform::Platform;
+use crate::value::printable::Printable;
+use crate::value::size::ByteSize;
+use std::collections::{BTreeSet, HashSet};
+
+/// Findings that need no more than the manifest and the lock.
+pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for item in &chosen.items {
+        let about = |rule, message: String, fix: &str| {
+            Finding::new(rule, item.name.as_str(), message, fix).at(place(&item.spot))
+        };
+        if let Some(tag) = moving_tag(item) {
+            let message =
+                format!("its tag `{}` is one that moves; the lock pins what it leads to now", Printable(tag));
+            findings.push(about(
+                Rule::ImageMutableTag,
+                message,
+                "name a tag with a full version, or add its digest: `@sha256:...`",
+            ));
+        }
+        if item.license.is_none() {
+            findings.push(about(
+                Rule::LicenseMissing,
+                "it names no licence".to_owned(),
+                "add `license = \"...\"`",
+            ));
+        }
+        audiences(chosen, item, &mut findings, about);
+    }
+    for (_, tree) in lock.trees().filter(|(_, tree)| tree.pin.is_some()) {
+        let digest = tree.entries.iter().find_map(|entry| match &entry.node {
+            Node::File { sha256, .. } => Some(sha256.to_string()),
+            Node::Dir | Node::Link { .. } => None,
+        });
+        let message =
+            format!("nobody publishes what it has to be; the lock has {}", digest.unwrap_or_default());
+        let fix =
+            "compare the digest with one that you got by another way, then write it down: `sha256 = \"...\"`";
+        let finding = Finding::new(Rule::SourceFirstUse, tree.name.as_str(), message, fix);
+        let spot = chosen.item(&tree.name).map(|item| place(&item.spot));
+        findings.push(match spot {
+            Some(spot) => finding.at(spot),
+            None => finding,
+        });
+    }
+    findings
+}
+
+/// A tag without a full version, of an image that no digest pins.
+fn moving_tag(item: &Item) -> Option<&str> {
+    let Source::Pull(pull) = &item.source else { return None };
+    let tag = pull.reference.tag().filter(|_| pull.reference.digest().is_none())?;
+    let numbers = tag.trim_start_matches('v').split(['-', '_', '+']).next().unwrap_or_default();
+    let is_dated = tag.bytes().filter(u8::is_ascii_digit).count() >= 6;
+    let is_full = numbers.contains('.') && numbers.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    (!is_full && !is_dated).then_some(tag)
+}
+
+/// What an audience gets that it refuses, or gets without what it needs.
+fn audiences(
+    chosen: &Chosen<'_>,
+    item: &Item,
+    findings: &mut Vec<Finding>,
+    about: impl Fn(Rule, String, &str) -> Finding,
+) {
+    for (name, audience) in &chosen.manifest.audiences {
+        if !is_for(item, name) {
+            continue;
+        }
+        let license = item.license.as_deref().unwrap_or_default();
+        if let Some(refused) = refused(license, &audience.refuses) {
+            let message = format!("it goes to `{name}`, which refuses its licence `{}`", Printable(refused));
+            let fix =
+                "leave that audience out of `audience` of the item, or name the item in its `withholds`";
+            findings.push(about(Rule::LicenseAudience, message, fix));
+        }
+        let lacking =
+            |required: &&Name| chosen.item(required).is_some_and(|required| !is_for(required, name));
+        for required in item.requires.iter().filter(lacking) {
+            let message = format!("it goes to `{name}` without `{required}`, which it requires");
+            let fix = "withhold both from that audience, or neither";
+            findings.push(about(Rule::AudienceConflict, message, fix));
+        }
+    }
+}
+
+fn is_for(item: &Item, audience: &Name) -> bool {
+    item.labels.audience.as_ref().is_none_or(|names| names.contains(audience))
+}
+
+/// The licence that makes every alternative of an SPDX expression one that is refused.
+fn refused<'a>(license: &str, refuses: &'a [String]) -> Option<&'a String> {
+    let has = |part: &str| {
+        let mut words = part.split(|c: char| c.is_whitespace() || c == '(' || c == ')');
+        refuses.iter().find(|refused| words.any(|word| word == refused.as_str()))
+    };
+    let found: Vec<_> = license.split(" OR ").map(has).collect();
+    if found.iter().all(Option::is_some) { found.first().copied().flatten() } else { None }
+}
+
+/// Images that the machines of the sites cannot start.
+pub(super) fn platforms(
+    chosen: &Chosen<'_>,
+    lock: &Lock,
+    work: &Work<'_>,
+) -> Result<Vec<Finding>, PlanError> {
+    let mut findings = Vec::new();
+    let wanted = &chosen.manifest.platforms;
+    for image in lock.image.iter().filter(|_| !wanted.is_empty()) {
+        let found = platforms_of(image, work)?;
+        let lacking: Vec<&Platform> =
+            wanted.iter().filter(|wanted| !found.iter().any(|found| wanted.covers(found))).collect();
+        let Some(item) = chosen.item(&image.name).filter(|_| !lacking.is_empty()) else { continue };
+        let list = |names: Vec<String>| names.join(", ");
+        let lacking = list(lacking.iter().map(|one| format!("`{one}`")).collect());
+        let found = list(found.iter().map(|one| format!("`{}`", Printable(one))).collect());
+        let found = if found.is_empty() { "none that it names".to_owned() } else { found };
+        let message = format!("it does not travel for {lacking}; it travels for {found}");
+        let fix = "correct `platforms` of the image, or find an image for that platform";
+        let finding = Finding::new(Rule::ImagePlatform, item.name.as_str(), message, fix);
+        findings.push(finding.at(place(&item.spot)));
+    }
+    Ok(findings)
+}
+
+/// The platforms of an image whose manifests travel.
+fn platforms_of(image: &LockedImage, work: &Work<'_>) -> Result<BTreeSet<String>, PlanError> {
+    let read = |digest| locating::document(image, digest, work);
+    let bytes = read(&image.digest)?;
+    let unclear = |reason| PlanError::LockItem { item: image.name.clone(), reason };
+    match oci::parse(&image.media_type, &bytes, work.limits).map_err(unclear)? {
+        Document::Index(children) => {
+            let travels =
+                |child: &&oci::Descriptor| image.blobs.iter().any(|blob| blob.digest == child.digest);
+            Ok(children.iter().filter(travels).filter_map(|child| child.platform.clone()).collect())
+        }
+        Document::Manifest { config, .. } => {
+            let json: serde_json::Value = serde_json::from_slice(&read(&config.digest)?).unwrap_or_default();
+            let word = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
+            let variant = word("variant").map(|variant| format!("/{variant}")).unwrap_or_default();
+            Ok(word("os")
+                .zip(word("architecture"))
+                .map(|(os, arch)| format!("{os}/{arch}{variant}"))
+                .into_iter()
+                .collect())
+        }
+    }
+}
+
+/// The most bytes that the bundle can have: blobs once each, trees as they are.
+pub(super) fn most_bytes(lock: &Lock) -> u64 {
+    let mut known = HashSet::new();
+    let blobs = lock.image.iter().flat_map(|image| &image.blobs);
+    let blobs = blobs.filter(|blob| known.insert(blob.digest)).map(|blob| blob.size + 1024);
+    let files = lock.trees().flat_map(|(_, tree)| &tree.entries).map(|entry| match &entry.node {
+        Node::File { size, .. } => size + 1024,
+        Node::Dir | Node::Link { .. } => 512,
+    });
+    blobs.chain(files).sum()
+}
+
+/// Whether a medium holds a bundle of that size.
+pub(super) fn on_medium(manifest: &Manifest, medium: &Medium, bytes: u64) -> Option<Finding> {
+    let over = |ceiling: Option<u64>| ceiling.filter(|ceiling| bytes > *ceiling);
+    let (rule, what, ceiling) = match (over(medium.file), over(medium.bytes)) {
+        (Some(ceiling), _) => (Rule::MediaFile, "and a file there has at most", ceiling),
+        (None, Some(ceiling)) => (Rule::MediaSize, "and it holds", ceiling),
+        (None, None) => return None,
+    };
+    let message = format!(
+        "the bundle has up to {}, {what} {} on `{}`",
+        ByteSize(bytes),
+        ByteSize(ceiling),
+        Printable(&medium.name)
+    );
+    Some(Finding::new(
+        rule,
+        manifest.name.as_str(),
+        message,
+        "take a larger medium, leave features out, or narrow `platforms`",
+    ))
+}

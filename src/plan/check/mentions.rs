@@ -1,0 +1,112 @@
+//! Whether the images that charts, configurations and software name travel.
+
+use super::super::choosing::Chosen;
+use super::super::lock::Lock;
+use super::contents::Mentioned;
+use super::place;
+use crate::audit::lint::finding::{Finding, Rule};
+use crate::audit::lint::references::{How, normalised};
+use crate::value::image_name::ImageName;
+use crate::value::printable::Printable;
+
+/// An image that travels, as it can be named.
+struct Carried {
+    /// Registry and repository, with what short names leave out.
+    repository: String,
+    tag: Option<String>,
+    digests: Vec<String>,
+}
+
+impl Carried {
+    fn all(lock: &Lock) -> Vec<Self> {
+        let carried = |image: &super::super::lock::LockedImage| {
+            let full = normalised(image.reference.as_str())?;
+            let name: ImageName = full.parse().ok()?;
+            let digests = image.blobs.iter().map(|blob| blob.digest.to_string()).collect();
+            Some(Self {
+                repository: name.repository().to_owned(),
+                tag: image.reference.tag().map(str::to_owned),
+                digests,
+            })
+        };
+        lock.image.iter().filter_map(carried).collect()
+    }
+
+    /// Whether this is the image that is meant; one in the site's registry is named without its own.
+    fn is(&self, name: &ImageName, site: bool) -> bool {
+        let repository = if site {
+            let path = self.repository.split_once('/').map_or(self.repository.as_str(), |(_, path)| path);
+            // Docker's own images may be called by their short names there.
+            path == name.repository() || path.strip_prefix("library/") == Some(name.repository())
+        } else {
+            self.repository == name.repository()
+        };
+        let version = match (name.digest(), name.tag()) {
+            (Some(digest), _) => self.digests.contains(&digest.to_string()),
+            (None, Some(tag)) => self.tag.as_deref() == Some(tag),
+            (None, None) => false,
+        };
+        repository && version
+    }
+}
+
+/// Findings about images that are named and do not travel.
+pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>) -> Vec<Finding> {
+    let carried = Carried::all(lock);
+    let mut findings = Vec::new();
+    for Mentioned { item, mention } in mentions {
+        let name: Option<ImageName> = mention.reference.parse().ok();
+        let travels = name.is_some_and(|name| carried.iter().any(|one| one.is(&name, mention.site)));
+        let about = if mention.reference.is_empty() { &mention.place.path } else { &mention.reference };
+        let finding = match mention.how {
+            _ if travels => continue,
+            How::Named => {
+                let message = format!("`{item}` names this image, and it does not travel");
+                Finding::new(Rule::ReferenceMissing, about, message, fix_of(about, &carried))
+            }
+            How::Test => {
+                let message = format!("a test of `{item}` names this image, and it does not travel");
+                let fix = "leave the test out at the site (`helm test` needs it), or list the image";
+                Finding::new(Rule::ReferenceTest, about, message, fix)
+            }
+            How::Unclear(reason) => {
+                let message = format!("`{item}` names an image, and it is not clear which: {reason}");
+                let fix = "look it up, list the image if it is needed, and explain it with `[[accept]]`";
+                Finding::new(Rule::ReferenceUnclear, about, message, fix)
+            }
+        };
+        findings.push(finding.at(mention.place));
+    }
+    for item in &chosen.items {
+        for name in &item.pulls {
+            let Some(full) = normalised(name.as_str()) else { continue };
+            let travels = full.parse().is_ok_and(|name| carried.iter().any(|one| one.is(&name, false)));
+            if !travels {
+                let message =
+                    format!("`{}` asks for this image by itself, and it does not travel", item.name);
+                let finding = Finding::new(Rule::ReferenceMissing, &full, message, fix_of(&full, &carried));
+                findings.push(finding.at(place(&item.spot)));
+            }
+        }
+    }
+    findings
+}
+
+/// What to do about it; another tag that travels is said.
+fn fix_of(reference: &str, carried: &[Carried]) -> String {
+    let name: Option<ImageName> = reference.parse().ok();
+    let path = |repository: &str| {
+        repository.split_once('/').map_or(repository.to_owned(), |(_, path)| path.to_owned())
+    };
+    let other = name.as_ref().and_then(|name| {
+        let same = |one: &&Carried| {
+            one.repository == name.repository() || path(&one.repository) == name.repository()
+        };
+        carried.iter().find(same)?.tag.clone()
+    });
+    let general = "list it as an `[[image]]`, correct the name, or explain it with `[[accept]]`";
+    match other {
+        Some(tag) => format!("`{}` travels: name that one, or {general}", Printable(tag)),
+        None => general.to_owned(),
+    }
+}

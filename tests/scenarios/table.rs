@@ -1,0 +1,32 @@
+//! The table of `manifests/README.md`.
+
+use super::SCENARIOS;
+use super::journey::{Choosing, Traveller};
+use sealift::value::size::ByteSize;
+
+/// `cargo test --test all scenarios::table -- --ignored --nocapture`
+#[test]
+#[ignore = "prints a table for a person"]
+fn table() {
+    println!("\n| scenario | variant | features | items | files | bundle | findings | pack | install |");
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for scenario in SCENARIOS {
+        let traveller = Traveller::new(scenario);
+        for variant in traveller.variants() {
+            for choosing in Choosing::ALL {
+                let row = traveller.go(variant.as_ref(), choosing);
+                println!(
+                    "| {scenario} | {} | {} | {} | {} | {} | {} | {:.1} s | {:.1} s |",
+                    variant.as_ref().map_or_else(String::new, |name| format!("`{name}`")),
+                    choosing.words(),
+                    row.items,
+                    row.files,
+                    ByteSize(row.bytes),
+                    row.findings.len(),
+                    row.pack.as_secs_f32(),
+                    row.install.as_secs_f32()
+                );
+            }
+        }
+    }
+}
