@@ -40,16 +40,13 @@ pub(super) fn compose(text: &str, file: &str, folder: &Path) -> Result<Manifest,
     let Some(main) = files.first() else { return Err(PlanError::Interrupted) };
     let head = main.text();
     let Some(bundle) = &main.raw.bundle else {
-        let drawing = match &main.raw.part {
-            Some(part) => {
-                let help = "name the manifest that includes it, which begins with `[bundle]`";
-                head.draw(part.description.span(), "this is a part of manifests, and no manifest")
-                    .help(Some(help.to_owned()))
-            }
-            None => {
-                let help = "begin with `[bundle]` and its `name`, `scenario` and `version`";
-                head.draw(0..0, "missing field `bundle`").help(Some(help.to_owned()))
-            }
+        let drawing = if let Some(part) = &main.raw.part {
+            let help = "name the manifest that includes it, which begins with `[bundle]`";
+            head.draw(part.description.span(), "this is a part of manifests, and no manifest")
+                .help(Some(help.to_owned()))
+        } else {
+            let help = "begin with `[bundle]` and its `name`, `scenario` and `version`";
+            head.draw(0..0, "missing field `bundle`").help(Some(help.to_owned()))
         };
         return Err(PlanError::Item(Box::new(drawing)));
     };
