@@ -25,18 +25,29 @@ fn console_blocks() -> Vec<&'static str> {
     blocks
 }
 
-/// A script that prints each command of a block before it runs it, so that its output is the block.
+/// A script that prints each command of a block before it runs it, so that its output is the block. Lines that begin
+/// with `>` continue a command.
 fn script(block: &str) -> String {
+    let mut commands: Vec<(String, String)> = Vec::new();
+    for line in block.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            commands.push((line.to_owned(), command.to_owned()));
+        } else if let Some(rest) = line.strip_prefix('>') {
+            let (shown, command) = commands.last_mut().expect("a command begins with `$ `");
+            write!(shown, "\n{line}").unwrap();
+            write!(command, "\n{}", rest.strip_prefix(' ').unwrap_or(rest)).unwrap();
+        }
+    }
     let mut script = String::new();
-    for command in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
-        let shown = command.replace('\'', r"'\''");
-        let run = CARGO.iter().find(|(cargo, _)| *cargo == command).map_or(command, |(_, run)| run);
+    for (shown, command) in commands {
+        let shown = shown.replace('\'', r"'\''");
+        let run = CARGO.iter().find(|(cargo, _)| *cargo == command).map_or(command.as_str(), |(_, run)| run);
         assert!(
             !run.contains("cargo "),
             "`{command}` is not one of the cargo commands that the README may show"
         );
         // `$?` stays that of the command before.
-        writeln!(script, "last=$?; printf '$ %s\\n' '{shown}'; (exit $last)\n{run}").unwrap();
+        writeln!(script, "last=$?; printf '%s\\n' '{shown}'; (exit $last)\n{run}").unwrap();
     }
     script
 }

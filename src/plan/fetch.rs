@@ -50,7 +50,8 @@ pub(super) fn fetch(
     let rest = watched.rest;
     task.go_on()?;
     match stored {
-        // Only a length that was stated can be missed; a body that ends early is no other file.
+        // Only a length that was stated can be missed. A body that ends early is no other file; and without a digest to
+        // compare with, that length is all there is.
         Ok(_) | Err(StoreError::Digest { .. }) if length.is_some() && rest > 0 => {
             let length = length.unwrap_or_default();
             Err(failed(url, format!("it ended {rest} bytes before the {length} that were announced")))

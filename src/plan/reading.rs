@@ -26,7 +26,7 @@ pub(super) use terms::Known;
 
 /// A text and the name of its file.
 #[derive(Clone, Copy)]
-#[allow(clippy::struct_field_names, reason = "a text has a text")]
+#[allow(clippy::struct_field_names, reason = "the text of a text has no better name")]
 pub(super) struct Text<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
