@@ -573,7 +573,7 @@ error[bundle.exists]: `sample-1.0.0.sealift` is already there and holds other by
 exit 2
 --- stdout
 --- stderr
-error[manifest.unknown-key]: unknown field `pth`, expected one of `name`, `path`, `include`, `exclude`, `license`
+error[manifest.unknown-key]: unknown field `pth`, expected one of `name`, `path`, `git`, `commit`, `template`, `include`, `exclude`, `license`, `version`, `variants`, `features`, `requires`, `audience`, `priority`
   --> site.toml:12:1
    |
 12 | pth = "docs"
@@ -860,6 +860,7 @@ Commands:
             unpack
   init      Write a commented manifest made from what lies in a folder
   lock      Pin every source of a manifest to digest and size
+  check     Find what would fail at the site
   pack      Make a sealed bundle from a lock
   verify    Believe a bundle, or say why not
   inspect   Show what is in a bundle, in place
@@ -980,7 +981,9 @@ Options:
 
 Registries:
       --mirror <REGISTRY=MIRROR>
-          Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:<number>/hub`
+          Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:<number>/hub`. Hosts
+          of downloads, charts and git have mirrors too, and theirs may be folders:
+          `github.com=file:///srv/github`
 
       --ca-cert <FILE>
           Believe this certificate authority as well (PEM)
@@ -1010,6 +1013,7 @@ Commands:
             unpack
   init      Write a commented manifest made from what lies in a folder
   lock      Pin every source of a manifest to digest and size
+  check     Find what would fail at the site
   pack      Make a sealed bundle from a lock
   verify    Believe a bundle, or say why not
   inspect   Show what is in a bundle, in place
@@ -1156,7 +1160,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, pack, verify, inspect, ls, cat, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, ls, cat, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );
