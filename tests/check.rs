@@ -137,6 +137,13 @@ pulls = ["postgres:13", "quay.io/a/b@sha256:000000000000000000000000000000000000
 }
 
 #[test]
+fn compose_files_count_whatever_kind_of_item_they_are() {
+    let files = "mkdir set\nprintf 'services:\\n  db:\\n    image: postgres:13-alpine\\n' > set/compose.yaml";
+    let manifest = "[[file]]\nname = \"set\"\npath = \"set/\"\nlicense = \"MIT\"\n";
+    assert_eq!(found(files, manifest, ""), ["reference.missing docker.io/library/postgres:13-alpine"]);
+}
+
+#[test]
 fn images_in_the_registry_of_the_site_are_known_by_path_and_tag() {
     let files = "name=$(sealift inspect demo/demo-1.0.0.sealift --trust demo/root.json --json | head -1 \
                  | jq -r '.items[] | select(.kind == \"image\") | .reference')\n\

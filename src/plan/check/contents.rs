@@ -24,6 +24,8 @@ use std::path::Path;
 /// Bytes of the largest file that is looked through among those that are neither documents nor configurations: above, it
 /// is no text that a person wrote.
 const SMALL: u64 = 1 << 20;
+/// How a gzip file begins: RFC 1952.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Bytes of the largest chart.
 const CHART: u64 = 64 << 20;
 
@@ -134,7 +136,9 @@ impl Contents {
             if kind == ItemKind::Config {
                 self.findings.extend(outward::lint(&file, Allowed(egress)));
             }
-            if kind == ItemKind::Config || is_chart {
+            // Compose files and the like may come as files, too; an archive that is no chart is not looked into.
+            let names_images = kind != ItemKind::Doc && (is_chart || !file.bytes.starts_with(&GZIP));
+            if names_images {
                 let mention = |mention| Mentioned { item: tree.name.clone(), mention };
                 self.mentions.extend(references::mentions(&file, &variables).into_iter().map(mention));
             }
