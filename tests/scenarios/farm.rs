@@ -296,7 +296,7 @@ const COMPOSE: &str = r#"services:
   nginx:
     image: nginx:${NGINX_IMAGE_TAG}
 "#;
-const ENV: &str = "POSTGRES_IMAGE_TAG=13-alpine\nNGINX_IMAGE_TAG=alpine\nMATTERMOST_IMAGE=mattermost-enterprise-edition\nMATTERMOST_IMAGE_TAG=10.5.2\nRESTART_POLICY=unless-stopped\n";
+const ENV: &str = "POSTGRES_IMAGE_TAG=13-alpine\nNGINX_IMAGE_TAG=alpine\nMATTERMOST_IMAGE=mattermost-enterprise-edition\nMATTERMOST_IMAGE_TAG=9.11.2\nRESTART_POLICY=unless-stopped\n";
 
 /// Files with that ending, in a folder and below.
 pub fn texts(folder: &Path, ending: &str) -> Vec<PathBuf> {
