@@ -127,21 +127,19 @@ fn without_an_agent_there_is_a_next_step() {
 /// What a lying agent does when it is asked to sign this.
 type Lie = dyn Fn(&mut UnixStream, &[u8]) + Send + Sync;
 
-/// Asks an agent that does this with each connection; gives the error.
-fn lied_to(key: &SecretKey, lie: &Lie) -> TrustError {
+/// Long enough for an agent that answers, however busy the machine is.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// Asks an agent that does this with each connection, and waits this long for it; gives the error.
+fn lied_to(key: &SecretKey, patience: Duration, lie: &Lie) -> TrustError {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
     let listener = UnixListener::bind(&socket).unwrap();
-    let agent = Agent { socket: socket.clone(), patience: Duration::from_millis(300) };
+    let agent = Agent { socket: socket.clone(), patience };
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while let Ok((mut stream, _)) = listener.accept() {
-                let mut length = [0; 4];
-                if stream.read_exact(&mut length).is_err() {
-                    return;
-                }
-                let mut request = vec![0; u32::from_be_bytes(length) as usize];
-                stream.read_exact(&mut request).unwrap();
+                let Ok(request) = read_request(&mut stream) else { return };
                 lie(&mut stream, &request);
             }
         });
@@ -149,6 +147,15 @@ fn lied_to(key: &SecretKey, lie: &Lie) -> TrustError {
         drop(UnixStream::connect(&socket));
         outcome.expect_err("a lie was believed")
     })
+}
+
+/// The message of one request. An agent that hangs up before it has read one breaks the connection.
+fn read_request(stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let mut request = vec![0; u32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut request)?;
+    Ok(request)
 }
 
 fn long(bytes: &[u8]) -> Vec<u8> {
@@ -171,17 +178,18 @@ fn a_lying_agent_gets_nothing_sealed() {
     let honest = good.clone();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
+        read_request(&mut stream).unwrap();
         // In small pieces: that alone is no lie.
         for byte in long(&honest) {
             stream.write_all(&[byte]).unwrap();
         }
     });
-    let agent = Agent { socket, patience: Duration::from_secs(10) };
+    let agent = Agent { socket, patience: PATIENT };
     assert_eq!(AgentKey::new(agent, key.public().clone()).sign(b"what is signed").unwrap(), right);
     server.join().unwrap();
 
     let refused = |case: &str, answer: Vec<u8>, is: fn(&TrustError) -> bool| {
-        let error = lied_to(&key, &move |stream, _| drop(stream.write_all(&answer)));
+        let error = lied_to(&key, PATIENT, &move |stream, _| drop(stream.write_all(&answer)));
         assert!(is(&error), "{case}: {error}");
         assert_eq!(error.code(), Code::TrustAgent, "{case}");
     };
@@ -234,7 +242,7 @@ fn a_lying_agent_gets_nothing_sealed() {
 fn an_agent_that_refuses_and_lies_about_what_it_holds() {
     let key = SecretKey::generate().unwrap();
     let refuses = |list: Vec<u8>| {
-        lied_to(&key, &move |stream, request| {
+        lied_to(&key, PATIENT, &move |stream, request| {
             let answer = if request == [11] { list.clone() } else { vec![5] };
             drop(stream.write_all(&long(&answer)));
         })
@@ -257,11 +265,11 @@ fn an_agent_that_refuses_and_lies_about_what_it_holds() {
 #[test]
 fn an_agent_that_is_silent_or_slow_is_not_waited_for() {
     let key = SecretKey::generate().unwrap();
-    let started = Instant::now();
-    let silent = lied_to(&key, &|stream, _| drop(stream.read(&mut [0])));
+    let (started, short) = (Instant::now(), Duration::from_millis(300));
+    let silent = lied_to(&key, short, &|stream, _| drop(stream.read(&mut [0])));
     assert!(silent.to_string().contains("cannot ask"), "{silent}");
     // Time is for the whole answer, not for each piece of it.
-    let slow = lied_to(&key, &|stream, _| {
+    let slow = lied_to(&key, short, &|stream, _| {
         for byte in [0, 0, 0, 200].into_iter().chain([14; 200]) {
             std::thread::sleep(Duration::from_millis(50));
             if stream.write_all(&[byte]).is_err() {

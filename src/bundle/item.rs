@@ -103,6 +103,14 @@ pub struct Labels {
     pub template: bool,
 }
 
+impl Labels {
+    /// Whether an audience may have the item.
+    #[must_use]
+    pub fn is_for(&self, audience: &Name) -> bool {
+        self.audience.as_ref().is_none_or(|names| names.contains(audience))
+    }
+}
+
 impl Default for Labels {
     fn default() -> Self {
         Self { version: None, file_kind: None, audience: None, priority: PRIORITY, template: false }

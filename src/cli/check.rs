@@ -2,7 +2,6 @@
 
 use super::error::CliError;
 use super::lock::{StoreArgs, VariantArgs, work};
-use super::registry::RegistryArgs;
 use super::term::Term;
 use super::{ThreadArgs, sarif};
 use crate::audit::lint::finding::{Finding, Severity};
@@ -10,6 +9,7 @@ use crate::plan::check::{Medium, Report, check};
 use crate::plan::choosing::Choice;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
+use crate::registry::Access;
 use crate::value::size::ByteSize;
 use crate::value::words::{counted, quoted};
 use std::collections::HashSet;
@@ -37,10 +37,6 @@ pub(super) struct Args {
     format: Format,
     #[command(flatten)]
     store: StoreArgs,
-    #[command(flatten)]
-    registry: RegistryArgs,
-    #[command(flatten)]
-    threads: ThreadArgs,
 }
 
 /// How findings are written.
@@ -84,8 +80,9 @@ impl Args {
         let chosen = manifest.choose(&choice)?;
         let store = self.store.open()?;
         let watch = term.watch("checking");
-        let access = self.registry.access();
-        let work = work(&self.manifest, &store, self.threads, &watch, &access);
+        // Nothing is asked for over a network, so nothing says how.
+        let access = Access::default();
+        let work = work(&self.manifest, &store, ThreadArgs { threads: None }, &watch, &access);
         let report = check(&chosen, &lock, self.media.as_ref(), &work)?;
         drop(watch);
         match self.format {

@@ -37,7 +37,7 @@ impl Loaded {
 /// Reads a manifest whose text is known, and its parts from below `folder`.
 pub(super) fn compose(text: &str, file: &str, folder: &Path) -> Result<Manifest, PlanError> {
     let files = load(text, file, folder)?;
-    let Some(main) = files.first() else { return Err(PlanError::Interrupted) };
+    let Some(main) = files.first() else { unreachable!("the manifest itself is always loaded") };
     let head = main.text();
     let Some(bundle) = &main.raw.bundle else {
         let (place, title, help) = if let Some(part) = &main.raw.part {

@@ -5,7 +5,7 @@ use super::error::PlanError;
 use super::lock::{Lock, LockedBlob, LockedImage, LockedReferrer, LockedTree};
 use super::members::Members;
 use super::pinning::called;
-use super::work::{Part, Task, Work, read_part};
+use super::work::{Part, Task, Work, read_part, refuse_changed};
 use super::{pulling, tree};
 use crate::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use crate::bundle::entry::Node;
@@ -29,8 +29,7 @@ impl Lock {
             Some(asked) => self.heard_by(asked)?,
         };
         let mut travels = |labels: &Labels, content: &dyn Fn() -> Result<Digest, PlanError>| {
-            let names = labels.audience.as_ref().zip(audience);
-            if names.is_none_or(|(names, audience)| names.contains(audience)) {
+            if audience.is_none_or(|audience| labels.is_for(audience)) {
                 return Ok(true);
             }
             selection.withheld.push(content()?);
@@ -215,9 +214,7 @@ pub(super) fn document(image: &LockedImage, digest: &Digest, work: &Work<'_>) ->
         }
     };
     let bytes = read_part(&part, work.limits.document)?;
-    if Digest::of(&bytes) != *digest {
-        return Err(PlanError::Changed { path: part.path, reason: "is not what the lock pins".to_owned() });
-    }
+    refuse_changed(&bytes, digest, &part.path)?;
     Ok(bytes)
 }
 

@@ -4,7 +4,7 @@ use super::error::PlanError;
 use super::lines;
 use super::manifest::Manifest;
 use super::reading::Text;
-use crate::bundle::entry::Entry;
+use crate::bundle::entry::{Entry, Node};
 use crate::bundle::index::{Blob, Referrer};
 use crate::bundle::item::{FileKind, ItemKind, Labels, PRIORITY};
 use crate::bundle::needs::{Needs, Parameter, Secret, Selection};
@@ -230,6 +230,15 @@ impl LockedImage {
 }
 
 impl LockedTree {
+    /// The digest of its first file; of a download or a chart, of all that it is.
+    #[must_use]
+    pub fn first_file(&self) -> Option<Digest> {
+        self.entries.iter().find_map(|entry| match &entry.node {
+            Node::File { sha256, .. } => Some(*sha256),
+            Node::Dir | Node::Link { .. } => None,
+        })
+    }
+
     /// What the manifest says about it beside its name, kind and licence.
     #[must_use]
     pub fn labels(&self) -> Labels {

@@ -103,10 +103,9 @@ impl Lock {
 /// What an audience does not hear of: a feature whose items it may not have, and what belongs to such features alone.
 fn audience(chosen: &Chosen<'_>, name: &Name) -> LockedAudience {
     let manifest = chosen.manifest;
-    let may_have = |item: &&Item| item.labels.audience.as_ref().is_none_or(|names| names.contains(name));
     let is_hidden = |feature: &&Name| {
         let mut items = manifest.items.iter().filter(|item| item.scope.features.contains(feature)).peekable();
-        items.peek().is_some() && !items.any(|item| may_have(&item))
+        items.peek().is_some() && !items.any(|item| item.labels.is_for(name))
     };
     let hidden: BTreeSet<_> = manifest.features.keys().filter(is_hidden).collect();
     let belongs = |scope: &Scope| {
@@ -257,9 +256,5 @@ fn pinned_before(before: Option<&Lock>, tree: &LockedTree) -> Option<Digest> {
     let same = |one: &&LockedTree| {
         one.name == tree.name && one.url == tree.url && one.chart == tree.chart && one.origin == tree.origin
     };
-    let found = before?.trees().map(|(_, tree)| tree).find(same)?;
-    found.entries.iter().find_map(|entry| match &entry.node {
-        Node::File { sha256, .. } => Some(*sha256),
-        Node::Dir | Node::Link { .. } => None,
-    })
+    before?.trees().map(|(_, tree)| tree).find(same)?.first_file()
 }

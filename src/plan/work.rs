@@ -194,6 +194,24 @@ pub(super) fn read_part(part: &Part, ceiling: u64) -> Result<Vec<u8>, PlanError>
     Ok(bytes)
 }
 
+/// Reads a whole file that a lock pins; an error when it is another one now.
+pub(super) fn read_pinned(path: &Path, size: u64, sha256: &Digest) -> Result<Vec<u8>, PlanError> {
+    let mut bytes = Vec::new();
+    // One byte more shows that it has grown.
+    let read = open_regular(path)?.take(size.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|source| PlanError::read(path, source))?;
+    refuse_changed(&bytes, sha256, path)?;
+    Ok(bytes)
+}
+
+/// An error when bytes are not those that a lock pins.
+pub(super) fn refuse_changed(bytes: &[u8], sha256: &Digest, path: &Path) -> Result<(), PlanError> {
+    if Digest::of(bytes) == *sha256 {
+        return Ok(());
+    }
+    Err(PlanError::Changed { path: path.to_owned(), reason: "is not what the lock pins".to_owned() })
+}
+
 fn read_some<'b>(reader: &mut dyn io::Read, buffer: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
     buffer.resize(STEP, 0);
     loop {

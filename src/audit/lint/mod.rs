@@ -31,6 +31,12 @@ pub struct File<'a> {
 }
 
 impl File<'_> {
+    /// Whether its content begins as gzip does.
+    #[must_use]
+    pub fn is_gzip(&self) -> bool {
+        tarball::is_gzip(self.bytes)
+    }
+
     /// What a finding about the whole file is about: `ITEM/PATH`.
     #[must_use]
     pub fn about(&self) -> String {

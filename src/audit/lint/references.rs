@@ -6,7 +6,6 @@ use super::document::{self, Node, Value};
 use super::finding::Place;
 use super::holes::{HOLE, filled, restored};
 use super::settings::{self, Form};
-use super::tarball;
 use crate::value::image_name::ImageName;
 use crate::value::printable::Printable;
 use serde::Serialize;
@@ -57,7 +56,7 @@ pub fn variables(file: &File<'_>) -> Variables {
 #[must_use]
 pub fn mentions(file: &File<'_>, variables: &Variables) -> Vec<Mention> {
     let mut found = Finder { variables, path: file.path.to_owned(), found: Vec::new() };
-    if tarball::is_gzip(file.bytes) {
+    if file.is_gzip() {
         chart::find(file.bytes, &mut found);
     } else if let Some(text) = settings::text_of(file.bytes) {
         match Form::of(file, &text) {

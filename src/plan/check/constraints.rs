@@ -6,14 +6,14 @@ use super::super::locating;
 use super::super::lock::Lock;
 use super::super::manifest::{Constraint, ConstraintRule, Item, ReadAs, Scoped};
 use super::super::requirement::{Requirement, version_of};
-use super::super::work::{Work, open_regular};
+use super::super::work::{Work, read_pinned};
 use super::place;
 use crate::audit::lint::finding::{Finding, Rule};
 use crate::audit::lint::json_in::json_in;
+use crate::bundle::entry::Node;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
 use semver::{Op, Version};
-use std::io::Read as _;
 
 /// Bytes of the largest file that is read for a version in it.
 const LARGEST: u64 = 512 << 20;
@@ -34,29 +34,20 @@ pub(super) fn broken(chosen: &Chosen<'_>, lock: &Lock, work: &Work<'_>) -> Resul
             Ok(true) => holds(chosen, lock, constraint, work)?,
             Err(fault) => Err(fault),
         };
-        let because = &constraint.because;
-        let finding = match outcome {
+        let (rule, reason, fix) = match outcome {
             Ok(()) => continue,
             Err(Fault::Broken(reason)) => {
                 let fix = "change the version of one of the two in the manifest, and lock again";
-                Finding::new(
-                    Rule::ConstraintBroken,
-                    constraint.item.as_str(),
-                    format!("{reason}: {because}"),
-                    fix,
-                )
+                (Rule::ConstraintBroken, reason, fix)
             }
             Err(Fault::Unknown(reason)) => {
                 let fix =
                     "say the version in the manifest, `version = \"...\"`, or explain it with `[[accept]]`";
-                Finding::new(
-                    Rule::ConstraintUnknown,
-                    constraint.item.as_str(),
-                    format!("{reason}: {because}"),
-                    fix,
-                )
+                (Rule::ConstraintUnknown, reason, fix)
             }
         };
+        let message = format!("{reason}: {}", constraint.because);
+        let finding = Finding::new(rule, constraint.item.as_str(), message, fix);
         findings.push(finding.at(place(spot)));
     }
     Ok(findings)
@@ -155,15 +146,14 @@ fn said(
     let ends = |path: &str| path.rsplit('/').next() == Some(file);
     let files: Vec<_> = checked.files().zip(&sources).collect();
     let named = files.iter().find(|((entry, _), _)| ends(entry.path.as_str()));
-    let Some(((_, size), source)) = named.or(files.first().filter(|_| files.len() == 1)) else {
+    let Some(((entry, size), source)) = named.or(files.first().filter(|_| files.len() == 1)) else {
         return Ok(Err(format!("it has no `{}`", Printable(file))));
     };
     if *size > LARGEST {
         return Ok(Err("it is too large to be looked into".to_owned()));
     }
-    let mut bytes = Vec::new();
-    let read = open_regular(source)?.take(LARGEST).read_to_end(&mut bytes);
-    read.map_err(|error| PlanError::read(source, error))?;
+    let Node::File { sha256, .. } = &entry.node else { return Ok(Err("it is no file".to_owned())) };
+    let bytes = read_pinned(source, *size, sha256)?;
     let json = match json_in(&bytes, file) {
         Ok(json) => json,
         Err(error) => return Ok(Err(error.to_string())),

@@ -4,7 +4,7 @@ use super::super::choosing::Chosen;
 use super::super::error::PlanError;
 use super::super::locating;
 use super::super::lock::{Lock, LockedTree};
-use super::super::work::{Work, open_regular};
+use super::super::work::{Work, read_pinned};
 use crate::audit::lint::finding::{Finding, Place, Rule};
 use crate::audit::lint::hosts::Allowed;
 use crate::audit::lint::references::{self, Mention};
@@ -13,19 +13,15 @@ use crate::bundle::entry::Node;
 use crate::bundle::item::{FileKind, ItemKind};
 use crate::bundle::needs::Parameter;
 use crate::bundle::template::Engine;
-use crate::value::digest::Digest;
 use crate::value::format::Format;
 use crate::value::name::Name;
 use crate::value::size::ByteSize;
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 
 /// Bytes of the largest file that is looked through among those that are neither documents nor configurations: above, it
 /// is no text that a person wrote.
 const SMALL: u64 = 1 << 20;
-/// How a gzip file begins: RFC 1952.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Bytes of the largest chart.
 const CHART: u64 = 64 << 20;
 
@@ -103,14 +99,7 @@ impl Contents {
                 }
                 continue;
             }
-            let mut bytes = Vec::new();
-            let read = open_regular(source)?.take(ceiling + 1).read_to_end(&mut bytes);
-            read.map_err(|error| PlanError::read(source, error))?;
-            if Digest::of(&bytes) != *sha256 {
-                let reason = "is not what the lock pins".to_owned();
-                return Err(PlanError::Changed { path: source.clone(), reason });
-            }
-            files.push(Opened { path, bytes });
+            files.push(Opened { path, bytes: read_pinned(source, size, sha256)? });
         }
         Ok(files)
     }
@@ -137,7 +126,7 @@ impl Contents {
                 self.findings.extend(outward::lint(&file, Allowed(egress)));
             }
             // Compose files and the like may come as files, too; an archive that is no chart is not looked into.
-            let names_images = kind != ItemKind::Doc && (is_chart || !file.bytes.starts_with(&GZIP));
+            let names_images = kind != ItemKind::Doc && (is_chart || !file.is_gzip());
             if names_images {
                 let mention = |mention| Mentioned { item: tree.name.clone(), mention };
                 self.mentions.extend(references::mentions(&file, &variables).into_iter().map(mention));

@@ -42,10 +42,7 @@ pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<Finding> {
         audiences(chosen, item, &mut findings, about);
     }
     for (_, tree) in lock.trees().filter(|(_, tree)| tree.pin.is_some()) {
-        let digest = tree.entries.iter().find_map(|entry| match &entry.node {
-            Node::File { sha256, .. } => Some(sha256.to_string()),
-            Node::Dir | Node::Link { .. } => None,
-        });
+        let digest = tree.first_file().map(|digest| digest.to_string());
         let message =
             format!("nobody publishes what it has to be; the lock has {}", digest.unwrap_or_default());
         let fix =
@@ -78,7 +75,7 @@ fn audiences(
     about: impl Fn(Rule, String, &str) -> Finding,
 ) {
     for (name, audience) in &chosen.manifest.audiences {
-        if !is_for(item, name) {
+        if !item.labels.is_for(name) {
             continue;
         }
         let license = item.license.as_deref().unwrap_or_default();
@@ -89,17 +86,13 @@ fn audiences(
             findings.push(about(Rule::LicenseAudience, message, fix));
         }
         let lacking =
-            |required: &&Name| chosen.item(required).is_some_and(|required| !is_for(required, name));
+            |required: &&Name| chosen.item(required).is_some_and(|required| !required.labels.is_for(name));
         for required in item.requires.iter().filter(lacking) {
             let message = format!("it goes to `{name}` without `{required}`, which it requires");
             let fix = "withhold both from that audience, or neither";
             findings.push(about(Rule::AudienceConflict, message, fix));
         }
     }
-}
-
-fn is_for(item: &Item, audience: &Name) -> bool {
-    item.labels.audience.as_ref().is_none_or(|names| names.contains(audience))
 }
 
 /// The licence that makes every alternative of an SPDX expression one that is refused.

@@ -32,10 +32,15 @@ impl Carried {
         lock.image.iter().filter_map(carried).collect()
     }
 
+    /// The repository without its registry.
+    fn path(&self) -> &str {
+        self.repository.split_once('/').map_or(self.repository.as_str(), |(_, path)| path)
+    }
+
     /// Whether this is the image that is meant; one in the site's registry is named without its own.
     fn is(&self, name: &ImageName, site: bool) -> bool {
         let repository = if site {
-            let path = self.repository.split_once('/').map_or(self.repository.as_str(), |(_, path)| path);
+            let path = self.path();
             // Docker's own images may be called by their short names there.
             path == name.repository() || path.strip_prefix("library/") == Some(name.repository())
         } else {
@@ -95,13 +100,8 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>
 /// What to do about it; another tag that travels is said.
 fn fix_of(reference: &str, carried: &[Carried]) -> String {
     let name: Option<ImageName> = reference.parse().ok();
-    let path = |repository: &str| {
-        repository.split_once('/').map_or(repository.to_owned(), |(_, path)| path.to_owned())
-    };
     let other = name.as_ref().and_then(|name| {
-        let same = |one: &&Carried| {
-            one.repository == name.repository() || path(&one.repository) == name.repository()
-        };
+        let same = |one: &&Carried| one.repository == name.repository() || one.path() == name.repository();
         carried.iter().find(same)?.tag.clone()
     });
     let general = "list it as an `[[image]]`, correct the name, or explain it with `[[accept]]`";
