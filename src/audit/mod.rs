@@ -1,5 +1,5 @@
 //! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
 
 pub mod inspect;
-#[cfg(feature = "connected")]
 pub mod lint;
+pub mod packages;

@@ -1,0 +1,89 @@
+//! Software packages, as the files that announce them say.
+//!
+//! Every function here takes a path and bytes and gives packages; none reads a file, and none writes. A file that
+//! announces packages and could not be understood is said to be unread, never left out.
+
+use serde::Serialize;
+
+/// Who keeps a list of packages of this kind; decides the type of the purl and how versions are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ecosystem {
+    /// Debian's `dpkg`.
+    Deb,
+    /// Alpine's `apk`.
+    Apk,
+    /// `rpm`.
+    Rpm,
+    /// Go modules.
+    Golang,
+    /// Python distributions.
+    Pypi,
+    /// Packages of npm.
+    Npm,
+    /// Java artifacts with Maven coordinates.
+    Maven,
+    /// Rust crates.
+    Cargo,
+}
+
+impl Ecosystem {
+    /// The type of a purl (package-url specification, "known types").
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Apk => "apk",
+            Self::Rpm => "rpm",
+            Self::Golang => "golang",
+            Self::Pypi => "pypi",
+            Self::Npm => "npm",
+            Self::Maven => "maven",
+            Self::Cargo => "cargo",
+        }
+    }
+}
+
+/// A package as one file announces it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Package {
+    /// Who keeps it.
+    pub ecosystem: Ecosystem,
+    /// The group of a Java artifact, the scope of an npm package (`@scope`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// What it is called; of a Go module the whole path.
+    pub name: String,
+    /// Its version as written, with epoch and revision.
+    pub version: String,
+    /// The machine it was built for, in the words of its ecosystem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// What it was built from, where that has another name or version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Its licences as found: expressions, names or whatever its makers wrote.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub licenses: Vec<String>,
+}
+
+/// The source package that a package was built from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Source {
+    /// What it is called.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// The operating system that an image says it is (os-release(5)).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct System {
+    /// `ID`, like `debian`.
+    pub id: String,
+    /// `VERSION_ID`, like `12`; rolling distributions have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// `PRETTY_NAME`, for people.
+    pub name: String,
+}
