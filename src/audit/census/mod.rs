@@ -1,0 +1,238 @@
+//! The census: everything that was observed in the content of a bundle.
+//!
+//! What stands here was computed from the bytes that travel. What somebody declared (origin, licence of an item) is in
+//! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
+
+pub mod capability;
+pub mod class;
+pub mod config;
+pub mod oddity;
+
+use self::capability::Capabilities;
+use self::class::Class;
+use self::config::ImageConfig;
+use self::oddity::Oddity;
+use super::layer::Compression;
+use super::lint::finding::Finding;
+use super::packages::{Package, System};
+use crate::bundle::item::ItemKind;
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use serde::Serialize;
+
+/// Everything observed in one bundle.
+#[derive(Debug, Clone, Serialize)]
+pub struct Census {
+    /// The items, in the order of the bundle.
+    pub items: Vec<ItemCensus>,
+    /// Every layer once, in the order of the bundle; that of a tree as well.
+    pub layers: Vec<Layer>,
+    /// What was not looked at, and why.
+    pub unchecked: Vec<Unchecked>,
+}
+
+/// One item.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemCensus {
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub kind: ItemKind,
+    /// One view for each platform of an image; one for a tree.
+    pub views: Vec<View>,
+}
+
+/// What one platform of an image, or a tree, shows when its layers are applied.
+#[derive(Debug, Clone, Serialize)]
+pub struct View {
+    /// `os/architecture[/variant]`; trees have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Digest of the manifest.
+    pub manifest: Digest,
+    /// How a container of the image is started; trees have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<ImageConfig>,
+    /// Its layers, lowest first: places in [`Census::layers`].
+    pub layers: Vec<usize>,
+    /// The operating system it says it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
+    /// Packages that files of the view announce, sorted.
+    pub packages: Vec<Found>,
+    /// Entries that can be seen, sorted by path.
+    #[serde(skip)]
+    pub visible: Vec<Spot>,
+    /// Files of lower layers that a later layer hides and that travel all the same, sorted by path.
+    #[serde(skip)]
+    pub buried: Vec<Spot>,
+    /// Sums over what can be seen.
+    pub sums: Sums,
+}
+
+/// An entry of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Spot {
+    /// Place in [`Census::layers`].
+    pub layer: u32,
+    /// Place in [`Layer::entries`].
+    pub entry: u32,
+}
+
+/// Counts of what can be seen in a view.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// Files, each name of one that has several.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that can be executed by what they hold: programs, libraries, scripts.
+    pub executables: u64,
+    /// Files that are hidden and travel all the same.
+    pub buried: u64,
+    /// Their bytes.
+    pub buried_bytes: u64,
+}
+
+/// A package, with the file that announces it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Found {
+    /// The package.
+    #[serde(flatten)]
+    pub package: Package,
+    /// The file that announces it.
+    pub path: String,
+    /// The digest of the layer that has the file.
+    pub layer: Digest,
+}
+
+/// A layer, looked at once whatever number of images has it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Layer {
+    /// What it hashes to as it travels.
+    pub digest: Digest,
+    /// Its bytes as they travel.
+    pub stored: u64,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Its bytes when decompressed.
+    pub size: u64,
+    /// What it hashes to when decompressed; `None` when it was not read to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff_id: Option<Digest>,
+    /// What it holds, in its order.
+    #[serde(skip)]
+    pub entries: Vec<Entry>,
+    /// What is odd.
+    pub oddities: Vec<Oddity>,
+    /// What looks like a secret; the texts are masked.
+    pub secrets: Vec<Finding>,
+    /// What its files announce, by the file: place in [`Layer::entries`].
+    #[serde(skip)]
+    pub announced: Vec<(u32, Announced)>,
+}
+
+/// What one file announces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Announced {
+    /// Packages.
+    Packages(Vec<Package>),
+    /// The licences of a package that another file announces.
+    Licenses {
+        /// The name of the package.
+        package: String,
+        /// Its licences as found.
+        licenses: Vec<String>,
+    },
+    /// The operating system.
+    System(System),
+}
+
+/// An entry of a layer, as an auditor sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its path without slashes at the ends.
+    pub path: Box<str>,
+    /// What it is.
+    #[serde(flatten)]
+    pub node: Node,
+    /// Its mode, with the bits for set-user-id, set-group-id and sticky.
+    pub mode: u16,
+    /// Its owner.
+    pub uid: u64,
+    /// Its group.
+    pub gid: u64,
+    /// Capabilities that a program gets when it is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Capabilities>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Node {
+    /// A file.
+    File {
+        /// Its bytes.
+        size: u64,
+        /// What they hash to.
+        sha256: Digest,
+        /// What they are.
+        class: Class,
+    },
+    /// A folder.
+    Dir,
+    /// A link to a path.
+    Symlink {
+        /// As it is written.
+        target: Box<str>,
+    },
+    /// Another name of a file.
+    Hardlink {
+        /// The path of the file in the same view.
+        target: Box<str>,
+    },
+    /// A device or a named pipe.
+    Special {
+        /// What, in words.
+        what: Box<str>,
+    },
+    /// The entry of this path is taken away.
+    Whiteout {
+        /// The path.
+        target: Box<str>,
+    },
+    /// Everything from below in this folder is taken away.
+    Opaque {
+        /// The folder.
+        target: Box<str>,
+    },
+}
+
+/// Something that was not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unchecked {
+    /// The layer, if it lies in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Digest>,
+    /// What, as a path or in words.
+    pub what: String,
+    /// Why.
+    pub reason: String,
+    /// Bytes of it, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+impl Census {
+    /// The entry at a place.
+    #[must_use]
+    pub fn entry(&self, spot: Spot) -> Option<&Entry> {
+        self.layers.get(spot.layer as usize)?.entries.get(spot.entry as usize)
+    }
+
+    /// The entries of these places.
+    pub fn entries<'a>(&'a self, spots: &'a [Spot]) -> impl Iterator<Item = (Spot, &'a Entry)> + 'a {
+        spots.iter().filter_map(|spot| self.entry(*spot).map(|entry| (*spot, entry)))
+    }
+}

@@ -1,0 +1,104 @@
+//! What an officer should know of an entry, beside that it is there.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// What an oddity is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// Rights that a program or file gives.
+    Privilege,
+    /// Names that deceive.
+    Name,
+    /// Paths and links that lead elsewhere.
+    Path,
+    /// Archives that programs read in different ways.
+    Archive,
+    /// The image as a whole.
+    Image,
+}
+
+macro_rules! kinds {
+    ($($name:ident $text:literal $group:ident $why:literal)*) => {
+        /// What is odd.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind { $(#[doc = $why] $name,)* }
+
+        impl Kind {
+            /// Every kind, in the order of this file.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The stable, dotted name, as policies and reports have it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What it is about.
+            #[must_use]
+            pub const fn group(self) -> Group {
+                match self { $(Self::$name => Group::$group,)* }
+            }
+
+            /// Why it is worth knowing, in one sentence.
+            #[must_use]
+            pub const fn why(self) -> &'static str {
+                match self { $(Self::$name => $why,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Setuid "privilege.setuid" Privilege "Whoever starts the program gets the rights of its owner."
+    Setgid "privilege.setgid" Privilege "Whoever starts the program gets the rights of its group."
+    Capability "privilege.capability" Privilege "The program gets rights of the kernel when it is started."
+    WorldWritable "privilege.world-writable" Privilege "Everybody may change it."
+    Device "privilege.device" Privilege "It gives access to a device of the machine."
+    NameControl "name.control" Name "The name holds characters that cannot be seen or that change how others are shown."
+    NameEncoding "name.not-utf8" Name "The name is not UTF-8, so programs show it in different ways."
+    NameLookalike "name.look-alike" Name "The name mixes letters of several scripts, of which some look alike."
+    NameTwin "name.twin" Name "Two names are one where case or Unicode form is ignored."
+    NameLong "name.long" Name "The path is longer than systems take."
+    PathAbsolute "path.absolute" Path "The path begins at the root of the machine, and programs differ in what they make of it."
+    PathOutside "path.outside" Path "The path leads out of the image."
+    LinkOutside "link.outside" Path "The link leads out of the image."
+    ArchiveAmbiguous "archive.ambiguous" Archive "Programs read this place of the archive in different ways."
+    ArchiveTwice "archive.twice" Archive "The layer has the path twice, so programs differ in which one they keep."
+    ArchiveSparse "archive.sparse" Archive "The file is stored in pieces, so its content was not looked at as it will be."
+    ArchiveTrailing "archive.trailing" Archive "Bytes stand behind the end of the archive, and most programs do not look at them."
+    ArchiveUnclosed "archive.unclosed" Archive "The archive does not end as it should."
+    DiffId "image.diff-id" Image "The content of a layer is not what the configuration of the image says, so engines refuse it."
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Something odd about one path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Oddity {
+    /// What.
+    pub kind: Kind,
+    /// The path in the layer; empty for the layer as a whole.
+    pub path: String,
+    /// What was found there.
+    pub detail: String,
+}
+
+impl Oddity {
+    /// An oddity of this path.
+    #[must_use]
+    pub fn new(kind: Kind, path: &str, detail: impl Into<String>) -> Self {
+        Self { kind, path: path.to_owned(), detail: detail.into() }
+    }
+}

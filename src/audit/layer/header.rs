@@ -1,0 +1,323 @@
+//! Headers of a tar stream, as they are found in layers.
+
+use super::super::census::capability::Capabilities;
+use super::pax::{self, Records};
+use super::stream::{BLOCK, Stream};
+use super::{
+    super::census::oddity::{Kind, Oddity},
+    Stop,
+};
+use std::io::Read;
+
+/// Bytes of a long name or an extended header; real ones have some hundred.
+const LONGEST: u64 = 1 << 20;
+/// Headers that may stand in front of one entry.
+const PRELUDE: usize = 16;
+/// What begins the name of a file that takes another away (OCI image spec, "Whiteouts").
+const WHITEOUT: &str = ".wh.";
+/// The name of a file that empties its folder.
+const OPAQUE: &str = ".wh..wh..opq";
+
+/// One entry of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path without slashes at the ends; empty for the folder that holds all others. Bytes that are not UTF-8 stand
+    /// as `\xNN`.
+    pub path: String,
+    /// What it is.
+    pub node: Node,
+    /// Its mode, with the bits for set-user-id, set-group-id and sticky.
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u64,
+    /// Its group.
+    pub gid: u64,
+    /// Capabilities that a program gets when it is started.
+    pub capabilities: Option<Capabilities>,
+    /// Whether the body holds the file without its holes, and so not as it will be.
+    pub is_sparse: bool,
+    /// Whether the path leads out of the folder that holds all others; such an entry is no part of any view.
+    pub is_outside: bool,
+    /// What is odd about it.
+    pub oddities: Vec<Oddity>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A file of so many bytes.
+    File(u64),
+    /// A folder.
+    Dir,
+    /// A link to a path.
+    Symlink(String),
+    /// Another name of a file.
+    Hardlink(String),
+    /// A character device.
+    Char(u32, u32),
+    /// A block device.
+    Block(u32, u32),
+    /// A named pipe.
+    Fifo,
+    /// The entry of this path is taken away.
+    Whiteout(String),
+    /// Everything in this folder that came from layers below is taken away.
+    Opaque(String),
+}
+
+pub(super) enum Next {
+    Entry(Entry, u64),
+    End,
+}
+
+/// What headers in front of an entry say about it.
+#[derive(Default)]
+pub(super) struct Extended {
+    records: Option<Records>,
+    long_name: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+}
+
+impl Extended {
+    fn is_empty(&self) -> bool {
+        self.records.is_none() && self.long_name.is_none() && self.long_link.is_none()
+    }
+}
+
+/// Reads up to the next entry.
+pub(super) fn next<R: Read>(
+    stream: &mut Stream<R>,
+    extended: &mut Extended,
+    oddities: &mut Vec<Oddity>,
+) -> Result<Next, Stop> {
+    let mut block = [0; BLOCK];
+    for _ in 0..PRELUDE {
+        let dangling = |oddities: &mut Vec<Oddity>| {
+            if !extended.is_empty() {
+                let detail = "an extended header stands behind the last entry";
+                oddities.push(Oddity::new(Kind::ArchiveAmbiguous, "", detail));
+            }
+        };
+        if !stream.block(&mut block)? {
+            dangling(oddities);
+            let detail = "the two blocks that close an archive are missing";
+            oddities.push(Oddity::new(Kind::ArchiveUnclosed, "", detail));
+            return Ok(Next::End);
+        }
+        if block == [0; BLOCK] {
+            dangling(oddities);
+            if !stream.block(&mut block)? || block != [0; BLOCK] {
+                let detail = "only one of the two blocks that close an archive is there";
+                oddities.push(Oddity::new(Kind::ArchiveUnclosed, "", detail));
+            }
+            return Ok(Next::End);
+        }
+        let header = tar::Header::from_byte_slice(&block);
+        checksum(header)?;
+        let flag = block.get(156).copied().unwrap_or_default();
+        let size = header.entry_size().map_err(|_| damage("the size of an entry is no number"))?;
+        match flag {
+            b'x' | b'L' | b'K' | b'g' => {
+                if size > LONGEST {
+                    return Err(damage(&format!(
+                        "an extended header has {size} bytes, {LONGEST} are at most"
+                    )));
+                }
+                let bytes = stream.bytes(size)?;
+                take(flag, &bytes, extended, oddities)?;
+            }
+            _ => return entry(stream, header, flag, size, std::mem::take(extended)),
+        }
+    }
+    Err(damage(&format!("more than {PRELUDE} extended headers stand in front of one entry")))
+}
+
+fn take(flag: u8, bytes: &[u8], extended: &mut Extended, oddities: &mut Vec<Oddity>) -> Result<(), Stop> {
+    let name = || {
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        Some(bytes.get(..end).unwrap_or_default().to_vec()).filter(|name| !name.is_empty())
+    };
+    let twice = match flag {
+        b'x' => extended.records.replace(pax::records(bytes, oddities).map_err(Stop::Damage)?).is_some(),
+        b'L' => std::mem::replace(&mut extended.long_name, name()).is_some(),
+        b'K' => std::mem::replace(&mut extended.long_link, name()).is_some(),
+        _ => {
+            let detail = "a global extended header, which some programs apply to all entries and Go to none";
+            oddities.push(Oddity::new(Kind::ArchiveAmbiguous, "", detail));
+            false
+        }
+    };
+    if twice {
+        let detail = "two extended headers of one kind stand in front of one entry";
+        oddities.push(Oddity::new(Kind::ArchiveAmbiguous, "", detail));
+    }
+    Ok(())
+}
+
+fn damage(reason: &str) -> Stop {
+    Stop::Damage(reason.to_owned())
+}
+
+fn checksum(header: &tar::Header) -> Result<(), Stop> {
+    let sum = |signed: bool| {
+        let bytes = header.as_bytes().iter().enumerate();
+        bytes.fold(0_i64, |sum, (at, byte)| {
+            let byte = if (148..156).contains(&at) { b' ' } else { *byte };
+            sum + if signed { i64::from(byte.cast_signed()) } else { i64::from(byte) }
+        })
+    };
+    let stated = header.cksum().map_err(|_| damage("the checksum of a header is no number"))?;
+    // Old programs added the bytes up as signed numbers.
+    if sum(false) == i64::from(stated) || sum(true) == i64::from(stated) {
+        return Ok(());
+    }
+    Err(damage("the checksum of a header is wrong"))
+}
+
+fn entry<R: Read>(
+    stream: &mut Stream<R>,
+    header: &tar::Header,
+    flag: u8,
+    stated: u64,
+    extended: Extended,
+) -> Result<Next, Stop> {
+    let Extended { records, long_name, long_link } = extended;
+    let records = records.unwrap_or_default();
+    let mut oddities = Vec::new();
+    let ambiguous = |oddities: &mut Vec<Oddity>, path: &str, detail: String| {
+        oddities.push(Oddity::new(Kind::ArchiveAmbiguous, path, detail));
+    };
+    // Go lets the name of GNU win over that of pax.
+    let both = long_name.is_some() && records.path.is_some();
+    let name = long_name.or(records.path).unwrap_or_else(|| header.path_bytes().into_owned());
+    let link =
+        long_link.or(records.link).or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
+    let link = text(&link.unwrap_or_default());
+    let is_folder_by_name = flag == 0 && name.ends_with(b"/");
+    let Normal { path, is_outside, is_absolute } = normal(&name);
+    if both {
+        ambiguous(&mut oddities, &path, "it has one name from GNU and one from pax".to_owned());
+    }
+    let mut size = records.size.unwrap_or(stated);
+    if size != stated && stated != 0 && stated < 0o7_7777_7777 {
+        ambiguous(&mut oddities, &path, format!("one header gives it {stated} bytes, and one {size}"));
+    }
+    if is_absolute {
+        oddities.push(Oddity::new(Kind::PathAbsolute, &path, "the path begins with `/`"));
+    }
+    if is_outside {
+        oddities.push(Oddity::new(Kind::PathOutside, &path, format!("the path is `{}`", text(&name))));
+    }
+    let device = || {
+        let number = |number: std::io::Result<Option<u32>>| number.ok().flatten().unwrap_or_default();
+        (number(header.device_major()), number(header.device_minor()))
+    };
+    let mut is_sparse = records.is_sparse;
+    let node = match flag {
+        _ if is_folder_by_name => Node::Dir,
+        0 | b'0' | b'7' => whiteout(&path).unwrap_or(Node::File(size)),
+        b'S' => {
+            is_sparse = true;
+            sparse_map(stream, header)?;
+            Node::File(size)
+        }
+        b'1' => Node::Hardlink(normal(link.as_bytes()).path),
+        b'2' => Node::Symlink(link),
+        b'3' => Node::Char(device().0, device().1),
+        b'4' => Node::Block(device().0, device().1),
+        b'5' => Node::Dir,
+        b'6' => Node::Fifo,
+        other => {
+            let other = char::from(other).escape_default();
+            ambiguous(
+                &mut oddities,
+                &path,
+                format!("it is of the unknown type `{other}`, and some programs make it a file"),
+            );
+            Node::File(size)
+        }
+    };
+    if !matches!(node, Node::File(_)) && size > 0 && !matches!(flag, 0 | b'0' | b'7') {
+        let detail = format!(
+            "it is no file and has {size} bytes, which some programs read as its content and others as entries"
+        );
+        ambiguous(&mut oddities, &path, detail);
+        size = 0;
+    }
+    if is_sparse {
+        oddities.push(Oddity::new(Kind::ArchiveSparse, &path, "the file is stored without its holes"));
+    }
+    let (mode, uid, gid) = (header.mode(), header.uid(), header.gid());
+    let (Ok(mode), Ok(uid), Ok(gid)) = (mode, uid, gid) else {
+        return Err(damage("the mode or owner of an entry is no number"));
+    };
+    let capabilities = records.capability.map(|value| Capabilities::parse(&value));
+    let capabilities = match capabilities {
+        Some(Ok(capabilities)) => Some(capabilities),
+        Some(Err(reason)) => {
+            ambiguous(&mut oddities, &path, reason.to_owned());
+            None
+        }
+        None => None,
+    };
+    let (uid, gid) = (records.uid.unwrap_or(uid), records.gid.unwrap_or(gid));
+    let entry =
+        Entry { path, node, mode: mode & 0o7777, uid, gid, capabilities, is_sparse, is_outside, oddities };
+    Ok(Next::Entry(entry, size))
+}
+
+/// Passes over the blocks that list more pieces of a sparse file.
+fn sparse_map<R: Read>(stream: &mut Stream<R>, header: &tar::Header) -> Result<(), Stop> {
+    let mut more = header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
+    let mut block = [0; BLOCK];
+    while more {
+        if !stream.block(&mut block)? {
+            return Err(damage("it ends in the list of a sparse file"));
+        }
+        more = block.get(504).is_some_and(|byte| *byte == 1);
+    }
+    Ok(())
+}
+
+fn whiteout(path: &str) -> Option<Node> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if name == OPAQUE {
+        return Some(Node::Opaque(folder.to_owned()));
+    }
+    let name = name.strip_prefix(WHITEOUT)?;
+    // What AUFS noted for itself takes nothing away.
+    let is_noted = name.starts_with(WHITEOUT) || name.is_empty();
+    let taken = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    (!is_noted).then_some(Node::Whiteout(taken))
+}
+
+struct Normal {
+    path: String,
+    is_outside: bool,
+    is_absolute: bool,
+}
+
+/// The path without what means nothing.
+fn normal(name: &[u8]) -> Normal {
+    let whole = text(name);
+    let mut path = String::with_capacity(whole.len());
+    let mut is_outside = false;
+    for component in whole.split('/').filter(|component| !matches!(*component, "" | ".")) {
+        is_outside |= component == "..";
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(component);
+    }
+    Normal { path, is_outside, is_absolute: name.starts_with(b"/") }
+}
+
+/// A name as text; bytes that are not UTF-8 as `\xNN`.
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
+}

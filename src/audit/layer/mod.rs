@@ -1,0 +1,136 @@
+//! Layers of images and of trees, read as data.
+//!
+//! Nothing here can write: what a layer says about paths, links and devices is told, never followed. Where programs read
+//! an archive in different ways, this reads it as Go's `archive/tar` does, which docker, containerd and podman use,
+//! and says so.
+
+mod compression;
+mod header;
+mod pax;
+mod stream;
+
+pub use compression::Compression;
+pub use header::{Entry, Node};
+pub use stream::Body;
+
+use super::census::oddity::{Kind, Oddity};
+use crate::value::digest::Digest;
+use header::{Extended, Next};
+use std::io::{self, Read};
+use stream::Stream;
+
+/// Entries of one layer that are looked at: as many as a tree of a bundle may have.
+const ENTRIES: usize = 1 << 20;
+/// Decompressed bytes of a layer that are looked at in any case, and for each byte as stored beyond: DEFLATE makes at most
+/// 1,032 of one (RFC 1951), real layers hardly ever more than 20.
+const BYTES: (u64, u64) = (1 << 30, 100);
+
+/// Takes what a layer holds, entry by entry.
+pub trait Visitor {
+    /// The next entry; what of `body` is not read is passed over.
+    ///
+    /// An error is one of reading; it ends the walk.
+    fn entry(&mut self, entry: Entry, body: &mut Body<'_>) -> io::Result<()>;
+}
+
+/// What was learned of a layer as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walked {
+    /// How it was compressed.
+    pub compression: Compression,
+    /// Bytes when decompressed, so far as they were read.
+    pub size: u64,
+    /// What they hash to; `None` when they were not read to the end.
+    pub diff_id: Option<Digest>,
+    /// What is odd about the archive as a whole.
+    pub oddities: Vec<Oddity>,
+    /// Why the archive was not read to its end, if it was not.
+    pub stopped: Option<String>,
+}
+
+/// Reads a layer of `stored` bytes.
+///
+/// Damage ends the walk and is told in [`Walked::stopped`]; an error comes only from `source` or the visitor.
+pub fn walk(source: impl Read, stored: u64, visitor: &mut impl Visitor) -> io::Result<Walked> {
+    let (compression, decoded) = compression::decoded(source)?;
+    let mut stream = Stream::new(decoded, BYTES.0.saturating_add(stored.saturating_mul(BYTES.1)));
+    let mut oddities = Vec::new();
+    let outcome = entries(&mut stream, visitor, &mut oddities);
+    let mut stopped = match outcome {
+        Ok(()) => None,
+        Err(Stop::Damage(reason)) => Some(reason),
+        Err(Stop::Read(error)) => Some(stream::damage(error)?),
+    };
+    // To the end all the same: the digest of the whole is what the configuration of an image names.
+    match stream.drain() {
+        Ok(filled) => {
+            if filled > 0 && stopped.is_none() {
+                let detail = format!("{filled} bytes that are not zero stand behind the end of the archive");
+                oddities.push(Oddity::new(Kind::ArchiveTrailing, "", detail));
+            }
+        }
+        Err(error) => {
+            let reason = stream::damage(error)?;
+            stopped.get_or_insert(reason);
+        }
+    }
+    let (size, diff_id) = stream.finish();
+    Ok(Walked { compression, size, diff_id, oddities, stopped })
+}
+
+/// An error of the medium or of who looks on, on its way through `io::Error`: no damage to the layer.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Failed(pub Box<dyn std::error::Error + Send + Sync>);
+
+impl Failed {
+    /// Wraps an error for the way.
+    pub fn on_the_way(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+        io::Error::other(Self(Box::new(error)))
+    }
+}
+
+/// Why a walk ends before the end.
+enum Stop {
+    /// What was read makes no sense.
+    Damage(String),
+    /// Reading, decompressing or the visitor failed.
+    Read(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+fn entries<R: Read>(
+    stream: &mut Stream<R>,
+    visitor: &mut impl Visitor,
+    oddities: &mut Vec<Oddity>,
+) -> Result<(), Stop> {
+    let mut extended = Extended::default();
+    for _ in 0..ENTRIES {
+        match header::next(stream, &mut extended, oddities).map_err(|stop| stop.at(stream.position()))? {
+            Next::Entry(entry, size) => {
+                let mut body = Body::new(stream, size);
+                visitor.entry(entry, &mut body)?;
+                body.skip()?;
+            }
+            Next::End => return Ok(()),
+        }
+    }
+    Err(Stop::Damage(format!("it has more than {ENTRIES} entries")))
+}
+
+impl Stop {
+    fn at(self, position: u64) -> Self {
+        match self {
+            Self::Damage(reason) => Self::Damage(format!("{reason} (before byte {position} of the archive)")),
+            read @ Self::Read(_) => read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
