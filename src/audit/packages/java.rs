@@ -53,7 +53,8 @@ impl Reading {
         let mut manifest = None;
         let mut poms = Vec::new();
         for index in 0..archive.len() {
-            let Some(name) = archive.name_for_index(index).map(str::to_owned) else { continue };
+            let Some(name) = archive.name_for_index(index) else { continue };
+            let name = name.map_err(|error| broken(path, &error))?.into_owned();
             if name.eq_ignore_ascii_case("META-INF/MANIFEST.MF") {
                 let text = self.member(&mut archive, index, MAX_TEXT, path)?;
                 manifest = Some(Manifest::of(&String::from_utf8_lossy(&text)));
