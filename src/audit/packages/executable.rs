@@ -3,7 +3,7 @@
 use super::found::Found;
 use super::{Package, golang, rust};
 use object::elf::{FileHeader32, FileHeader64, PF_W, PT_LOAD};
-use object::macho::{FatHeader, MachHeader32, MachHeader64};
+use object::macho::{MachHeader32, MachHeader64};
 use object::pe::{IMAGE_SCN_MEM_EXECUTE, IMAGE_SCN_MEM_WRITE, ImageNtHeaders32, ImageNtHeaders64};
 use object::read::elf::{FileHeader, ProgramHeader as _, SectionHeader as _};
 use object::read::macho::{FatArch, MachHeader, MachOFatFile32, MachOFatFile64, Section as _, Segment};
@@ -126,7 +126,7 @@ fn pe<P: ImageNtHeaders>(bytes: &[u8]) -> object::Result<Image<'_>> {
         if section.raw_name() == b".dep-v0" {
             image.rust = Some(data);
         }
-        let is_data = flags & IMAGE_SCN_MEM_WRITE != 0 && flags & IMAGE_SCN_MEM_EXECUTE == 0;
+        let is_data = flags.contains(IMAGE_SCN_MEM_WRITE) && !flags.contains(IMAGE_SCN_MEM_EXECUTE);
         if is_data && image.data.is_none() && !data.is_empty() {
             image.data = Some(data);
         }
@@ -159,14 +159,17 @@ fn macho<M: MachHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<Ima
         if let Ok(data) = segment.data(endian, bytes) {
             image.loaded.push((segment.vmaddr(endian).into(), data));
         }
-        for section in segment.sections(endian, sections)? {
-            let data = || section.data(endian, bytes).map_err(|()| object::Error("Invalid Mach-O section"));
+        for section in segment.section_offsets(endian, segment.sections(endian, sections)?) {
+            let (section, offset) = section?;
             match section.name() {
-                b"__go_buildinfo" => image.go = Some(data()?),
-                b".dep-v0" => image.rust = Some(data()?),
+                b"__go_buildinfo" => image.go = Some(section.data(endian, bytes, offset)?),
+                b".dep-v0" => image.rust = Some(section.data(endian, bytes, offset)?),
                 _ => {}
             }
         }
     }
     Ok(image)
 }
+
+#[cfg(test)]
+mod tests;

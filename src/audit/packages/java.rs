@@ -53,7 +53,8 @@ impl Reading {
         let mut manifest = None;
         let mut poms = Vec::new();
         for index in 0..archive.len() {
-            let Some(name) = archive.name_for_index(index).map(str::to_owned) else { continue };
+            let Some(name) = archive.name_for_index(index) else { continue };
+            let name = name.map_err(|error| broken(path, &error))?.into_owned();
             if name.eq_ignore_ascii_case("META-INF/MANIFEST.MF") {
                 let text = self.member(&mut archive, index, MAX_TEXT, path)?;
                 manifest = Some(Manifest::of(&String::from_utf8_lossy(&text)));
@@ -88,10 +89,7 @@ impl Reading {
         let member = archive.by_index(index).map_err(|error| broken(path, &error))?;
         let most = most.min(self.left);
         let mut bytes = Vec::new();
-        member
-            .take(most.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| broken(path, &error))?;
+        member.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| broken(path, &error))?;
         let size = bytes.len() as u64;
         if size > most {
             return Err(format!("a member of it has more than {most} bytes, which is more than is read"));
@@ -107,7 +105,8 @@ fn broken(path: &str, error: &dyn std::error::Error) -> String {
 }
 
 fn is_archive(name: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, found)| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
+    name.rsplit_once('.')
+        .is_some_and(|(_, found)| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
 }
 
 /// The archive itself, when none of the `poms` is its own.
@@ -131,7 +130,8 @@ fn own(path: &str, manifest: &Manifest, poms: &[Package]) -> Option<Package> {
 /// `NAME-VERSION`: a version begins with a digit.
 fn split(stem: &str) -> Option<(&str, &str)> {
     let (at, _) = stem.match_indices('-').find(|(at, _)| {
-        stem.get(at.saturating_add(1)..).is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
+        stem.get(at.saturating_add(1)..)
+            .is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
     })?;
     let (name, version) = stem.split_at_checked(at)?;
     (!name.is_empty()).then_some((name, version.trim_start_matches('-')))
@@ -202,3 +202,6 @@ impl Manifest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
