@@ -70,7 +70,7 @@ fn stripped(mut elf: Vec<u8>) -> Vec<u8> {
     elf
 }
 
-fn pe(name: &[u8; 8], flags: u64, content: &[u8]) -> Vec<u8> {
+fn pe(name: [u8; 8], flags: u64, content: &[u8]) -> Vec<u8> {
     let mut file = b"MZ".to_vec();
     file.resize(60, 0);
     file.extend(words(&[(64, 4)]));
@@ -170,10 +170,12 @@ fn replaced_modules_are_what_replaced_them() {
     let expected = ["a/b v1.0.0", "d/e v2.0.0", "f (devel)", "g (devel)", "stdlib go1.22.3 X:y", "x (devel)"];
     assert_eq!(list(&elf(&[(".go.buildinfo", &info)])), expected);
     assert_eq!(list(&stripped(elf(&[(".go.buildinfo", &info)]))), expected);
-    assert_eq!(list(&pe(b".data\0\0\0", 0xc000_0040, &info)), expected);
+    assert_eq!(list(&pe(*b".data\0\0\0", 0xc000_0040, &info)), expected);
     assert_eq!(list(&macho("__go_buildinfo", &info)), expected);
     assert_eq!(list(&fat(&[macho("__go_buildinfo", &info), macho("__go_buildinfo", &info)])), expected);
     assert_eq!(list(&elf(&[(".go.buildinfo", &build_info("go1.19.8", ""))])), ["stdlib go1.19.8"]);
+    let debian = build_info("go1.19.8", "path\texample.com/x/cmd/y\nbuild\t-compiler=gc\n");
+    assert_eq!(list(&elf(&[(".go.buildinfo", &debian)])), ["example.com/x/cmd/y (devel)", "stdlib go1.19.8"]);
 }
 
 #[test]
@@ -197,13 +199,13 @@ fn the_magic_bytes_alone_make_no_go_program() {
     let info = build_info("go1.22.3", "mod\tx\tv1\t\n");
     // A constant of a program that reads such information.
     assert!(list(&elf(&[(".rodata", &info)])).is_empty());
-    assert!(list(&pe(b".rdata\0\0", 0x4000_0040, &info)).is_empty());
+    assert!(list(&pe(*b".rdata\0\0", 0x4000_0040, &info)).is_empty());
     let misplaced = [&[0; 8], info.as_slice()].concat();
-    assert!(list(&pe(b".data\0\0\0", 0xc000_0040, &misplaced)).is_empty());
+    assert!(list(&pe(*b".data\0\0\0", 0xc000_0040, &misplaced)).is_empty());
     let mut decoy = b"\xff Go buildinf:\x08\x02".to_vec();
     decoy.resize(48, 0);
     assert_eq!(
-        list(&pe(b".data\0\0\0", 0xc000_0040, &[decoy.clone(), info].concat())),
+        list(&pe(*b".data\0\0\0", 0xc000_0040, &[decoy.clone(), info].concat())),
         ["stdlib go1.22.3", "x v1"]
     );
     assert!(in_executable(&elf(&[(".go.buildinfo", &decoy)])).is_err());
@@ -227,7 +229,7 @@ fn crates_that_are_part_of_the_program_are_listed() {
         {"name":"libc","version":"0.2.0","source":"crates.io","kind":"runtime"}]}"#;
     let section = auditable(json);
     for file in
-        [elf(&[(".dep-v0", &section)]), pe(b".dep-v0\0", 0x4000_0040, &section), macho(".dep-v0", &section)]
+        [elf(&[(".dep-v0", &section)]), pe(*b".dep-v0\0", 0x4000_0040, &section), macho(".dep-v0", &section)]
     {
         assert_eq!(list(&file), ["app 0.1.0", "libc 0.2.0"]);
     }
@@ -249,7 +251,7 @@ fn z02_executables_cut_anywhere_give_nothing_else() {
     let info = build_info("go1.22.3", "mod\tx\tv1\t\n");
     for whole in [
         elf(&[(".go.buildinfo", &info)]),
-        pe(b".data\0\0\0", 0xc000_0040, &info),
+        pe(*b".data\0\0\0", 0xc000_0040, &info),
         macho("__go_buildinfo", &info),
     ] {
         for cut in 0..whole.len() {
@@ -269,7 +271,7 @@ proptest! {
         for mut bytes in [
             elf(&[(".go.buildinfo", &info), (".dep-v0", &crates)]),
             stripped(elf(&[(".data", &info)])),
-            pe(b".data\0\0\0", 0xc000_0040, &info),
+            pe(*b".data\0\0\0", 0xc000_0040, &info),
             fat(&[macho("__go_buildinfo", &info)]),
         ] {
             for (at, value) in &flips {
