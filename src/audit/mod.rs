@@ -1,5 +1,6 @@
 //! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
 
+pub mod components;
 pub mod html;
 pub mod inspect;
 pub mod lint;
