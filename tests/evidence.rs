@@ -192,7 +192,7 @@ fn what_is_not_believed_or_does_not_belong_is_not_exported() {
             "a receipt that was changed",
             "sed 's/\"sig\":\"..../\"sig\":\"AAAA/' receipt.json > bent.json; ".to_owned() + &with("--receipt bent.json --key site.pub"),
             3,
-            "trust.signature",
+            "trust.tampered",
         ),
         (
             "a receipt about another bundle",

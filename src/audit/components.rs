@@ -1,4 +1,4 @@
-//! Looking for a component in SBOMs that somebody carried here: CycloneDX in JSON, read as a stream.
+//! Looking for a component in SBOMs that somebody carried here: `CycloneDX` in JSON, read as a stream.
 //!
 //! What an SBOM says is believed as far as whoever made it: it is not signed, and nothing here looks into the bundle. It
 //! speaks of one bundle, which it names by the digest of its statement in the property `sealift:statement`.

@@ -57,7 +57,7 @@ struct Export {
     /// A report, carried along as it is
     #[arg(long = "report", value_name = "FILE")]
     reports: Vec<PathBuf>,
-    /// An SBOM in CycloneDX that names this bundle, carried along as it is
+    /// An SBOM that names this bundle (`*.cdx.json`), carried along as it is
     #[arg(long = "sbom", value_name = "FILE")]
     sboms: Vec<PathBuf>,
     #[command(flatten)]

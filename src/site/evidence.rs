@@ -183,8 +183,10 @@ impl Evidence<'_> {
         if let Some(journal) = journal {
             files.insert(JOURNAL.to_owned(), journal.bytes);
         }
-        let list: String =
-            files.iter().map(|(name, bytes)| format!("{}  {name}\n", Digest::of(bytes).hex())).collect();
+        let mut list = String::new();
+        for (name, bytes) in &files {
+            list += &format!("{}  {name}\n", Digest::of(bytes).hex());
+        }
         let (approvals, keys) = (approvals.len() as u64, keys.len() as u64);
         let digest = Digest::of(list.as_bytes());
         files.insert(LIST.to_owned(), list.into_bytes());

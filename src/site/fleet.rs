@@ -239,6 +239,7 @@ impl Record {
     }
 
     /// The bundles that it gives a number, each with its scenario.
+    #[must_use]
     pub fn marks(&self) -> Vec<(&Name, Mark)> {
         match &self.says {
             Says::Did { scenario, bundle, .. } => vec![(scenario, *bundle)],

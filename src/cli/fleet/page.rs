@@ -68,9 +68,9 @@ fn summary(group: &Group) -> String {
             counted(group.rows.len() as u64, "installation") + if behind == 1 { " is" } else { " are" }
         ),
     };
-    if let Some(silent) = group.rows.iter().max_by_key(|row| row.age_days).filter(|row| row.age_days > 0) {
-        text +=
-            &format!(" The longest silent is {}: its last word is of {}.", silent.name, age(silent.age_days));
+    if let Some(oldest) = group.rows.iter().max_by_key(|row| row.age_days).filter(|row| row.age_days > 0) {
+        let (name, scenario, age) = (&oldest.name, &oldest.scenario, age(oldest.age_days));
+        text += &format!(" The oldest word is that of {name} about {scenario}: {age}.");
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use super::{Fleet, Said};
 use crate::cli::term::Term;
-use crate::site::fleet::{Group, Lag, Row, Title};
+use crate::site::fleet::{Group, Lag, Newest, Row, Title};
 use crate::value::digest::Digest;
 use crate::value::printable::Printable;
 use crate::value::words::counted;
@@ -18,7 +18,7 @@ pub(super) fn text(term: &Term, fleet: &Fleet<'_>) -> String {
         text += &format!("{} {file}: {why}\n", term.paint("REFUSED", "31;1"));
     }
     text += &conflicts(term, &fleet.verified, "");
-    text += &group(&fleet.verified);
+    text += &group(&fleet.verified, fleet.verified.newest.iter());
     if fleet.unverified.records > 0 {
         text += &format!(
             "{} what {} by keys that were not named say; nobody here knows who wrote them\n",
@@ -26,7 +26,10 @@ pub(super) fn text(term: &Term, fleet: &Fleet<'_>) -> String {
             counted(fleet.unverified.records, "record")
         );
         text += &conflicts(term, &fleet.unverified, "unverified ");
-        text += &group(&fleet.unverified);
+        // What is known to be the newest was said above; here only what these records speak of.
+        let rows = &fleet.unverified.rows;
+        let spoken = |newest: &&Newest| rows.iter().any(|row| row.scenario == newest.scenario);
+        text += &group(&fleet.unverified, fleet.unverified.newest.iter().filter(spoken));
     }
     let verified = &fleet.verified;
     let copies = verified.copies + fleet.unverified.copies;
@@ -55,7 +58,11 @@ fn shown(path: &Path) -> String {
 }
 
 fn said_lines(list: &[Said], what: &str) -> String {
-    list.iter().map(|said| format!("{what}: {}: {}\n", shown(&said.file), Printable(&said.why))).collect()
+    let mut text = String::new();
+    for said in list {
+        text += &format!("{what}: {}: {}\n", shown(&said.file), Printable(&said.why));
+    }
+    text
 }
 
 fn files_line(files: &[PathBuf], what: &str) -> String {
@@ -78,10 +85,10 @@ fn conflicts(term: &Term, group: &Group, standing: &str) -> String {
     group.conflicts.iter().map(line).collect()
 }
 
-fn group(group: &Group) -> String {
+fn group<'a>(group: &Group, newest: impl Iterator<Item = &'a Newest>) -> String {
     let mut text = String::new();
     let width = group.rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or_default();
-    for newest in &group.newest {
+    for newest in newest {
         let (label, mark) = (label(newest.bundle.statement, newest.title.as_ref()), newest.bundle);
         text += &format!(
             "{}: the newest is {label}, epoch {}, sequence {}\n",

@@ -25,8 +25,8 @@ const SHOWN: usize = 20;
 
 /// Show which sites hold a component, from SBOMs beside the receipts
 ///
-/// Looks into every file that ends with `.cdx.json`: SBOMs in CycloneDX that name their bundle, as `sealift sbom` writes
-/// them. What they say is believed only as far as whoever made them, so the file and its digest are shown.
+/// Looks into every file that ends with `.cdx.json`: SBOMs of the `CycloneDX` format that name their
+/// bundle, as `sealift sbom` writes them. What they say is believed only as far as whoever made them, so the file and its digest are shown.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 some site holds it, and every bundle was checked; 4 no site does, or a bundle \
@@ -68,7 +68,8 @@ struct Bundle<'a> {
     name: &'a str,
     scenario: &'a str,
     statement: Digest,
-    bundle: String,
+    #[serde(rename = "bundle")]
+    label: String,
     in_use: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     installed: Option<crate::value::moment::Moment>,
@@ -142,7 +143,7 @@ fn bundle<'a>(row: &'a Row, statement: Digest, titles: &Titles) -> Bundle<'a> {
         name: row.name.as_str(),
         scenario: row.scenario.as_str(),
         statement,
-        bundle: if is_in_use { in_use(row) } else { label(statement, titles.get(&statement)) },
+        label: if is_in_use { in_use(row) } else { label(statement, titles.get(&statement)) },
         in_use: is_in_use,
         installed: row.installed.filter(|_| is_in_use),
     }
@@ -218,7 +219,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn line(of: &Bundle<'_>) -> String {
-    let mut text = format!("  {}  {}  {}  {}", of.name, of.site.short(), of.scenario, of.bundle);
+    let mut text = format!("  {}  {}  {}  {}", of.name, of.site.short(), of.scenario, of.label);
     if !of.in_use {
         text += ", kept and not in use";
     }

@@ -59,7 +59,9 @@ impl Evidence<'_> {
         }
         text += "   - The content of the bundle, which is not in this folder.\n";
         let pinned = self.pinned.root().version();
+        let first = roots.file.versions().next().map_or(pinned, |first| first.proposal().version());
         text.replace("@ROOTS@", if roots.is_apart { ROOTS } else { member::ROOTS })
+            .replace("@FIRST@", &first.to_string())
             .replace("@PINNED@", &pinned.to_string())
             .replace("@FINGERPRINT@", &self.pinned.fingerprint().digest().hex())
             .replace("@STATEMENT@", &self.bundle.trusted.id.hex())
@@ -107,14 +109,14 @@ impl Evidence<'_> {
         );
         let fingerprint = self.pinned.fingerprint();
         text += &format!(
-            "  trust root  version {}, fingerprint {}\n              {}\n",
+            "  trust root  version {}, fingerprint {}\n  in words    {}\n",
             self.pinned.root().version(),
             fingerprint.digest().hex(),
             fingerprint.spoken()
         );
         for version in roots.file.versions() {
             let root = version.proposal();
-            text += &format!("              version {} was made {}\n", root.version(), root.created());
+            text += &format!("  root        version {} was made {}\n", root.version(), root.created());
         }
         for signer in &trusted.signers {
             text += &format!("  sealed by   {} ({}), key {}\n", signer.name, signer.role, signer.key);
@@ -128,12 +130,12 @@ impl Evidence<'_> {
                 approved.who.name, approved.approval.approved, approved.who.id
             );
             if let Some(reason) = &approved.approval.out_of_order {
-                text += &format!("              out of order: {}\n", Printable(reason));
+                text += &format!("  reason      out of order: {}\n", Printable(reason));
             }
         }
         if let (Some(site), Some(_)) = (self.site, journal) {
             text += &format!(
-                "  site        {}, {}\n  journal     {} lines until {}, ends with {}\n              {}\n",
+                "  site        {}, {}\n  journal     {} lines until {}, ends with {}\n  in words    {}\n",
                 site.state.name,
                 site.state.site,
                 site.head.entries,
@@ -147,10 +149,10 @@ impl Evidence<'_> {
             text +=
                 &format!("  receipt     {} of {}, key {}\n", receipt.issued, receipt.name, proven.key.id());
         }
-        text += "\nWhat is here:\n\n  seal/       roots, seal, statement, list of digests and instructions, as in the bundle\n";
+        text += "\nWhat is here:\n\n  seal/                 roots, seal, statement, list of digests and instructions, as in the bundle\n";
         let mut line = |is_there: bool, name: &str, what: &str| {
             if is_there {
-                text += &format!("  {name:<11} {what}\n");
+                text += &format!("  {name:<20}  {what}\n");
             }
         };
         line(roots.is_apart, ROOTS, "the trust root that was named, newer than those of the bundle");

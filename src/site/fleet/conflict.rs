@@ -243,29 +243,23 @@ pub(super) fn all(records: &[Record], rows: &[Row], known: Known<'_>) -> Vec<Con
 }
 
 fn forks(records: &[Record]) -> Vec<Conflict> {
-    let mut lines: BTreeMap<(Digest, u64), (&Name, BTreeMap<Digest, &Path>)> = BTreeMap::new();
+    let mut lines: BTreeMap<(Digest, u64), BTreeMap<Digest, &Record>> = BTreeMap::new();
     for record in records {
         let entry = match &record.says {
             Says::Did { entry, .. } => Some(*entry),
             Says::Holds(_) => None,
         };
         for head in entry.into_iter().chain([record.journal]) {
-            let place = lines.entry((record.site, head.entries));
-            let (_, digests) = place.or_insert_with(|| (&record.name, BTreeMap::new()));
-            digests.entry(head.digest).or_insert(&record.file);
+            let place = lines.entry((record.site, head.entries)).or_default();
+            place.entry(head.digest).or_insert(record);
         }
     }
-    let forked = lines.into_iter().filter(|(_, (_, digests))| digests.len() > 1);
-    let fork = |((site, entry), (name, digests)): (_, (&Name, BTreeMap<Digest, &Path>))| Conflict::Fork {
-        site,
-        name: name.clone(),
-        entry,
-        claims: digests
-            .into_iter()
-            .map(|(digest, file)| Claim { digest, file: Some(file.to_owned()) })
-            .collect(),
+    let fork = |((site, entry), digests): (_, BTreeMap<Digest, &Record>)| {
+        let name = digests.values().next().filter(|_| digests.len() > 1)?.name.clone();
+        let claim = |(digest, record): (Digest, &Record)| Claim { digest, file: Some(record.file.clone()) };
+        Some(Conflict::Fork { site, name, entry, claims: digests.into_iter().map(claim).collect() })
     };
-    forked.map(fork).collect()
+    lines.into_iter().filter_map(fork).collect()
 }
 
 /// Each bundle that was given a number, with the file that did; the bundles that are here come last.
