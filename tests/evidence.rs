@@ -42,7 +42,7 @@ fn its_own_instructions_lead_to_belief() {
     let shop = evidence_shop();
     let outcome = shop.done(&format!("{EXPORT} --to evidence"));
     assert!(
-        outcome.out.starts_with("exported the evidence about sample-1.1.0 to evidence: 15 files\n"),
+        outcome.out.starts_with("exported the evidence about sample-1.1.0 to evidence: 16 files\n"),
         "{}",
         outcome.shown()
     );
@@ -104,7 +104,7 @@ fn every_changed_byte_is_noticed() {
     let is_signed = |file: &str| {
         !["VERIFY.txt", "SHA256SUMS.evidence", "reports/report.html", "sboms/sample.cdx.json"].contains(&file)
     };
-    assert_eq!(files.lines().count(), 15, "{files}");
+    assert_eq!(files.lines().count(), 16, "{files}");
     for file in files.lines() {
         let place = if file.ends_with(".pub") { "60" } else { "size / 2" };
         shop.done(&format!(

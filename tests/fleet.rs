@@ -183,7 +183,7 @@ fn what_is_not_what_its_key_signed_is_refused_and_the_rest_is_shown() {
     done(
         &shop,
         "rm in/bent.json in/pretty.json in/twice.json in/nobody.json in/cut.json
-         head -c 9000 sample-1.0.0.sealift > in/cut.sealift",
+         head -c 3000 sample-1.0.0.sealift > in/cut.sealift",
     );
     ended(&shop, &format!("{script} --trust root.json"), 3, "fleet.refused");
     done(
