@@ -106,7 +106,12 @@ fn every_changed_byte_is_noticed() {
     };
     assert_eq!(files.lines().count(), 16, "{files}");
     for file in files.lines() {
-        let place = if file.ends_with(".pub") { "60" } else { "size / 2" };
+        // In the middle of a key, of a name in the SBOM that nothing but its list holds, and of everything else.
+        let place = match file {
+            file if file.ends_with(".pub") => "60",
+            "sboms/sample.cdx.json" => "2",
+            _ => "size / 2",
+        };
         shop.done(&format!(
             "rm -rf bent; cp -a evidence bent; cd bent; size=$(stat -c %s '{file}'); at=$(({place}))
              byte=$(od -An -tu1 -j $at -N 1 '{file}')
