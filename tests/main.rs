@@ -26,6 +26,8 @@ mod encryption_sites;
 mod environment;
 mod environment_media;
 mod environment_power;
+mod evidence;
+mod fleet;
 mod forge;
 mod format_doc;
 mod hostile_documents;

@@ -1,6 +1,8 @@
 //! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
 
 pub mod census;
+pub mod components;
+pub mod html;
 pub mod inspect;
 pub mod layer;
 pub mod lint;

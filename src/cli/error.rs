@@ -5,6 +5,7 @@ use crate::bundle::BundleError;
 use crate::site::SiteError;
 use crate::trust::TrustError;
 use crate::value::code::{Code, Fault};
+use crate::value::printable::Printable;
 use crate::value::words::counted;
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +51,14 @@ pub(super) enum CliError {
     Check { errors: usize, warnings: usize },
     #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
     Unopened,
+    #[error("not believed, and left out of all of the above: {}", counted(*.count as u64, "file"))]
+    FleetRefused { count: usize },
+    #[error("what the sites say does not go together: {}", counted(*.count as u64, "conflict"))]
+    FleetConflicts { count: usize },
+    #[error("not checked: {}", .what.join(", "))]
+    FleetUnchecked { what: Vec<String> },
+    #[error("no site holds `{}`, as far as the SBOMs here say", Printable(.asked))]
+    FleetNobody { asked: String },
     #[error("cannot write standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
@@ -74,7 +83,11 @@ impl CliError {
             | Self::Output { .. }
             | Self::Input { .. }
             | Self::Different { .. }
-            | Self::Findings { .. } => false,
+            | Self::Findings { .. }
+            | Self::FleetRefused { .. }
+            | Self::FleetConflicts { .. }
+            | Self::FleetUnchecked { .. }
+            | Self::FleetNobody { .. } => false,
             #[cfg(feature = "registry")]
             Self::Serve(_) => false,
             #[cfg(feature = "registry")]
@@ -117,6 +130,10 @@ impl Fault for CliError {
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
             Self::Unopened => Code::CarrierUnopened,
+            Self::FleetRefused { .. } => Code::FleetRefused,
+            Self::FleetConflicts { .. } => Code::FleetConflicts,
+            Self::FleetUnchecked { .. } => Code::FleetUnchecked,
+            Self::FleetNobody { .. } => Code::FleetNobody,
             Self::Input { .. } => Code::CliInput,
             #[cfg(feature = "connected")]
             Self::Demo { .. } => Code::CliDemo,
@@ -155,6 +172,17 @@ impl Fault for CliError {
                     .to_owned(),
             ),
             Self::Input { hint, .. } => Some((*hint).to_owned()),
+            Self::FleetRefused { .. } => {
+                Some("ask each of these sites for it again, by another way, before anything is sent there".to_owned())
+            }
+            Self::FleetConflicts { .. } => Some("do what stands below each conflict".to_owned()),
+            Self::FleetUnchecked { .. } => Some(
+                "name the keys of the sites with `--key SITE.pub`, and put an SBOM of each bundle into the folder"
+                    .to_owned(),
+            ),
+            Self::FleetNobody { .. } => {
+                Some("look at the spelling: SBOMs name packages as their distribution does".to_owned())
+            }
             #[cfg(feature = "connected")]
             Self::Check { .. } => Some(
                 "mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`"

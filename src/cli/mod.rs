@@ -8,7 +8,9 @@ mod census;
 mod check;
 mod doctor;
 mod error;
+mod evidence;
 mod explain;
+mod fleet;
 mod inspect;
 mod install;
 mod journal;
@@ -129,6 +131,10 @@ enum Verb {
     Receipt(receipt::Args),
     /// Make and check requests: what a site holds, signed by the site
     Request(receipt::RequestArgs),
+    /// Show who holds what, from the receipts and requests of many sites
+    Fleet(fleet::Args),
+    /// Put together what shows in ten years that a bundle was believed, and why
+    Evidence(evidence::Args),
     /// Look whether a bundle can be unpacked here, and what to do if not
     Doctor(doctor::Args),
     /// Verify a bundle and push its images into a registry
@@ -181,6 +187,7 @@ impl Verb {
             Self::Receipt(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
             Self::Request(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
             Self::Journal(args) => Named::Site(args.site().to_owned()),
+            Self::Evidence(args) => Named::Bundle(args.bundle().clone()),
             Self::Doctor(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
@@ -190,7 +197,9 @@ impl Verb {
             Self::Pull(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
             Self::Serve(_) => Named::Nothing,
-            Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
+            Self::Fleet(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => {
+                Named::Nothing
+            }
         }
     }
 }
@@ -231,6 +240,8 @@ pub fn main() -> ExitCode {
         Verb::Journal(args) => args.run(&term),
         Verb::Receipt(args) => args.run(&term),
         Verb::Request(args) => args.run(&term),
+        Verb::Fleet(args) => args.run(&term),
+        Verb::Evidence(args) => args.run(&term),
         Verb::Doctor(args) => args.run(&term),
         #[cfg(feature = "registry")]
         Verb::Load(args) => args.run(&term),

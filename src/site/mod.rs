@@ -5,6 +5,8 @@ mod clearing;
 mod commit;
 pub mod doctor;
 pub mod error;
+pub mod evidence;
+pub mod fleet;
 pub mod install;
 pub mod journal;
 pub mod open;

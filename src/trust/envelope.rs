@@ -225,6 +225,12 @@ impl Envelope {
         }
     }
 
+    /// The payload that nobody here vouches for: for showing what a file says, marked as no more than that.
+    #[must_use]
+    pub fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
     /// The payload, for the functions of this folder that decide whether it may be believed.
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload

@@ -5,7 +5,7 @@
 //! | `key` | what a public key is, and whether it made a signature |
 //! | `secret`, `key_file` | how a secret key is kept, opened and wiped |
 //! | `agent` | how a key signs that an `ssh-agent` holds |
-//! | `envelope` | how signatures and payload are written (DSSE); hands out no payload |
+//! | `envelope` | how signatures and payload are written (DSSE); hands out a payload only as unverified |
 //! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
 //! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
 //! | `approval` | what approvers say about a bundle, and what the policy demands of them |

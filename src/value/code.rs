@@ -328,6 +328,19 @@ codes! {
         "The certificate or the key for TLS cannot be used: not PEM, without a certificate or a private key, or the two do not belong together."
     ServeConflict "serve.conflict" WrongUse
         "Two of the bundles give one name to different things. Whoever pulls by that name would not know what comes, so nothing is served. Serve one of the two, or each at an address of its own."
+
+    FleetFolder "fleet.folder" WrongUse
+        "The folder with receipts and requests cannot be read, or there is more below it than sealift looks at. Name a folder that has only what the sites sent."
+    FleetRefused "fleet.refused" NotBelieved
+        "A receipt or request is not what the named key signed, or begins like one and is none. It was left out of everything that is shown. Ask the site for it again, by another way."
+    FleetConflicts "fleet.conflicts" NotAsWanted
+        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with one number, a record from the future, keys and sites that do not go together, or a revoked bundle in use. Each is listed with what to do."
+    FleetUnchecked "fleet.unchecked" NotAsWanted
+        "Something was not checked, and is listed as such: records by a key that was not named with `--key`, files that could not be read, or bundles without an SBOM."
+    FleetNobody "fleet.nobody" NotAsWanted
+        "No SBOM of a bundle that a site holds has a component of that name and version. A misspelled name looks the same, so names that contain it are listed."
+    EvidenceInput "evidence.input" WrongUse
+        "What was named for the evidence is not about this bundle, has no name that travels, or is too large. Evidence has only what belongs together."
 }
 
 impl fmt::Display for Code {
