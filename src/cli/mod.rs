@@ -21,6 +21,7 @@ mod publish;
 mod pull;
 mod receipt;
 mod rollback;
+mod scan;
 mod site;
 mod status;
 mod term;
@@ -105,6 +106,8 @@ enum Verb {
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
     Cat(cat::Args),
+    /// Feed everything in a bundle to this site's malware engine
+    Scan(scan::Args),
     /// Approve a bundle: sign a file beside it
     Approve(approve::Args),
     /// Verify a bundle and write what it holds into a new folder
@@ -165,6 +168,7 @@ impl Verb {
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
+            Self::Scan(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Site(args) => Named::Site(args.site().to_owned()),
@@ -213,6 +217,7 @@ pub fn main() -> ExitCode {
         Verb::Inspect(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
+        Verb::Scan(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
         Verb::Site(args) => args.run(&term),
