@@ -228,6 +228,13 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Forgets what waits, because somebody wants it to stop.
+    pub(super) fn abandon(&self) {
+        let mut queue = lock(&self.queue);
+        queue.jobs.clear();
+        queue.bytes = 0;
+    }
+
     /// Changes the account.
     pub(super) fn count(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut lock(&self.tally));

@@ -75,12 +75,16 @@ pub enum ScanError {
 
 /// What a scan left open.
 fn beside(unseen: u64, unopened: u64) -> String {
-    match (unseen, unopened) {
-        (0, 0) => String::new(),
-        (unseen, 0) => format!(", and {unseen} not seen"),
-        (0, unopened) => format!(", and {unopened} not opened"),
-        (unseen, unopened) => format!(", and {unseen} not seen and {unopened} not opened"),
-    }
+    let of = |number: u64, thing: &str, what: &str| {
+        (number > 0).then(|| {
+            format!(
+                "{} {what}",
+                if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+            )
+        })
+    };
+    let open = [of(unseen, "file or member", "not seen"), of(unopened, "archive", "not opened")];
+    open.into_iter().flatten().fold(String::new(), |text, part| text + "; " + &part)
 }
 
 impl From<BundleError> for ScanError {

@@ -41,7 +41,8 @@ pub fn scan(
     };
     let parts = desk.staffed(settings.threads, || {
         let feeder = Feeder::new(&desk, *settings, predicate.totals.bytes, &stop);
-        Walk { place, feeder, layers: place.contents.layers.iter().map(|blob| blob.digest).collect() }.all()
+        let layers = place.contents.layers.iter().map(|blob| blob.digest).collect();
+        Walk { place, feeder, layers }.all().inspect_err(|_| desk.abandon())
     })?;
     let (tally, failure) = desk.close();
     let head = Head {

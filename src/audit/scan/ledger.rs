@@ -183,13 +183,13 @@ pub struct Unopened {
 
 /// Why an engine failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure(pub String);
+pub(super) struct Failure(pub(super) String);
 
 /// The lists and sums while they grow.
 #[derive(Default)]
 pub(super) struct Tally {
     parts: BTreeMap<usize, Account>,
-    pub(super) found: Vec<Found>,
+    found: Vec<Found>,
     unseen: Vec<Unseen>,
     unopened: Vec<Unopened>,
     unlisted: u64,
@@ -244,6 +244,11 @@ impl Tally {
         } else {
             self.unlisted += 1;
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn lists(&self) -> (&[Found], &[Unseen], &[Unopened]) {
+        (&self.found, &self.unseen, &self.unopened)
     }
 
     /// Sums over all parts.

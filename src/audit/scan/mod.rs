@@ -19,7 +19,7 @@ mod self_test;
 pub use engine::{Engine, EngineArg, Identity, Opening, Words, open};
 pub use error::ScanError;
 pub use leaves::scan;
-pub use ledger::{Account, Count, Failure, Found, Ledger, Outcome, Part, Unopened, Unseen};
+pub use ledger::{Account, Count, Found, Ledger, Outcome, Part, Unopened, Unseen};
 pub use nested::Bounds;
 pub use self_test::{Answered, Marker, Row, SelfTest, self_test};
 

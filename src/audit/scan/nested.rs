@@ -22,6 +22,8 @@ use zip::result::ZipError;
 const PATH: usize = 2048;
 /// Bytes of the window of a zstd frame: as for layers.
 const WINDOW_LOG: u32 = 27;
+/// Bytes in front of each member of an `ar`.
+const AR_HEADER: usize = 60;
 /// What begins an entry in the directory of a ZIP (APPNOTE 4.3.12).
 const ZIP_ENTRY: &[u8] = b"PK\x01\x02";
 
@@ -68,6 +70,7 @@ enum Openable {
     Zstd,
     Tar,
     Zip,
+    Ar,
 }
 
 /// What a leaf is to us.
@@ -84,11 +87,11 @@ fn inside(head: &[u8]) -> Inside {
         Class::Archive(Archive::Zstd) => Inside::Archive(Openable::Zstd),
         Class::Archive(Archive::Tar) => Inside::Archive(Openable::Tar),
         Class::Archive(Archive::Zip) => Inside::Archive(Openable::Zip),
+        Class::Archive(Archive::Ar) => Inside::Archive(Openable::Ar),
         Class::Archive(
             archive @ (Archive::Bzip2
             | Archive::Xz
             | Archive::SevenZip
-            | Archive::Ar
             | Archive::Cpio
             | Archive::Rpm
             | Archive::Squashfs),
@@ -237,7 +240,7 @@ impl<'a> Feeder<'a> {
         let held = Arc::new(held);
         let outcome = match openable {
             Openable::Zip => self.zip(&path, &held, depth),
-            Openable::Gzip | Openable::Zstd | Openable::Tar => {
+            Openable::Gzip | Openable::Zstd | Openable::Tar | Openable::Ar => {
                 self.open(&path, held.len() as u64, openable, &mut held.as_slice(), depth)
             }
         };
@@ -293,6 +296,7 @@ impl<'a> Feeder<'a> {
                 self.decompressed(path, stored, zstd, depth)
             }
             Openable::Tar => self.tar(path, source, depth),
+            Openable::Ar => self.ar(path, source, depth),
             Openable::Zip => Ok(Some("a zip cannot be read from front to back".to_owned())),
         }
     }
@@ -333,6 +337,45 @@ impl<'a> Feeder<'a> {
         let walked = walk(source, u64::MAX, &mut members)?;
         let trailing = walked.oddities.into_iter().find(|oddity| oddity.kind == Kind::ArchiveTrailing);
         Ok(walked.stopped.or(trailing.map(|oddity| oddity.detail)))
+    }
+
+    /// Opens an `ar`, as packages of Debian and static libraries are; says why it was not opened to its end.
+    ///
+    /// A mark, then members: sixty bytes of header, the content, and a byte where that is odd (ar(5)).
+    fn ar(&mut self, path: &str, mut source: impl Read, depth: u32) -> io::Result<Option<String>> {
+        let cut = || Ok(Some("it is damaged: it ends in the middle of a member".to_owned()));
+        let mut skipped = 8;
+        let mut number = 0_u64;
+        loop {
+            let mut header = Vec::new();
+            if let Err(error) = Read::take(&mut source, skipped).read_to_end(&mut header).and_then(|_| {
+                header.clear();
+                Read::take(&mut source, AR_HEADER as u64).read_to_end(&mut header)
+            }) {
+                return damage(error).map(Some);
+            }
+            let (name, size) = match (header.len(), header.get(..16), header.get(48..58), header.get(58..)) {
+                (0, ..) => return Ok(None),
+                (AR_HEADER, Some(name), Some(size), Some(b"`\n")) => (name, std::str::from_utf8(size)),
+                (AR_HEADER, ..) => return Ok(Some("it is damaged: a header is none".to_owned())),
+                _ => return cut(),
+            };
+            let Some(size) = size.ok().and_then(|size| size.trim_end().parse::<u64>().ok()) else {
+                return Ok(Some("it is damaged: the size of a member is no number".to_owned()));
+            };
+            number += 1;
+            // Long names lie elsewhere in the archive; the number tells members apart.
+            let name = format!("{number}:{}", text(name).trim_end_matches([' ', '/']));
+            let mut member = Read::take(&mut source, size);
+            self.leaf(joined(path, '!', &name), Some(size), &mut member, depth)?;
+            if let Err(error) = io::copy(&mut member, &mut io::sink()) {
+                return damage(error).map(Some);
+            }
+            if member.limit() > 0 {
+                return cut();
+            }
+            skipped = size % 2;
+        }
     }
 
     /// Opens a ZIP; says why it was not opened to its end.

@@ -214,6 +214,10 @@ type Case = (String, u32, Way, Option<Content>);
 
 fn cases(marker: &Marker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
     let file = marker.bytes.as_slice();
+    let text = text();
+    // A compressor leaves what is short as it is, so that anybody sees it; in a text it does not.
+    let tar = |files: &[(&str, &[u8])]| tar(&[&[("LICENSE", text.as_slice())], files].concat());
+    let single = if marker.stands_alone { file.to_vec() } else { [&text, file].concat() };
     let held = |case: &str, level, bytes| (case.to_owned(), level, Way::File, Some(Content::Held(bytes)));
     let targz = |bytes: &[u8]| gzip(&tar(&[("marker.txt", bytes)]));
     let config = format!("{{\"comment\":\"{}\"}}\n", String::from_utf8_lossy(file));
@@ -221,8 +225,8 @@ fn cases(marker: &Marker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
     let mut cases = vec![
         held("a file", 0, file.to_vec()),
         ("a value in a configuration".to_owned(), 0, Way::File, config),
-        held("gz", 1, gzip(file)?),
-        held("zst", 1, zstd::encode_all(file, 3)?),
+        held("gz", 1, gzip(&single)?),
+        held("zst", 1, zstd::encode_all(single.as_slice(), 3)?),
         held("tar", 1, tar(&[("marker.txt", file)])),
         held("tar.gz", 1, targz(file)?),
         held("tar.zst", 1, zstd::encode_all(tar(&[("marker.txt", file)]).as_slice(), 3)?),
@@ -240,7 +244,7 @@ fn cases(marker: &Marker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
     }
     let layer = tar(&[("etc/motd", b"hello\n"), ("opt/marker", file)]);
     // As a tree has it: every frame by itself.
-    let (first, second) = layer.split_at(layer.len() / 2);
+    let (first, second) = layer.split_at(4096);
     let frames = [zstd::encode_all(first, 3)?, zstd::encode_all(second, 3)?].concat();
     for (case, layer) in [
         ("tar+gzip", gzip(&layer)?),
@@ -264,6 +268,15 @@ fn cases(marker: &Marker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
         cases.push((case.to_owned(), 0, Way::File, content));
     }
     Ok(cases)
+}
+
+/// Some kibibytes in which hardly a line is like another.
+fn text() -> Vec<u8> {
+    let line = |number: u32| {
+        let words = Digest::of(&number.to_be_bytes()).hex();
+        format!("{number}. {}\n", words.replace(['0', '5', 'a'], " "))
+    };
+    (0..200).flat_map(|number| line(number).into_bytes()).collect()
 }
 
 fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
