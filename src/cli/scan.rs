@@ -56,7 +56,7 @@ pub(super) struct Args {
     /// Open so many archives within each other
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=i64::from(DEEPEST)))]
     depth: u32,
-    /// Bytes of the largest file that the engine reads to its end: for ClamAV, the lowest of `StreamMaxLength`,
+    /// Bytes of the largest file that the engine reads to its end: for `clamd`, the lowest of `StreamMaxLength`,
     /// `MaxFileSize` and `MaxScanSize`
     #[arg(long, value_name = "BYTES", default_value_t = 100 << 20, value_parser = clap::value_parser!(u64).range(1..))]
     max_size: u64,

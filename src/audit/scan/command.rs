@@ -51,7 +51,9 @@ impl Command {
                 let file = scratch.file(leaf).map_err(|error| format!("the temporary file: {error}"))?;
                 let path = file.0.to_string_lossy();
                 let words: Vec<_> = self.words.iter().map(|word| word.replace(PATH, &path)).collect();
-                run(&words, None, self.patience)?
+                let ended = run(&words, None, self.patience)?;
+                // The path of the file means nothing to anybody.
+                Ended { out: ended.out.replace(&*path, PATH), err: ended.err.replace(&*path, PATH), ..ended }
             }
             None => run(&self.words, Some(leaf), self.patience)?,
         };
@@ -60,7 +62,11 @@ impl Command {
             Some(0) => Err("it ended with 0 before it had read everything".to_owned()),
             Some(1) => Ok(Answer::Found(signature(&ended.out))),
             Some(code) => {
-                Err(format!("it ended with {code}: {}", said(&format!("{}\n{}", ended.err, ended.out))))
+                let said = said(&format!("{}\n{}", ended.err, ended.out));
+                Err(format!(
+                    "it ended with {code}: {}",
+                    if said.is_empty() { "it said nothing" } else { &said }
+                ))
             }
             None => Err(format!("signal {} ended it", ended.status.signal().unwrap_or_default())),
         }

@@ -55,7 +55,7 @@ pub struct Identity {
 
 impl Identity {
     /// Reads a line like `ClamAV 1.4.6/27500/Tue Nov  5 08:23:00 2024`, which clamd and clamscan write; other engines
-    /// have no slashes there. A ClamAV without the signatures of its makers leaves out what stands behind the name.
+    /// have no slashes there. Without the signatures of its makers, it leaves out what stands behind the name.
     pub(super) fn parse(asked: String, line: &str) -> Self {
         let line = said(line);
         let mut parts = line.splitn(3, '/').map(str::trim);

@@ -117,7 +117,7 @@ impl<R: Read> Read for Bounded<R> {
 
 /// Whether an error is of the medium or a wish to stop, and no damage to what is read.
 pub(super) fn is_ours(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Failed>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Failed>)
 }
 
 /// What damage is called; an error that is none stays one.

@@ -191,7 +191,7 @@ impl<'a> Feeder<'a> {
                         self.closed(path.clone(), bytes, reason);
                     }
                     Inside::Closed(what) => {
-                        self.closed(path.clone(), bytes, format!("sealift does not open {what}"))
+                        self.closed(path.clone(), bytes, format!("sealift does not open {what}"));
                     }
                 }
                 if is_whole {

@@ -53,7 +53,7 @@ struct Fed {
 }
 
 impl Fed {
-    fn of(tally: Tally) -> Self {
+    fn of(tally: &Tally) -> Self {
         let totals = tally.totals();
         assert_eq!(totals.seen.count + totals.unseen.count, totals.leaves.count);
         assert_eq!(totals.seen.bytes + totals.unseen.bytes, totals.leaves.bytes);
@@ -83,7 +83,7 @@ fn with(answers: u64, work: impl FnOnce(&mut Feeder<'_>)) -> Fed {
     let settings = Settings { depth: 3, max_size: 2 << 20, threads: 2, bounds: SMALL, clock: &clock };
     let desk = Desk::new(&engine, settings.max_size);
     desk.staffed(2, || work(&mut Feeder::new(&desk, settings, 1 << 20, &|| Ok(()))));
-    Fed::of(desk.close().0)
+    Fed::of(&desk.close().0)
 }
 
 fn fed(bytes: &[u8]) -> Fed {
@@ -126,7 +126,7 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
 fn ar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = b"!<arch>\n".to_vec();
     for (name, content) in files {
-        write!(bytes, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, content.len()).unwrap();
+        writeln!(bytes, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 644, content.len()).unwrap();
         bytes.extend_from_slice(content);
         if content.len() % 2 == 1 {
             bytes.push(b'\n');
