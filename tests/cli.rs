@@ -866,6 +866,7 @@ Commands:
   inspect   Show what is in a bundle, in place
   ls        List the files in a bundle, in place
   cat       Write one file of a bundle to standard output, in place
+  scan      Feed everything in a bundle to this site's malware engine
   approve   Approve a bundle: sign a file beside it
   unpack    Verify a bundle and write what it holds into a new folder
   site      Set up a site, and decide whom it trusts
@@ -1019,6 +1020,7 @@ Commands:
   inspect   Show what is in a bundle, in place
   ls        List the files in a bundle, in place
   cat       Write one file of a bundle to standard output, in place
+  scan      Feed everything in a bundle to this site's malware engine
   approve   Approve a bundle: sign a file beside it
   unpack    Verify a bundle and write what it holds into a new folder
   site      Set up a site, and decide whom it trusts
@@ -1160,7 +1162,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, ls, cat, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, ls, cat, scan, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );
