@@ -42,6 +42,8 @@ mod readme;
 mod registry;
 mod rendering;
 mod roundtrip;
+#[cfg(feature = "clamd")]
+mod scan;
 mod scenarios;
 #[cfg(feature = "registry")]
 mod serve;

@@ -1,6 +1,7 @@
 //! Everything a command can end with.
 
 use crate::audit::inspect::AuditError;
+use crate::audit::scan::ScanError;
 use crate::bundle::BundleError;
 use crate::site::SiteError;
 use crate::trust::TrustError;
@@ -32,6 +33,8 @@ pub(super) enum CliError {
     Site(#[from] SiteError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[error(transparent)]
+    Scan(#[from] ScanError),
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Serve(#[from] crate::registry::serve::ServeError),
@@ -78,6 +81,7 @@ impl CliError {
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
             ),
             Self::Site(error) => matches!(error, SiteError::Trust(_) | SiteError::Rendering { .. }),
+            Self::Scan(error) => matches!(error, ScanError::Trust(_)),
             Self::Usage { .. }
             | Self::Write { .. }
             | Self::Output { .. }
@@ -118,6 +122,7 @@ impl Fault for CliError {
             Self::Trust(error) => error.code(),
             Self::Site(error) => error.code(),
             Self::Audit(error) => error.code(),
+            Self::Scan(error) => error.code(),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.code(),
             Self::Usage { .. } => Code::CliUsage,
@@ -152,6 +157,7 @@ impl Fault for CliError {
             Self::Trust(error) => error.hint(),
             Self::Site(error) => error.hint(),
             Self::Audit(error) => error.hint(),
+            Self::Scan(error) => error.hint(),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),

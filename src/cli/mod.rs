@@ -25,6 +25,7 @@ mod pull;
 mod receipt;
 mod rollback;
 mod sbom;
+mod scan;
 mod site;
 mod status;
 mod term;
@@ -111,6 +112,8 @@ enum Verb {
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
     Cat(cat::Args),
+    /// Feed everything in a bundle to this site's malware engine
+    Scan(scan::Args),
     /// Approve a bundle: sign a file beside it
     Approve(approve::Args),
     /// Verify a bundle and write what it holds into a new folder
@@ -177,6 +180,7 @@ impl Verb {
             Self::Sbom(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
+            Self::Scan(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Site(args) => Named::Site(args.site().to_owned()),
@@ -230,6 +234,7 @@ pub fn main() -> ExitCode {
         Verb::Sbom(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
+        Verb::Scan(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
         Verb::Site(args) => args.run(&term),

@@ -341,6 +341,14 @@ codes! {
         "No SBOM of a bundle that a site holds has a component of that name and version. A misspelled name looks the same, so names that contain it are listed."
     EvidenceInput "evidence.input" WrongUse
         "What was named for the evidence is not about this bundle, has no name that travels, or is too large. Evidence has only what belongs together."
+    AuditScanEngine "audit.scan-engine" CouldNot
+        "The malware engine is not there, or failed before it was done. What it did not see stands in the ledger as not seen; nothing can be concluded about it."
+    AuditScanFound "audit.scan-found" NotAsWanted
+        "The malware engine of this site knows something in the bundle. The seal is a separate matter: it says who made the bundle, not that it is harmless. The ledger has path, digest and the engine's name for each."
+    AuditScanIncomplete "audit.scan-incomplete" NotAsWanted
+        "The malware engine found nothing, and did not see everything: leaves above its limits, encrypted, damaged or nested too deep, or archives of a kind that sealift does not open. The ledger names each with its bytes and the reason; whether that is good enough is for a person to decide."
+    AuditScanSelfTest "audit.scan-self-test" NotAsWanted
+        "A marker that the engine should know was not found where sealift feeds it. The engine does not know the marker, or its limits are lower than `--max-size` says, and then it calls files clean that it did not read to their end."
 }
 
 impl fmt::Display for Code {
