@@ -1,6 +1,7 @@
 //! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
 
 pub mod census;
+pub mod diff;
 pub mod inspect;
 pub mod layer;
 pub mod lint;
