@@ -43,6 +43,10 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("the trust roots differ in {}", counted(*.count as u64, "point"))]
     Different { count: usize },
+    #[error("the two are different")]
+    Changed,
+    #[error("what was compared is the same, and not everything was: {} not compared", counted(*.missing as u64, "thing"))]
+    Uncompared { missing: usize },
     #[error("the trust root holds, and there is something to look at: {}", counted(*.count as u64, "finding"))]
     Findings { count: usize },
     #[cfg(feature = "connected")]
@@ -74,6 +78,8 @@ impl CliError {
             | Self::Output { .. }
             | Self::Input { .. }
             | Self::Different { .. }
+            | Self::Changed
+            | Self::Uncompared { .. }
             | Self::Findings { .. } => false,
             #[cfg(feature = "registry")]
             Self::Serve(_) => false,
@@ -111,6 +117,8 @@ impl Fault for CliError {
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Code::ManifestExists,
             Self::Different { .. } => Code::TrustDifferent,
+            Self::Changed => Code::DiffDifferent,
+            Self::Uncompared { .. } => Code::DiffIncomplete,
             Self::Findings { .. } => Code::TrustFindings,
             #[cfg(feature = "connected")]
             Self::Check { .. } => Code::CheckFindings,
@@ -140,6 +148,10 @@ impl Fault for CliError {
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),
+            Self::Changed => Some("read what is listed, the gravest first; `--all` shows every list".to_owned()),
+            Self::Uncompared { .. } => {
+                Some("read what stands under `not compared`; two bundles can be compared whole".to_owned())
+            }
             Self::Different { .. } => {
                 Some("read what is listed; if it is what was agreed, the root holders sign it".to_owned())
             }

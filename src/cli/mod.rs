@@ -6,6 +6,7 @@ mod cat;
 mod census;
 #[cfg(feature = "connected")]
 mod check;
+mod diff;
 mod doctor;
 mod error;
 mod explain;
@@ -107,6 +108,8 @@ enum Verb {
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
     Cat(cat::Args),
+    /// Show what changed from one bundle to another, the gravest first
+    Diff(diff::Args),
     /// Approve a bundle: sign a file beside it
     Approve(approve::Args),
     /// Verify a bundle and write what it holds into a new folder
@@ -187,7 +190,7 @@ impl Verb {
             Self::Pull(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
             Self::Serve(_) => Named::Nothing,
-            Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
+            Self::Diff(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
         }
     }
 }
@@ -217,6 +220,7 @@ pub fn main() -> ExitCode {
         Verb::Census(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
+        Verb::Diff(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
         Verb::Site(args) => args.run(&term),

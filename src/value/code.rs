@@ -328,6 +328,11 @@ codes! {
         "The certificate or the key for TLS cannot be used: not PEM, without a certificate or a private key, or the two do not belong together."
     ServeConflict "serve.conflict" WrongUse
         "Two of the bundles give one name to different things. Whoever pulls by that name would not know what comes, so nothing is served. Serve one of the two, or each at an address of its own."
+
+    DiffDifferent "diff.different" NotAsWanted
+        "The two are not the same. What differs is on standard output, the gravest first; `--all` shows every list to its end."
+    DiffIncomplete "diff.incomplete" Incomplete
+        "All that was compared is the same, and something was not compared: it stands under `not compared`, with the reason. A lock, a receipt and a request have no content of their own; compare two bundles to know all."
 }
 
 impl fmt::Display for Code {

@@ -37,6 +37,7 @@ fields! {
     Withheld "withheld"
     Parameter "parameter"
     Secret "secret"
+    Disk "on the disk"
     Created "created"
     Previous "previous"
     Lock "lock"

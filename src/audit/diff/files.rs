@@ -200,12 +200,16 @@ const fn word(class: &Class) -> Option<&'static str> {
 
 /// What the executable files of a census are, by their digests.
 pub(super) fn classes(census: &Census) -> HashMap<Digest, &Class> {
-    let entries = census.layers.iter().flat_map(|layer| &layer.entries);
-    let class = |entry: &'_ census::Entry| match &entry.node {
-        census::Node::File { sha256, class, .. } if class.is_executable() => Some((*sha256, class)),
-        _ => None,
-    };
-    entries.filter_map(class).collect()
+    let mut classes = HashMap::new();
+    for entry in census.layers.iter().flat_map(|layer| &layer.entries) {
+        match &entry.node {
+            census::Node::File { sha256, class, .. } if class.is_executable() => {
+                classes.insert(*sha256, class);
+            }
+            _ => {}
+        }
+    }
+    classes
 }
 
 /// The entries that can be seen in a view, by path.

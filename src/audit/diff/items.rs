@@ -199,8 +199,7 @@ fn of_pair(
     (name, now): (&Name, &Item),
     unknown: &mut BTreeSet<Field>,
 ) -> Option<ItemChange> {
-    let (facts, missing) = before.facts.compare(&now.facts);
-    unknown.extend(missing);
+    let (facts, mut missing) = before.facts.compare(&now.facts);
     let other_digest = match (before.digest, now.digest) {
         (Some(old), Some(new)) => old != new,
         _ => false,
@@ -210,6 +209,11 @@ fn of_pair(
         _ => None,
     };
     let differs = other_tree.unwrap_or(other_digest);
+    // Its platforms follow from the content of an image.
+    if before.digest.is_some() && before.digest == now.digest {
+        missing.remove(&Field::Platform);
+    }
+    unknown.extend(missing);
     if facts.is_empty() && !other_digest && !differs && old_name == name {
         return None;
     }

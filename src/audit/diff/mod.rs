@@ -20,10 +20,11 @@ pub use items::ItemChange;
 pub use lines::{Hunk, Line, Lines, Mark, Outcome, TEXT, TEXTS, TextChange, compare as compare_texts};
 pub use packages::{PackageChange, Step, order};
 pub use rights::{Right, RightChange};
-pub use side::{Head, Item, Kind, Side, say_audience, say_needs, say_selection};
+pub use side::{Head, Item, Kind, Side, facts_of, say_needs, say_referrers, say_selection};
 pub use text::{Extent, text};
 pub use views::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 
+use crate::audit::census::{Census, Unchecked};
 use crate::bundle::item::ItemKind;
 use crate::trust::difference::{Difference as RootChange, differences};
 use crate::value::digest::Digest;
@@ -175,7 +176,7 @@ struct Collected {
 pub fn compare(a: &Side, b: &Side) -> Difference {
     let mut found = Collected::default();
     let is_same_bundle = a.statement.is_some() && a.statement == b.statement;
-    let (facts, unknown) = if is_same_bundle { <_>::default() } else { a.facts.compare(&b.facts) };
+    let (facts, unknown) = a.facts.compare(&b.facts);
     if !unknown.is_empty() {
         let fields: Vec<_> = unknown.iter().map(|field| field.as_str()).collect();
         found.missing.push(Missing { what: fields.join(", "), reason: only_one(a, b) });
@@ -221,7 +222,8 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
         texts: Vec::new(),
         layers: found.layers,
         files: found.files,
-        blobs: blobs(a, b).filter(|_| !is_same_bundle),
+        // A request lists the whole store of a site, so what it has beside the bundle is no difference.
+        blobs: blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&Kind::Site)),
         not_compared: found.missing,
     };
     difference.verdict = if difference.has_changes(a.statement, b.statement) {
@@ -264,7 +266,7 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
         }
         return;
     };
-    let names = |census: &'_ crate::audit::census::Census| -> BTreeMap<Name, usize> {
+    let names = |census: &Census| -> BTreeMap<Name, usize> {
         census.items.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect()
     };
     let (in_old, in_new) = (names(old), names(new));
@@ -296,13 +298,19 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
 /// What an observer did not look at, where the other side has not the very same.
 fn unchecked(
     side: &Side,
-    census: &crate::audit::census::Census,
-    other: &crate::audit::census::Census,
+    census: &Census,
+    other: &Census,
     found: &mut Collected,
 ) {
     let shared: BTreeSet<Digest> = other.layers.iter().map(|layer| layer.digest).collect();
+    let unlooked: BTreeSet<&Unchecked> = other.unchecked.iter().collect();
     for one in &census.unchecked {
-        if one.layer.is_none_or(|layer| !shared.contains(&layer)) {
+        // What lies in a layer of both is the same, and so is what both name by its digest.
+        let is_shared = match one.layer {
+            Some(layer) => shared.contains(&layer) || unlooked.contains(one),
+            None => unlooked.contains(one),
+        };
+        if !is_shared {
             let layer = one.layer.map(|layer| format!(" (layer {})", layer.short())).unwrap_or_default();
             let what = format!("{}{layer} in `{}`", one.what, side.label);
             found.missing.push(Missing { what, reason: one.reason.clone() });
@@ -356,7 +364,8 @@ impl Difference {
             self.layers.len(),
             self.files.len(),
         ];
-        lists.iter().any(|len| *len > 0) || matches!((a, b), (Some(a), Some(b)) if a != b)
+        let lost = self.blobs.is_some_and(|blobs| blobs.new + blobs.gone > 0);
+        lists.iter().any(|len| *len > 0) || (a == b && lost) || matches!((a, b), (Some(a), Some(b)) if a != b)
     }
 
     /// The files of trees that are on both sides under one path with other content.

@@ -2,15 +2,16 @@
 
 use super::facts::{Facts, Field};
 use crate::audit::census::Census;
-use crate::audit::inspect::{AuditError, ItemLine, Overview, SignerLine, inventories, overview};
+use crate::audit::inspect::{AuditError, Overview, SignerLine, inventories, overview};
 use crate::bundle::entry::Entry;
 use crate::bundle::index::Blob;
-use crate::bundle::item::ItemKind;
+use crate::bundle::item::{FileKind, ItemHead, ItemKind, PRIORITY};
 use crate::bundle::needs::{Needs, Parameter, Secret, Selection};
 use crate::bundle::order::{Contents, Parts};
 use crate::trust::root::Root;
 use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
+use crate::value::image_name::ImageName;
 use crate::value::name::Name;
 use crate::value::size::ByteSize;
 use serde::Serialize;
@@ -88,11 +89,13 @@ impl Side {
     /// A side of which nothing is known yet.
     #[must_use]
     pub fn new(kind: Kind, label: String) -> Self {
+        let mut facts = Facts::default();
+        facts.put_all(Field::Disk, std::iter::empty::<&str>());
         Self {
             kind,
             label,
             statement: None,
-            facts: Facts::default(),
+            facts,
             items: None,
             blobs: None,
             census: None,
@@ -115,15 +118,13 @@ impl Side {
         for (name, inventory) in inventories(place, None)? {
             trees.insert(name, inventory.tree.entries().to_vec());
         }
-        let items = overview.items.iter().map(|line| {
-            let item = Item {
-                kind: line.kind,
-                digest: Some(line.digest),
-                facts: facts_of(line),
-                stored: Some(line.stored),
-                tree: trees.remove(&line.name),
-            };
-            (line.name.clone(), item)
+        let items = overview.items.iter().zip(&place.contents.items).map(|(line, contents)| {
+            let item = &contents.item;
+            let mut facts = facts_of(&item.head, item.reference.as_ref());
+            say_referrers(&mut facts, &item.withheld, item.referrers.iter().map(|one| one.root.digest));
+            facts.put_all(Field::Platform, &line.platforms);
+            let (digest, stored, tree) = (Some(line.digest), Some(line.stored), trees.remove(&line.name));
+            (line.name.clone(), Item { kind: line.kind, digest, facts, stored, tree })
         });
         side.items = Some(items.collect());
         side.blobs = Some(image_blobs(&place.contents).map(|blob| (blob.digest, blob.size)).collect());
@@ -178,29 +179,30 @@ pub fn say_needs(facts: &mut Facts, needs: &Needs) {
     facts.put_named(Field::Secret, needs.secrets.iter().map(secret));
 }
 
-fn facts_of(line: &ItemLine) -> Facts {
+/// What is declared of an item.
+#[must_use]
+pub fn facts_of(head: &ItemHead, reference: Option<&ImageName>) -> Facts {
     let mut facts = Facts::default();
-    facts.put(Field::Reference, line.reference.as_ref());
-    facts.put(Field::Origin, Some(&line.origin));
-    facts.put(Field::License, line.license.as_ref());
-    facts.put(Field::Version, line.version.as_ref());
-    facts.put(Field::FileKind, line.file_kind.map(crate::bundle::item::FileKind::as_str));
-    say_audience(&mut facts, line.audience.as_deref());
-    facts.put(Field::Priority, line.priority);
-    facts.put(Field::Template, line.template.then_some("yes"));
-    facts.put_all(Field::Withheld, &line.withheld);
-    facts.put_all(Field::Referrer, &line.referrers);
-    facts.put_all(Field::Platform, &line.platforms);
-    facts
-}
-
-/// States for whom an item is.
-pub fn say_audience(facts: &mut Facts, audience: Option<&[Name]>) {
-    let names = |names: &[Name]| {
+    let labels = &head.labels;
+    facts.put(Field::Reference, reference);
+    facts.put(Field::Origin, Some(&head.origin));
+    facts.put(Field::License, head.license.as_ref());
+    facts.put(Field::Version, labels.version.as_ref());
+    facts.put(Field::FileKind, labels.file_kind.map(FileKind::as_str));
+    facts.put(Field::Priority, (labels.priority != PRIORITY).then_some(labels.priority));
+    facts.put(Field::Template, labels.template.then_some("yes"));
+    let names = |names: &Vec<Name>| {
         let names: Vec<_> = names.iter().map(Name::as_str).collect();
         if names.is_empty() { "nobody".to_owned() } else { format!("only {}", names.join(", ")) }
     };
-    facts.put(Field::Audience, audience.map(names));
+    facts.put(Field::Audience, labels.audience.as_ref().map(names));
+    facts
+}
+
+/// States what an image comes without, and what travels about it.
+pub fn say_referrers(facts: &mut Facts, withheld: &[Digest], referrers: impl Iterator<Item = Digest>) {
+    facts.put_all(Field::Withheld, withheld);
+    facts.put_all(Field::Referrer, referrers);
 }
 
 /// What a side is, for the first lines of a comparison.

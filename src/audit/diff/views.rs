@@ -211,41 +211,31 @@ fn settings(old: &View, new: &View) -> Vec<FactChange> {
 
 /// Secrets and oddities of all layers of a view, also those in files that another layer hides.
 pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> {
-    let layers = view.layers.iter().filter_map(|at| census.layers.get(*at));
-    let of = |layer: &Layer| {
-        let secrets = layer.secrets.iter().map(|finding| FindingChange {
-            turn: Turn::New,
-            kind: finding.rule.as_str(),
-            // Without the line: what only moved down is not new.
-            path: finding.place.as_ref().map_or_else(|| finding.about.clone(), |place| place.path.clone()),
-            message: finding.message.clone(),
-        });
-        // Rights are compared where they can be seen, by path.
-        let odd = layer.oddities.iter().filter(|oddity| oddity.kind.group() != Group::Privilege);
-        let odd = odd.map(|oddity| FindingChange {
-            turn: Turn::New,
-            kind: oddity.kind.as_str(),
-            path: Printable(&oddity.path).to_string(),
-            message: without_deception(&oddity.detail),
-        });
-        secrets.chain(odd).collect::<Vec<_>>()
-    };
-    layers.flat_map(of).collect()
+    let secrets = census.secrets(view).map(|finding| FindingChange {
+        turn: Turn::New,
+        kind: finding.rule.as_str(),
+        // Without the line: what only moved down is not new.
+        path: finding.place.as_ref().map_or_else(|| finding.about.clone(), |place| place.path.clone()),
+        message: finding.message.clone(),
+    });
+    // Rights are compared where they can be seen, by path.
+    let odd = census.oddities(view).filter(|oddity| oddity.kind.group() != Group::Privilege);
+    let odd = odd.map(|oddity| FindingChange {
+        turn: Turn::New,
+        kind: oddity.kind.as_str(),
+        path: Printable(&oddity.path).to_string(),
+        message: without_deception(&oddity.detail),
+    });
+    secrets.chain(odd).collect()
 }
 
 fn layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) -> LayersOf {
-    let of = |census: &'_ Census, view: &View| -> Vec<usize> {
-        view.layers.iter().copied().filter(|at| census.layers.get(*at).is_some()).collect()
+    let digests = |census: &Census, view: &View| -> BTreeSet<Digest> {
+        census.layers_of(view).map(|layer| layer.digest).collect()
     };
-    let (before, now) = (of(a, old), of(b, new));
-    let digests = |census: &Census, all: &[usize]| -> BTreeSet<Digest> {
-        all.iter().filter_map(|at| census.layers.get(*at)).map(|layer| layer.digest).collect()
-    };
-    let (had, has) = (digests(a, &before), digests(b, &now));
-    let gone = before.iter().filter_map(|at| a.layers.get(*at)).filter(|layer| !has.contains(&layer.digest));
-    let gone: Vec<&Layer> = gone.collect();
-    let new = now.iter().filter_map(|at| b.layers.get(*at)).filter(|layer| !had.contains(&layer.digest));
-    let new: Vec<&Layer> = new.collect();
+    let (had, has) = (digests(a, old), digests(b, new));
+    let gone: Vec<&Layer> = a.layers_of(old).filter(|layer| !has.contains(&layer.digest)).collect();
+    let new: Vec<&Layer> = b.layers_of(new).filter(|layer| !had.contains(&layer.digest)).collect();
     // Of a layer that was not read to its end, nobody knows what else it holds.
     let by = |key: &dyn Fn(&Layer) -> Digest| -> HashMap<Digest, &Layer> {
         let whole = gone.iter().filter(|layer| layer.diff_id.is_some() && !new.is_empty());
