@@ -61,7 +61,7 @@ fn versions(found: &[Found]) -> Versions<'_> {
 
 /// Tells the packages of two views apart. O(n log n) in their number.
 #[must_use]
-pub fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
+pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
     let (a, b) = (versions(a), versions(b));
     let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let mut changes = Vec::new();
