@@ -6,3 +6,4 @@ pub mod inspect;
 pub mod layer;
 pub mod lint;
 pub mod packages;
+pub mod sbom;
