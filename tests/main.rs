@@ -18,6 +18,7 @@ mod agent;
 mod check;
 mod checking_without_us;
 mod cli;
+mod diff;
 mod doctor;
 #[cfg(feature = "encryption")]
 mod encryption;

@@ -3,6 +3,7 @@
 pub mod census;
 pub mod components;
 pub mod html;
+pub mod diff;
 pub mod inspect;
 pub mod layer;
 pub mod lint;

@@ -47,6 +47,10 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("the trust roots differ in {}", counted(*.count as u64, "point"))]
     Different { count: usize },
+    #[error("the two are different")]
+    Changed,
+    #[error("what was compared is the same, and not everything was: {} not compared", counted(*.missing as u64, "thing"))]
+    Uncompared { missing: usize },
     #[error("the trust root holds, and there is something to look at: {}", counted(*.count as u64, "finding"))]
     Findings { count: usize },
     #[cfg(feature = "connected")]
@@ -92,6 +96,9 @@ impl CliError {
             | Self::FleetConflicts { .. }
             | Self::FleetUnchecked { .. }
             | Self::FleetNobody { .. } => false,
+            | Self::Changed
+            | Self::Uncompared { .. }
+            | Self::Findings { .. } => false,
             #[cfg(feature = "registry")]
             Self::Serve(_) => false,
             #[cfg(feature = "registry")]
@@ -129,6 +136,8 @@ impl Fault for CliError {
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Code::ManifestExists,
             Self::Different { .. } => Code::TrustDifferent,
+            Self::Changed => Code::DiffDifferent,
+            Self::Uncompared { .. } => Code::DiffIncomplete,
             Self::Findings { .. } => Code::TrustFindings,
             #[cfg(feature = "connected")]
             Self::Check { .. } => Code::CheckFindings,
@@ -163,6 +172,10 @@ impl Fault for CliError {
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),
+            Self::Changed => Some("read what is listed, the gravest first; `--all` shows every list".to_owned()),
+            Self::Uncompared { .. } => {
+                Some("read what stands under `not compared`; two bundles can be compared whole".to_owned())
+            }
             Self::Different { .. } => {
                 Some("read what is listed; if it is what was agreed, the root holders sign it".to_owned())
             }

@@ -6,6 +6,7 @@ mod cat;
 mod census;
 #[cfg(feature = "connected")]
 mod check;
+mod diff;
 mod doctor;
 mod error;
 mod evidence;
@@ -114,6 +115,8 @@ enum Verb {
     Cat(cat::Args),
     /// Feed everything in a bundle to this site's malware engine
     Scan(scan::Args),
+    /// Show what changed from one bundle to another, the gravest first
+    Diff(diff::Args),
     /// Approve a bundle: sign a file beside it
     Approve(approve::Args),
     /// Verify a bundle and write what it holds into a new folder
@@ -204,6 +207,7 @@ impl Verb {
             Self::Fleet(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => {
                 Named::Nothing
             }
+            Self::Diff(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
         }
     }
 }
@@ -235,6 +239,7 @@ pub fn main() -> ExitCode {
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Scan(args) => args.run(&term),
+        Verb::Diff(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
         Verb::Site(args) => args.run(&term),

@@ -3,6 +3,7 @@
 pub mod change;
 mod clearing;
 mod commit;
+pub mod contents;
 pub mod doctor;
 pub mod error;
 pub mod evidence;

@@ -349,6 +349,10 @@ codes! {
         "The malware engine found nothing, and did not see everything: leaves above its limits, encrypted, damaged or nested too deep, or archives of a kind that sealift does not open. The ledger names each with its bytes and the reason; whether that is good enough is for a person to decide."
     AuditScanSelfTest "audit.scan-self-test" NotAsWanted
         "A marker that the engine should know was not found where sealift feeds it. The engine does not know the marker, or its limits are lower than `--max-size` says, and then it calls files clean that it did not read to their end."
+    DiffDifferent "diff.different" NotAsWanted
+        "The two are not the same. What differs is on standard output, the gravest first; `--all` shows every list to its end."
+    DiffIncomplete "diff.incomplete" Incomplete
+        "All that was compared is the same, and something was not compared: it stands under `not compared`, with the reason. A lock, a receipt and a request have no content of their own; compare two bundles to know all."
 }
 
 impl fmt::Display for Code {

@@ -7,6 +7,8 @@ use super::settings::text_of;
 use crate::value::printable::Printable;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Bytes of a file that is looked through; above, it is said that it was not.
@@ -28,31 +30,83 @@ const BINARY: [(&[u8], &str); 5] = [
 /// Looks through a text, or the beginning of a binary, for secrets and invitations.
 #[must_use]
 pub fn find(file: &File<'_>) -> Vec<Finding> {
-    let unread = |reason: String| {
-        let fix = "look through it with another tool, and explain it with `[[accept]]`";
-        vec![Finding::new(Rule::ContentUnread, &file.about(), reason, fix).at(Place::new(file.path, None))]
-    };
+    match look(file) {
+        Looked::Key(what) => {
+            let message = format!("the file is {what}");
+            vec![
+                Finding::new(Rule::ContentSecret, &file.about(), message, fix_of(Rule::ContentSecret))
+                    .at(Place::new(file.path, None)),
+            ]
+        }
+        Looked::Unread(reason) => {
+            let fix = "look through it with another tool, and explain it with `[[accept]]`";
+            vec![
+                Finding::new(Rule::ContentUnread, &file.about(), reason, fix)
+                    .at(Place::new(file.path, None)),
+            ]
+        }
+        Looked::Text(bytes, claimed) => report(file, &bytes, claimed),
+    }
+}
+
+/// The lines of a text, counted from 0, that show a part of a secret or invitation; `None` where nobody can say, because
+/// the file is a key or was not looked through.
+#[must_use]
+pub fn lines(file: &File<'_>) -> Option<BTreeSet<usize>> {
+    let Looked::Text(bytes, mut claimed) = look(file) else { return None };
+    claimed.sort_by_key(|(range, _)| range.start);
+    let (mut lines, mut line, mut counted, mut covered) = (BTreeSet::new(), 0, 0, 0);
+    for (range, _) in claimed {
+        if range.end <= covered {
+            continue;
+        }
+        let breaks = |range: Range<usize>| {
+            bytes.get(range).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count()
+        };
+        line += breaks(counted..range.start);
+        counted = range.start;
+        let rest = bytes.get(range.start..).unwrap_or_default();
+        // Of a key of several lines, the pattern claims only the beginning.
+        let end = if rest.starts_with(b"-----BEGIN") {
+            memchr::memmem::find(rest, b"-----END").map_or(bytes.len(), |end| range.start + end)
+        } else if rest.starts_with(b"PuTTY") {
+            bytes.len()
+        } else {
+            range.end
+        };
+        covered = end;
+        lines.extend(line..=line + breaks(range.start..end));
+    }
+    Some(lines)
+}
+
+/// What was seen in a file: the places are those of the secrets, with the pattern that each has.
+enum Looked<'a> {
+    Key(&'static str),
+    Unread(String),
+    Text(Cow<'a, [u8]>, Vec<(Range<usize>, usize)>),
+}
+
+fn look<'a>(file: &File<'a>) -> Looked<'a> {
     if let Some(what) = binary_key(file.bytes) {
-        let message = format!("the file is {what}");
-        return vec![
-            Finding::new(Rule::ContentSecret, &file.about(), message, fix_of(Rule::ContentSecret))
-                .at(Place::new(file.path, None)),
-        ];
+        return Looked::Key(what);
     }
     if file.bytes.len() > MAX_BYTES {
         let size = file.bytes.len();
-        return unread(format!(
+        return Looked::Unread(format!(
             "the file was not looked through: it has {size} bytes, and {MAX_BYTES} are at most"
         ));
     }
     let compiled = match &*COMPILED {
         Ok(compiled) => compiled,
-        Err(error) => return unread(format!("the file was not looked through: {error}")),
+        Err(error) => return Looked::Unread(format!("the file was not looked through: {error}")),
     };
     // What Windows writes in UTF-16 holds the same secrets.
     let wide = file.bytes.starts_with(b"\xff\xfe") || file.bytes.starts_with(b"\xfe\xff");
-    let decoded = wide.then(|| text_of(file.bytes)).flatten();
-    let bytes = decoded.as_ref().map_or(file.bytes, String::as_bytes);
+    let bytes = match wide.then(|| text_of(file.bytes)).flatten() {
+        Some(text) => Cow::Owned(text.into_bytes()),
+        None => Cow::Borrowed(file.bytes),
+    };
     let is_prose = is_prose(file.path);
 
     let mut claimed: Vec<(Range<usize>, usize)> = Vec::new();
@@ -79,10 +133,20 @@ pub fn find(file: &File<'_>) -> Vec<Finding> {
                 if at > seen.len() {
                     break;
                 }
+    for index in compiled.all.matches(&bytes) {
+        for captures in regex.captures_iter(&bytes) {
+            let Some(secret) = captures.name("s") else { continue };
+            let range = secret.range();
+            let name = captures.name("n").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+            let is_claimed =
+                claimed.iter().any(|(other, _)| other.start < range.end && range.start < other.end);
+            let value = String::from_utf8_lossy(secret.as_bytes());
+            if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
+                claimed.push((range, index));
             }
         }
     }
-    report(file, bytes, claimed)
+    Looked::Text(bytes, claimed)
 }
 
 fn report(file: &File<'_>, bytes: &[u8], mut claimed: Vec<(Range<usize>, usize)>) -> Vec<Finding> {

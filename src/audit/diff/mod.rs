@@ -1,0 +1,402 @@
+//! What changed from one to the other: two bundles, or a bundle and what a lock, a site or a receipt says.
+//!
+//! A digest that is the same on both sides stands for all that it commits to, and nothing below it is looked at. What
+//! only one side knows is not compared, and is said: an absence of knowledge is never taken for equality.
+
+mod facts;
+mod files;
+mod items;
+mod lines;
+mod masking;
+mod packages;
+mod rights;
+mod side;
+mod text;
+mod views;
+
+pub use facts::{FactChange, Facts, Field};
+pub use files::{Executable, FileChange, FilesOf, State};
+pub use items::ItemChange;
+pub use lines::{Hunk, Line, Lines, Mark, Outcome, TEXT, TEXTS, TextChange, compare as compare_texts};
+pub use packages::{PackageChange, Step, order};
+pub use rights::{Right, RightChange};
+pub use side::{Head, Item, Kind, Side, facts_of, say_needs, say_referrers, say_selection};
+pub use text::{Extent, text};
+pub use views::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
+
+use crate::audit::census::{Census, Unchecked};
+use crate::bundle::item::ItemKind;
+use crate::trust::difference::{Difference as RootChange, differences};
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use serde::Serialize;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What happened to something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Turn {
+    /// It was not there.
+    New,
+    /// It is there, and not as it was.
+    Changed,
+    /// It is as it was, in another place.
+    Moved,
+    /// It is not there any more.
+    Gone,
+}
+
+/// How two sides relate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Everything is the same.
+    Equal,
+    /// Something is not the same.
+    Different,
+    /// All that was compared is the same, and something was not compared.
+    Incomplete,
+}
+
+/// Something that was not compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Missing {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A change, and the items in which it is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct At<T> {
+    /// The change.
+    #[serde(flatten)]
+    pub change: T,
+    /// The items, with their platforms where they have several.
+    pub items: Vec<String>,
+}
+
+/// What a site that holds the first side lacks of the second, by blobs of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Blobs {
+    /// Blobs that both have.
+    pub common: u64,
+    /// Their bytes.
+    pub common_bytes: u64,
+    /// Blobs that only the second has.
+    pub new: u64,
+    /// Their bytes.
+    pub new_bytes: u64,
+    /// Blobs that only the first has.
+    pub gone: u64,
+    /// Their bytes.
+    pub gone_bytes: u64,
+}
+
+/// Everything that is not the same, the gravest first.
+#[derive(Debug, Clone, Serialize)]
+pub struct Difference {
+    /// How the two relate.
+    pub verdict: Verdict,
+    /// The first side.
+    pub a: Head,
+    /// The second side.
+    pub b: Head,
+    /// Rights gained, lost, and given to other content.
+    pub rights: Vec<At<RightChange>>,
+    /// Programs, libraries and scripts.
+    pub executables: Vec<At<Executable>>,
+    /// Secrets and oddities.
+    pub findings: Vec<At<FindingChange>>,
+    /// What the sides say of themselves.
+    pub facts: Vec<FactChange>,
+    /// What changes from the trust root of the first side to that of the second.
+    pub root: Vec<RootChange>,
+    /// Items.
+    pub items: Vec<ItemChange>,
+    /// Packages.
+    pub packages: Vec<At<PackageChange>>,
+    /// How images are started, beside what is a right.
+    pub settings: Vec<At<FactChange>>,
+    /// Texts, line by line.
+    pub texts: Vec<TextChange>,
+    /// Layers.
+    pub layers: Vec<LayersOf>,
+    /// Files.
+    pub files: Vec<FilesOf>,
+    /// Blobs of images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blobs: Option<Blobs>,
+    /// What was not compared.
+    pub not_compared: Vec<Missing>,
+}
+
+/// Changes, each with the items in which it was seen.
+#[derive(Debug)]
+struct Grouped<T>(BTreeMap<T, BTreeSet<String>>);
+
+impl<T: Ord> Grouped<T> {
+    fn add(&mut self, change: T, item: &str) {
+        self.0.entry(change).or_default().insert(item.to_owned());
+    }
+
+    fn into_list(self) -> Vec<At<T>> {
+        let at = |(change, items): (T, BTreeSet<String>)| At { change, items: items.into_iter().collect() };
+        self.0.into_iter().map(at).collect()
+    }
+}
+
+impl<T> Default for Grouped<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Collected {
+    rights: Grouped<RightChange>,
+    executables: Grouped<Executable>,
+    findings: Grouped<FindingChange>,
+    packages: Grouped<PackageChange>,
+    settings: Grouped<FactChange>,
+    items: Vec<ItemChange>,
+    layers: Vec<LayersOf>,
+    files: Vec<FilesOf>,
+    missing: Vec<Missing>,
+}
+
+/// Tells two sides apart. O(n log n) in the number of their entries and packages.
+///
+/// The texts of files are not here: read those that [`Difference::changed_texts`] names, compare them with
+/// [`compare_texts`] and add them.
+#[must_use]
+pub fn compare(a: &Side, b: &Side) -> Difference {
+    let mut found = Collected::default();
+    let is_same_bundle = a.statement.is_some() && a.statement == b.statement;
+    let (facts, unknown) = a.facts.compare(&b.facts);
+    if !unknown.is_empty() {
+        let fields: Vec<_> = unknown.iter().map(|field| field.as_str()).collect();
+        found.missing.push(Missing { what: fields.join(", "), reason: only_one(a, b) });
+    }
+    if a.statement.is_some() != b.statement.is_some() {
+        let what = "the statement, and with it who sealed it".to_owned();
+        found.missing.push(Missing { what, reason: only_one(a, b) });
+    }
+    let matched = items::compare(a, b, &mut found);
+    match &matched {
+        Some(matched) => contents(a, b, matched, &mut found),
+        None => found.missing.push(Missing {
+            what: "the items and all that is in them".to_owned(),
+            reason: only_one(a, b),
+        }),
+    }
+    // The statement commits to every byte, so nothing that a side does not know can be otherwise.
+    if is_same_bundle {
+        found.missing.clear();
+    }
+    for (side, what, reason) in unread(a).chain(unread(b)) {
+        found.missing.push(Missing { what: format!("{what} in `{side}`"), reason: reason.to_owned() });
+    }
+    let root = match (&a.root, &b.root) {
+        (Some(old), Some(new)) => differences(old, new),
+        _ => Vec::new(),
+    };
+    found.missing.sort();
+    found.missing.dedup();
+    found.items.sort_by(|one, other| (one.turn, one.kind, &one.name).cmp(&(other.turn, other.kind, &other.name)));
+    let mut difference = Difference {
+        verdict: Verdict::Equal,
+        a: Head::of(a),
+        b: Head::of(b),
+        rights: found.rights.into_list(),
+        executables: found.executables.into_list(),
+        findings: found.findings.into_list(),
+        facts,
+        root,
+        items: found.items,
+        packages: found.packages.into_list(),
+        settings: found.settings.into_list(),
+        texts: Vec::new(),
+        layers: found.layers,
+        files: found.files,
+        // A request lists the whole store of a site, so what it has beside the bundle is no difference.
+        blobs: blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&Kind::Site)),
+        not_compared: found.missing,
+    };
+    difference.verdict = if difference.has_changes(a.statement, b.statement) {
+        Verdict::Different
+    } else if difference.not_compared.is_empty() {
+        Verdict::Equal
+    } else {
+        Verdict::Incomplete
+    };
+    difference
+}
+
+fn unread(side: &Side) -> impl Iterator<Item = (&str, &str, &str)> {
+    side.unread.iter().map(|(what, reason)| (side.label.as_str(), what.as_str(), reason.as_str()))
+}
+
+/// Why something could not be compared.
+fn only_one(a: &Side, b: &Side) -> String {
+    let rank = |kind| match kind {
+        Kind::Bundle => 0,
+        Kind::Lock => 1,
+        Kind::Site => 2,
+        Kind::Request => 3,
+        Kind::Receipt => 4,
+    };
+    let poorer = if rank(a.kind) >= rank(b.kind) { a } else { b };
+    format!("`{}` is {}, which does not say it", poorer.label, poorer.kind.as_str())
+}
+
+/// Compares what was observed in images.
+fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collected) {
+    let images = matched.pairs.iter().filter(|pair| pair.b.kind == ItemKind::Image);
+    let changed: Vec<_> = images.filter(|pair| pair.a.digest != pair.b.digest).collect();
+    let (Some(old), Some(new)) = (&a.census, &b.census) else {
+        for pair in changed {
+            let what = format!("layers, packages, files and rights of the image `{}`", pair.name);
+            let poorer = if a.census.is_none() { a } else { b };
+            let reason = format!("`{}` is {}, whose images were not opened", poorer.label, poorer.kind.as_str());
+            found.missing.push(Missing { what, reason });
+        }
+        return;
+    };
+    let names = |census: &Census| -> BTreeMap<Name, usize> {
+        census.items.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect()
+    };
+    let (in_old, in_new) = (names(old), names(new));
+    let all = LazyCell::new(|| views::Everything::of(old));
+    for pair in matched.pairs.iter().filter(|pair| pair.a.digest != pair.b.digest) {
+        // A pair can have two names; the census has each under its own.
+        let before = old.items.get(in_old.get(pair.before).copied().unwrap_or(usize::MAX));
+        let now = new.items.get(in_new.get(pair.name).copied().unwrap_or(usize::MAX));
+        match (pair.b.kind, before, now) {
+            (_, None, _) | (_, _, None) => found.missing.push(Missing {
+                what: format!("the content of `{}`", pair.name),
+                reason: "it was not observed".to_owned(),
+            }),
+            (ItemKind::Image, Some(before), Some(now)) => {
+                views::compare((old, before), (new, now), &all, found);
+            }
+            (_, Some(before), Some(now)) => views::compare_trees((old, before), (new, now), found),
+        }
+    }
+    for name in &matched.new {
+        if let Some(item) = new.items.get(in_new.get(*name).copied().unwrap_or(usize::MAX)) {
+            views::introduce_item((new, item), &all, found);
+        }
+    }
+    unchecked(a, old, new, found);
+    unchecked(b, new, old, found);
+}
+
+/// What an observer did not look at, where the other side has not the very same.
+fn unchecked(
+    side: &Side,
+    census: &Census,
+    other: &Census,
+    found: &mut Collected,
+) {
+    let shared: BTreeSet<Digest> = other.layers.iter().map(|layer| layer.digest).collect();
+    let unlooked: BTreeSet<&Unchecked> = other.unchecked.iter().collect();
+    for one in &census.unchecked {
+        // What lies in a layer of both is the same, and so is what both name by its digest.
+        let is_shared = match one.layer {
+            Some(layer) => shared.contains(&layer) || unlooked.contains(one),
+            None => unlooked.contains(one),
+        };
+        if !is_shared {
+            let layer = one.layer.map(|layer| format!(" (layer {})", layer.short())).unwrap_or_default();
+            let what = format!("{}{layer} in `{}`", one.what, side.label);
+            found.missing.push(Missing { what, reason: one.reason.clone() });
+        }
+    }
+}
+
+fn blobs(a: &Side, b: &Side) -> Option<Blobs> {
+    let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
+    let mut blobs =
+        Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
+    for (digest, size) in b {
+        let (count, bytes) = match a.contains_key(digest) {
+            true => (&mut blobs.common, &mut blobs.common_bytes),
+            false => (&mut blobs.new, &mut blobs.new_bytes),
+        };
+        *count += 1;
+        *bytes = bytes.saturating_add(*size);
+    }
+    for (_, size) in a.iter().filter(|(digest, _)| !b.contains_key(digest)) {
+        blobs.gone += 1;
+        blobs.gone_bytes = blobs.gone_bytes.saturating_add(*size);
+    }
+    Some(blobs)
+}
+
+/// A text that both sides have and that is not the same: its item and path on each side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedText {
+    /// The item on the first side.
+    pub old_item: Name,
+    /// The item on the second side.
+    pub item: Name,
+    /// The path.
+    pub path: String,
+    /// The sizes of both.
+    pub sizes: (u64, u64),
+}
+
+impl Difference {
+    fn has_changes(&self, a: Option<Digest>, b: Option<Digest>) -> bool {
+        let lists = [
+            self.rights.len(),
+            self.executables.len(),
+            self.findings.len(),
+            self.facts.len(),
+            self.root.len(),
+            self.items.len(),
+            self.packages.len(),
+            self.settings.len(),
+            self.layers.len(),
+            self.files.len(),
+        ];
+        let lost = self.blobs.is_some_and(|blobs| blobs.new + blobs.gone > 0);
+        lists.iter().any(|len| *len > 0) || (a == b && lost) || matches!((a, b), (Some(a), Some(b)) if a != b)
+    }
+
+    /// The files of trees that are on both sides under one path with other content.
+    #[must_use]
+    pub fn changed_texts(&self) -> Vec<ChangedText> {
+        let before: BTreeMap<&Name, &Name> = self
+            .items
+            .iter()
+            .filter_map(|item| item.before.as_ref().map(|before| (&item.name, before)))
+            .collect();
+        let mut texts = Vec::new();
+        for files in &self.files {
+            let Ok(item) = files.item.parse::<Name>() else { continue };
+            for change in &files.changes {
+                let sizes = |state: &Option<State>| state.as_ref().and_then(|state| state.size.zip(state.sha256));
+                if let (Turn::Changed, Some((old, before_digest)), Some((new, digest)), None) =
+                    (change.turn, sizes(&change.from), sizes(&change.to), change.layer)
+                    && before_digest != digest
+                {
+                    texts.push(ChangedText {
+                        old_item: before.get(&item).copied().unwrap_or(&item).clone(),
+                        item: item.clone(),
+                        path: change.path.clone(),
+                        sizes: (old, new),
+                    });
+                }
+            }
+        }
+        texts
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Packages: which came, went, and changed their version, and in which direction.
+
+use crate::audit::census::Found;
+use crate::audit::packages::{Ecosystem, Package};
+use serde::Serialize;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What became of a package, the gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Its version is lower, or a lower one stands beside those that were there.
+    Down,
+    /// It was not there.
+    New,
+    /// Its version is higher.
+    Up,
+    /// Its version is written in another way and means the same.
+    Same,
+    /// It is not there any more.
+    Gone,
+    /// Its version is as before, and its licences are not.
+    License,
+}
+
+/// A package that is not the same on both sides.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PackageChange {
+    /// What happened.
+    pub step: Step,
+    /// Who keeps it.
+    pub ecosystem: Ecosystem,
+    /// Its name, with its namespace.
+    pub name: String,
+    /// The machine it was built for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// Its version or licences as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// As they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// Packages by what does not change with the version.
+type Key<'a> = (Ecosystem, Option<&'a str>, &'a str, Option<&'a str>);
+type Versions<'a> = BTreeMap<Key<'a>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
+
+fn versions(found: &[Found]) -> Versions<'_> {
+    let mut all = Versions::new();
+    for Found { package, .. } in found {
+        let Package { ecosystem, namespace, name, version, architecture, licenses, .. } = package;
+        let versions = all.entry((*ecosystem, namespace.as_deref(), name, architecture.as_deref()));
+        let of_version = versions.or_default().entry(version).or_default();
+        of_version.extend(licenses.iter().map(String::as_str));
+    }
+    all
+}
+
+/// Tells the packages of two views apart. O(n log n) in their number.
+#[must_use]
+pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
+    let (a, b) = (versions(a), versions(b));
+    let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
+    let mut changes = Vec::new();
+    let none = BTreeMap::new();
+    for key in keys {
+        let (ecosystem, namespace, name, architecture) = *key;
+        let change = |step, from: Option<String>, to: Option<String>| PackageChange {
+            step,
+            ecosystem,
+            name: namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}")),
+            architecture: architecture.map(str::to_owned),
+            from,
+            to,
+        };
+        let (before, after) = (a.get(key).unwrap_or(&none), b.get(key).unwrap_or(&none));
+        let ordered = |some: &BTreeMap<&str, BTreeSet<&str>>, other: &BTreeMap<&str, BTreeSet<&str>>| {
+            let only = some.keys().filter(|version| !other.contains_key(*version));
+            let mut only: Vec<_> = only.map(|version| (*version).to_owned()).collect();
+            only.sort_by(|one, other| order(ecosystem, other, one));
+            only
+        };
+        // Several versions stand side by side where programs bring their own: the highest is compared with the highest.
+        let (old, new) = (ordered(before, after), ordered(after, before));
+        let highest = before.keys().copied().max_by(|one, other| order(ecosystem, one, other));
+        for number in 0..old.len().max(new.len()) {
+            let (from, to) = (old.get(number).cloned(), new.get(number).cloned());
+            let step = match (&from, &to) {
+                (Some(from), Some(to)) => match order(ecosystem, from, to) {
+                    Ordering::Less => Step::Up,
+                    Ordering::Equal => Step::Same,
+                    Ordering::Greater => Step::Down,
+                },
+                (None, Some(to)) => match highest.map(|highest| order(ecosystem, highest, to)) {
+                    Some(Ordering::Greater) => Step::Down,
+                    Some(Ordering::Less | Ordering::Equal) | None => Step::New,
+                },
+                (Some(_), None) => Step::Gone,
+                (None, None) => continue,
+            };
+            changes.push(change(step, from, to));
+        }
+        for (version, licenses) in before {
+            let now = after.get(version).unwrap_or(licenses);
+            if now != licenses {
+                let shown = |licenses: &BTreeSet<&str>| {
+                    let names: Vec<_> = licenses.iter().copied().collect();
+                    (!names.is_empty()).then(|| names.join(", "))
+                };
+                changes.push(change(Step::License, shown(licenses), shown(now)));
+            }
+        }
+    }
+    changes
+}
+
+/// Which of two versions is the higher one.
+///
+/// The rule is that of dpkg (deb-version(7)) for all: numbers by their value, other characters with letters first, and a
+/// tilde before everything, even the end. Where a hyphen begins a pre-release (Semantic Versioning 2.0.0, 11), it counts as
+/// a tilde.
+#[must_use]
+pub fn order(ecosystem: Ecosystem, one: &str, other: &str) -> Ordering {
+    match ecosystem {
+        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm => by_dpkg(one, other),
+        Ecosystem::Golang | Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Pypi | Ecosystem::Maven => {
+            let plain = |text: &str| text.strip_prefix('v').unwrap_or(text).replace('-', "~");
+            by_dpkg(&plain(one), &plain(other))
+        }
+    }
+}
+
+fn by_dpkg(one: &str, other: &str) -> Ordering {
+    let epoch = |text: &str| {
+        let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
+        (epoch.parse().unwrap_or(0_u64), rest.to_owned())
+    };
+    let ((epoch, one), (other_epoch, other)) = (epoch(one), epoch(other));
+    let parts = |text: &str| {
+        let (upstream, revision) = text.rsplit_once('-').unwrap_or((text, ""));
+        (upstream.to_owned(), revision.to_owned())
+    };
+    let ((upstream, revision), (other_upstream, other_revision)) = (parts(&one), parts(&other));
+    epoch
+        .cmp(&other_epoch)
+        .then_with(|| stepwise(&upstream, &other_upstream))
+        .then_with(|| stepwise(&revision, &other_revision))
+}
+
+/// `verrevcmp` of dpkg.
+fn stepwise(one: &str, other: &str) -> Ordering {
+    let rank = |byte: Option<u8>| match byte {
+        Some(b'~') => -1_i32,
+        None => 0,
+        Some(byte) if byte.is_ascii_digit() => 0,
+        Some(byte) if byte.is_ascii_alphabetic() => i32::from(byte),
+        Some(byte) => i32::from(byte) + 256,
+    };
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    while !one.is_empty() || !other.is_empty() {
+        loop {
+            let (first, second) = (one.first().copied(), other.first().copied());
+            let is_word = |byte: Option<u8>| byte.is_some_and(|byte| !byte.is_ascii_digit());
+            if !is_word(first) && !is_word(second) {
+                break;
+            }
+            match rank(first).cmp(&rank(second)) {
+                Ordering::Equal => {}
+                different => return different,
+            }
+            (one, other) = (one.get(1..).unwrap_or_default(), other.get(1..).unwrap_or_default());
+        }
+        let (first, rest) = number(one);
+        let (second, other_rest) = number(other);
+        match first.len().cmp(&second.len()).then_with(|| first.cmp(second)) {
+            Ordering::Equal => {}
+            different => return different,
+        }
+        (one, other) = (rest, other_rest);
+    }
+    Ordering::Equal
+}
+
+/// The digits in front without leading zeros, however many they are, and the rest.
+fn number(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    let start = digits.iter().position(|byte| *byte != b'0').unwrap_or(digits.len());
+    (digits.get(start..).unwrap_or_default(), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::digest::Digest;
+
+    fn found(ecosystem: Ecosystem, name: &str, version: &str) -> Found {
+        let package = Package {
+            ecosystem,
+            namespace: None,
+            name: name.to_owned(),
+            version: version.to_owned(),
+            architecture: None,
+            source: None,
+            licenses: Vec::new(),
+        };
+        Found { package, path: "var/lib/dpkg/status".to_owned(), layer: Digest::of(b"layer") }
+    }
+
+    #[test]
+    fn versions_are_ordered_as_their_keepers_do() {
+        for (lower, higher) in [
+            ("1.9", "1.10"),
+            ("1.0~rc1", "1.0"),
+            ("1.0", "1.0a"),
+            ("1.0-1", "1.0-1+deb12u1"),
+            ("2.0", "1:1.0"),
+            ("7.88.1-10+deb12u5", "7.88.1-10+deb12u12"),
+            ("1.0", "1.00000000000000000000000000000000000000000001"),
+        ] {
+            assert_eq!(order(Ecosystem::Deb, lower, higher), Ordering::Less, "{lower} {higher}");
+            assert_eq!(order(Ecosystem::Deb, higher, lower), Ordering::Greater, "{lower} {higher}");
+        }
+        assert_eq!(order(Ecosystem::Deb, "1.0", "1.00"), Ordering::Equal);
+        assert_eq!(order(Ecosystem::Npm, "2.0.0-rc.1", "2.0.0"), Ordering::Less);
+        assert_eq!(order(Ecosystem::Golang, "v1.2.0", "v1.10.0"), Ordering::Less);
+    }
+
+    #[test]
+    fn a_downgrade_behind_a_new_version_is_seen() {
+        let npm = |version| found(Ecosystem::Npm, "left-pad", version);
+        let steps = |a: &[Found], b: &[Found]| -> Vec<_> {
+            compare(a, b).into_iter().map(|change| (change.step, change.from, change.to)).collect()
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            steps(&[npm("1.0"), npm("5.0")], &[npm("0.9"), npm("6.0")]),
+            [(Step::Up, text("5.0"), text("6.0")), (Step::Down, text("1.0"), text("0.9"))]
+        );
+        assert_eq!(steps(&[npm("5.0")], &[npm("5.0"), npm("4.0")]), [(Step::Down, None, text("4.0"))]);
+        assert_eq!(steps(&[npm("5.0"), npm("4.0")], &[npm("5.0")]), [(Step::Gone, text("4.0"), None)]);
+        assert_eq!(steps(&[], &[npm("5.0")]), [(Step::New, None, text("5.0"))]);
+        assert_eq!(steps(&[npm("1.0")], &[npm("1.00")]), [(Step::Same, text("1.0"), text("1.00"))]);
+        assert_eq!(steps(&[npm("1.0")], &[npm("1.0")]), []);
+    }
+}

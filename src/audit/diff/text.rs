@@ -1,0 +1,448 @@
+//! A difference for people: what matters first, and on one screen unless everything is asked for.
+
+use super::facts::{FactChange, Field};
+use super::files::{FileChange, FilesOf, State};
+use super::items::ItemChange;
+use super::lines::{Line, Mark, Outcome, TextChange};
+use super::packages::{PackageChange, Step};
+use super::rights::{Right, RightChange};
+use super::side::Head;
+use super::views::{LayerChange, LayerTurn, LayersOf};
+use super::{At, Blobs, Difference, Turn, Verdict};
+use crate::value::digest::Digest;
+use crate::value::printable::Printable;
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+use std::fmt::Write as _;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The beginning of every list, and how much more there is.
+    Screen,
+    /// Everything.
+    All,
+}
+
+/// Lines of a list on one screen.
+const LIST: usize = 10;
+/// Lines of one text.
+const TEXT_LINES: usize = 40;
+/// Items that are named behind a change.
+const NAMES: usize = 4;
+
+/// A difference as text.
+#[must_use]
+pub fn text(difference: &Difference, extent: Extent) -> String {
+    let mut page = Page { text: String::new(), extent };
+    page.head("from", &difference.a);
+    page.head("to", &difference.b);
+    page.rights(difference);
+    page.executables(difference);
+    page.findings(difference);
+    page.tags(difference);
+    page.packages(difference);
+    page.trust(difference);
+    page.items(difference);
+    page.settings(difference);
+    for text in &difference.texts {
+        page.lines(text);
+    }
+    for layers in &difference.layers {
+        page.layers(layers);
+    }
+    for files in &difference.files {
+        page.files(files);
+    }
+    page.sizes(difference);
+    let missing = difference.not_compared.iter();
+    let missing = missing.map(|one| format!("? {}: {}", Printable(&one.what), Printable(&one.reason)));
+    page.list("not compared", missing.collect());
+    page.text += match difference.verdict {
+        Verdict::Equal => "\nequal\n",
+        Verdict::Different => "\ndifferent\n",
+        Verdict::Incomplete => "\nequal as far as compared\n",
+    };
+    page.text
+}
+
+struct Page {
+    text: String,
+    extent: Extent,
+}
+
+impl Page {
+    fn head(&mut self, which: &str, head: &Head) {
+        let _ = write!(self.text, "{which:4}  {} ({}", Printable(&head.label), head.kind.as_str());
+        if let (Some(name), Some(version)) = (&head.name, &head.version) {
+            let _ = write!(self.text, ", {}-{}", Printable(name), Printable(version));
+        }
+        if let Some(created) = &head.created {
+            let _ = write!(self.text, " of {}", Printable(created));
+        }
+        if let Some(statement) = &head.statement {
+            let _ = write!(self.text, ", statement {}", statement.short());
+        }
+        self.text += ")\n";
+    }
+
+    /// A heading and its lines, as many as there is room for.
+    fn list(&mut self, title: &str, lines: Vec<String>) {
+        self.list_of(title, lines, LIST);
+    }
+
+    fn list_of(&mut self, title: &str, lines: Vec<String>, room: usize) {
+        if lines.is_empty() {
+            return;
+        }
+        let _ = writeln!(self.text, "\n{title}");
+        let room = if self.extent == Extent::All { usize::MAX } else { room };
+        // A line that says how many more there are is worth no less than the one it takes the place of.
+        let shown = if lines.len() > room + 1 { room } else { lines.len() };
+        for line in lines.iter().take(shown) {
+            let _ = writeln!(self.text, "  {line}");
+        }
+        if lines.len() > shown {
+            let _ = writeln!(self.text, "    .. and {} more (`--all`)", lines.len() - shown);
+        }
+    }
+
+    fn rights(&mut self, difference: &Difference) {
+        let lines = difference.rights.iter().map(|at| {
+            let RightChange { turn, right, path, from, to } = &at.change;
+            let mark = if *turn == Turn::New { '!' } else { mark(*turn) };
+            let what = match (turn, right, from, to) {
+                (Turn::Gone, Right::Root, ..) => "runs as root no more".to_owned(),
+                (Turn::Gone, ..) => format!("{} lost", right.as_str()),
+                (Turn::Changed, ..) => format!("{}, other content", right.as_str()),
+                (Turn::New | Turn::Moved, ..) => right.as_str().to_owned(),
+            };
+            let path = if path.is_empty() { String::new() } else { format!(" {}", Printable(path)) };
+            format!("{mark} {what}{path}: {}{}", arrow(from.as_deref(), to.as_deref()), names(&at.items))
+        });
+        let count = |turn| difference.rights.iter().filter(|at| at.change.turn == turn).count();
+        let (gained, changed, lost) = (count(Turn::New), count(Turn::Changed), count(Turn::Gone));
+        let title = format!("rights: {gained} gained, {changed} with other content, {lost} lost");
+        // What is gained is shown whole.
+        self.list_of(&title, lines.collect(), gained.clamp(LIST, 200));
+    }
+
+    fn executables(&mut self, difference: &Difference) {
+        let line = |at: &At<super::Executable>| {
+            let change = &at.change;
+            format!("{} {}  {}{}", mark(change.turn), Printable(&change.path), change.class, names(&at.items))
+        };
+        let lines = difference.executables.iter().map(line).collect();
+        let title = format!("executables: {}", turns(difference.executables.iter().map(|at| at.change.turn)));
+        self.list(&title, lines);
+    }
+
+    fn findings(&mut self, difference: &Difference) {
+        let lines = difference.findings.iter().map(|at| {
+            let change = &at.change;
+            let mark = if change.turn == Turn::New { '!' } else { '-' };
+            // These texts are safe to show already.
+            let path = if change.path.is_empty() { String::new() } else { format!(" {}", change.path) };
+            format!("{mark} {}{path}: {}{}", change.kind, change.message, names(&at.items))
+        });
+        let title =
+            format!("secrets and oddities: {}", turns(difference.findings.iter().map(|at| at.change.turn)));
+        self.list(&title, lines.collect());
+    }
+
+    fn tags(&mut self, difference: &Difference) {
+        let lines = difference.items.iter().filter(|item| item.same_tag).map(|item| {
+            let reference = item.reference.as_deref().unwrap_or_default();
+            format!("! {} {}: {}", item.name, Printable(reference), digests(item.from, item.to))
+        });
+        self.list("same tag, new digest", lines.collect());
+    }
+
+    fn packages(&mut self, difference: &Difference) {
+        let line = |at: &At<PackageChange>| {
+            let PackageChange { step, ecosystem, name, architecture, from, to } = &at.change;
+            let mark = match step {
+                Step::Down => "! DOWN ",
+                Step::New => "+ ",
+                Step::Up | Step::Same => "~ ",
+                Step::License => "~ licence of ",
+                Step::Gone => "- ",
+            };
+            let architecture = match (step, architecture) {
+                (Step::New | Step::Gone, Some(architecture)) => format!(" {}", Printable(architecture)),
+                _ => String::new(),
+            };
+            let versions = arrow(from.as_deref(), to.as_deref());
+            format!("{mark}{} {}{architecture} {versions}{}", ecosystem.as_str(), Printable(name), names(&at.items))
+        };
+        let lines = difference.packages.iter().map(line).collect();
+        let count = |step| difference.packages.iter().filter(|at| at.change.step == step).count();
+        let words = [
+            (Step::Down, "down"),
+            (Step::New, "new"),
+            (Step::Up, "up"),
+            (Step::Same, "written otherwise"),
+            (Step::Gone, "gone"),
+            (Step::License, "under other licences"),
+        ];
+        let counts = words.into_iter().map(|(step, word)| (count(step), word)).filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, word)| format!("{count} {word}")).collect();
+        // What went down is shown whole.
+        let room = count(Step::Down).clamp(2 * LIST, 200);
+        self.list_of(&format!("packages: {}", counts.join(", ")), lines, room);
+    }
+
+    fn trust(&mut self, difference: &Difference) {
+        let is_trust =
+            |change: &&FactChange| matches!(change.field, Field::Signer | Field::Epoch | Field::RootVersion);
+        let signers = difference.facts.iter().filter(is_trust).map(fact);
+        let root = difference.root.iter().map(|change| format!("trust root: {change}"));
+        self.list("signers and trust", signers.chain(root).collect());
+        let rest = difference.facts.iter().filter(|change| !is_trust(change)).map(fact);
+        self.list_of("the bundle", rest.collect(), 2 * LIST);
+    }
+
+    fn items(&mut self, difference: &Difference) {
+        let mut lines = Vec::new();
+        for item in &difference.items {
+            let ItemChange { turn, kind, name, before, reference, from, to, .. } = item;
+            let mut line = format!("{} {kind} {name}", mark(*turn));
+            if let Some(before) = before {
+                let _ = write!(line, ", before `{before}`");
+            }
+            let sizes = sizes(item.stored_from, item.stored_to);
+            match turn {
+                Turn::New | Turn::Gone => {
+                    if let Some(reference) = reference {
+                        let _ = write!(line, "  {}", Printable(reference));
+                    }
+                }
+                Turn::Moved => line += ", the same content",
+                Turn::Changed if item.repacked => line += ", the same content, packed otherwise",
+                Turn::Changed if item.facts.is_empty() || from != to => {
+                    let _ = write!(line, ": {}", digests(*from, *to));
+                }
+                Turn::Changed => {}
+            }
+            if !sizes.is_empty() {
+                let _ = write!(line, "  {sizes}");
+            }
+            lines.push(line);
+            lines.extend(item.facts.iter().map(|change| format!("    {}", fact(change))));
+        }
+        let title = format!("items: {}", turns(difference.items.iter().map(|item| item.turn)));
+        self.list_of(&title, lines, 2 * LIST);
+    }
+
+    fn settings(&mut self, difference: &Difference) {
+        let line = |at: &At<FactChange>| format!("{}{}", fact(&at.change), names(&at.items));
+        self.list("how images are started", difference.settings.iter().map(line).collect());
+    }
+
+    fn lines(&mut self, text: &TextChange) {
+        let path = Printable(format!("{}/{}", text.item, text.path));
+        let lines = match &text.outcome {
+            Outcome::Binary => {
+                let _ = writeln!(self.text, "\n{path}: no text, so no lines to compare");
+                return;
+            }
+            Outcome::Unread { reason } => {
+                let _ = writeln!(self.text, "\n{path}: no lines shown: {}", Printable(reason));
+                return;
+            }
+            Outcome::Lines(lines) => lines,
+        };
+        let mut shown = Vec::new();
+        for hunk in &lines.hunks {
+            shown.push(format!("@ line {} -> {}", hunk.old, hunk.new));
+            for Line { mark, text } in &hunk.lines {
+                let mark = match mark {
+                    Mark::Both => ' ',
+                    Mark::Old => '-',
+                    Mark::New => '+',
+                };
+                shown.push(format!("{mark} {}", Printable(text)).trim_end().to_owned());
+            }
+        }
+        if lines.unlisted > 0 {
+            shown.push(format!(".. and {} that are not kept", counted(lines.unlisted, "changed line")));
+        }
+        let coarse = if lines.coarse { ", too many to find what stayed between them" } else { "" };
+        let title = format!("{path}: {} lines more, {} less{coarse}", lines.added, lines.removed);
+        self.list_of(&title, shown, TEXT_LINES);
+    }
+
+    fn layers(&mut self, layers: &LayersOf) {
+        let line = |change: &LayerChange| {
+            let LayerChange { turn, from, to } = change;
+            let (mark, what) = match turn {
+                LayerTurn::New => ('+', "layer"),
+                LayerTurn::Gone => ('-', "layer"),
+                LayerTurn::Recompressed => ('~', "the same layer, compressed otherwise:"),
+                LayerTurn::Rebuilt => ('~', "a layer of the same files, built anew:"),
+            };
+            let digest = |state: &Option<super::LayerState>| state.as_ref().map(|state| state.digest);
+            let size = |state: &Option<super::LayerState>| state.as_ref().map(|state| state.stored);
+            format!("{mark} {what} {}  {}", digests(digest(from), digest(to)), sizes(size(from), size(to)))
+        };
+        let title = format!("layers of {}: {} as before", Printable(&layers.item), layers.same);
+        self.list(&title, layers.changes.iter().map(line).collect());
+    }
+
+    fn files(&mut self, files: &FilesOf) {
+        let counts: Vec<_> =
+            files.counts.iter().map(|(turn, count)| format!("{count} {}", word(*turn))).collect();
+        let title = format!("files of {}: {}", Printable(&files.item), counts.join(", "));
+        let mut lines: Vec<_> = Vec::new();
+        for (layer, count) in &files.layers {
+            lines.push(format!("{} of these from layer {}", counted(*count, "path"), layer.short()));
+        }
+        // In images they are many, and mean less than the packages that bring them.
+        if files.layers.is_empty() || self.extent == Extent::All {
+            lines.extend(files.changes.iter().map(file));
+        }
+        if files.unlisted > 0 {
+            lines.push(format!(".. and {} that are not kept", counted(files.unlisted, "change")));
+        }
+        let buried = files.buried.iter();
+        lines.extend(buried.map(|path| format!("! {}: hidden by a later layer, and travels", Printable(path))));
+        self.list(&title, lines);
+    }
+
+    fn sizes(&mut self, difference: &Difference) {
+        let mut lines = Vec::new();
+        let (from, to) = (&difference.a, &difference.b);
+        if let (Some(old), Some(new)) = (from.stored, to.stored)
+            && old != new
+        {
+            lines.push(format!("all items: {}", sizes(Some(old), Some(new))));
+        }
+        if let Some(blobs) = &difference.blobs
+            && (blobs.new > 0 || blobs.gone > 0)
+        {
+            let Blobs { common, common_bytes, new, new_bytes, gone, gone_bytes } = blobs;
+            lines.push(format!(
+                "blobs of images: {common} in both ({}), {new} only in the second ({}), {gone} only in the first ({})",
+                ByteSize(*common_bytes),
+                ByteSize(*new_bytes),
+                ByteSize(*gone_bytes)
+            ));
+        }
+        self.list("sizes", lines);
+    }
+}
+
+fn mark(turn: Turn) -> char {
+    match turn {
+        Turn::New => '+',
+        Turn::Gone => '-',
+        Turn::Changed => '~',
+        Turn::Moved => '>',
+    }
+}
+
+fn word(turn: Turn) -> &'static str {
+    match turn {
+        Turn::New => "new",
+        Turn::Gone => "gone",
+        Turn::Changed => "changed",
+        Turn::Moved => "moved",
+    }
+}
+
+fn turns(all: impl Iterator<Item = Turn>) -> String {
+    let mut counts = std::collections::BTreeMap::<Turn, u64>::new();
+    all.for_each(|turn| *counts.entry(turn).or_default() += 1);
+    let counts: Vec<_> = counts.into_iter().map(|(turn, count)| format!("{count} {}", word(turn))).collect();
+    counts.join(", ")
+}
+
+/// In which items, as far as there is room.
+fn names(items: &[String]) -> String {
+    let shown: Vec<_> = items.iter().take(NAMES).map(|item| Printable(item).to_string()).collect();
+    let more = items.len().saturating_sub(NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("  in {}{more}", shown.join(", "))
+}
+
+fn arrow(from: Option<&str>, to: Option<&str>) -> String {
+    match (from, to) {
+        (Some(from), Some(to)) => format!("{} -> {}", Printable(from), Printable(to)),
+        (Some(one), None) | (None, Some(one)) => Printable(one).to_string(),
+        (None, None) => String::new(),
+    }
+}
+
+fn digests(from: Option<Digest>, to: Option<Digest>) -> String {
+    arrow(from.map(|digest| digest.short()).as_deref(), to.map(|digest| digest.short()).as_deref())
+}
+
+fn sizes(from: Option<u64>, to: Option<u64>) -> String {
+    match (from, to) {
+        (Some(from), Some(to)) if from == to => String::new(),
+        (Some(from), Some(to)) if to > from => {
+            format!("{} -> {} (+{})", ByteSize(from), ByteSize(to), ByteSize(to - from))
+        }
+        (Some(from), Some(to)) => {
+            format!("{} -> {} (-{})", ByteSize(from), ByteSize(to), ByteSize(from - to))
+        }
+        (Some(one), None) | (None, Some(one)) => ByteSize(one).to_string(),
+        (None, None) => String::new(),
+    }
+}
+
+fn fact(change: &FactChange) -> String {
+    let FactChange { field, key, from, to } = change;
+    let mark = match (from, to) {
+        (None, _) => '+',
+        (_, None) => '-',
+        (Some(_), Some(_)) => '~',
+    };
+    let key = if key.is_empty() { String::new() } else { format!(" {}", Printable(key)) };
+    let values = arrow(from.as_deref(), to.as_deref());
+    let values = if values.is_empty() { values } else { format!(": {values}") };
+    format!("{mark} {}{key}{values}", field.as_str())
+}
+
+fn file(change: &FileChange) -> String {
+    let FileChange { turn, path, before, from, to, .. } = change;
+    let mut line = format!("{} {}", mark(*turn), Printable(path));
+    if let Some(before) = before {
+        let _ = write!(line, ", before `{}`", Printable(before));
+    }
+    let (Some(from), Some(to)) = (from, to) else {
+        let one = from.as_ref().or(to.as_ref());
+        let _ = write!(line, "{}", one.map(described).unwrap_or_default());
+        return line;
+    };
+    let mut what = Vec::new();
+    if from.what != to.what {
+        what.push(format!("{} -> {}", from.what, to.what));
+    }
+    if from.sha256 != to.sha256 && from.what == to.what {
+        what.push(match sizes(from.size, to.size) {
+            same if same.is_empty() => "other content".to_owned(),
+            sizes => sizes,
+        });
+    }
+    if from.target != to.target {
+        what.push(arrow(from.target.as_deref(), to.target.as_deref()));
+    }
+    if from.what == to.what && from.what != "link" {
+        let pairs = [("mode", &from.mode, &to.mode), ("owner", &from.owner, &to.owner)];
+        let pairs = pairs.into_iter().filter(|(_, from, to)| from != to);
+        what.extend(pairs.map(|(name, from, to)| format!("{name} {from} -> {to}")));
+    }
+    if !what.is_empty() {
+        let _ = write!(line, "  {}", what.join(", "));
+    }
+    line
+}
+
+fn described(state: &State) -> String {
+    match (state.size, &state.target) {
+        (Some(size), _) => format!("  {}", ByteSize(size)),
+        (None, Some(target)) => format!("  {} {}", state.what, Printable(target)),
+        (None, None) => format!("  {}", state.what),
+    }
+}

@@ -1,0 +1,122 @@
+//! `sealift diff`
+
+mod open;
+
+use self::open::{Opened, Whom};
+use super::error::CliError;
+use super::term::Term;
+use super::{LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
+use crate::audit::census::observe;
+use crate::audit::diff::{
+    Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts, text,
+};
+use crate::trust::approval::Approving;
+use crate::trust::verify::Conditions;
+use crate::value::name::Name;
+use std::path::PathBuf;
+
+/// Show what changed from one bundle to another, the gravest first
+///
+/// Each of the two is a bundle, a lock, a site (the release in use, read from its folder), a receipt or a request. Two bundles
+/// are opened down to the files of their layers, in place. Exit code 0: equal; 4: different; 5: what was compared is equal,
+/// and not everything could be compared.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    sealift diff air-gapped-2026.10.0.sealift air-gapped-2026.11.0.sealift --trust root.json\n  \
+    sealift diff /srv/sealift air-gapped-2026.11.0.sealift\n  \
+    sealift diff receipt.json air-gapped-2026.11.0.sealift --trust root.json --key office.pub")]
+pub(super) struct Args {
+    /// What was: a bundle, a lock, a site, a receipt or a request
+    from: PathBuf,
+    /// What is
+    to: PathBuf,
+    /// The trust root for bundles; given twice, one for each. Beside a site, the one that the site has pinned, if not given
+    #[arg(long, value_name = "ROOT")]
+    trust: Vec<PathBuf>,
+    /// The public key of the site that signed a receipt or request; given twice, one for each
+    #[arg(long, value_name = "PUB")]
+    key: Vec<PathBuf>,
+    /// The scenario, of a site or request that has several
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<Name>,
+    /// Show every list to its end
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let watch = term.watch("comparing");
+        let conditions =
+            Conditions { approvals: Approving::Shown(&NO_APPROVALS), ..conditions(&watch, self.threads)? };
+        let whom = Whom { trust: &self.trust, keys: &self.key, scenario: self.scenario.as_ref() };
+        let [from, to] = open::both(&whom, [&self.from, &self.to], conditions)?;
+        for warning in [&from, &to].into_iter().flat_map(Opened::warnings) {
+            term.warn(&warning);
+        }
+        let (mut a, mut b) = (from.side(&watch)?, to.side(&watch)?);
+        // The statement commits to every byte, so there is nothing to find in two copies of one bundle.
+        if let (Opened::Bundle { place: old, .. }, Opened::Bundle { place: new, .. }) = (&from, &to)
+            && a.statement != b.statement
+        {
+            let threads = threads(self.threads.threads);
+            a.census = Some(observe(old, threads, &LIMITS)?);
+            b.census = Some(observe(new, threads, &LIMITS)?);
+        }
+        let mut difference = compare(&a, &b);
+        texts(&mut difference, (&from, &a), (&to, &b))?;
+        drop(watch);
+        let extent = if self.all { Extent::All } else { Extent::Screen };
+        term.data("diff", &difference, &text(&difference, extent))?;
+        match difference.verdict {
+            Verdict::Equal => Ok(()),
+            Verdict::Different => Err(CliError::Changed),
+            Verdict::Incomplete => Err(CliError::Uncompared { missing: difference.not_compared.len() }),
+        }
+    }
+}
+
+/// Adds what changed within texts, where both sides have their content.
+fn texts(
+    difference: &mut Difference,
+    (from, a): (&Opened<'_>, &Side),
+    (to, b): (&Opened<'_>, &Side),
+) -> Result<(), CliError> {
+    let wanted = difference.changed_texts();
+    if let Some(side) = [(from, a), (to, b)].into_iter().find(|(one, _)| !one.has_content()).map(|(_, side)| side)
+        && !wanted.is_empty()
+    {
+        difference.not_compared.push(Missing {
+            what: "the lines of changed files".to_owned(),
+            reason: format!("`{}` is {}, which has digests and no content", side.label, side.kind.as_str()),
+        });
+        return Ok(());
+    }
+    let mut left = TEXTS;
+    for one in wanted {
+        let largest = one.sizes.0.max(one.sizes.1);
+        let reason = if largest > TEXT {
+            Some(format!("it has {largest} bytes, and {TEXT} are at most"))
+        } else if largest > left {
+            Some(format!("texts of {TEXTS} bytes were compared before it"))
+        } else {
+            None
+        };
+        difference.texts.push(match reason {
+            Some(reason) => TextChange {
+                item: one.item.to_string(),
+                path: one.path,
+                outcome: Outcome::Unread { reason },
+            },
+            None => {
+                left -= largest;
+                let old = from.read(&one.old_item, &one.path)?;
+                let new = to.read(&one.item, &one.path)?;
+                compare_texts(one.item.as_str(), &one.path, &old, &new)
+            }
+        });
+    }
+    Ok(())
+}

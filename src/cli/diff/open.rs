@@ -1,0 +1,381 @@
+//! The two things that are compared, opened, each with what it takes to believe it.
+
+use crate::audit::diff::{Field, Item, Kind, Side, facts_of, say_referrers};
+use crate::audit::inspect::cat;
+use crate::bundle::place as files;
+use crate::bundle::read;
+use crate::cli::LIMITS;
+use crate::cli::error::CliError;
+use crate::cli::key::public;
+use crate::site::contents::Found;
+use crate::site::open::Site;
+use crate::site::receipt::{Outcome, Receipt, Request, Signed};
+use crate::site::state::{Release, Scenario};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::envelope::PayloadType;
+use crate::trust::verify::{Conditions, InPlace, Sink, Verified};
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use crate::value::watch::Watch;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "connected")]
+use {
+    crate::audit::diff::{say_needs, say_selection},
+    crate::bundle::item::{ItemHead, ItemKind},
+    crate::plan::lock::Lock,
+};
+
+/// Bytes at the beginning of a file by which it is told.
+const HEAD: u64 = 4096;
+
+/// Whom to believe.
+pub(super) struct Whom<'a> {
+    pub(super) trust: &'a [PathBuf],
+    pub(super) keys: &'a [PathBuf],
+    pub(super) scenario: Option<&'a Name>,
+}
+
+/// One of the two, believed.
+pub(super) enum Opened<'a> {
+    Bundle { place: Box<InPlace<'a>>, label: String },
+    #[cfg(feature = "connected")]
+    Lock { lock: Box<Lock>, digest: Digest, label: String },
+    Site { site: Box<Site>, label: String, about: Option<Name> },
+    Receipt { receipt: Box<Receipt>, label: String },
+    Request { request: Box<Request>, label: String, about: Option<Name> },
+}
+
+/// Tells what is named by its first bytes.
+fn kind_of(path: &Path) -> Result<Kind, CliError> {
+    if path.is_dir() {
+        return Ok(Kind::Site);
+    }
+    let mut head = Vec::new();
+    read::open(path)?.take(HEAD).read_to_end(&mut head).map_err(|source| input(path, source))?;
+    let text = String::from_utf8_lossy(&head);
+    let is_of = |kind: PayloadType| text.starts_with('{') && text.contains(kind.as_str());
+    let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    Ok(if is_of(PayloadType::Receipt) {
+        Kind::Receipt
+    } else if is_of(PayloadType::Request) {
+        Kind::Request
+    } else if first.is_some_and(|line| line.starts_with("lock = ")) {
+        Kind::Lock
+    } else {
+        // Whatever else it may be, the reader of bundles says it.
+        Kind::Bundle
+    })
+}
+
+fn input(path: &Path, source: std::io::Error) -> CliError {
+    CliError::Input {
+        what: format!("`{}`", path.display()),
+        hint: "name a bundle, a lock, a site, a receipt or a request",
+        source,
+    }
+}
+
+/// Which of the files named by a flag belongs to each of the two; `wants` says which of them need one.
+fn shared<'a>(
+    flag: &str,
+    given: &'a [PathBuf],
+    wants: [bool; 2],
+) -> Result<[Option<&'a PathBuf>; 2], CliError> {
+    let wanted = wants.into_iter().filter(|wants| *wants).count();
+    let wrong = |message: String| CliError::Usage { message, hint: None };
+    match (given, wanted) {
+        ([], _) => Ok([None, None]),
+        ([_, ..], 0) => Err(wrong(format!("`{flag}` is given, and neither side needs one"))),
+        ([one], _) => Ok(wants.map(|wants| wants.then_some(one))),
+        ([first, second], 2) => Ok([Some(first), Some(second)]),
+        _ => Err(wrong(format!("`{flag}` is given {} times, and {wanted} can be used", given.len()))),
+    }
+}
+
+/// Opens both. A bundle beside a site is judged by the trust root that the site has pinned, unless another is named.
+pub(super) fn both<'a>(
+    whom: &Whom<'_>,
+    paths: [&PathBuf; 2],
+    conditions: Conditions<'a>,
+) -> Result<[Opened<'a>; 2], CliError> {
+    let [from, to] = paths;
+    let kinds = [kind_of(from)?, kind_of(to)?];
+    let [trust_from, trust_to] = shared("--trust", whom.trust, kinds.map(|kind| kind == Kind::Bundle))?;
+    let signed = kinds.map(|kind| matches!(kind, Kind::Receipt | Kind::Request));
+    let [key_from, key_to] = shared("--key", whom.keys, signed)?;
+    let mut pinned = None;
+    for (kind, path) in kinds.into_iter().zip(paths) {
+        if kind == Kind::Site {
+            pinned = Some(Site::look(path, &LIMITS)?.root);
+        }
+    }
+    let open = |kind, path: &PathBuf, trust, key| one(kind, path, trust, key, pinned.as_ref(), conditions);
+    let [kind_from, kind_to] = kinds;
+    let both = [open(kind_from, from, trust_from, key_from)?, open(kind_to, to, trust_to, key_to)?];
+    let scenario = whom.scenario.cloned().or_else(|| both.iter().find_map(Opened::scenario));
+    Ok(both.map(|one| one.about(scenario.clone())))
+}
+
+fn one<'a>(
+    kind: Kind,
+    path: &Path,
+    trust: Option<&PathBuf>,
+    key: Option<&PathBuf>,
+    pinned: Option<&PinnedRoot>,
+    conditions: Conditions<'a>,
+) -> Result<Opened<'a>, CliError> {
+    let label = path.to_string_lossy().into_owned();
+    Ok(match kind {
+        Kind::Bundle => {
+            let root = match (trust, pinned) {
+                (Some(path), _) => PinnedRoot::open(path, &LIMITS)?,
+                (None, Some(pinned)) => pinned.clone(),
+                (None, None) => return Err(nobody("a bundle", "--trust ROOT", "its trust root")),
+            };
+            let place = Box::new(InPlace::open(read::open(path)?, &root, conditions)?);
+            Opened::Bundle { place, label }
+        }
+        Kind::Site => Opened::Site { site: Box::new(Site::look(path, &LIMITS)?), label, about: None },
+        Kind::Lock => lock(path, label)?,
+        Kind::Receipt => Opened::Receipt { receipt: Box::new(signed(path, key, "a receipt")?), label },
+        Kind::Request => {
+            Opened::Request { request: Box::new(signed(path, key, "a request")?), label, about: None }
+        }
+    })
+}
+
+fn nobody(what: &str, flag: &str, whose: &str) -> CliError {
+    CliError::Usage {
+        message: format!("{what} is compared, and nothing says whom to believe"),
+        hint: Some(format!("name {whose}: `{flag}`")),
+    }
+}
+
+fn signed<T: Signed>(path: &Path, key: Option<&PathBuf>, what: &str) -> Result<T, CliError> {
+    let key = key.ok_or_else(|| nobody(what, "--key PUB", "the public key of the site"))?;
+    let ceiling = LIMITS.record.saturating_mul(2);
+    let bytes = files::read_bounded(path, ceiling).map_err(|source| input(path, source))?;
+    Ok(T::read(&bytes, &public(key)?, &LIMITS).map_err(|error| error.in_file(path))?)
+}
+
+#[cfg(feature = "connected")]
+fn lock<'a>(path: &Path, label: String) -> Result<Opened<'a>, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|source| input(path, source))?;
+    let digest = Digest::of(text.as_bytes());
+    Ok(Opened::Lock { lock: Box::new(Lock::parse(&text, &label)?), digest, label })
+}
+
+#[cfg(not(feature = "connected"))]
+fn lock<'a>(_: &Path, label: String) -> Result<Opened<'a>, CliError> {
+    Err(CliError::Usage {
+        message: format!("`{label}` is a lock, and this build does not read locks"),
+        hint: Some("compare bundles, or use the build of the connected side".to_owned()),
+    })
+}
+
+/// Takes a whole file into memory; its size was asked before.
+struct Memory<'a>(&'a mut Vec<u8>);
+
+impl Sink for Memory<'_> {
+    type Error = CliError;
+
+    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), CliError> {
+        self.0.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), CliError> {
+        Ok(())
+    }
+}
+
+impl Opened<'_> {
+    /// What should be said of it all the same.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        match self {
+            Self::Bundle { place, label } => {
+                let said = place.trusted.warnings.iter();
+                said.map(|warning| format!("{label}: {warning}")).collect()
+            }
+            Self::Receipt { receipt, label } if receipt.outcome == Outcome::Drilled => {
+                vec![format!("{label}: it is of a drill, so the bundle was not put into use")]
+            }
+            Self::Receipt { receipt, label }
+                if receipt.current.is_some_and(|current| current != receipt.bundle.statement) =>
+            {
+                vec![format!("{label}: another bundle was in use when it was made")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The scenario, of what has one.
+    pub(super) fn scenario(&self) -> Option<Name> {
+        match self {
+            Self::Bundle { place, .. } => Some(place.trusted.statement.predicate.scenario.clone()),
+            #[cfg(feature = "connected")]
+            Self::Lock { lock, .. } => Some(lock.bundle.scenario.clone()),
+            Self::Receipt { receipt, .. } => Some(receipt.scenario.clone()),
+            Self::Site { about, .. } | Self::Request { about, .. } => about.clone(),
+        }
+    }
+
+    /// The same, asked about this scenario where it has several.
+    fn about(mut self, scenario: Option<Name>) -> Self {
+        match &mut self {
+            Self::Site { about, .. } | Self::Request { about, .. } => *about = scenario,
+            #[cfg(feature = "connected")]
+            Self::Lock { .. } => {}
+            Self::Bundle { .. } | Self::Receipt { .. } => {}
+        }
+        self
+    }
+
+    /// Whether its files can be read.
+    pub(super) fn has_content(&self) -> bool {
+        matches!(self, Self::Bundle { .. } | Self::Site { .. })
+    }
+
+    /// Reads a file of a tree.
+    pub(super) fn read(&self, item: &Name, path: &str) -> Result<Vec<u8>, CliError> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Bundle { place, .. } => cat::<_, CliError>(place, item.as_str(), path, Memory(&mut bytes))?,
+            Self::Site { site, about, .. } => {
+                let scenario = site.state.meant(about.as_ref())?;
+                let folder = site.release(&scenario.name, &scenario.current);
+                // Of the three kinds, only one has an item of this name.
+                for kind in ["doc", "config", "file"] {
+                    let file = folder.join(kind).join(item.as_str()).join(path);
+                    if file.symlink_metadata().is_ok() {
+                        bytes = files::read_bounded(&file, crate::audit::diff::TEXT)
+                            .map_err(|source| input(&file, source))?;
+                    }
+                }
+            }
+            #[cfg(feature = "connected")]
+            Self::Lock { .. } => {}
+            Self::Receipt { .. } | Self::Request { .. } => {}
+        }
+        Ok(bytes)
+    }
+
+    /// What it says and holds.
+    pub(super) fn side(&self, watch: &dyn Watch) -> Result<Side, CliError> {
+        match self {
+            Self::Bundle { place, label } => Ok(Side::of_bundle(place, label.clone())?),
+            #[cfg(feature = "connected")]
+            Self::Lock { lock, digest, label } => Ok(of_lock(lock, *digest, label)),
+            Self::Site { site, label, about } => {
+                let scenario = site.state.meant(about.as_ref())?;
+                of_site(site, scenario, label, watch)
+            }
+            Self::Receipt { receipt, label } => {
+                let mut side = Side::new(Kind::Receipt, label.clone());
+                side.statement = Some(receipt.bundle.statement);
+                side.facts.put(Field::Scenario, Some(&receipt.scenario));
+                side.facts.put(Field::Epoch, Some(receipt.bundle.epoch));
+                side.facts.put(Field::Sequence, Some(receipt.bundle.sequence));
+                Ok(side)
+            }
+            Self::Request { request, label, about } => {
+                let is_meant = |name: &Name| about.as_ref().is_none_or(|about| about == name);
+                let mut meant = request.scenarios.iter().filter(|installed| is_meant(&installed.scenario));
+                let (Some(installed), None) = (meant.next(), meant.next()) else {
+                    return Err(CliError::Usage {
+                        message: format!("`{label}` does not say which of its scenarios is meant"),
+                        hint: Some("name one that it has: `--scenario NAME`".to_owned()),
+                    });
+                };
+                let mut side = Side::new(Kind::Request, label.clone());
+                side.statement = Some(installed.current);
+                side.facts.put(Field::Scenario, Some(&installed.scenario));
+                side.blobs = Some(request.blobs.iter().map(|blob| (blob.digest, blob.size)).collect());
+                Ok(side)
+            }
+        }
+    }
+}
+
+/// The release that a site uses, as it lies on the disk now.
+fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Watch) -> Result<Side, CliError> {
+    let mut side = Side::new(Kind::Site, label.to_owned());
+    side.root = Some(site.root.root().clone());
+    side.facts.put(Field::Scenario, Some(&scenario.name));
+    if let Some(release) = scenario.release(&scenario.current) {
+        let Release { bundle, version, mark, .. } = release;
+        side.statement = Some(mark.statement);
+        side.facts.put(Field::Name, Some(bundle));
+        side.facts.put(Field::Version, Some(version));
+        side.facts.put(Field::Epoch, Some(mark.epoch));
+        side.facts.put(Field::Sequence, Some(mark.sequence));
+    }
+    let found = site.contents(&scenario.name, &scenario.current, &LIMITS, watch)?;
+    let Found { trees, images, blobs, wrong } = found;
+    side.facts.put_all(Field::Disk, wrong);
+    let mut items = BTreeMap::new();
+    for (kind, name, entries) in trees {
+        let facts = crate::audit::diff::Facts::default();
+        items.insert(name, Item { kind, digest: None, facts, stored: None, tree: Some(entries) });
+    }
+    for image in images.iter().flat_map(|index| index.items()) {
+        let mut facts = facts_of(&image.head, image.reference.as_ref());
+        say_referrers(&mut facts, &image.withheld, image.referrers.iter().map(|one| one.root.digest));
+        let (kind, digest) = (image.head.kind, Some(image.root.digest));
+        items.insert(image.head.name.clone(), Item { kind, digest, facts, stored: None, tree: None });
+    }
+    side.items = Some(items);
+    side.blobs = Some(blobs);
+    Ok(side)
+}
+
+#[cfg(feature = "connected")]
+fn of_lock(lock: &Lock, digest: Digest, label: &str) -> Side {
+    let mut side = Side::new(Kind::Lock, label.to_owned());
+    let facts = &mut side.facts;
+    facts.put(Field::Scenario, Some(&lock.bundle.scenario));
+    facts.put(Field::Name, Some(&lock.bundle.name));
+    facts.put(Field::Version, Some(&lock.bundle.version));
+    facts.put(Field::Sequence, Some(lock.sequence));
+    facts.put(Field::Created, Some(lock.created));
+    facts.put(Field::Previous, lock.previous);
+    facts.put(Field::Expires, lock.expires);
+    facts.put(Field::Lock, Some(digest));
+    say_selection(facts, &lock.selection());
+    say_needs(facts, &lock.needs());
+    let mut items = BTreeMap::new();
+    let mut blobs = BTreeMap::new();
+    for image in &lock.image {
+        let head = ItemHead {
+            name: image.name.clone(),
+            kind: ItemKind::Image,
+            origin: image.origin.clone(),
+            license: image.license.clone(),
+            labels: image.labels(),
+        };
+        let mut facts = facts_of(&head, Some(&image.reference));
+        say_referrers(&mut facts, &image.withheld, image.referrers.iter().map(|one| one.digest));
+        blobs.extend(image.blobs.iter().map(|blob| (blob.digest, blob.size)));
+        let stored = Some(image.blobs.iter().map(|blob| blob.size).sum());
+        let item = Item { kind: ItemKind::Image, digest: Some(image.digest), facts, stored, tree: None };
+        items.insert(image.name.clone(), item);
+    }
+    for (kind, tree) in lock.trees() {
+        let head = ItemHead {
+            name: tree.name.clone(),
+            kind,
+            origin: tree.origin.clone(),
+            license: tree.license.clone(),
+            labels: tree.labels(),
+        };
+        let facts = facts_of(&head, None);
+        let tree_of = Some(tree.entries.clone());
+        items.insert(tree.name.clone(), Item { kind, digest: None, facts, stored: None, tree: tree_of });
+    }
+    side.items = Some(items);
+    side.blobs = Some(blobs);
+    side
+}
