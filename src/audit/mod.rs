@@ -5,3 +5,4 @@ pub mod inspect;
 pub mod layer;
 pub mod lint;
 pub mod packages;
+pub mod vulnerability;

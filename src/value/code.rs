@@ -328,6 +328,13 @@ codes! {
         "The certificate or the key for TLS cannot be used: not PEM, without a certificate or a private key, or the two do not belong together."
     ServeConflict "serve.conflict" WrongUse
         "Two of the bundles give one name to different things. Whoever pulls by that name would not know what comes, so nothing is served. Serve one of the two, or each at an address of its own."
+
+    VulnerabilityRead "vulnerability.read" CouldNot
+        "A folder of OSV records, or a file in it, or an OpenVEX document could not be read: it is not there, may not be read, is a link, or the disk fails."
+    VulnerabilityData "vulnerability.data" NotBelieved
+        "A file in the folder of OSV records is no record or no archive of records, or is too large; or there is none at all. Nothing was compared: with a part of the data, nobody would know what is missing."
+    VulnerabilityVex "vulnerability.vex" NotBelieved
+        "An OpenVEX document breaks its specification, or says that something is not affected and not why. Nothing of it was used."
 }
 
 impl fmt::Display for Code {
