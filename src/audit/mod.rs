@@ -5,4 +5,5 @@ pub mod inspect;
 pub mod layer;
 pub mod lint;
 pub mod packages;
+pub mod policy;
 pub mod vulnerability;
