@@ -1,6 +1,8 @@
 //! Everything a command can end with.
 
 use crate::audit::inspect::AuditError;
+use crate::audit::policy::PolicyError;
+use crate::audit::vulnerability::VulnerabilityError;
 use crate::bundle::BundleError;
 use crate::site::SiteError;
 use crate::trust::TrustError;
@@ -31,6 +33,12 @@ pub(super) enum CliError {
     Site(#[from] SiteError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Vulnerability(#[from] VulnerabilityError),
+    #[error("the bundle is not as the policy wants it: {}", counted(*.count as u64, "violation"))]
+    Violated { count: usize },
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Serve(#[from] crate::registry::serve::ServeError),
@@ -63,13 +71,15 @@ impl CliError {
     /// True when it is about what is in a bundle.
     pub(super) fn is_about_a_bundle(&self) -> bool {
         let is_about = match self {
-            Self::Bundle(_) | Self::Audit(_) | Self::Unopened => true,
+            Self::Bundle(_) | Self::Audit(_) | Self::Unopened | Self::Violated { .. } => true,
             Self::Trust(error) => !matches!(
                 error,
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
             ),
             Self::Site(error) => matches!(error, SiteError::Trust(_) | SiteError::Rendering { .. }),
             Self::Usage { .. }
+            | Self::Policy(_)
+            | Self::Vulnerability(_)
             | Self::Write { .. }
             | Self::Output { .. }
             | Self::Input { .. }
@@ -105,6 +115,9 @@ impl Fault for CliError {
             Self::Trust(error) => error.code(),
             Self::Site(error) => error.code(),
             Self::Audit(error) => error.code(),
+            Self::Policy(error) => error.code(),
+            Self::Vulnerability(error) => error.code(),
+            Self::Violated { .. } => Code::PolicyViolated,
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.code(),
             Self::Usage { .. } => Code::CliUsage,
@@ -135,6 +148,11 @@ impl Fault for CliError {
             Self::Trust(error) => error.hint(),
             Self::Site(error) => error.hint(),
             Self::Audit(error) => error.hint(),
+            Self::Policy(error) => error.hint(),
+            Self::Vulnerability(error) => error.hint(),
+            Self::Violated { .. } => Some(
+                "mend what is listed and pack again; or an approver lets it through: `sealift waive`".to_owned(),
+            ),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),

@@ -59,12 +59,7 @@ impl PayloadType {
     pub(super) fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
-            Self::Root
-            | Self::Approval
-            | Self::Receipt
-            | Self::Request
-            | Self::Carrier
-            | Self::Waiver => {
+            Self::Root | Self::Approval | Self::Receipt | Self::Request | Self::Carrier | Self::Waiver => {
                 Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
             }
         }

@@ -242,7 +242,8 @@ impl Waivers {
                 Some(waiver) if found >= needed => granted.push(Granted { waiver, who }),
                 Some(_) | None => {
                     let why = format!("waived `{}`, and {needed} approvers have to say so", scope.rule);
-                    set_aside.extend(who.iter().map(|who| SetAside { who: who.to_string(), why: why.clone() }));
+                    set_aside
+                        .extend(who.iter().map(|who| SetAside { who: who.to_string(), why: why.clone() }));
                 }
             }
         }

@@ -108,12 +108,7 @@ fn of_oddities(
     }
 }
 
-fn of_entry(
-    forbidden: &[Forbidden],
-    entry: &Entry,
-    at: &dyn Fn(&str) -> String,
-    docket: &mut Docket<'_>,
-) {
+fn of_entry(forbidden: &[Forbidden], entry: &Entry, at: &dyn Fn(&str) -> String, docket: &mut Docket<'_>) {
     let name = entry.path.rsplit('/').next().unwrap_or_default();
     let is_there = !matches!(entry.node, Node::Whiteout { .. } | Node::Opaque { .. });
     if forbidden.contains(&Forbidden::Hidden) && is_there && name.starts_with('.') && name.len() > 1 {
@@ -122,7 +117,9 @@ fn of_entry(
     let Node::File { class, .. } = &entry.node else { return };
     let rule = match class {
         Class::Script(_) if forbidden.contains(&Forbidden::Script) => Rule::ContentScript,
-        class if class.is_executable() && forbidden.contains(&Forbidden::Executable) => Rule::ContentExecutable,
+        class if class.is_executable() && forbidden.contains(&Forbidden::Executable) => {
+            Rule::ContentExecutable
+        }
         Class::Archive(_) if forbidden.contains(&Forbidden::NestedArchive) => Rule::ContentNestedArchive,
         _ => return,
     };

@@ -33,7 +33,9 @@ impl Fault for PolicyError {
             Self::Form { .. } => {
                 "see every key with its meaning: manifests/policy.toml, and `sealift policy rules`"
             }
-            Self::Ledger { .. } => "write one with `sealift scan BUNDLE --trust ROOT --engine ENGINE -o FILE`",
+            Self::Ledger { .. } => {
+                "write one with `sealift scan BUNDLE --trust ROOT --engine ENGINE -o FILE`"
+            }
         };
         Some(text.to_owned())
     }

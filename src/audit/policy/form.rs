@@ -68,7 +68,10 @@ pub(super) enum PackageLicenses {
 /// What can be forbidden in a kind of items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "each is a rule `content.` of its name, and the table of rules says what it is")]
+#[allow(
+    missing_docs,
+    reason = "each is a rule `content.` of its name, and the table of rules says what it is"
+)]
 pub enum Forbidden {
     Setuid,
     Setgid,
@@ -262,8 +265,9 @@ impl Policy {
         if bytes.len() as u64 > CEILING {
             return Err(vec![format!("it has more than {CEILING} bytes")]);
         }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| vec![format!("line {}: it is not UTF-8", line_of(bytes, error.valid_up_to()))])?;
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            vec![format!("line {}: it is not UTF-8", line_of(bytes, error.valid_up_to()))]
+        })?;
         let form: Form = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(bytes, span.start));
             vec![format!("line {line}: {}", Printable(error.message()))]
@@ -377,11 +381,23 @@ mod tests {
             ("[policy]\nname = \"a\"\nnaem = 1", "line 3: unknown field `naem`"),
             ("[policy]\nname = \"A B\"", "line 2: `A B` is not a name"),
             ("[policy]\nname = \"a\"\n[sael]\n", "line 3: unknown field `sael`"),
-            ("[policy]\nname = \"a\"\n[content]\nimage = [\"setuid\", \"suid\"]\nunread = \"allow\"", "line 4: unknown variant `suid`"),
+            (
+                "[policy]\nname = \"a\"\n[content]\nimage = [\"setuid\", \"suid\"]\nunread = \"allow\"",
+                "line 4: unknown variant `suid`",
+            ),
             ("[policy]\nname = \"a\"\n[content]\nimage = []", "missing field `unread`"),
-            ("[policy]\nname = \"a\"\n[license]\nallow = [\n\"MIT\",\n\"BSD\"]\nunknown = \"allow\"\npackages = \"skip\"", "line 6: `BSD` is no SPDX"),
-            ("[policy]\nname = \"a\"\n[license]\ndeny = [\"MIT OR Apache-2.0\"]\nunknown = \"allow\"\npackages = \"skip\"", "line 4: "),
-            ("[policy]\nname = \"a\"\n[platform]\nrequire = [\"linux\"]", "line 4: `linux` is not a platform"),
+            (
+                "[policy]\nname = \"a\"\n[license]\nallow = [\n\"MIT\",\n\"BSD\"]\nunknown = \"allow\"\npackages = \"skip\"",
+                "line 6: `BSD` is no SPDX",
+            ),
+            (
+                "[policy]\nname = \"a\"\n[license]\ndeny = [\"MIT OR Apache-2.0\"]\nunknown = \"allow\"\npackages = \"skip\"",
+                "line 4: ",
+            ),
+            (
+                "[policy]\nname = \"a\"\n[platform]\nrequire = [\"linux\"]",
+                "line 4: `linux` is not a platform",
+            ),
             ("[policy]\nname = \"a\"\n[origin]\nallow = [\"\"]", "line 4: an empty pattern"),
             ("[policy]\nname = \"a\"\n[vulnerability]\nceiling = \"severe\"", "line 4: unknown variant"),
             ("[policy]\nname = \"a\"\nname = \"b\"", "line 3: duplicate key"),

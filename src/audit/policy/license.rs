@@ -88,7 +88,10 @@ mod tests {
             unknown: Answer::Refuse,
             packages: PackageLicenses::Skip,
         };
-        let both = policy(&["MIT", "Apache-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"], &["AGPL-3.0-only", "GPL-2.0-only"]);
+        let both = policy(
+            &["MIT", "Apache-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"],
+            &["AGPL-3.0-only", "GPL-2.0-only"],
+        );
         for (license, standing) in [
             ("MIT", Standing::Good),
             ("mit", Standing::Good),

@@ -105,7 +105,11 @@ fn seals(policy: &SealPolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
     if let Some(needed) = policy.packers {
         docket.ask(Rule::SealPackers);
         if signers.len() < needed {
-            docket.violate(Rule::SealPackers, BUNDLE, format!("{} of {needed}", counted(signers.len() as u64, "packer")));
+            docket.violate(
+                Rule::SealPackers,
+                BUNDLE,
+                format!("{} of {needed}", counted(signers.len() as u64, "packer")),
+            );
         }
     }
     let asks = [
@@ -127,7 +131,11 @@ fn seals(policy: &SealPolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
     }
     for approval in approvals {
         for missing in policy.conditions.iter().filter(|wanted| !approval.conditions.contains(wanted)) {
-            docket.violate(Rule::SealConditions, approval.name.to_string(), format!("`{missing}` is not stated"));
+            docket.violate(
+                Rule::SealConditions,
+                approval.name.to_string(),
+                format!("`{missing}` is not stated"),
+            );
         }
     }
 }
@@ -162,7 +170,11 @@ fn vulnerabilities(policy: &VulnerabilityPolicy, found: &Vulnerabilities, docket
     }
     // Without packages there is nothing to compare; without data that is said all the same.
     if found.data.is_none() && found.not_checked.is_empty() {
-        docket.pass_over(Rule::VulnerabilityUnchecked, BUNDLE, "no data were given, and no package was found");
+        docket.pass_over(
+            Rule::VulnerabilityUnchecked,
+            BUNDLE,
+            "no data were given, and no package was found",
+        );
     }
     if let Some(days) = policy.max_age_days {
         docket.ask(Rule::VulnerabilityAge);
@@ -236,10 +248,17 @@ fn platforms(policy: &Policy, census: &Census, docket: &mut Docket<'_>) {
             let is_there = item.views.iter().any(|view| {
                 let stated = view.platform.as_deref().is_some_and(|platform| wanted.covers(platform));
                 let config = view.config.as_ref();
-                stated || config.is_some_and(|config| wanted.covers(&format!("{}/{}", config.os, config.architecture)))
+                stated
+                    || config.is_some_and(|config| {
+                        wanted.covers(&format!("{}/{}", config.os, config.architecture))
+                    })
             });
             if !is_there {
-                docket.violate(Rule::PlatformMissing, item.name.to_string(), format!("it is not there for {wanted}"));
+                docket.violate(
+                    Rule::PlatformMissing,
+                    item.name.to_string(),
+                    format!("it is not there for {wanted}"),
+                );
             }
         }
     }

@@ -39,7 +39,8 @@ fn is_sbom(manifest: &[u8]) -> bool {
         let predicate = layer.get("annotations").and_then(|notes| notes.get("in-toto.io/predicate-type"));
         [layer.get("mediaType"), predicate]
     });
-    let own = [manifest.get("artifactType"), manifest.get("config").and_then(|config| config.get("mediaType"))];
+    let own =
+        [manifest.get("artifactType"), manifest.get("config").and_then(|config| config.get("mediaType"))];
     own.into_iter().chain(of_layer).flatten().any(is_list)
 }
 
@@ -56,7 +57,10 @@ mod tests {
                 r#"{"layers":[{"mediaType":"application/vnd.in-toto+json","annotations":{"in-toto.io/predicate-type":"https://spdx.dev/Document"}}]}"#,
                 true,
             ),
-            (r#"{"artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json","layers":[{"mediaType":7}]}"#, false),
+            (
+                r#"{"artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json","layers":[{"mediaType":7}]}"#,
+                false,
+            ),
             (r#"{"layers":7}"#, false),
             ("", false),
         ] {

@@ -196,9 +196,8 @@ impl<'a> Docket<'a> {
         self.violations.sort();
         self.waived.sort_by(|one, other| one.violation.cmp(&other.violation));
         self.not_checked.sort();
-        let is_listed = |rule: &Rule| {
-            self.counts.keys().any(|(of, _)| of == rule) || self.later.contains(rule)
-        };
+        let is_listed =
+            |rule: &Rule| self.counts.keys().any(|(of, _)| of == rule) || self.later.contains(rule);
         let mut unlisted = BTreeMap::new();
         for ((rule, _), count) in &self.counts {
             if *count > LINES {

@@ -83,8 +83,10 @@ fn as_many_approvers_as_the_root_asks_for_have_to_say_the_same() {
     ]))
     .unwrap();
     let sign = |waiver: &Waiver, number| waiver.sign(&key(number), &LIMITS).unwrap();
-    let (short, long) =
-        (waiver("air-gapped", None, "2026-12-01T00:00:00Z"), waiver("air-gapped", None, "2027-12-01T00:00:00Z"));
+    let (short, long) = (
+        waiver("air-gapped", None, "2026-12-01T00:00:00Z"),
+        waiver("air-gapped", None, "2027-12-01T00:00:00Z"),
+    );
     let alone = judged(&root, vec![sign(&short, 5), sign(&long, 5)]);
     assert!(alone.granted.is_empty());
     assert!(alone.set_aside[0].why.contains("2 approvers have to say so"));
