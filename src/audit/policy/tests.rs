@@ -401,6 +401,11 @@ fn a_scan_counts_for_its_bundle_with_what_it_found_missed_and_how_old_it_is() {
     let policy =
         "[scan]\nengine = \"ClamAV*\"\nunseen = \"refuse\"\nmax_age_days = 7\nsignatures_max_age_days = 3";
     let (fresh, dated) = ("2026-11-20T00:00:00Z", "Fri Nov 20 08:23:00 2026");
+    let changed = |change: fn(&mut Scan)| {
+        let mut scan = scan("", 0, fresh, dated);
+        change(&mut scan);
+        scan
+    };
     let found = r#"{"path":"web/eicar","signature":"Eicar"}"#;
     for (scans, expected) in [
         (vec![scan("", 0, fresh, dated)], &[][..]),
@@ -416,11 +421,11 @@ fn a_scan_counts_for_its_bundle_with_what_it_found_missed_and_how_old_it_is() {
         (vec![scan("", 0, fresh, "Fri Nov  6 08:23:00 2026")], &["scan.age bundle"]),
         (vec![scan("", 0, fresh, "soon")], &["scan.age bundle"]),
         (
-            vec![Scan { statement: Digest::of(b"other"), ..scan("", 0, fresh, dated) }],
+            vec![changed(|scan| scan.statement = Digest::of(b"other"))],
             &["scan.missing bundle"],
         ),
         (
-            vec![Scan { failure: Some("it died".to_owned()), ..scan("", 0, fresh, dated) }],
+            vec![changed(|scan| scan.failure = Some("it died".to_owned()))],
             &["scan.missing bundle"],
         ),
     ] {

@@ -100,12 +100,15 @@ fn as_many_approvers_as_the_root_asks_for_have_to_say_the_same() {
 #[test]
 fn a_waiver_without_a_reason_or_an_end_to_come_is_not_signed() {
     let good = waiver("air-gapped", None, "2026-12-01T00:00:00Z");
-    for bad in [
-        Waiver { reason: " ".to_owned(), ..good.clone() },
-        Waiver { reason: "a\u{202e}b".to_owned(), ..good.clone() },
-        Waiver { at: Some(String::new()), ..good.clone() },
-        Waiver { until: good.issued, ..good.clone() },
-    ] {
+    let changes: [fn(&mut Waiver); 4] = [
+        |waiver| waiver.reason = " ".to_owned(),
+        |waiver| waiver.reason = "a\u{202e}b".to_owned(),
+        |waiver| waiver.at = Some(String::new()),
+        |waiver| waiver.until = waiver.issued,
+    ];
+    for change in changes {
+        let mut bad = good.clone();
+        change(&mut bad);
         assert!(bad.sign(&key(5), &LIMITS).is_err());
     }
     // S11: an approval is no waiver.
