@@ -6,4 +6,5 @@ pub mod layer;
 pub mod lint;
 pub mod packages;
 pub mod policy;
+pub mod sbom;
 pub mod vulnerability;

@@ -23,6 +23,7 @@ mod publish;
 mod pull;
 mod receipt;
 mod rollback;
+mod sbom;
 mod site;
 mod status;
 mod term;
@@ -105,6 +106,7 @@ enum Verb {
     /// Show what is in a bundle, in place
     Inspect(inspect::Args),
     Census(census::Args),
+    Sbom(sbom::Args),
     /// List the files in a bundle, in place
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
@@ -172,6 +174,7 @@ impl Verb {
             Self::Verify(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Census(args) => Named::Bundle(args.bundle.clone()),
+            Self::Sbom(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
@@ -225,6 +228,7 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => args.run(&term),
         Verb::Inspect(args) => args.run(&term),
         Verb::Census(args) => args.run(&term),
+        Verb::Sbom(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
