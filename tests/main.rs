@@ -39,6 +39,8 @@ mod hostile_trees;
 mod init;
 mod mission_partner;
 mod offline;
+#[cfg(feature = "connected")]
+mod policy;
 mod readme;
 mod registry;
 mod rendering;

@@ -8,5 +8,7 @@ pub mod inspect;
 pub mod layer;
 pub mod lint;
 pub mod packages;
+pub mod policy;
 pub mod sbom;
 pub mod scan;
+pub mod vulnerability;

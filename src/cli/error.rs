@@ -2,6 +2,8 @@
 
 use crate::audit::inspect::AuditError;
 use crate::audit::scan::ScanError;
+use crate::audit::policy::PolicyError;
+use crate::audit::vulnerability::VulnerabilityError;
 use crate::bundle::BundleError;
 use crate::site::SiteError;
 use crate::trust::TrustError;
@@ -35,6 +37,11 @@ pub(super) enum CliError {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Scan(#[from] ScanError),
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Vulnerability(#[from] VulnerabilityError),
+    #[error("the bundle is not as the policy wants it: {}", counted(*.count as u64, "violation"))]
+    Violated { count: usize },
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Serve(#[from] crate::registry::serve::ServeError),
@@ -79,7 +86,7 @@ impl CliError {
     /// True when it is about what is in a bundle.
     pub(super) fn is_about_a_bundle(&self) -> bool {
         let is_about = match self {
-            Self::Bundle(_) | Self::Audit(_) | Self::Unopened => true,
+            Self::Bundle(_) | Self::Audit(_) | Self::Unopened | Self::Violated { .. } => true,
             Self::Trust(error) => !matches!(
                 error,
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
@@ -87,6 +94,8 @@ impl CliError {
             Self::Site(error) => matches!(error, SiteError::Trust(_) | SiteError::Rendering { .. }),
             Self::Scan(error) => matches!(error, ScanError::Trust(_)),
             Self::Usage { .. }
+            | Self::Policy(_)
+            | Self::Vulnerability(_)
             | Self::Write { .. }
             | Self::Output { .. }
             | Self::Input { .. }
@@ -130,6 +139,9 @@ impl Fault for CliError {
             Self::Site(error) => error.code(),
             Self::Audit(error) => error.code(),
             Self::Scan(error) => error.code(),
+            Self::Policy(error) => error.code(),
+            Self::Vulnerability(error) => error.code(),
+            Self::Violated { .. } => Code::PolicyViolated,
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.code(),
             Self::Usage { .. } => Code::CliUsage,
@@ -167,6 +179,11 @@ impl Fault for CliError {
             Self::Site(error) => error.hint(),
             Self::Audit(error) => error.hint(),
             Self::Scan(error) => error.hint(),
+            Self::Policy(error) => error.hint(),
+            Self::Vulnerability(error) => error.hint(),
+            Self::Violated { .. } => Some(
+                "mend what is listed and pack again; or an approver lets it through: `sealift waive`".to_owned(),
+            ),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),

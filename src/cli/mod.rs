@@ -19,6 +19,7 @@ mod key;
 mod ls;
 mod named;
 mod passphrase;
+mod policy;
 #[cfg(feature = "registry")]
 mod publish;
 #[cfg(feature = "registry")]
@@ -34,6 +35,7 @@ mod trust;
 mod unpack;
 mod util;
 mod verify;
+mod waive;
 
 #[cfg(feature = "connected")]
 mod demo;
@@ -119,6 +121,10 @@ enum Verb {
     Diff(diff::Args),
     /// Approve a bundle: sign a file beside it
     Approve(approve::Args),
+    /// Judge a bundle by a policy, and show what policies can ask for
+    Policy(policy::Args),
+    /// Let something through that a policy refuses, for a reason and until a day
+    Waive(waive::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
     /// Set up a site, and decide whom it trusts
@@ -185,6 +191,10 @@ impl Verb {
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Scan(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
+            Self::Policy(args) => {
+                args.bundle().map_or(Named::Nothing, |bundle| Named::Bundle(bundle.clone()))
+            }
+            Self::Waive(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Site(args) => Named::Site(args.site().to_owned()),
             Self::Install(args) => Named::Site(args.site.clone()),
@@ -241,6 +251,8 @@ pub fn main() -> ExitCode {
         Verb::Scan(args) => args.run(&term),
         Verb::Diff(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
+        Verb::Policy(args) => args.run(&term),
+        Verb::Waive(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
         Verb::Site(args) => args.run(&term),
         Verb::Install(args) => args.run(&term),

@@ -9,6 +9,7 @@
 //! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
 //! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
 //! | `approval` | what approvers say about a bundle, and what the policy demands of them |
+//! | `waiver` | what approvers let through although a policy would not |
 //! | `verify` | from the seal to every byte: the only maker of `Verified` |
 //! | `threshold` | who signed: the one function that counts, and the one way to a payload |
 
@@ -31,6 +32,7 @@ pub mod secret;
 mod terms;
 pub mod threshold;
 pub mod verify;
+pub mod waiver;
 
 pub use error::TrustError;
 

@@ -353,6 +353,20 @@ codes! {
         "The two are not the same. What differs is on standard output, the gravest first; `--all` shows every list to its end."
     DiffIncomplete "diff.incomplete" Incomplete
         "All that was compared is the same, and something was not compared: it stands under `not compared`, with the reason. A lock, a receipt and a request have no content of their own; compare two bundles to know all."
+    VulnerabilityRead "vulnerability.read" CouldNot
+        "A folder of OSV records, or a file in it, or an OpenVEX document could not be read: it is not there, may not be read, is a link, or the disk fails."
+    VulnerabilityData "vulnerability.data" NotBelieved
+        "A file in the folder of OSV records is no record or no archive of records, or is too large; or there is none at all. Nothing was compared: with a part of the data, nobody would know what is missing."
+    VulnerabilityVex "vulnerability.vex" NotBelieved
+        "An OpenVEX document breaks its specification, or says that something is not affected and not why. Nothing of it was used."
+    PolicyRead "policy.read" WrongUse
+        "A policy, a ledger of a scan or a file of waivers that was named is not there, or cannot be read."
+    PolicyForm "policy.form" WrongUse
+        "The policy is not TOML, has a key that no policy has, or a value that breaks its rule. An unknown key is refused instead of ignored: an ignored key is a rule that silently is not there."
+    PolicyLedger "policy.ledger" NotBelieved
+        "A ledger is not what `sealift scan` writes."
+    PolicyViolated "policy.violated" NotAsWanted
+        "The bundle is not as the policy wants it. Each violation is listed with its rule. Mend it and pack again, or let approvers waive it for a reason and until a day: `sealift waive`."
 }
 
 impl fmt::Display for Code {
