@@ -145,17 +145,26 @@ fn an_approver_sees_what_matters_first() {
 #[test]
 fn a_bundle_is_equal_to_its_copy() {
     let shop = shop();
-    let outcome = shop.done("cp app-1.0.sealift copy.sealift; sealift diff app-1.0.sealift copy.sealift --trust root.json");
+    let outcome = shop
+        .done("cp app-1.0.sealift copy.sealift; sealift diff app-1.0.sealift copy.sealift --trust root.json");
     assert!(outcome.out.ends_with("\nequal\n"), "{}", outcome.out);
     // Two roots, each for its own: here they are one.
     shop.done("sealift diff app-1.0.sealift copy.sealift --trust root.json --trust root.json");
     for (script, exit, code) in [
         ("sealift diff app-1.0.sealift copy.sealift", 2, "cli.usage"),
         ("sealift diff app-1.0.sealift copy.sealift --trust root.json --key packer.pub", 2, "cli.usage"),
-        ("sealift diff app-1.0.sealift app-1.0.lock.toml --trust root.json --trust root.json", 2, "cli.usage"),
+        (
+            "sealift diff app-1.0.sealift app-1.0.lock.toml --trust root.json --trust root.json",
+            2,
+            "cli.usage",
+        ),
         ("sealift diff app-1.0.sealift nowhere --trust root.json", 2, "bundle.missing"),
         ("sealift diff app-1.0.sealift docs --trust root.json", 2, "site.folder"),
-        ("head -c 20000 copy.sealift > cut.sealift; sealift diff app-1.0.sealift cut.sealift --trust root.json", 3, "bundle.truncated"),
+        (
+            "head -c 20000 copy.sealift > cut.sealift; sealift diff app-1.0.sealift cut.sealift --trust root.json",
+            3,
+            "bundle.truncated",
+        ),
     ] {
         shop.fails(script, exit, code);
     }
@@ -164,17 +173,11 @@ fn a_bundle_is_equal_to_its_copy() {
 #[test]
 fn a_lock_says_what_it_knows_and_no_more() {
     let shop = shop();
-    let same = shop.fails(
-        "sealift diff app-1.0.lock.toml app-1.0.sealift --trust root.json",
-        5,
-        "diff.incomplete",
-    );
+    let same =
+        shop.fails("sealift diff app-1.0.lock.toml app-1.0.sealift --trust root.json", 5, "diff.incomplete");
     snapbox::assert_data_eq!(same.shown(), snapbox::str![[]]);
-    let other = shop.fails(
-        "sealift diff app-1.0.lock.toml app-1.1.sealift --trust root.json",
-        4,
-        "diff.different",
-    );
+    let other =
+        shop.fails("sealift diff app-1.0.lock.toml app-1.1.sealift --trust root.json", 4, "diff.different");
     for said in [
         "same tag, new digest",
         "? layers, packages, files and rights of the image `app`: `app-1.0.lock.toml` is a lock",
@@ -201,7 +204,9 @@ fn a_site_is_what_lies_on_its_disk() {
          blob=$(ls -S images/blobs/sha256 | head -1); cp images/blobs/sha256/$blob blob; printf x >> blob; mv blob images/blobs/sha256/$blob",
     );
     let drifted = shop.fails("sealift diff app-1.0.sealift site", 4, "diff.different");
-    for said in ["+ on the disk stray: no bundle has it", "+ log = debug", "+ on the disk images/blobs/sha256/"] {
+    for said in
+        ["+ on the disk stray: no bundle has it", "+ log = debug", "+ on the disk images/blobs/sha256/"]
+    {
         assert!(drifted.out.contains(said), "{said}: {}", drifted.out);
     }
     assert!(!drifted.out.contains("not compared"), "{}", drifted.out);
@@ -216,7 +221,11 @@ fn a_receipt_and_a_request_name_a_bundle() {
     shop.done("sealift diff receipt.json request.json --key office.pub");
     let other = "sealift diff receipt.json app-1.1.sealift --trust root.json --key office.pub";
     let other = shop.fails(other, 4, "diff.different");
-    assert!(other.out.contains("? the items and all that is in them: `receipt.json` is a receipt"), "{}", other.out);
+    assert!(
+        other.out.contains("? the items and all that is in them: `receipt.json` is a receipt"),
+        "{}",
+        other.out
+    );
     let request = "sealift diff request.json app-1.1.sealift --trust root.json --key office.pub";
     let request = shop.fails(request, 4, "diff.different");
     assert!(request.out.contains("blobs of images: 0 in both"), "{}", request.out);

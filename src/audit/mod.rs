@@ -2,8 +2,8 @@
 
 pub mod census;
 pub mod components;
-pub mod html;
 pub mod diff;
+pub mod html;
 pub mod inspect;
 pub mod layer;
 pub mod lint;

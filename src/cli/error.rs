@@ -1,8 +1,8 @@
 //! Everything a command can end with.
 
 use crate::audit::inspect::AuditError;
-use crate::audit::scan::ScanError;
 use crate::audit::policy::PolicyError;
+use crate::audit::scan::ScanError;
 use crate::audit::vulnerability::VulnerabilityError;
 use crate::bundle::BundleError;
 use crate::site::SiteError;
@@ -37,6 +37,7 @@ pub(super) enum CliError {
     Audit(#[from] AuditError),
     #[error(transparent)]
     Scan(#[from] ScanError),
+    #[error(transparent)]
     Policy(#[from] PolicyError),
     #[error(transparent)]
     Vulnerability(#[from] VulnerabilityError),
@@ -104,10 +105,9 @@ impl CliError {
             | Self::FleetRefused { .. }
             | Self::FleetConflicts { .. }
             | Self::FleetUnchecked { .. }
-            | Self::FleetNobody { .. } => false,
+            | Self::FleetNobody { .. }
             | Self::Changed
-            | Self::Uncompared { .. }
-            | Self::Findings { .. } => false,
+            | Self::Uncompared { .. } => false,
             #[cfg(feature = "registry")]
             Self::Serve(_) => false,
             #[cfg(feature = "registry")]

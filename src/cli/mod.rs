@@ -214,10 +214,12 @@ impl Verb {
             Self::Pull(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
             Self::Serve(_) => Named::Nothing,
-            Self::Fleet(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => {
-                Named::Nothing
-            }
-            Self::Diff(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
+            Self::Diff(_)
+            | Self::Fleet(_)
+            | Self::Key(_)
+            | Self::Trust(_)
+            | Self::Explain(_)
+            | Self::Util(_) => Named::Nothing,
         }
     }
 }

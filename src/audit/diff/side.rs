@@ -238,7 +238,10 @@ impl Head {
     pub fn of(side: &Side) -> Self {
         let fact = |field| side.facts.get(field).map(str::to_owned);
         let stored = |items: &BTreeMap<Name, Item>| {
-            items.values().map(|item| item.stored).try_fold(0_u64, |sum, size| Some(sum.saturating_add(size?)))
+            items
+                .values()
+                .map(|item| item.stored)
+                .try_fold(0_u64, |sum, size| Some(sum.saturating_add(size?)))
         };
         Self {
             kind: side.kind,

@@ -173,7 +173,12 @@ impl Page {
                 _ => String::new(),
             };
             let versions = arrow(from.as_deref(), to.as_deref());
-            format!("{mark}{} {}{architecture} {versions}{}", ecosystem.as_str(), Printable(name), names(&at.items))
+            format!(
+                "{mark}{} {}{architecture} {versions}{}",
+                ecosystem.as_str(),
+                Printable(name),
+                names(&at.items)
+            )
         };
         let lines = difference.packages.iter().map(line).collect();
         let count = |step| difference.packages.iter().filter(|at| at.change.step == step).count();
@@ -185,7 +190,8 @@ impl Page {
             (Step::Gone, "gone"),
             (Step::License, "under other licences"),
         ];
-        let counts = words.into_iter().map(|(step, word)| (count(step), word)).filter(|(count, _)| *count > 0);
+        let counts =
+            words.into_iter().map(|(step, word)| (count(step), word)).filter(|(count, _)| *count > 0);
         let counts: Vec<_> = counts.map(|(count, word)| format!("{count} {word}")).collect();
         // What went down is shown whole.
         let room = count(Step::Down).clamp(2 * LIST, 200);
@@ -305,7 +311,9 @@ impl Page {
             lines.push(format!(".. and {} that are not kept", counted(files.unlisted, "change")));
         }
         let buried = files.buried.iter();
-        lines.extend(buried.map(|path| format!("! {}: hidden by a later layer, and travels", Printable(path))));
+        lines.extend(
+            buried.map(|path| format!("! {}: hidden by a later layer, and travels", Printable(path))),
+        );
         self.list(&title, lines);
     }
 

@@ -3,8 +3,8 @@
 use super::facts::FactChange;
 use super::files::{self, FilesOf, Known};
 use super::packages;
-use super::{Collected, Turn};
 use super::rights;
+use super::{Collected, Turn};
 use crate::audit::census::oddity::Group;
 use crate::audit::census::{Census, Entry, ItemCensus, Layer, View};
 use crate::audit::packages::{Package, System};
@@ -146,7 +146,12 @@ fn of_one(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), fo
     findings_of_one(item, (a, old), (b, new), found);
 }
 
-fn findings_of_one(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), found: &mut Collected) {
+fn findings_of_one(
+    item: &str,
+    (a, old): (&Census, &View),
+    (b, new): (&Census, &View),
+    found: &mut Collected,
+) {
     let (had, has) = (findings(a, old), findings(b, new));
     for one in has.difference(&had) {
         found.findings.add(one.clone(), item);
@@ -188,11 +193,7 @@ fn introduce(item: &str, (b, new): (&Census, &View), all: &Everything<'_>, found
 }
 
 /// Every view of an item that is new.
-pub(super) fn introduce_item(
-    (b, item): (&Census, &ItemCensus),
-    all: &Everything<'_>,
-    found: &mut Collected,
-) {
+pub(super) fn introduce_item((b, item): (&Census, &ItemCensus), all: &Everything<'_>, found: &mut Collected) {
     for view in &item.views {
         introduce(&place(item, None, view), (b, view), all, found);
     }
@@ -258,7 +259,11 @@ fn layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) ->
         changes.push(LayerChange { turn, from: from.map(state), to: Some(state(layer)) });
     }
     let gone = gone.into_iter().filter(|layer| !explained.contains(&layer.digest));
-    changes.extend(gone.map(|layer| LayerChange { turn: LayerTurn::Gone, from: Some(state(layer)), to: None }));
+    changes.extend(gone.map(|layer| LayerChange {
+        turn: LayerTurn::Gone,
+        from: Some(state(layer)),
+        to: None,
+    }));
     changes.sort();
     LayersOf { item: item.to_owned(), same: has.intersection(&had).count() as u64, changes }
 }

@@ -41,8 +41,7 @@ pub fn find(file: &File<'_>) -> Vec<Finding> {
         Looked::Unread(reason) => {
             let fix = "look through it with another tool, and explain it with `[[accept]]`";
             vec![
-                Finding::new(Rule::ContentUnread, &file.about(), reason, fix)
-                    .at(Place::new(file.path, None)),
+                Finding::new(Rule::ContentUnread, &file.about(), reason, fix).at(Place::new(file.path, None)),
             ]
         }
         Looked::Text(bytes, claimed) => report(file, &bytes, claimed),
@@ -110,16 +109,17 @@ fn look<'a>(file: &File<'a>) -> Looked<'a> {
     let is_prose = is_prose(file.path);
 
     let mut claimed: Vec<(Range<usize>, usize)> = Vec::new();
-    for (index, windows) in compiled.windows(bytes).into_iter().enumerate() {
+    for (index, windows) in compiled.windows(&bytes).into_iter().enumerate() {
         let (Some(pattern), Some(regex)) = (PATTERNS.get(index), compiled.each.get(index)) else {
             continue;
         };
-        for window in windows {
-            let seen = bytes.get(..window.end).unwrap_or_default();
-            let mut at = window.start;
-            while let Some(captures) = regex.captures_at(seen, at) {
-                let whole = captures.get(0).map_or(at..at, |whole| whole.range());
-                at = whole.end.max(whole.start + 1);
+        for Range { start: mut at, end } in windows {
+            // What stands in front of a window is seen, so that its beginning is no beginning of a word.
+            let seen = bytes.get(..end).unwrap_or_default();
+            while at <= seen.len()
+                && let Some(captures) = regex.captures_at(seen, at)
+            {
+                at = captures.get(0).map_or(usize::MAX, |whole| whole.end().max(whole.start() + 1));
                 let Some(secret) = captures.name("s") else { continue };
                 let range = secret.range();
                 let name =
@@ -130,19 +130,6 @@ fn look<'a>(file: &File<'a>) -> Looked<'a> {
                 if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
                     claimed.push((range, index));
                 }
-                if at > seen.len() {
-                    break;
-                }
-    for index in compiled.all.matches(&bytes) {
-        for captures in regex.captures_iter(&bytes) {
-            let Some(secret) = captures.name("s") else { continue };
-            let range = secret.range();
-            let name = captures.name("n").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
-            let is_claimed =
-                claimed.iter().any(|(other, _)| other.start < range.end && range.start < other.end);
-            let value = String::from_utf8_lossy(secret.as_bytes());
-            if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
-                claimed.push((range, index));
             }
         }
     }

@@ -420,14 +420,8 @@ fn a_scan_counts_for_its_bundle_with_what_it_found_missed_and_how_old_it_is() {
         (vec![scan("", 0, "2026-11-30T00:00:00Z", dated)], &["scan.age bundle"]),
         (vec![scan("", 0, fresh, "Fri Nov  6 08:23:00 2026")], &["scan.age bundle"]),
         (vec![scan("", 0, fresh, "soon")], &["scan.age bundle"]),
-        (
-            vec![changed(|scan| scan.statement = Digest::of(b"other"))],
-            &["scan.missing bundle"],
-        ),
-        (
-            vec![changed(|scan| scan.failure = Some("it died".to_owned()))],
-            &["scan.missing bundle"],
-        ),
+        (vec![changed(|scan| scan.statement = Digest::of(b"other"))], &["scan.missing bundle"]),
+        (vec![changed(|scan| scan.failure = Some("it died".to_owned()))], &["scan.missing bundle"]),
     ] {
         let world = World { scans, ..world() };
         assert_eq!(violated(&world.judged(policy)), expected);
