@@ -1,7 +1,10 @@
 //! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
 
+pub mod account;
 pub mod census;
+pub mod html;
 pub mod inspect;
 pub mod layer;
 pub mod lint;
 pub mod packages;
+pub mod report;
