@@ -36,6 +36,14 @@ pub enum AuditError {
         /// What it is instead.
         found: &'static str,
     },
+    /// A layer could not be read.
+    #[error("cannot read the layer {what}")]
+    Read {
+        /// The layer.
+        what: Digest,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 impl Fault for AuditError {
@@ -43,6 +51,7 @@ impl Fault for AuditError {
         match self {
             Self::Trust(error) => error.code(),
             Self::NotFound { .. } | Self::NoFile { .. } => Code::AuditNotFound,
+            Self::Read { .. } => Code::BundleRead,
         }
     }
 
@@ -52,6 +61,7 @@ impl Fault for AuditError {
             Self::NotFound { .. } | Self::NoFile { .. } => {
                 Some("see the files of the bundle: `sealift ls BUNDLE --trust ROOT`".to_owned())
             }
+            Self::Read { .. } => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod approve;
 mod carrier;
 mod cat;
+mod census;
 #[cfg(feature = "connected")]
 mod check;
 mod doctor;
@@ -101,6 +102,7 @@ enum Verb {
     Verify(verify::Args),
     /// Show what is in a bundle, in place
     Inspect(inspect::Args),
+    Census(census::Args),
     /// List the files in a bundle, in place
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
@@ -163,6 +165,7 @@ impl Verb {
             Self::Demo(_) | Self::Init(_) => Named::Nothing,
             Self::Verify(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
+            Self::Census(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
@@ -211,6 +214,7 @@ pub fn main() -> ExitCode {
         Verb::Pack(args) => args.run(&term),
         Verb::Verify(args) => args.run(&term),
         Verb::Inspect(args) => args.run(&term),
+        Verb::Census(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),

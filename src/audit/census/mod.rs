@@ -6,7 +6,13 @@
 pub mod capability;
 pub mod class;
 pub mod config;
+mod look;
+mod names;
+mod observe;
 pub mod oddity;
+mod view;
+
+pub use observe::observe;
 
 use self::capability::Capabilities;
 use self::class::Class;
@@ -14,7 +20,7 @@ use self::config::ImageConfig;
 use self::oddity::Oddity;
 use super::layer::Compression;
 use super::lint::finding::Finding;
-use super::packages::{Package, System};
+use super::packages::{Evidence, Package, System};
 use crate::bundle::item::ItemKind;
 use crate::value::digest::Digest;
 use crate::value::name::Name;
@@ -68,6 +74,10 @@ pub struct View {
     pub buried: Vec<Spot>,
     /// Sums over what can be seen.
     pub sums: Sums,
+    /// What is odd about the image as a whole.
+    pub oddities: Vec<Oddity>,
+    /// What looks like a secret in the configuration of the image; the texts are masked.
+    pub secrets: Vec<Finding>,
 }
 
 /// An entry of a layer.
@@ -77,6 +87,14 @@ pub struct Spot {
     pub layer: u32,
     /// Place in [`Layer::entries`].
     pub entry: u32,
+}
+
+impl Spot {
+    fn new(layer: usize, entry: usize) -> Self {
+        // A layer has at most a million entries, a bundle fewer blobs.
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { layer: number(layer), entry: number(entry) }
+    }
 }
 
 /// Counts of what can be seen in a view.
@@ -129,23 +147,7 @@ pub struct Layer {
     pub secrets: Vec<Finding>,
     /// What its files announce, by the file: place in [`Layer::entries`].
     #[serde(skip)]
-    pub announced: Vec<(u32, Announced)>,
-}
-
-/// What one file announces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Announced {
-    /// Packages.
-    Packages(Vec<Package>),
-    /// The licences of a package that another file announces.
-    Licenses {
-        /// The name of the package.
-        package: String,
-        /// Its licences as found.
-        licenses: Vec<String>,
-    },
-    /// The operating system.
-    System(System),
+    pub announced: Vec<(u32, Evidence)>,
 }
 
 /// An entry of a layer, as an auditor sees it.
@@ -234,5 +236,20 @@ impl Census {
     /// The entries of these places.
     pub fn entries<'a>(&'a self, spots: &'a [Spot]) -> impl Iterator<Item = (Spot, &'a Entry)> + 'a {
         spots.iter().filter_map(|spot| self.entry(*spot).map(|entry| (*spot, entry)))
+    }
+
+    /// What is odd about a view and its layers, in hidden files as well.
+    pub fn oddities<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Oddity> + 'a {
+        view.oddities.iter().chain(self.layers_of(view).flat_map(|layer| &layer.oddities))
+    }
+
+    /// What looks like a secret in a view and its layers, in hidden files as well.
+    pub fn secrets<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Finding> + 'a {
+        view.secrets.iter().chain(self.layers_of(view).flat_map(|layer| &layer.secrets))
+    }
+
+    /// The layers of a view, lowest first.
+    pub fn layers_of<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Layer> + 'a {
+        view.layers.iter().filter_map(|number| self.layers.get(*number))
     }
 }

@@ -52,7 +52,12 @@ pub enum Node {
     /// A link to a path.
     Symlink(String),
     /// Another name of a file.
-    Hardlink(String),
+    Hardlink {
+        /// The path of the file.
+        path: String,
+        /// Whether it leads out of the folder that holds all others.
+        is_outside: bool,
+    },
     /// A character device.
     Char(u32, u32),
     /// A block device.
@@ -221,7 +226,10 @@ fn entry<R: Read>(
             sparse_map(stream, header)?;
             Node::File(size)
         }
-        b'1' => Node::Hardlink(normal(link.as_bytes()).path),
+        b'1' => {
+            let Normal { path, is_outside, .. } = normal(link.as_bytes());
+            Node::Hardlink { path, is_outside }
+        }
         b'2' => Node::Symlink(link),
         b'3' => Node::Char(device().0, device().1),
         b'4' => Node::Block(device().0, device().1),

@@ -3,6 +3,29 @@
 //! Every function here takes a path and bytes and gives packages; none reads a file, and none writes. A file that
 //! announces packages and could not be understood is said to be unread, never left out.
 
+mod apk;
+mod bytes;
+mod database;
+mod debian;
+mod executable;
+mod fields;
+mod found;
+mod golang;
+mod java;
+mod npm;
+mod purl;
+mod python;
+mod rpm;
+mod rust;
+mod spdx;
+mod system;
+
+pub use database::{Database, Evidence, read};
+pub use executable::in_executable;
+pub use java::in_jar;
+pub use purl::purl;
+pub use spdx::spdx;
+
 use serde::Serialize;
 
 /// Who keeps a list of packages of this kind; decides the type of the purl and how versions are ordered.
@@ -86,4 +109,11 @@ pub struct System {
     pub version: Option<String>,
     /// `PRETTY_NAME`, for people.
     pub name: String,
+}
+
+impl Package {
+    /// A package of which no more is known than its name and its version.
+    const fn new(ecosystem: Ecosystem, name: String, version: String) -> Self {
+        Self { ecosystem, namespace: None, name, version, architecture: None, source: None, licenses: Vec::new() }
+    }
 }

@@ -1,0 +1,308 @@
+//! Looking at one layer.
+
+use super::class::{Archive, Class, HEAD};
+use super::names;
+use super::oddity::{Kind, Oddity};
+use super::{Entry, Layer, Node, Unchecked};
+use crate::audit::layer::{self, Body, Visitor, Walked, walk};
+use crate::audit::lint::finding::Finding;
+use crate::audit::lint::{File, secrets};
+use crate::audit::packages::{self, Database, Evidence};
+use crate::bundle::index::Blob;
+use crate::value::digest::{Digest, Hasher};
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Bytes of a file that is held in memory to be understood.
+const HELD: u64 = 128 << 20;
+/// Bytes of a file that each thread may hold at once; larger ones are held one at a time.
+const SMALL: u64 = 8 << 20;
+/// Bytes of a file that is neither text nor code and may be a store of keys.
+const KEYS: u64 = 64 << 10;
+/// Oddities, secrets and gaps of one layer that are listed.
+const LISTED: usize = 10_000;
+
+/// What the threads that look at layers share.
+#[derive(Default)]
+pub(super) struct Desk {
+    large: Mutex<()>,
+}
+
+/// What one layer holds, and what of it was not looked at.
+pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(Layer, Vec<Unchecked>)> {
+    let mut looking = Looking {
+        desk,
+        layer: blob.digest,
+        entries: Vec::new(),
+        oddities: Vec::new(),
+        secrets: Vec::new(),
+        announced: Vec::new(),
+        unchecked: Vec::new(),
+        buffer: Vec::new(),
+    };
+    let Walked { compression, size, diff_id, oddities, stopped } = walk(source, blob.size, &mut looking)?;
+    let Looking { entries, oddities: of_entries, secrets, announced, mut unchecked, .. } = looking;
+    if let Some(reason) = stopped {
+        unchecked.push(Unchecked {
+            layer: Some(blob.digest),
+            what: "what follows in the layer".to_owned(),
+            reason,
+            bytes: None,
+        });
+    }
+    let mut oddities: Vec<_> = oddities.into_iter().chain(of_entries).collect();
+    twice(&entries, &mut oddities);
+    names::twins(entries.iter().map(|entry| &*entry.path), &mut oddities);
+    oddities.sort();
+    cap(&mut oddities, blob.digest, "oddities", &mut unchecked);
+    let stored = blob.size;
+    let layer = Layer {
+        digest: blob.digest,
+        stored,
+        compression,
+        size,
+        diff_id,
+        entries,
+        oddities,
+        secrets,
+        announced,
+    };
+    Ok((layer, unchecked))
+}
+
+/// Keeps a list short, and says so.
+fn cap<T>(list: &mut Vec<T>, layer: Digest, what: &str, unchecked: &mut Vec<Unchecked>) {
+    if let Some(more) = list.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        list.truncate(LISTED);
+        let (layer, reason) = (Some(layer), format!("only {LISTED} are listed"));
+        unchecked.push(Unchecked { layer, what: format!("{more} more {what}"), reason, bytes: None });
+    }
+}
+
+/// Paths that one layer has twice; folders may be.
+fn twice(entries: &[Entry], oddities: &mut Vec<Oddity>) {
+    let mut seen = HashMap::new();
+    for entry in entries {
+        let is_folder = entry.node == Node::Dir;
+        if let Some(was_folder) = seen.insert(&entry.path, is_folder)
+            && !(was_folder && is_folder)
+        {
+            oddities.push(Oddity::new(
+                Kind::ArchiveTwice,
+                &entry.path,
+                "the last one counts for most programs",
+            ));
+        }
+    }
+}
+
+struct Looking<'a> {
+    desk: &'a Desk,
+    layer: Digest,
+    entries: Vec<Entry>,
+    oddities: Vec<Oddity>,
+    secrets: Vec<Finding>,
+    announced: Vec<(u32, Evidence)>,
+    unchecked: Vec<Unchecked>,
+    buffer: Vec<u8>,
+}
+
+impl Visitor for Looking<'_> {
+    fn entry(&mut self, entry: layer::Entry, body: &mut Body<'_>) -> io::Result<()> {
+        let layer::Entry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities } =
+            entry;
+        self.oddities.extend(oddities);
+        names::examine(&path, &mut self.oddities);
+        let node = match node {
+            layer::Node::File(size) => {
+                let (sha256, class) = self.file(&path, size, body)?;
+                if is_sparse {
+                    self.skip(&path, "it is stored without its holes", Some(size));
+                }
+                Node::File { size, sha256, class }
+            }
+            layer::Node::Dir => Node::Dir,
+            layer::Node::Symlink(target) => {
+                if names::leads_outside(&path, &target) {
+                    self.oddities.push(Oddity::new(
+                        Kind::LinkOutside,
+                        &path,
+                        format!("it leads to {target}"),
+                    ));
+                }
+                Node::Symlink { target: target.into() }
+            }
+            layer::Node::Hardlink { path: target, is_outside } => {
+                if is_outside {
+                    self.oddities.push(Oddity::new(
+                        Kind::LinkOutside,
+                        &path,
+                        format!("it is another name of {target}"),
+                    ));
+                }
+                Node::Hardlink { target: target.into() }
+            }
+            layer::Node::Char(major, minor) => {
+                self.device(&path, &format!("character device {major}, {minor}"))
+            }
+            layer::Node::Block(major, minor) => self.device(&path, &format!("block device {major}, {minor}")),
+            layer::Node::Fifo => Node::Special { what: "named pipe".into() },
+            layer::Node::Whiteout(target) => Node::Whiteout { target: target.into() },
+            layer::Node::Opaque(target) => Node::Opaque { target: target.into() },
+        };
+        let mode = u16::try_from(mode & 0o7777).unwrap_or_default();
+        let entry = Entry { path: path.into(), node, mode, uid, gid, capabilities };
+        self.privileges(&entry);
+        if !is_outside {
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+}
+
+impl Looking<'_> {
+    fn device(&mut self, path: &str, what: &str) -> Node {
+        self.oddities.push(Oddity::new(Kind::Device, path, what));
+        Node::Special { what: what.into() }
+    }
+
+    fn privileges(&mut self, entry: &Entry) {
+        let Entry { path, node, mode, uid, gid, capabilities } = entry;
+        let mut say = |kind, detail: String| self.oddities.push(Oddity::new(kind, path, detail));
+        match node {
+            Node::File { .. } => {
+                if mode & 0o4000 != 0 {
+                    say(Kind::Setuid, format!("mode {mode:04o}, of user {uid}"));
+                }
+                if mode & 0o2000 != 0 {
+                    say(Kind::Setgid, format!("mode {mode:04o}, of group {gid}"));
+                }
+                if let Some(capabilities) = capabilities {
+                    say(Kind::Capability, capabilities.to_string());
+                }
+                if mode & 0o002 != 0 {
+                    say(Kind::WorldWritable, format!("file of mode {mode:04o}"));
+                }
+            }
+            // In a sticky folder, everybody takes away only what is theirs.
+            Node::Dir if mode & 0o1002 == 0o002 => {
+                say(Kind::WorldWritable, format!("folder of mode {mode:04o}"))
+            }
+            Node::Dir
+            | Node::Symlink { .. }
+            | Node::Hardlink { .. }
+            | Node::Special { .. }
+            | Node::Whiteout { .. }
+            | Node::Opaque { .. } => {}
+        }
+    }
+
+    fn skip(&mut self, path: &str, reason: &str, bytes: Option<u64>) {
+        if self.unchecked.len() < LISTED {
+            let (layer, what, reason) = (Some(self.layer), path.to_owned(), reason.to_owned());
+            self.unchecked.push(Unchecked { layer, what, reason, bytes });
+        }
+    }
+
+    /// Hashes a file, tells what it is, and looks into it where that says something.
+    fn file(&mut self, path: &str, size: u64, body: &mut Body<'_>) -> io::Result<(Digest, Class)> {
+        let mut held = std::mem::take(&mut self.buffer);
+        held.clear();
+        body.take(HEAD as u64).read_to_end(&mut held)?;
+        let class = Class::of(&held);
+        let purposes = Purposes::of(path, size, &class);
+        let desk = self.desk;
+        let mut hasher = Hasher::new();
+        let mut large: Option<MutexGuard<'_, ()>> = None;
+        if purposes.is_any() && size <= HELD {
+            if size > SMALL {
+                large = Some(desk.large.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            body.read_to_end(&mut held)?;
+            hasher.update(&held);
+            self.understand(path, &held, &purposes);
+        } else {
+            if purposes.is_any() {
+                self.skip(
+                    path,
+                    "it is larger than is held in memory; only its digest and kind are known",
+                    Some(size),
+                );
+            }
+            hasher.update(&held);
+            while let Some(piece) = body.piece()? {
+                hasher.update(piece);
+            }
+        }
+        // What one large file took is given back.
+        if held.capacity() as u64 <= 2 * SMALL {
+            self.buffer = held;
+        }
+        drop(large);
+        Ok((hasher.finish(), class))
+    }
+
+    fn understand(&mut self, path: &str, bytes: &[u8], purposes: &Purposes) {
+        let place = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        if let Some(database) = purposes.database {
+            match packages::read(database, path, bytes) {
+                Ok(evidence) => self.announced.push((place, evidence)),
+                Err(reason) => {
+                    self.skip(path, &format!("{}: {reason}", database.as_str()), Some(bytes.len() as u64))
+                }
+            }
+        }
+        let inside = match purposes.inside {
+            Some(Inside::Executable) => packages::in_executable(bytes),
+            Some(Inside::Jar) => packages::in_jar(path, bytes),
+            None => Ok(Vec::new()),
+        };
+        match inside {
+            Ok(packages) if packages.is_empty() => {}
+            Ok(packages) => self.announced.push((place, Evidence::Packages(packages))),
+            Err(reason) => self.skip(path, &reason, Some(bytes.len() as u64)),
+        }
+        if purposes.secrets && self.secrets.len() < LISTED {
+            self.secrets.extend(secrets::find(&File { item: &self.layer.short(), path, bytes }));
+        }
+    }
+}
+
+/// What a file is held in memory for.
+struct Purposes {
+    database: Option<Database>,
+    inside: Option<Inside>,
+    secrets: bool,
+}
+
+enum Inside {
+    Executable,
+    Jar,
+}
+
+impl Purposes {
+    fn of(path: &str, size: u64, class: &Class) -> Self {
+        let inside = match class {
+            Class::Elf(_) | Class::Pe | Class::MachO => Some(Inside::Executable),
+            Class::Archive(Archive::Zip) if is_jar(path) => Some(Inside::Jar),
+            _ => None,
+        };
+        let secrets = match class {
+            Class::Text | Class::Script(_) => size <= secrets::MAX_BYTES as u64,
+            Class::Data => size <= KEYS,
+            _ => false,
+        };
+        Self { database: Database::of(path), inside, secrets }
+    }
+
+    fn is_any(&self) -> bool {
+        self.database.is_some() || self.inside.is_some() || self.secrets
+    }
+}
+
+/// A ZIP that Java reads, by its name: their content is like that of any other ZIP.
+fn is_jar(path: &str) -> bool {
+    let ending = path.rsplit('.').next().unwrap_or_default();
+    ["jar", "war", "ear", "jpi", "hpi", "sar", "par"].iter().any(|jar| ending.eq_ignore_ascii_case(jar))
+}

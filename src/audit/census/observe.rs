@@ -1,0 +1,269 @@
+//! Observing a bundle: each layer once, on several threads, and every image as its layers make it.
+
+use super::config::ImageConfig;
+use super::look::{Desk, look};
+use super::oddity::{Kind, Oddity};
+use super::{Census, ItemCensus, Layer, Sums, Unchecked, View, view};
+use crate::audit::inspect::AuditError;
+use crate::audit::layer::Failed;
+use crate::audit::lint::{File, secrets};
+use crate::bundle::index::Blob;
+use crate::bundle::oci::{self, Descriptor, Document};
+use crate::bundle::order::{ItemContents, Parts};
+use crate::trust::TrustError;
+use crate::trust::verify::{InPlace, Verified};
+use crate::value::digest::Digest;
+use crate::value::limits::Limits;
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of a layer that are read at a time.
+const CHUNK: u64 = 1 << 20;
+
+/// Looks at everything a bundle holds. Each layer is proved against its digest before the first byte of it is decoded.
+pub fn observe(place: &InPlace<'_>, threads: usize, limits: &Limits) -> Result<Census, AuditError> {
+    let mut draft =
+        Draft { place, limits, blobs: Vec::new(), numbers: HashMap::new(), unchecked: Vec::new() };
+    let mut items = Vec::new();
+    for contents in &place.contents.items {
+        items.push(draft.item(contents)?);
+    }
+    let Draft { blobs, mut unchecked, .. } = draft;
+    let mut layers = Vec::with_capacity(blobs.len());
+    for (layer, gaps) in look_at_all(place, &blobs, threads)? {
+        layers.push(layer);
+        unchecked.extend(gaps);
+    }
+    for view in items.iter_mut().flat_map(|item| &mut item.views) {
+        finish(view, &layers);
+    }
+    unchecked.sort();
+    Ok(Census { items, layers, unchecked })
+}
+
+/// What the documents of a bundle say, before any layer is looked at.
+struct Draft<'a, 'b> {
+    place: &'a InPlace<'b>,
+    limits: &'a Limits,
+    blobs: Vec<Blob>,
+    numbers: HashMap<Digest, usize>,
+    unchecked: Vec<Unchecked>,
+}
+
+impl Draft<'_, '_> {
+    fn layer(&mut self, blob: Blob) -> usize {
+        *self.numbers.entry(blob.digest).or_insert_with(|| {
+            self.blobs.push(blob);
+            self.blobs.len() - 1
+        })
+    }
+
+    fn item(&mut self, contents: &ItemContents) -> Result<ItemCensus, AuditError> {
+        let item = &contents.item;
+        let mut views = Vec::new();
+        match &contents.parts {
+            Parts::Tree { layer, .. } => {
+                let layers = vec![self.layer(*layer)];
+                views.push(empty(None, item.root.digest, None, layers));
+            }
+            Parts::Image { .. } => {
+                let name = item.head.name.as_str();
+                self.document(name, &item.media_type, item.root, None, &mut views)?;
+                for referrer in &item.referrers {
+                    self.unchecked.push(Unchecked {
+                        layer: None,
+                        what: format!("{name}: {}", referrer.root.digest),
+                        reason: "it is about the image, and was not opened".to_owned(),
+                        bytes: Some(referrer.root.size),
+                    });
+                }
+            }
+        }
+        Ok(ItemCensus { name: item.head.name.clone(), kind: item.head.kind, views })
+    }
+
+    /// The images below an index or manifest. How deep they are nested was held against its ceiling before.
+    fn document(
+        &mut self,
+        item: &str,
+        media_type: &str,
+        blob: Blob,
+        platform: Option<&str>,
+        views: &mut Vec<View>,
+    ) -> Result<(), AuditError> {
+        let bytes = self.place.document(blob)?;
+        let skipped = |reason: String| Unchecked {
+            layer: None,
+            what: format!("{item}: {}", blob.digest),
+            reason,
+            bytes: Some(blob.size),
+        };
+        match oci::parse(media_type, &bytes, self.limits) {
+            // The verifier has read it before.
+            Err(reason) => self.unchecked.push(skipped(reason)),
+            Ok(Document::Index(children)) => {
+                for child in children {
+                    if let Some(blob) = self.place.blob(&child.digest) {
+                        self.document(item, &child.media_type, blob, child.platform.as_deref(), views)?;
+                    }
+                }
+            }
+            Ok(Document::Manifest { config, layers }) if is_image(&config) => {
+                views.push(self.image(item, blob.digest, platform, &config, &layers)?);
+            }
+            Ok(Document::Manifest { config, .. }) => {
+                self.unchecked
+                    .push(skipped(format!("it is no image: its configuration is `{}`", config.media_type)));
+            }
+        }
+        Ok(())
+    }
+
+    fn image(
+        &mut self,
+        item: &str,
+        manifest: Digest,
+        platform: Option<&str>,
+        config: &Descriptor,
+        layers: &[Descriptor],
+    ) -> Result<View, AuditError> {
+        let mut numbers = Vec::new();
+        for layer in layers {
+            if is_layer(layer) {
+                numbers.push(self.layer(layer.blob()));
+            } else {
+                self.unchecked.push(Unchecked {
+                    layer: Some(layer.digest),
+                    what: format!("{item}: a layer"),
+                    reason: format!("it is no archive of files: `{}`", layer.media_type),
+                    bytes: Some(layer.size),
+                });
+            }
+        }
+        let bytes = self.place.document(config.blob())?;
+        let path = "configuration of the image";
+        let found = secrets::find(&File { item, path, bytes: &bytes });
+        let parsed = match ImageConfig::parse(config.digest, &bytes) {
+            Ok(parsed) => Some(parsed),
+            Err(reason) => {
+                let (what, bytes) = (format!("{item}: {path}"), Some(config.size));
+                self.unchecked.push(Unchecked { layer: None, what, reason, bytes });
+                None
+            }
+        };
+        let stated = parsed.as_ref().map(|config| format!("{}/{}", config.os, config.architecture));
+        let platform = platform.map(str::to_owned).or(stated);
+        Ok(View { secrets: found, ..empty(platform, manifest, parsed, numbers) })
+    }
+}
+
+fn empty(
+    platform: Option<String>,
+    manifest: Digest,
+    config: Option<ImageConfig>,
+    layers: Vec<usize>,
+) -> View {
+    View {
+        platform,
+        manifest,
+        config,
+        layers,
+        system: None,
+        packages: Vec::new(),
+        visible: Vec::new(),
+        buried: Vec::new(),
+        sums: Sums::default(),
+        oddities: Vec::new(),
+        secrets: Vec::new(),
+    }
+}
+
+/// Engines run what has a configuration of one of these types; all else is an artifact (OCI image spec 1.1, "Guidelines for
+/// Artifact Usage").
+fn is_image(config: &Descriptor) -> bool {
+    matches!(config.media_type.as_str(), oci::OCI_CONFIG | "application/vnd.docker.container.image.v1+json")
+}
+
+fn is_layer(layer: &Descriptor) -> bool {
+    layer.media_type.contains(".tar") || layer.media_type.ends_with("diff.tar.gzip")
+}
+
+fn finish(view: &mut View, layers: &[Layer]) {
+    (view.visible, view.buried) = view::apply(layers, &view.layers);
+    view.sums = view::sums(layers, &view.visible, &view.buried);
+    (view.system, view.packages) = view::announced(layers, view);
+    let Some(config) = &view.config else { return };
+    let found: Vec<_> = view.layers.iter().filter_map(|layer| layers.get(*layer)).collect();
+    if found.len() != config.diff_ids.len() {
+        let detail =
+            format!("it has {} layers, and its configuration names {}", found.len(), config.diff_ids.len());
+        view.oddities.push(Oddity::new(Kind::DiffId, "", detail));
+    }
+    for (layer, stated) in found.iter().zip(&config.diff_ids) {
+        if layer.diff_id.is_some_and(|found| found != *stated) {
+            let detail = format!("the layer {} should unpack to {}", layer.digest, stated);
+            view.oddities.push(Oddity::new(Kind::DiffId, "", detail));
+        }
+    }
+}
+
+type Looked = (Layer, Vec<Unchecked>);
+
+/// Looks at the layers, the largest first so that no core is left with a large one at the end.
+fn look_at_all(place: &InPlace<'_>, blobs: &[Blob], threads: usize) -> Result<Vec<Looked>, AuditError> {
+    let mut order: Vec<usize> = (0..blobs.len()).collect();
+    order.sort_by_key(|number| std::cmp::Reverse(blobs.get(*number).map(|blob| blob.size)));
+    let (desk, next) = (Desk::default(), AtomicUsize::new(0));
+    let done: Mutex<Vec<(usize, Result<Looked, AuditError>)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, blobs.len().max(1)) {
+            scope.spawn(|| {
+                while let Some(number) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(blob) = blobs.get(*number) else { return };
+                    let looked = look_at(place, *blob, &desk);
+                    if looked.is_err() {
+                        next.store(order.len(), Ordering::Relaxed);
+                    }
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((*number, looked));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, looked)| looked).collect()
+}
+
+fn look_at(place: &InPlace<'_>, blob: Blob, desk: &Desk) -> Result<Looked, AuditError> {
+    let proved = place.prove(blob)?;
+    look(blob, Source { place, blob: &proved, at: 0 }, desk).map_err(|error| {
+        match error.downcast::<Failed>() {
+            Ok(Failed(error)) => match error.downcast::<TrustError>() {
+                Ok(error) => AuditError::Trust(*error),
+                Err(error) => AuditError::Read { what: blob.digest, source: io::Error::other(error) },
+            },
+            Err(source) => AuditError::Read { what: blob.digest, source },
+        }
+    })
+}
+
+/// A proved blob, to be read from its beginning to its end.
+pub(crate) struct Source<'a, 'b> {
+    place: &'a InPlace<'b>,
+    blob: &'a Verified<Blob>,
+    at: u64,
+}
+
+impl Read for Source<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = (self.blob.size - self.at).min(CHUNK).min(buffer.len() as u64);
+        let bytes = self.place.part(self.blob, self.at..self.at + most).map_err(Failed::on_the_way)?;
+        let Some(taken) = buffer.get_mut(..bytes.len()) else { return Ok(0) };
+        taken.copy_from_slice(&bytes);
+        self.at += most;
+        Ok(bytes.len())
+    }
+}

@@ -1,0 +1,90 @@
+//! Texts of fields (`Name: value`) in paragraphs: what dpkg, apk, Python and Java write.
+
+/// A part of such a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// A name and its value, with the lines that go on with it as they stand in the text.
+    Field(&'a str, &'a str),
+    /// A line that is no field and goes on with none.
+    Odd,
+    /// A paragraph ends: at an empty line, or at the end of the text.
+    End,
+}
+
+/// The parts of a text in their order; nothing is kept but the place where it stands.
+pub(super) fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = text;
+    let mut is_open = false;
+    std::iter::from_fn(move || {
+        loop {
+            if rest.is_empty() {
+                return std::mem::take(&mut is_open).then_some(Part::End);
+            }
+            let (line, after) = first_line(rest);
+            if line.trim_end_matches(['\r', '\n']).is_empty() {
+                rest = after;
+                if std::mem::take(&mut is_open) {
+                    return Some(Part::End);
+                }
+                continue;
+            }
+            is_open = true;
+            let field = line.split_once(':').filter(|(name, _)| !name.is_empty() && !goes_on(name));
+            let Some((name, _)) = field else {
+                rest = after;
+                return Some(Part::Odd);
+            };
+            let mut end = line.len();
+            let mut following = after;
+            while goes_on(following) {
+                let (more, after) = first_line(following);
+                end = end.saturating_add(more.len());
+                following = after;
+            }
+            let value = rest.get(name.len().saturating_add(1)..end).unwrap_or_default();
+            rest = following;
+            return Some(Part::Field(name, value.trim()));
+        }
+    })
+}
+
+fn goes_on(line: &str) -> bool {
+    line.starts_with([' ', '\t'])
+}
+
+fn first_line(text: &str) -> (&str, &str) {
+    let end = memchr::memchr(b'\n', text.as_bytes()).map_or(text.len(), |at| at.saturating_add(1));
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// Keeps the value of a field that may stand once.
+pub(super) fn once<'a>(slot: &mut Option<&'a str>, name: &str, value: &'a str) -> Result<(), String> {
+    match slot.replace(value) {
+        Some(_) => Err(format!("a paragraph has `{name}` twice")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, parts};
+
+    #[test]
+    fn fields_go_on_and_paragraphs_end() {
+        let text = "\n\nA: 1\r\nB:\n two\n\tthree\n\n\nodd\nC:3";
+        let found: Vec<_> = parts(text).collect();
+        assert_eq!(
+            found,
+            [
+                Part::Field("A", "1"),
+                Part::Field("B", "two\n\tthree"),
+                Part::End,
+                Part::Odd,
+                Part::Field("C", "3"),
+                Part::End
+            ]
+        );
+        assert_eq!(parts("").count() + parts("\n\r\n").count(), 0);
+        assert_eq!(parts(" x: y\n:z\n").collect::<Vec<_>>(), [Part::Odd, Part::Odd, Part::End]);
+    }
+}

@@ -1,0 +1,129 @@
+//! Package URLs (ECMA-427).
+
+use super::{Ecosystem, Package, System};
+
+/// The package URL of a package; the system is that of the image it lies in.
+///
+/// Names are written as the definition of each type asks (lower case for deb, apk, npm and Go, the normal form of the
+/// Python packaging guide for pypi). Packages of a distribution have the system as their namespace and in `distro`; without a
+/// system they have neither.
+#[must_use]
+pub fn purl(package: &Package, system: Option<&System>) -> String {
+    let ecosystem = package.ecosystem;
+    let is_distribution = matches!(ecosystem, Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm);
+    let system = system.filter(|_| is_distribution);
+    let (namespace, name) = match ecosystem {
+        Ecosystem::Deb | Ecosystem::Apk => (vendor(system), package.name.to_lowercase()),
+        Ecosystem::Rpm => (vendor(system), package.name.clone()),
+        Ecosystem::Golang => match package.name.to_lowercase().rsplit_once('/') {
+            Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+            None => (None, package.name.to_lowercase()),
+        },
+        Ecosystem::Pypi => (None, normal(&package.name)),
+        Ecosystem::Npm => (package.namespace.as_ref().map(|scope| scope.to_lowercase()), package.name.to_lowercase()),
+        Ecosystem::Maven | Ecosystem::Cargo => (package.namespace.clone(), package.name.clone()),
+    };
+    let mut version = package.version.as_str();
+    let mut epoch = None;
+    if ecosystem == Ecosystem::Rpm
+        && let Some((number, rest)) = version.split_once(':')
+    {
+        (epoch, version) = (Some(number), rest);
+    }
+    if ecosystem == Ecosystem::Golang && package.name == "stdlib" {
+        version = version.strip_prefix("go").unwrap_or(version);
+    }
+    let mut purl = format!("pkg:{}/", ecosystem.as_str());
+    for segment in namespace.iter().flat_map(|namespace| namespace.split('/')).filter(|part| !part.is_empty()) {
+        purl.push_str(&encoded(segment));
+        purl.push('/');
+    }
+    purl.push_str(&encoded(&name));
+    purl.push('@');
+    purl.push_str(&encoded(version));
+    let distro = system.map(|system| match &system.version {
+        Some(version) => format!("{}-{version}", system.id),
+        None => system.id.clone(),
+    });
+    // In the order of their names.
+    let qualifiers = [
+        ("arch", package.architecture.as_deref().filter(|_| is_distribution)),
+        ("distro", distro.as_deref()),
+        ("epoch", epoch),
+    ];
+    let mut separator = '?';
+    for (key, value) in qualifiers {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            purl.push_str(&format!("{separator}{key}={}", encoded(value)));
+            separator = '&';
+        }
+    }
+    purl
+}
+
+fn vendor(system: Option<&System>) -> Option<String> {
+    system.map(|system| system.id.to_lowercase())
+}
+
+/// Lower case, and one dash for every run of `-`, `_` and `.`.
+fn normal(name: &str) -> String {
+    let mut normal = String::new();
+    for character in name.chars() {
+        match character {
+            '-' | '_' | '.' if normal.ends_with('-') => {}
+            '-' | '_' | '.' => normal.push('-'),
+            other => normal.extend(other.to_lowercase()),
+        }
+    }
+    normal
+}
+
+/// Percent-encoded, but for letters, digits, `.-_~` and the colon.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::purl;
+    use crate::audit::packages::{Ecosystem, Package, System};
+
+    fn of(ecosystem: Ecosystem, namespace: Option<&str>, name: &str, version: &str) -> String {
+        let system = System { id: "debian".to_owned(), version: Some("12".to_owned()), name: "Debian".to_owned() };
+        let mut package = Package::new(ecosystem, name.to_owned(), version.to_owned());
+        package.namespace = namespace.map(str::to_owned);
+        package.architecture = Some("amd64".to_owned());
+        purl(&package, Some(&system))
+    }
+
+    #[test]
+    fn purls_are_those_of_the_specification() {
+        let deb = of(Ecosystem::Deb, None, "libstdc++6", "1:12.2.0-14+deb12u1~x");
+        assert_eq!(deb, "pkg:deb/debian/libstdc%2B%2B6@1:12.2.0-14%2Bdeb12u1~x?arch=amd64&distro=debian-12");
+        let rpm = of(Ecosystem::Rpm, None, "PyYAML", "2:1.0^git-3.el9");
+        assert_eq!(rpm, "pkg:rpm/debian/PyYAML@1.0%5Egit-3.el9?arch=amd64&distro=debian-12&epoch=2");
+        let apk = of(Ecosystem::Apk, None, "musl", "1.2.4-r2");
+        assert_eq!(apk, "pkg:apk/debian/musl@1.2.4-r2?arch=amd64&distro=debian-12");
+        let go = of(Ecosystem::Golang, None, "github.com/BurntSushi/toml/v2", "v2.0.0+incompatible");
+        assert_eq!(go, "pkg:golang/github.com/burntsushi/toml/v2@v2.0.0%2Bincompatible");
+        assert_eq!(of(Ecosystem::Golang, None, "stdlib", "go1.22.3"), "pkg:golang/stdlib@1.22.3");
+        assert_eq!(of(Ecosystem::Pypi, None, "Zope._Interface", "6.0"), "pkg:pypi/zope-interface@6.0");
+        assert_eq!(of(Ecosystem::Npm, Some("@babel"), "core", "7.0.0"), "pkg:npm/%40babel/core@7.0.0");
+        let maven = of(Ecosystem::Maven, Some("org.apache.commons"), "commons-lang3", "3.12.0");
+        assert_eq!(maven, "pkg:maven/org.apache.commons/commons-lang3@3.12.0");
+        assert_eq!(of(Ecosystem::Cargo, None, "a b/c?d#é", "1"), "pkg:cargo/a%20b%2Fc%3Fd%23%C3%A9@1");
+    }
+
+    #[test]
+    fn without_a_system_there_is_no_distro() {
+        let package = Package::new(Ecosystem::Deb, "Bash".to_owned(), "5".to_owned());
+        assert_eq!(purl(&package, None), "pkg:deb/bash@5");
+    }
+}

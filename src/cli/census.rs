@@ -1,0 +1,200 @@
+//! `sealift census`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{BundleArgs, LIMITS, ThreadArgs, threads};
+use crate::audit::census::class::Class;
+use crate::audit::census::oddity::{Group, Oddity};
+use crate::audit::census::{Census, Entry, ItemCensus, Node, Unchecked, View, observe};
+use crate::audit::lint::finding::Finding;
+use crate::value::printable::Printable;
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Lines of one list that are shown without `--all`.
+const SHOWN: usize = 10;
+
+/// Show what the content of a bundle is and may do
+///
+/// Opens every layer in place and says what can execute, as whom and with which privileges, which packages are there, what
+/// looks like a secret, which names and links deceive, and what could not be looked at. Nothing is written or unpacked.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sealift census air-gapped-2026.11.0.sealift --trust root.json\n  sealift census air-gapped-2026.11.0.sealift --trust root.json --json | jq 'select(.type == \"entry\")'"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) bundle: BundleArgs,
+    /// Show lists to their end
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let threads = threads(self.threads.threads);
+        let census = self.bundle.in_place(term, |place| Ok(observe(place, threads, &LIMITS)?))?;
+        if term.is_json() {
+            return list(term, &census);
+        }
+        let most = if self.all { usize::MAX } else { SHOWN };
+        term.text(&human(&census, most))
+    }
+}
+
+/// One entry of a layer, as `--json` lists it.
+#[derive(Serialize)]
+struct EntryLine<'a> {
+    layer: crate::value::digest::Digest,
+    #[serde(flatten)]
+    entry: &'a Entry,
+}
+
+/// The census, then a line for every entry of every layer.
+fn list(term: &Term, census: &Census) -> Result<(), CliError> {
+    term.data("census", census, "")?;
+    for layer in &census.layers {
+        for entry in &layer.entries {
+            term.data("entry", &EntryLine { layer: layer.digest, entry }, "")?;
+        }
+    }
+    Ok(())
+}
+
+fn human(census: &Census, most: usize) -> String {
+    let mut text = String::new();
+    for item in &census.items {
+        for view in &item.views {
+            text += &one(census, item, view, most);
+        }
+    }
+    text += &gaps(&census.unchecked, most);
+    text
+}
+
+fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
+    let mut text = format!("{} {}", item.kind, item.name);
+    if let Some(platform) = &view.platform {
+        let _ = write!(text, ", {}", Printable(platform));
+    }
+    let sums = view.sums;
+    let _ = writeln!(
+        text,
+        "\n  files       {} of {} in {}",
+        sums.files,
+        ByteSize(sums.bytes),
+        counted(view.layers.len() as u64, "layer")
+    );
+    if sums.buried > 0 {
+        let _ = writeln!(
+            text,
+            "  hidden      {} of {} in lower layers, which travel all the same",
+            sums.buried,
+            ByteSize(sums.buried_bytes)
+        );
+    }
+    text += &how_it_runs(view);
+    text += &classes(census, view);
+    let mut packages: BTreeMap<&str, u64> = BTreeMap::new();
+    for found in &view.packages {
+        *packages.entry(found.package.ecosystem.as_str()).or_default() += 1;
+    }
+    if !packages.is_empty() {
+        let packages: Vec<_> = packages.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let _ = writeln!(text, "  packages    {}", packages.join(", "));
+    }
+    let oddities: Vec<&Oddity> = census.oddities(view).collect();
+    let secrets: Vec<&Finding> = census.secrets(view).collect();
+    for (group, title) in [
+        (Group::Privilege, "privileges"),
+        (Group::Name, "names"),
+        (Group::Path, "paths"),
+        (Group::Archive, "archives"),
+        (Group::Image, "image"),
+    ] {
+        let of = oddities.iter().filter(|oddity| oddity.kind.group() == group);
+        let lines = of.map(|Oddity { kind, path, detail }| {
+            format!("{kind:24} {} ({})", Printable(path), Printable(detail))
+        });
+        text += &lines_of(title, lines.collect(), most);
+    }
+    let lines = secrets.iter().map(|finding| {
+        let place = finding.place.as_ref().map_or_else(String::new, |place| {
+            place.line.map_or_else(|| place.path.clone(), |line| format!("{}:{line}", place.path))
+        });
+        format!("{:24} {place}: {}", finding.rule.as_str(), finding.message)
+    });
+    text += &lines_of("secrets", lines.collect(), most);
+    text
+}
+
+fn how_it_runs(view: &View) -> String {
+    let mut text = String::new();
+    if let Some(system) = &view.system {
+        let _ = writeln!(text, "  system      {}", Printable(&system.name));
+    }
+    let Some(config) = &view.config else { return text };
+    let root = if config.runs_as_root() { ", which is root" } else { "" };
+    let user = if config.user.is_empty() { "nobody named" } else { config.user.as_str() };
+    let _ = writeln!(text, "  runs as     {}{root}", Printable(user));
+    let start: Vec<_> =
+        config.entrypoint.iter().chain(&config.cmd).map(|word| Printable(word).to_string()).collect();
+    if !start.is_empty() {
+        let _ = writeln!(text, "  starts      {}", start.join(" "));
+    }
+    if !config.ports.is_empty() {
+        let _ = writeln!(text, "  listens     {}", Printable(config.ports.join(", ")));
+    }
+    text
+}
+
+/// What can be executed, by what it is and by who reads it.
+fn classes(census: &Census, view: &View) -> String {
+    let mut count: BTreeMap<String, u64> = BTreeMap::new();
+    for (_, entry) in census.entries(&view.visible) {
+        let Node::File { class, .. } = &entry.node else { continue };
+        let name = match class {
+            Class::Script(interpreter) => {
+                format!("script for {}", Printable(interpreter.rsplit('/').next().unwrap_or_default()))
+            }
+            class if class.is_executable() => class.as_str().to_owned(),
+            _ => continue,
+        };
+        *count.entry(name).or_default() += 1;
+    }
+    if count.is_empty() {
+        return String::new();
+    }
+    let mut count: Vec<_> = count.into_iter().collect();
+    count.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.clone()));
+    let words: Vec<_> = count.into_iter().map(|(name, count)| format!("{count} {name}")).collect();
+    format!("  executable  {}\n", words.join(", "))
+}
+
+fn lines_of(title: &str, lines: Vec<String>, most: usize) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("  {title:11} {}\n", lines.len());
+    lines.iter().take(most).for_each(|line| text += &format!("    {line}\n"));
+    if let Some(more) = lines.len().checked_sub(most).filter(|more| *more > 0) {
+        let _ = writeln!(text, "    and {more} more: `--all`");
+    }
+    text
+}
+
+fn gaps(unchecked: &[Unchecked], most: usize) -> String {
+    let lines = unchecked.iter().map(|Unchecked { layer, what, reason, .. }| {
+        let layer = layer.map_or_else(String::new, |layer| format!("{}: ", layer.short()));
+        format!("{layer}{}: {}", Printable(what), Printable(reason))
+    });
+    match lines_of("not checked", lines.collect(), most) {
+        none if none.is_empty() => "everything was looked at\n".to_owned(),
+        some => some,
+    }
+}
