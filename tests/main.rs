@@ -39,6 +39,7 @@ mod offline;
 mod readme;
 mod registry;
 mod rendering;
+mod report;
 mod roundtrip;
 mod scenarios;
 #[cfg(feature = "registry")]

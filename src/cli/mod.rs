@@ -21,6 +21,7 @@ mod publish;
 #[cfg(feature = "registry")]
 mod pull;
 mod receipt;
+mod report;
 mod rollback;
 mod site;
 mod status;
@@ -103,6 +104,8 @@ enum Verb {
     /// Show what is in a bundle, in place
     Inspect(inspect::Args),
     Census(census::Args),
+    /// Write one page for whoever approves a bundle
+    Report(report::Args),
     /// List the files in a bundle, in place
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
@@ -166,6 +169,7 @@ impl Verb {
             Self::Verify(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Census(args) => Named::Bundle(args.bundle.clone()),
+            Self::Report(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
@@ -215,6 +219,7 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => args.run(&term),
         Verb::Inspect(args) => args.run(&term),
         Verb::Census(args) => args.run(&term),
+        Verb::Report(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),

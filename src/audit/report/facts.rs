@@ -1,8 +1,10 @@
 //! Everything that a report is made from.
 
 use crate::audit::account::Account;
+use crate::audit::census::oddity::Oddity;
 use crate::audit::census::{Census, ItemCensus, Layer, View};
 use crate::audit::inspect::{AuditError, Overview};
+use crate::audit::lint::finding::Finding;
 use crate::bundle::oci::Referring;
 use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
@@ -110,10 +112,26 @@ impl<'a> Facts<'a> {
         layers.map(move |(number, layer)| (layer, owners.remove(&number).unwrap_or_default()))
     }
 
-    /// Things that look like secrets.
-    #[must_use]
-    pub fn secrets(&self) -> u64 {
-        self.census.layers.iter().map(|layer| layer.secrets.len() as u64).sum()
+    /// Everything odd, each with the items that have it: what is odd in a layer counts once, however many have it.
+    pub fn oddities(&self) -> impl Iterator<Item = (&'a Oddity, Vec<&'a Name>)> + use<'a> {
+        let in_layers = self
+            .layers()
+            .flat_map(|(layer, names)| layer.oddities.iter().map(move |oddity| (oddity, names.clone())));
+        let in_views = self
+            .views()
+            .flat_map(|(item, view)| view.oddities.iter().map(|oddity| (oddity, vec![&item.name])));
+        in_layers.chain(in_views)
+    }
+
+    /// Everything that looks like a secret, each with the items that have it.
+    pub fn secrets(&self) -> impl Iterator<Item = (&'a Finding, Vec<&'a Name>)> + use<'a> {
+        let in_layers = self
+            .layers()
+            .flat_map(|(layer, names)| layer.secrets.iter().map(move |secret| (secret, names.clone())));
+        let in_views = self
+            .views()
+            .flat_map(|(item, view)| view.secrets.iter().map(|secret| (secret, vec![&item.name])));
+        in_layers.chain(in_views)
     }
 
     /// A command about this bundle, like `report BUNDLE --trust ROOT --json`, with its real names.

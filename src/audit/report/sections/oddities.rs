@@ -45,27 +45,25 @@ fn secrets(facts: &Facts<'_>) -> Table {
         Some(Basis::Observed),
         vec![Column::text("Where"), Column::text("What"), Column::text("What to do"), Column::text("In")],
     );
-    for (layer, names) in facts.layers() {
-        for finding in &layer.secrets {
-            let mut place = match &finding.place {
-                Some(place) => code(&place.path),
-                None => code(&finding.about),
-            };
-            if let Some(line) = finding.place.as_ref().and_then(|place| place.line) {
-                place = place.say(format!(", line {line}"));
-            }
-            let tone = match finding.severity() {
-                Severity::Error => Tone::Bad,
-                Severity::Warning => Tone::Attention,
-                Severity::Note => Tone::Plain,
-            };
-            table.row([
-                Cell::from(place).tone(tone),
-                shown(&finding.message).into(),
-                shown(&finding.fix).into(),
-                holders(&names).into(),
-            ]);
+    for (finding, names) in facts.secrets() {
+        let mut place = match &finding.place {
+            Some(place) => code(&place.path),
+            None => code(&finding.about),
+        };
+        if let Some(line) = finding.place.as_ref().and_then(|place| place.line) {
+            place = place.say(format!(", line {line}"));
         }
+        let tone = match finding.severity() {
+            Severity::Error => Tone::Bad,
+            Severity::Warning => Tone::Attention,
+            Severity::Note => Tone::Plain,
+        };
+        table.row([
+            Cell::from(place).tone(tone),
+            shown(&finding.message).into(),
+            shown(&finding.fix).into(),
+            holders(&names).into(),
+        ]);
     }
     table
 }

@@ -82,17 +82,16 @@ pub(super) fn oddities(facts: &Facts<'_>, is_wanted: impl Fn(Kind) -> bool) -> (
         Some(Basis::Observed),
         vec![Column::text("Path"), Column::text("What"), Column::text("Found"), Column::text("In")],
     );
-    for (layer, names) in facts.layers() {
-        for oddity in layer.oddities.iter().filter(|oddity| is_wanted(oddity.kind)) {
-            *counts.entry(oddity.kind).or_default() += 1;
-            let path = if oddity.path.is_empty() { say("the layer as a whole") } else { code(&oddity.path) };
-            places.row([
-                path.into(),
-                say(oddity.kind.as_str()).into(),
-                out(&oddity.detail).into(),
-                holders(&names).into(),
-            ]);
-        }
+    for (oddity, names) in facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)) {
+        *counts.entry(oddity.kind).or_default() += 1;
+        let path =
+            if oddity.path.is_empty() { say("the image or layer as a whole") } else { code(&oddity.path) };
+        places.row([
+            path.into(),
+            say(oddity.kind.as_str()).into(),
+            out(&oddity.detail).into(),
+            holders(&names).into(),
+        ]);
     }
     let mut kinds = Table::new(
         "What was found, and why it matters",

@@ -34,8 +34,7 @@ struct Counts {
 impl Counts {
     fn of(facts: &Facts<'_>) -> Self {
         let odd = |is_wanted: &dyn Fn(Kind) -> bool| {
-            let all = facts.census.layers.iter().flat_map(|layer| &layer.oddities);
-            all.filter(|oddity| is_wanted(oddity.kind)).count() as u64
+            facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)).count() as u64
         };
         let rises = |kind| matches!(kind, Kind::Setuid | Kind::Setgid | Kind::Capability);
         let starts_as_root = |config: &crate::audit::census::config::ImageConfig| config.runs_as_root();
@@ -46,7 +45,7 @@ impl Counts {
                 as u64,
             rising: odd(&rises),
             odd: odd(&|kind| kind.group() != Group::Privilege),
-            secrets: facts.secrets(),
+            secrets: facts.secrets().count() as u64,
             packages: packages::distinct(facts).len() as u64,
             executables: executables(facts),
             unread: facts.census.unchecked.len() as u64,
