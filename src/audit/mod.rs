@@ -8,3 +8,4 @@ pub mod layer;
 pub mod lint;
 pub mod packages;
 pub mod report;
+pub mod sbom;

@@ -23,6 +23,7 @@ mod pull;
 mod receipt;
 mod report;
 mod rollback;
+mod sbom;
 mod site;
 mod status;
 mod term;
@@ -106,6 +107,7 @@ enum Verb {
     Census(census::Args),
     /// Write one page for whoever approves a bundle
     Report(report::Args),
+    Sbom(sbom::Args),
     /// List the files in a bundle, in place
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
@@ -170,6 +172,7 @@ impl Verb {
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Census(args) => Named::Bundle(args.bundle.clone()),
             Self::Report(args) => Named::Bundle(args.bundle.clone()),
+            Self::Sbom(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
@@ -220,6 +223,7 @@ pub fn main() -> ExitCode {
         Verb::Inspect(args) => args.run(&term),
         Verb::Census(args) => args.run(&term),
         Verb::Report(args) => args.run(&term),
+        Verb::Sbom(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),

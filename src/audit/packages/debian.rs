@@ -62,14 +62,14 @@ impl Entry<'_> {
             return Ok(None);
         }
         let name = self.name.ok_or("a paragraph has no `Package`")?;
-        let version = self
-            .version
-            .ok_or_else(|| format!("the package `{}` has no version", Printable(name)))?;
+        let version =
+            self.version.ok_or_else(|| format!("the package `{}` has no version", Printable(name)))?;
         let mut package = Package::new(Ecosystem::Deb, name.to_owned(), version.to_owned());
         package.architecture = self.architecture.map(str::to_owned);
-        package.source = self.source.map(|source| origin(source, version)).filter(|source| {
-            (source.name.as_str(), source.version.as_str()) != (name, version)
-        });
+        package.source = self
+            .source
+            .map(|source| origin(source, version))
+            .filter(|source| (source.name.as_str(), source.version.as_str()) != (name, version));
         Ok(Some(package))
     }
 }

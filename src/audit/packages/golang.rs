@@ -67,7 +67,8 @@ fn build_info<'a>(image: &Image<'a>) -> Result<Option<(&'a str, &'a str)>, Strin
                     .and_then(|end| modules.get(MARK..end))
                     .filter(|list| list.ends_with(b"\n"))
                     .unwrap_or_default();
-                let modules = std::str::from_utf8(modules).map_err(|_| "its list of Go modules is not text")?;
+                let modules =
+                    std::str::from_utf8(modules).map_err(|_| "its list of Go modules is not text")?;
                 return Ok(Some((version, modules)));
             }
             Err(reason) => why = reason,

@@ -89,10 +89,7 @@ impl Reading {
         let member = archive.by_index(index).map_err(|error| broken(path, &error))?;
         let most = most.min(self.left);
         let mut bytes = Vec::new();
-        member
-            .take(most.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| broken(path, &error))?;
+        member.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| broken(path, &error))?;
         let size = bytes.len() as u64;
         if size > most {
             return Err(format!("a member of it has more than {most} bytes, which is more than is read"));
@@ -108,7 +105,8 @@ fn broken(path: &str, error: &dyn std::error::Error) -> String {
 }
 
 fn is_archive(name: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, found)| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
+    name.rsplit_once('.')
+        .is_some_and(|(_, found)| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
 }
 
 /// The archive itself, when none of the `poms` is its own.
@@ -132,7 +130,8 @@ fn own(path: &str, manifest: &Manifest, poms: &[Package]) -> Option<Package> {
 /// `NAME-VERSION`: a version begins with a digit.
 fn split(stem: &str) -> Option<(&str, &str)> {
     let (at, _) = stem.match_indices('-').find(|(at, _)| {
-        stem.get(at.saturating_add(1)..).is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
+        stem.get(at.saturating_add(1)..)
+            .is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
     })?;
     let (name, version) = stem.split_at_checked(at)?;
     (!name.is_empty()).then_some((name, version.trim_start_matches('-')))

@@ -114,6 +114,14 @@ pub struct System {
 impl Package {
     /// A package of which no more is known than its name and its version.
     const fn new(ecosystem: Ecosystem, name: String, version: String) -> Self {
-        Self { ecosystem, namespace: None, name, version, architecture: None, source: None, licenses: Vec::new() }
+        Self {
+            ecosystem,
+            namespace: None,
+            name,
+            version,
+            architecture: None,
+            source: None,
+            licenses: Vec::new(),
+        }
     }
 }

@@ -20,7 +20,9 @@ pub fn purl(package: &Package, system: Option<&System>) -> String {
             None => (None, package.name.to_lowercase()),
         },
         Ecosystem::Pypi => (None, normal(&package.name)),
-        Ecosystem::Npm => (package.namespace.as_ref().map(|scope| scope.to_lowercase()), package.name.to_lowercase()),
+        Ecosystem::Npm => {
+            (package.namespace.as_ref().map(|scope| scope.to_lowercase()), package.name.to_lowercase())
+        }
         Ecosystem::Maven | Ecosystem::Cargo => (package.namespace.clone(), package.name.clone()),
     };
     let mut version = package.version.as_str();
@@ -34,7 +36,8 @@ pub fn purl(package: &Package, system: Option<&System>) -> String {
         version = version.strip_prefix("go").unwrap_or(version);
     }
     let mut purl = format!("pkg:{}/", ecosystem.as_str());
-    for segment in namespace.iter().flat_map(|namespace| namespace.split('/')).filter(|part| !part.is_empty()) {
+    for segment in namespace.iter().flat_map(|namespace| namespace.split('/')).filter(|part| !part.is_empty())
+    {
         purl.push_str(&encoded(segment));
         purl.push('/');
     }
@@ -83,7 +86,9 @@ fn encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
+                encoded.push(char::from(byte))
+            }
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
@@ -96,7 +101,8 @@ mod tests {
     use crate::audit::packages::{Ecosystem, Package, System};
 
     fn of(ecosystem: Ecosystem, namespace: Option<&str>, name: &str, version: &str) -> String {
-        let system = System { id: "debian".to_owned(), version: Some("12".to_owned()), name: "Debian".to_owned() };
+        let system =
+            System { id: "debian".to_owned(), version: Some("12".to_owned()), name: "Debian".to_owned() };
         let mut package = Package::new(ecosystem, name.to_owned(), version.to_owned());
         package.namespace = namespace.map(str::to_owned);
         package.architecture = Some("amd64".to_owned());

@@ -19,10 +19,13 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
             Part::Field(field, value) => match () {
                 () if field.eq_ignore_ascii_case("Name") => name = name.or(Some(value)),
                 () if field.eq_ignore_ascii_case("Version") => version = version.or(Some(value)),
-                () if field.eq_ignore_ascii_case("License-Expression") => expression = expression.or(Some(value)),
+                () if field.eq_ignore_ascii_case("License-Expression") => {
+                    expression = expression.or(Some(value))
+                }
                 () if field.eq_ignore_ascii_case("License") => license = license.or(Some(value)),
                 () if field.eq_ignore_ascii_case("Classifier") => {
-                    classified.extend(value.strip_prefix("License ::").and_then(|rest| rest.rsplit("::").next()));
+                    classified
+                        .extend(value.strip_prefix("License ::").and_then(|rest| rest.rsplit("::").next()));
                 }
                 () => {}
             },

@@ -124,7 +124,10 @@ mod tests {
             (&["GPL-2.0+", "GPL-2.0+"], "GPL-2.0+"),
             (&["EPL-1.0+"], "EPL-1.0+"),
             (&["MIT", "(BSD-3-Clause OR ISC)"], "MIT AND ((BSD-3-Clause OR ISC))"),
-            (&["GPL-2.0-or-later WITH Classpath-exception-2.0"], "GPL-2.0-or-later WITH Classpath-exception-2.0"),
+            (
+                &["GPL-2.0-or-later WITH Classpath-exception-2.0"],
+                "GPL-2.0-or-later WITH Classpath-exception-2.0",
+            ),
             (&["((MIT) AND Zlib)"], "((MIT) AND Zlib)"),
         ] {
             assert_eq!(of(found).as_deref(), Some(expression));

@@ -161,6 +161,13 @@ impl Text {
         self
     }
 
+    /// Adds another text.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Adds these texts with commas between them; `none` where there are none.
     #[must_use]
     pub fn list<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>, none: &str) -> Self {
@@ -199,10 +206,8 @@ pub struct Document {
     pub written: Moment,
     /// What wrote it.
     pub tool: String,
-    /// What a reader takes away from it, in a sentence.
-    pub verdict: Text,
-    /// How that is to be taken.
-    pub tone: Tone,
+    /// What a reader takes away from it, in a few sentences.
+    pub verdict: Vec<Sentence>,
     /// What the bundle is known by.
     pub identity: Vec<Fact>,
     /// The checks at a glance.
@@ -211,6 +216,15 @@ pub struct Document {
     pub sections: Vec<Section>,
     /// The command that writes every row of every table.
     pub everything: String,
+}
+
+/// A sentence, and how it is to be taken.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sentence {
+    /// How.
+    pub tone: Tone,
+    /// The sentence.
+    pub text: Text,
 }
 
 /// One check at a glance.
@@ -336,6 +350,9 @@ pub struct Cell {
     /// The colour of a figure that the row explains.
     #[serde(skip)]
     pub hue: Option<Hue>,
+    /// On whose word the row stands, in the column that says it.
+    #[serde(skip)]
+    pub basis: Option<Basis>,
 }
 
 /// Colours of figures: one for each thing that a figure tells apart.
@@ -430,7 +447,7 @@ impl Column {
 
 impl From<Text> for Cell {
     fn from(text: Text) -> Self {
-        Self { text, tone: Tone::Plain, hue: None }
+        Self { text, tone: Tone::Plain, hue: None, basis: None }
     }
 }
 
@@ -439,6 +456,12 @@ impl Cell {
     #[must_use]
     pub fn count(number: u64) -> Self {
         say(grouped(number)).into()
+    }
+
+    /// On whose word its row stands.
+    #[must_use]
+    pub fn basis(basis: Basis) -> Self {
+        Self { basis: Some(basis), ..say(basis.as_str()).into() }
     }
 
     /// Says how it is to be taken.

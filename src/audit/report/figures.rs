@@ -97,7 +97,9 @@ pub(super) fn map(map: &Map) -> Html {
         // A name that has no room is in the table below.
         if rect.width > 9.0 && rect.height > 5.0 {
             let class = if rect.width > 24.0 { "name" } else { "name small" };
-            area = area.child(tag("text").class(class).attr("x", "8").attr("y", "20").text(&group.label));
+            // On a page of full width, a percent has some nine pixels and a letter eight.
+            let label = fitting(&group.label, rect.width * 9.0 / 8.0 - 1.0);
+            area = area.child(tag("text").class(class).attr("x", "8").attr("y", "20").text(label));
             if rect.height > 9.0 {
                 let size = ByteSize(sum(group)).to_string();
                 let class = if rect.width > 24.0 { "bytes" } else { "bytes small" };
@@ -107,6 +109,15 @@ pub(super) fn map(map: &Map) -> Html {
         svg = svg.child(area);
     }
     tag("figure").child(svg).into()
+}
+
+/// A name, cut where it would be longer than so many letters.
+fn fitting(name: &str, letters: f64) -> String {
+    if as_float(name.chars().count() as u64) <= letters {
+        return name.to_owned();
+    }
+    let cut = (1..).zip(name.chars()).take_while(|(number, _)| f64::from(*number) < letters);
+    cut.map(|(_, letter)| letter).chain(['…']).collect()
 }
 
 /// Points in time, one below the other, each at its place between the first and the last.

@@ -12,7 +12,10 @@ const MOST: usize = 50;
 #[must_use]
 pub fn markdown(document: &Document) -> String {
     let mut text = format!("# Bundle report: {} {}\n\n", code(&document.name), code(&document.version));
-    text += &format!("**{}**\n\n", words(&document.verdict));
+    for sentence in &document.verdict {
+        text += &format!("- **{}**: {}\n", sentence.tone.as_str(), words(&sentence.text));
+    }
+    text.push('\n');
     for fact in &document.identity {
         text += &format!("- {} ({}): {}\n", fact.name, fact.basis.as_str(), words(&fact.value));
     }

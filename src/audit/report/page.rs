@@ -1,11 +1,15 @@
 //! A report as one HTML file: no script, nothing loaded, for screen, paper and keyboard.
 
-use super::document::{Basis, Block, Cell, Document, Fact, Light, Section, Span, Table, Text, Tone, grouped};
+use super::document::{
+    Basis, Block, Cell, Document, Fact, Light, Section, Sentence, Span, Table, Text, Tone, grouped,
+};
 use super::figures;
 use crate::audit::html::{Element, Html, page, tag};
 use crate::value::words::counted;
 
-/// Rows of a table that are shown before it is unfolded.
+/// Rows of a table that is shown as a whole.
+const WHOLE: usize = 16;
+/// Rows of a longer one that are shown before it is unfolded.
 const SHOWN: usize = 10;
 /// Rows of a table in a page; the others are counted.
 const MOST: usize = 400;
@@ -40,8 +44,12 @@ fn head(document: &Document) -> Element {
         .class("head")
         .child(tag("p").class("eyebrow").text("Bundle report"))
         .child(heading)
-        .child(tag("p").class("verdict").child(toned(document.tone, words(&document.verdict))))
+        .child(tag("ul").class("verdict").children(document.verdict.iter().map(sentence)))
         .child(facts(&document.identity))
+}
+
+fn sentence(sentence: &Sentence) -> Element {
+    tag("li").class(class(sentence.tone)).child(toned(sentence.tone, words(&sentence.text)))
 }
 
 fn contents(document: &Document) -> Element {
@@ -131,9 +139,8 @@ fn facts(facts: &[Fact]) -> Element {
 }
 
 fn table(table: &Table, document: &Document) -> Html {
-    let (first, rest) = table.rows.split_at(table.rows.len().min(SHOWN));
-    // A few more are not worth a fold.
-    let (first, rest) = if rest.len() <= 3 { (table.rows.as_slice(), &[][..]) } else { (first, rest) };
+    let shown = if table.rows.len() <= WHOLE { table.rows.len() } else { SHOWN };
+    let (first, rest) = table.rows.split_at(shown);
     let folded = rest.get(..rest.len().min(MOST - SHOWN)).unwrap_or_default();
     let mut all = Html::new();
     all.push(rows(table, first, ""));
@@ -174,7 +181,10 @@ fn rows(table: &Table, rows: &[Vec<Cell>], continued: &'static str) -> Element {
         });
         tag("tr").children(cells)
     };
-    tag("table")
+    // A number far away from what it counts is hard to read.
+    let is_narrow = table.columns.len() < 4 && table.columns.last().is_some_and(|last| last.number);
+    let element = if is_narrow { tag("table").class("narrow") } else { tag("table") };
+    element
         .child(caption)
         .child(tag("thead").child(tag("tr").children(heads)))
         .child(tag("tbody").children(rows.iter().map(row)))
@@ -184,6 +194,9 @@ fn cell(cell: &Cell) -> Html {
     let mut all = Html::new();
     if let Some(hue) = cell.hue {
         all.push(figures::swatch(hue));
+    }
+    if let Some(basis) = cell.basis {
+        return label(basis).into();
     }
     match cell.tone {
         Tone::Plain => all.push(words(&cell.text)),

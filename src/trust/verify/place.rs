@@ -145,7 +145,12 @@ impl<'a> InPlace<'a> {
 
     /// A manifest, index or configuration.
     pub fn document(&self, blob: Blob) -> Result<Verified<Vec<u8>>, TrustError> {
-        Ok(Verified(self.small(blob, self.conditions.limits.document)?))
+        self.whole(blob, self.conditions.limits.document)
+    }
+
+    /// A blob of at most `ceiling` bytes, held in memory.
+    pub fn whole(&self, blob: Blob, ceiling: u64) -> Result<Verified<Vec<u8>>, TrustError> {
+        Ok(Verified(self.small(blob, ceiling)?))
     }
 
     /// Reads a blob of any size to `sink`, a mebibyte at a time.

@@ -31,7 +31,8 @@ pub(in crate::audit::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Res
         return Err(format!("its pages have {size} bytes, which Berkeley DB does not know"));
     }
     let last = order.length(bytes, 32)?;
-    let mut file = File { bytes, order, size, seen: vec![false; bytes.len() / size], budget: Budget::of(bytes) };
+    let mut file =
+        File { bytes, order, size, seen: vec![false; bytes.len() / size], budget: Budget::of(bytes) };
     for number in 1..=last {
         let page = file.page(number)?;
         if !matches!(byte(page, 25)?, HASH | HASH_UNSORTED) {

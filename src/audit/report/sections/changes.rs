@@ -5,7 +5,7 @@ use super::super::facts::Facts;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let text = say("No earlier bundle was given, so this report does not say what is new.");
-    let command = facts.command("sealift report BUNDLE --trust ROOT --since OLDER-BUNDLE -o report.html");
+    let command = facts.command("sealift report BUNDLE --trust ROOT --since OLDER.sealift -o report.html");
     let mut blocks = vec![Block::Unchecked { text, command: Some(command) }];
     blocks.extend(facts.previous.map(|previous| Block::Paragraph {
         text: say("The statement names the one before it: ").code(previous.to_string()).say("."),

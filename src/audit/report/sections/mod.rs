@@ -24,15 +24,13 @@ use crate::value::name::Name;
 pub fn report(facts: &Facts<'_>) -> Document {
     let overview = facts.overview;
     let section = |id, title, blocks| Section { id, title, blocks };
-    let (verdict, tone) = summary::verdict(facts);
     let fact = |name, basis, value| Fact { name, basis, value };
     Document {
         name: overview.name.to_string(),
         version: overview.version.to_string(),
         written: facts.written,
         tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
-        verdict,
-        tone,
+        verdict: summary::verdict(facts),
         identity: vec![
             fact("Statement", Basis::Observed, code(overview.statement.to_string())),
             fact(

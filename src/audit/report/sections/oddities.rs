@@ -5,8 +5,14 @@ use super::super::facts::{Facts, named};
 use super::{holders, privileges};
 use crate::audit::census::Node;
 use crate::audit::census::oddity::Group;
-use crate::audit::lint::finding::Severity;
+use crate::audit::lint::finding::{Finding, Severity};
+use crate::bundle::item::ItemKind;
+use crate::value::name::Name;
 use crate::value::size::ByteSize;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Different advice that is given.
+const FIXES: usize = 5;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -18,6 +24,10 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         });
     } else {
         blocks.push(Block::Table(secrets));
+        let fixes: BTreeSet<_> = facts.secrets().map(|(finding, _)| finding.fix.as_str()).collect();
+        for fix in fixes.into_iter().take(FIXES) {
+            blocks.push(Block::Paragraph { text: say("What to do: ").and(shown(fix)).say(".") });
+        }
     }
     let (kinds, places) = privileges::oddities(facts, |kind| kind.group() != Group::Privilege);
     if kinds.total == 0 {
@@ -39,31 +49,59 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     blocks
 }
 
+/// Lines of one file that are named.
+const LINES: usize = 6;
+
+/// Findings in one file of the same items, and the first of them.
+struct InFile<'a> {
+    lines: Vec<u32>,
+    count: u64,
+    first: &'a Finding,
+}
+
 fn secrets(facts: &Facts<'_>) -> Table {
     let mut table = Table::new(
         "What looks like a secret; the texts are masked",
         Some(Basis::Observed),
-        vec![Column::text("Where"), Column::text("What"), Column::text("What to do"), Column::text("In")],
+        vec![Column::text("File"), Column::number("Places"), Column::text("What"), Column::text("In")],
     );
+    let trees: HashSet<_> = facts
+        .census
+        .items
+        .iter()
+        .filter(|item| item.kind != ItemKind::Image)
+        .map(|item| &item.name)
+        .collect();
+    // What somebody wrote for this bundle comes before what came with an image.
+    let mut files: BTreeMap<(bool, Severity, &str, Vec<&Name>), InFile<'_>> = BTreeMap::new();
     for (finding, names) in facts.secrets() {
-        let mut place = match &finding.place {
-            Some(place) => code(&place.path),
-            None => code(&finding.about),
-        };
-        if let Some(line) = finding.place.as_ref().and_then(|place| place.line) {
-            place = place.say(format!(", line {line}"));
+        let is_upstream = !names.iter().any(|name| trees.contains(name));
+        let place = finding.place.as_ref().map_or(finding.about.as_str(), |place| &place.path);
+        let key = (is_upstream, finding.severity(), place, names);
+        let file = files.entry(key).or_insert(InFile { lines: Vec::new(), count: 0, first: finding });
+        file.count += 1;
+        file.lines.extend(finding.place.as_ref().and_then(|place| place.line));
+    }
+    for ((_, severity, place, names), InFile { mut lines, count, first }) in files {
+        lines.sort_unstable();
+        lines.dedup();
+        let mut place = shown(place);
+        if !lines.is_empty() {
+            let named: Vec<_> = lines.iter().take(LINES).map(u32::to_string).collect();
+            let word = if lines.len() == 1 { "line" } else { "lines" };
+            place = place.say(format!(", {word} {}", named.join(", ")));
+            if lines.len() > LINES {
+                place = place.say(format!(" and {} more", lines.len() - LINES));
+            }
         }
-        let tone = match finding.severity() {
+        let tone = match severity {
             Severity::Error => Tone::Bad,
             Severity::Warning => Tone::Attention,
             Severity::Note => Tone::Plain,
         };
-        table.row([
-            Cell::from(place).tone(tone),
-            shown(&finding.message).into(),
-            shown(&finding.fix).into(),
-            holders(&names).into(),
-        ]);
+        let what = shown(&first.message);
+        let what = if count > 1 { what.say(", among others") } else { what };
+        table.row([Cell::from(place).tone(tone), Cell::count(count), what.into(), holders(&names).into()]);
     }
     table
 }

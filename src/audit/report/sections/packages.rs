@@ -6,6 +6,9 @@ use crate::audit::packages::{Ecosystem, Package};
 use crate::value::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Licences of one package that are shown with it.
+const LICENSES: usize = 4;
+
 /// Packages of all views, each once, with the items that have them.
 pub(super) fn distinct<'a>(facts: &Facts<'a>) -> BTreeMap<&'a Package, BTreeSet<&'a Name>> {
     let mut packages: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
@@ -112,11 +115,18 @@ fn list(packages: &BTreeMap<&Package, BTreeSet<&Name>>) -> Table {
             None => out(&package.name),
         };
         let names: Vec<_> = names.iter().copied().collect();
+        let kind = match &package.architecture {
+            Some(architecture) => say(package.ecosystem.as_str()).say(" ").out(architecture),
+            None => say(package.ecosystem.as_str()),
+        };
+        let more = package.licenses.len().saturating_sub(LICENSES);
+        let licenses = Text::default().list(package.licenses.iter().take(LICENSES), "–");
+        let licenses = if more > 0 { licenses.say(format!(" and {more} more")) } else { licenses };
         table.row([
             name.into(),
             out(&package.version).into(),
-            say(package.ecosystem.as_str()).into(),
-            Text::default().list(&package.licenses, "–").into(),
+            kind.into(),
+            licenses.into(),
             super::holders(&names).into(),
         ]);
     }

@@ -1,6 +1,6 @@
 //! The verdict, the checks at a glance, and the bundle in plain sentences.
 
-use super::super::document::{Block, Light, Text, Tone, grouped, out, say};
+use super::super::document::{Block, Light, Sentence, Text, Tone, grouped, out, say};
 use super::super::facts::Facts;
 use super::{packages, signers, unchecked};
 use crate::audit::census::oddity::{Group, Kind};
@@ -62,51 +62,40 @@ fn executables(facts: &Facts<'_>) -> u64 {
         as u64
 }
 
-/// What a reader takes away, in a sentence.
-pub(super) fn verdict(facts: &Facts<'_>) -> (Text, Tone) {
+/// What a reader takes away.
+pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
     let counts = Counts::of(facts);
-    if !facts.account.is_exact() {
-        return (say("Not every byte of this file is accounted for."), Tone::Bad);
-    }
-    let lacks = facts
-        .overview
-        .approvals_demanded
-        .map_or(0, |asked| asked.saturating_sub(facts.overview.approvals.len()));
-    let mut open = Vec::new();
-    if counts.secrets > 0 {
-        open.push(format!(
-            "{} like a secret",
-            if counts.secrets == 1 {
-                "one place looks".to_owned()
-            } else {
-                format!("{} places look", grouped(counts.secrets))
-            }
-        ));
-    }
-    if lacks > 0 {
-        open.push(format!(
-            "{} missing",
-            if lacks == 1 { "one approval is".to_owned() } else { format!("{lacks} approvals are") }
-        ));
-    }
-    if counts.unread > 0 {
-        open.push(format!(
-            "{} not looked at",
-            if counts.unread == 1 {
-                "one part was".to_owned()
-            } else {
-                format!("{} parts were", grouped(counts.unread))
-            }
-        ));
-    }
-    let believed = "The seal is believed, and every byte is accounted for";
-    let unmade = format!("{} checks were not made", counts.unmade);
-    let (text, tone) = match (open.as_slice(), counts.secrets) {
-        ([], _) => (format!("{believed}. {unmade}."), Tone::Plain),
-        (open, 0) => (format!("{believed}. To look at: {}; {unmade}.", open.join("; ")), Tone::Attention),
-        (open, _) => (format!("{believed}. To look at: {}; {unmade}.", open.join("; ")), Tone::Bad),
+    let overview = facts.overview;
+    let (tone, believed) = if facts.account.is_exact() {
+        (Tone::Good, "The seal is believed, and every byte is accounted for.")
+    } else {
+        (Tone::Bad, "The seal is believed, and the bytes of the file do not add up.")
     };
-    (say(text), tone)
+    let lacks = overview.approvals_demanded.map_or(0, |asked| asked.saturating_sub(overview.approvals.len()));
+    let many = |count: u64, one: &str, several: &str| match count {
+        0 => None,
+        1 => Some(format!("one {one}")),
+        _ => Some(format!("{} {several}", grouped(count))),
+    };
+    let open: Vec<_> = [
+        many(counts.secrets, "place looks like a secret", "places look like secrets"),
+        many(lacks as u64, "approval is missing", "approvals are missing"),
+        many(counts.unread, "part of the bundle was not looked at", "parts of the bundle were not looked at"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut sentences = vec![Sentence { tone, text: say(believed) }];
+    if !open.is_empty() {
+        let tone = if counts.secrets > 0 { Tone::Bad } else { Tone::Attention };
+        sentences.push(Sentence { tone, text: say(format!("Somebody has to look: {}.", open.join(", "))) });
+    }
+    let text = say(format!(
+        "{} checks were not made; nothing is known of what they would have found.",
+        counts.unmade
+    ));
+    sentences.push(Sentence { tone: Tone::Unknown, text });
+    sentences
 }
 
 /// The checks at a glance.

@@ -1,6 +1,6 @@
 //! When what happened.
 
-use super::super::document::{Basis, Block, Column, Event, Table, Text, Timeline, say};
+use super::super::document::{Basis, Block, Cell, Column, Event, Table, Text, Timeline, say};
 use super::super::facts::Facts;
 use crate::value::moment::Moment;
 use crate::value::words::counted;
@@ -49,7 +49,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         vec![Column::text("When"), Column::text("What"), Column::text("On whose word")],
     );
     for event in &events {
-        table.row([say(&event.when).into(), event.what.clone().into(), say(event.basis.as_str()).into()]);
+        table.row([say(&event.when).into(), event.what.clone().into(), Cell::basis(event.basis)]);
     }
     let mut blocks =
         vec![Block::Timeline(Timeline { title: "What happened when", events }), Block::Table(table)];

@@ -1,0 +1,79 @@
+//! Software bills of materials, from what was observed in the content.
+//!
+//! What a bill says was read from the files that travel. Bills that somebody else made and that travel with an image are
+//! carried: they are kept as they are, and held against what was observed.
+
+pub mod carried;
+mod cyclonedx;
+mod spdx;
+
+pub use cyclonedx::cyclonedx;
+pub use spdx::spdx;
+
+use super::census::{Census, ItemCensus, View};
+use super::inspect::Overview;
+use super::packages::{Package, System, purl};
+use crate::bundle::item::ItemKind;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A bundle and what was observed in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// What its seal says.
+    pub overview: &'a Overview,
+    /// What was observed.
+    pub census: &'a Census,
+}
+
+/// One package, however many items have it.
+struct Component<'a> {
+    package: &'a Package,
+    system: Option<&'a System>,
+    /// Where it is announced: item, platform, path.
+    places: BTreeSet<(&'a str, Option<&'a str>, &'a str)>,
+}
+
+impl<'a> Subject<'a> {
+    fn views(self) -> impl Iterator<Item = (&'a ItemCensus, &'a View)> {
+        self.census.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
+    }
+
+    /// Every package once, by its purl.
+    fn components(self) -> BTreeMap<String, Component<'a>> {
+        let mut components: BTreeMap<String, Component<'a>> = BTreeMap::new();
+        for (item, view) in self.views() {
+            for found in &view.packages {
+                let system = view.system.as_ref();
+                let place = (item.name.as_str(), view.platform.as_deref(), found.path.as_str());
+                let empty = || Component { package: &found.package, system, places: BTreeSet::new() };
+                components.entry(purl(&found.package, system)).or_insert_with(empty).places.insert(place);
+            }
+        }
+        components
+    }
+}
+
+/// What a view is called in a bill: `item` or `item@platform`.
+fn view_ref(item: &str, platform: Option<&str>) -> String {
+    platform.map_or_else(|| format!("item:{item}"), |platform| format!("item:{item}@{platform}"))
+}
+
+/// The purl of an image (purl specification, type `oci`).
+fn image_purl(subject: Subject<'_>, item: &ItemCensus, view: &View) -> Option<String> {
+    if item.kind != ItemKind::Image {
+        return None;
+    }
+    let line = subject.overview.items.iter().find(|line| line.name == item.name)?;
+    let reference = line.reference.as_ref()?;
+    let (repository, tag) = match reference.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (reference.as_str(), None),
+    };
+    let repository = repository.split('@').next().unwrap_or(repository);
+    let name = repository.rsplit('/').next().unwrap_or(repository);
+    let escaped =
+        |text: &str| text.replace('%', "%25").replace(':', "%3A").replace('/', "%2F").replace('&', "%26");
+    let tag = tag.map_or_else(String::new, |tag| format!("&tag={}", escaped(tag)));
+    let digest = escaped(&view.manifest.to_string());
+    Some(format!("pkg:oci/{}@{digest}?repository_url={}{tag}", name.to_lowercase(), escaped(repository)))
+}

@@ -1,0 +1,123 @@
+//! `sealift sbom`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{BundleArgs, LIMITS, ThreadArgs, threads};
+use crate::audit::census::observe;
+use crate::audit::inspect::overview;
+use crate::audit::sbom::carried::{Carried, Comparison, carried};
+use crate::audit::sbom::{Subject, cyclonedx, spdx};
+use crate::bundle::place;
+use crate::value::printable::Printable;
+use crate::value::words::counted;
+use std::path::{Path, PathBuf};
+
+/// Packages of one list that are shown.
+const SHOWN: usize = 20;
+
+/// Write a software bill of materials of a bundle
+///
+/// It says what was observed in the layers: packages of dpkg, apk and rpm, of Go, Python, npm, Java and Rust, with licences
+/// as found. Bills that travel with the images are compared with it, and `--carried` keeps them beside.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sealift sbom air-gapped-2026.11.0.sealift --trust root.json -o air-gapped.cdx.json\n  sealift sbom air-gapped-2026.11.0.sealift --trust root.json --format spdx | jq '.packages | length'"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) bundle: BundleArgs,
+    /// CycloneDX 1.6 or SPDX 2.3, as JSON
+    #[arg(long, value_name = "FORMAT", default_value = "cyclonedx")]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the bills that travel with the images to this new folder, as they are
+    #[arg(long, value_name = "NEW-FOLDER")]
+    carried: Option<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Cyclonedx,
+    Spdx,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let threads = threads(self.threads.threads);
+        let (overview, census, carried) = self.bundle.in_place(term, |place| {
+            let census = observe(place, threads, &LIMITS)?;
+            let carried = carried(place, &census, &LIMITS)?;
+            Ok((overview(&place.trusted, &place.contents.items), census, carried))
+        })?;
+        let subject = Subject { overview: &overview, census: &census };
+        let bill = match self.format {
+            Format::Cyclonedx => cyclonedx(subject),
+            Format::Spdx => spdx(subject),
+        };
+        let text = format!("{bill:#}\n");
+        match &self.output {
+            Some(path) => write(path, text.as_bytes())?,
+            None => term.text(&text)?,
+        }
+        if let Some(folder) = &self.carried {
+            keep(folder, &carried)?;
+        }
+        let packages: usize =
+            census.items.iter().flat_map(|item| &item.views).map(|view| view.packages.len()).sum();
+        term.say(&format!("{} observed", counted(packages as u64, "package")));
+        carried.iter().for_each(|one| say(term, one));
+        match census.unchecked.len() {
+            0 => {}
+            gaps => term.warn(&format!(
+                "{} not looked at: `sealift census` lists them",
+                counted(gaps as u64, "thing")
+            )),
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
+}
+
+fn keep(folder: &Path, carried: &[Carried]) -> Result<(), CliError> {
+    std::fs::create_dir(folder).map_err(|source| CliError::Write { path: folder.to_owned(), source })?;
+    for one in carried {
+        let Some(bytes) = &one.bytes else { continue };
+        let path = folder.join(format!("{}-{}.json", one.item, one.digest.short()));
+        if !path.exists() {
+            write(&path, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn say(term: &Term, one: &Carried) {
+    let name =
+        format!("the bill {} that {} carries ({})", one.digest.short(), one.item, Printable(&one.media_type));
+    match &one.comparison {
+        Comparison::NotCompared { reason } => {
+            term.warn(&format!("{name} was not compared: {}", Printable(reason)))
+        }
+        Comparison::Compared { agreed, only_observed, only_carried } => {
+            term.say(&format!(
+                "{name}: {agreed} packages agree, {} only observed, {} only in it",
+                only_observed.len(),
+                only_carried.len()
+            ));
+            for (list, side) in [(only_observed, "only observed"), (only_carried, "only carried ")] {
+                for purl in list.iter().take(SHOWN) {
+                    term.say(&format!("  {side}  {}", Printable(purl)));
+                }
+                if list.len() > SHOWN {
+                    term.say(&format!("  {side}  and {} more", list.len() - SHOWN));
+                }
+            }
+        }
+    }
+}
