@@ -56,19 +56,29 @@ pub fn find(file: &File<'_>) -> Vec<Finding> {
     let is_prose = is_prose(file.path);
 
     let mut claimed: Vec<(Range<usize>, usize)> = Vec::new();
-    for index in compiled.all.matches(bytes) {
+    for (index, windows) in compiled.windows(bytes).into_iter().enumerate() {
         let (Some(pattern), Some(regex)) = (PATTERNS.get(index), compiled.each.get(index)) else {
             continue;
         };
-        for captures in regex.captures_iter(bytes) {
-            let Some(secret) = captures.name("s") else { continue };
-            let range = secret.range();
-            let name = captures.name("n").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
-            let is_claimed =
-                claimed.iter().any(|(other, _)| other.start < range.end && range.start < other.end);
-            let value = String::from_utf8_lossy(secret.as_bytes());
-            if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
-                claimed.push((range, index));
+        for window in windows {
+            let seen = bytes.get(..window.end).unwrap_or_default();
+            let mut at = window.start;
+            while let Some(captures) = regex.captures_at(seen, at) {
+                let whole = captures.get(0).map_or(at..at, |whole| whole.range());
+                at = whole.end.max(whole.start + 1);
+                let Some(secret) = captures.name("s") else { continue };
+                let range = secret.range();
+                let name =
+                    captures.name("n").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+                let is_claimed =
+                    claimed.iter().any(|(other, _)| other.start < range.end && range.start < other.end);
+                let value = String::from_utf8_lossy(secret.as_bytes());
+                if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
+                    claimed.push((range, index));
+                }
+                if at > seen.len() {
+                    break;
+                }
             }
         }
     }
