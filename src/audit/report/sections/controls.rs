@@ -114,6 +114,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         let (words, tone) = state(facts, rests);
         table.row([
             say(control).into(),
+            say(standard).into(),
             say(about).into(),
             say(place).into(),
             Cell::from(say(words)).tone(tone),
