@@ -44,6 +44,7 @@ mod policy;
 mod readme;
 mod registry;
 mod rendering;
+mod report;
 mod roundtrip;
 #[cfg(feature = "clamd")]
 mod scan;

@@ -10,7 +10,7 @@
 //! assert_eq!(cell.as_str(), "<td title=\"a&quot; onclick=&quot;x\">&lt;script&gt;</td>");
 //! ```
 
-use crate::value::printable::Printable;
+use crate::value::printable::{Printable, without_deception};
 
 /// Markup in which every text is escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +48,12 @@ impl Html {
     #[must_use]
     pub fn text(text: impl AsRef<str>) -> Self {
         Self(escaped(text))
+    }
+
+    /// Text that [`Printable`] has gone over before: escaped, without doubling its backslashes.
+    #[must_use]
+    pub fn shown(text: impl AsRef<str>) -> Self {
+        Self(without_markup(&without_deception(text.as_ref())))
     }
 
     /// Markup of this program.
@@ -156,8 +162,12 @@ pub fn page(title: &str, style: &'static str, body: impl Into<Html>) -> String {
 
 /// Text as it may stand between tags and in a quoted attribute.
 fn escaped(text: impl AsRef<str>) -> String {
+    without_markup(&Printable(text).to_string())
+}
+
+fn without_markup(text: &str) -> String {
     let mut safe = String::new();
-    for character in Printable(text).to_string().chars() {
+    for character in text.chars() {
         match character {
             '&' => safe += "&amp;",
             '<' => safe += "&lt;",
@@ -205,6 +215,7 @@ mod tests {
             }
         }
         assert_eq!(Html::text("&lt;").as_str(), "&amp;lt;");
+        assert_eq!(Html::shown("a\\\\b\u{202e}<\x1b").as_str(), "a\\\\b\\u{202e}&lt;\\u{1b}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod publish;
 #[cfg(feature = "registry")]
 mod pull;
 mod receipt;
+mod report;
 mod rollback;
 mod sbom;
 mod scan;
@@ -110,6 +111,8 @@ enum Verb {
     /// Show what is in a bundle, in place
     Inspect(inspect::Args),
     Census(census::Args),
+    /// Write one page for whoever approves a bundle
+    Report(report::Args),
     Sbom(sbom::Args),
     /// List the files in a bundle, in place
     Ls(ls::Args),
@@ -186,6 +189,7 @@ impl Verb {
             Self::Verify(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Census(args) => Named::Bundle(args.bundle.clone()),
+            Self::Report(args) => Named::Bundle(args.bundle.clone()),
             Self::Sbom(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
@@ -247,6 +251,7 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => args.run(&term),
         Verb::Inspect(args) => args.run(&term),
         Verb::Census(args) => args.run(&term),
+        Verb::Report(args) => args.run(&term),
         Verb::Sbom(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
