@@ -319,9 +319,10 @@ fn blobs(a: &Side, b: &Side) -> Option<Blobs> {
     let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
     let mut blobs = Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
     for (digest, size) in b {
-        let (count, bytes) = match a.contains_key(digest) {
-            true => (&mut blobs.common, &mut blobs.common_bytes),
-            false => (&mut blobs.new, &mut blobs.new_bytes),
+        let (count, bytes) = if a.contains_key(digest) {
+            (&mut blobs.common, &mut blobs.common_bytes)
+        } else {
+            (&mut blobs.new, &mut blobs.new_bytes)
         };
         *count += 1;
         *bytes = bytes.saturating_add(*size);

@@ -116,7 +116,7 @@ impl Engine {
         self.version.as_deref().unwrap_or(&self.asked)
     }
 
-    /// When its signatures were made: RFC 3339, or as ClamAV writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
+    /// When its signatures were made: RFC 3339, or as `ClamAV` writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
     #[must_use]
     pub fn database_date(&self) -> Option<Moment> {
         let text = self.dated.as_deref()?.trim();
