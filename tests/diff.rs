@@ -14,6 +14,8 @@ fn layer(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
         header.set_mode(*mode);
+        header.set_uid(0);
+        header.set_gid(0);
         archive.append_data(&mut header, path, *content).unwrap();
     }
     archive.into_inner().unwrap()
@@ -123,7 +125,84 @@ fn an_approver_sees_what_matters_first() {
     let shop = shop();
     let outcome =
         shop.fails("sealift diff app-1.0.sealift app-1.1.sealift --trust root.json", 4, "diff.different");
-    snapbox::assert_data_eq!(outcome.shown(), snapbox::str![[]]);
+    snapbox::assert_data_eq!(
+        outcome.shown(),
+        snapbox::str![[r#"
+exit 4
+--- stdout
+from  app-1.0.sealift (a bundle, app-1.0 of <time>, statement <hex>)
+to    app-1.1.sealift (a bundle, app-1.1 of <time>, statement <hex>)
+
+rights: 3 gained, 0 with other content, 0 lost
+  ! runs as root: app -> root, as no user is named  in app
+  ! port: 22/tcp  in app
+  ! starts: /usr/bin/app -> /usr/bin/app --shell  in app
+
+secrets and oddities: 1 new, 1 gone
+  ! content.secret app.conf: it looks like a secret: `c0rr..` of 19 characters  in server
+  - content.secret app.conf: it looks like a secret: `Tr0..` of 15 characters  in server
+
+same tag, new digest
+  ! app registry.example.com/app:1: <hex> -> <hex>
+
+the bundle
+  ~ version: 1.0 -> 1.1
+  ~ sequence: 1 -> 2
+  ~ lock: sha256:<hex> -> sha256:<hex>
+
+items: 1 new, 3 changed
+  + doc extra  path docs  <size>
+  ~ image app: <hex> -> <hex>  <size> -> <size> (+<size>)
+      ~ origin: layout image-1.0 -> layout image-1.1
+  ~ doc handbook: <hex> -> <hex>  893 B -> 892 B (-1 B)
+      ~ origin: path 1.0/docs -> path 1.1/docs
+  ~ config server: <hex> -> <hex>  <number> B -> <number> B (+2 B)
+      ~ origin: path 1.0/server -> path 1.1/server
+
+how images are started
+  - user: app  in app
+  ~ environment MODE: safe -> fast  in app
+
+server/app.conf: 2 lines more, 2 less
+  @ line 1 -> 1
+    listen = <number>
+    site_url = https://chat.example.com
+  - (not shown: it looks like a secret)
+  - log = info
+  + (not shown: it looks like a secret)
+  + log = debug
+    locale = en
+
+server/logo.png: no text, so no lines to compare
+
+layers of app: 0 as before
+  ~ a layer of the same files, built anew: <hex> -> <hex>  <size> -> <size> (-<size>)
+  ~ a layer of the same files, built anew: <hex> -> <hex>  
+
+files of handbook: 1 moved
+  > guide/setup.md, before `guide/install.md`
+
+files of server: 2 changed
+  ~ app.conf  105 B -> 110 B (+5 B)
+  ~ logo.png  other content
+
+sizes
+  all items: <size> -> <size> (+<size>)
+  blobs of images: 0 in both (0 B), 4 only in the second (<size>), 3 only in the first (<size>)
+
+not compared
+  ? what follows in the layer (layer <hex>) in `app-1.1.sealift`: the mode or owner of an entry is no number (before byte 512 of the archive)
+  ? what follows in the layer (layer <hex>) in `app-1.0.sealift`: the mode or owner of an entry is no number (before byte 512 of the archive)
+  ? what follows in the layer (layer <hex>) in `app-1.1.sealift`: the mode or owner of an entry is no number (before byte 512 of the archive)
+
+different
+--- stderr
+error[diff.different]: the two are different
+  next: read what is listed, the gravest first; `--all` shows every list
+  more: sealift explain diff.different
+
+"#]]
+    );
     assert!(!outcome.out.contains("Tr0ub") && !outcome.out.contains("c0rrect"), "{}", outcome.out);
     let again = shop.run("sealift diff app-1.0.sealift app-1.1.sealift --trust root.json --threads 1");
     assert_eq!(again.out, outcome.out, "the same, whatever the number of threads");
@@ -145,17 +224,26 @@ fn an_approver_sees_what_matters_first() {
 #[test]
 fn a_bundle_is_equal_to_its_copy() {
     let shop = shop();
-    let outcome = shop.done("cp app-1.0.sealift copy.sealift; sealift diff app-1.0.sealift copy.sealift --trust root.json");
+    let outcome = shop
+        .done("cp app-1.0.sealift copy.sealift; sealift diff app-1.0.sealift copy.sealift --trust root.json");
     assert!(outcome.out.ends_with("\nequal\n"), "{}", outcome.out);
     // Two roots, each for its own: here they are one.
     shop.done("sealift diff app-1.0.sealift copy.sealift --trust root.json --trust root.json");
     for (script, exit, code) in [
         ("sealift diff app-1.0.sealift copy.sealift", 2, "cli.usage"),
         ("sealift diff app-1.0.sealift copy.sealift --trust root.json --key packer.pub", 2, "cli.usage"),
-        ("sealift diff app-1.0.sealift app-1.0.lock.toml --trust root.json --trust root.json", 2, "cli.usage"),
+        (
+            "sealift diff app-1.0.sealift app-1.0.lock.toml --trust root.json --trust root.json",
+            2,
+            "cli.usage",
+        ),
         ("sealift diff app-1.0.sealift nowhere --trust root.json", 2, "bundle.missing"),
         ("sealift diff app-1.0.sealift docs --trust root.json", 2, "site.folder"),
-        ("head -c 20000 copy.sealift > cut.sealift; sealift diff app-1.0.sealift cut.sealift --trust root.json", 3, "bundle.truncated"),
+        (
+            "head -c 20000 copy.sealift > cut.sealift; sealift diff app-1.0.sealift cut.sealift --trust root.json",
+            3,
+            "bundle.truncated",
+        ),
     ] {
         shop.fails(script, exit, code);
     }
@@ -164,17 +252,31 @@ fn a_bundle_is_equal_to_its_copy() {
 #[test]
 fn a_lock_says_what_it_knows_and_no_more() {
     let shop = shop();
-    let same = shop.fails(
-        "sealift diff app-1.0.lock.toml app-1.0.sealift --trust root.json",
-        5,
-        "diff.incomplete",
+    let same =
+        shop.fails("sealift diff app-1.0.lock.toml app-1.0.sealift --trust root.json", 5, "diff.incomplete");
+    snapbox::assert_data_eq!(
+        same.shown(),
+        snapbox::str![[r#"
+exit 5
+--- stdout
+from  app-1.0.lock.toml (a lock, app-1.0 of <time>)
+to    app-1.0.sealift (a bundle, app-1.0 of <time>, statement <hex>)
+
+not compared
+  ? of the items: withheld, platform, referrer: `app-1.0.lock.toml` is a lock, which does not say it
+  ? sealed by, epoch, root version, audience, withheld, made by: `app-1.0.lock.toml` is a lock, which does not say it
+  ? the statement, and with it who sealed it: `app-1.0.lock.toml` is a lock, which does not say it
+
+equal as far as compared
+--- stderr
+error[diff.incomplete]: what was compared is the same, and not everything was: 3 things not compared
+  next: read what stands under `not compared`; two bundles can be compared whole
+  more: sealift explain diff.incomplete
+
+"#]]
     );
-    snapbox::assert_data_eq!(same.shown(), snapbox::str![[]]);
-    let other = shop.fails(
-        "sealift diff app-1.0.lock.toml app-1.1.sealift --trust root.json",
-        4,
-        "diff.different",
-    );
+    let other =
+        shop.fails("sealift diff app-1.0.lock.toml app-1.1.sealift --trust root.json", 4, "diff.different");
     for said in [
         "same tag, new digest",
         "? layers, packages, files and rights of the image `app`: `app-1.0.lock.toml` is a lock",
@@ -194,14 +296,72 @@ fn a_site_is_what_lies_on_its_disk() {
     let same = shop.done("sealift diff site app-1.0.sealift");
     assert!(same.out.ends_with("\nequal\n"), "{}", same.out);
     let update = shop.fails("sealift diff site app-1.1.sealift", 4, "diff.different");
-    snapbox::assert_data_eq!(update.shown(), snapbox::str![[]]);
+    snapbox::assert_data_eq!(
+        update.shown(),
+        snapbox::str![[r#"
+exit 4
+--- stdout
+from  site (a site, app-1.0, statement <hex>)
+to    app-1.1.sealift (a bundle, app-1.1 of <time>, statement <hex>)
+
+same tag, new digest
+  ! app registry.example.com/app:1: <hex> -> <hex>
+
+the bundle
+  ~ version: 1.0 -> 1.1
+  ~ sequence: 1 -> 2
+
+items: 1 new, 3 changed
+  + doc extra  path docs  <size>
+  ~ image app: <hex> -> <hex>  <size>
+      ~ origin: layout image-1.0 -> layout image-1.1
+  ~ doc handbook: <hex>  892 B
+  ~ config server: <hex>  <number> B
+
+server/app.conf: 2 lines more, 2 less
+  @ line 1 -> 1
+    listen = <number>
+    site_url = https://chat.example.com
+  - (not shown: it looks like a secret)
+  - log = info
+  + (not shown: it looks like a secret)
+  + log = debug
+    locale = en
+
+server/logo.png: no text, so no lines to compare
+
+files of handbook: 1 moved
+  > guide/setup.md, before `guide/install.md`
+
+files of server: 2 changed
+  ~ app.conf  105 B -> 110 B (+5 B)
+  ~ logo.png  other content
+
+sizes
+  blobs of images: 0 in both (0 B), 4 only in the second (<size>), 3 only in the first (<size>)
+
+not compared
+  ? layers, packages, files and rights of the image `app`: `site` is a site, whose images were not opened
+  ? of the items: version, audience, withheld, reference, origin, licence, kind of file, template, priority, platform, referrer: `site` is a site, which does not say it
+  ? sealed by, root version, expires, variant, feature, left out, audience, withheld, parameter, secret, created, previous, lock, made by: `site` is a site, which does not say it
+
+different
+--- stderr
+error[diff.different]: the two are different
+  next: read what is listed, the gravest first; `--all` shows every list
+  more: sealift explain diff.different
+
+"#]]
+    );
 
     shop.done(
         "cd site/current/air-gapped; chmod -R u+w .; sed -i s/info/debug/ config/server/app.conf; echo x > stray
          blob=$(ls -S images/blobs/sha256 | head -1); cp images/blobs/sha256/$blob blob; printf x >> blob; mv blob images/blobs/sha256/$blob",
     );
     let drifted = shop.fails("sealift diff app-1.0.sealift site", 4, "diff.different");
-    for said in ["+ on the disk stray: no bundle has it", "+ log = debug", "+ on the disk images/blobs/sha256/"] {
+    for said in
+        ["+ on the disk stray: no bundle has it", "+ log = debug", "+ on the disk images/blobs/sha256/"]
+    {
         assert!(drifted.out.contains(said), "{said}: {}", drifted.out);
     }
     assert!(!drifted.out.contains("not compared"), "{}", drifted.out);
@@ -216,7 +376,11 @@ fn a_receipt_and_a_request_name_a_bundle() {
     shop.done("sealift diff receipt.json request.json --key office.pub");
     let other = "sealift diff receipt.json app-1.1.sealift --trust root.json --key office.pub";
     let other = shop.fails(other, 4, "diff.different");
-    assert!(other.out.contains("? the items and all that is in them: `receipt.json` is a receipt"), "{}", other.out);
+    assert!(
+        other.out.contains("? the items and all that is in them: `receipt.json` is a receipt"),
+        "{}",
+        other.out
+    );
     let request = "sealift diff request.json app-1.1.sealift --trust root.json --key office.pub";
     let request = shop.fails(request, 4, "diff.different");
     assert!(request.out.contains("blobs of images: 0 in both"), "{}", request.out);
@@ -224,6 +388,6 @@ fn a_receipt_and_a_request_name_a_bundle() {
     shop.fails(
         "sealift diff receipt.json app-1.0.sealift --trust root.json --key packer.pub",
         3,
-        "trust.unsigned",
+        "trust.signature",
     );
 }

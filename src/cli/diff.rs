@@ -8,7 +8,8 @@ use super::term::Term;
 use super::{LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
 use crate::audit::census::observe;
 use crate::audit::diff::{
-    Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts, text,
+    Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts,
+    text,
 };
 use crate::trust::approval::Approving;
 use crate::trust::verify::Conditions;
@@ -85,7 +86,8 @@ fn texts(
     (to, b): (&Opened<'_>, &Side),
 ) -> Result<(), CliError> {
     let wanted = difference.changed_texts();
-    if let Some(side) = [(from, a), (to, b)].into_iter().find(|(one, _)| !one.has_content()).map(|(_, side)| side)
+    if let Some(side) =
+        [(from, a), (to, b)].into_iter().find(|(one, _)| !one.has_content()).map(|(_, side)| side)
         && !wanted.is_empty()
     {
         difference.not_compared.push(Missing {
@@ -105,11 +107,9 @@ fn texts(
             None
         };
         difference.texts.push(match reason {
-            Some(reason) => TextChange {
-                item: one.item.to_string(),
-                path: one.path,
-                outcome: Outcome::Unread { reason },
-            },
+            Some(reason) => {
+                TextChange { item: one.item.to_string(), path: one.path, outcome: Outcome::Unread { reason } }
+            }
             None => {
                 left -= largest;
                 let old = from.read(&one.old_item, &one.path)?;

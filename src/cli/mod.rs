@@ -193,7 +193,9 @@ impl Verb {
             Self::Pull(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
             Self::Serve(_) => Named::Nothing,
-            Self::Diff(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => Named::Nothing,
+            Self::Diff(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => {
+                Named::Nothing
+            }
         }
     }
 }

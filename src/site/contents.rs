@@ -86,7 +86,8 @@ impl Walk<'_> {
 
     fn trees(&mut self, kind: ItemKind) -> Result<(), SiteError> {
         for entry in self.listed(kind.as_str())? {
-            let (name, below) = (entry.file_name(), format!("{kind}/{}", entry.file_name().to_string_lossy()));
+            let (name, below) =
+                (entry.file_name(), format!("{kind}/{}", entry.file_name().to_string_lossy()));
             let is_folder = entry.file_type().is_ok_and(|of| of.is_dir());
             match name.to_str().and_then(|name| name.parse::<Name>().ok()).filter(|_| is_folder) {
                 Some(name) => {

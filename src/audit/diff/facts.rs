@@ -138,8 +138,7 @@ impl Facts {
         let changes = keys.into_iter().filter(|(field, _)| is_known(field)).filter_map(|at| {
             let (from, to) = (self.values.get(at), other.values.get(at));
             let shown = |value: Option<&String>| value.map(|value| at.0.shown(&at.1, value));
-            let change =
-                || FactChange { field: at.0, key: at.1.clone(), from: shown(from), to: shown(to) };
+            let change = || FactChange { field: at.0, key: at.1.clone(), from: shown(from), to: shown(to) };
             (from != to).then(change)
         });
         (changes.collect(), self.known.symmetric_difference(&other.known).copied().collect())
@@ -161,7 +160,8 @@ mod tests {
         b.put(Field::Expires, Some("2027"));
         b.put_all(Field::Platform, ["linux/amd64", "linux/arm64"]);
         let (changes, unknown) = a.compare(&b);
-        let shown: Vec<_> = changes.iter().map(|one| (one.field, one.key.as_str(), one.to.as_deref())).collect();
+        let shown: Vec<_> =
+            changes.iter().map(|one| (one.field, one.key.as_str(), one.to.as_deref())).collect();
         let expected = [
             (Field::Name, "", Some("y")),
             (Field::Expires, "", Some("2027")),

@@ -355,7 +355,8 @@ fn privileges(item: &str, from: Option<&Spot<'_>>, to: Option<&Spot<'_>>, found:
             Some(_) => continue,
         };
         let from = old.filter(|(_, old)| old != detail).map(|(_, old)| old.to_string());
-        let change = RightChange::of_path(turn, *right, after.unwrap_or_default(), from, Some(detail.to_string()));
+        let change =
+            RightChange::of_path(turn, *right, after.unwrap_or_default(), from, Some(detail.to_string()));
         found.rights.add(change, item);
     }
     for (right, detail) in &had {
@@ -403,7 +404,8 @@ pub(super) fn introduce(item: &str, spots: &[Spot<'_>], known: &Known<'_>, found
         let sha256 = spot.sha256();
         for (right, detail) in rights_of(spot) {
             if !known.rights.contains(&(right, spot.path, sha256)) {
-                let change = RightChange::of_path(Turn::New, right, spot.path, None, Some(detail.to_string()));
+                let change =
+                    RightChange::of_path(Turn::New, right, spot.path, None, Some(detail.to_string()));
                 found.rights.add(change, item);
             }
         }

@@ -65,7 +65,10 @@ pub(super) struct Matched<'a> {
 type Items = BTreeMap<Name, Item>;
 
 /// Finds out which item is which: by name and kind, then by reference, then by content.
-fn matched<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<(&'a Name, &'a Item)>, Option<(&'a Name, &'a Item)>)> {
+fn matched<'a>(
+    a: &'a Items,
+    b: &'a Items,
+) -> Vec<(Option<(&'a Name, &'a Item)>, Option<(&'a Name, &'a Item)>)> {
     let mut left: BTreeMap<&Name, &Item> = a.iter().collect();
     let mut found = Vec::new();
     let mut rest = Vec::new();
@@ -124,7 +127,8 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
         (Some(a), Some(b)) => (files::classes(a), files::classes(b)),
         _ => (HashMap::new(), HashMap::new()),
     };
-    let known: BTreeSet<Digest> = old.values().filter_map(|item| item.tree.as_ref()).flat_map(digests).collect();
+    let known: BTreeSet<Digest> =
+        old.values().filter_map(|item| item.tree.as_ref()).flat_map(digests).collect();
     let mut unknown = BTreeSet::new();
     let mut all = Matched { pairs: Vec::new(), new: Vec::new() };
     for pair in matched(old, new) {

@@ -120,7 +120,9 @@ pub fn compare(item: &str, path: &str, old: &[u8], new: &[u8]) -> TextChange {
 type Text<'a> = (&'a [&'a str], &'a BTreeSet<usize>);
 
 fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> Lines {
-    let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(one, other)| one == other).count();
+    let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| {
+        pairs.take_while(|(one, other)| one == other).count()
+    };
     let head = same(&mut old.iter().zip(new));
     let rest = old.len().min(new.len()) - head;
     let tail = same(&mut old.iter().rev().zip(new.iter().rev()).take(rest));

@@ -188,10 +188,9 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
     let matched = items::compare(a, b, &mut found);
     match &matched {
         Some(matched) => contents(a, b, matched, &mut found),
-        None => found.missing.push(Missing {
-            what: "the items and all that is in them".to_owned(),
-            reason: only_one(a, b),
-        }),
+        None => found
+            .missing
+            .push(Missing { what: "the items and all that is in them".to_owned(), reason: only_one(a, b) }),
     }
     // The statement commits to every byte, so nothing that a side does not know can be otherwise.
     if is_same_bundle {
@@ -206,7 +205,9 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
     };
     found.missing.sort();
     found.missing.dedup();
-    found.items.sort_by(|one, other| (one.turn, one.kind, &one.name).cmp(&(other.turn, other.kind, &other.name)));
+    found
+        .items
+        .sort_by(|one, other| (one.turn, one.kind, &one.name).cmp(&(other.turn, other.kind, &other.name)));
     let mut difference = Difference {
         verdict: Verdict::Equal,
         a: Head::of(a),
@@ -261,7 +262,8 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
         for pair in changed {
             let what = format!("layers, packages, files and rights of the image `{}`", pair.name);
             let poorer = if a.census.is_none() { a } else { b };
-            let reason = format!("`{}` is {}, whose images were not opened", poorer.label, poorer.kind.as_str());
+            let reason =
+                format!("`{}` is {}, whose images were not opened", poorer.label, poorer.kind.as_str());
             found.missing.push(Missing { what, reason });
         }
         return;
@@ -296,12 +298,7 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
 }
 
 /// What an observer did not look at, where the other side has not the very same.
-fn unchecked(
-    side: &Side,
-    census: &Census,
-    other: &Census,
-    found: &mut Collected,
-) {
+fn unchecked(side: &Side, census: &Census, other: &Census, found: &mut Collected) {
     let shared: BTreeSet<Digest> = other.layers.iter().map(|layer| layer.digest).collect();
     let unlooked: BTreeSet<&Unchecked> = other.unchecked.iter().collect();
     for one in &census.unchecked {
@@ -320,8 +317,7 @@ fn unchecked(
 
 fn blobs(a: &Side, b: &Side) -> Option<Blobs> {
     let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
-    let mut blobs =
-        Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
+    let mut blobs = Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
     for (digest, size) in b {
         let (count, bytes) = match a.contains_key(digest) {
             true => (&mut blobs.common, &mut blobs.common_bytes),
@@ -380,7 +376,8 @@ impl Difference {
         for files in &self.files {
             let Ok(item) = files.item.parse::<Name>() else { continue };
             for change in &files.changes {
-                let sizes = |state: &Option<State>| state.as_ref().and_then(|state| state.size.zip(state.sha256));
+                let sizes =
+                    |state: &Option<State>| state.as_ref().and_then(|state| state.size.zip(state.sha256));
                 if let (Turn::Changed, Some((old, before_digest)), Some((new, digest)), None) =
                     (change.turn, sizes(&change.from), sizes(&change.to), change.layer)
                     && before_digest != digest

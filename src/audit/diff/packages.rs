@@ -89,12 +89,12 @@ pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
         for number in 0..old.len().max(new.len()) {
             let (from, to) = (old.get(number).cloned(), new.get(number).cloned());
             let step = match (&from, &to) {
-                (Some(from), Some(to)) => match order(ecosystem, from, to) {
+                (Some(from), Some(to)) => match direction(ecosystem, from, to) {
                     Ordering::Less => Step::Up,
                     Ordering::Equal => Step::Same,
                     Ordering::Greater => Step::Down,
                 },
-                (None, Some(to)) => match highest.map(|highest| order(ecosystem, highest, to)) {
+                (None, Some(to)) => match highest.map(|highest| direction(ecosystem, highest, to)) {
                     Some(Ordering::Greater) => Step::Down,
                     Some(Ordering::Less | Ordering::Equal) | None => Step::New,
                 },
@@ -117,7 +117,12 @@ pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
     changes
 }
 
-/// Which of two versions is the higher one.
+/// In which direction a version went.
+fn direction(ecosystem: Ecosystem, from: &str, to: &str) -> Ordering {
+    order(ecosystem, from, to)
+}
+
+/// Which of two versions is the higher one; a total order, so that lists can be sorted by it whatever stands in them.
 ///
 /// The rule is that of dpkg (deb-version(7)) for all: numbers by their value, other characters with letters first, and a
 /// tilde before everything, even the end. Where a hyphen begins a pre-release (Semantic Versioning 2.0.0, 11), it counts as

@@ -1,7 +1,7 @@
 //! Rights: what lets a program or a person do more than others, and how an image is started.
 
-use super::files::{Detail, Node, Spot};
 use super::facts::{Facts, Field};
+use super::files::{Detail, Node, Spot};
 use super::masking::masked;
 use super::{Collected, Turn};
 use crate::audit::census::config::ImageConfig;

@@ -119,7 +119,8 @@ fn what_matters_most_comes_first() {
     ];
     let mut from = 0;
     for line in expected {
-        let at = text[from..].find(line).unwrap_or_else(|| panic!("`{line}` is not there, or earlier:\n{text}"));
+        let at =
+            text[from..].find(line).unwrap_or_else(|| panic!("`{line}` is not there, or earlier:\n{text}"));
         from += at + line.len();
     }
     assert!(!text.contains("Tr0ub") && !text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
@@ -149,8 +150,16 @@ fn a_layer_that_was_only_built_anew_is_said_to_be() {
 
 #[test]
 fn a_file_under_another_path_has_moved_and_a_right_goes_with_it() {
-    let a = image("app", vec![layer("one", vec![file("old/su", 0o4755, PROGRAM), file("e", 0o644, "")])], config("x"));
-    let b = image("app", vec![layer("two", vec![file("f", 0o644, ""), file("new/su", 0o4755, PROGRAM)])], config("x"));
+    let a = image(
+        "app",
+        vec![layer("one", vec![file("old/su", 0o4755, PROGRAM), file("e", 0o644, "")])],
+        config("x"),
+    );
+    let b = image(
+        "app",
+        vec![layer("two", vec![file("f", 0o644, ""), file("new/su", 0o4755, PROGRAM)])],
+        config("x"),
+    );
     let found = compare(&a, &b);
     let turns: Vec<_> = found.files[0].changes.iter().map(|one| (one.turn, one.path.as_str())).collect();
     // Empty files are like each other, and no sign of a move.
@@ -198,7 +207,10 @@ fn what_was_not_looked_at_is_not_equal() {
     (other.statement, other.census) = (None, None);
     let found = compare(&other, &side);
     assert_eq!(found.verdict, Verdict::Incomplete);
-    assert!(text(&found, Extent::Screen).contains("? the statement, and with it who sealed it: `x.sealift` is a lock"));
+    assert!(
+        text(&found, Extent::Screen)
+            .contains("? the statement, and with it who sealed it: `x.sealift` is a lock")
+    );
     // Another digest, and nothing to look into.
     other.items.as_mut().unwrap().values_mut().for_each(|item| item.digest = Some(Digest::of(b"other")));
     let found = compare(&other, &side);
@@ -244,4 +256,19 @@ fn e13_many_entries_take_time_in_proportion() {
     let (few, many) = (time(4000), time(32_000));
     // Eight times as many; if the time grew with the square, it would be 64 times as long.
     assert!(many < few * 8 * 4 + Duration::from_secs(2), "4,000 entries: {few:?}; 32,000: {many:?}");
+}
+
+#[test]
+fn a_layer_that_was_not_read_is_like_no_other() {
+    let a = image("app", vec![layer("one", Vec::new())], config("app"));
+    let mut b = image("app", vec![layer("two", Vec::new())], config("app"));
+    b.census.as_mut().unwrap().unchecked.push(Unchecked {
+        layer: Some(Digest::of(b"two")),
+        what: "what follows".to_owned(),
+        reason: "it is damaged".to_owned(),
+        bytes: None,
+    });
+    let found = compare(&a, &b);
+    let turns: Vec<_> = found.layers[0].changes.iter().map(|change| change.turn).collect();
+    assert_eq!(turns, [LayerTurn::New, LayerTurn::Gone]);
 }

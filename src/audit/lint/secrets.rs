@@ -41,8 +41,7 @@ pub fn find(file: &File<'_>) -> Vec<Finding> {
         Looked::Unread(reason) => {
             let fix = "look through it with another tool, and explain it with `[[accept]]`";
             vec![
-                Finding::new(Rule::ContentUnread, &file.about(), reason, fix)
-                    .at(Place::new(file.path, None)),
+                Finding::new(Rule::ContentUnread, &file.about(), reason, fix).at(Place::new(file.path, None)),
             ]
         }
         Looked::Text(bytes, claimed) => report(file, &bytes, claimed),

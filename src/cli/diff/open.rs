@@ -40,12 +40,30 @@ pub(super) struct Whom<'a> {
 
 /// One of the two, believed.
 pub(super) enum Opened<'a> {
-    Bundle { place: Box<InPlace<'a>>, label: String },
+    Bundle {
+        place: Box<InPlace<'a>>,
+        label: String,
+    },
     #[cfg(feature = "connected")]
-    Lock { lock: Box<Lock>, digest: Digest, label: String },
-    Site { site: Box<Site>, label: String, about: Option<Name> },
-    Receipt { receipt: Box<Receipt>, label: String },
-    Request { request: Box<Request>, label: String, about: Option<Name> },
+    Lock {
+        lock: Box<Lock>,
+        digest: Digest,
+        label: String,
+    },
+    Site {
+        site: Box<Site>,
+        label: String,
+        about: Option<Name>,
+    },
+    Receipt {
+        receipt: Box<Receipt>,
+        label: String,
+    },
+    Request {
+        request: Box<Request>,
+        label: String,
+        about: Option<Name>,
+    },
 }
 
 /// Tells what is named by its first bytes.
