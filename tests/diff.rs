@@ -133,10 +133,16 @@ exit 4
 from  app-1.0.sealift (a bundle, app-1.0 of <time>, statement <hex>)
 to    app-1.1.sealift (a bundle, app-1.1 of <time>, statement <hex>)
 
-rights: 3 gained, 0 with other content, 0 lost
+rights: 5 gained, 0 with other content, 0 lost
   ! runs as root: app -> root, as no user is named  in app
+  ! setuid usr/bin/backdoor: root  in app
+  ! world-writable opt/shared: file  in app
   ! port: 22/tcp  in app
   ! starts: /usr/bin/app -> /usr/bin/app --shell  in app
+
+executables: 1 new, 1 changed
+  + usr/bin/backdoor  script  in app
+  ~ usr/bin/app  ELF shared  in app
 
 secrets and oddities: 1 new, 1 gone
   ! content.secret app.conf: it looks like a secret: `c0rr..` of 19 characters  in server
@@ -144,6 +150,12 @@ secrets and oddities: 1 new, 1 gone
 
 same tag, new digest
   ! app registry.example.com/app:1: <hex> -> <hex>
+
+packages: 1 down, 1 new, 1 up, 1 gone
+  ! DOWN deb openssl 3.0.13-1 -> 3.0.11-1  in app
+  + deb nmap amd64 7.93  in app
+  ~ deb curl 7.88.1-10 -> 7.88.1-11  in app
+  - deb vim amd64 9.0  in app
 
 the bundle
   ~ version: 1.0 -> 1.1
@@ -160,10 +172,9 @@ items: 1 new, 3 changed
       ~ origin: path 1.0/server -> path 1.1/server
 
 how images are started
-  - user: app  in app
   ~ environment MODE: safe -> fast  in app
 
-server/app.conf: 2 lines more, 2 less
+server/app.conf: 2 lines added, 2 removed
   @ line 1 -> 1
     listen = <number>
     site_url = https://chat.example.com
@@ -176,8 +187,9 @@ server/app.conf: 2 lines more, 2 less
 server/logo.png: no text, so no lines to compare
 
 layers of app: 0 as before
-  ~ a layer of the same files, built anew: <hex> -> <hex>  <size> -> <size> (-<size>)
-  ~ a layer of the same files, built anew: <hex> -> <hex>  
+  + layer <hex>  <size>
+  + layer <hex>  <size>
+  - layer <hex>  <size>
 
 files of handbook: 1 moved
   > guide/setup.md, before `guide/install.md`
@@ -186,14 +198,19 @@ files of server: 2 changed
   ~ app.conf  105 B -> 110 B (+5 B)
   ~ logo.png  other content
 
+files of app: 2 new, 2 changed
+  2 paths of these from layer <hex>
+  2 paths of these from layer <hex>
+
 sizes
   all items: <size> -> <size> (+<size>)
   blobs of images: 0 in both (0 B), 4 only in the second (<size>), 3 only in the first (<size>)
 
 not compared
-  ? what follows in the layer (layer <hex>) in `app-1.1.sealift`: the mode or owner of an entry is no number (before byte 512 of the archive)
-  ? what follows in the layer (layer <hex>) in `app-1.0.sealift`: the mode or owner of an entry is no number (before byte 512 of the archive)
-  ? what follows in the layer (layer <hex>) in `app-1.1.sealift`: the mode or owner of an entry is no number (before byte 512 of the archive)
+  ? usr/bin/app (layer <hex>) in `app-1.0.sealift`: it is no sound executable: Invalid ELF header size or alignment
+  ? usr/bin/app (layer <hex>) in `app-1.1.sealift`: it is no sound executable: Invalid ELF header size or alignment
+  ? usr/bin/su (layer <hex>) in `app-1.0.sealift`: it is no sound executable: Invalid ELF header size or alignment
+  ? usr/bin/su (layer <hex>) in `app-1.1.sealift`: it is no sound executable: Invalid ELF header size or alignment
 
 different
 --- stderr
@@ -263,13 +280,12 @@ from  app-1.0.lock.toml (a lock, app-1.0 of <time>)
 to    app-1.0.sealift (a bundle, app-1.0 of <time>, statement <hex>)
 
 not compared
-  ? of the items: withheld, platform, referrer: `app-1.0.lock.toml` is a lock, which does not say it
   ? sealed by, epoch, root version, audience, withheld, made by: `app-1.0.lock.toml` is a lock, which does not say it
   ? the statement, and with it who sealed it: `app-1.0.lock.toml` is a lock, which does not say it
 
 equal as far as compared
 --- stderr
-error[diff.incomplete]: what was compared is the same, and not everything was: 3 things not compared
+error[diff.incomplete]: what was compared is the same, and not everything was: 2 things not compared
   next: read what stands under `not compared`; two bundles can be compared whole
   more: sealift explain diff.incomplete
 
@@ -313,12 +329,12 @@ the bundle
 
 items: 1 new, 3 changed
   + doc extra  path docs  <size>
-  ~ image app: <hex> -> <hex>  <size>
+  ~ image app: <hex> -> <hex>
       ~ origin: layout image-1.0 -> layout image-1.1
-  ~ doc handbook: <hex>  892 B
-  ~ config server: <hex>  <number> B
+  ~ doc handbook
+  ~ config server
 
-server/app.conf: 2 lines more, 2 less
+server/app.conf: 2 lines added, 2 removed
   @ line 1 -> 1
     listen = <number>
     site_url = https://chat.example.com
@@ -342,7 +358,7 @@ sizes
 
 not compared
   ? layers, packages, files and rights of the image `app`: `site` is a site, whose images were not opened
-  ? of the items: version, audience, withheld, reference, origin, licence, kind of file, template, priority, platform, referrer: `site` is a site, which does not say it
+  ? of the items: version, audience, reference, origin, licence, kind of file, template, priority, platform: `site` is a site, which does not say it
   ? sealed by, root version, expires, variant, feature, left out, audience, withheld, parameter, secret, created, previous, lock, made by: `site` is a site, which does not say it
 
 different
