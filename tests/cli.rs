@@ -1029,6 +1029,8 @@ Commands:
   journal   Check and export the journal of a site
   receipt   Make and check receipts: what a site verified and installed, signed by the site
   request   Make and check requests: what a site holds, signed by the site
+  fleet     Show who holds what, from the receipts and requests of many sites
+  evidence  Put together what shows in ten years that a bundle was believed, and why
   doctor    Look whether a bundle can be unpacked here, and what to do if not
   load      Verify a bundle and push its images into a registry
   publish   Put a bundle into a registry, as an index with its items and its seal beside it
@@ -1160,7 +1162,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, ls, cat, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, ls, cat, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, fleet, evidence, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

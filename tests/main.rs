@@ -27,6 +27,8 @@ mod encryption_sites;
 mod environment;
 mod environment_media;
 mod environment_power;
+mod evidence;
+mod fleet;
 mod forge;
 mod format_doc;
 mod hostile_documents;
@@ -37,10 +39,15 @@ mod hostile_trees;
 mod init;
 mod mission_partner;
 mod offline;
+#[cfg(feature = "connected")]
+mod policy;
 mod readme;
 mod registry;
 mod rendering;
+mod report;
 mod roundtrip;
+#[cfg(feature = "clamd")]
+mod scan;
 mod scenarios;
 #[cfg(feature = "registry")]
 mod serve;

@@ -5,7 +5,7 @@ use crate::environment::{alone, names};
 use crate::support;
 
 /// Makes `NAME-VERSION.sealift` with this number, and other content for each version.
-const MAKE: &str = r#"
+pub const MAKE: &str = r#"
 make() { # version sequence [name]
     mkdir -p "tree-$1-${3-sample}"; echo "runbook of $1 ${3-}" > "tree-$1-${3-sample}/runbook.md"
     cat > "site-$1-${3-sample}.toml" <<END

@@ -143,20 +143,39 @@ impl Unsealed<'_> {
         self.file.write_all_at(&self.front, head.len() as u64).map_err(cannot_write)?;
         self.file.set_len(self.end).map_err(cannot_write)?;
         self.file.sync_all().map_err(cannot_write)?;
-        match place::rename_new(temporary, &self.path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if !same_bytes(&self.file, &self.path).map_err(cannot_write)? {
-                    return Err(BundleError::Exists { path: self.path });
-                }
-            }
-            other => other.map_err(cannot_write)?,
-        }
-        // From here on the bundle is there, whatever happens.
-        place::sync_folder(place::folder_of(&self.path))
-            .map_err(|source| BundleError::NotSynced { path: self.path.clone(), source })?;
+        give_name(&self.file, temporary, &self.path)?;
         let statement = Digest::of(&self.statement);
         Ok(Sealed { path: self.path.clone(), statement, size: self.end, totals: self.totals })
     }
+}
+
+impl Sealed {
+    /// Moves the bundle into another folder of the same file system, as if it had been packed there.
+    pub fn settle(self, folder: &Path) -> Result<Self, BundleError> {
+        let path = folder.join(self.path.file_name().unwrap_or_default());
+        let file = place::open_regular(&self.path)
+            .map_err(|source| BundleError::Write { path: self.path.clone(), source })?;
+        give_name(&file, &self.path, &path)?;
+        Ok(Self { path, ..self })
+    }
+}
+
+/// Gives a whole file its final name, for good.
+///
+/// A bundle with the same bytes that is already there is left as it is; one with other bytes is an error.
+fn give_name(file: &File, from: &Path, to: &Path) -> Result<(), BundleError> {
+    let cannot_write = |source| BundleError::Write { path: from.to_owned(), source };
+    match place::rename_new(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if !same_bytes(file, to).map_err(cannot_write)? {
+                return Err(BundleError::Exists { path: to.to_owned() });
+            }
+        }
+        other => other.map_err(cannot_write)?,
+    }
+    // From here on the bundle is there, whatever happens.
+    place::sync_folder(place::folder_of(to))
+        .map_err(|source| BundleError::NotSynced { path: to.to_owned(), source })
 }
 
 fn same_bytes(file: &File, path: &Path) -> io::Result<bool> {

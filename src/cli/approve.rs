@@ -3,15 +3,18 @@
 use super::error::CliError;
 use super::inspect::head;
 use super::passphrase::{KeyArg, PassphraseArgs};
+use super::policy::PolicyArgs;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::inspect::overview;
+use crate::audit::policy::Stage;
+use crate::bundle::BundleError;
 use crate::bundle::place;
 use crate::bundle::read::{self, Tape};
 use crate::trust::TrustError;
 use crate::trust::approval::{Approval, Approvals};
 use crate::trust::root::Role;
-use crate::trust::verify::{Depth, Looking, Trusted, receive};
+use crate::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
 use crate::value::name::Name;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
@@ -20,7 +23,7 @@ use serde_json::json;
 ///
 /// Reads and decodes the whole bundle first: nobody approves what does not hold. The approval names the bundle's
 /// statement, so it stays valid however the bundle is carried on. It goes into BUNDLE.approvals, beside what others
-/// have signed.
+/// have signed. With a policy, nothing is signed that is not as the policy wants it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key\n  \
@@ -39,6 +42,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "REASON")]
     out_of_order: Option<String>,
     #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
     passphrase: PassphraseArgs,
     #[command(flatten)]
     threads: ThreadArgs,
@@ -46,6 +51,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let judging = self.policy.read()?;
         let root = self.bundle.root()?;
         let path = self.bundle.approvals_path();
         let is_first = path.symlink_metadata().is_err();
@@ -61,6 +67,16 @@ impl Args {
         let scenario = trusted.statement.predicate.scenario.clone();
         let overview = overview(&trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
+        if let Some(judging) = &judging {
+            let file = file
+                .try_clone()
+                .map_err(|source| BundleError::Read { what: "the bundle file again".to_owned(), source })?;
+            let place = InPlace::open(file, &root, conditions)?;
+            let judgement =
+                judging.judge(&place, Stage::Approving, conditions.threads, conditions.now, &watch)?;
+            term.data("policy", &judgement, &judgement.text(term))?;
+            judgement.is_met()?;
+        }
 
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
         let Some(signer) = keys.first().map(|key| &**key) else { return Ok(()) };

@@ -1,10 +1,14 @@
 //! Everything a command can end with.
 
 use crate::audit::inspect::AuditError;
+use crate::audit::policy::PolicyError;
+use crate::audit::scan::ScanError;
+use crate::audit::vulnerability::VulnerabilityError;
 use crate::bundle::BundleError;
 use crate::site::SiteError;
 use crate::trust::TrustError;
 use crate::value::code::{Code, Fault};
+use crate::value::printable::Printable;
 use crate::value::words::counted;
 use std::io;
 use std::path::PathBuf;
@@ -31,6 +35,14 @@ pub(super) enum CliError {
     Site(#[from] SiteError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Vulnerability(#[from] VulnerabilityError),
+    #[error("the bundle is not as the policy wants it: {}", counted(*.count as u64, "violation"))]
+    Violated { count: usize },
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Serve(#[from] crate::registry::serve::ServeError),
@@ -54,6 +66,14 @@ pub(super) enum CliError {
     Check { errors: usize, warnings: usize },
     #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
     Unopened,
+    #[error("not believed, and left out of all of the above: {}", counted(*.count as u64, "file"))]
+    FleetRefused { count: usize },
+    #[error("what the sites say does not go together: {}", counted(*.count as u64, "conflict"))]
+    FleetConflicts { count: usize },
+    #[error("not checked: {}", .what.join(", "))]
+    FleetUnchecked { what: Vec<String> },
+    #[error("no site holds `{}`, as far as the SBOMs here say", Printable(.asked))]
+    FleetNobody { asked: String },
     #[error("cannot write standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
@@ -67,20 +87,27 @@ impl CliError {
     /// True when it is about what is in a bundle.
     pub(super) fn is_about_a_bundle(&self) -> bool {
         let is_about = match self {
-            Self::Bundle(_) | Self::Audit(_) | Self::Unopened => true,
+            Self::Bundle(_) | Self::Audit(_) | Self::Unopened | Self::Violated { .. } => true,
             Self::Trust(error) => !matches!(
                 error,
                 TrustError::Missing { .. } | TrustError::Read { .. } | TrustError::InFile { .. }
             ),
             Self::Site(error) => matches!(error, SiteError::Trust(_) | SiteError::Rendering { .. }),
+            Self::Scan(error) => matches!(error, ScanError::Trust(_)),
             Self::Usage { .. }
+            | Self::Policy(_)
+            | Self::Vulnerability(_)
             | Self::Write { .. }
             | Self::Output { .. }
             | Self::Input { .. }
             | Self::Different { .. }
+            | Self::Findings { .. }
+            | Self::FleetRefused { .. }
+            | Self::FleetConflicts { .. }
+            | Self::FleetUnchecked { .. }
+            | Self::FleetNobody { .. }
             | Self::Changed
-            | Self::Uncompared { .. }
-            | Self::Findings { .. } => false,
+            | Self::Uncompared { .. } => false,
             #[cfg(feature = "registry")]
             Self::Serve(_) => false,
             #[cfg(feature = "registry")]
@@ -111,6 +138,10 @@ impl Fault for CliError {
             Self::Trust(error) => error.code(),
             Self::Site(error) => error.code(),
             Self::Audit(error) => error.code(),
+            Self::Scan(error) => error.code(),
+            Self::Policy(error) => error.code(),
+            Self::Vulnerability(error) => error.code(),
+            Self::Violated { .. } => Code::PolicyViolated,
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.code(),
             Self::Usage { .. } => Code::CliUsage,
@@ -125,6 +156,10 @@ impl Fault for CliError {
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
             Self::Unopened => Code::CarrierUnopened,
+            Self::FleetRefused { .. } => Code::FleetRefused,
+            Self::FleetConflicts { .. } => Code::FleetConflicts,
+            Self::FleetUnchecked { .. } => Code::FleetUnchecked,
+            Self::FleetNobody { .. } => Code::FleetNobody,
             Self::Input { .. } => Code::CliInput,
             #[cfg(feature = "connected")]
             Self::Demo { .. } => Code::CliDemo,
@@ -143,6 +178,12 @@ impl Fault for CliError {
             Self::Trust(error) => error.hint(),
             Self::Site(error) => error.hint(),
             Self::Audit(error) => error.hint(),
+            Self::Scan(error) => error.hint(),
+            Self::Policy(error) => error.hint(),
+            Self::Vulnerability(error) => error.hint(),
+            Self::Violated { .. } => Some(
+                "mend what is listed and pack again; or an approver lets it through: `sealift waive`".to_owned(),
+            ),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
@@ -167,6 +208,17 @@ impl Fault for CliError {
                     .to_owned(),
             ),
             Self::Input { hint, .. } => Some((*hint).to_owned()),
+            Self::FleetRefused { .. } => {
+                Some("ask each of these sites for it again, by another way, before anything is sent there".to_owned())
+            }
+            Self::FleetConflicts { .. } => Some("do what stands below each conflict".to_owned()),
+            Self::FleetUnchecked { .. } => Some(
+                "name the keys of the sites with `--key SITE.pub`, and put an SBOM of each bundle into the folder"
+                    .to_owned(),
+            ),
+            Self::FleetNobody { .. } => {
+                Some("look at the spelling: SBOMs name packages as their distribution does".to_owned())
+            }
             #[cfg(feature = "connected")]
             Self::Check { .. } => Some(
                 "mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`"

@@ -9,7 +9,9 @@ mod check;
 mod diff;
 mod doctor;
 mod error;
+mod evidence;
 mod explain;
+mod fleet;
 mod inspect;
 mod install;
 mod journal;
@@ -17,13 +19,16 @@ mod key;
 mod ls;
 mod named;
 mod passphrase;
+mod policy;
 #[cfg(feature = "registry")]
 mod publish;
 #[cfg(feature = "registry")]
 mod pull;
 mod receipt;
+mod report;
 mod rollback;
 mod sbom;
+mod scan;
 mod site;
 mod status;
 mod term;
@@ -31,6 +36,7 @@ mod trust;
 mod unpack;
 mod util;
 mod verify;
+mod waive;
 
 #[cfg(feature = "connected")]
 mod demo;
@@ -105,15 +111,23 @@ enum Verb {
     /// Show what is in a bundle, in place
     Inspect(inspect::Args),
     Census(census::Args),
+    /// Write one page for whoever approves a bundle
+    Report(report::Args),
     Sbom(sbom::Args),
     /// List the files in a bundle, in place
     Ls(ls::Args),
     /// Write one file of a bundle to standard output, in place
     Cat(cat::Args),
+    /// Feed everything in a bundle to this site's malware engine
+    Scan(scan::Args),
     /// Show what changed from one bundle to another, the gravest first
     Diff(diff::Args),
     /// Approve a bundle: sign a file beside it
     Approve(approve::Args),
+    /// Judge a bundle by a policy, and show what policies can ask for
+    Policy(policy::Args),
+    /// Let something through that a policy refuses, for a reason and until a day
+    Waive(waive::Args),
     /// Verify a bundle and write what it holds into a new folder
     Unpack(unpack::Args),
     /// Set up a site, and decide whom it trusts
@@ -132,6 +146,10 @@ enum Verb {
     Receipt(receipt::Args),
     /// Make and check requests: what a site holds, signed by the site
     Request(receipt::RequestArgs),
+    /// Show who holds what, from the receipts and requests of many sites
+    Fleet(fleet::Args),
+    /// Put together what shows in ten years that a bundle was believed, and why
+    Evidence(evidence::Args),
     /// Look whether a bundle can be unpacked here, and what to do if not
     Doctor(doctor::Args),
     /// Verify a bundle and push its images into a registry
@@ -171,10 +189,16 @@ impl Verb {
             Self::Verify(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Inspect(args) => Named::Bundle(args.bundle.clone()),
             Self::Census(args) => Named::Bundle(args.bundle.clone()),
+            Self::Report(args) => Named::Bundle(args.bundle.clone()),
             Self::Sbom(args) => Named::Bundle(args.bundle.clone()),
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
+            Self::Scan(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
+            Self::Policy(args) => {
+                args.bundle().map_or(Named::Nothing, |bundle| Named::Bundle(bundle.clone()))
+            }
+            Self::Waive(args) => Named::Bundle(args.bundle.clone()),
             Self::Unpack(args) => Named::Bundle(args.source.bundle.clone()),
             Self::Site(args) => Named::Site(args.site().to_owned()),
             Self::Install(args) => Named::Site(args.site.clone()),
@@ -184,6 +208,7 @@ impl Verb {
             Self::Receipt(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
             Self::Request(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
             Self::Journal(args) => Named::Site(args.site().to_owned()),
+            Self::Evidence(args) => Named::Bundle(args.bundle().clone()),
             Self::Doctor(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
@@ -193,9 +218,12 @@ impl Verb {
             Self::Pull(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]
             Self::Serve(_) => Named::Nothing,
-            Self::Diff(_) | Self::Key(_) | Self::Trust(_) | Self::Explain(_) | Self::Util(_) => {
-                Named::Nothing
-            }
+            Self::Diff(_)
+            | Self::Fleet(_)
+            | Self::Key(_)
+            | Self::Trust(_)
+            | Self::Explain(_)
+            | Self::Util(_) => Named::Nothing,
         }
     }
 }
@@ -223,11 +251,15 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => args.run(&term),
         Verb::Inspect(args) => args.run(&term),
         Verb::Census(args) => args.run(&term),
+        Verb::Report(args) => args.run(&term),
         Verb::Sbom(args) => args.run(&term),
         Verb::Ls(args) => args.run(&term),
         Verb::Cat(args) => args.run(&term),
+        Verb::Scan(args) => args.run(&term),
         Verb::Diff(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
+        Verb::Policy(args) => args.run(&term),
+        Verb::Waive(args) => args.run(&term),
         Verb::Unpack(args) => args.run(&term),
         Verb::Site(args) => args.run(&term),
         Verb::Install(args) => args.run(&term),
@@ -237,6 +269,8 @@ pub fn main() -> ExitCode {
         Verb::Journal(args) => args.run(&term),
         Verb::Receipt(args) => args.run(&term),
         Verb::Request(args) => args.run(&term),
+        Verb::Fleet(args) => args.run(&term),
+        Verb::Evidence(args) => args.run(&term),
         Verb::Doctor(args) => args.run(&term),
         #[cfg(feature = "registry")]
         Verb::Load(args) => args.run(&term),

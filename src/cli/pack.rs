@@ -4,16 +4,19 @@ use super::error::CliError;
 use super::inspect::holds;
 use super::lock::{StoreArgs, VariantArgs, work};
 use super::passphrase::{KeyArg, PassphraseArgs, borrowed};
+use super::policy::{Judging, PolicyArgs};
 use super::publish::put;
 use super::registry::RegistryArgs;
 use super::sealing::seal;
 use super::source::Address;
-use super::term::Term;
-use super::{LIMITS, ThreadArgs, threads};
+use super::term::{Progress, Term};
+use super::{LIMITS, ThreadArgs, conditions, threads};
+use crate::audit::policy::Stage;
 use crate::plan::PlanError;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::size::ByteSize;
@@ -24,7 +27,6 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "encryption")]
 use {
     super::carrier::{RecipientArgs, carry},
-    super::term::Progress,
     crate::bundle::carrier::{encrypted_path, seal_path},
     crate::bundle::draft::Draft,
     crate::bundle::encryption::{Recipients, refuse_taken},
@@ -60,6 +62,8 @@ pub(super) struct Args {
     #[command(flatten)]
     recipients: RecipientArgs,
     #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
     passphrase: PassphraseArgs,
     #[command(flatten)]
     store: StoreArgs,
@@ -77,6 +81,7 @@ fn passing_folder(beside: &Path) -> Result<tempfile::TempDir, CliError> {
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let judging = self.policy.read()?;
         let manifest = Manifest::open(&self.manifest)?;
         let path = path_for(&self.manifest, self.variant.variant.as_ref());
         let text = std::fs::read_to_string(&path)
@@ -113,9 +118,29 @@ impl Args {
         let folder = if output.as_os_str() == "." { Path::new("") } else { output };
         #[cfg(feature = "encryption")]
         if let Some(recipients) = &recipients {
-            return self.encrypted(term, &draft, &root, &borrowed(&signers), recipients, (folder, &watch));
+            return self.encrypted(
+                term,
+                &draft,
+                &root,
+                &borrowed(&signers),
+                recipients,
+                (folder, &watch, judging.as_ref()),
+            );
         }
-        let sealed = seal(&draft, &root, &borrowed(&signers), folder, threads(self.threads.threads), &watch)?;
+        // What a policy refuses never gets its name.
+        let aside = match (&judging, &passing) {
+            (Some(_), None) => Some(passing_folder(output)?),
+            _ => None,
+        };
+        let here = aside.as_ref().map_or(folder, tempfile::TempDir::path);
+        let mut sealed =
+            seal(&draft, &root, &borrowed(&signers), here, threads(self.threads.threads), &watch)?;
+        if let Some(judging) = &judging {
+            self.judge(term, judging, &sealed.path, &root, &watch)?;
+        }
+        if aside.is_some() {
+            sealed = sealed.settle(folder)?;
+        }
         drop(watch);
         if let Some(to) = &to {
             let file = crate::bundle::read::open(&sealed.path)?;
@@ -138,6 +163,25 @@ impl Args {
     }
 }
 
+impl Args {
+    /// Holds a bundle against a policy before anybody gets it.
+    fn judge(
+        &self,
+        term: &Term,
+        judging: &Judging,
+        path: &Path,
+        root: &PinnedRoot,
+        watch: &Progress,
+    ) -> Result<(), CliError> {
+        let conditions = conditions(watch, self.threads)?;
+        let place = InPlace::open(crate::bundle::read::open(path)?, root, conditions)?;
+        let judgement = judging.judge(&place, Stage::Packing, conditions.threads, conditions.now, watch)?;
+        watch.done();
+        term.data("policy", &judgement, &judgement.text(term))?;
+        judgement.is_met()
+    }
+}
+
 #[cfg(feature = "encryption")]
 impl Args {
     /// Packs into a folder of its own, encrypts from there, and leaves nothing in the clear.
@@ -148,13 +192,16 @@ impl Args {
         root: &PinnedRoot,
         keys: &[&dyn Signer],
         recipients: &Recipients,
-        (folder, watch): (&Path, &Progress),
+        (folder, watch, judging): (&Path, &Progress, Option<&Judging>),
     ) -> Result<(), CliError> {
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
         // It costs nothing to find out now, and an hour after packing.
         refuse_taken(&to)?;
         let passing = passing_folder(place::folder_of(&to))?;
         let sealed = seal(draft, root, keys, passing.path(), threads(self.threads.threads), watch)?;
+        if let Some(judging) = judging {
+            self.judge(term, judging, &sealed.path, root, watch)?;
+        }
         let size = carry((draft, &sealed), &to, recipients, root, keys, watch)?;
         passing.close().map_err(|source| CliError::Write { path: folder.to_owned(), source })?;
         watch.done();

@@ -3,13 +3,16 @@
 use super::carrier::{Encrypted, IdentityArgs};
 use super::error::CliError;
 use super::inspect::{chosen, head, holds};
+use super::policy::{Judgement, PolicyArgs};
 use super::source::{Source, SourceArgs};
 use super::term::Term;
 use super::{ThreadArgs, conditions};
 use crate::audit::inspect::{Overview, overview};
+use crate::audit::policy::Stage;
+use crate::bundle::BundleError;
 use crate::trust::approval::Approving;
 use crate::trust::verify::carrier::Carried;
-use crate::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
+use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
 use serde::Serialize;
@@ -35,6 +38,8 @@ pub(super) struct Args {
     #[arg(long)]
     deep: bool,
     #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
     threads: ThreadArgs,
 }
 
@@ -44,17 +49,27 @@ struct Outcome<'a> {
     depth: &'static str,
     #[serde(flatten)]
     overview: &'a Overview,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a Judgement>,
 }
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let depth = if self.deep { Depth::Decoded } else { Depth::Stored };
+        let judging = self.policy.read()?;
         let root = self.source.bundle.root()?;
         let watch = term.watch("verifying");
         let approvals = self.source.bundle.approvals()?;
         let conditions =
             Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
         let source = self.source.open_with(&self.identity, &root, &conditions)?;
+        if judging.is_some() && !matches!(source, Source::File(_)) {
+            return Err(CliError::Usage {
+                message: "a policy looks into a bundle where it lies, so the bundle has to be a plain file"
+                    .to_owned(),
+                hint: Some("bring it into a file first, or verify it without `--policy`".to_owned()),
+            });
+        }
         match &source {
             Source::Encrypted(encrypted) if self.outer || !encrypted.has_identity() => {
                 encrypted.carried.check(&encrypted.file, &conditions)?;
@@ -75,6 +90,17 @@ impl Args {
         let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
         let read = tape.position();
         drop(tape);
+        let judgement = match (&judging, &source) {
+            (Some(judging), Source::File(file)) => {
+                let file = file.try_clone().map_err(|source| BundleError::Read {
+                    what: "the bundle file again".to_owned(),
+                    source,
+                })?;
+                let place = InPlace::open(file, &root, conditions)?;
+                Some(judging.judge(&place, Stage::Believing, conditions.threads, conditions.now, &watch)?)
+            }
+            _ => None,
+        };
         drop(watch);
         term.warn_of(&trusted.warnings);
         let overview = overview(&trusted, &contents.items);
@@ -82,8 +108,14 @@ impl Args {
             Depth::Stored => "stored",
             Depth::Decoded => "decoded",
         };
-        let text = human(term, &overview, depth, read);
-        term.data("verdict", &Outcome { verdict: "believed", depth: looked, overview: &overview }, &text)?;
+        let mut text = human(term, &overview, depth, read);
+        text += &judgement.as_ref().map(|judgement| judgement.text(term)).unwrap_or_default();
+        let outcome =
+            Outcome { verdict: "believed", depth: looked, overview: &overview, policy: judgement.as_ref() };
+        term.data("verdict", &outcome, &text)?;
+        if let Some(judgement) = &judgement {
+            judgement.is_met()?;
+        }
         if !self.source.bundle.is_pipe() {
             let (bundle, trust) = (quoted(&self.source.bundle.bundle), quoted(&self.source.bundle.trust));
             term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-FOLDER"));

@@ -119,6 +119,13 @@ pub enum SiteError {
     NothingBefore { scenario: Name },
     #[error("the folder of the release is gone: `{}`", .path.display())]
     ReleaseGone { path: PathBuf },
+
+    #[error("cannot read the folder `{}`", .path.display())]
+    FleetRead { path: PathBuf, source: io::Error },
+    #[error("there are more than {what} below `{}`", .path.display())]
+    FleetLimit { path: PathBuf, what: String },
+    #[error("`{}` {reason}", .path.display())]
+    Evidence { path: PathBuf, reason: String },
 }
 
 fn list(names: &[Name]) -> String {
@@ -185,6 +192,8 @@ impl Fault for SiteError {
             | Self::NoRelease { .. }
             | Self::NothingBefore { .. }
             | Self::ReleaseGone { .. } => Code::SiteRelease,
+            Self::FleetRead { .. } | Self::FleetLimit { .. } => Code::FleetFolder,
+            Self::Evidence { .. } => Code::EvidenceInput,
         }
     }
 
@@ -263,6 +272,9 @@ impl Fault for SiteError {
             Self::NoScenario { .. } => Some("see what is there: `sealift status SITE`; name one with `--scenario`".to_owned()),
             Self::NoRelease { .. } | Self::NothingBefore { .. } => Some("see the releases: `sealift status SITE`".to_owned()),
             Self::ReleaseGone { .. } => Some("install its bundle again".to_owned()),
+            Self::FleetRead { .. } => Some("name the folder that has the receipts: `sealift fleet FOLDER`".to_owned()),
+            Self::FleetLimit { .. } => Some("name a folder that has only what the sites sent".to_owned()),
+            Self::Evidence { .. } => Some("name what belongs to this bundle, or leave it out; nothing was written".to_owned()),
             Self::NotSynced { .. } => Some("run `sync`; there is nothing to unpack again".to_owned()),
         }
     }

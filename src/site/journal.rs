@@ -13,7 +13,7 @@ use crate::value::printable::Printable;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 /// Bytes of the longest line: a state with hundreds of scenarios and releases stays far below.
@@ -162,6 +162,22 @@ impl Under {
     }
 }
 
+impl Act {
+    /// The bundle that it is about, where it is about one that is named by its statement.
+    #[must_use]
+    pub fn statement(&self) -> Option<Digest> {
+        match self {
+            Self::Installed { bundle, .. } | Self::Drilled { bundle, .. } => Some(bundle.statement),
+            Self::Refused { statement, .. } => *statement,
+            Self::Founded { .. }
+            | Self::Switched { .. }
+            | Self::Pruned { .. }
+            | Self::Trusted { .. }
+            | Self::Recovered { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -220,10 +236,19 @@ impl Journal {
     ///
     /// Found: lines that were changed, left out, doubled or put elsewhere, and a last line that is not whole. What
     /// was cut off at a line break is found by whoever knows where it should end.
-    pub fn read(path: &Path, mut each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
+    pub fn read(path: &Path, each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
         let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
         let file = crate::bundle::place::open_regular(path).map_err(failed)?;
-        let mut reader = BufReader::with_capacity(1 << 16, file);
+        Self::follow(BufReader::with_capacity(1 << 16, file), path, each)
+    }
+
+    /// The same of a journal whose bytes are at hand; `path` is for messages.
+    pub(super) fn follow(
+        mut reader: impl BufRead,
+        path: &Path,
+        mut each: impl FnMut(&Entry, &Head),
+    ) -> Result<Self, SiteError> {
+        let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
         let mut last: Option<(Entry, Head)> = None;
         let mut len = 0_u64;
         loop {

@@ -6,6 +6,8 @@ mod commit;
 pub mod contents;
 pub mod doctor;
 pub mod error;
+pub mod evidence;
+pub mod fleet;
 pub mod install;
 pub mod journal;
 pub mod open;

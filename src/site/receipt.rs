@@ -144,11 +144,18 @@ pub trait Signed: Serialize + DeserializeOwned {
         Envelope::sign(Self::PAYLOAD, payload, &[signer])
     }
 
+    /// The envelope in a file.
+    fn envelope(bytes: &[u8], limits: &Limits) -> Result<Envelope, TrustError> {
+        Envelope::parse(bytes.strip_suffix(b"\n").unwrap_or(bytes), Self::PAYLOAD, limits)
+    }
+
     /// Reads one that this key signed.
     fn read(bytes: &[u8], key: &PublicKey, limits: &Limits) -> Result<Self, TrustError> {
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        let envelope = Envelope::parse(bytes, Self::PAYLOAD, limits)?;
-        let payload = envelope.signed_by(key)?;
+        Self::of(Self::envelope(bytes, limits)?.signed_by(key)?, limits)
+    }
+
+    /// What a payload says, whoever vouches for it.
+    fn of(payload: &[u8], limits: &Limits) -> Result<Self, TrustError> {
         let document = Self::PAYLOAD.document();
         let found: Self = canonical::decode(payload, limits.record)
             .map_err(|source| TrustError::Canonical { document, source })?;

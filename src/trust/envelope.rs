@@ -25,6 +25,8 @@ pub enum PayloadType {
     Request,
     /// What is said about an encrypted bundle.
     Carrier,
+    /// What an approver lets through.
+    Waiver,
 }
 
 impl PayloadType {
@@ -38,6 +40,7 @@ impl PayloadType {
             Self::Receipt => "application/vnd.sealift.receipt.v1+json",
             Self::Request => "application/vnd.sealift.request.v1+json",
             Self::Carrier => "application/vnd.sealift.carrier.v1+json",
+            Self::Waiver => "application/vnd.sealift.waiver.v1+json",
         }
     }
 
@@ -46,7 +49,7 @@ impl PayloadType {
         match self {
             Self::Statement => limits.statement,
             Self::Root => limits.root,
-            Self::Approval => limits.approval,
+            Self::Approval | Self::Waiver => limits.approval,
             Self::Receipt | Self::Request => limits.record,
             Self::Carrier => limits.carrier,
         }
@@ -56,7 +59,7 @@ impl PayloadType {
     pub(super) fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
-            Self::Root | Self::Approval | Self::Receipt | Self::Request | Self::Carrier => {
+            Self::Root | Self::Approval | Self::Receipt | Self::Request | Self::Carrier | Self::Waiver => {
                 Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
             }
         }
@@ -72,6 +75,7 @@ impl PayloadType {
             Self::Receipt => "a receipt",
             Self::Request => "a request",
             Self::Carrier => "the seal of the encrypted bundle",
+            Self::Waiver => "a waiver",
         }
     }
 }
@@ -223,6 +227,12 @@ impl Envelope {
                 Err(TrustError::Format { document: self.kind.document(), reason })
             }
         }
+    }
+
+    /// The payload that nobody here vouches for: for showing what a file says, marked as no more than that.
+    #[must_use]
+    pub fn unverified_payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// The payload, for the functions of this folder that decide whether it may be believed.

@@ -5,10 +5,11 @@
 //! | `key` | what a public key is, and whether it made a signature |
 //! | `secret`, `key_file` | how a secret key is kept, opened and wiped |
 //! | `agent` | how a key signs that an `ssh-agent` holds |
-//! | `envelope` | how signatures and payload are written (DSSE); hands out no payload |
+//! | `envelope` | how signatures and payload are written (DSSE); hands out a payload only as unverified |
 //! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
 //! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
 //! | `approval` | what approvers say about a bundle, and what the policy demands of them |
+//! | `waiver` | what approvers let through although a policy would not |
 //! | `verify` | from the seal to every byte: the only maker of `Verified` |
 //! | `threshold` | who signed: the one function that counts, and the one way to a payload |
 
@@ -31,6 +32,7 @@ pub mod secret;
 mod terms;
 pub mod threshold;
 pub mod verify;
+pub mod waiver;
 
 pub use error::TrustError;
 

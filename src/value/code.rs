@@ -329,10 +329,44 @@ codes! {
     ServeConflict "serve.conflict" WrongUse
         "Two of the bundles give one name to different things. Whoever pulls by that name would not know what comes, so nothing is served. Serve one of the two, or each at an address of its own."
 
+    FleetFolder "fleet.folder" WrongUse
+        "The folder with receipts and requests cannot be read, or there is more below it than sealift looks at. Name a folder that has only what the sites sent."
+    FleetRefused "fleet.refused" NotBelieved
+        "A receipt or request is not what the named key signed, or begins like one and is none. It was left out of everything that is shown. Ask the site for it again, by another way."
+    FleetConflicts "fleet.conflicts" NotAsWanted
+        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with one number, a record from the future, keys and sites that do not go together, or a revoked bundle in use. Each is listed with what to do."
+    FleetUnchecked "fleet.unchecked" NotAsWanted
+        "Something was not checked, and is listed as such: records by a key that was not named with `--key`, files that could not be read, or bundles without an SBOM."
+    FleetNobody "fleet.nobody" NotAsWanted
+        "No SBOM of a bundle that a site holds has a component of that name and version. A misspelled name looks the same, so names that contain it are listed."
+    EvidenceInput "evidence.input" WrongUse
+        "What was named for the evidence is not about this bundle, has no name that travels, or is too large. Evidence has only what belongs together."
+    AuditScanEngine "audit.scan-engine" CouldNot
+        "The malware engine is not there, or failed before it was done. What it did not see stands in the ledger as not seen; nothing can be concluded about it."
+    AuditScanFound "audit.scan-found" NotAsWanted
+        "The malware engine of this site knows something in the bundle. The seal is a separate matter: it says who made the bundle, not that it is harmless. The ledger has path, digest and the engine's name for each."
+    AuditScanIncomplete "audit.scan-incomplete" NotAsWanted
+        "The malware engine found nothing, and did not see everything: leaves above its limits, encrypted, damaged or nested too deep, or archives of a kind that sealift does not open. The ledger names each with its bytes and the reason; whether that is good enough is for a person to decide."
+    AuditScanSelfTest "audit.scan-self-test" NotAsWanted
+        "A marker that the engine should know was not found where sealift feeds it. The engine does not know the marker, or its limits are lower than `--max-size` says, and then it calls files clean that it did not read to their end."
     DiffDifferent "diff.different" NotAsWanted
         "The two are not the same. What differs is on standard output, the gravest first; `--all` shows every list to its end."
     DiffIncomplete "diff.incomplete" Incomplete
         "All that was compared is the same, and something was not compared: it stands under `not compared`, with the reason. A lock, a receipt and a request have no content of their own; compare two bundles to know all."
+    VulnerabilityRead "vulnerability.read" CouldNot
+        "A folder of OSV records, or a file in it, or an OpenVEX document could not be read: it is not there, may not be read, is a link, or the disk fails."
+    VulnerabilityData "vulnerability.data" NotBelieved
+        "A file in the folder of OSV records is no record or no archive of records, or is too large; or there is none at all. Nothing was compared: with a part of the data, nobody would know what is missing."
+    VulnerabilityVex "vulnerability.vex" NotBelieved
+        "An OpenVEX document breaks its specification, or says that something is not affected and not why. Nothing of it was used."
+    PolicyRead "policy.read" WrongUse
+        "A policy, a ledger of a scan or a file of waivers that was named is not there, or cannot be read."
+    PolicyForm "policy.form" WrongUse
+        "The policy is not TOML, has a key that no policy has, or a value that breaks its rule. An unknown key is refused instead of ignored: an ignored key is a rule that silently is not there."
+    PolicyLedger "policy.ledger" NotBelieved
+        "A ledger is not what `sealift scan` writes."
+    PolicyViolated "policy.violated" NotAsWanted
+        "The bundle is not as the policy wants it. Each violation is listed with its rule. Mend it and pack again, or let approvers waive it for a reason and until a day: `sealift waive`."
 }
 
 impl fmt::Display for Code {

@@ -2,6 +2,7 @@
 
 use crate::audit::census::Found;
 use crate::audit::packages::{Ecosystem, Package};
+use crate::audit::vulnerability::version::Order;
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,9 +118,18 @@ pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
     changes
 }
 
-/// In which direction a version went.
+/// In which direction a version went, by the rules of its ecosystem; by those of [`order`] where it breaks them.
 fn direction(ecosystem: Ecosystem, from: &str, to: &str) -> Ordering {
-    order(ecosystem, from, to)
+    let rules = match ecosystem {
+        Ecosystem::Deb => Order::Dpkg,
+        Ecosystem::Apk => Order::Apk,
+        Ecosystem::Rpm => Order::Rpm,
+        Ecosystem::Golang => Order::Go,
+        Ecosystem::Pypi => Order::Pep440,
+        Ecosystem::Npm | Ecosystem::Cargo => Order::Semver,
+        Ecosystem::Maven => Order::Maven,
+    };
+    rules.compare(from, to).unwrap_or_else(|| order(ecosystem, from, to))
 }
 
 /// Which of two versions is the higher one; a total order, so that lists can be sorted by it whatever stands in them.

@@ -255,7 +255,12 @@ fn entry<R: Read>(
     if is_sparse {
         oddities.push(Oddity::new(Kind::ArchiveSparse, &path, "the file is stored without its holes"));
     }
-    let (mode, uid, gid) = (header.mode(), header.uid(), header.gid());
+    let old = header.as_old();
+    let (mode, uid, gid) = (
+        filled(&old.mode).map_or(Ok(0), |()| header.mode()),
+        filled(&old.uid).map_or(Ok(0), |()| header.uid()),
+        filled(&old.gid).map_or(Ok(0), |()| header.gid()),
+    );
     let (Ok(mode), Ok(uid), Ok(gid)) = (mode, uid, gid) else {
         return Err(damage("the mode or owner of an entry is no number"));
     };
@@ -272,6 +277,11 @@ fn entry<R: Read>(
     let entry =
         Entry { path, node, mode: mode & 0o7777, uid, gid, capabilities, is_sparse, is_outside, oddities };
     Ok(Next::Entry(entry, size))
+}
+
+/// Something, unless a field was left empty, which stands for zero.
+fn filled(field: &[u8]) -> Option<()> {
+    field.iter().any(|byte| !matches!(byte, 0 | b' ')).then_some(())
 }
 
 /// Passes over the blocks that list more pieces of a sparse file.

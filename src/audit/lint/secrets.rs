@@ -109,19 +109,27 @@ fn look<'a>(file: &File<'a>) -> Looked<'a> {
     let is_prose = is_prose(file.path);
 
     let mut claimed: Vec<(Range<usize>, usize)> = Vec::new();
-    for index in compiled.all.matches(&bytes) {
+    for (index, windows) in compiled.windows(&bytes).into_iter().enumerate() {
         let (Some(pattern), Some(regex)) = (PATTERNS.get(index), compiled.each.get(index)) else {
             continue;
         };
-        for captures in regex.captures_iter(&bytes) {
-            let Some(secret) = captures.name("s") else { continue };
-            let range = secret.range();
-            let name = captures.name("n").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
-            let is_claimed =
-                claimed.iter().any(|(other, _)| other.start < range.end && range.start < other.end);
-            let value = String::from_utf8_lossy(secret.as_bytes());
-            if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
-                claimed.push((range, index));
+        for Range { start: mut at, end } in windows {
+            // What stands in front of a window is seen, so that its beginning is no beginning of a word.
+            let seen = bytes.get(..end).unwrap_or_default();
+            while at <= seen.len()
+                && let Some(captures) = regex.captures_at(seen, at)
+            {
+                at = captures.get(0).map_or(usize::MAX, |whole| whole.end().max(whole.start() + 1));
+                let Some(secret) = captures.name("s") else { continue };
+                let range = secret.range();
+                let name =
+                    captures.name("n").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+                let is_claimed =
+                    claimed.iter().any(|(other, _)| other.start < range.end && range.start < other.end);
+                let value = String::from_utf8_lossy(secret.as_bytes());
+                if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
+                    claimed.push((range, index));
+                }
             }
         }
     }

@@ -1,12 +1,12 @@
 //! What apk keeps: `installed`, a text of fields of one letter.
 
-use super::fields::{Part, once, parts};
+use super::fields::{Part, once, parts, text};
 use super::found::Found;
 use super::{Ecosystem, Package, Source};
 
 /// The packages of `installed`, virtual ones too, as `apk info` lists them.
 pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = text(bytes);
     let mut found = Found::default();
     let [mut name, mut version, mut architecture, mut license, mut origin] = [None; 5];
     for part in parts(&text) {

@@ -151,3 +151,6 @@ pub fn read(database: Database, path: &str, bytes: &[u8]) -> Result<Evidence, St
     };
     packages.map(Evidence::Packages)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What dpkg keeps: its database, and the copyright file of each package.
 
-use super::fields::{Part, once, parts};
+use super::fields::{Part, once, parts, text};
 use super::found::{Found, licenses};
 use super::{Ecosystem, Package, Source};
 use crate::value::printable::Printable;
@@ -22,7 +22,7 @@ struct Entry<'a> {
 /// Those whose files are there: every state but `not-installed` and `config-files`, whatever is wanted (`hold` too), and
 /// a paragraph without `Status`, as `status.d` has them. `dpkg-query -W` lists those in state `config-files` as well.
 pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = text(bytes);
     let mut found = Found::default();
     let mut entry = Entry::default();
     for part in parts(&text) {
@@ -87,7 +87,7 @@ fn origin(text: &str, version: &str) -> Source {
 ///
 /// A copyright file of another form is prose; nothing is taken from it.
 pub(super) fn copyright(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = text(bytes);
     let mut names = Vec::new();
     let mut is_machine_readable = false;
     let mut is_first = true;

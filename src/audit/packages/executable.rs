@@ -170,3 +170,6 @@ fn macho<M: MachHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<Ima
     }
     Ok(image)
 }
+
+#[cfg(test)]
+mod tests;

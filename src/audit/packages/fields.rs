@@ -1,5 +1,20 @@
 //! Texts of fields (`Name: value`) in paragraphs: what dpkg, apk, Python and Java write.
 
+use std::borrow::Cow;
+
+/// Bytes as text, with a question mark for what is none: never longer than the bytes, which may be many.
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.push_str(if chunk.invalid().is_empty() { "" } else { "?" });
+    }
+    Cow::Owned(text)
+}
+
 /// A part of such a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
@@ -67,7 +82,13 @@ pub(super) fn once<'a>(slot: &mut Option<&'a str>, name: &str, value: &'a str) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, parts};
+    use super::{Part, parts, text};
+
+    #[test]
+    fn what_is_no_text_takes_no_more_room() {
+        assert_eq!(text(b"a\xffb\xc3"), "a?b?");
+        assert_eq!(text("é".as_bytes()), "é");
+    }
 
     #[test]
     fn fields_go_on_and_paragraphs_end() {

@@ -60,7 +60,7 @@ fn checked(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Licences as found: one line each, none twice, those that are no names but texts cut.
+/// Licences as found: the first line of each, none twice, and no more of one package than are kept.
 pub(super) fn licenses<'a>(found: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut licenses: Vec<String> = Vec::new();
     for text in found {

@@ -20,19 +20,22 @@ const MARK: usize = 16;
 /// The modules, the main one among them, and the standard library as `stdlib` with the version of Go.
 ///
 /// Of a module that was replaced, what replaced it; by a folder, the name of the module with the version that Go gives
-/// (`(devel)`).
+/// (`(devel)`). A program that was built without modules, as Debian builds them, names its main package alone: that is
+/// listed in place of the main module.
 pub(super) fn packages(image: &Image<'_>, found: &mut Found) -> Result<(), String> {
     let Some((version, modules)) = build_info(image)? else { return Ok(()) };
     found.add(Package::new(Ecosystem::Golang, "stdlib".to_owned(), version.to_owned()))?;
     let mut last: Option<(&str, &str)> = None;
+    let mut main = None;
     for line in modules.lines() {
         let mut columns = line.split('\t');
         let (kind, name) = (columns.next(), columns.next().unwrap_or_default());
         let version = columns.next().unwrap_or_default();
         match kind {
-            Some("mod" | "dep") => {
-                module(last.replace((name, version)), found)?;
-            }
+            // What was built from files has no name.
+            Some("path") if name != "command-line-arguments" => main = Some((name, "")),
+            Some("mod") => main = Some((name, version)),
+            Some("dep") => module(last.replace((name, version)), found)?,
             Some("=>") => {
                 let before = last.map_or(name, |(before, _)| before);
                 let is_folder = name.starts_with(['.', '/']) || name.contains('\\');
@@ -41,7 +44,8 @@ pub(super) fn packages(image: &Image<'_>, found: &mut Found) -> Result<(), Strin
             _ => {}
         }
     }
-    module(last, found)
+    module(last, found)?;
+    module(main, found)
 }
 
 fn module(module: Option<(&str, &str)>, found: &mut Found) -> Result<(), String> {

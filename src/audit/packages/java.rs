@@ -1,6 +1,6 @@
 //! Java archives: what Maven wrote into them, else their manifest and the name of the file.
 
-use super::fields::{Part, parts};
+use super::fields::{Part, parts, text};
 use super::found::Found;
 use super::{Ecosystem, Package};
 use std::io::{Cursor, Read as _};
@@ -12,12 +12,14 @@ const MAX_DEPTH: usize = 4;
 const MAX_MEMBERS: usize = 100_000;
 /// Bytes of a manifest or of properties.
 const MAX_TEXT: u64 = 1 << 20;
-/// Bytes of an archive in an archive.
+/// Bytes of archives in archives that are held at once.
 const MAX_NESTED: u64 = 128 << 20;
 /// Bytes that are decompressed for one file in all.
-const MAX_BYTES: u64 = 512 << 20;
+const MAX_BYTES: u64 = 1 << 30;
 /// How archives of Java are called.
 const EXTENSIONS: [&str; 7] = ["jar", "war", "ear", "par", "sar", "hpi", "jpi"];
+/// What begins the record of a zip that may have more members than a number of two bytes can say.
+const LARGE: &[u8] = b"PK\x06\x07";
 /// What begins the entry of a member in the directory of a zip.
 const ENTRY: &[u8] = b"PK\x01\x02";
 
@@ -31,7 +33,7 @@ const ENTRY: &[u8] = b"PK\x01\x02";
 /// Why it, or an archive in it, could not be read, for a person.
 pub fn in_jar(path: &str, bytes: &[u8]) -> Result<Vec<Package>, String> {
     let mut reading = Reading { found: Found::default(), left: MAX_BYTES };
-    reading.archive(path, bytes, 0)?;
+    reading.archive(path, bytes, 0, MAX_NESTED)?;
     let mut packages = reading.found.packages();
     packages.sort();
     packages.dedup();
@@ -44,9 +46,14 @@ struct Reading {
 }
 
 impl Reading {
-    fn archive(&mut self, path: &str, bytes: &[u8], depth: usize) -> Result<(), String> {
-        // An entry takes more memory than bytes of the file: they are counted before they are read.
-        if memchr::memmem::find_iter(bytes, ENTRY).take(MAX_MEMBERS.saturating_add(1)).count() > MAX_MEMBERS {
+    fn archive(&mut self, path: &str, bytes: &[u8], depth: usize, room: u64) -> Result<(), String> {
+        // An entry takes more memory than bytes of the file. Without this record there are at most 65,535 of them; with it
+        // they are counted before they are read.
+        let is_large = memchr::memmem::find(bytes, LARGE).is_some();
+        if is_large
+            && memchr::memmem::find_iter(bytes, ENTRY).take(MAX_MEMBERS.saturating_add(1)).count()
+                > MAX_MEMBERS
+        {
             return Err(format!("it has more than {MAX_MEMBERS} members"));
         }
         let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(path, &error))?;
@@ -56,17 +63,18 @@ impl Reading {
             let Some(name) = archive.name_for_index(index) else { continue };
             let name = name.map_err(|error| broken(path, &error))?.into_owned();
             if name.eq_ignore_ascii_case("META-INF/MANIFEST.MF") {
-                let text = self.member(&mut archive, index, MAX_TEXT, path)?;
-                manifest = Some(Manifest::of(&String::from_utf8_lossy(&text)));
+                let bytes = self.member(&mut archive, index, MAX_TEXT, path)?;
+                manifest = Some(Manifest::of(&text(&bytes)));
             } else if name.starts_with("META-INF/maven/") && name.ends_with("/pom.properties") {
-                let text = self.member(&mut archive, index, MAX_TEXT, path)?;
-                poms.extend(pom(&String::from_utf8_lossy(&text)));
+                let bytes = self.member(&mut archive, index, MAX_TEXT, path)?;
+                poms.extend(pom(&text(&bytes)));
             } else if is_archive(&name) {
                 if depth >= MAX_DEPTH {
                     return Err(format!("it holds archives in archives deeper than {MAX_DEPTH}"));
                 }
-                let nested = self.member(&mut archive, index, MAX_NESTED, path)?;
-                self.archive(&name, &nested, depth.saturating_add(1))?;
+                let nested = self.member(&mut archive, index, room, path)?;
+                let room = room.saturating_sub(nested.len() as u64);
+                self.archive(&name, &nested, depth.saturating_add(1), room)?;
             }
         }
         let Some(manifest) = manifest.or_else(|| (!poms.is_empty()).then(Manifest::default)) else {
@@ -155,7 +163,7 @@ fn pom(text: &str) -> Option<Package> {
     Some(package)
 }
 
-/// What a manifest (the JAR file specification, OSGi Core 3.2) says of its archive.
+/// What a manifest (the JAR file specification; `OSGi` Core 3.2) says of its archive.
 #[derive(Default)]
 struct Manifest {
     name: Option<String>,
@@ -202,3 +210,6 @@ impl Manifest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

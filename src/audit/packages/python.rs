@@ -1,6 +1,6 @@
 //! What Python installs beside every distribution: `METADATA`, `PKG-INFO`.
 
-use super::fields::{Part, parts};
+use super::fields::{Part, parts, text};
 use super::found::{Found, licenses};
 use super::{Ecosystem, Package};
 
@@ -9,26 +9,28 @@ use super::{Ecosystem, Package};
 /// The licence is `License-Expression` where there is one; without it the first line of `License` and what the
 /// classifiers name.
 pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = text(bytes);
     let text = text.trim_start_matches('\u{feff}');
     let [mut name, mut version, mut expression, mut license] = [None; 4];
     let mut classified = Vec::new();
     for part in parts(text) {
         match part {
             // Of several with one name Python takes the first.
-            Part::Field(field, value) => match () {
-                () if field.eq_ignore_ascii_case("Name") => name = name.or(Some(value)),
-                () if field.eq_ignore_ascii_case("Version") => version = version.or(Some(value)),
-                () if field.eq_ignore_ascii_case("License-Expression") => {
-                    expression = expression.or(Some(value))
+            Part::Field(field, value) => {
+                let is = |known: &str| field.eq_ignore_ascii_case(known);
+                if is("Name") {
+                    name = name.or(Some(value));
+                } else if is("Version") {
+                    version = version.or(Some(value));
+                } else if is("License-Expression") {
+                    expression = expression.or(Some(value));
+                } else if is("License") {
+                    license = license.or(Some(value));
+                } else if is("Classifier") {
+                    let below = value.strip_prefix("License ::");
+                    classified.extend(below.and_then(|rest| rest.rsplit("::").next()));
                 }
-                () if field.eq_ignore_ascii_case("License") => license = license.or(Some(value)),
-                () if field.eq_ignore_ascii_case("Classifier") => {
-                    classified
-                        .extend(value.strip_prefix("License ::").and_then(|rest| rest.rsplit("::").next()));
-                }
-                () => {}
-            },
+            }
             Part::Odd => {}
             // What follows the first paragraph is the description.
             Part::End => break,
@@ -39,12 +41,11 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
         name.ok_or("it has no `Name`")?.to_owned(),
         version.ok_or("it has no `Version`")?.to_owned(),
     );
-    package.licenses = match expression {
-        Some(expression) => vec![expression.to_owned()],
-        None => {
-            let stated = license.filter(|license| !license.eq_ignore_ascii_case("unknown"));
-            licenses(stated.into_iter().chain(classified))
-        }
+    package.licenses = if let Some(expression) = expression {
+        vec![expression.to_owned()]
+    } else {
+        let stated = license.filter(|license| !license.eq_ignore_ascii_case("unknown"));
+        licenses(stated.into_iter().chain(classified))
     };
     let mut found = Found::default();
     found.add(package)?;

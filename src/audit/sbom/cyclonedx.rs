@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The property that ties a bill to a bundle.
-pub const STATEMENT: &str = "sealift:statement";
+const STATEMENT: &str = "sealift:statement";
 const ITEM: &str = "sealift:item";
 const PLATFORM: &str = "sealift:platform";
 const UNCHECKED: &str = "sealift:not-checked";

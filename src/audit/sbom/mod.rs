@@ -12,7 +12,7 @@ pub use spdx::spdx;
 
 use super::census::{Census, ItemCensus, View};
 use super::inspect::Overview;
-use super::packages::{Package, System, purl};
+use super::packages::{Package, purl};
 use crate::bundle::item::ItemKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,6 @@ pub struct Subject<'a> {
 /// One package, however many items have it.
 struct Component<'a> {
     package: &'a Package,
-    system: Option<&'a System>,
     /// Where it is announced: item, platform, path.
     places: BTreeSet<(&'a str, Option<&'a str>, &'a str)>,
 }
@@ -45,7 +44,7 @@ impl<'a> Subject<'a> {
             for found in &view.packages {
                 let system = view.system.as_ref();
                 let place = (item.name.as_str(), view.platform.as_deref(), found.path.as_str());
-                let empty = || Component { package: &found.package, system, places: BTreeSet::new() };
+                let empty = || Component { package: &found.package, places: BTreeSet::new() };
                 components.entry(purl(&found.package, system)).or_insert_with(empty).places.insert(place);
             }
         }

@@ -7,6 +7,7 @@ mod errors;
 mod key_files;
 mod roots;
 mod thresholds;
+mod waivers;
 
 use super::key::Signer;
 use super::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};

@@ -31,7 +31,7 @@ pub(in crate::audit::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Res
         }
         let at = Order::Little.length(slot, 8)?.saturating_mul(BLOCK);
         let head = part(bytes, at, BLOCK)?;
-        if !head.starts_with(b"BlkS") || Order::Little.u32(head, 4)? != index {
+        if !head.starts_with(b"BlbS") || Order::Little.u32(head, 4)? != index {
             return Err(format!("package {index} of it does not stand where its slot points to"));
         }
         let size = Order::Little.length(head, 12)?;

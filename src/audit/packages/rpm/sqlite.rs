@@ -1,4 +1,4 @@
-//! The table `Packages` of a database of SQLite (sqlite.org/fileformat.html).
+//! The table `Packages` of a database of `SQLite` (sqlite.org/fileformat.html).
 
 use super::Each;
 use crate::audit::packages::bytes::{Budget, CUT, Order, byte, part};

@@ -1,0 +1,148 @@
+//! What is in a bundle, held against what a policy forbids in each kind of items.
+
+use super::form::{Answer, ContentPolicy, Forbidden};
+use super::rule::Rule;
+use super::verdict::Docket;
+use crate::audit::census::class::Class;
+use crate::audit::census::oddity::{Group, Kind, Oddity};
+use crate::audit::census::{Census, Entry, ItemCensus, Node, View};
+use crate::bundle::item::ItemKind;
+use std::collections::BTreeSet;
+
+pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket<'_>) {
+    for forbidden in policy.all() {
+        docket.ask(rule_of(forbidden));
+    }
+    // A layer that several items of a kind have is named with the first of them.
+    let mut seen: BTreeSet<(ItemKind, usize)> = BTreeSet::new();
+    for item in &census.items {
+        let forbidden = policy.of(item.kind);
+        if forbidden.is_empty() {
+            continue;
+        }
+        for view in &item.views {
+            of_view(forbidden, item, view, census, docket);
+            for number in &view.layers {
+                if seen.insert((item.kind, *number))
+                    && let Some(layer) = census.layers.get(*number)
+                {
+                    let at = |path: &str| format!("{}/{path}", item.name);
+                    of_oddities(forbidden, &layer.oddities, &at, docket);
+                    if forbidden.contains(&Forbidden::Secret) {
+                        for secret in &layer.secrets {
+                            docket.violate(Rule::ContentSecret, at(&secret.about), &secret.message);
+                        }
+                    }
+                    for entry in &layer.entries {
+                        of_entry(forbidden, entry, &at, docket);
+                    }
+                }
+            }
+        }
+    }
+    docket.ask(Rule::ContentUnread);
+    for gap in &census.unchecked {
+        match policy.unread {
+            Answer::Refuse => docket.violate(Rule::ContentUnread, &gap.what, &gap.reason),
+            Answer::Allow => docket.pass_over(Rule::ContentUnread, &gap.what, &gap.reason),
+        }
+    }
+}
+
+/// What is about an image as a whole, and what its layers hide in each other.
+fn of_view(
+    forbidden: &[Forbidden],
+    item: &ItemCensus,
+    view: &View,
+    census: &Census,
+    docket: &mut Docket<'_>,
+) {
+    let at = |_: &str| match &view.platform {
+        Some(platform) => format!("{} [{platform}]", item.name),
+        None => item.name.to_string(),
+    };
+    of_oddities(forbidden, &view.oddities, &at, docket);
+    if forbidden.contains(&Forbidden::RootUser)
+        && let Some(config) = view.config.as_ref().filter(|config| config.runs_as_root())
+    {
+        let found = if config.user.is_empty() { "it names no user" } else { "its user is root" };
+        docket.violate(Rule::ContentRootUser, at(""), found);
+    }
+    if forbidden.contains(&Forbidden::Secret) {
+        for secret in &view.secrets {
+            docket.violate(Rule::ContentSecret, at(""), &secret.message);
+        }
+    }
+    if forbidden.contains(&Forbidden::Buried) {
+        for (_, entry) in census.entries(&view.buried) {
+            let at = format!("{}/{}", item.name, entry.path);
+            docket.violate(Rule::ContentBuried, at, "a later layer hides it");
+        }
+    }
+}
+
+fn of_oddities(
+    forbidden: &[Forbidden],
+    oddities: &[Oddity],
+    at: &dyn Fn(&str) -> String,
+    docket: &mut Docket<'_>,
+) {
+    for oddity in oddities {
+        let class = match (oddity.kind, oddity.kind.group()) {
+            (Kind::Setuid, _) => Forbidden::Setuid,
+            (Kind::Setgid, _) => Forbidden::Setgid,
+            (Kind::Capability, _) => Forbidden::Capability,
+            (Kind::WorldWritable, _) => Forbidden::WorldWritable,
+            (Kind::Device, _) => Forbidden::Device,
+            (_, Group::Name) => Forbidden::OddName,
+            (_, Group::Path) => Forbidden::Outside,
+            (_, Group::Archive) => Forbidden::Ambiguous,
+            (_, Group::Image) => Forbidden::Altered,
+            // A new privilege is not let through because nobody gave it a name here.
+            (_, Group::Privilege) => Forbidden::Setuid,
+        };
+        if forbidden.contains(&class) {
+            let found = if oddity.detail.is_empty() { oddity.kind.why() } else { &oddity.detail };
+            docket.violate(rule_of(class), at(&oddity.path), found);
+        }
+    }
+}
+
+fn of_entry(forbidden: &[Forbidden], entry: &Entry, at: &dyn Fn(&str) -> String, docket: &mut Docket<'_>) {
+    let name = entry.path.rsplit('/').next().unwrap_or_default();
+    let is_there = !matches!(entry.node, Node::Whiteout { .. } | Node::Opaque { .. });
+    if forbidden.contains(&Forbidden::Hidden) && is_there && name.starts_with('.') && name.len() > 1 {
+        docket.violate(Rule::ContentHidden, at(&entry.path), "its name begins with a point");
+    }
+    let Node::File { class, .. } = &entry.node else { return };
+    let rule = match class {
+        Class::Script(_) if forbidden.contains(&Forbidden::Script) => Rule::ContentScript,
+        class if class.is_executable() && forbidden.contains(&Forbidden::Executable) => {
+            Rule::ContentExecutable
+        }
+        Class::Archive(_) if forbidden.contains(&Forbidden::NestedArchive) => Rule::ContentNestedArchive,
+        _ => return,
+    };
+    docket.violate(rule, at(&entry.path), class.as_str());
+}
+
+const fn rule_of(forbidden: Forbidden) -> Rule {
+    match forbidden {
+        Forbidden::Setuid => Rule::ContentSetuid,
+        Forbidden::Setgid => Rule::ContentSetgid,
+        Forbidden::Capability => Rule::ContentCapability,
+        Forbidden::WorldWritable => Rule::ContentWorldWritable,
+        Forbidden::Device => Rule::ContentDevice,
+        Forbidden::RootUser => Rule::ContentRootUser,
+        Forbidden::Executable => Rule::ContentExecutable,
+        Forbidden::Script => Rule::ContentScript,
+        Forbidden::Secret => Rule::ContentSecret,
+        Forbidden::OddName => Rule::ContentOddName,
+        Forbidden::Outside => Rule::ContentOutside,
+        Forbidden::Ambiguous => Rule::ContentAmbiguous,
+        Forbidden::NestedArchive => Rule::ContentNestedArchive,
+        Forbidden::Hidden => Rule::ContentHidden,
+        Forbidden::Buried => Rule::ContentBuried,
+        Forbidden::Altered => Rule::ContentAltered,
+    }
+}

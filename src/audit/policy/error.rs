@@ -1,0 +1,42 @@
+//! Why a policy or what it asks for cannot be used.
+
+use crate::value::code::{Code, Fault};
+use crate::value::printable::Printable;
+use std::io;
+use std::path::PathBuf;
+
+/// An error about a policy, or about a file that it needs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum PolicyError {
+    #[error("cannot read {what} `{}`", Printable(.path.to_string_lossy()))]
+    Read { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("`{}` is no policy: {}", Printable(.path.to_string_lossy()), .wrong.join("; "))]
+    Form { path: PathBuf, wrong: Vec<String> },
+    #[error("`{}` is no ledger of a scan: {}", Printable(.path.to_string_lossy()), Printable(.reason))]
+    Ledger { path: PathBuf, reason: String },
+}
+
+impl Fault for PolicyError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Read { .. } => Code::PolicyRead,
+            Self::Form { .. } => Code::PolicyForm,
+            Self::Ledger { .. } => Code::PolicyLedger,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Read { .. } => "name a file that is there and may be read",
+            Self::Form { .. } => {
+                "see every key with its meaning: manifests/policy.toml, and `sealift policy rules`"
+            }
+            Self::Ledger { .. } => {
+                "write one with `sealift scan BUNDLE --trust ROOT --engine ENGINE -o FILE`"
+            }
+        };
+        Some(text.to_owned())
+    }
+}

@@ -1,0 +1,328 @@
+//! Policies: what an organisation lets in, and one verdict wherever it is asked for.
+//!
+//! A policy comes beside the trust root and after it: it can refuse what the root believes, and never the other way round.
+
+mod content;
+mod error;
+mod form;
+pub mod ledger;
+mod license;
+pub mod pattern;
+pub mod rule;
+mod sbom;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use error::PolicyError;
+pub use form::{Answer, Forbidden, Policy};
+pub use sbom::with_sbom;
+pub use verdict::{AsideLine, RuleLine, Stage, Verdict, Violation, Waived};
+
+use self::form::{LicensePolicy, ScanPolicy, SealPolicy, SizePolicy, VexPolicy, VulnerabilityPolicy};
+use self::ledger::Scan;
+use self::license::Standing;
+use self::rule::Rule;
+use self::verdict::Docket;
+use super::census::Census;
+use super::inspect::Overview;
+use super::vulnerability::{Place, Vulnerabilities};
+use crate::bundle::item::ItemKind;
+use crate::trust::waiver::Judged;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+use std::collections::BTreeSet;
+
+/// Everything about a bundle that a policy asks for.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// What follows from the seal.
+    pub overview: &'a Overview,
+    /// What was observed.
+    pub census: &'a Census,
+    /// What is known about its packages.
+    pub vulnerabilities: &'a Vulnerabilities,
+    /// Ledgers of scans.
+    pub scans: &'a [Scan],
+    /// Images with which a list of their components travels.
+    pub with_sbom: &'a BTreeSet<Name>,
+    /// When it is judged.
+    pub stage: Stage,
+}
+
+/// Judges a bundle. Of equal facts, `pack`, `approve` and `verify` give the same verdict.
+#[must_use]
+pub fn judge(policy: &Policy, facts: &Facts<'_>, waivers: &Judged, now: Moment) -> Verdict {
+    let mut docket = Docket::new(waivers);
+    if let Some(seal) = &policy.seal {
+        seals(seal, facts, &mut docket);
+    }
+    if let Some(origins) = &policy.origins {
+        docket.ask(Rule::OriginAllowed);
+        for item in &facts.overview.items {
+            if !origins.iter().any(|pattern| pattern.matches(&item.origin)) {
+                docket.violate(Rule::OriginAllowed, item.name.to_string(), &item.origin);
+            }
+        }
+    }
+    if let Some(content) = &policy.content {
+        content::judge(content, facts.census, &mut docket);
+    }
+    if let Some(vulnerability) = &policy.vulnerability {
+        vulnerabilities(vulnerability, facts.vulnerabilities, &mut docket);
+    }
+    if let Some(license) = &policy.license {
+        licenses(license, facts, &mut docket);
+    }
+    if let Some(size) = &policy.size {
+        sizes(size, facts.overview, &mut docket);
+    }
+    platforms(policy, facts.census, &mut docket);
+    if let Some(scan) = &policy.scan {
+        scans(scan, facts, now, &mut docket);
+    }
+    if let Some(sbom) = &policy.sbom {
+        docket.ask(Rule::SbomMissing);
+        let images = facts.overview.items.iter().filter(|item| item.kind == ItemKind::Image);
+        for item in images.filter(|item| !facts.with_sbom.contains(&item.name)) {
+            let found = "no list of its components travels with it";
+            match sbom.missing {
+                Answer::Refuse => docket.violate(Rule::SbomMissing, item.name.to_string(), found),
+                Answer::Allow => docket.pass_over(Rule::SbomMissing, item.name.to_string(), found),
+            }
+        }
+    }
+    docket.close((policy.name.clone(), policy.digest), facts.overview.statement, facts.stage)
+}
+
+/// The place of what is about the bundle as a whole.
+const BUNDLE: &str = "bundle";
+
+fn seals(policy: &SealPolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
+    let Overview { signers, approvals, .. } = facts.overview;
+    if let Some(needed) = policy.packers {
+        docket.ask(Rule::SealPackers);
+        if signers.len() < needed {
+            docket.violate(
+                Rule::SealPackers,
+                BUNDLE,
+                format!("{} of {needed}", counted(signers.len() as u64, "packer")),
+            );
+        }
+    }
+    let asks = [
+        (policy.approvals.is_some(), Rule::SealApprovals),
+        (!policy.conditions.is_empty(), Rule::SealConditions),
+    ];
+    for (_, rule) in asks.into_iter().filter(|(is_asked, _)| *is_asked) {
+        docket.ask(rule);
+        if facts.stage < Stage::Believing {
+            docket.postpone(rule);
+        }
+    }
+    if facts.stage < Stage::Believing {
+        return;
+    }
+    if let Some(needed) = policy.approvals.filter(|needed| approvals.len() < *needed) {
+        let found = format!("{} of {needed}", counted(approvals.len() as u64, "approval"));
+        docket.violate(Rule::SealApprovals, BUNDLE, found);
+    }
+    for approval in approvals {
+        for missing in policy.conditions.iter().filter(|wanted| !approval.conditions.contains(wanted)) {
+            docket.violate(
+                Rule::SealConditions,
+                approval.name.to_string(),
+                format!("`{missing}` is not stated"),
+            );
+        }
+    }
+}
+
+fn vulnerabilities(policy: &VulnerabilityPolicy, found: &Vulnerabilities, docket: &mut Docket<'_>) {
+    for rule in [Rule::VulnerabilityCeiling, Rule::VulnerabilityUnscored, Rule::VulnerabilityUnchecked] {
+        docket.ask(rule);
+    }
+    for one in &found.found {
+        let counts = |place: &&Place| policy.vex == VexPolicy::Shown || place.is_open();
+        let items: BTreeSet<_> = one.places.iter().filter(counts).map(|place| &place.item).collect();
+        for item in items {
+            let at = format!("{item}/{}", one.package.name);
+            let text = format!("{} {}: {}", one.id, one.package.version, one.severity.shown());
+            match (one.severity.level, policy.unscored) {
+                (Some(level), _) if level > policy.ceiling => {
+                    docket.violate(Rule::VulnerabilityCeiling, at, text);
+                }
+                (Some(_), _) => {}
+                (None, Answer::Refuse) => docket.violate(Rule::VulnerabilityUnscored, at, text),
+                (None, Answer::Allow) => docket.pass_over(Rule::VulnerabilityUnscored, at, text),
+            }
+        }
+    }
+    for gap in &found.not_checked {
+        let text = format!("{}: {}", counted(gap.packages, "package"), gap.reason);
+        let at = gap.examples.first().map_or(BUNDLE, String::as_str);
+        match policy.unchecked {
+            Answer::Refuse => docket.violate(Rule::VulnerabilityUnchecked, at, text),
+            Answer::Allow => docket.pass_over(Rule::VulnerabilityUnchecked, at, text),
+        }
+    }
+    // Without packages there is nothing to compare; without data that is said all the same.
+    if found.data.is_none() && found.not_checked.is_empty() {
+        docket.pass_over(
+            Rule::VulnerabilityUnchecked,
+            BUNDLE,
+            "no data were given, and no package was found",
+        );
+    }
+    if let Some(days) = policy.max_age_days {
+        docket.ask(Rule::VulnerabilityAge);
+        match found.age_days {
+            Some(age) if (0..=i64::from(days)).contains(&age) => {}
+            Some(age) if age < 0 => {
+                docket.violate(Rule::VulnerabilityAge, BUNDLE, "the data are of a day that has yet to come");
+            }
+            Some(age) => {
+                let found = format!("the data are {} old", counted(age.unsigned_abs(), "day"));
+                docket.violate(Rule::VulnerabilityAge, BUNDLE, found);
+            }
+            None if found.data.is_none() && policy.unchecked == Answer::Allow => {
+                docket.pass_over(Rule::VulnerabilityAge, BUNDLE, "no data were given");
+            }
+            None => docket.violate(Rule::VulnerabilityAge, BUNDLE, "no data were given"),
+        }
+    }
+}
+
+fn licenses(policy: &LicensePolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
+    for rule in [Rule::LicenseDenied, Rule::LicenseUnlisted, Rule::LicenseUnknown] {
+        docket.ask(rule);
+    }
+    let mut hold = |at: String, licenses: &[String]| {
+        let shown = || if licenses.is_empty() { "none is stated".to_owned() } else { licenses.join(", ") };
+        match (license::judge(policy, licenses), policy.unknown) {
+            (Standing::Good, _) => {}
+            (Standing::Denied, _) => docket.violate(Rule::LicenseDenied, at, shown()),
+            (Standing::Unlisted, _) => docket.violate(Rule::LicenseUnlisted, at, shown()),
+            (Standing::Unknown, Answer::Refuse) => docket.violate(Rule::LicenseUnknown, at, shown()),
+            (Standing::Unknown, Answer::Allow) => docket.pass_over(Rule::LicenseUnknown, at, shown()),
+        }
+    };
+    for item in &facts.overview.items {
+        let stated: Vec<_> = item.license.iter().cloned().collect();
+        hold(item.name.to_string(), &stated);
+    }
+    if policy.packages == form::PackageLicenses::Skip {
+        return;
+    }
+    for item in &facts.census.items {
+        let packages: BTreeSet<_> =
+            item.views.iter().flat_map(|view| &view.packages).map(|found| &found.package).collect();
+        for package in packages {
+            hold(format!("{}/{}", item.name, package.name), &package.licenses);
+        }
+    }
+}
+
+fn sizes(policy: &SizePolicy, overview: &Overview, docket: &mut Docket<'_>) {
+    let found = |bytes: u64, most: u64| format!("{}, at most {}", ByteSize(bytes), ByteSize(most));
+    if let Some(most) = policy.bundle {
+        docket.ask(Rule::SizeBundle);
+        if overview.totals.bytes > most {
+            docket.violate(Rule::SizeBundle, BUNDLE, found(overview.totals.bytes, most));
+        }
+    }
+    if let Some(most) = policy.item {
+        docket.ask(Rule::SizeItem);
+        for item in overview.items.iter().filter(|item| item.stored > most) {
+            docket.violate(Rule::SizeItem, item.name.to_string(), found(item.stored, most));
+        }
+    }
+}
+
+fn platforms(policy: &Policy, census: &Census, docket: &mut Docket<'_>) {
+    for wanted in &policy.platforms {
+        docket.ask(Rule::PlatformMissing);
+        for item in census.items.iter().filter(|item| item.kind == ItemKind::Image) {
+            let is_there = item.views.iter().any(|view| {
+                let stated = view.platform.as_deref().is_some_and(|platform| wanted.covers(platform));
+                let config = view.config.as_ref();
+                stated
+                    || config.is_some_and(|config| {
+                        wanted.covers(&format!("{}/{}", config.os, config.architecture))
+                    })
+            });
+            if !is_there {
+                docket.violate(
+                    Rule::PlatformMissing,
+                    item.name.to_string(),
+                    format!("it is not there for {wanted}"),
+                );
+            }
+        }
+    }
+}
+
+fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Moment, docket: &mut Docket<'_>) {
+    let asks_age = policy.max_age_days.is_some() || policy.signatures_max_age_days.is_some();
+    let rules = [Rule::ScanMissing, Rule::ScanFound, Rule::ScanUnseen];
+    let rules = rules.into_iter().chain(asks_age.then_some(Rule::ScanAge));
+    if facts.stage == Stage::Packing {
+        return rules.for_each(|rule| docket.postpone(rule));
+    }
+    rules.for_each(|rule| docket.ask(rule));
+    let is_asked = |scan: &&Scan| {
+        scan.statement == facts.overview.statement
+            && scan.failure.is_none()
+            && policy.engine.as_ref().is_none_or(|engine| engine.matches(scan.engine.name()))
+    };
+    // The latest counts, and what any of them found.
+    let fitting: Vec<_> = facts.scans.iter().filter(is_asked).collect();
+    let Some(scan) = fitting.iter().max_by_key(|scan| scan.ended) else {
+        let found = match facts.scans.len() {
+            0 => "no ledger was given".to_owned(),
+            _ => "no ledger is of this bundle, by such an engine, and without a failure".to_owned(),
+        };
+        docket.violate(Rule::ScanMissing, BUNDLE, found);
+        return;
+    };
+    for scan in &fitting {
+        for finding in &scan.found {
+            docket.violate(Rule::ScanFound, &finding.path, &finding.signature);
+        }
+        if scan.totals.found > 0 && scan.found.is_empty() {
+            docket.violate(Rule::ScanFound, BUNDLE, format!("{} that are not listed", scan.totals.found));
+        }
+    }
+    unseen(policy, scan, docket);
+    let too_old = |of: Option<Moment>, days: Option<u32>| {
+        let days = days?;
+        let age = of.map(|of| of.days_until(now));
+        if age.is_some_and(|age| (0..=i64::from(days)).contains(&age)) { None } else { Some(age) }
+    };
+    let shown = |age: Option<i64>| match age {
+        None => "not dated".to_owned(),
+        Some(age) if age < 0 => "of a day that has yet to come".to_owned(),
+        Some(age) => format!("{} old", counted(age.unsigned_abs(), "day")),
+    };
+    if let Some(age) = too_old(Some(scan.ended), policy.max_age_days) {
+        docket.violate(Rule::ScanAge, BUNDLE, format!("the scan is {}", shown(age)));
+    }
+    if let Some(age) = too_old(scan.engine.database_date(), policy.signatures_max_age_days) {
+        docket.violate(Rule::ScanAge, BUNDLE, format!("the signatures of its engine are {}", shown(age)));
+    }
+}
+
+fn unseen(policy: &ScanPolicy, scan: &Scan, docket: &mut Docket<'_>) {
+    let listed = scan.unseen.iter().chain(&scan.unopened).map(|gap| (gap.path.clone(), gap.reason.clone()));
+    let total = scan.totals.unseen.count.saturating_add(scan.totals.unopened);
+    let rest = total.saturating_sub((scan.unseen.len() + scan.unopened.len()) as u64);
+    let rest = (rest > 0).then(|| (BUNDLE.to_owned(), format!("{rest} that are not listed")));
+    for (at, found) in listed.chain(rest) {
+        match policy.unseen {
+            Answer::Refuse => docket.violate(Rule::ScanUnseen, at, found),
+            Answer::Allow => docket.pass_over(Rule::ScanUnseen, at, found),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Every rule a policy can set, in one table: its name, what it says, and which controls it helps to meet.
+//!
+//! The controls are help for an auditor and no certificate. NIST SP 800-53 revision 5; ISM is the Information Security
+//! Manual of the Australian Signals Directorate (2026); CIP-010-4 is of NERC.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+macro_rules! rules {
+    ($($name:ident $text:literal [$($nist:literal)*] [$($ism:literal)*] [$($cip:literal)*] $sentence:literal)*) => {
+        /// A rule.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Rule { $(#[doc = $sentence] $name,)* }
+
+        impl Rule {
+            /// Every rule, in the order of this file.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The stable, dotted name, as waivers and reports have it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What it says, in one plain sentence.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $sentence,)* }
+            }
+
+            /// Controls that it helps to meet.
+            #[must_use]
+            pub const fn controls(self) -> Controls {
+                match self {
+                    $(Self::$name => Controls { nist: &[$($nist),*], ism: &[$($ism),*], cip: &[$($cip),*] },)*
+                }
+            }
+        }
+    };
+}
+
+/// Controls of three catalogues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Controls {
+    /// NIST SP 800-53.
+    pub nist: &'static [&'static str],
+    /// Information Security Manual.
+    pub ism: &'static [&'static str],
+    /// NERC CIP.
+    pub cip: &'static [&'static str],
+}
+
+rules! {
+    SealPackers "seal.packers" ["CM-14" "SI-7(15)" "MP-5"] ["ISM-0677"] ["CIP-010-4 R1.6"]
+        "As many packers have sealed the bundle as the policy asks for."
+    SealApprovals "seal.approvals" ["CM-3" "CM-5" "MP-5"] ["ISM-0664"] ["CIP-010-4 R1.2"]
+        "As many approvers have approved the bundle as the policy asks for."
+    SealConditions "seal.conditions" ["CM-3" "CM-4"] ["ISM-0664"] ["CIP-010-4 R1.4"]
+        "Every approval that counts states what the policy asks for."
+    OriginAllowed "origin.allowed" ["SR-4" "SR-3" "CM-11"] [] ["CIP-010-4 R1.6"]
+        "Every item comes from a place on the list."
+    ContentSetuid "content.setuid" ["AC-6" "CM-7"] [] []
+        "No program gives the rights of its owner to whoever starts it."
+    ContentSetgid "content.setgid" ["AC-6" "CM-7"] [] []
+        "No program gives the rights of its group to whoever starts it."
+    ContentCapability "content.capability" ["AC-6" "CM-7"] [] []
+        "No program gets rights of the kernel when it is started."
+    ContentWorldWritable "content.world-writable" ["AC-3" "AC-6"] [] []
+        "Nothing may be changed by everybody."
+    ContentDevice "content.device" ["AC-6" "CM-7"] [] []
+        "Nothing gives access to a device of the machine."
+    ContentRootUser "content.root-user" ["AC-6" "CM-7"] [] []
+        "No image starts its programs as root."
+    ContentExecutable "content.executable" ["CM-7" "SI-3"] ["ISM-0657"] []
+        "Nothing that can be executed is where only data belong."
+    ContentScript "content.script" ["CM-7" "SI-3"] ["ISM-0657"] []
+        "No script is where only data belong."
+    ContentSecret "content.secret" ["IA-5(7)" "SC-28"] [] []
+        "Nothing looks like a secret."
+    ContentOddName "content.odd-name" ["SI-10" "SI-7"] [] []
+        "No name deceives who reads it, or means different things to different systems."
+    ContentOutside "content.outside" ["SI-10" "AC-6"] [] []
+        "No path and no link leads out of what carries it."
+    ContentAmbiguous "content.ambiguous" ["SI-10" "SI-7"] [] []
+        "Every program reads the archives of layers in the same way."
+    ContentNestedArchive "content.nested-archive" ["SI-3" "SI-10"] ["ISM-1289"] []
+        "No archive lies within an archive."
+    ContentHidden "content.hidden" ["CM-7"] [] []
+        "No file has a name that lists leave out."
+    ContentBuried "content.buried" ["CM-7" "SI-7"] [] []
+        "No file travels that a later layer hides."
+    ContentAltered "content.altered" ["SI-7" "CM-14"] ["ISM-0677"] ["CIP-010-4 R1.6"]
+        "Every layer holds what the configuration of its image says."
+    ContentUnread "content.unread" ["SI-7" "SI-3"] ["ISM-0657"] []
+        "Everything that travels could be looked at."
+    VulnerabilityCeiling "vulnerability.ceiling" ["RA-5" "SI-2"] ["ISM-1808"] ["CIP-010-4 R3"]
+        "No known vulnerability is graver than the policy allows."
+    VulnerabilityUnscored "vulnerability.unscored" ["RA-5" "SI-2"] [] ["CIP-010-4 R3"]
+        "Of every known vulnerability it is known how grave it is."
+    VulnerabilityUnchecked "vulnerability.unchecked" ["RA-5"] ["ISM-1808"] ["CIP-010-4 R3"]
+        "Every package was compared with data about vulnerabilities."
+    VulnerabilityAge "vulnerability.age" ["RA-5(2)"] ["ISM-1808"] ["CIP-010-4 R3"]
+        "The data about vulnerabilities are no older than the policy allows."
+    LicenseDenied "license.denied" ["CM-10" "SR-4"] [] []
+        "Nothing has a licence that the policy refuses."
+    LicenseUnlisted "license.unlisted" ["CM-10" "SR-4"] [] []
+        "Every licence is on the list."
+    LicenseUnknown "license.unknown" ["CM-10" "SR-4"] [] []
+        "Of everything it is known under which licence it travels."
+    SizeBundle "size.bundle" ["MP-5"] [] []
+        "The bundle is no larger than the policy allows."
+    SizeItem "size.item" ["MP-5"] [] []
+        "No item is larger than the policy allows."
+    PlatformMissing "platform.missing" ["CM-2" "CP-9"] [] []
+        "Every image is there for every platform that the policy names."
+    ScanMissing "scan.missing" ["SI-3" "MP-5"] ["ISM-0657"] ["CIP-010-4 R4"]
+        "An engine of this site has scanned exactly this bundle to the end."
+    ScanAge "scan.age" ["SI-3"] ["ISM-0657"] ["CIP-010-4 R4"]
+        "The scan and the signatures of its engine are no older than the policy allows."
+    ScanFound "scan.found" ["SI-3"] ["ISM-0657" "ISM-1778"] ["CIP-010-4 R4"]
+        "The engine found nothing."
+    ScanUnseen "scan.unseen" ["SI-3"] ["ISM-0657" "ISM-1289"] ["CIP-010-4 R4"]
+        "The engine saw everything that travels."
+    SbomMissing "sbom.missing" ["CM-8" "SR-4"] ["ISM-1730"] []
+        "With every image travels a list of its components by its maker."
+}
+
+impl Rule {
+    /// The rule of that name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|rule| rule.as_str() == name)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+    use crate::value::name::Name;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn rules_are_unique_dotted_one_sentence_and_mapped() {
+        let names: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.as_str()).collect();
+        assert_eq!(names.len(), Rule::ALL.len());
+        for rule in Rule::ALL {
+            assert_eq!(Rule::of(rule.as_str()), Some(*rule));
+            assert!(rule.as_str().contains('.') && rule.as_str().parse::<Name>().is_ok(), "{rule}");
+            assert!(rule.sentence().ends_with('.') && !rule.sentence().contains(". "), "{rule}");
+            assert!(!rule.controls().nist.is_empty(), "{rule}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Which images bring a list of their components along, made by somebody else: carried, not observed.
+
+use crate::audit::inspect::AuditError;
+use crate::bundle::order::Parts;
+use crate::trust::verify::InPlace;
+use crate::value::name::Name;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Images with a referrer that is such a list, or an attestation of one.
+pub fn with_sbom(place: &InPlace<'_>) -> Result<BTreeSet<Name>, AuditError> {
+    let mut found = BTreeSet::new();
+    for contents in &place.contents.items {
+        if !matches!(contents.parts, Parts::Image { .. }) {
+            continue;
+        }
+        for referrer in &contents.item.referrers {
+            let is_tagged = referrer.tag.as_ref().is_some_and(|tag| tag.ends_with(".sbom"));
+            if is_tagged || is_sbom(&place.document(referrer.root)?) {
+                found.insert(contents.item.head.name.clone());
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a manifest says that it, or one of its layers, is a list of components.
+fn is_sbom(manifest: &[u8]) -> bool {
+    let Ok(manifest) = serde_json::from_slice::<Value>(manifest) else { return false };
+    let is_list = |value: &Value| {
+        value.as_str().is_some_and(|text| {
+            let text = text.to_ascii_lowercase();
+            ["spdx", "cyclonedx", "syft"].iter().any(|word| text.contains(word))
+        })
+    };
+    let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
+    let of_layer = layers.flat_map(|layer| {
+        let predicate = layer.get("annotations").and_then(|notes| notes.get("in-toto.io/predicate-type"));
+        [layer.get("mediaType"), predicate]
+    });
+    let own =
+        [manifest.get("artifactType"), manifest.get("config").and_then(|config| config.get("mediaType"))];
+    own.into_iter().chain(of_layer).flatten().any(is_list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sbom;
+
+    #[test]
+    fn lists_of_components_are_told_by_what_they_say_they_are() {
+        for (manifest, is_one) in [
+            (r#"{"artifactType":"application/spdx+json"}"#, true),
+            (r#"{"layers":[{"mediaType":"application/vnd.cyclonedx+json"}]}"#, true),
+            (
+                r#"{"layers":[{"mediaType":"application/vnd.in-toto+json","annotations":{"in-toto.io/predicate-type":"https://spdx.dev/Document"}}]}"#,
+                true,
+            ),
+            (
+                r#"{"artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json","layers":[{"mediaType":7}]}"#,
+                false,
+            ),
+            (r#"{"layers":7}"#, false),
+            ("", false),
+        ] {
+            assert_eq!(is_sbom(manifest.as_bytes()), is_one, "{manifest}");
+        }
+    }
+}

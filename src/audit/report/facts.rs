@@ -1,0 +1,152 @@
+//! Everything that a report is made from.
+
+use crate::audit::account::Account;
+use crate::audit::census::oddity::Oddity;
+use crate::audit::census::{Census, ItemCensus, Layer, View};
+use crate::audit::inspect::{AuditError, Overview};
+use crate::audit::lint::finding::Finding;
+use crate::bundle::oci::Referring;
+use crate::trust::verify::InPlace;
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What is known about a bundle when a report of it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// When it is written.
+    pub written: Moment,
+    /// The bundle file as a shell takes it.
+    pub bundle: &'a str,
+    /// The trust root as a shell takes it.
+    pub trust: &'a str,
+    /// Who sealed it, and what it lists.
+    pub overview: &'a Overview,
+    /// The statement before this one.
+    pub previous: Option<Digest>,
+    /// What the list of digests in it hashes to.
+    pub sums: Digest,
+    /// What every byte of it belongs to.
+    pub account: &'a Account,
+    /// What was observed in it.
+    pub census: &'a Census,
+    /// What came along with the images from upstream.
+    pub evidence: &'a [Evidence],
+}
+
+/// Something that came along with an image: a signature, an attestation, an SBOM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// The image.
+    pub item: Name,
+    /// What the manifest says of itself.
+    #[serde(flatten)]
+    pub referring: Referring,
+    /// The tag that leads to it in a registry, where it has no subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+impl Evidence {
+    /// What it seems to be, by its type and tag.
+    #[must_use]
+    pub fn seems(&self) -> &'static str {
+        let kind = self.referring.artifact_type.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let suffix =
+            self.tag.as_deref().and_then(|tag| tag.rsplit_once('.')).map_or("", |(_, suffix)| suffix);
+        let names = |words: &[&str]| words.iter().any(|word| kind.contains(word));
+        if names(&["spdx", "cyclonedx", "sbom", "syft"]) || suffix == "sbom" {
+            "SBOM"
+        } else if names(&["in-toto", "attest", "slsa", "vex"]) || suffix == "att" {
+            "attestation"
+        } else if names(&["signature", "cosign", "notary", "sigstore", "simplesigning"]) || suffix == "sig" {
+            "signature"
+        } else {
+            "other"
+        }
+    }
+}
+
+/// What came along with the images of a bundle, in its order. Nobody has checked the signatures in it.
+pub fn evidence(place: &InPlace<'_>) -> Result<Vec<Evidence>, AuditError> {
+    let mut all = Vec::new();
+    for contents in &place.contents.items {
+        let item = &contents.item;
+        for referrer in &item.referrers {
+            let bytes = place.document(referrer.root)?;
+            all.push(Evidence {
+                item: item.head.name.clone(),
+                referring: Referring::of(&referrer.media_type, &bytes),
+                tag: referrer.tag.clone(),
+            });
+        }
+    }
+    Ok(all)
+}
+
+impl<'a> Facts<'a> {
+    /// Every view with its item.
+    pub fn views(&self) -> impl Iterator<Item = (&'a ItemCensus, &'a View)> + use<'a> {
+        self.census.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
+    }
+
+    /// Every view of an image with its item.
+    pub fn images(&self) -> impl Iterator<Item = (&'a ItemCensus, &'a View)> + use<'a> {
+        self.views().filter(|(_, view)| view.config.is_some())
+    }
+
+    /// Every layer with the names of the items that have it.
+    pub fn layers(&self) -> impl Iterator<Item = (&'a Layer, Vec<&'a Name>)> + use<'a> {
+        let mut owners: BTreeMap<usize, Vec<&Name>> = BTreeMap::new();
+        for (item, view) in self.views() {
+            for number in &view.layers {
+                let names = owners.entry(*number).or_default();
+                if names.last() != Some(&&item.name) {
+                    names.push(&item.name);
+                }
+            }
+        }
+        let layers = self.census.layers.iter().enumerate();
+        layers.map(move |(number, layer)| (layer, owners.remove(&number).unwrap_or_default()))
+    }
+
+    /// Everything odd, each with the items that have it: what is odd in a layer counts once, however many have it.
+    pub fn oddities(&self) -> impl Iterator<Item = (&'a Oddity, Vec<&'a Name>)> + use<'a> {
+        let in_layers = self
+            .layers()
+            .flat_map(|(layer, names)| layer.oddities.iter().map(move |oddity| (oddity, names.clone())));
+        let in_views = self
+            .views()
+            .flat_map(|(item, view)| view.oddities.iter().map(|oddity| (oddity, vec![&item.name])));
+        in_layers.chain(in_views)
+    }
+
+    /// Everything that looks like a secret, each with the items that have it.
+    pub fn secrets(&self) -> impl Iterator<Item = (&'a Finding, Vec<&'a Name>)> + use<'a> {
+        let in_layers = self
+            .layers()
+            .flat_map(|(layer, names)| layer.secrets.iter().map(move |secret| (secret, names.clone())));
+        let in_views = self
+            .views()
+            .flat_map(|(item, view)| view.secrets.iter().map(|secret| (secret, vec![&item.name])));
+        in_layers.chain(in_views)
+    }
+
+    /// A command about this bundle, like `report BUNDLE --trust ROOT --json`, with its real names.
+    #[must_use]
+    pub fn command(&self, words: &str) -> String {
+        words.replace("BUNDLE", self.bundle).replace("ROOT", self.trust)
+    }
+}
+
+/// The name of an item and, where it has one, the platform of the view.
+#[must_use]
+pub fn named(item: &ItemCensus, view: &View) -> super::document::Text {
+    let name = super::document::out(item.name.as_str());
+    match &view.platform {
+        Some(platform) if item.views.len() > 1 => name.say(" ").out(platform),
+        Some(_) | None => name,
+    }
+}

@@ -1,0 +1,14 @@
+//! The report: what an officer reads before a bundle crosses, as a page, as Markdown and as JSON.
+//!
+//! What is said stands in [`sections`], once; [`page`] and [`markdown`] only write it down.
+
+pub mod document;
+pub mod facts;
+pub mod figures;
+pub mod markdown;
+pub mod page;
+pub mod sections;
+pub mod treemap;
+
+#[cfg(test)]
+mod tests;

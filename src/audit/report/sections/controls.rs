@@ -1,0 +1,150 @@
+//! Policy, waivers, and what in this report is evidence for which control.
+
+use super::super::document::{Block, Cell, Column, Table, Tone, say};
+use super::super::facts::Facts;
+
+/// What a row of the table rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rests {
+    /// The seal and the bytes, which were checked.
+    Seal,
+    /// Approvals.
+    Approvals,
+    /// Observed content.
+    Content,
+    /// The comparison with an earlier bundle.
+    Changes,
+    /// Vulnerability data.
+    Vulnerabilities,
+    /// The ledger of a scan.
+    Scan,
+}
+
+/// A control: its name, who sets it, what it is about, where this report speaks to it, and what that rests on.
+type Control = (&'static str, &'static str, &'static str, &'static str, Rests);
+
+const NIST: &str = "NIST SP 800-53 r5";
+const ISM: &str = "Australian ISM";
+const CIP: &str = "NERC CIP-010-4";
+
+const CONTROLS: [Control; 14] = [
+    (
+        "MP-5",
+        NIST,
+        "Media transport",
+        "Signers, byte account: what left is what arrives, and who answers for it",
+        Rests::Seal,
+    ),
+    (
+        "SI-7",
+        NIST,
+        "Software, firmware and information integrity",
+        "Byte account: every byte was compared with the seal",
+        Rests::Seal,
+    ),
+    (
+        "CM-14",
+        NIST,
+        "Signed components",
+        "Signers: the threshold of packers signed the statement",
+        Rests::Seal,
+    ),
+    ("SR-4", NIST, "Provenance", "Sources and upstream evidence", Rests::Content),
+    ("CM-3", NIST, "Configuration change control", "Changes since the last approval", Rests::Changes),
+    ("CM-8", NIST, "System component inventory", "Packages", Rests::Content),
+    ("RA-5", NIST, "Vulnerability monitoring and scanning", "Known vulnerabilities", Rests::Vulnerabilities),
+    ("SI-3", NIST, "Malicious code protection", "Scan coverage", Rests::Scan),
+    (
+        "ISM-0657",
+        ISM,
+        "Data imported by hand is scanned for malicious and active content",
+        "Scan coverage, executables",
+        Rests::Scan,
+    ),
+    (
+        "ISM-0664",
+        ISM,
+        "Data for SECRET and TOP SECRET systems is reviewed and approved by a trusted source",
+        "Approvals",
+        Rests::Approvals,
+    ),
+    (
+        "ISM-1586",
+        ISM,
+        "Data transfer logs record all imports and exports",
+        "This report; at the site, receipt and journal",
+        Rests::Seal,
+    ),
+    (
+        "R1.1",
+        CIP,
+        "Baseline: operating system, software with versions, open ports",
+        "Packages, how each image is started",
+        Rests::Content,
+    ),
+    (
+        "R1.2",
+        CIP,
+        "Changes to the baseline are authorised and documented",
+        "Changes, approvals",
+        Rests::Changes,
+    ),
+    (
+        "R1.6",
+        CIP,
+        "Identity of the source and integrity of the software are verified",
+        "Signers, byte account, upstream evidence",
+        Rests::Seal,
+    ),
+];
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let mut table = Table::new(
+        "What here is evidence for which control; whether a control is met is for its owner to say",
+        None,
+        vec![
+            Column::text("Control"),
+            Column::text("Of"),
+            Column::text("About"),
+            Column::text("Where in this report"),
+            Column::text("State"),
+        ],
+    );
+    for (control, standard, about, place, rests) in CONTROLS {
+        let (words, tone) = state(facts, rests);
+        table.row([
+            say(control).into(),
+            say(standard).into(),
+            say(about).into(),
+            say(place).into(),
+            Cell::from(say(words)).tone(tone),
+        ]);
+    }
+    vec![
+        Block::Unchecked {
+            text: say("No policy was given, so nothing here was judged by one, and no waiver applies."),
+            command: Some(
+                facts.command("sealift report BUNDLE --trust ROOT --policy policy.toml -o report.html"),
+            ),
+        },
+        Block::Table(table),
+    ]
+}
+
+/// Whether there is evidence, and whether something is open.
+fn state(facts: &Facts<'_>, rests: Rests) -> (&'static str, Tone) {
+    let overview = facts.overview;
+    match rests {
+        Rests::Seal => ("checked", Tone::Good),
+        Rests::Approvals if overview.approvals.is_empty() => ("none came with the bundle", Tone::Unknown),
+        Rests::Approvals
+            if overview.approvals_demanded.is_some_and(|asked| overview.approvals.len() < asked) =>
+        {
+            ("fewer than asked for", Tone::Attention)
+        }
+        Rests::Approvals => ("checked", Tone::Good),
+        Rests::Content if facts.census.unchecked.is_empty() => ("observed", Tone::Good),
+        Rests::Content => ("observed in part: see Not checked", Tone::Attention),
+        Rests::Changes | Rests::Vulnerabilities | Rests::Scan => ("not checked", Tone::Unknown),
+    }
+}

@@ -1,0 +1,128 @@
+//! What looks like a secret, and what is odd about names, links and archives.
+
+use super::super::document::{Basis, Block, Cell, Column, Table, Tone, code, say, shown};
+use super::super::facts::{Facts, named};
+use super::{holders, privileges};
+use crate::audit::census::Node;
+use crate::audit::census::oddity::Group;
+use crate::audit::lint::finding::{Finding, Severity};
+use crate::bundle::item::ItemKind;
+use crate::value::name::Name;
+use crate::value::size::ByteSize;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Different advice that is given.
+const FIXES: usize = 5;
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let secrets = secrets(facts);
+    if secrets.total == 0 {
+        blocks.push(Block::Note {
+            tone: Tone::Good,
+            text: say("Nothing that was read looks like a password, a token or a private key."),
+        });
+    } else {
+        blocks.push(Block::Table(secrets));
+        let fixes: BTreeSet<_> = facts.secrets().map(|(finding, _)| finding.fix.as_str()).collect();
+        for fix in fixes.into_iter().take(FIXES) {
+            blocks.push(Block::Paragraph { text: say("What to do: ").and(shown(fix)).say(".") });
+        }
+    }
+    let (kinds, places) = privileges::oddities(facts, |kind| kind.group() != Group::Privilege);
+    if kinds.total == 0 {
+        blocks.push(Block::Note {
+            tone: Tone::Good,
+            text: say("No name deceives, no link leads out of its image, and every archive that was read can be read in one way only."),
+        });
+    } else {
+        blocks.extend([Block::Table(kinds), Block::Table(places)]);
+    }
+    let buried = buried(facts);
+    if buried.total > 0 {
+        blocks.push(Block::Heading { text: "Deleted, and still there" });
+        blocks.push(Block::Paragraph {
+            text: say("A later layer takes these files away or replaces them. They travel all the same, and whoever has the bundle can read them."),
+        });
+        blocks.push(Block::Table(buried));
+    }
+    blocks
+}
+
+/// Lines of one file that are named.
+const LINES: usize = 6;
+
+/// Findings in one file of the same items, and the first of them.
+struct InFile<'a> {
+    lines: Vec<u32>,
+    count: u64,
+    first: &'a Finding,
+}
+
+fn secrets(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "What looks like a secret; the texts are masked",
+        Some(Basis::Observed),
+        vec![Column::text("File"), Column::number("Places"), Column::text("What"), Column::text("In")],
+    );
+    let trees: HashSet<_> = facts
+        .census
+        .items
+        .iter()
+        .filter(|item| item.kind != ItemKind::Image)
+        .map(|item| &item.name)
+        .collect();
+    // What somebody wrote for this bundle comes before what came with an image.
+    let mut files: BTreeMap<(bool, Severity, &str, Vec<&Name>), InFile<'_>> = BTreeMap::new();
+    for (finding, names) in facts.secrets() {
+        let is_upstream = !names.iter().any(|name| trees.contains(name));
+        let place = finding.place.as_ref().map_or(finding.about.as_str(), |place| &place.path);
+        let key = (is_upstream, finding.severity(), place, names);
+        let file = files.entry(key).or_insert(InFile { lines: Vec::new(), count: 0, first: finding });
+        file.count += 1;
+        file.lines.extend(finding.place.as_ref().and_then(|place| place.line));
+    }
+    for ((_, severity, place, names), InFile { mut lines, count, first }) in files {
+        lines.sort_unstable();
+        lines.dedup();
+        let mut place = shown(place);
+        if !lines.is_empty() {
+            let named: Vec<_> = lines.iter().take(LINES).map(u32::to_string).collect();
+            let word = if lines.len() == 1 { "line" } else { "lines" };
+            place = place.say(format!(", {word} {}", named.join(", ")));
+            if lines.len() > LINES {
+                place = place.say(format!(" and {} more", lines.len() - LINES));
+            }
+        }
+        let tone = match severity {
+            Severity::Error => Tone::Bad,
+            Severity::Warning => Tone::Attention,
+            Severity::Note => Tone::Plain,
+        };
+        let what = shown(&first.message);
+        let what = if count > 1 { what.say(", among others") } else { what };
+        table.row([Cell::from(place).tone(tone), Cell::count(count), what.into(), holders(&names).into()]);
+    }
+    table
+}
+
+fn buried(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "Files of lower layers that a later layer hides",
+        Some(Basis::Observed),
+        vec![Column::text("File"), Column::text("In"), Column::text("What it is"), Column::number("Size")],
+    );
+    for (item, view) in facts.images() {
+        for (_, entry) in facts.census.entries(&view.buried) {
+            if let Node::File { size, class, .. } = &entry.node {
+                table.row([
+                    code(&*entry.path).into(),
+                    named(item, view).into(),
+                    say(class.as_str()).into(),
+                    say(ByteSize(*size).to_string()).into(),
+                ]);
+            }
+        }
+    }
+    table
+}

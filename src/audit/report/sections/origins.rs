@@ -1,0 +1,148 @@
+//! Where everything comes from, and what came along as evidence for it.
+
+use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say};
+use super::super::facts::Facts;
+use crate::value::size::ByteSize;
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let mut blocks = vec![Block::Table(items(facts))];
+    let withheld = withheld(facts);
+    if withheld.total > 0 {
+        blocks.push(Block::Table(withheld));
+    }
+    blocks.push(Block::Heading { text: "Evidence from upstream" });
+    if facts.evidence.is_empty() {
+        blocks.push(Block::Paragraph {
+            text: say("No signature, attestation or SBOM came along with an image."),
+        });
+    } else {
+        blocks.push(Block::Table(evidence(facts)));
+        blocks.push(Block::Unchecked {
+            text: say("The signatures in this evidence were not checked here: the keys of those who made them are no part of the trust root."),
+            command: None,
+        });
+    }
+    let needs = needs(facts);
+    if needs.total > 0 {
+        blocks.push(Block::Heading { text: "What a site adds" });
+        blocks.push(Block::Table(needs));
+    }
+    blocks
+}
+
+fn items(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "Items",
+        None,
+        vec![
+            Column::text("Item").on(Basis::Carried),
+            Column::text("Origin").on(Basis::Declared),
+            Column::text("Version").on(Basis::Declared),
+            Column::text("Licence").on(Basis::Declared),
+            Column::text("Digest").on(Basis::Observed),
+            Column::number("Stored").on(Basis::Observed),
+        ],
+    );
+    for item in &facts.overview.items {
+        let mut name = out(item.name.as_str()).say(format!(" ({})", item.kind));
+        if let Some(names) = &item.audience {
+            name = name.say("; only for ").list(names.iter().map(ToString::to_string), "nobody");
+        }
+        let optional = |text: &Option<String>| text.as_ref().map_or_else(|| say("–"), out);
+        let license = match &item.license {
+            Some(license) => out(license).into(),
+            None => Cell::from(say("not stated")).tone(Tone::Attention),
+        };
+        let origin = match &item.reference {
+            Some(reference) if !item.origin.contains(reference.as_str()) => {
+                out(&item.origin).say("; called ").out(reference)
+            }
+            Some(_) | None => out(&item.origin),
+        };
+        table.row([
+            name.into(),
+            origin.into(),
+            optional(&item.version).into(),
+            license,
+            code(item.digest.to_string()).into(),
+            say(ByteSize(item.stored).to_string()).into(),
+        ]);
+    }
+    table
+}
+
+fn withheld(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "Left out on purpose",
+        Some(Basis::Carried),
+        vec![Column::text("Item"), Column::text("What"), Column::text("Digest")],
+    );
+    for item in &facts.overview.items {
+        for digest in &item.withheld {
+            table.row([
+                out(item.name.as_str()).into(),
+                say("a platform that its index lists").into(),
+                code(digest.to_string()).into(),
+            ]);
+        }
+    }
+    for digest in &facts.overview.selection.withheld {
+        table.row([
+            say("–").into(),
+            say("an item that the audience does not get").into(),
+            code(digest.to_string()).into(),
+        ]);
+    }
+    table
+}
+
+fn evidence(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "Signatures, attestations and SBOMs that came along",
+        Some(Basis::Carried),
+        vec![
+            Column::text("Image"),
+            Column::text("It seems to be"),
+            Column::text("Type"),
+            Column::text("Digest"),
+            Column::text("It says of itself"),
+        ],
+    );
+    for evidence in facts.evidence {
+        let referring = &evidence.referring;
+        let notes = referring.annotations.iter().map(|(key, value)| format!("{key}={value}"));
+        table.row([
+            out(evidence.item.as_str()).into(),
+            say(evidence.seems()).into(),
+            out(referring.artifact_type.as_deref().unwrap_or(&referring.media_type)).into(),
+            code(referring.digest.to_string()).into(),
+            Text::default().list(notes, "–").into(),
+        ]);
+    }
+    table
+}
+
+fn needs(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "Parameters and secrets that do not travel",
+        Some(Basis::Carried),
+        vec![Column::text("Name"), Column::text("What"), Column::text("Default"), Column::text("Meaning")],
+    );
+    for parameter in &facts.overview.needs.parameters {
+        table.row([
+            out(parameter.name.to_string()).into(),
+            say(format!("parameter, {}", parameter.format)).into(),
+            parameter.default.as_ref().map_or_else(|| say("the site sets it"), out).into(),
+            out(&parameter.description).into(),
+        ]);
+    }
+    for secret in &facts.overview.needs.secrets {
+        table.row([
+            out(secret.name.to_string()).into(),
+            say("secret").into(),
+            say("never travels").into(),
+            out(&secret.description).into(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,153 @@
+//! What can execute, as whom, with which privileges.
+
+use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say};
+use super::super::facts::{Facts, named};
+use super::holders;
+use crate::audit::census::Node;
+use crate::audit::census::class::Class;
+use crate::audit::census::config::ImageConfig;
+use crate::audit::census::oddity::{Group, Kind};
+use crate::value::size::ByteSize;
+use std::collections::BTreeMap;
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if facts.images().next().is_none() {
+        blocks.push(Block::Paragraph {
+            text: say("There is no image in this bundle, so nothing in it is started as a container."),
+        });
+    } else {
+        blocks.push(Block::Table(starts(facts)));
+    }
+    let (kinds, places) = oddities(facts, |kind| kind.group() == Group::Privilege);
+    if kinds.total == 0 {
+        blocks.push(Block::Note {
+            tone: Tone::Good,
+            text: say("No file in a layer that was read is set-user-id or set-group-id, has capabilities, is a device, or may be changed by everybody."),
+        });
+    } else {
+        blocks.extend([Block::Table(kinds), Block::Table(places)]);
+    }
+    let (classes, interpreters) = executables(facts);
+    blocks.push(Block::Table(classes));
+    if interpreters.total > 0 {
+        blocks.push(Block::Table(interpreters));
+    }
+    blocks
+}
+
+/// How each image is started.
+fn starts(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "How each image is started, as its configuration says",
+        Some(Basis::Observed),
+        vec![
+            Column::text("Image"),
+            Column::text("Runs as"),
+            Column::text("Starts"),
+            Column::text("Ports"),
+            Column::number("Executables"),
+        ],
+    );
+    for (item, view) in facts.images() {
+        let Some(config) = &view.config else { continue };
+        let user: Cell = if config.runs_as_root() {
+            let how = if config.user.is_empty() { say("root, nobody is named") } else { out(&config.user) };
+            Cell::from(how).tone(Tone::Attention)
+        } else {
+            out(&config.user).into()
+        };
+        table.row([
+            named(item, view).into(),
+            user,
+            started(config).into(),
+            Text::default().list(&config.ports, "none").into(),
+            Cell::count(view.sums.executables),
+        ]);
+    }
+    table
+}
+
+/// The command line of a container.
+fn started(config: &ImageConfig) -> Text {
+    let words: Vec<_> = config.entrypoint.iter().chain(&config.cmd).map(String::as_str).collect();
+    if words.is_empty() { say("nothing by itself") } else { code(words.join(" ")) }
+}
+
+/// How often each kind of oddity was found, and where.
+pub(super) fn oddities(facts: &Facts<'_>, is_wanted: impl Fn(Kind) -> bool) -> (Table, Table) {
+    let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
+    let mut places = Table::new(
+        "Where",
+        Some(Basis::Observed),
+        vec![Column::text("Path"), Column::text("What"), Column::text("Found"), Column::text("In")],
+    );
+    for (oddity, names) in facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)) {
+        *counts.entry(oddity.kind).or_default() += 1;
+        let path =
+            if oddity.path.is_empty() { say("the image or layer as a whole") } else { code(&oddity.path) };
+        places.row([
+            path.into(),
+            say(oddity.kind.as_str()).into(),
+            out(&oddity.detail).into(),
+            holders(&names).into(),
+        ]);
+    }
+    let mut kinds = Table::new(
+        "What was found, and why it matters",
+        Some(Basis::Observed),
+        vec![Column::text("What"), Column::number("How often"), Column::text("Why it is worth knowing")],
+    );
+    for (kind, count) in counts {
+        kinds.row([
+            Cell::from(say(kind.as_str())).tone(Tone::Attention),
+            Cell::count(count),
+            say(kind.why()).into(),
+        ]);
+    }
+    (kinds, places)
+}
+
+/// Files that can be executed, by what they are, and scripts by who reads them.
+fn executables(facts: &Facts<'_>) -> (Table, Table) {
+    let mut classes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let mut interpreters: BTreeMap<&str, u64> = BTreeMap::new();
+    for layer in &facts.census.layers {
+        for entry in &layer.entries {
+            let Node::File { size, class, .. } = &entry.node else { continue };
+            if !class.is_executable() {
+                continue;
+            }
+            let (count, bytes) = classes.entry(class.as_str()).or_default();
+            *count += 1;
+            *bytes += size;
+            if let Class::Script(interpreter) = class {
+                *interpreters.entry(interpreter).or_default() += 1;
+            }
+        }
+    }
+    let mut by_class = Table::new(
+        "Files that can be executed, told by their content, each layer counted once",
+        Some(Basis::Observed),
+        vec![Column::text("What it is"), Column::number("Files"), Column::number("Bytes")],
+    );
+    let mut classes: Vec<_> = classes.into_iter().collect();
+    classes.sort_by(|one, other| other.1.cmp(&one.1));
+    for (class, (count, bytes)) in classes {
+        by_class.row([say(class).into(), Cell::count(count), say(ByteSize(bytes).to_string()).into()]);
+    }
+    if by_class.total == 0 {
+        by_class.row([say("none").into(), Cell::count(0), say("0 B").into()]);
+    }
+    let mut by_reader = Table::new(
+        "Scripts by the program that reads them",
+        Some(Basis::Observed),
+        vec![Column::text("Program"), Column::number("Scripts")],
+    );
+    let mut interpreters: Vec<_> = interpreters.into_iter().collect();
+    interpreters.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
+    for (interpreter, count) in interpreters {
+        by_reader.row([code(interpreter).into(), Cell::count(count)]);
+    }
+    (by_class, by_reader)
+}

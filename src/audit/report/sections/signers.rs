@@ -1,0 +1,92 @@
+//! Who sealed the bundle, and who approved it.
+
+use super::super::document::{Basis, Block, Column, Table, Text, Tone, code, out, say};
+use super::super::facts::Facts;
+use crate::value::words::counted;
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let overview = facts.overview;
+    let mut signers = Table::new(
+        "Keys of the trust root that sealed this bundle",
+        Some(Basis::Carried),
+        vec![Column::text("Name"), Column::text("Role"), Column::text("Key"), Column::text("Key in words")],
+    );
+    for signer in &overview.signers {
+        signers.row([
+            out(signer.name.as_str()).into(),
+            out(&signer.role).into(),
+            code(&signer.key).into(),
+            out(&signer.words).into(),
+        ]);
+    }
+    let mut blocks = vec![
+        Block::Paragraph {
+            text: say(format!(
+                "Every signature below was checked here against version {} of the trust root. Compare the words of a key with its holder, by telephone or in person, not by the way the bundle came.",
+                overview.root_version
+            )),
+        },
+        Block::Table(signers),
+    ];
+    let given = overview.approvals.len();
+    match overview.approvals_demanded {
+        Some(demanded) => {
+            let tone = if given >= demanded { Tone::Good } else { Tone::Attention };
+            let text = say(format!("{given} of {demanded} approvals that the trust root asks for."));
+            blocks.push(Block::Note { tone, text });
+        }
+        None if given == 0 => blocks.push(Block::Paragraph {
+            text: say("The trust root asks for no approvals, and none came with the bundle."),
+        }),
+        None => {}
+    }
+    if given > 0 {
+        blocks.push(Block::Table(approvals(facts)));
+    }
+    for warning in &overview.warnings {
+        blocks.push(Block::Note { tone: Tone::Attention, text: out(warning) });
+    }
+    if overview.approvals_demanded.is_some_and(|demanded| given < demanded) {
+        blocks.push(Block::Paragraph { text: say("An approver signs with:") });
+        blocks.push(Block::Commands {
+            lines: vec![facts.command("sealift approve BUNDLE --trust ROOT --key APPROVER.key")],
+        });
+    }
+    blocks
+}
+
+fn approvals(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "Approvals",
+        Some(Basis::Carried),
+        vec![
+            Column::text("Approver"),
+            Column::text("When"),
+            Column::text("Stated"),
+            Column::text("Out of order"),
+            Column::text("Key"),
+        ],
+    );
+    for approval in &facts.overview.approvals {
+        table.row([
+            out(approval.name.as_str()).into(),
+            say(approval.approved.to_string()).into(),
+            Text::default()
+                .list(approval.conditions.iter().map(ToString::to_string), "nothing further")
+                .into(),
+            approval.out_of_order.as_ref().map_or_else(|| say("no"), |why| say("yes: ").out(why)).into(),
+            code(&approval.key).into(),
+        ]);
+    }
+    table
+}
+
+/// Approvals in a few words.
+pub(super) fn approvals_in_words(facts: &Facts<'_>) -> String {
+    let given = facts.overview.approvals.len();
+    match facts.overview.approvals_demanded {
+        Some(demanded) => format!("{given} of {demanded}"),
+        None if given == 0 => "none".to_owned(),
+        None => counted(given as u64, "approval"),
+    }
+}

@@ -1,0 +1,296 @@
+//! The verdict, the checks at a glance, and the bundle in plain sentences.
+
+use super::super::document::{Block, Light, Sentence, Text, Tone, grouped, out, say};
+use super::super::facts::Facts;
+use super::{packages, signers, unchecked};
+use crate::audit::census::oddity::{Group, Kind};
+use crate::bundle::item::ItemKind;
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+
+/// How many things of a sort there are: `1 image`, `no image`, `1,234 images`.
+fn number(count: u64, thing: &str) -> String {
+    match count {
+        0 => format!("no {thing}"),
+        1 => format!("one {thing}"),
+        _ => format!("{} {thing}s", grouped(count)),
+    }
+}
+
+/// What was counted for the sentences and the strip.
+struct Counts {
+    images: u64,
+    roots: u64,
+    views: u64,
+    rising: u64,
+    odd: u64,
+    secrets: u64,
+    packages: u64,
+    executables: u64,
+    unread: u64,
+    unmade: u64,
+}
+
+impl Counts {
+    fn of(facts: &Facts<'_>) -> Self {
+        let odd = |is_wanted: &dyn Fn(Kind) -> bool| {
+            facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)).count() as u64
+        };
+        let rises = |kind| matches!(kind, Kind::Setuid | Kind::Setgid | Kind::Capability);
+        let starts_as_root = |config: &crate::audit::census::config::ImageConfig| config.runs_as_root();
+        Self {
+            images: facts.overview.items.iter().filter(|item| item.kind == ItemKind::Image).count() as u64,
+            views: facts.images().count() as u64,
+            roots: facts.images().filter(|(_, view)| view.config.as_ref().is_some_and(starts_as_root)).count()
+                as u64,
+            rising: odd(&rises),
+            odd: odd(&|kind| kind.group() != Group::Privilege),
+            secrets: facts.secrets().count() as u64,
+            packages: packages::distinct(facts).len() as u64,
+            executables: executables(facts),
+            unread: facts.census.unchecked.len() as u64,
+            unmade: unchecked::checks(facts).len() as u64,
+        }
+    }
+}
+
+/// Files that can be executed, each layer counted once.
+fn executables(facts: &Facts<'_>) -> u64 {
+    use crate::audit::census::Node;
+    let entries = facts.census.layers.iter().flat_map(|layer| &layer.entries);
+    entries.filter(|entry| matches!(&entry.node, Node::File { class, .. } if class.is_executable())).count()
+        as u64
+}
+
+/// What a reader takes away.
+pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
+    let counts = Counts::of(facts);
+    let overview = facts.overview;
+    let (tone, believed) = if facts.account.is_exact() {
+        (Tone::Good, "The seal is believed, and every byte is accounted for.")
+    } else {
+        (Tone::Bad, "The seal is believed, and the bytes of the file do not add up.")
+    };
+    let lacks = overview.approvals_demanded.map_or(0, |asked| asked.saturating_sub(overview.approvals.len()));
+    let many = |count: u64, one: &str, several: &str| match count {
+        0 => None,
+        1 => Some(format!("one {one}")),
+        _ => Some(format!("{} {several}", grouped(count))),
+    };
+    let open: Vec<_> = [
+        many(counts.secrets, "place looks like a secret", "places look like secrets"),
+        many(lacks as u64, "approval is missing", "approvals are missing"),
+        many(counts.unread, "part of the bundle was not looked at", "parts of the bundle were not looked at"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut sentences = vec![Sentence { tone, text: say(believed) }];
+    if !open.is_empty() {
+        let tone = if counts.secrets > 0 { Tone::Bad } else { Tone::Attention };
+        sentences.push(Sentence { tone, text: say(format!("Somebody has to look: {}.", open.join(", "))) });
+    }
+    let text = say(format!(
+        "{} checks were not made; nothing is known of what they would have found.",
+        counts.unmade
+    ));
+    sentences.push(Sentence { tone: Tone::Unknown, text });
+    sentences
+}
+
+/// The checks at a glance.
+pub(super) fn strip(facts: &Facts<'_>) -> Vec<Light> {
+    let counts = Counts::of(facts);
+    let overview = facts.overview;
+    let light = |title, tone, value: String, note: &str, section| Light {
+        title,
+        tone,
+        value: say(value),
+        note: say(note),
+        section,
+    };
+    let given = overview.approvals.len();
+    let approvals = match overview.approvals_demanded {
+        Some(asked) if given >= asked => (Tone::Good, "asked for by the trust root"),
+        Some(_) => (Tone::Attention, "asked for by the trust root"),
+        None => (Tone::Plain, "none are asked for"),
+    };
+    let some = |count: u64, tone| if count == 0 { Tone::Good } else { tone };
+    let signed = counted(overview.signers.len() as u64, "signature");
+    let read = if counts.unread == 0 { "every layer was read" } else { "parts were not looked at" };
+    vec![
+        light("Seal", Tone::Good, "believed".to_owned(), &format!("{signed} of trusted keys"), "signers"),
+        light(
+            "Bytes",
+            if facts.account.is_exact() { Tone::Good } else { Tone::Bad },
+            if facts.account.is_exact() {
+                "all accounted for".to_owned()
+            } else {
+                "do not add up".to_owned()
+            },
+            &ByteSize(facts.account.size).to_string(),
+            "bytes",
+        ),
+        light("Approvals", approvals.0, signers::approvals_in_words(facts), approvals.1, "signers"),
+        light(
+            "Content",
+            some(counts.unread, Tone::Attention),
+            if counts.unread == 0 {
+                "all read".to_owned()
+            } else {
+                format!("{} unread", grouped(counts.unread))
+            },
+            read,
+            "unchecked",
+        ),
+        light(
+            "Secrets",
+            some(counts.secrets, Tone::Bad),
+            grouped(counts.secrets),
+            "places that look like one",
+            "findings",
+        ),
+        light(
+            "Oddities",
+            some(counts.odd, Tone::Attention),
+            grouped(counts.odd),
+            "names, links, archives",
+            "findings",
+        ),
+        light(
+            "Privileges",
+            some(counts.rising, Tone::Attention),
+            grouped(counts.rising),
+            "programs that gain rights",
+            "privileges",
+        ),
+        light(
+            "Root",
+            some(counts.roots, Tone::Attention),
+            format!("{} of {}", counts.roots, counts.views),
+            "images start as root",
+            "privileges",
+        ),
+        light("Changes", Tone::Unknown, "not checked".to_owned(), "no earlier bundle given", "changes"),
+        light("Vulnerabilities", Tone::Unknown, "not checked".to_owned(), "no data given", "packages"),
+        light("Malware", Tone::Unknown, "not checked".to_owned(), "no ledger given", "scan"),
+        light("Policy", Tone::Unknown, "not checked".to_owned(), "none given", "policy"),
+    ]
+}
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let counts = Counts::of(facts);
+    vec![
+        Block::Paragraph { text: what(facts, &counts) },
+        Block::Paragraph { text: inside(facts, &counts) },
+        Block::Paragraph { text: unknown(&counts) },
+    ]
+}
+
+/// What it is, and who stands behind it.
+fn what(facts: &Facts<'_>, counts: &Counts) -> Text {
+    let overview = facts.overview;
+    let kind = |kind| overview.items.iter().filter(|item| item.kind == kind).count() as u64;
+    let kinds = [
+        (counts.images, "container image"),
+        (kind(ItemKind::Doc), "collection of documents"),
+        (kind(ItemKind::Config), "configuration"),
+        (kind(ItemKind::File), "set of files"),
+    ];
+    let kinds: Vec<_> = kinds
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, thing)| plural(count, thing))
+        .collect();
+    let holds = match kinds.as_slice() {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    };
+    let day = |moment: crate::value::moment::Moment| moment.to_string().chars().take(10).collect::<String>();
+    let mut text = out(format!("{} {}", overview.name, overview.version))
+        .say(format!(" carries {holds} for the scenario "))
+        .out(overview.scenario.as_str())
+        .say(format!(
+            ": {} in {}. It was made from a lock of {} and sealed by ",
+            ByteSize(facts.account.size),
+            counted(overview.totals.blobs, "blob"),
+            day(overview.created)
+        ))
+        .list(overview.signers.iter().map(|signer| signer.name.to_string()), "nobody");
+    text = match (overview.approvals_demanded, overview.approvals.len()) {
+        (None, 0) => text.say("; the trust root asks for no approval, and there is none."),
+        (None, _) => text
+            .say("; it was approved by ")
+            .list(overview.approvals.iter().map(|one| one.name.to_string()), "")
+            .say("."),
+        (Some(asked), given) => {
+            text.say(format!("; it has {given} of the {asked} approvals that the trust root asks for."))
+        }
+    };
+    if let Some(expires) = overview.expires {
+        text = text.say(format!(" It expires on {}.", day(expires)));
+    }
+    text
+}
+
+/// `1 set of files`, `2 sets of files`.
+fn plural(count: u64, thing: &str) -> String {
+    match (count, thing.split_once(' ')) {
+        (1, _) => number(1, thing),
+        (_, Some((head @ ("collection" | "set"), rest))) => format!("{} {head}s {rest}", grouped(count)),
+        _ => number(count, thing),
+    }
+}
+
+/// What was found in it.
+fn inside(facts: &Facts<'_>, counts: &Counts) -> Text {
+    let layers = facts.census.layers.len() as u64;
+    let mut text = say(format!(
+        "In {} there {} {} that can be executed",
+        number(layers, "layer"),
+        if counts.executables == 1 { "is" } else { "are" },
+        number(counts.executables, "file"),
+    ));
+    text = text.say(format!(
+        " and {} that {} listed. ",
+        number(counts.packages, "package"),
+        if counts.packages == 1 { "is" } else { "are" }
+    ));
+    if counts.views > 0 {
+        text = text.say(match (counts.roots, counts.views) {
+            (0, _) => "No image starts as root. ".to_owned(),
+            (1, 1) => "The one image starts as root. ".to_owned(),
+            (roots, views) if roots == views => "Every image starts as root. ".to_owned(),
+            (roots, views) => format!("{roots} of {views} images start as root. "),
+        });
+    }
+    text = text.say(match counts.rising {
+        0 => "No program gains rights when it is started. ".to_owned(),
+        1 => "One program gains rights when it is started. ".to_owned(),
+        many => format!("{} programs gain rights when they are started. ", grouped(many)),
+    });
+    let secrets = match counts.secrets {
+        0 => "Nothing that was read looks like a secret".to_owned(),
+        1 => "One place looks like a secret".to_owned(),
+        many => format!("{} places look like secrets", grouped(many)),
+    };
+    let odd = match counts.odd {
+        0 => "and nothing about names, links and archives is odd.".to_owned(),
+        1 => "and one name, link or archive is odd.".to_owned(),
+        many => format!("and {} names, links or archives are odd.", grouped(many)),
+    };
+    text.say(format!("{secrets}, {odd}"))
+}
+
+/// What nobody knows.
+fn unknown(counts: &Counts) -> Text {
+    let parts = match counts.unread {
+        0 => "Every layer was read to its end.".to_owned(),
+        1 => "One part of the bundle could not be looked at.".to_owned(),
+        many => format!("{} parts of the bundle could not be looked at.", grouped(many)),
+    };
+    say(format!("{parts} "))
+        .strong(format!("{} checks were not made", counts.unmade))
+        .say(": they are listed under Not checked, with what would make them.")
+}

@@ -1,0 +1,81 @@
+//! When what happened.
+
+use super::super::document::{Basis, Block, Cell, Column, Event, Table, Text, Timeline, say};
+use super::super::facts::Facts;
+use crate::value::moment::Moment;
+use crate::value::words::counted;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Seconds since 1970 of a time as RFC 3339 writes it, with the time in whole seconds.
+fn time(text: &str) -> Option<(i64, String)> {
+    let exact: jiff::Timestamp = text.parse().ok()?;
+    let whole = jiff::Timestamp::from_second(exact.as_second()).ok()?;
+    Some((whole.as_second(), whole.to_string()))
+}
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let overview = facts.overview;
+    let mut events: Vec<Event> = Vec::new();
+    let mut add = |moment: Moment, what: Text, basis| {
+        if let Some((second, when)) = time(&moment.to_string()) {
+            events.push(Event { second, when, what, basis });
+        }
+    };
+    add(overview.created, say("the lock was written"), Basis::Carried);
+    for approval in &overview.approvals {
+        add(approval.approved, say("approved by ").out(approval.name.as_str()), Basis::Carried);
+    }
+    if let Some(expires) = overview.expires {
+        add(expires, say("the bundle expires"), Basis::Carried);
+    }
+    add(facts.written, say("this report was written"), Basis::Observed);
+    let (built, unclear) = built(facts);
+    for ((second, when), names) in built {
+        let names: Vec<_> = names.into_iter().collect();
+        let what = match names.as_slice() {
+            [one] => say("built: ").out(*one),
+            [one, other] => say("built: ").out(*one).say(", ").out(*other),
+            [one, rest @ ..] => {
+                say("built: ").out(*one).say(format!(" and {}", counted(rest.len() as u64, "more image")))
+            }
+            [] => continue,
+        };
+        events.push(Event { second, when, what, basis: Basis::Declared });
+    }
+    events.sort_by(|one, other| one.second.cmp(&other.second).then_with(|| one.when.cmp(&other.when)));
+    let mut table = Table::new(
+        "What happened when",
+        None,
+        vec![Column::text("When"), Column::text("What"), Column::text("On whose word")],
+    );
+    for event in &events {
+        table.row([say(&event.when).into(), event.what.clone().into(), Cell::basis(event.basis)]);
+    }
+    let mut blocks =
+        vec![Block::Timeline(Timeline { title: "What happened when", events }), Block::Table(table)];
+    if !unclear.is_empty() {
+        let text = say("These say nothing about when they were built, or nothing that is a time: ")
+            .list(unclear, "");
+        blocks.push(Block::Paragraph { text });
+    }
+    blocks
+}
+
+type Built<'a> = BTreeMap<(i64, String), BTreeSet<&'a str>>;
+
+/// When images were built, as their configurations say, and the images that do not say.
+fn built<'a>(facts: &Facts<'a>) -> (Built<'a>, BTreeSet<&'a str>) {
+    let (mut built, mut unclear) = (Built::new(), BTreeSet::new());
+    for (item, view) in facts.images() {
+        let created = view.config.as_ref().and_then(|config| config.created.as_deref());
+        match created.and_then(time) {
+            Some(time) => {
+                built.entry(time).or_default().insert(item.name.as_str());
+            }
+            None => {
+                unclear.insert(item.name.as_str());
+            }
+        }
+    }
+    (built, unclear)
+}

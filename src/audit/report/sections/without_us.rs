@@ -1,0 +1,60 @@
+//! How to check the bundle with nothing but tools that every system has.
+
+use super::super::document::{Basis, Block, Fact, code, say};
+use super::super::facts::Facts;
+
+pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+    let overview = facts.overview;
+    let fact = |name, value| Fact { name, basis: Basis::Observed, value };
+    let commands =
+        |lines: &[&str]| Block::Commands { lines: lines.iter().map(|line| facts.command(line)).collect() };
+    let paragraph = |text: &str| Block::Paragraph { text: say(text) };
+    let statement =
+        format!("echo '{}  seal/statement.json' | sha256sum --strict -c", overview.statement.hex());
+    let sums = format!("echo '{}  seal/SHA256SUMS' | sha256sum --strict -c", facts.sums.hex());
+    let mut blocks = vec![
+        Block::Paragraph {
+            text: say("These commands need openssl 3, sha256sum, tar, jq and base64, and the public key of a packer (")
+                .code("packer.pub")
+                .say(") that came another way than the bundle. Each must succeed; stop at the first that does not. The bundle holds the same instructions in ")
+                .code("seal/VERIFY.txt")
+                .say("."),
+        },
+        Block::Facts {
+            facts: vec![
+                fact("Digest of the statement", code(overview.statement.to_string())),
+                fact("Digest of the list", code(facts.sums.to_string())),
+                fact("Size of the file", say(super::size::bytes(facts.account.size))),
+            ],
+        },
+        paragraph("1. Take out the seal, and see that it is the one this report is about."),
+        commands(&["tar -xf BUNDLE seal/", &statement, &sums]),
+        paragraph("2. Check the signature over the statement; once for each packer that your rules ask for."),
+        commands(&[
+            "printf 'DSSEv1 28 application/vnd.in-toto+json %d ' \"$(wc -c < seal/statement.json)\" > pae",
+            "cat seal/statement.json >> pae",
+            "id=$(openssl pkey -pubin -in packer.pub -outform DER | sha256sum | cut -d' ' -f1)",
+            "jq -er --arg id \"$id\" '.signatures[] | select(.keyid == $id).sig' seal/bundle.dsse.json | base64 -d > sig",
+            "openssl pkeyutl -verify -rawin -pubin -inkey packer.pub -sigfile sig -in pae",
+        ]),
+        paragraph("3. Take out everything, compare every digest, and see that nothing is there that is not listed."),
+        commands(&[
+            "jq -er '.predicate.members[] | select(.name == \"seal/SHA256SUMS\") | .sha256 + \"  \" + .name' seal/statement.json | sha256sum --strict -c",
+            "tar -xf BUNDLE",
+            "sha256sum --strict -c seal/SHA256SUMS",
+            "tar -tf BUNDLE | tail -n +5 | diff - <(cut -c67- seal/SHA256SUMS)",
+        ]),
+    ];
+    for signer in &overview.signers {
+        blocks.push(Block::Paragraph {
+            text: say("The key of ")
+                .out(signer.name.as_str())
+                .say(" has the id ")
+                .code(&signer.key)
+                .say(", in words: ")
+                .out(&signer.words)
+                .say("."),
+        });
+    }
+    blocks
+}

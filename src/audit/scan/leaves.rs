@@ -1,0 +1,156 @@
+//! Every leaf of a bundle: the documents in front, configurations and manifests, and the files of each layer once.
+
+use super::super::layer::Failed;
+use super::desk::Desk;
+use super::engine::Engine;
+use super::ledger::{Count, Head, Ledger, Part};
+use super::nested::Feeder;
+use super::{ScanError, Settings};
+use crate::bundle::BundleError;
+use crate::bundle::index::Blob;
+use crate::bundle::order::Parts;
+use crate::bundle::read::CHUNK;
+use crate::trust::TrustError;
+use crate::trust::verify::{InPlace, Verified};
+use crate::value::digest::Digest;
+use crate::value::watch::Watch;
+use std::collections::HashSet;
+use std::io::{self, Read};
+
+/// Feeds everything in a bundle to an engine.
+///
+/// Each blob is compared with its digest before a byte of it is decompressed. When the engine fails on the way, the
+/// ledger lists everything behind as not seen.
+pub fn scan(
+    place: &InPlace<'_>,
+    engine: &dyn Engine,
+    settings: &Settings<'_>,
+    watch: &dyn Watch,
+) -> Result<Ledger, ScanError> {
+    let started = (settings.clock)();
+    let identity = engine.identify()?;
+    let predicate = &place.trusted.statement.predicate;
+    watch.expect(predicate.totals.bytes);
+    let desk = Desk::new(engine, settings.max_size);
+    let stop = || {
+        if watch.is_stopped() {
+            Err(Failed::on_the_way(TrustError::from(BundleError::Interrupted)))
+        } else {
+            Ok(())
+        }
+    };
+    let parts = desk.staffed(settings.threads, || {
+        let feeder = Feeder::new(&desk, *settings, predicate.totals.bytes, &stop);
+        let layers = place.contents.layers.iter().map(|blob| blob.digest).collect();
+        Walk { place, feeder, layers }.all().inspect_err(|_| desk.abandon())
+    })?;
+    let (tally, failure) = desk.close();
+    let head = Head {
+        statement: place.trusted.id,
+        name: predicate.name.clone(),
+        version: predicate.version.clone(),
+        engine: identity,
+        depth: settings.depth,
+        max_size: settings.max_size,
+        started,
+        ended: (settings.clock)(),
+        failure,
+    };
+    Ok(Ledger::new(head, parts, tally))
+}
+
+struct Walk<'a> {
+    place: &'a InPlace<'a>,
+    feeder: Feeder<'a>,
+    layers: HashSet<Digest>,
+}
+
+impl<'a> Walk<'a> {
+    fn all(mut self) -> Result<Vec<Part>, ScanError> {
+        let place = self.place;
+        let mut own = part(None);
+        for member in place.trusted.front.iter().chain(&place.trusted.statement.predicate.members) {
+            let bytes = place.member(&member.name)?;
+            let depth = self.feeder.depth();
+            let fed = self.feeder.leaf(member.name.clone(), Some(member.size), &mut bytes.as_slice(), depth);
+            fed.map_err(failed)?;
+            own.stored += Count { count: 1, bytes: member.size };
+        }
+        let mut parts = vec![own];
+        let mut known = HashSet::new();
+        for contents in &place.contents.items {
+            let head = &contents.item.head;
+            let mut part = part(Some(head.name.clone()));
+            self.feeder.part = parts.len();
+            let root = contents.item.root;
+            let (blobs, is_tree) = match &contents.parts {
+                Parts::Image { blobs, .. } => (blobs.clone(), false),
+                Parts::Tree { inventory, layer } => (vec![root, *inventory, *layer], true),
+            };
+            for blob in blobs {
+                if !known.insert(blob.digest) {
+                    part.shared += 1;
+                    continue;
+                }
+                self.blob(head.name.as_str(), blob, is_tree)?;
+                part.stored += Count { count: 1, bytes: blob.size };
+            }
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+
+    fn blob(&mut self, item: &str, blob: Blob, is_tree: bool) -> Result<(), ScanError> {
+        let place = self.place;
+        let proved = place.prove(blob)?;
+        let path = format!("{item}:{}", blob.digest.short());
+        let again = || Box::new(Stored { place, blob: proved.clone(), at: 0 }) as Box<dyn Read + 'a>;
+        let fed = match (self.layers.contains(&blob.digest), is_tree) {
+            // There is one layer in a tree, and its files are those of the item.
+            (true, true) => self.feeder.layer(item, '/', blob.size, again),
+            (true, false) => self.feeder.layer(&path, ':', blob.size, again),
+            (false, _) => {
+                let depth = self.feeder.depth();
+                self.feeder.leaf(path, Some(blob.size), &mut *again(), depth)
+            }
+        };
+        fed.map_err(failed)
+    }
+}
+
+fn part(item: Option<crate::value::name::Name>) -> Part {
+    Part { item, stored: Count::default(), shared: 0, account: super::ledger::Account::default() }
+}
+
+/// An error of ours, as it comes out of its way through `io::Error`.
+fn failed(error: io::Error) -> ScanError {
+    let read = |source| BundleError::Read { what: "the bundle".to_owned(), source };
+    match error.downcast::<Failed>() {
+        Ok(Failed(inner)) => match inner.downcast::<TrustError>() {
+            Ok(error) => ScanError::Trust(*error),
+            Err(inner) => read(io::Error::other(inner)).into(),
+        },
+        Err(error) => read(error).into(),
+    }
+}
+
+/// A proved blob, read from front to back.
+struct Stored<'a> {
+    place: &'a InPlace<'a>,
+    blob: Verified<Blob>,
+    at: u64,
+}
+
+impl Read for Stored<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(CHUNK) as u64;
+        let end = self.blob.size.min(self.at + most);
+        let bytes = self.place.part(&self.blob, self.at..end).map_err(Failed::on_the_way)?;
+        let count = bytes.len();
+        if let Some(place) = buffer.get_mut(..count) {
+            place.copy_from_slice(&bytes);
+        }
+        self.at = end;
+        Ok(count)
+    }
+}

@@ -1,0 +1,44 @@
+//! Feeding everything in a bundle to the malware engine of a site, and the account of what that engine saw.
+//!
+//! sealift knows no malware. It opens what the engine would have to open, hands over each leaf by itself and below the
+//! engine's limits, and writes down which bytes were seen and which were not. Nothing is decompressed that the seal does
+//! not vouch for, and nothing is written, except the one file that an engine is asked about by its name.
+
+#[cfg(feature = "clamd")]
+mod clamd;
+mod command;
+mod desk;
+mod engine;
+mod error;
+mod feed;
+mod leaves;
+mod ledger;
+mod nested;
+mod self_test;
+
+pub use engine::{Engine, EngineArg, Identity, Opening, Words, open};
+pub use error::ScanError;
+pub use leaves::scan;
+pub use ledger::{Account, Count, Found, Ledger, Outcome, Part, Unopened, Unseen};
+pub use nested::Bounds;
+pub use self_test::{Answered, Marker, Row, SelfTest, self_test};
+
+use crate::value::moment::Moment;
+
+/// How a scan is done.
+#[derive(Clone, Copy)]
+pub struct Settings<'a> {
+    /// How many archives within each other are opened.
+    pub depth: u32,
+    /// Bytes of the largest leaf that the engine is asked about.
+    pub max_size: u64,
+    /// How many leaves are looked at at once.
+    pub threads: usize,
+    /// What opening archives may cost.
+    pub bounds: Bounds,
+    /// What the clock says, asked at the beginning and at the end.
+    pub clock: &'a dyn Fn() -> Moment,
+}
+
+/// Archives within each other that may be asked for: each one that is open takes memory.
+pub const DEEPEST: u32 = 8;

@@ -1,0 +1,150 @@
+//! `sealift evidence`
+
+use super::error::CliError;
+use super::key::public;
+use super::term::Term;
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use crate::audit::components::{Query, search};
+use crate::bundle::read::{self, Tape};
+use crate::site::SiteError;
+use crate::site::evidence::{Carried, Evidence, Proven, VERIFY};
+use crate::site::open::Site;
+use crate::trust::approval::Approving;
+use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use crate::value::digest::Digest;
+use crate::value::spoken::Spoken;
+use crate::value::words::{counted, quoted};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Put together what shows in ten years that a bundle was believed, and why
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Verify a bundle and write the evidence about it into a new folder
+    ///
+    /// Seal, statement, trust roots, approvals, keys, the journal of a site, receipts, reports and SBOMs, with a
+    /// VERIFY.txt that checks all of it with openssl, sha256sum, jq and base64 alone. What is not believed is not
+    /// exported. The same input gives the same bytes: no date is that of the export.
+    #[command(
+        after_help = "Example:\n  sealift evidence export air-gapped-2026.11.0.sealift --trust root.json --to evidence \\\n    \
+        --site /srv/sealift --receipt receipt.json --key site.pub --report report.html"
+    )]
+    Export(Export),
+}
+
+#[derive(Debug, clap::Args)]
+struct Export {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    /// A folder that does not exist yet, or is empty
+    #[arg(long, value_name = "NEW-FOLDER")]
+    to: PathBuf,
+    /// The site whose journal goes along
+    #[arg(long, value_name = "SITE")]
+    site: Option<PathBuf>,
+    /// A receipt about this bundle
+    #[arg(long = "receipt", value_name = "FILE", requires = "keys")]
+    receipts: Vec<PathBuf>,
+    /// The public key of a site, to believe its receipts
+    #[arg(long = "key", value_name = "SITE.pub")]
+    keys: Vec<PathBuf>,
+    /// A report, carried along as it is
+    #[arg(long = "report", value_name = "FILE")]
+    reports: Vec<PathBuf>,
+    /// An SBOM that names this bundle (`*.cdx.json`), carried along as it is
+    #[arg(long = "sbom", value_name = "FILE")]
+    sboms: Vec<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let Verb::Export(export) = self.verb;
+        export.run(term)
+    }
+
+    pub(super) fn bundle(&self) -> &BundleArgs {
+        let Verb::Export(export) = &self.verb;
+        &export.bundle
+    }
+}
+
+impl Export {
+    fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = self.bundle.root()?;
+        let keys = self.keys.iter().map(|file| public(file)).collect::<Result<Vec<_>, _>>()?;
+        let receipts = self.receipts.iter().map(|file| Proven::read(file, &keys, &LIMITS));
+        let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
+        let carried =
+            |files: &[PathBuf]| files.iter().map(|file| Carried::read(file)).collect::<Result<Vec<_>, _>>();
+        let (reports, sboms) = (carried(&self.reports)?, carried(&self.sboms)?);
+        let site = self.site.as_deref().map(|site| Site::look(site, &LIMITS)).transpose()?;
+        let watch = term.watch("verifying");
+        let approvals = self.bundle.approvals()?;
+        let conditions =
+            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
+        let file = read::open(&self.bundle.bundle)?;
+        // Every byte first: what is damaged is no evidence of anything.
+        let mut tape = Tape::file(&file);
+        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
+        let whole = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
+        drop(tape);
+        let bundle = InPlace::open(file, &root, conditions)?;
+        watch.done();
+        term.warn_of(&trusted.warnings);
+        for (path, sbom) in self.sboms.iter().zip(&sboms) {
+            refuse_foreign(path, sbom.bytes(), bundle.trusted.id)?;
+        }
+        let evidence = Evidence {
+            bundle: &bundle,
+            whole: &whole,
+            pinned: &root,
+            approvals: approvals.encode()?,
+            site: site.as_ref(),
+            receipts,
+            reports,
+            sboms,
+            tool: format!("sealift {}", env!("CARGO_PKG_VERSION")),
+            limits: &LIMITS,
+        };
+        let exported = evidence.export(&self.to)?;
+        let predicate = &bundle.trusted.statement.predicate;
+        let text = format!(
+            "exported the evidence about {}-{} to {}: {}\n  statement  {}\n  list       {}\n             {}\n",
+            predicate.name,
+            predicate.version,
+            self.to.display(),
+            counted(exported.files, "file"),
+            bundle.trusted.id,
+            exported.list,
+            Spoken(exported.list)
+        );
+        let value = json!({ "folder": self.to, "statement": bundle.trusted.id, "exported": exported });
+        term.data("evidence", &value, &text)?;
+        term.say(&format!(
+            "write the digest of the list down elsewhere; how to check all of it: {}",
+            quoted(self.to.join(VERIFY))
+        ));
+        Ok(())
+    }
+}
+
+/// An SBOM about another bundle is evidence of nothing here.
+fn refuse_foreign(path: &Path, bytes: &[u8], expected: Digest) -> Result<(), SiteError> {
+    let refuse = |reason: String| Err(SiteError::Evidence { path: path.to_owned(), reason });
+    match search(bytes, &Query::parse("")) {
+        Err(error) => refuse(format!("cannot be read as an SBOM: {error}")),
+        Ok(findings) => match findings.statement {
+            Some(found) if found == expected => Ok(()),
+            Some(found) => refuse(format!("is about another bundle, {found}")),
+            None => refuse("does not say which bundle it is about".to_owned()),
+        },
+    }
+}

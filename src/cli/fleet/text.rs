@@ -1,0 +1,158 @@
+//! A fleet as lines for a person.
+
+use super::{Fleet, Said};
+use crate::cli::term::Term;
+use crate::site::fleet::{Group, Lag, Newest, Row, Title};
+use crate::value::digest::Digest;
+use crate::value::printable::Printable;
+use crate::value::words::counted;
+use std::path::{Path, PathBuf};
+
+/// How many files of a kind are named; `--json` names all.
+const NAMED: usize = 10;
+
+pub(super) fn text(term: &Term, fleet: &Fleet<'_>) -> String {
+    let mut text = String::new();
+    for said in &fleet.refused {
+        let (file, why) = (shown(&said.file), Printable(&said.why));
+        text += &format!("{} {file}: {why}\n", term.paint("REFUSED", "31;1"));
+    }
+    text += &conflicts(term, &fleet.verified, "");
+    text += &group(&fleet.verified, fleet.verified.newest.iter());
+    if fleet.unverified.records > 0 {
+        text += &format!(
+            "{} what {} by keys that were not named say; nobody here knows who wrote them\n",
+            term.paint("unverified:", "33;1"),
+            counted(fleet.unverified.records, "record")
+        );
+        text += &conflicts(term, &fleet.unverified, "unverified ");
+        // What is known to be the newest was said above; here only what these records speak of.
+        let rows = &fleet.unverified.rows;
+        let spoken = |newest: &&Newest| rows.iter().any(|row| row.scenario == newest.scenario);
+        text += &group(&fleet.unverified, fleet.unverified.newest.iter().filter(spoken));
+    }
+    let verified = &fleet.verified;
+    let copies = verified.copies + fleet.unverified.copies;
+    let copies = if copies > 0 { format!(", {copies} of them twice") } else { String::new() };
+    text += &format!(
+        "{} of {} verified{copies}; {} behind\n",
+        counted(verified.records, "record"),
+        counted(verified.sites().len() as u64, "site"),
+        verified.behind(),
+    );
+    for (files, what) in [
+        (&fleet.others, "neither receipts nor requests"),
+        (&fleet.sboms, "SBOMs, for `sealift fleet which`"),
+        (&fleet.bundles_not_opened, "bundles that were not looked into, for want of `--trust`"),
+    ] {
+        text += &files_line(files, what);
+    }
+    for (list, what) in [(&fleet.set_aside, "set aside"), (&fleet.unread, "not looked at")] {
+        text += &said_lines(list, what);
+    }
+    text
+}
+
+fn shown(path: &Path) -> String {
+    Printable(path.to_string_lossy()).to_string()
+}
+
+fn said_lines(list: &[Said], what: &str) -> String {
+    let mut text = String::new();
+    for said in list {
+        text += &format!("{what}: {}: {}\n", shown(&said.file), Printable(&said.why));
+    }
+    text
+}
+
+fn files_line(files: &[PathBuf], what: &str) -> String {
+    if files.is_empty() {
+        return String::new();
+    }
+    let names: Vec<_> = files.iter().take(NAMED).map(|file| shown(file)).collect();
+    let more = match files.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{what}: {}: {}{more}\n", counted(files.len() as u64, "file"), names.join(", "))
+}
+
+fn conflicts(term: &Term, group: &Group, standing: &str) -> String {
+    let line = |conflict: &crate::site::fleet::conflict::Conflict| {
+        let title = format!("CONFLICT, {standing}{}:", conflict.title());
+        format!("{} {conflict}\n  next: {}\n", term.paint(&title, "31;1"), conflict.advice())
+    };
+    group.conflicts.iter().map(line).collect()
+}
+
+fn group<'a>(group: &Group, newest: impl Iterator<Item = &'a Newest>) -> String {
+    let mut text = String::new();
+    let width = group.rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or_default();
+    for newest in newest {
+        let (label, mark) = (label(newest.bundle.statement, newest.title.as_ref()), newest.bundle);
+        text += &format!(
+            "{}: the newest is {label}, epoch {}, sequence {}\n",
+            newest.scenario, mark.epoch, mark.sequence
+        );
+        let rows = group.rows.iter().filter(|row| row.scenario == newest.scenario);
+        let of: Vec<_> = rows.clone().map(in_use).collect();
+        let widest = of.iter().map(String::len).max().unwrap_or_default();
+        for (row, in_use) in rows.zip(&of) {
+            text += &format!(
+                "  {:<width$}  {}  {in_use:<widest$}  {:<14}  {}\n",
+                row.name,
+                row.site.short(),
+                lag(row.lag),
+                said(row)
+            );
+        }
+    }
+    for bare in &group.bare {
+        text +=
+            &format!("nothing installed: {}  {}, said at {}\n", bare.name, bare.site.short(), bare.issued);
+    }
+    text
+}
+
+/// A bundle by its name, or else by the beginning of its digest.
+pub(super) fn label(statement: Digest, title: Option<&Title>) -> String {
+    match title {
+        Some(title) => format!("{}-{}", title.name, title.version),
+        None => format!("bundle {}", statement.short()),
+    }
+}
+
+pub(super) fn in_use(row: &Row) -> String {
+    row.in_use.map_or_else(|| "(not told)".to_owned(), |in_use| label(in_use, row.title.as_ref()))
+}
+
+pub(super) fn lag(lag: Lag) -> String {
+    match lag {
+        Lag::Newest => "newest".to_owned(),
+        Lag::Behind { numbers } => format!("{numbers} behind"),
+        Lag::Epoch => "an epoch behind".to_owned(),
+        Lag::Unknown => "not known".to_owned(),
+    }
+}
+
+pub(super) fn age(days: i64) -> String {
+    match days {
+        ..0 => "in the future".to_owned(),
+        0 => "today".to_owned(),
+        days => format!("{} ago", counted(days.unsigned_abs(), "day")),
+    }
+}
+
+fn said(row: &Row) -> String {
+    let mut text = format!("said {}, at {}", age(row.age_days), row.issued);
+    if let Some(installed) = row.installed {
+        text += &format!("; installed {installed}");
+    }
+    if let Some(rehearsed) = row.rehearsed {
+        text += &format!("; rehearsed sequence {}", rehearsed.sequence);
+    }
+    if row.older > 0 {
+        text += &format!("; {}", counted(row.older, "older record"));
+    }
+    text
+}

@@ -1,0 +1,275 @@
+//! `sealift fleet which`
+
+use super::text::{in_use, label};
+use super::{Fleet, LookingArgs, Said};
+use crate::audit::components::{Component, Query, search};
+use crate::bundle::place;
+use crate::cli::error::CliError;
+use crate::cli::term::Term;
+use crate::site::SiteError;
+use crate::site::fleet::{Row, Titles};
+use crate::value::digest::Digest;
+use crate::value::printable::Printable;
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Bytes of the largest SBOM.
+const SBOM: u64 = 64 << 20;
+/// Bytes of all SBOMs together.
+const SBOMS: u64 = 4 << 30;
+/// How many components are shown of one site; `--json` has more.
+const SHOWN: usize = 20;
+
+/// Show which sites hold a component, from SBOMs beside the receipts
+///
+/// Looks into every file that ends with `.cdx.json`: SBOMs of the `CycloneDX` format that name their
+/// bundle, as `sealift sbom` writes them. What they say is believed only as far as whoever made them, so the file and its digest are shown.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 some site holds it, and every bundle was checked; 4 no site does, or a bundle \
+    has no SBOM here, or a record is unverified; 3 a record is not what its key signed.\n\nExamples:\n  \
+    sealift fleet which log4j-core receipts --key office.pub\n  \
+    sealift fleet which pkg:deb/debian/openssl@3.0.17-1~deb12u2 receipts --key office.pub"
+)]
+pub(super) struct Args {
+    /// What is looked for: a name, GROUP/NAME or a purl, and the version where only that is meant
+    #[arg(value_name = "NAME[@VERSION]")]
+    component: String,
+    #[command(flatten)]
+    looking: LookingArgs,
+}
+
+/// What one SBOM says.
+#[derive(Serialize)]
+struct Sbom {
+    file: PathBuf,
+    sha256: Digest,
+    components: u64,
+    matching: u64,
+    found: Vec<Component>,
+}
+
+/// A site that holds the component.
+#[derive(Serialize)]
+struct Holder<'a> {
+    verified: bool,
+    #[serde(flatten)]
+    of: Bundle<'a>,
+    said_by: Vec<&'a Sbom>,
+}
+
+/// A bundle that a site holds.
+#[derive(Clone, Serialize)]
+struct Bundle<'a> {
+    site: Digest,
+    name: &'a str,
+    scenario: &'a str,
+    statement: Digest,
+    #[serde(rename = "bundle")]
+    label: String,
+    in_use: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installed: Option<crate::value::moment::Moment>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    asked: String,
+    holders: Vec<Holder<'a>>,
+    /// Bundles whose SBOMs do not name it.
+    clear: Vec<Bundle<'a>>,
+    /// Bundles without an SBOM.
+    not_checked: Vec<Bundle<'a>>,
+    /// SBOMs that say nothing about any bundle, or could not be understood.
+    not_used: Vec<Said>,
+    /// Names that contain the one that was asked for.
+    like: BTreeSet<String>,
+    #[serde(flatten)]
+    fleet: &'a Fleet<'a>,
+}
+
+/// What the SBOMs of a folder say.
+#[derive(Default)]
+struct Sboms {
+    of: BTreeMap<Digest, Vec<Sbom>>,
+    not_used: Vec<Said>,
+    like: BTreeSet<String>,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let query = Query::parse(&self.component);
+        let fleet = self.looking.fleet(term)?;
+        let sboms = read(&fleet, &query)?;
+        let mut answer = Answer {
+            asked: query.to_string(),
+            holders: Vec::new(),
+            clear: Vec::new(),
+            not_checked: Vec::new(),
+            not_used: sboms.not_used,
+            like: sboms.like,
+            fleet: &fleet,
+        };
+        for (verified, group) in [(true, &fleet.verified), (false, &fleet.unverified)] {
+            for row in &group.rows {
+                for statement in row.held() {
+                    let of = bundle(row, statement, &fleet.titles);
+                    match sboms.of.get(&statement) {
+                        None => answer.not_checked.push(of),
+                        Some(all) => {
+                            let said_by: Vec<_> = all.iter().filter(|sbom| sbom.matching > 0).collect();
+                            if said_by.is_empty() {
+                                answer.clear.push(of);
+                            } else {
+                                answer.holders.push(Holder { verified, of, said_by });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        term.data("fleet_which", &answer, &text(term, &answer))?;
+        answer.verdict()
+    }
+}
+
+fn bundle<'a>(row: &'a Row, statement: Digest, titles: &Titles) -> Bundle<'a> {
+    let is_in_use = row.in_use == Some(statement);
+    Bundle {
+        site: row.site,
+        name: row.name.as_str(),
+        scenario: row.scenario.as_str(),
+        statement,
+        label: if is_in_use { in_use(row) } else { label(statement, titles.get(&statement)) },
+        in_use: is_in_use,
+        installed: row.installed.filter(|_| is_in_use),
+    }
+}
+
+/// Looks into every SBOM.
+fn read(fleet: &Fleet<'_>, query: &Query) -> Result<Sboms, CliError> {
+    let mut sboms = Sboms::default();
+    let mut left = SBOMS;
+    for file in &fleet.sboms {
+        let mut skip = |why: String| sboms.not_used.push(Said { file: file.clone(), code: None, why });
+        let bytes = match place::read_bounded(file, SBOM) {
+            Ok(bytes) if bytes.len() as u64 > SBOM => {
+                skip(format!("it is larger than {}", ByteSize(SBOM)));
+                continue;
+            }
+            Ok(bytes) => bytes,
+            Err(error) => {
+                skip(error.to_string());
+                continue;
+            }
+        };
+        left = left.checked_sub(bytes.len() as u64).ok_or_else(|| SiteError::FleetLimit {
+            path: fleet.folder.to_owned(),
+            what: format!("{} of SBOMs", ByteSize(SBOMS)),
+        })?;
+        match search(&bytes, query) {
+            Err(error) => skip(error.to_string()),
+            Ok(findings) => match findings.statement {
+                None => skip("it does not say which bundle it is about".to_owned()),
+                Some(statement) => {
+                    sboms.like.extend(findings.like);
+                    sboms.of.entry(statement).or_default().push(Sbom {
+                        file: file.clone(),
+                        sha256: Digest::of(&bytes),
+                        components: findings.components,
+                        matching: findings.matching,
+                        found: findings.found,
+                    });
+                }
+            },
+        }
+    }
+    Ok(sboms)
+}
+
+impl Answer<'_> {
+    fn verdict(&self) -> Result<(), CliError> {
+        // What is wrong with the records is wrong with the answer.
+        let mut what = match self.fleet.verdict() {
+            Err(CliError::FleetUnchecked { what }) => what,
+            other => other.map(|()| Vec::new())?,
+        };
+        if !self.not_checked.is_empty() {
+            let bundles: BTreeSet<_> = self.not_checked.iter().map(|one| one.statement).collect();
+            what.push(format!("{} without an SBOM", counted(bundles.len() as u64, "bundle")));
+        }
+        if !self.not_used.is_empty() {
+            what.push(format!("{} that could not be used", counted(self.not_used.len() as u64, "SBOM")));
+        }
+        if !what.is_empty() {
+            Err(CliError::FleetUnchecked { what })
+        } else if self.holders.is_empty() {
+            Err(CliError::FleetNobody { asked: self.asked.clone() })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    Printable(path.to_string_lossy()).to_string()
+}
+
+fn line(of: &Bundle<'_>) -> String {
+    let mut text = format!("  {}  {}  {}  {}", of.name, of.site.short(), of.scenario, of.label);
+    if !of.in_use {
+        text += ", kept and not in use";
+    }
+    if let Some(installed) = of.installed {
+        text += &format!(", installed {installed}");
+    }
+    text
+}
+
+fn text(term: &Term, answer: &Answer<'_>) -> String {
+    let sites: BTreeSet<_> = answer.holders.iter().map(|holder| holder.of.site).collect();
+    let asked = Printable(&answer.asked);
+    let mut text = format!("{asked}: held by {}\n", counted(sites.len() as u64, "site"));
+    for holder in &answer.holders {
+        let standing = if holder.verified { "" } else { ", unverified" };
+        text += &format!("{}{standing}\n", line(&holder.of));
+        for sbom in &holder.said_by {
+            for found in sbom.found.iter().take(SHOWN) {
+                let version = found.version.as_deref().unwrap_or("(no version)");
+                let name = found
+                    .group
+                    .as_ref()
+                    .map_or(found.name.clone(), |group| format!("{group}/{}", found.name));
+                let item =
+                    found.item.as_ref().map(|item| format!(" in {}", Printable(item))).unwrap_or_default();
+                text += &format!("      {} {}{item}\n", Printable(name), Printable(version));
+            }
+            let more = sbom.matching.saturating_sub(SHOWN as u64);
+            if more > 0 {
+                text += &format!("      and {more} more\n");
+            }
+            text += &format!("      says {} ({})\n", shown(&sbom.file), sbom.sha256);
+        }
+    }
+    for of in &answer.clear {
+        text += &format!("{}: not named in its SBOM\n", line(of));
+    }
+    if !answer.not_checked.is_empty() {
+        text += &format!("{}\n", term.paint("not checked, for want of an SBOM of the bundle:", "33;1"));
+        for of in &answer.not_checked {
+            text += &format!("{}\n      {}\n", line(of), of.statement);
+        }
+    }
+    for said in &answer.not_used {
+        text += &format!("not used: {}: {}\n", shown(&said.file), Printable(&said.why));
+    }
+    if answer.holders.is_empty() && !answer.like.is_empty() {
+        let like: Vec<_> = answer.like.iter().take(SHOWN).map(|name| Printable(name).to_string()).collect();
+        text += &format!("names like it: {}\n", like.join(", "));
+    }
+    text += "SBOMs are not signed: they say what whoever made them saw\n";
+    text
+}

@@ -1,0 +1,299 @@
+//! `sealift policy`, and what `pack`, `approve` and `verify` share with it.
+
+use super::error::CliError;
+use super::term::{Progress, Term};
+use super::{BundleArgs, LIMITS, ThreadArgs, threads};
+use crate::audit::census::observe;
+use crate::audit::inspect::overview;
+use crate::audit::policy::ledger::Scan;
+use crate::audit::policy::rule::Rule;
+use crate::audit::policy::{
+    Facts, Policy, PolicyError, RuleLine, Stage, Verdict, Violation, judge, with_sbom,
+};
+use crate::audit::vulnerability::vex::{Carried, Vex};
+use crate::audit::vulnerability::{Identity, OsvData, assess};
+use crate::bundle::place;
+use crate::trust::verify::InPlace;
+use crate::trust::waiver::Waivers;
+use crate::value::moment::Moment;
+use crate::value::printable::Printable;
+use crate::value::words::counted;
+use serde::Serialize;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Judge a bundle by a policy, and show what policies can ask for
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Judge a bundle by a policy; exit code 4 when it is not as the policy wants it
+    Check(Box<CheckArgs>),
+    /// List every rule, what it says, and the controls that it helps to meet
+    Rules,
+}
+
+/// Judge a bundle by a policy
+///
+/// Believes the seal, opens every layer in place, compares packages with the data that are given, and lists what is not as
+/// the policy wants it. The verdict is the one that `pack`, `approve` and `verify` give with the same files.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  sealift policy check air-gapped-2026.11.0.sealift --trust root.json --policy policy.toml --osv osv/"
+)]
+struct CheckArgs {
+    #[command(flatten)]
+    bundle: BundleArgs,
+    /// The policy
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Judge as `pack`, as `approve` or as `verify` does; earlier, what can only come later is not held against it
+    #[arg(long, value_enum, default_value = "verify")]
+    stage: StageArg,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum StageArg {
+    /// Nobody has scanned or approved it yet
+    Pack,
+    /// An approver is about to sign
+    Approve,
+    /// It is to be let in
+    Verify,
+}
+
+/// A policy beside the trust root.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct PolicyArgs {
+    /// Hold it against this policy as well; exit code 4 when it is not as the policy wants it
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+/// What a policy is judged with.
+#[derive(Debug, Clone, clap::Args)]
+struct DataArgs {
+    /// A folder of OSV records, as osv.dev exports them: `all.zip` of each ecosystem, or what is in them
+    #[arg(long, value_name = "FOLDER", requires = "policy")]
+    osv: Option<PathBuf>,
+    /// An OpenVEX document: what a vendor says about vulnerabilities
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    vex: Vec<PathBuf>,
+    /// Waivers that approvers signed: `sealift waive`
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    waivers: Vec<PathBuf>,
+    /// The ledger of a scan: `sealift scan`
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    ledger: Vec<PathBuf>,
+}
+
+/// A policy with everything that was given for it, read before any work begins.
+pub(super) struct Judging {
+    policy: Policy,
+    osv: Option<PathBuf>,
+    vex: Vec<Vex>,
+    waivers: Waivers,
+    scans: Vec<Scan>,
+}
+
+/// A verdict, with the data that led to it.
+#[derive(Serialize)]
+pub(super) struct Judgement {
+    #[serde(flatten)]
+    verdict: Verdict,
+    /// Which data about vulnerabilities were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vulnerability_data: Option<Identity>,
+    /// What vendors say about what was found.
+    carried: Vec<Carried>,
+}
+
+impl Args {
+    /// The bundle, where one is judged.
+    pub(super) fn bundle(&self) -> Option<&BundleArgs> {
+        match &self.verb {
+            Verb::Check(args) => Some(&args.bundle),
+            Verb::Rules => None,
+        }
+    }
+
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        match self.verb {
+            Verb::Check(args) => args.run(term),
+            Verb::Rules => rules(term),
+        }
+    }
+}
+
+impl CheckArgs {
+    fn run(self, term: &Term) -> Result<(), CliError> {
+        let judging = self.data.read(&self.policy)?;
+        let stage = match self.stage {
+            StageArg::Pack => Stage::Packing,
+            StageArg::Approve => Stage::Approving,
+            StageArg::Verify => Stage::Believing,
+        };
+        let watch = term.watch("judging");
+        let judgement = self.bundle.in_place(term, |place| {
+            judging.judge(place, stage, threads(self.threads.threads), super::now()?, &watch)
+        })?;
+        drop(watch);
+        term.data("policy", &judgement, &judgement.text(term))?;
+        judgement.is_met()
+    }
+}
+
+impl PolicyArgs {
+    /// The policy and its files, if one is asked for.
+    pub(super) fn read(&self) -> Result<Option<Judging>, CliError> {
+        self.policy.as_ref().map(|policy| self.data.read(policy)).transpose()
+    }
+}
+
+impl DataArgs {
+    fn read(&self, policy: &Path) -> Result<Judging, CliError> {
+        let mut waivers = Waivers::none();
+        for path in &self.waivers {
+            waivers.extend(read_waivers(path)?)?;
+        }
+        Ok(Judging {
+            policy: Policy::open(policy)?,
+            osv: self.osv.clone(),
+            vex: self.vex.iter().map(|path| Vex::open(path)).collect::<Result<_, _>>()?,
+            waivers,
+            scans: self.ledger.iter().map(|path| Scan::open(path)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// A file of waivers.
+pub(super) fn read_waivers(path: &Path) -> Result<Waivers, CliError> {
+    let bytes = place::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(|source| PolicyError::Read {
+        what: "the waivers",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Waivers::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?)
+}
+
+impl Judging {
+    /// Looks at everything that the bundle holds, and judges it.
+    pub(super) fn judge(
+        &self,
+        place: &InPlace<'_>,
+        stage: Stage,
+        threads: usize,
+        now: Moment,
+        watch: &Progress,
+    ) -> Result<Judgement, CliError> {
+        let trusted = &place.trusted;
+        let bundle = (trusted.id, &trusted.statement.predicate.scenario);
+        let waivers = self.waivers.judge(trusted.root.root(), bundle, now, &LIMITS)?;
+        let census = observe(place, threads, &LIMITS)?;
+        let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, watch)).transpose()?;
+        let vulnerabilities = assess(&census, data.as_ref(), &self.vex, now);
+        let facts = Facts {
+            overview: &overview(trusted, &place.contents.items),
+            census: &census,
+            vulnerabilities: &vulnerabilities,
+            scans: &self.scans,
+            with_sbom: &with_sbom(place)?,
+            stage,
+        };
+        let verdict = judge(&self.policy, &facts, &waivers, now);
+        Ok(Judgement { verdict, vulnerability_data: vulnerabilities.data, carried: vulnerabilities.carried })
+    }
+}
+
+impl Judgement {
+    /// Refuses what is not as the policy wants it.
+    pub(super) fn is_met(&self) -> Result<(), CliError> {
+        if self.verdict.is_met {
+            Ok(())
+        } else {
+            Err(CliError::Violated { count: self.verdict.violations.len() })
+        }
+    }
+
+    /// For people.
+    pub(super) fn text(&self, term: &Term) -> String {
+        let verdict = &self.verdict;
+        let outcome = if verdict.is_met { term.paint("met", "32;1") } else { term.paint("not met", "31;1") };
+        let mut text =
+            format!("policy     {}: {outcome}\n  text       {}\n", verdict.policy, verdict.policy_digest);
+        if let Some(data) = &self.vulnerability_data {
+            let newest = data.newest.map(|newest| format!(", the newest of {newest}")).unwrap_or_default();
+            text += &format!("  OSV data   {}\n", data.digest);
+            text += &format!("             {}{newest}\n", counted(data.records, "record"));
+        }
+        let line = |title: &str, one: &Violation| {
+            let (at, found) = (Printable(&one.at), Printable(&one.found));
+            format!("  {title:<11}{}  {at}: {found}\n", one.rule)
+        };
+        let mut explained = None;
+        for one in &verdict.violations {
+            text += &line("violated", one);
+            if explained.replace(one.rule) != Some(one.rule) {
+                text += &format!("             wanted: {}\n", one.rule.sentence());
+            }
+        }
+        for one in &verdict.waived {
+            text += &line("waived", &one.violation);
+            let by: Vec<_> = one.by.iter().map(crate::value::name::Name::as_str).collect();
+            text += &format!(
+                "             by {} until {}: {}\n",
+                by.join(", "),
+                one.until,
+                Printable(&one.reason)
+            );
+        }
+        for one in &verdict.not_checked {
+            text += &line("unchecked", one);
+        }
+        for (rule, count) in &verdict.unlisted {
+            text += &format!("  and {count} more of {rule}\n");
+        }
+        for one in &self.carried {
+            text += &format!(
+                "  carried    {} is {} as {} says, unsigned ({})\n",
+                Printable(&one.vulnerability),
+                one.status.as_str(),
+                Printable(&one.author),
+                Printable(&one.document)
+            );
+        }
+        for aside in &verdict.set_aside {
+            text += &format!("  no waiver  {} {}\n", Printable(&aside.who), Printable(&aside.why));
+        }
+        let names = |rules: &[Rule]| rules.iter().map(|rule| rule.as_str()).collect::<Vec<_>>().join(", ");
+        if !verdict.later.is_empty() {
+            text += &format!("  later      {}\n", names(&verdict.later));
+        }
+        text + &format!("  kept       {}\n", counted(verdict.passed.len() as u64, "rule"))
+    }
+}
+
+fn rules(term: &Term) -> Result<(), CliError> {
+    let lines: Vec<_> = Rule::ALL
+        .iter()
+        .map(|rule| RuleLine { rule: *rule, sentence: rule.sentence(), controls: rule.controls() })
+        .collect();
+    let mut text = String::new();
+    for RuleLine { rule, sentence, controls } in &lines {
+        let all = [("NIST 800-53", controls.nist), ("ISM", controls.ism), ("NERC", controls.cip)];
+        let all = all.into_iter().filter(|(_, list)| !list.is_empty());
+        let all: Vec<_> = all.map(|(title, list)| format!("{title}: {}", list.join(", "))).collect();
+        text += &format!("{rule}\n  {sentence}\n  {}\n", all.join("; "));
+    }
+    term.data("rules", &json!({ "rules": lines }), &text)
+}

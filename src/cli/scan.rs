@@ -1,0 +1,251 @@
+//! `sealift scan`
+
+use super::error::CliError;
+use super::term::Term;
+use super::{BundleArgs, ThreadArgs, now, threads};
+use crate::audit::scan::{
+    Account, Bounds, Count, DEEPEST, Engine, EngineArg, Identity, Ledger, Marker, Opening, Outcome, SelfTest,
+    Settings, Words, open, scan, self_test,
+};
+use crate::bundle::place;
+use crate::value::moment::Moment;
+use crate::value::printable::Printable;
+use crate::value::size::ByteSize;
+use crate::value::words::{counted, quoted};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Lines of each list that are shown; the ledger has them all.
+const SHOWN: usize = 20;
+/// Bytes of a marker.
+const MARKER: u64 = 64 << 10;
+
+/// Feed everything in a bundle to this site's malware engine
+///
+/// sealift knows no malware. It opens the bundle as data, hands each file, each document and each member of archives to
+/// the engine by itself, and writes a ledger of what the engine saw and what it did not. It ends with 0 only when
+/// everything was opened and seen and nothing was found, and so is what an approver needs who states `malware-scan`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A command says 0 for nothing found, 1 for found and anything else for an error, as clamscan does. `{}` in it \
+    stands for the path of a file in a private folder; without it, the bytes come on standard input. No shell reads \
+    it.\n\nExamples:\n  \
+    sealift scan air-gapped-2026.11.0.sealift --trust root.json --engine clamd --ledger scan.json\n  \
+    sealift scan air-gapped-2026.11.0.sealift --trust root.json --engine 'clamscan --no-summary {}' \\\n    \
+    --engine-version 'clamscan --version'\n  \
+    sealift scan --self-test --engine clamd\n  \
+    sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key --condition malware-scan"
+)]
+pub(super) struct Args {
+    /// The bundle, a file
+    #[arg(required_unless_present = "self_test")]
+    bundle: Option<PathBuf>,
+    /// The trust root; get it by another way than the bundle
+    #[arg(long, value_name = "ROOT", required_unless_present = "self_test")]
+    trust: Option<PathBuf>,
+    /// `clamd`, `clamd:SOCKET`, `clamd:HOST:PORT`, or a command
+    #[arg(long, value_name = "ENGINE")]
+    engine: EngineArg,
+    /// A command that prints the version of the engine and its signatures; a clamd is asked itself
+    #[arg(long, value_name = "COMMAND")]
+    engine_version: Option<Words>,
+    /// Write the ledger to this file
+    #[arg(long, value_name = "FILE", conflicts_with = "self_test")]
+    ledger: Option<PathBuf>,
+    /// Open so many archives within each other
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=i64::from(DEEPEST)))]
+    depth: u32,
+    /// Bytes of the largest file that the engine reads to its end: for `clamd`, the lowest of `StreamMaxLength`,
+    /// `MaxFileSize` and `MaxScanSize`
+    #[arg(long, value_name = "BYTES", default_value_t = 100 << 20, value_parser = clap::value_parser!(u64).range(1..))]
+    max_size: u64,
+    /// Wait so long for an answer about one file
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    timeout: u32,
+    #[command(flatten)]
+    threads: ThreadArgs,
+    /// Show what the engine really finds: a harmless marker in every kind of container, alone and as sealift feeds it
+    #[arg(long, conflicts_with_all = ["bundle", "trust"])]
+    self_test: bool,
+    /// A text, or a file with something, that a signature of your own finds; the EICAR test file if not given
+    #[arg(long, value_name = "FILE|TEXT", requires = "self_test")]
+    marker: Option<String>,
+}
+
+impl Args {
+    /// The bundle, where there is one.
+    pub(super) fn bundle(&self) -> Option<BundleArgs> {
+        let (bundle, trust) = (self.bundle.clone()?, self.trust.clone()?);
+        Some(BundleArgs { bundle, trust, approvals: Vec::new() })
+    }
+
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let bundle = self.bundle();
+        let opening = Opening {
+            patience: Duration::from_secs(u64::from(self.timeout)),
+            scratch: std::env::temp_dir(),
+            version: self.engine_version,
+        };
+        let engine = open(self.engine, opening)?;
+        let started = now()?;
+        // Whoever moves the clock out of the calendar meanwhile gets the moment of the beginning.
+        let clock = || now().unwrap_or(started);
+        let settings = Settings {
+            depth: self.depth,
+            max_size: self.max_size,
+            threads: threads(self.threads.threads),
+            bounds: Bounds::v1(),
+            clock: &clock as &dyn Fn() -> Moment,
+        };
+        match bundle {
+            Some(bundle) => run_scan(term, &bundle, &*engine, &settings, self.ledger.as_deref()),
+            None => run_self_test(term, &*engine, &settings, self.marker.as_deref()),
+        }
+    }
+}
+
+fn run_scan(
+    term: &Term,
+    bundle: &BundleArgs,
+    engine: &dyn Engine,
+    settings: &Settings<'_>,
+    file: Option<&Path>,
+) -> Result<(), CliError> {
+    if let Some(file) = file {
+        writable(file)?;
+    }
+    let ledger = bundle.in_place(term, |place| {
+        let watch = term.watch("scanning");
+        Ok(scan(place, engine, settings, &watch)?)
+    })?;
+    term.data("scan", &ledger, &human(&ledger))?;
+    if let Some(file) = file {
+        let write = |source| CliError::Write { path: file.to_owned(), source };
+        let bytes = ledger.encode().map_err(|error| write(io::Error::other(error)))?;
+        place::replace(file, &bytes).map_err(write)?;
+        term.say(&format!("{}: the ledger", quoted(file)));
+    }
+    Ok(ledger.judge()?)
+}
+
+/// Said before a scan of an hour, and not behind it.
+fn writable(file: &Path) -> Result<(), CliError> {
+    let folder = place::folder_of(file);
+    let write = |source| CliError::Write { path: file.to_owned(), source };
+    if file.is_dir() {
+        return Err(write(io::ErrorKind::IsADirectory.into()));
+    }
+    if !folder.is_dir() {
+        return Err(write(io::ErrorKind::NotFound.into()));
+    }
+    Ok(())
+}
+
+fn run_self_test(
+    term: &Term,
+    engine: &dyn Engine,
+    settings: &Settings<'_>,
+    marker: Option<&str>,
+) -> Result<(), CliError> {
+    let marker =
+        match marker {
+            None => Marker::eicar(),
+            Some(text) if Path::new(text).is_file() => {
+                let bytes = place::read_bounded(Path::new(text), MARKER).map_err(|source| {
+                    CliError::Input { what: quoted(text), hint: "name a small file", source }
+                })?;
+                Marker::of(bytes)
+            }
+            Some(text) => Marker::of(text.as_bytes().to_vec()),
+        };
+    let test = self_test(engine, settings, &marker)?;
+    term.data("scan-self-test", &test, &table(&test))?;
+    Ok(test.judge()?)
+}
+
+fn human(ledger: &Ledger) -> String {
+    let Account { leaves, seen, unseen, opened, opened_and_seen, found, unopened } = ledger.totals;
+    let sum = |count: Count| {
+        format!("{}, {}", counted(count.count, "leaf").replace("leafs", "leaves"), ByteSize(count.bytes))
+    };
+    let verdict = match ledger.outcome {
+        Outcome::Clean => "nothing found in all of it",
+        Outcome::Found => "FOUND",
+        Outcome::Incomplete => "nothing found in what was seen",
+        Outcome::EngineFailed => "the engine failed",
+    };
+    let mut text = format!("{}-{}: {verdict}\n", ledger.name, ledger.version);
+    text += &format!("  statement  {}\n{}", ledger.statement, who(&ledger.engine));
+    text += &format!(
+        "  fed        {} of {} and the bundle\n",
+        sum(leaves),
+        counted(ledger.parts.len() as u64 - 1, "item")
+    );
+    text += &format!("  seen       {}\n  not seen   {}\n", sum(seen), sum(unseen));
+    text += &format!(
+        "  opened     {}, {} of them fed whole too; {} not opened (depth {})\n",
+        counted(opened.count, "archive"),
+        opened_and_seen.count,
+        unopened,
+        ledger.depth
+    );
+    text += &format!("  found      {found}\n");
+    let lines = ledger.found.iter().map(|found| {
+        format!("{}  {} ({})", Printable(&found.signature), Printable(&found.path), found.sha256)
+    });
+    text += &list("found", lines);
+    let lines = ledger.unseen.iter().map(|leaf| {
+        format!("{}  {}: {}", Printable(&leaf.path), ByteSize(leaf.bytes), Printable(&leaf.reason))
+    });
+    text += &list("not seen by the engine", lines);
+    let lines = ledger.unopened.iter().map(|archive| {
+        format!("{}  {}: {}", Printable(&archive.path), ByteSize(archive.bytes), Printable(&archive.reason))
+    });
+    text += &list("not opened by sealift (fed as it is; the engine may have looked inside)", lines);
+    text
+}
+
+fn who(engine: &Identity) -> String {
+    let mut text = match &engine.version {
+        Some(version) => format!("  engine     {} ({})", Printable(version), Printable(&engine.asked)),
+        None => format!(
+            "  engine     {}, which does not say its version (`--engine-version`)",
+            Printable(&engine.asked)
+        ),
+    };
+    if let (Some(database), Some(dated)) = (&engine.database, &engine.dated) {
+        text += &format!("\n  signatures {} of {}", Printable(database), Printable(dated));
+    } else if engine.version.is_some() {
+        text += "\n  signatures the engine does not say which";
+    }
+    text + "\n"
+}
+
+fn list(title: &str, lines: impl ExactSizeIterator<Item = String>) -> String {
+    let more = lines.len().saturating_sub(SHOWN);
+    if lines.len() == 0 {
+        return String::new();
+    }
+    let mut text = format!("\n{title}\n");
+    for line in lines.take(SHOWN) {
+        text += &format!("  {line}\n");
+    }
+    if more > 0 {
+        text += &format!("  and {more} more: `--ledger FILE` has them all\n");
+    }
+    text
+}
+
+fn table(test: &SelfTest) -> String {
+    let mut text = format!("self-test\n{}", who(&test.engine));
+    text += &format!("  depth      {}\n  largest    {}\n\n", test.depth, ByteSize(test.max_size));
+    let width = test.rows.iter().map(|row| row.case.len()).max().unwrap_or_default();
+    text += &format!("  {:width$}  alone  with sealift\n", "where the marker is");
+    for row in &test.rows {
+        let missed = if row.is_missed() { "  MISSED" } else { "" };
+        text += &format!("  {:width$}  {:5}  {}{missed}\n", row.case, row.alone.as_str(), row.fed.as_str());
+    }
+    text += "\nyes: found; no: called clean; limit: not found, and said that not everything was seen; -: does not count there\n";
+    text
+}

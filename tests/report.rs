@@ -1,0 +1,581 @@
+//! The report: what it says of real bundles, that nothing from outside becomes markup in it, and what it looks like.
+
+use crate::cli::Shop;
+use crate::support::{self, Authorities, LIMITS, conditions};
+use sealift::audit::account::Account;
+use sealift::audit::census::class::{Class, Elf};
+use sealift::audit::census::config::ImageConfig;
+use sealift::audit::census::oddity::{Kind, Oddity};
+use sealift::audit::census::{Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use sealift::audit::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
+use sealift::audit::layer::Compression;
+use sealift::audit::lint::finding::{Finding, Place, Rule};
+use sealift::audit::packages::{Ecosystem, Package, System};
+use sealift::audit::report::document::{Block, Document};
+use sealift::audit::report::facts::{Evidence, Facts};
+use sealift::audit::report::markdown::markdown;
+use sealift::audit::report::page::html;
+use sealift::audit::report::sections::report;
+use sealift::bundle::item::ItemKind;
+use sealift::bundle::needs::{Needs, Parameter, Secret, Selection};
+use sealift::bundle::oci::Referring;
+use sealift::bundle::statement::Totals;
+use sealift::trust::verify::{Depth, Looking, Trusted, receive};
+use sealift::value::digest::Digest;
+use sealift::value::format::Format;
+use sealift::value::moment::Moment;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// What people write who want a page, a ticket or a terminal to do something.
+fn bad(place: &str) -> String {
+    format!(
+        "{place}<script>alert(1)</script>\"'& onload=x `b` ``c`` | \\| [l](javascript:alert(1)) ![i](http://x/) @all *e* \
+         <!-- --> ]]> &lt; {{{{x}}}} \u{202e}\u{200b}\u{1b}[31m\u{0}\r\n# h\n| a | b |\n</style></title></svg>"
+    )
+}
+
+/// Everything that a report is made from, with the worst in every text, and so many rows in every list.
+struct Hostile {
+    overview: Overview,
+    census: Census,
+    account: Account,
+    evidence: Vec<Evidence>,
+    bundle: String,
+}
+
+impl Hostile {
+    fn new(rows: usize) -> Self {
+        let digest = |text: &str| Digest::of(text.as_bytes());
+        let name = |text: &str| text.parse().unwrap();
+        let time = |text: &str| text.parse::<Moment>().unwrap();
+        let entry = |number: usize| Entry {
+            path: bad(&format!("path {number}")).into(),
+            node: Node::File {
+                size: 1000 + number as u64,
+                sha256: digest("x"),
+                class: if number % 2 == 0 {
+                    Class::Script(bad("interpreter").into())
+                } else {
+                    Class::Elf(Elf::Program)
+                },
+            },
+            mode: 0o4755,
+            uid: 0,
+            gid: 0,
+            capabilities: None,
+        };
+        let package = |number: usize| Package {
+            ecosystem: Ecosystem::Npm,
+            namespace: Some(bad("namespace")),
+            name: bad(&format!("package {number}")),
+            version: bad("version"),
+            architecture: Some(bad("architecture")),
+            source: None,
+            licenses: vec![bad("license"), bad(&format!("license {number}"))],
+        };
+        let oddity = |number: usize| {
+            let kind = Kind::ALL[number % Kind::ALL.len()];
+            Oddity::new(kind, &bad(&format!("odd {number}")), bad("detail"))
+        };
+        let secret = |number: usize| {
+            let mut found = Finding::new(Rule::ContentSecret, &bad("about"), bad("message"), bad("fix"));
+            if number % 2 == 0 {
+                found = found.at(Place { path: bad(&format!("place {number}")), line: Some(7) });
+            }
+            found
+        };
+        let view = |platform: &str| View {
+            platform: Some(bad(platform)),
+            manifest: digest("manifest"),
+            config: Some(ImageConfig {
+                user: bad("user"),
+                created: Some(bad("created")),
+                entrypoint: vec![bad("entrypoint")],
+                cmd: vec![bad("cmd")],
+                env: vec![bad("env")],
+                working_dir: bad("dir"),
+                ports: vec![bad("port")],
+                volumes: vec![bad("volume")],
+                labels: BTreeMap::from([(bad("key"), bad("value"))]),
+                history: vec![bad("history")],
+                ..ImageConfig::default()
+            }),
+            layers: vec![0],
+            system: Some(System { id: bad("id"), version: Some(bad("v")), name: bad("system") }),
+            packages: (0..rows)
+                .map(|number| Found { package: package(number), path: bad("found"), layer: digest("layer") })
+                .collect(),
+            visible: Vec::new(),
+            buried: (0..rows as u32).map(|entry| Spot { layer: 0, entry }).collect(),
+            sums: Sums { files: 7, bytes: 9000, executables: 3, buried: 1, buried_bytes: 10 },
+            oddities: vec![oddity(0)],
+            secrets: vec![secret(0)],
+        };
+        let census = Census {
+            items: vec![ItemCensus {
+                name: name("app"),
+                kind: ItemKind::Image,
+                views: vec![view("linux/amd64"), view("linux/arm64")],
+            }],
+            layers: vec![Layer {
+                digest: digest("layer"),
+                stored: 500_000,
+                compression: Compression::Gzip,
+                size: 900_000,
+                diff_id: None,
+                entries: (0..rows).map(entry).collect(),
+                oddities: (0..rows).map(oddity).collect(),
+                secrets: (0..rows).map(secret).collect(),
+                announced: Vec::new(),
+            }],
+            unchecked: (0..rows)
+                .map(|number| Unchecked {
+                    layer: Some(digest("layer")),
+                    what: bad(&format!("what {number}")),
+                    reason: bad("reason"),
+                    bytes: Some(12),
+                })
+                .collect(),
+        };
+        let overview = Overview {
+            statement: digest("statement"),
+            name: name("sample"),
+            version: name("1.0"),
+            scenario: name("air-gapped"),
+            epoch: 1,
+            sequence: 2,
+            created: time("2026-11-01T00:00:00Z"),
+            expires: Some(time("2027-11-01T00:00:00Z")),
+            lock: digest("lock"),
+            tool: bad("tool"),
+            root_version: 1,
+            signers: vec![SignerLine {
+                name: name("packer"),
+                role: bad("role"),
+                key: bad("key"),
+                words: bad("words"),
+            }],
+            approvals: vec![ApprovalLine {
+                name: name("approver"),
+                key: bad("key"),
+                approved: time("2026-11-02T00:00:00Z"),
+                conditions: vec![name("malware-scan")],
+                out_of_order: Some(bad("out of order")),
+            }],
+            approvals_demanded: Some(2),
+            warnings: vec![bad("warning")],
+            selection: Selection { withheld: vec![digest("withheld")], ..Selection::default() },
+            needs: Needs {
+                parameters: vec![Parameter {
+                    name: name("host"),
+                    description: bad("description"),
+                    format: Format::Text,
+                    choices: vec![bad("choice")],
+                    default: Some(bad("default")),
+                }],
+                secrets: vec![Secret { name: name("password"), description: bad("description") }],
+            },
+            totals: Totals { items: 1, blobs: 3, bytes: 500_000 },
+            items: vec![ItemLine {
+                name: name("app"),
+                kind: ItemKind::Image,
+                origin: bad("origin"),
+                license: Some(bad("license")),
+                version: Some(bad("version")),
+                file_kind: None,
+                audience: Some(vec![name("partner")]),
+                priority: None,
+                template: false,
+                reference: Some(bad("reference")),
+                digest: digest("index"),
+                platforms: vec![bad("platform")],
+                withheld: vec![digest("arm64")],
+                referrers: vec![digest("referrer")],
+                blobs: 3,
+                stored: 500_000,
+            }],
+        };
+        let evidence = Evidence {
+            item: name("app"),
+            referring: Referring {
+                media_type: bad("media type"),
+                digest: digest("referrer"),
+                size: 12,
+                artifact_type: Some(bad("artifact type")),
+                annotations: BTreeMap::from([(bad("key"), bad("value"))]),
+            },
+            tag: Some(bad("tag")),
+        };
+        let account = Account { size: 1, shares: Vec::new() };
+        Self { overview, census, account, evidence: vec![evidence], bundle: bad("bundle.sealift") }
+    }
+
+    fn document(&self) -> Document {
+        report(&Facts {
+            written: support::today(),
+            bundle: &self.bundle,
+            trust: "root.json",
+            overview: &self.overview,
+            previous: Some(Digest::of(b"previous")),
+            sums: Digest::of(b"sums"),
+            account: &self.account,
+            census: &self.census,
+            evidence: &self.evidence,
+        })
+    }
+}
+
+/// What a reader of the page sees; fails where something is wrong with it.
+fn seen(page: &Path) -> String {
+    let output =
+        Command::new("python3").args(["tests/page_check.py".as_ref(), page.as_os_str()]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// What Chromium makes of a page with scripts switched off; the pictures lie in `folder` then.
+fn browse(page: &Path, folder: &Path, pictures: &[&str]) -> serde_json::Value {
+    let mut command = Command::new("python3");
+    command.arg("tests/browser.py").args([page, folder]).args(pictures).env("HOME", folder);
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "this test needs python3 and chromium: {told}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["asked"], serde_json::json!([format!("file://{}", page.display())]), "it loads nothing");
+    for (name, widths) in told["widths"].as_object().unwrap() {
+        assert_eq!(widths[0], widths[1], "{name} has to be scrolled sideways");
+    }
+    told
+}
+
+#[test]
+fn j24_nothing_from_outside_becomes_markup() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = Hostile::new(30).document();
+    let text = html(&document);
+    for part in ["<script", "<!--", "onload=\"", "javascript:alert(1)\"", "\u{202e}", "\u{1b}", "\0"] {
+        assert!(!text.contains(part), "{part:?}");
+    }
+    let page = folder.path().join("page.html");
+    std::fs::write(&page, &text).unwrap();
+    let words = seen(&page);
+    // It is shown all the same: every place where a text from outside is said.
+    for place in [
+        "path 0",
+        "interpreter",
+        "package 7",
+        "namespace",
+        "version",
+        "license 9",
+        "odd 3",
+        "detail",
+        "place 2",
+        "message",
+        "fix",
+        "linux/arm64",
+        "user",
+        "entrypoint",
+        "cmd",
+        "port",
+        "system",
+        "what 3",
+        "reason",
+        "tool",
+        "role",
+        "key",
+        "words",
+        "out of order",
+        "warning",
+        "origin",
+        "reference",
+        "default",
+        "description",
+        "artifact type",
+        "value",
+        "bundle.sealift",
+    ] {
+        let shown = format!("{place}<script>alert(1)</script>\"'&");
+        assert!(words.contains(&shown), "{place} is not shown");
+    }
+    // As the browser reads it, there are no other elements than those that were written.
+    let told = browse(&page, folder.path(), &["phone:light:360:1"]);
+    let elements = told["elements"].as_object().unwrap();
+    assert!(elements.len() > 30);
+    for (element, count) in elements {
+        let written = [format!("<{element}>"), format!("<{element} ")];
+        let written: usize = written.iter().map(|start| text.matches(start.as_str()).count()).sum();
+        assert_eq!(count.as_u64(), Some(written as u64), "{element}");
+    }
+}
+
+/// A text of Markdown without what stands in fences and in code spans (CommonMark 6.1: a run of backticks opens a span
+/// that the next run of the same length ends).
+fn outside_code(text: &str) -> String {
+    let mut lines = Vec::new();
+    let mut fence: Option<String> = None;
+    for line in text.lines() {
+        let run: String = line.chars().take_while(|character| *character == '`').collect();
+        match &fence {
+            Some(open) if run.len() >= open.len() && line == run => fence = None,
+            Some(_) => {}
+            None if run.len() >= 3 && !line[run.len()..].contains('`') => fence = Some(run),
+            None => lines.push(line),
+        }
+    }
+    assert!(fence.is_none(), "a fence is not closed");
+    let mut outside = String::new();
+    for line in lines {
+        let mut rest = line;
+        while let Some(at) = rest.find('`') {
+            // What a backslash escapes opens nothing.
+            if rest[..at].chars().rev().take_while(|character| *character == '\\').count() % 2 == 1 {
+                outside += &rest[..=at];
+                rest = &rest[at + 1..];
+                continue;
+            }
+            outside += &rest[..at];
+            let run = rest[at..].chars().take_while(|character| *character == '`').count();
+            let after = &rest[at + run..];
+            let mut end = None;
+            let mut from = 0;
+            while let Some(next) = after[from..].find('`') {
+                let here = from + next;
+                let length = after[here..].chars().take_while(|character| *character == '`').count();
+                if length == run {
+                    end = Some(here + run);
+                    break;
+                }
+                from = here + length;
+            }
+            let end = end.unwrap_or_else(|| panic!("a code span is not closed: {line}"));
+            rest = &after[end..];
+        }
+        outside += rest;
+        outside.push('\n');
+    }
+    outside
+}
+
+#[test]
+fn j24_markdown_keeps_what_comes_from_outside_in_code_spans() {
+    let text = markdown(&Hostile::new(30).document());
+    let outside = outside_code(&text);
+    for part in ["<", "alert", "javascript", "@all", "http", "\u{202e}", "\u{1b}", "\0", "\r", "{{"] {
+        let plain = outside.replace("\\<", "");
+        assert!(!plain.contains(part), "{part:?}");
+    }
+    assert!(text.contains("alert(1)"));
+    // Every row of a table has as many cells as its head, however a reader counts escaped bars.
+    let mut cells = None;
+    for line in text.lines() {
+        if !line.starts_with("| ") {
+            cells = None;
+            continue;
+        }
+        let mut bars = 0;
+        let mut backslashes = 0;
+        for character in line.chars() {
+            bars += usize::from(character == '|' && backslashes % 2 == 0);
+            backslashes = if character == '\\' { backslashes + 1 } else { 0 };
+        }
+        assert_eq!(*cells.get_or_insert(bars), bars, "{line}");
+    }
+}
+
+#[test]
+fn ten_thousand_of_everything_are_counted_and_the_page_stays_small() {
+    let hostile = Hostile::new(10_000);
+    let started = Instant::now();
+    let document = hostile.document();
+    let page = html(&document);
+    let text = markdown(&document);
+    let took = started.elapsed();
+    println!("10,000 of everything: page {} bytes, Markdown {} bytes, {took:?}", page.len(), text.len());
+    assert!(page.len() < 5_000_000, "{}", page.len());
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(page.contains("9,600 more are not shown here"), "it says how many there are");
+    let full = document.sections.iter().flat_map(|section| &section.blocks).filter_map(|block| match block {
+        Block::Table(table) => Some((table.rows.len() as u64, table.total)),
+        _ => None,
+    });
+    assert!(full.clone().all(|(rows, total)| rows == total), "`--json` has every row");
+    assert!(full.filter(|(rows, _)| *rows >= 10_000).count() >= 5);
+    // Equal facts, equal bytes.
+    assert_eq!(page, html(&hostile.document()));
+}
+
+#[test]
+fn every_byte_of_every_bundle_belongs_to_something() {
+    let authorities = Authorities::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut drafts = vec![support::draft(), support::sample(folder.path()), support::draft()];
+    drafts[2].items = vec![
+        support::signed_image(folder.path(), "app", "registry.example.com/app:1", &[b"one", b"two"]),
+        support::tree(folder.path(), "same-a", ItemKind::Doc, &[("a", support::Put::File(b"a"))]),
+        support::tree(folder.path(), "same-b", ItemKind::File, &[("a", support::Put::File(b"a"))]),
+        support::tree(folder.path(), "empty", ItemKind::Config, &[]),
+    ];
+    for (number, draft) in drafts.iter().enumerate() {
+        let place = folder.path().join(format!("out-{number}"));
+        std::fs::create_dir(&place).unwrap();
+        let sealed = authorities.pack(draft, &place);
+        account_of(&sealed.path, &authorities.pinned);
+    }
+    let pinned =
+        sealift::trust::chain::PinnedRoot::open(Path::new("tests/bundles/root.json"), &LIMITS).unwrap();
+    account_of(Path::new("tests/bundles/v1-0.1.0.sealift"), &pinned);
+}
+
+fn account_of(path: &Path, pinned: &sealift::trust::chain::PinnedRoot) {
+    let file = support::open(path);
+    let mut tape = sealift::bundle::read::Tape::file(&file);
+    let conditions = sealift::trust::verify::Conditions {
+        approvals: sealift::trust::approval::Approving::Shown(&sealift::trust::approval::Approvals::none()),
+        ..conditions()
+    };
+    let trusted = Trusted::open(&mut tape, pinned, &conditions).unwrap();
+    let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored)).unwrap();
+    let size = std::fs::metadata(path).unwrap().len();
+    assert_eq!(tape.position(), size, "{}", path.display());
+    let account = Account::of(&trusted, &contents, size);
+    assert!(account.is_exact(), "{}: {account:?}", path.display());
+    let blobs: u64 = account
+        .shares
+        .iter()
+        .filter(|share| {
+            let what = share.what.as_str();
+            what.contains("layers")
+                || what.contains("configurations")
+                || what.contains("invent")
+                || what.contains("manifests")
+        })
+        .map(|share| share.bytes)
+        .sum();
+    assert_eq!(blobs, trusted.statement.predicate.totals.bytes, "{}", path.display());
+}
+
+#[test]
+fn a_real_bundle_becomes_a_page_and_a_ticket() {
+    let shop = Shop::packed();
+    shop.fails("sealift report sample-1.0.0.sealift --trust root.json", 2, "cli.usage");
+    shop.done("sealift report sample-1.0.0.sealift --trust root.json -o report.html --markdown report.md");
+    let words = seen(&shop.path("report.html"));
+    let inspected = shop.done("sealift inspect sample-1.0.0.sealift --trust root.json --json").out;
+    let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+    for text in [inspected["statement"].as_str().unwrap(), inspected["signers"][0]["words"].as_str().unwrap()]
+    {
+        assert!(words.contains(text), "{text}");
+    }
+    let size = shop.read("sample-1.0.0.sealift").len() as u64;
+    let json = shop.done("sealift report sample-1.0.0.sealift --trust root.json --json").out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let section = |id: &str| {
+        let sections = json["sections"].as_array().unwrap();
+        sections
+            .iter()
+            .find(|section| section["id"] == id)
+            .unwrap_or_else(|| panic!("no section {id}"))
+            .clone()
+    };
+    let order: Vec<_> =
+        json["sections"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(
+        order,
+        [
+            "in-short",
+            "changes",
+            "size",
+            "privileges",
+            "packages",
+            "findings",
+            "sources",
+            "signers",
+            "scan",
+            "bytes",
+            "timeline",
+            "policy",
+            "unchecked",
+            "without-us"
+        ]
+    );
+    let bytes = section("bytes");
+    let table = bytes["blocks"].as_array().unwrap().iter().find(|block| block["type"] == "table").unwrap();
+    let numbers: Vec<u64> = table["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row[2].as_str().unwrap().replace(',', "").parse().unwrap())
+        .collect();
+    let (sum, parts) = numbers.split_last().unwrap();
+    assert_eq!((*sum, parts.iter().sum::<u64>()), (size, size));
+    // What was not asked for was not checked, and is never called good.
+    for id in ["changes", "packages", "scan", "policy"] {
+        assert!(
+            section(id)["blocks"].as_array().unwrap().iter().any(|block| block["type"] == "unchecked"),
+            "{id}"
+        );
+    }
+    for light in json["strip"].as_array().unwrap() {
+        if ["Changes", "Vulnerabilities", "Malware", "Policy"].contains(&light["title"].as_str().unwrap()) {
+            assert_eq!(light["tone"], "unknown", "{light}");
+        }
+    }
+    // The commands against us, with the digests of this very bundle, are commands that work.
+    let text = String::from_utf8(shop.read("report.md")).unwrap();
+    let (_, without_us) = text.split_once("How to check this without sealift").unwrap();
+    let commands: Vec<_> =
+        without_us.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(commands.len(), 3);
+    let script = format!(
+        "mkdir check; cp sample-1.0.0.sealift check/; cp packer.pub check/; cd check\n{}",
+        commands.concat()
+    );
+    let outcome = shop.done(&script);
+    assert!(outcome.out.contains("Signature Verified Successfully"), "{}", outcome.shown());
+    // Twice the same, but for the time.
+    shop.done("sealift report sample-1.0.0.sealift --trust root.json --markdown again.md");
+    let without_time = |name: &str| {
+        let text = String::from_utf8(shop.read(name)).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| !line.contains("this report was written") && !line.starts_with("Written "));
+        lines.map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+    snapbox::Assert::new().eq(without_time("again.md"), snapbox::Data::text(without_time("report.md")));
+}
+
+#[test]
+fn a_damaged_bundle_gets_no_report() {
+    let shop = Shop::packed();
+    shop.done("sed 's/handbook/handbooc/' sample-1.0.0.sealift > damaged.sealift");
+    let outcome = shop.run("sealift report damaged.sealift --trust root.json -o report.html");
+    assert_eq!(outcome.code, Some(3), "{}", outcome.shown());
+    assert!(!shop.path("report.html").exists());
+}
+
+/// The pixels of an image as Chromium writes it, still filtered: enough to see whether there is anything in it.
+fn colours(png: &Path) -> usize {
+    let script = "import sys,zlib\nd=open(sys.argv[1],'rb').read()\np,b=8,b''\nwhile p<len(d):\n n=int.from_bytes(d[p:p+4],'big')\n if d[p+4:p+8]==b'IDAT': b+=d[p+8:p+8+n]\n p+=12+n\nprint(len(set(zlib.decompress(b))))";
+    let output = Command::new("python3").args(["-c", script]).arg(png).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn a_browser_shows_it_in_light_and_dark_on_a_phone_enlarged_and_on_paper() {
+    let shop = Shop::packed();
+    shop.done("sealift report sample-1.0.0.sealift --trust root.json -o report.html");
+    // A window of 1280 pixels at 200 % is one of 640.
+    let pictures =
+        ["light:light:1280:1", "dark:dark:1280:1", "phone:light:360:1", "enlarged:light:640:2", "paper"];
+    browse(&shop.path("report.html"), &shop.path(""), &pictures);
+    for name in ["light", "dark", "phone", "enlarged"] {
+        let colours = colours(&shop.path(format!("{name}.png")));
+        assert!(colours > 60, "{name} shows nothing: {colours}");
+    }
+    assert_ne!(shop.read("light.png"), shop.read("dark.png"), "dark is as light");
+    assert!(shop.read("paper.pdf").starts_with(b"%PDF"));
+}
