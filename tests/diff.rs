@@ -209,8 +209,6 @@ sizes
 not compared
   ? usr/bin/app (layer <hex>) in `app-1.0.sealift`: it is no sound executable: Invalid ELF header size or alignment
   ? usr/bin/app (layer <hex>) in `app-1.1.sealift`: it is no sound executable: Invalid ELF header size or alignment
-  ? usr/bin/su (layer <hex>) in `app-1.0.sealift`: it is no sound executable: Invalid ELF header size or alignment
-  ? usr/bin/su (layer <hex>) in `app-1.1.sealift`: it is no sound executable: Invalid ELF header size or alignment
 
 different
 --- stderr

@@ -98,7 +98,7 @@ impl Page {
         let _ = writeln!(self.text, "\n{title}");
         let room = if self.extent == Extent::All { usize::MAX } else { room };
         // A line that says how many more there are is worth no less than the one it takes the place of.
-        let shown = if lines.len() > room + 1 { room } else { lines.len() };
+        let shown = if lines.len() > room.saturating_add(1) { room } else { lines.len() };
         for line in lines.iter().take(shown) {
             let _ = writeln!(self.text, "  {}", line.trim_end());
         }
