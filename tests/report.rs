@@ -224,6 +224,10 @@ impl Hostile {
             account: &self.account,
             census: &self.census,
             evidence: &self.evidence,
+            changes: None,
+            vulnerabilities: None,
+            verdict: None,
+            scans: &[],
         })
     }
 }
@@ -540,7 +544,9 @@ fn a_real_bundle_becomes_a_page_and_a_ticket() {
     shop.done("sealift report sample-1.0.0.sealift --trust root.json --markdown again.md");
     let without_time = |name: &str| {
         let text = String::from_utf8(shop.read(name)).unwrap();
-        let lines = text.lines().filter(|line| !line.contains("this report was written") && !line.starts_with("Written "));
+        let lines = text
+            .lines()
+            .filter(|line| !line.contains("this report was written") && !line.starts_with("Written "));
         lines.map(|line| line.to_owned() + "\n").collect::<String>()
     };
     snapbox::Assert::new().eq(without_time("again.md"), snapbox::Data::text(without_time("report.md")));
