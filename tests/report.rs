@@ -224,6 +224,10 @@ impl Hostile {
             account: &self.account,
             census: &self.census,
             evidence: &self.evidence,
+            changes: None,
+            vulnerabilities: None,
+            verdict: None,
+            scans: &[],
         })
     }
 }

@@ -163,10 +163,7 @@ impl PolicyArgs {
 
 impl DataArgs {
     fn read(&self, policy: &Path) -> Result<Judging, CliError> {
-        let mut waivers = Waivers::none();
-        for path in &self.waivers {
-            waivers.extend(read_waivers(path)?)?;
-        }
+        let waivers = read_waivers(&self.waivers)?;
         Ok(Judging {
             policy: Policy::open(policy)?,
             osv: self.osv.clone(),
@@ -177,14 +174,15 @@ impl DataArgs {
     }
 }
 
-/// A file of waivers.
-pub(super) fn read_waivers(path: &Path) -> Result<Waivers, CliError> {
-    let bytes = place::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(|source| PolicyError::Read {
-        what: "the waivers",
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Waivers::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?)
+/// Files of waivers, as one list.
+pub(super) fn read_waivers(paths: &[PathBuf]) -> Result<Waivers, CliError> {
+    let mut waivers = Waivers::none();
+    for path in paths {
+        let read = |source| PolicyError::Read { what: "the waivers", path: path.clone(), source };
+        let bytes = place::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(read)?;
+        waivers.extend(Waivers::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?)?;
+    }
+    Ok(waivers)
 }
 
 impl Judging {
