@@ -78,6 +78,8 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Scan>) {
         name: Some(bad("older name")),
         version: Some(bad("older version")),
         created: Some(bad("created")),
+        items: None,
+        stored: None,
     };
     let each = |make: &dyn Fn(usize) -> FactChange| (0..rows).map(make).collect::<Vec<_>>();
     let package = Package {
