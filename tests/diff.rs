@@ -14,6 +14,8 @@ fn layer(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
         let mut header = tar::Header::new_ustar();
         header.set_size(content.len() as u64);
         header.set_mode(*mode);
+        header.set_uid(0);
+        header.set_gid(0);
         archive.append_data(&mut header, path, *content).unwrap();
     }
     archive.into_inner().unwrap()
@@ -123,7 +125,99 @@ fn an_approver_sees_what_matters_first() {
     let shop = shop();
     let outcome =
         shop.fails("sealift diff app-1.0.sealift app-1.1.sealift --trust root.json", 4, "diff.different");
-    snapbox::assert_data_eq!(outcome.shown(), snapbox::str![[]]);
+    snapbox::assert_data_eq!(
+        outcome.shown(),
+        snapbox::str![[r#"
+exit 4
+--- stdout
+from  app-1.0.sealift (a bundle, app-1.0 of <time>, statement <hex>)
+to    app-1.1.sealift (a bundle, app-1.1 of <time>, statement <hex>)
+
+rights: 5 gained, 0 with other content, 0 lost
+  ! runs as root: app -> root, as no user is named  in app
+  ! setuid usr/bin/backdoor: root  in app
+  ! world-writable opt/shared: file  in app
+  ! port: 22/tcp  in app
+  ! starts: /usr/bin/app -> /usr/bin/app --shell  in app
+
+executables: 1 new, 1 changed
+  + usr/bin/backdoor  script  in app
+  ~ usr/bin/app  ELF shared  in app
+
+secrets and oddities: 1 new, 1 gone
+  ! content.secret app.conf: it looks like a secret: `c0rr..` of 19 characters  in server
+  - content.secret app.conf: it looks like a secret: `Tr0..` of 15 characters  in server
+
+same tag, new digest
+  ! app registry.example.com/app:1: <hex> -> <hex>
+
+packages: 1 down, 1 new, 1 up, 1 gone
+  ! DOWN deb openssl 3.0.13-1 -> 3.0.11-1  in app
+  + deb nmap amd64 7.93  in app
+  ~ deb curl 7.88.1-10 -> 7.88.1-11  in app
+  - deb vim amd64 9.0  in app
+
+the bundle
+  ~ version: 1.0 -> 1.1
+  ~ sequence: 1 -> 2
+  ~ lock: sha256:<hex> -> sha256:<hex>
+
+items: 1 new, 3 changed
+  + doc extra  path docs  <size>
+  ~ image app: <hex> -> <hex>  <size> -> <size> (+<size>)
+      ~ origin: layout image-1.0 -> layout image-1.1
+  ~ doc handbook: <hex> -> <hex>  893 B -> 892 B (-1 B)
+      ~ origin: path 1.0/docs -> path 1.1/docs
+  ~ config server: <hex> -> <hex>  <number> B -> <number> B (+2 B)
+      ~ origin: path 1.0/server -> path 1.1/server
+
+how images are started
+  ~ environment MODE: safe -> fast  in app
+
+server/app.conf: 2 lines added, 2 removed
+  @ line 1 -> 1
+    listen = <number>
+    site_url = https://chat.example.com
+  - (not shown: it looks like a secret)
+  - log = info
+  + (not shown: it looks like a secret)
+  + log = debug
+    locale = en
+
+server/logo.png: no text, so no lines to compare
+
+layers of app: 0 as before
+  + layer <hex>  <size>
+  + layer <hex>  <size>
+  - layer <hex>  <size>
+
+files of handbook: 1 moved
+  > guide/setup.md, before `guide/install.md`
+
+files of server: 2 changed
+  ~ app.conf  105 B -> 110 B (+5 B)
+  ~ logo.png  other content
+
+files of app: 2 new, 2 changed
+  2 paths of these from layer <hex>
+  2 paths of these from layer <hex>
+
+sizes
+  all items: <size> -> <size> (+<size>)
+  blobs of images: 0 in both (0 B), 4 only in the second (<size>), 3 only in the first (<size>)
+
+not compared
+  ? usr/bin/app (layer <hex>) in `app-1.0.sealift`: it is no sound executable: Invalid ELF header size or alignment
+  ? usr/bin/app (layer <hex>) in `app-1.1.sealift`: it is no sound executable: Invalid ELF header size or alignment
+
+different
+--- stderr
+error[diff.different]: the two are different
+  next: read what is listed, the gravest first; `--all` shows every list
+  more: sealift explain diff.different
+
+"#]]
+    );
     assert!(!outcome.out.contains("Tr0ub") && !outcome.out.contains("c0rrect"), "{}", outcome.out);
     let again = shop.run("sealift diff app-1.0.sealift app-1.1.sealift --trust root.json --threads 1");
     assert_eq!(again.out, outcome.out, "the same, whatever the number of threads");
@@ -175,7 +269,26 @@ fn a_lock_says_what_it_knows_and_no_more() {
     let shop = shop();
     let same =
         shop.fails("sealift diff app-1.0.lock.toml app-1.0.sealift --trust root.json", 5, "diff.incomplete");
-    snapbox::assert_data_eq!(same.shown(), snapbox::str![[]]);
+    snapbox::assert_data_eq!(
+        same.shown(),
+        snapbox::str![[r#"
+exit 5
+--- stdout
+from  app-1.0.lock.toml (a lock, app-1.0 of <time>)
+to    app-1.0.sealift (a bundle, app-1.0 of <time>, statement <hex>)
+
+not compared
+  ? sealed by, epoch, root version, audience, withheld, made by: `app-1.0.lock.toml` is a lock, which does not say it
+  ? the statement, and with it who sealed it: `app-1.0.lock.toml` is a lock, which does not say it
+
+equal as far as compared
+--- stderr
+error[diff.incomplete]: what was compared is the same, and not everything was: 2 things not compared
+  next: read what stands under `not compared`; two bundles can be compared whole
+  more: sealift explain diff.incomplete
+
+"#]]
+    );
     let other =
         shop.fails("sealift diff app-1.0.lock.toml app-1.1.sealift --trust root.json", 4, "diff.different");
     for said in [
@@ -197,7 +310,63 @@ fn a_site_is_what_lies_on_its_disk() {
     let same = shop.done("sealift diff site app-1.0.sealift");
     assert!(same.out.ends_with("\nequal\n"), "{}", same.out);
     let update = shop.fails("sealift diff site app-1.1.sealift", 4, "diff.different");
-    snapbox::assert_data_eq!(update.shown(), snapbox::str![[]]);
+    snapbox::assert_data_eq!(
+        update.shown(),
+        snapbox::str![[r#"
+exit 4
+--- stdout
+from  site (a site, app-1.0, statement <hex>)
+to    app-1.1.sealift (a bundle, app-1.1 of <time>, statement <hex>)
+
+same tag, new digest
+  ! app registry.example.com/app:1: <hex> -> <hex>
+
+the bundle
+  ~ version: 1.0 -> 1.1
+  ~ sequence: 1 -> 2
+
+items: 1 new, 3 changed
+  + doc extra  path docs  <size>
+  ~ image app: <hex> -> <hex>
+      ~ origin: layout image-1.0 -> layout image-1.1
+  ~ doc handbook
+  ~ config server
+
+server/app.conf: 2 lines added, 2 removed
+  @ line 1 -> 1
+    listen = <number>
+    site_url = https://chat.example.com
+  - (not shown: it looks like a secret)
+  - log = info
+  + (not shown: it looks like a secret)
+  + log = debug
+    locale = en
+
+server/logo.png: no text, so no lines to compare
+
+files of handbook: 1 moved
+  > guide/setup.md, before `guide/install.md`
+
+files of server: 2 changed
+  ~ app.conf  105 B -> 110 B (+5 B)
+  ~ logo.png  other content
+
+sizes
+  blobs of images: 0 in both (0 B), 4 only in the second (<size>), 3 only in the first (<size>)
+
+not compared
+  ? layers, packages, files and rights of the image `app`: `site` is a site, whose images were not opened
+  ? of the items: version, audience, reference, origin, licence, kind of file, template, priority, platform: `site` is a site, which does not say it
+  ? sealed by, root version, expires, variant, feature, left out, audience, withheld, parameter, secret, created, previous, lock, made by: `site` is a site, which does not say it
+
+different
+--- stderr
+error[diff.different]: the two are different
+  next: read what is listed, the gravest first; `--all` shows every list
+  more: sealift explain diff.different
+
+"#]]
+    );
 
     shop.done(
         "cd site/current/air-gapped; chmod -R u+w .; sed -i s/info/debug/ config/server/app.conf; echo x > stray
@@ -233,6 +402,6 @@ fn a_receipt_and_a_request_name_a_bundle() {
     shop.fails(
         "sealift diff receipt.json app-1.0.sealift --trust root.json --key packer.pub",
         3,
-        "trust.unsigned",
+        "trust.signature",
     );
 }

@@ -24,14 +24,14 @@ pub use side::{Head, Item, Kind, Side, facts_of, say_needs, say_referrers, say_s
 pub use text::{Extent, text};
 pub use views::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 
-use crate::audit::census::{Census, Unchecked};
+use crate::audit::census::{Census, Node, Unchecked};
 use crate::bundle::item::ItemKind;
 use crate::trust::difference::{Difference as RootChange, differences};
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use serde::Serialize;
 use std::cell::LazyCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What happened to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -300,14 +300,12 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
 /// What an observer did not look at, where the other side has not the very same.
 fn unchecked(side: &Side, census: &Census, other: &Census, found: &mut Collected) {
     let shared: BTreeSet<Digest> = other.layers.iter().map(|layer| layer.digest).collect();
-    let unlooked: BTreeSet<&Unchecked> = other.unchecked.iter().collect();
-    for one in &census.unchecked {
-        // What lies in a layer of both is the same, and so is what both name by its digest.
-        let is_shared = match one.layer {
-            Some(layer) => shared.contains(&layer) || unlooked.contains(one),
-            None => unlooked.contains(one),
-        };
-        if !is_shared {
+    let unlooked: BTreeSet<_> = contents_of(other).into_iter().map(|(one, of)| (&one.what, of)).collect();
+    for (one, of) in contents_of(census) {
+        // What both have with the same digest is the same, whatever is in it.
+        let in_both = one.layer.is_some_and(|layer| shared.contains(&layer));
+        let is_named = one.layer.is_none() || of.is_some();
+        if !in_both && !(is_named && unlooked.contains(&(&one.what, of))) {
             let layer = one.layer.map(|layer| format!(" (layer {})", layer.short())).unwrap_or_default();
             let what = format!("{}{layer} in `{}`", one.what, side.label);
             found.missing.push(Missing { what, reason: one.reason.clone() });
@@ -315,13 +313,28 @@ fn unchecked(side: &Side, census: &Census, other: &Census, found: &mut Collected
     }
 }
 
+/// What was not looked at, with the digest of the file where it is one.
+fn contents_of(census: &Census) -> Vec<(&Unchecked, Option<Digest>)> {
+    let layers: BTreeSet<Digest> = census.unchecked.iter().filter_map(|one| one.layer).collect();
+    let mut files: HashMap<(Digest, &str), Digest> = HashMap::new();
+    for layer in census.layers.iter().filter(|layer| layers.contains(&layer.digest)) {
+        files.extend(layer.entries.iter().filter_map(|entry| match &entry.node {
+            Node::File { sha256, .. } => Some(((layer.digest, &*entry.path), *sha256)),
+            _ => None,
+        }));
+    }
+    let of = |one: &Unchecked| files.get(&(one.layer?, one.what.as_str())).copied();
+    census.unchecked.iter().map(|one| (one, of(one))).collect()
+}
+
 fn blobs(a: &Side, b: &Side) -> Option<Blobs> {
     let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
     let mut blobs = Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
     for (digest, size) in b {
-        let (count, bytes) = match a.contains_key(digest) {
-            true => (&mut blobs.common, &mut blobs.common_bytes),
-            false => (&mut blobs.new, &mut blobs.new_bytes),
+        let (count, bytes) = if a.contains_key(digest) {
+            (&mut blobs.common, &mut blobs.common_bytes)
+        } else {
+            (&mut blobs.new, &mut blobs.new_bytes)
         };
         *count += 1;
         *bytes = bytes.saturating_add(*size);

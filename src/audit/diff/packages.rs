@@ -2,6 +2,7 @@
 
 use crate::audit::census::Found;
 use crate::audit::packages::{Ecosystem, Package};
+use crate::audit::vulnerability::version::Order;
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,12 +90,12 @@ pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
         for number in 0..old.len().max(new.len()) {
             let (from, to) = (old.get(number).cloned(), new.get(number).cloned());
             let step = match (&from, &to) {
-                (Some(from), Some(to)) => match order(ecosystem, from, to) {
+                (Some(from), Some(to)) => match direction(ecosystem, from, to) {
                     Ordering::Less => Step::Up,
                     Ordering::Equal => Step::Same,
                     Ordering::Greater => Step::Down,
                 },
-                (None, Some(to)) => match highest.map(|highest| order(ecosystem, highest, to)) {
+                (None, Some(to)) => match highest.map(|highest| direction(ecosystem, highest, to)) {
                     Some(Ordering::Greater) => Step::Down,
                     Some(Ordering::Less | Ordering::Equal) | None => Step::New,
                 },
@@ -117,7 +118,21 @@ pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
     changes
 }
 
-/// Which of two versions is the higher one.
+/// In which direction a version went, by the rules of its ecosystem; by those of [`order`] where it breaks them.
+fn direction(ecosystem: Ecosystem, from: &str, to: &str) -> Ordering {
+    let rules = match ecosystem {
+        Ecosystem::Deb => Order::Dpkg,
+        Ecosystem::Apk => Order::Apk,
+        Ecosystem::Rpm => Order::Rpm,
+        Ecosystem::Golang => Order::Go,
+        Ecosystem::Pypi => Order::Pep440,
+        Ecosystem::Npm | Ecosystem::Cargo => Order::Semver,
+        Ecosystem::Maven => Order::Maven,
+    };
+    rules.compare(from, to).unwrap_or_else(|| order(ecosystem, from, to))
+}
+
+/// Which of two versions is the higher one; a total order, so that lists can be sorted by it whatever stands in them.
 ///
 /// The rule is that of dpkg (deb-version(7)) for all: numbers by their value, other characters with letters first, and a
 /// tilde before everything, even the end. Where a hyphen begins a pre-release (Semantic Versioning 2.0.0, 11), it counts as

@@ -121,8 +121,10 @@ impl Side {
         let items = overview.items.iter().zip(&place.contents.items).map(|(line, contents)| {
             let item = &contents.item;
             let mut facts = facts_of(&item.head, item.reference.as_ref());
-            say_referrers(&mut facts, &item.withheld, item.referrers.iter().map(|one| one.root.digest));
-            facts.put_all(Field::Platform, &line.platforms);
+            if line.kind == ItemKind::Image {
+                say_referrers(&mut facts, &item.withheld, item.referrers.iter().map(|one| one.root.digest));
+                facts.put_all(Field::Platform, &line.platforms);
+            }
             let (digest, stored, tree) = (Some(line.digest), Some(line.stored), trees.remove(&line.name));
             (line.name.clone(), Item { kind: line.kind, digest, facts, stored, tree })
         });

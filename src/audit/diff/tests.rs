@@ -257,3 +257,18 @@ fn e13_many_entries_take_time_in_proportion() {
     // Eight times as many; if the time grew with the square, it would be 64 times as long.
     assert!(many < few * 8 * 4 + Duration::from_secs(2), "4,000 entries: {few:?}; 32,000: {many:?}");
 }
+
+#[test]
+fn a_layer_that_was_not_read_is_like_no_other() {
+    let a = image("app", vec![layer("one", Vec::new())], config("app"));
+    let mut b = image("app", vec![layer("two", Vec::new())], config("app"));
+    b.census.as_mut().unwrap().unchecked.push(Unchecked {
+        layer: Some(Digest::of(b"two")),
+        what: "what follows".to_owned(),
+        reason: "it is damaged".to_owned(),
+        bytes: None,
+    });
+    let found = compare(&a, &b);
+    let turns: Vec<_> = found.layers[0].changes.iter().map(|change| change.turn).collect();
+    assert_eq!(turns, [LayerTurn::New, LayerTurn::Gone]);
+}

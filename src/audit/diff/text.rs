@@ -98,9 +98,9 @@ impl Page {
         let _ = writeln!(self.text, "\n{title}");
         let room = if self.extent == Extent::All { usize::MAX } else { room };
         // A line that says how many more there are is worth no less than the one it takes the place of.
-        let shown = if lines.len() > room + 1 { room } else { lines.len() };
+        let shown = if lines.len() > room.saturating_add(1) { room } else { lines.len() };
         for line in lines.iter().take(shown) {
-            let _ = writeln!(self.text, "  {line}");
+            let _ = writeln!(self.text, "  {}", line.trim_end());
         }
         if lines.len() > shown {
             let _ = writeln!(self.text, "    .. and {} more (`--all`)", lines.len() - shown);
@@ -216,7 +216,10 @@ impl Page {
             if let Some(before) = before {
                 let _ = write!(line, ", before `{before}`");
             }
-            let sizes = sizes(item.stored_from, item.stored_to);
+            // What only one side knows says nothing about a change.
+            let is_whole = item.stored_from.is_some() == item.stored_to.is_some();
+            let is_known = is_whole || matches!(turn, Turn::New | Turn::Gone);
+            let sizes = if is_known { sizes(item.stored_from, item.stored_to) } else { String::new() };
             match turn {
                 Turn::New | Turn::Gone => {
                     if let Some(reference) = reference {
@@ -225,7 +228,7 @@ impl Page {
                 }
                 Turn::Moved => line += ", the same content",
                 Turn::Changed if item.repacked => line += ", the same content, packed otherwise",
-                Turn::Changed if item.facts.is_empty() || from != to => {
+                Turn::Changed if from != to && from.is_some() && to.is_some() => {
                     let _ = write!(line, ": {}", digests(*from, *to));
                 }
                 Turn::Changed => {}
@@ -267,14 +270,15 @@ impl Page {
                     Mark::Old => '-',
                     Mark::New => '+',
                 };
-                shown.push(format!("{mark} {}", Printable(text)).trim_end().to_owned());
+                shown.push(format!("{mark} {}", Printable(text)));
             }
         }
         if lines.unlisted > 0 {
             shown.push(format!(".. and {} that are not kept", counted(lines.unlisted, "changed line")));
         }
         let coarse = if lines.coarse { ", too many to find what stayed between them" } else { "" };
-        let title = format!("{path}: {} lines more, {} less{coarse}", lines.added, lines.removed);
+        let title =
+            format!("{path}: {} added, {} removed{coarse}", counted(lines.added, "line"), lines.removed);
         self.list_of(&title, shown, TEXT_LINES);
     }
 

@@ -1,10 +1,11 @@
 //! Images: what each platform of one shows, before and now.
 
-use super::facts::FactChange;
+use super::facts::{FactChange, Field};
 use super::files::{self, FilesOf, Known};
 use super::packages;
 use super::rights;
 use super::{Collected, Turn};
+use crate::audit::census::config::ImageConfig;
 use crate::audit::census::oddity::Group;
 use crate::audit::census::{Census, Entry, ItemCensus, Layer, View};
 use crate::audit::packages::{Package, System};
@@ -140,7 +141,10 @@ fn of_one(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), fo
     if let Some(config) = &new.config {
         rights::starting(item, old.config.as_ref(), config, found);
     }
-    for change in settings(old, new) {
+    // Who runs as root is a right, and told with them.
+    let is_root = |view: &View| view.config.as_ref().map(ImageConfig::runs_as_root);
+    let is_told = |change: &FactChange| change.field == Field::User && is_root(old) != is_root(new);
+    for change in settings(old, new).into_iter().filter(|change| !is_told(change)) {
         found.settings.add(change, item);
     }
     findings_of_one(item, (a, old), (b, new), found);
@@ -237,20 +241,22 @@ fn layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) ->
     let (had, has) = (digests(a, old), digests(b, new));
     let gone: Vec<&Layer> = a.layers_of(old).filter(|layer| !has.contains(&layer.digest)).collect();
     let new: Vec<&Layer> = b.layers_of(new).filter(|layer| !had.contains(&layer.digest)).collect();
-    // Of a layer that was not read to its end, nobody knows what else it holds.
-    let by = |key: &dyn Fn(&Layer) -> Digest| -> HashMap<Digest, &Layer> {
-        let whole = gone.iter().filter(|layer| layer.diff_id.is_some() && !new.is_empty());
-        whole.map(|layer| (key(layer), *layer)).collect()
+    let bytes: HashMap<Digest, &Layer> =
+        gone.iter().filter_map(|layer| layer.diff_id.map(|diff_id| (diff_id, *layer))).collect();
+    // Of a layer that was not read whole, nobody knows what else it holds.
+    let unread = |census: &Census| -> BTreeSet<Digest> {
+        census.unchecked.iter().filter_map(|one| one.layer).collect()
     };
-    let bytes = by(&|layer| layer.diff_id.unwrap_or(layer.digest));
-    let entries = by(&fingerprint);
+    let (unread_old, unread_new) = (unread(a), unread(b));
+    let whole = gone.iter().filter(|layer| !new.is_empty() && !unread_old.contains(&layer.digest));
+    let entries: HashMap<Digest, &Layer> = whole.map(|layer| (fingerprint(layer), *layer)).collect();
     let state = |layer: &Layer| LayerState { digest: layer.digest, stored: layer.stored };
     let mut changes = Vec::new();
     let mut explained = BTreeSet::new();
     for layer in new {
-        let whole = layer.diff_id;
-        let recompressed = whole.and_then(|diff_id| bytes.get(&diff_id));
-        let rebuilt = || whole.and_then(|_| entries.get(&fingerprint(layer)));
+        let recompressed = layer.diff_id.and_then(|diff_id| bytes.get(&diff_id));
+        let rebuilt =
+            || (!unread_new.contains(&layer.digest)).then(|| entries.get(&fingerprint(layer))).flatten();
         let (turn, from) = match recompressed.map(|from| (LayerTurn::Recompressed, from)) {
             Some((turn, from)) => (turn, Some(*from)),
             None => rebuilt().map_or((LayerTurn::New, None), |from| (LayerTurn::Rebuilt, Some(*from))),

@@ -1,4 +1,4 @@
-//! A report as Markdown, for tickets (CommonMark with tables, as GitHub and GitLab read it).
+//! A report as Markdown, for tickets (`CommonMark` with tables, as GitHub and GitLab read it).
 //!
 //! Everything from outside stands in code spans: there, no markup, no address and no `@name` means anything.
 
