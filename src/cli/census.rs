@@ -121,7 +121,7 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         let lines = of.map(|Oddity { kind, path, detail }| {
             format!("{kind:24} {} ({})", Printable(path), Printable(detail))
         });
-        text += &lines_of(title, lines.collect(), most);
+        text += &lines_of(title, &lines.collect::<Vec<_>>(), most);
     }
     let lines = secrets.iter().map(|finding| {
         let place = finding.place.as_ref().map_or_else(String::new, |place| {
@@ -129,7 +129,7 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         });
         format!("{:24} {place}: {}", finding.rule.as_str(), finding.message)
     });
-    text += &lines_of("secrets", lines.collect(), most);
+    text += &lines_of("secrets", &lines.collect::<Vec<_>>(), most);
     text
 }
 
@@ -176,7 +176,7 @@ fn classes(census: &Census, view: &View) -> String {
     format!("  executable  {}\n", words.join(", "))
 }
 
-fn lines_of(title: &str, lines: Vec<String>, most: usize) -> String {
+fn lines_of(title: &str, lines: &[String], most: usize) -> String {
     if lines.is_empty() {
         return String::new();
     }
@@ -193,7 +193,7 @@ fn gaps(unchecked: &[Unchecked], most: usize) -> String {
         let layer = layer.map_or_else(String::new, |layer| format!("{}: ", layer.short()));
         format!("{layer}{}: {}", Printable(what), Printable(reason))
     });
-    match lines_of("not checked", lines.collect(), most) {
+    match lines_of("not checked", &lines.collect::<Vec<_>>(), most) {
         none if none.is_empty() => "everything was looked at\n".to_owned(),
         some => some,
     }

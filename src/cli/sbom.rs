@@ -69,7 +69,9 @@ impl Args {
         let packages: usize =
             census.items.iter().flat_map(|item| &item.views).map(|view| view.packages.len()).sum();
         term.say(&format!("{} observed", counted(packages as u64, "package")));
-        carried.iter().for_each(|one| say(term, one));
+        for one in &carried {
+            say(term, one);
+        }
         match census.unchecked.len() {
             0 => {}
             gaps => term.warn(&format!(

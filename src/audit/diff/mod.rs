@@ -305,7 +305,8 @@ fn unchecked(side: &Side, census: &Census, other: &Census, found: &mut Collected
         // What both have with the same digest is the same, whatever is in it.
         let in_both = one.layer.is_some_and(|layer| shared.contains(&layer));
         let is_named = one.layer.is_none() || of.is_some();
-        if !in_both && !(is_named && unlooked.contains(&(&one.what, of))) {
+        let is_unlooked = is_named && unlooked.contains(&(&one.what, of));
+        if !in_both && !is_unlooked {
             let layer = one.layer.map(|layer| format!(" (layer {})", layer.short())).unwrap_or_default();
             let what = format!("{}{layer} in `{}`", one.what, side.label);
             found.missing.push(Missing { what, reason: one.reason.clone() });

@@ -57,7 +57,7 @@ pub fn text(difference: &Difference, extent: Extent) -> String {
     page.sizes(difference);
     let missing = difference.not_compared.iter();
     let missing = missing.map(|one| format!("? {}: {}", Printable(&one.what), Printable(&one.reason)));
-    page.list("not compared", missing.collect());
+    page.list("not compared", &missing.collect::<Vec<_>>());
     page.text += match difference.verdict {
         Verdict::Equal => "\nequal\n",
         Verdict::Different => "\ndifferent\n",
@@ -87,11 +87,11 @@ impl Page {
     }
 
     /// A heading and its lines, as many as there is room for.
-    fn list(&mut self, title: &str, lines: Vec<String>) {
+    fn list(&mut self, title: &str, lines: &[String]) {
         self.list_of(title, lines, LIST);
     }
 
-    fn list_of(&mut self, title: &str, lines: Vec<String>, room: usize) {
+    fn list_of(&mut self, title: &str, lines: &[String], room: usize) {
         if lines.is_empty() {
             return;
         }
@@ -124,7 +124,7 @@ impl Page {
         let (gained, changed, lost) = (count(Turn::New), count(Turn::Changed), count(Turn::Gone));
         let title = format!("rights: {gained} gained, {changed} with other content, {lost} lost");
         // What is gained is shown whole.
-        self.list_of(&title, lines.collect(), gained.clamp(LIST, 200));
+        self.list_of(&title, &lines.collect::<Vec<_>>(), gained.clamp(LIST, 200));
     }
 
     fn executables(&mut self, difference: &Difference) {
@@ -132,9 +132,9 @@ impl Page {
             let change = &at.change;
             format!("{} {}  {}{}", mark(change.turn), Printable(&change.path), change.class, names(&at.items))
         };
-        let lines = difference.executables.iter().map(line).collect();
+        let lines = difference.executables.iter().map(line).collect::<Vec<_>>();
         let title = format!("executables: {}", turns(difference.executables.iter().map(|at| at.change.turn)));
-        self.list(&title, lines);
+        self.list(&title, &lines);
     }
 
     fn findings(&mut self, difference: &Difference) {
@@ -147,7 +147,7 @@ impl Page {
         });
         let title =
             format!("secrets and oddities: {}", turns(difference.findings.iter().map(|at| at.change.turn)));
-        self.list(&title, lines.collect());
+        self.list(&title, &lines.collect::<Vec<_>>());
     }
 
     fn tags(&mut self, difference: &Difference) {
@@ -155,7 +155,7 @@ impl Page {
             let reference = item.reference.as_deref().unwrap_or_default();
             format!("! {} {}: {}", item.name, Printable(reference), digests(item.from, item.to))
         });
-        self.list("same tag, new digest", lines.collect());
+        self.list("same tag, new digest", &lines.collect::<Vec<_>>());
     }
 
     fn packages(&mut self, difference: &Difference) {
@@ -180,7 +180,7 @@ impl Page {
                 names(&at.items)
             )
         };
-        let lines = difference.packages.iter().map(line).collect();
+        let lines = difference.packages.iter().map(line).collect::<Vec<_>>();
         let count = |step| difference.packages.iter().filter(|at| at.change.step == step).count();
         let words = [
             (Step::Down, "down"),
@@ -195,7 +195,7 @@ impl Page {
         let counts: Vec<_> = counts.map(|(count, word)| format!("{count} {word}")).collect();
         // What went down is shown whole.
         let room = count(Step::Down).clamp(2 * LIST, 200);
-        self.list_of(&format!("packages: {}", counts.join(", ")), lines, room);
+        self.list_of(&format!("packages: {}", counts.join(", ")), &lines, room);
     }
 
     fn trust(&mut self, difference: &Difference) {
@@ -203,9 +203,9 @@ impl Page {
             |change: &&FactChange| matches!(change.field, Field::Signer | Field::Epoch | Field::RootVersion);
         let signers = difference.facts.iter().filter(is_trust).map(fact);
         let root = difference.root.iter().map(|change| format!("trust root: {change}"));
-        self.list("signers and trust", signers.chain(root).collect());
+        self.list("signers and trust", &signers.chain(root).collect::<Vec<_>>());
         let rest = difference.facts.iter().filter(|change| !is_trust(change)).map(fact);
-        self.list_of("the bundle", rest.collect(), 2 * LIST);
+        self.list_of("the bundle", &rest.collect::<Vec<_>>(), 2 * LIST);
     }
 
     fn items(&mut self, difference: &Difference) {
@@ -240,12 +240,12 @@ impl Page {
             lines.extend(item.facts.iter().map(|change| format!("    {}", fact(change))));
         }
         let title = format!("items: {}", turns(difference.items.iter().map(|item| item.turn)));
-        self.list_of(&title, lines, 2 * LIST);
+        self.list_of(&title, &lines, 2 * LIST);
     }
 
     fn settings(&mut self, difference: &Difference) {
         let line = |at: &At<FactChange>| format!("{}{}", fact(&at.change), names(&at.items));
-        self.list("how images are started", difference.settings.iter().map(line).collect());
+        self.list("how images are started", &difference.settings.iter().map(line).collect::<Vec<_>>());
     }
 
     fn lines(&mut self, text: &TextChange) {
@@ -279,7 +279,7 @@ impl Page {
         let coarse = if lines.coarse { ", too many to find what stayed between them" } else { "" };
         let title =
             format!("{path}: {} added, {} removed{coarse}", counted(lines.added, "line"), lines.removed);
-        self.list_of(&title, shown, TEXT_LINES);
+        self.list_of(&title, &shown, TEXT_LINES);
     }
 
     fn layers(&mut self, layers: &LayersOf) {
@@ -296,7 +296,7 @@ impl Page {
             format!("{mark} {what} {}  {}", digests(digest(from), digest(to)), sizes(size(from), size(to)))
         };
         let title = format!("layers of {}: {} as before", Printable(&layers.item), layers.same);
-        self.list(&title, layers.changes.iter().map(line).collect());
+        self.list(&title, &layers.changes.iter().map(line).collect::<Vec<_>>());
     }
 
     fn files(&mut self, files: &FilesOf) {
@@ -318,7 +318,7 @@ impl Page {
         lines.extend(
             buried.map(|path| format!("! {}: hidden by a later layer, and travels", Printable(path))),
         );
-        self.list(&title, lines);
+        self.list(&title, &lines);
     }
 
     fn sizes(&mut self, difference: &Difference) {
@@ -340,7 +340,7 @@ impl Page {
                 ByteSize(*gone_bytes)
             ));
         }
-        self.list("sizes", lines);
+        self.list("sizes", &lines);
     }
 }
 

@@ -257,6 +257,14 @@ fn p39_sparse_files_are_told() {
     assert_eq!(oddities(&modern), [Kind::ArchiveSparse]);
 }
 
+struct Passing;
+
+impl Visitor for Passing {
+    fn entry(&mut self, _: Entry, _: &mut Body<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
 fn p52_bombs_end_at_a_ceiling() {
     use std::io::Write as _;
@@ -268,30 +276,26 @@ fn p52_bombs_end_at_a_ceiling() {
         encoder.write_all(&zeros).unwrap();
     }
     let bomb = encoder.finish().unwrap();
-    struct Passing;
-    impl Visitor for Passing {
-        fn entry(&mut self, _: Entry, _: &mut Body<'_>) -> io::Result<()> {
-            Ok(())
-        }
-    }
     let walked = walk(&bomb[..], bomb.len() as u64, &mut Passing).unwrap();
     assert!(walked.stopped.unwrap().contains("decompressed"));
     assert!(walked.size < 1200 << 20 && walked.diff_id.is_none());
 }
 
+struct Broken(u8);
+
+impl Read for Broken {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(Failed::on_the_way(io::Error::other("the disk")));
+        }
+        self.0 -= 1;
+        buffer.fill(0x20);
+        Ok(buffer.len().min(100))
+    }
+}
+
 #[test]
 fn an_error_of_the_medium_is_no_damage() {
-    struct Broken(u8);
-    impl Read for Broken {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            if self.0 == 0 {
-                return Err(Failed::on_the_way(io::Error::other("the disk")));
-            }
-            self.0 -= 1;
-            buffer.fill(0x20);
-            Ok(buffer.len().min(100))
-        }
-    }
     for after in [0, 1, 20] {
         let error = walk(Broken(after), 1 << 20, &mut Seen::default()).unwrap_err();
         assert!(error.downcast::<Failed>().is_ok(), "{after}");

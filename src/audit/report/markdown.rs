@@ -65,7 +65,8 @@ fn block(block: &Block, document: &Document) -> String {
         Block::Stack(_) | Block::Map(_) | Block::Timeline(_) => String::new(),
         Block::Commands { lines } => fenced("sh", lines.iter().map(|line| without_deception(line))),
         Block::Lines { title, lines } => {
-            format!("{}\n\n", words(title)) + &fenced("diff", lines.iter().map(|line| Printable(line).to_string()))
+            format!("{}\n\n", words(title))
+                + &fenced("diff", lines.iter().map(|line| Printable(line).to_string()))
         }
     }
 }

@@ -129,14 +129,13 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 fn state(facts: &Facts<'_>, rests: Rests) -> (&'static str, Tone) {
     let overview = facts.overview;
     match rests {
-        Rests::Seal => ("checked", Tone::Good),
         Rests::Approvals if overview.approvals.is_empty() => ("none came with the bundle", Tone::Unknown),
         Rests::Approvals
             if overview.approvals_demanded.is_some_and(|asked| overview.approvals.len() < asked) =>
         {
             ("fewer than asked for", Tone::Attention)
         }
-        Rests::Approvals => ("checked", Tone::Good),
+        Rests::Seal | Rests::Approvals => ("checked", Tone::Good),
         Rests::Content if facts.census.unchecked.is_empty() => ("observed", Tone::Good),
         Rests::Content => ("observed in part: see Not checked", Tone::Attention),
         Rests::Changes if facts.changes.is_some() => ("observed", Tone::Good),

@@ -132,7 +132,7 @@ fn executables(facts: &Facts<'_>) -> (Table, Table) {
         vec![Column::text("What it is"), Column::number("Files"), Column::number("Bytes")],
     );
     let mut classes: Vec<_> = classes.into_iter().collect();
-    classes.sort_by(|one, other| other.1.cmp(&one.1));
+    classes.sort_by_key(|(_, count, ..)| std::cmp::Reverse(*count));
     for (class, (count, bytes)) in classes {
         by_class.row([say(class).into(), Cell::count(count), say(ByteSize(bytes).to_string()).into()]);
     }

@@ -3,6 +3,7 @@
 use super::super::document::{Basis, Block, Cell, Column, Fact, Table, Text, Tone, code, grouped, out, say};
 use super::super::facts::Facts;
 use crate::audit::vulnerability::severity::Level;
+use crate::audit::vulnerability::vex::Status;
 use crate::audit::vulnerability::{Identity, Place, Vulnerabilities, Vulnerability};
 use crate::value::words::counted;
 
@@ -81,7 +82,7 @@ fn found(known: &Vulnerabilities) -> Table {
         let name = one.summary.iter().fold(name, |name, summary| name.say(": ").out(summary));
         let mut items: Vec<_> = one.places.iter().map(|place| place.item.as_str()).collect();
         items.dedup();
-        let said = one.places.iter().filter_map(|place| place.status).map(|status| status.as_str());
+        let said = one.places.iter().filter_map(|place| place.status).map(Status::as_str);
         let mut said: Vec<_> = said.collect();
         said.sort_unstable();
         said.dedup();
