@@ -15,13 +15,13 @@ use sealift::audit::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use sealift::audit::layer::Compression;
 use sealift::audit::lint::finding::{Finding, Place, Rule};
 use sealift::audit::packages::{Ecosystem, Package, System};
-use sealift::audit::policy::ledger::Scan;
 use sealift::audit::policy::{self, AsideLine, Stage, Verdict, Violation, Waived};
 use sealift::audit::report::document::{Block, Document};
 use sealift::audit::report::facts::{Evidence, Facts};
 use sealift::audit::report::markdown::markdown;
 use sealift::audit::report::page::html;
 use sealift::audit::report::sections::report;
+use sealift::audit::scan::Ledger;
 use sealift::audit::vulnerability::severity::Severity;
 use sealift::audit::vulnerability::vex::{Carried, Status};
 use sealift::audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
@@ -56,11 +56,11 @@ struct Hostile {
     changes: Difference,
     vulnerabilities: Vulnerabilities,
     verdict: Verdict,
-    scans: Vec<Scan>,
+    scans: Vec<Ledger>,
 }
 
 /// What changed, what is known, what was judged and scanned, each with the worst in every text.
-fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Scan>) {
+fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
     let digest = |text: &str| Digest::of(text.as_bytes());
     let name = |text: &str| text.parse::<sealift::value::name::Name>().unwrap();
     let time = || "2026-11-20T00:00:00Z".parse::<Moment>().unwrap();
@@ -230,14 +230,18 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Scan>) {
         set_aside: vec![AsideLine { who: bad("whose"), why: bad("aside") }],
         rules: Vec::new(),
     };
-    let gap = serde_json::json!({ "path": bad("unseen path"), "reason": bad("unseen reason") });
+    let one = serde_json::json!({ "count": 1, "bytes": 1 });
+    let gap = serde_json::json!({ "path": bad("unseen path"), "bytes": 1, "reason": bad("unseen reason") });
     let scan = serde_json::json!({
-        "_type": "https://sealift.dev/scan/v1", "statement": digest("statement"), "ended": time(),
-        "engine": { "asked": bad("engine"), "dated": bad("dated") }, "failure": bad("failure"),
+        "_type": "https://sealift.dev/scan/v1", "statement": digest("statement"), "name": "sample", "version": "1.0",
+        "engine": { "asked": bad("engine"), "dated": bad("dated") }, "depth": 1, "max_size": 1, "started": time(),
+        "ended": time(), "outcome": "engine-failed", "failure": bad("failure"),
         "totals": {
-            "seen": { "count": 1, "bytes": 1 }, "unseen": { "count": 1, "bytes": 1 }, "found": 1, "unopened": 1,
+            "leaves": one, "seen": one, "unseen": one, "opened": one, "opened_and_seen": one, "found": 1, "unopened": 1,
         },
-        "found": [{ "path": bad("found in"), "signature": bad("signature") }], "unseen": [gap], "unopened": [gap],
+        "parts": [],
+        "found": [{ "path": bad("found in"), "signature": bad("signature"), "bytes": 1, "sha256": digest("found") }],
+        "unseen": [gap], "unopened": [gap],
     });
     (changes, vulnerabilities, verdict, vec![serde_json::from_value(scan).unwrap()])
 }
