@@ -7,15 +7,24 @@ use sealift::audit::census::class::{Class, Elf};
 use sealift::audit::census::config::ImageConfig;
 use sealift::audit::census::oddity::{Kind, Oddity};
 use sealift::audit::census::{Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use sealift::audit::diff::{
+    self, At, Difference, Executable, FactChange, Field, FilesOf, FindingChange, Head, Hunk, ItemChange,
+    Line, Lines, Mark, Missing, Outcome, PackageChange, Right, RightChange, Step, TextChange, Turn,
+};
 use sealift::audit::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use sealift::audit::layer::Compression;
 use sealift::audit::lint::finding::{Finding, Place, Rule};
 use sealift::audit::packages::{Ecosystem, Package, System};
+use sealift::audit::policy::{self, AsideLine, Stage, Verdict, Violation, Waived};
 use sealift::audit::report::document::{Block, Document};
 use sealift::audit::report::facts::{Evidence, Facts};
 use sealift::audit::report::markdown::markdown;
 use sealift::audit::report::page::html;
 use sealift::audit::report::sections::report;
+use sealift::audit::scan::Ledger;
+use sealift::audit::vulnerability::severity::Severity;
+use sealift::audit::vulnerability::vex::{Carried, Status};
+use sealift::audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
 use sealift::bundle::item::ItemKind;
 use sealift::bundle::needs::{Needs, Parameter, Secret, Selection};
 use sealift::bundle::oci::Referring;
@@ -44,6 +53,197 @@ struct Hostile {
     account: Account,
     evidence: Vec<Evidence>,
     bundle: String,
+    changes: Difference,
+    vulnerabilities: Vulnerabilities,
+    verdict: Verdict,
+    scans: Vec<Ledger>,
+}
+
+/// What changed, what is known, what was judged and scanned, each with the worst in every text.
+fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    let name = |text: &str| text.parse::<sealift::value::name::Name>().unwrap();
+    let time = || "2026-11-20T00:00:00Z".parse::<Moment>().unwrap();
+    let at = || vec![bad("in"), bad("in 2"), bad("in 3"), bad("in 4")];
+    let fact = |number: usize| FactChange {
+        field: Field::Environment,
+        key: bad(&format!("key {number}")),
+        from: Some(bad("from")),
+        to: Some(bad("to")),
+    };
+    let head = |label: &str| Head {
+        kind: diff::Kind::Bundle,
+        label: bad(label),
+        statement: Some(digest("a")),
+        name: Some(bad("older name")),
+        version: Some(bad("older version")),
+        created: Some(bad("created")),
+        items: None,
+        stored: None,
+    };
+    let each = |make: &dyn Fn(usize) -> FactChange| (0..rows).map(make).collect::<Vec<_>>();
+    let package = Package {
+        ecosystem: Ecosystem::Deb,
+        namespace: None,
+        name: bad("weak package"),
+        version: bad("weak version"),
+        architecture: Some(bad("weak architecture")),
+        source: None,
+        licenses: Vec::new(),
+    };
+    let changes = Difference {
+        verdict: diff::Verdict::Different,
+        a: head("older"),
+        b: head("newer"),
+        rights: (0..rows)
+            .map(|number| At {
+                change: RightChange {
+                    turn: Turn::New,
+                    right: Right::Setuid,
+                    path: bad(&format!("right {number}")),
+                    from: Some(bad("from")),
+                    to: Some(bad("to")),
+                },
+                items: at(),
+            })
+            .collect(),
+        executables: vec![At {
+            change: Executable { turn: Turn::Changed, path: bad("program"), class: bad("class") },
+            items: at(),
+        }],
+        findings: vec![At {
+            change: FindingChange {
+                turn: Turn::New,
+                kind: "content.secret",
+                path: bad("found path"),
+                message: bad("found message"),
+            },
+            items: at(),
+        }],
+        facts: each(&fact),
+        root: Vec::new(),
+        items: vec![ItemChange {
+            turn: Turn::Changed,
+            kind: ItemKind::Image,
+            name: name("app"),
+            before: Some(name("app-before")),
+            same_tag: true,
+            reference: Some(bad("reference")),
+            from: Some(digest("a")),
+            to: Some(digest("b")),
+            stored_from: Some(1),
+            stored_to: Some(2),
+            repacked: false,
+            facts: vec![fact(0)],
+        }],
+        packages: vec![At {
+            change: PackageChange {
+                step: Step::Down,
+                ecosystem: Ecosystem::Deb,
+                name: bad("moved package"),
+                architecture: Some(bad("architecture")),
+                from: Some(bad("from")),
+                to: Some(bad("to")),
+            },
+            items: at(),
+        }],
+        settings: vec![At { change: fact(0), items: at() }],
+        texts: vec![
+            TextChange {
+                item: bad("text item"),
+                path: bad("text path"),
+                outcome: Outcome::Lines(Lines {
+                    added: 1,
+                    removed: 1,
+                    hunks: vec![Hunk {
+                        old: 1,
+                        new: 1,
+                        lines: vec![Line { mark: Mark::New, text: bad("line") + "```" }],
+                    }],
+                    unlisted: 0,
+                    coarse: false,
+                }),
+            },
+            TextChange {
+                item: bad("unread item"),
+                path: bad("unread path"),
+                outcome: Outcome::Unread { reason: bad("unread reason") },
+            },
+        ],
+        layers: Vec::new(),
+        files: vec![FilesOf { item: bad("files of"), ..FilesOf::default() }],
+        blobs: None,
+        not_compared: vec![Missing { what: bad("not compared"), reason: bad("no comparison") }],
+    };
+    let known = (0..rows).map(|number| Vulnerability {
+        id: bad(&format!("weakness {number}")),
+        aliases: vec![bad("alias")],
+        summary: Some(bad("summary")),
+        severity: Severity::default(),
+        package: package.clone(),
+        fixed: vec![bad("fixed")],
+        published: None,
+        modified: None,
+        places: Vec::new(),
+    });
+    let vulnerabilities = Vulnerabilities {
+        data: None,
+        age_days: Some(3),
+        compared: 1,
+        found: known.collect(),
+        carried: vec![Carried {
+            document: bad("document"),
+            digest: digest("vex"),
+            author: bad("author"),
+            said: None,
+            vulnerability: bad("vulnerability"),
+            status: Status::NotAffected,
+            justification: Some(bad("justification")),
+            impact: Some(bad("impact")),
+            action: Some(bad("action")),
+        }],
+        carried_unused: 0,
+        not_checked: vec![NotChecked { reason: bad("gap"), packages: 2, examples: vec![bad("example")] }],
+    };
+    let violation = |number: usize| Violation {
+        rule: policy::rule::Rule::ContentSecret,
+        at: bad(&format!("violated {number}")),
+        found: bad("violation"),
+    };
+    let verdict = Verdict {
+        policy: name("office"),
+        policy_digest: digest("policy"),
+        statement: digest("statement"),
+        stage: Stage::Approving,
+        is_met: false,
+        violations: (0..rows).map(violation).collect(),
+        waived: vec![Waived {
+            violation: violation(0),
+            reason: bad("waiver"),
+            until: time(),
+            by: vec![name("carol")],
+        }],
+        not_checked: vec![violation(1)],
+        later: Vec::new(),
+        passed: Vec::new(),
+        unlisted: BTreeMap::new(),
+        set_aside: vec![AsideLine { who: bad("whose"), why: bad("aside") }],
+        rules: Vec::new(),
+    };
+    let one = serde_json::json!({ "count": 1, "bytes": 1 });
+    let gap = serde_json::json!({ "path": bad("unseen path"), "bytes": 1, "reason": bad("unseen reason") });
+    let scan = serde_json::json!({
+        "_type": "https://sealift.dev/scan/v1", "statement": digest("statement"), "name": "sample", "version": "1.0",
+        "engine": { "asked": bad("engine"), "dated": bad("dated") }, "depth": 1, "max_size": 1, "started": time(),
+        "ended": time(), "outcome": "engine-failed", "failure": bad("failure"),
+        "totals": {
+            "leaves": one, "seen": one, "unseen": one, "opened": one, "opened_and_seen": one, "found": 1, "unopened": 1,
+        },
+        "parts": [],
+        "found": [{ "path": bad("found in"), "signature": bad("signature"), "bytes": 1, "sha256": digest("found") }],
+        "unseen": [gap], "unopened": [gap],
+    });
+    (changes, vulnerabilities, verdict, vec![serde_json::from_value(scan).unwrap()])
 }
 
 impl Hostile {
@@ -210,7 +410,10 @@ impl Hostile {
             tag: Some(bad("tag")),
         };
         let account = Account { size: 1, shares: Vec::new() };
-        Self { overview, census, account, evidence: vec![evidence], bundle: bad("bundle.sealift") }
+        let (changes, vulnerabilities, verdict, scans) = asked(rows);
+        let bundle = bad("bundle.sealift");
+        let evidence = vec![evidence];
+        Self { overview, census, account, evidence, bundle, changes, vulnerabilities, verdict, scans }
     }
 
     fn document(&self) -> Document {
@@ -224,10 +427,10 @@ impl Hostile {
             account: &self.account,
             census: &self.census,
             evidence: &self.evidence,
-            changes: None,
-            vulnerabilities: None,
-            verdict: None,
-            scans: &[],
+            changes: Some(&self.changes),
+            vulnerabilities: Some(&self.vulnerabilities),
+            verdict: Some(&self.verdict),
+            scans: &self.scans,
         })
     }
 }
@@ -301,6 +504,35 @@ fn j24_nothing_from_outside_becomes_markup() {
         "artifact type",
         "value",
         "bundle.sealift",
+        "right 3",
+        "program",
+        "class",
+        "found message",
+        "key 3",
+        "moved package",
+        "text path",
+        "line",
+        "unread reason",
+        "files of",
+        "not compared",
+        "older version",
+        "weakness 3",
+        "weak package",
+        "fixed",
+        "justification",
+        "author",
+        "gap",
+        "example",
+        "violated 3",
+        "violation",
+        "waiver",
+        "whose",
+        "engine",
+        "dated",
+        "failure",
+        "signature",
+        "unseen reason",
+        "unseen path",
     ] {
         let shown = format!("{place}<script>alert(1)</script>\"'&");
         assert!(words.contains(&shown), "{place} is not shown");
@@ -550,6 +782,47 @@ fn a_real_bundle_becomes_a_page_and_a_ticket() {
         lines.map(|line| line.to_owned() + "\n").collect::<String>()
     };
     snapbox::Assert::new().eq(without_time("again.md"), snapbox::Data::text(without_time("report.md")));
+}
+
+/// The tables of a section in the JSON of a report, by their captions.
+fn captions(json: &serde_json::Value, id: &str) -> Vec<String> {
+    let section = json["sections"].as_array().unwrap().iter().find(|section| section["id"] == id).unwrap();
+    let tables = section["blocks"].as_array().unwrap().iter().filter(|block| block["type"] == "table");
+    tables.map(|table| table["caption"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_was_asked_for_is_checked_and_a_policy_has_the_last_word() {
+    let shop = Shop::packed();
+    shop.done(
+        r#"printf 'level=quiet\nport=1\n' > config/app.conf
+        sed -i 's/version = "1.0.0"/version = "1.0.1"/' site.toml
+        sealift lock site.toml --store store
+        sealift pack site.toml --key packer.key --store store --passphrase-fd 0 <<<pw
+        mkdir osv; printf '{"id":"X-1","modified":"2026-01-01T00:00:00Z","affected":[]}' > osv/x.json
+        printf '%s\n' '[policy]' 'name = "office"' '[content]' 'config = ["script"]' > policy.toml
+        printf '#!/bin/sh\ncat > /dev/null\n' > engine; chmod +x engine
+        sealift scan sample-1.0.1.sealift --trust root.json --engine "$PWD/engine" --ledger ledger.json || true"#,
+    );
+    let report = "sealift report sample-1.0.1.sealift --trust root.json --since sample-1.0.0.sealift --osv osv \
+                  --policy policy.toml --ledger ledger.json -o report.html";
+    shop.fails(report, 4, "policy.violated");
+    let words = seen(&shop.path("report.html"));
+    for text in ["Compared with sample 1.0.0", "content.script", "office", "Nobody signed the ledger"] {
+        assert!(words.contains(text), "{text}: {words}");
+    }
+    let outcome = shop.run(&format!("{report} --json | head -1"));
+    let json: serde_json::Value = serde_json::from_str(outcome.out.lines().next().unwrap()).unwrap();
+    assert!(captions(&json, "changes").iter().any(|caption| caption == "Files"), "{json}");
+    assert!(captions(&json, "policy").iter().any(|caption| caption == "What is not as the policy wants it"));
+    for light in json["strip"].as_array().unwrap() {
+        assert_ne!(light["tone"], "unknown", "{light}");
+    }
+    // The ledger of another bundle says nothing about this one.
+    let other = "sealift report sample-1.0.0.sealift --trust root.json --ledger ledger.json --json";
+    let json: serde_json::Value = serde_json::from_str(&shop.done(other).out).unwrap();
+    let malware = json["strip"].as_array().unwrap().iter().find(|light| light["title"] == "Malware").unwrap();
+    assert_eq!(malware["tone"], "unknown");
 }
 
 #[test]

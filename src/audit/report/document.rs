@@ -6,6 +6,7 @@
 
 use crate::value::moment::Moment;
 use serde::{Serialize, Serializer};
+use std::fmt;
 
 /// Rows that a table keeps; how many there are is counted beyond it.
 pub const ROWS: usize = 20_000;
@@ -188,10 +189,17 @@ impl Text {
     }
 }
 
+impl fmt::Display for Text {
+    /// As it is: for texts in which everything is of this program.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|span| f.write_str(span.as_str()))
+    }
+}
+
 impl Serialize for Text {
     /// As one string, as it is: JSON escapes by itself.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.iter().map(Span::as_str).collect::<String>())
+        serializer.collect_str(self)
     }
 }
 

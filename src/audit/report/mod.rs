@@ -9,6 +9,3 @@ pub mod markdown;
 pub mod page;
 pub mod sections;
 pub mod treemap;
-
-#[cfg(test)]
-mod tests;

@@ -97,8 +97,13 @@ fn turn(turn: Turn) -> &'static str {
     }
 }
 
+/// A value; a member of a set has none of its own.
 fn optional(text: Option<&String>) -> Text {
-    text.map_or_else(|| say("–"), out)
+    match text {
+        None => say("–"),
+        Some(text) if text.is_empty() => say("yes"),
+        Some(text) => out(text),
+    }
 }
 
 fn holders<T>(at: &At<T>) -> Text {

@@ -82,7 +82,7 @@ pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
     let strip = [changes(facts), vulnerabilities(facts), malware(facts), policy(facts)];
     let is_bad = counts.secrets > 0 || strip.iter().any(|light| light.tone == Tone::Bad);
     let graver = strip.iter().filter(|light| matches!(light.tone, Tone::Bad | Tone::Attention));
-    let graver = graver.map(|light| format!("{}: see below", light.title.to_lowercase()));
+    let graver = graver.map(|light| format!("{}: {}", light.title.to_lowercase(), light.value));
     let open: Vec<_> = [
         many(counts.secrets, "place looks like a secret", "places look like secrets"),
         many(lacks as u64, "approval is missing", "approvals are missing"),
@@ -95,7 +95,7 @@ pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
     let mut sentences = vec![Sentence { tone, text: say(believed) }];
     if !open.is_empty() {
         let tone = if is_bad { Tone::Bad } else { Tone::Attention };
-        sentences.push(Sentence { tone, text: say(format!("Somebody has to look: {}.", open.join(", "))) });
+        sentences.push(Sentence { tone, text: say(format!("Somebody has to look: {}.", open.join("; "))) });
     }
     let text = say(format!(
         "{} checks were not made; nothing is known of what they would have found.",
@@ -253,7 +253,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     vec![
         Block::Paragraph { text: what(facts, &counts) },
         Block::Paragraph { text: inside(facts, &counts) },
-        Block::Paragraph { text: unknown(&counts) },
+        Block::Paragraph { text: unknown(facts, &counts) },
     ]
 }
 
@@ -353,14 +353,19 @@ fn inside(facts: &Facts<'_>, counts: &Counts) -> Text {
     text.say(format!("{secrets}, {odd}"))
 }
 
-/// What nobody knows.
-fn unknown(counts: &Counts) -> Text {
+/// What came of the checks that were asked for, and what nobody knows.
+fn unknown(facts: &Facts<'_>, counts: &Counts) -> Text {
     let parts = match counts.unread {
         0 => "Every layer was read to its end.".to_owned(),
         1 => "One part of the bundle could not be looked at.".to_owned(),
         many => format!("{} parts of the bundle could not be looked at.", grouped(many)),
     };
-    say(format!("{parts} "))
-        .strong(format!("{} checks were not made", counts.unmade))
-        .say(": they are listed under Not checked, with what would make them.")
+    let mut text = say(format!("{parts} "));
+    for light in [changes(facts), vulnerabilities(facts), malware(facts), policy(facts)] {
+        if light.tone != Tone::Unknown {
+            text = text.say(format!("{}: {} (", light.title, light.value)).and(light.note).say("). ");
+        }
+    }
+    text.strong(format!("{} checks were not made", counts.unmade))
+        .say(": they are listed under Not checked, each with the reason.")
 }

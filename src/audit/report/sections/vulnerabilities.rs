@@ -86,10 +86,12 @@ fn found(known: &Vulnerabilities) -> Table {
         let mut said: Vec<_> = said.collect();
         said.sort_unstable();
         said.dedup();
+        let package = out(&one.package.name).say(" ").out(&one.package.version);
+        let package = one.package.architecture.iter().fold(package, |text, built| text.say(" ").out(built));
         table.row([
             name.into(),
             Cell::from(say(one.severity.shown())).tone(tone(one)),
-            out(&one.package.name).say(" ").out(&one.package.version).into(),
+            package.into(),
             Text::default().list(&one.fixed, "nothing yet").into(),
             Text::default().list(items, "–").into(),
             Text::default().list(said, "–").into(),
