@@ -219,16 +219,6 @@ impl Waivers {
             let fault = waiver.fault(statement, scenario, now);
             for who in approvers {
                 if let Some(why) = &fault {
-<<<<<<< HEAD
-                    aside(who.to_string(), why.clone())
-                } else {
-                    let said = scopes.entry(waiver.scope()).or_default();
-                    // Of two by one key, the one that ends later.
-                    let is_later = said.get(&who.id).is_none_or(|(_, before)| before.until < waiver.until);
-                    if is_later {
-                        said.insert(who.id, (who, waiver.clone()));
-                    }
-=======
                     aside(who.to_string(), why.clone());
                     continue;
                 }
@@ -236,7 +226,6 @@ impl Waivers {
                 // Of two by one key, the one that ends later.
                 if said.get(&who.id).is_none_or(|(_, before)| before.until < waiver.until) {
                     said.insert(who.id, (who, waiver.clone()));
->>>>>>> wt-policy
                 }
             }
         }
