@@ -8,7 +8,7 @@ use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::account::Account;
 use crate::audit::census::observe;
 use crate::audit::inspect::overview;
-use crate::audit::policy::ledger::Scan;
+use crate::audit::policy::ledger;
 use crate::audit::policy::{Facts as PolicyFacts, Policy, Stage, judge, with_sbom};
 use crate::audit::report::facts::{Facts, evidence};
 use crate::audit::report::markdown::markdown;
@@ -81,7 +81,7 @@ impl Args {
         let root = self.bundle.root()?;
         let policy = self.policy.as_ref().map(|path| Policy::open(path)).transpose()?;
         let vex = self.vex.iter().map(|path| Vex::open(path)).collect::<Result<Vec<_>, _>>()?;
-        let scans = self.ledger.iter().map(|path| Scan::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let scans = self.ledger.iter().map(|path| ledger::open(path)).collect::<Result<Vec<_>, _>>()?;
         let waivers = read_waivers(&self.waivers)?;
         let approvals = self.bundle.approvals()?;
         let watch = term.watch("verifying");

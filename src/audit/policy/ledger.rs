@@ -17,11 +17,6 @@ pub fn open(path: &Path) -> Result<Ledger, PolicyError> {
     Ledger::parse(&bytes).map_err(|reason| PolicyError::Ledger { path: path.to_owned(), reason })
 }
 
-/// The name of an engine, as a policy compares it.
-pub(super) fn name(engine: &Identity) -> &str {
-    engine.version.as_deref().unwrap_or(&engine.asked)
-}
-
 /// When the signatures of an engine were made: RFC 3339, or as `ClamAV` writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
 pub(super) fn database_date(engine: &Identity) -> Option<Moment> {
     let text = engine.dated.as_deref()?.trim();

@@ -275,7 +275,7 @@ fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Moment, docket: &mut Docke
     let is_asked = |scan: &&Ledger| {
         scan.statement == facts.overview.statement
             && scan.failure.is_none()
-            && policy.engine.as_ref().is_none_or(|engine| engine.matches(ledger::name(&scan.engine)))
+            && policy.engine.as_ref().is_none_or(|engine| engine.matches(scan.engine.name()))
     };
     // The latest counts, and what any of them found.
     let fitting: Vec<_> = facts.scans.iter().filter(is_asked).collect();

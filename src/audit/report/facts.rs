@@ -7,7 +7,7 @@ use crate::audit::diff::Difference;
 use crate::audit::inspect::{AuditError, Overview};
 use crate::audit::lint::finding::Finding;
 use crate::audit::policy::Verdict;
-use crate::audit::policy::ledger::Scan;
+use crate::audit::scan::Ledger;
 use crate::audit::vulnerability::Vulnerabilities;
 use crate::bundle::oci::Referring;
 use crate::trust::verify::InPlace;
@@ -45,7 +45,7 @@ pub struct Facts<'a> {
     /// What came of judging it by a policy, where one was given.
     pub verdict: Option<&'a Verdict>,
     /// Ledgers of scans that were given.
-    pub scans: &'a [Scan],
+    pub scans: &'a [Ledger],
 }
 
 /// Something that came along with an image: a signature, an attestation, an SBOM.
@@ -147,7 +147,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Ledgers of scans of this very bundle.
-    pub fn own_scans(&self) -> impl Iterator<Item = &'a Scan> + use<'a> {
+    pub fn own_scans(&self) -> impl Iterator<Item = &'a Ledger> + use<'a> {
         let statement = self.overview.statement;
         self.scans.iter().filter(move |scan| scan.statement == statement)
     }

@@ -2,7 +2,7 @@
 
 use super::super::document::{Basis, Block, Cell, Column, Fact, Table, Tone, code, grouped, out, say};
 use super::super::facts::Facts;
-use crate::audit::policy::ledger::Scan;
+use crate::audit::scan::Ledger;
 use crate::value::size::ByteSize;
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// How a scan came out, and in how few words.
-pub(super) fn outcome(scan: &Scan) -> (Tone, String) {
+pub(super) fn outcome(scan: &Ledger) -> (Tone, String) {
     let gaps = scan.totals.unseen.count + scan.totals.unopened;
     match (&scan.failure, scan.totals.found, gaps) {
         (Some(_), ..) => (Tone::Bad, "the engine failed".to_owned()),
@@ -36,7 +36,7 @@ pub(super) fn outcome(scan: &Scan) -> (Tone, String) {
 }
 
 /// One ledger.
-fn scan(scan: &Scan) -> Vec<Block> {
+fn scan(scan: &Ledger) -> Vec<Block> {
     let fact = |name, value| Fact { name, basis: Basis::Declared, value };
     let optional = |text: Option<&String>| text.map_or_else(|| say("it does not say"), out);
     let totals = scan.totals;
@@ -71,8 +71,9 @@ fn scan(scan: &Scan) -> Vec<Block> {
         found.row([Cell::from(code(&one.path)).tone(Tone::Bad), out(&one.signature).into()]);
     }
     let mut reasons: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
-    for gap in scan.unseen.iter().chain(&scan.unopened) {
-        reasons.entry(&gap.reason).or_insert((0, &gap.path)).0 += 1;
+    let unseen = scan.unseen.iter().map(|gap| (&gap.reason, &gap.path));
+    for (reason, path) in unseen.chain(scan.unopened.iter().map(|gap| (&gap.reason, &gap.path))) {
+        reasons.entry(reason).or_insert((0, path)).0 += 1;
     }
     let mut unseen = Table::new(
         "What the engine did not see",
