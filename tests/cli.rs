@@ -864,9 +864,16 @@ Commands:
   pack      Make a sealed bundle from a lock
   verify    Believe a bundle, or say why not
   inspect   Show what is in a bundle, in place
+  census    Show what the content of a bundle is and may do
+  report    Write one page for whoever approves a bundle
+  sbom      Write a software bill of materials of a bundle
   ls        List the files in a bundle, in place
   cat       Write one file of a bundle to standard output, in place
+  scan      Feed everything in a bundle to this site's malware engine
+  diff      Show what changed from one bundle to another, the gravest first
   approve   Approve a bundle: sign a file beside it
+  policy    Judge a bundle by a policy, and show what policies can ask for
+  waive     Let something through that a policy refuses, for a reason and until a day
   unpack    Verify a bundle and write what it holds into a new folder
   site      Set up a site, and decide whom it trusts
   install   Verify a bundle and put it into use at a site, in one step or not at all
@@ -876,6 +883,8 @@ Commands:
   journal   Check and export the journal of a site
   receipt   Make and check receipts: what a site verified and installed, signed by the site
   request   Make and check requests: what a site holds, signed by the site
+  fleet     Show who holds what, from the receipts and requests of many sites
+  evidence  Put together what shows in ten years that a bundle was believed, and why
   doctor    Look whether a bundle can be unpacked here, and what to do if not
   load      Verify a bundle and push its images into a registry
   publish   Put a bundle into a registry, as an index with its items and its seal beside it
@@ -951,6 +960,22 @@ Options:
       --deep
           Decode every frame as well, and compare every file with its inventory
 
+      --policy <FILE>
+          Hold it against this policy as well; exit code 4 when it is not as the policy wants it
+
+      --osv <FOLDER>
+          A folder of OSV records, as osv.dev exports them: `all.zip` of each ecosystem, or what is
+          in them
+
+      --vex <FILE>
+          A document of openvex.dev: what a vendor says about vulnerabilities
+
+      --waivers <FILE>
+          Waivers that approvers signed: `sealift waive`
+
+      --ledger <FILE>
+          The ledger of a scan: `sealift scan`
+
       --threads <N>
           Work on so many threads; one for each core if not given
 
@@ -1017,9 +1042,16 @@ Commands:
   pack      Make a sealed bundle from a lock
   verify    Believe a bundle, or say why not
   inspect   Show what is in a bundle, in place
+  census    Show what the content of a bundle is and may do
+  report    Write one page for whoever approves a bundle
+  sbom      Write a software bill of materials of a bundle
   ls        List the files in a bundle, in place
   cat       Write one file of a bundle to standard output, in place
+  scan      Feed everything in a bundle to this site's malware engine
+  diff      Show what changed from one bundle to another, the gravest first
   approve   Approve a bundle: sign a file beside it
+  policy    Judge a bundle by a policy, and show what policies can ask for
+  waive     Let something through that a policy refuses, for a reason and until a day
   unpack    Verify a bundle and write what it holds into a new folder
   site      Set up a site, and decide whom it trusts
   install   Verify a bundle and put it into use at a site, in one step or not at all
@@ -1162,7 +1194,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, ls, cat, approve, unpack, site, install, rollback, prune, status, journal, receipt, request, fleet, evidence, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, census, report, sbom, ls, cat, scan, diff, approve, policy, waive, unpack, site, install, rollback, prune, status, journal, receipt, request, fleet, evidence, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

@@ -54,14 +54,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Its name and version, or how it was asked where it does not say them.
+    /// Its name and version, or how it was asked where it says neither.
     #[must_use]
     pub fn name(&self) -> &str {
         self.version.as_deref().unwrap_or(&self.asked)
     }
-}
 
-impl Identity {
     /// Reads a line like `ClamAV 1.4.6/27500/Tue Nov  5 08:23:00 2024`, which clamd and clamscan write; other engines
     /// have no slashes there. Without the signatures of its makers, it leaves out what stands behind the name.
     pub(super) fn parse(asked: String, line: &str) -> Self {
