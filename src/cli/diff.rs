@@ -106,16 +106,13 @@ fn texts(
         } else {
             None
         };
-        difference.texts.push(match reason {
-            Some(reason) => {
-                TextChange { item: one.item.to_string(), path: one.path, outcome: Outcome::Unread { reason } }
-            }
-            None => {
-                left -= largest;
-                let old = from.read(&one.old_item, &one.path)?;
-                let new = to.read(&one.item, &one.path)?;
-                compare_texts(one.item.as_str(), &one.path, &old, &new)
-            }
+        difference.texts.push(if let Some(reason) = reason {
+            TextChange { item: one.item.to_string(), path: one.path, outcome: Outcome::Unread { reason } }
+        } else {
+            left -= largest;
+            let old = from.read(&one.old_item, &one.path)?;
+            let new = to.read(&one.item, &one.path)?;
+            compare_texts(one.item.as_str(), &one.path, &old, &new)
         });
     }
     Ok(())

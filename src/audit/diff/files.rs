@@ -238,8 +238,9 @@ pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<Spot<'a>> {
                 (Node::File { size: *size, sha256: *sha256 }, word(class))
             }
             census::Node::Dir => (Node::Dir, None),
-            census::Node::Symlink { target } => (Node::Link(target), None),
-            census::Node::Hardlink { target } => (Node::Link(target), None),
+            census::Node::Symlink { target } | census::Node::Hardlink { target } => {
+                (Node::Link(target), None)
+            }
             census::Node::Special { what } => (Node::Special(what), None),
             // Nothing of these can be seen in a view.
             census::Node::Whiteout { .. } | census::Node::Opaque { .. } => return None,

@@ -63,12 +63,10 @@ pub(super) struct Matched<'a> {
 }
 
 type Items = BTreeMap<Name, Item>;
+type Named<'a> = (&'a Name, &'a Item);
 
 /// Finds out which item is which: by name and kind, then by reference, then by content.
-fn matched<'a>(
-    a: &'a Items,
-    b: &'a Items,
-) -> Vec<(Option<(&'a Name, &'a Item)>, Option<(&'a Name, &'a Item)>)> {
+fn matched<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<Named<'a>>, Option<Named<'a>>)> {
     let mut left: BTreeMap<&Name, &Item> = a.iter().collect();
     let mut found = Vec::new();
     let mut rest = Vec::new();
@@ -128,18 +126,18 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
         _ => (HashMap::new(), HashMap::new()),
     };
     let known: BTreeSet<Digest> =
-        old.values().filter_map(|item| item.tree.as_ref()).flat_map(digests).collect();
+        old.values().filter_map(|item| item.tree.as_ref()).flat_map(|tree| digests(tree)).collect();
     let mut unknown = BTreeSet::new();
     let mut all = Matched { pairs: Vec::new(), new: Vec::new() };
     for pair in matched(old, new) {
         let (before, now) = pair;
         let change = match (before, now) {
-            (Some((name, item)), None) => one_sided(Turn::Gone, name, item),
+            (Some((name, item)), None) => Some(one_sided(Turn::Gone, name, item)),
             (None, Some((name, item))) => {
                 all.new.push(name);
                 let spots = item.tree.as_ref().map(|tree| files::of_tree(tree, &classes_b));
                 introduce(name, &spots.unwrap_or_default(), &known, found);
-                one_sided(Turn::New, name, item)
+                Some(one_sided(Turn::New, name, item))
             }
             (Some((old_name, before)), Some((name, now))) => {
                 let change = of_pair((old_name, before), (name, now), &mut unknown);
@@ -165,7 +163,7 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
     Some(all)
 }
 
-fn digests(entries: &Vec<Entry>) -> impl Iterator<Item = Digest> + '_ {
+fn digests(entries: &[Entry]) -> impl Iterator<Item = Digest> + '_ {
     entries.iter().filter_map(|entry| match entry.node {
         Node::File { sha256, .. } => Some(sha256),
         Node::Dir | Node::Link { .. } => None,
@@ -178,11 +176,11 @@ fn introduce(name: &Name, spots: &[Spot<'_>], known: &BTreeSet<Digest>, found: &
     files::introduce(name.as_str(), spots, &known, found);
 }
 
-fn one_sided(turn: Turn, name: &Name, item: &Item) -> Option<ItemChange> {
+fn one_sided(turn: Turn, name: &Name, item: &Item) -> ItemChange {
     let (digest, stored) = (item.digest, item.stored);
     let is_new = turn == Turn::New;
     let named = item.facts.get(Field::Reference).or_else(|| item.facts.get(Field::Origin));
-    Some(ItemChange {
+    ItemChange {
         turn,
         kind: item.kind,
         name: name.clone(),
@@ -195,7 +193,7 @@ fn one_sided(turn: Turn, name: &Name, item: &Item) -> Option<ItemChange> {
         stored_to: stored.filter(|_| is_new),
         repacked: false,
         facts: Vec::new(),
-    })
+    }
 }
 
 fn of_pair(

@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn changed_lines_stand_with_three_around_them() {
-        let old: String = (1..=20).map(|number| format!("line {number}\n")).collect();
+        let old = (1..=20).fold(String::new(), |text, number| text + &format!("line {number}\n"));
         let new = old.replace("line 10\n", "line ten\n");
         let found = lines(&old, &new);
         assert_eq!((found.added, found.removed, found.hunks.len()), (1, 1, 1));
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_secret_is_never_shown() {
         let key = |letter: char| {
-            let body: String = (0..10).map(|_| format!("{}\n", letter.to_string().repeat(64))).collect();
+            let body = format!("{}\n", letter.to_string().repeat(64)).repeat(10);
             format!("name = x\n-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\nend\n")
         };
         let old = format!("db_password = \"Tr0ub4dor-and-3\"\nport = 1\n{}", key('A'));

@@ -305,7 +305,8 @@ fn unchecked(side: &Side, census: &Census, other: &Census, found: &mut Collected
         // What both have with the same digest is the same, whatever is in it.
         let in_both = one.layer.is_some_and(|layer| shared.contains(&layer));
         let is_named = one.layer.is_none() || of.is_some();
-        if !in_both && !(is_named && unlooked.contains(&(&one.what, of))) {
+        let in_both = in_both || (is_named && unlooked.contains(&(&one.what, of)));
+        if !in_both {
             let layer = one.layer.map(|layer| format!(" (layer {})", layer.short())).unwrap_or_default();
             let what = format!("{}{layer} in `{}`", one.what, side.label);
             found.missing.push(Missing { what, reason: one.reason.clone() });
@@ -331,9 +332,10 @@ fn blobs(a: &Side, b: &Side) -> Option<Blobs> {
     let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
     let mut blobs = Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
     for (digest, size) in b {
-        let (count, bytes) = match a.contains_key(digest) {
-            true => (&mut blobs.common, &mut blobs.common_bytes),
-            false => (&mut blobs.new, &mut blobs.new_bytes),
+        let (count, bytes) = if a.contains_key(digest) {
+            (&mut blobs.common, &mut blobs.common_bytes)
+        } else {
+            (&mut blobs.new, &mut blobs.new_bytes)
         };
         *count += 1;
         *bytes = bytes.saturating_add(*size);

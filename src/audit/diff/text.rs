@@ -88,10 +88,10 @@ impl Page {
 
     /// A heading and its lines, as many as there is room for.
     fn list(&mut self, title: &str, lines: Vec<String>) {
-        self.list_of(title, lines, LIST);
+        self.list_of(title, &lines, LIST);
     }
 
-    fn list_of(&mut self, title: &str, lines: Vec<String>, room: usize) {
+    fn list_of(&mut self, title: &str, lines: &[String], room: usize) {
         if lines.is_empty() {
             return;
         }
@@ -124,7 +124,7 @@ impl Page {
         let (gained, changed, lost) = (count(Turn::New), count(Turn::Changed), count(Turn::Gone));
         let title = format!("rights: {gained} gained, {changed} with other content, {lost} lost");
         // What is gained is shown whole.
-        self.list_of(&title, lines.collect(), gained.clamp(LIST, 200));
+        self.list_of(&title, &lines.collect::<Vec<_>>(), gained.clamp(LIST, 200));
     }
 
     fn executables(&mut self, difference: &Difference) {
@@ -195,7 +195,7 @@ impl Page {
         let counts: Vec<_> = counts.map(|(count, word)| format!("{count} {word}")).collect();
         // What went down is shown whole.
         let room = count(Step::Down).clamp(2 * LIST, 200);
-        self.list_of(&format!("packages: {}", counts.join(", ")), lines, room);
+        self.list_of(&format!("packages: {}", counts.join(", ")), &lines, room);
     }
 
     fn trust(&mut self, difference: &Difference) {
@@ -205,7 +205,7 @@ impl Page {
         let root = difference.root.iter().map(|change| format!("trust root: {change}"));
         self.list("signers and trust", signers.chain(root).collect());
         let rest = difference.facts.iter().filter(|change| !is_trust(change)).map(fact);
-        self.list_of("the bundle", rest.collect(), 2 * LIST);
+        self.list_of("the bundle", &rest.collect::<Vec<_>>(), 2 * LIST);
     }
 
     fn items(&mut self, difference: &Difference) {
@@ -240,7 +240,7 @@ impl Page {
             lines.extend(item.facts.iter().map(|change| format!("    {}", fact(change))));
         }
         let title = format!("items: {}", turns(difference.items.iter().map(|item| item.turn)));
-        self.list_of(&title, lines, 2 * LIST);
+        self.list_of(&title, &lines, 2 * LIST);
     }
 
     fn settings(&mut self, difference: &Difference) {
@@ -279,7 +279,7 @@ impl Page {
         let coarse = if lines.coarse { ", too many to find what stayed between them" } else { "" };
         let title =
             format!("{path}: {} added, {} removed{coarse}", counted(lines.added, "line"), lines.removed);
-        self.list_of(&title, shown, TEXT_LINES);
+        self.list_of(&title, &shown, TEXT_LINES);
     }
 
     fn layers(&mut self, layers: &LayersOf) {

@@ -59,9 +59,8 @@ pub fn lines(file: &File<'_>) -> Option<BTreeSet<usize>> {
         if range.end <= covered {
             continue;
         }
-        let breaks = |range: Range<usize>| {
-            bytes.get(range).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count()
-        };
+        let breaks =
+            |range: Range<usize>| memchr::memchr_iter(b'\n', bytes.get(range).unwrap_or_default()).count();
         line += breaks(counted..range.start);
         counted = range.start;
         let rest = bytes.get(range.start..).unwrap_or_default();
