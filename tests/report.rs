@@ -56,7 +56,7 @@ impl Hostile {
             node: Node::File {
                 size: 1000 + number as u64,
                 sha256: digest("x"),
-                class: if number % 2 == 0 {
+                class: if number.is_multiple_of(2) {
                     Class::Script(bad("interpreter").into())
                 } else {
                     Class::Elf(Elf::Program)
@@ -82,7 +82,7 @@ impl Hostile {
         };
         let secret = |number: usize| {
             let mut found = Finding::new(Rule::ContentSecret, &bad("about"), bad("message"), bad("fix"));
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 found = found.at(Place { path: bad(&format!("place {number}")), line: Some(7) });
             }
             found
@@ -224,6 +224,10 @@ impl Hostile {
             account: &self.account,
             census: &self.census,
             evidence: &self.evidence,
+            changes: None,
+            vulnerabilities: None,
+            verdict: None,
+            scans: &[],
         })
     }
 }
@@ -412,7 +416,7 @@ fn ten_thousand_of_everything_are_counted_and_the_page_stays_small() {
 fn every_byte_of_every_bundle_belongs_to_something() {
     let authorities = Authorities::new();
     let folder = tempfile::tempdir().unwrap();
-    let mut drafts = vec![support::draft(), support::sample(folder.path()), support::draft()];
+    let mut drafts = [support::draft(), support::sample(folder.path()), support::draft()];
     drafts[2].items = vec![
         support::signed_image(folder.path(), "app", "registry.example.com/app:1", &[b"one", b"two"]),
         support::tree(folder.path(), "same-a", ItemKind::Doc, &[("a", support::Put::File(b"a"))]),

@@ -4,9 +4,9 @@ mod open;
 
 use self::open::{Opened, Whom};
 use super::error::CliError;
-use super::term::Term;
-use super::{LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
-use crate::audit::census::observe;
+use super::term::{Progress, Term};
+use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
+use crate::audit::census::{Census, observe};
 use crate::audit::diff::{
     Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts,
     text,
@@ -77,6 +77,33 @@ impl Args {
             Verdict::Incomplete => Err(CliError::Uncompared { missing: difference.not_compared.len() }),
         }
     }
+}
+
+/// What is new in a bundle since an older bundle or the release of a site; `census` is what was observed in the bundle.
+pub(super) fn since(
+    older: &PathBuf,
+    bundle: &BundleArgs,
+    census: &mut Census,
+    conditions: Conditions<'_>,
+    watch: &Progress,
+) -> Result<Difference, CliError> {
+    let whom = Whom { trust: std::slice::from_ref(&bundle.trust), keys: &[], scenario: None };
+    let [from, to] = open::both(&whom, [older, &bundle.bundle], conditions)?;
+    let (mut a, mut b) = (from.side(watch)?, to.side(watch)?);
+    if let Opened::Bundle { place, .. } = &from
+        && a.statement != b.statement
+    {
+        a.census = Some(observe(place, conditions.threads, &LIMITS)?);
+        // It is lent: a census of a million entries is not there twice.
+        let none = Census { items: Vec::new(), layers: Vec::new(), unchecked: Vec::new() };
+        b.census = Some(std::mem::replace(census, none));
+    }
+    let mut difference = compare(&a, &b);
+    texts(&mut difference, (&from, &a), (&to, &b))?;
+    if let Some(observed) = b.census {
+        *census = observed;
+    }
+    Ok(difference)
 }
 
 /// Adds what changed within texts, where both sides have their content.

@@ -5,11 +5,12 @@ use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
 use crate::audit::census::observe;
 use crate::audit::inspect::overview;
-use crate::audit::policy::ledger::Scan;
+use crate::audit::policy::ledger;
 use crate::audit::policy::rule::Rule;
 use crate::audit::policy::{
     Facts, Policy, PolicyError, RuleLine, Stage, Verdict, Violation, judge, with_sbom,
 };
+use crate::audit::scan::Ledger;
 use crate::audit::vulnerability::vex::{Carried, Vex};
 use crate::audit::vulnerability::{Identity, OsvData, assess};
 use crate::bundle::place;
@@ -86,7 +87,7 @@ struct DataArgs {
     /// A folder of OSV records, as osv.dev exports them: `all.zip` of each ecosystem, or what is in them
     #[arg(long, value_name = "FOLDER", requires = "policy")]
     osv: Option<PathBuf>,
-    /// An OpenVEX document: what a vendor says about vulnerabilities
+    /// A document of openvex.dev: what a vendor says about vulnerabilities
     #[arg(long, value_name = "FILE", requires = "policy")]
     vex: Vec<PathBuf>,
     /// Waivers that approvers signed: `sealift waive`
@@ -103,7 +104,7 @@ pub(super) struct Judging {
     osv: Option<PathBuf>,
     vex: Vec<Vex>,
     waivers: Waivers,
-    scans: Vec<Scan>,
+    scans: Vec<Ledger>,
 }
 
 /// A verdict, with the data that led to it.
@@ -162,28 +163,26 @@ impl PolicyArgs {
 
 impl DataArgs {
     fn read(&self, policy: &Path) -> Result<Judging, CliError> {
-        let mut waivers = Waivers::none();
-        for path in &self.waivers {
-            waivers.extend(read_waivers(path)?)?;
-        }
+        let waivers = read_waivers(&self.waivers)?;
         Ok(Judging {
             policy: Policy::open(policy)?,
             osv: self.osv.clone(),
             vex: self.vex.iter().map(|path| Vex::open(path)).collect::<Result<_, _>>()?,
             waivers,
-            scans: self.ledger.iter().map(|path| Scan::open(path)).collect::<Result<_, _>>()?,
+            scans: self.ledger.iter().map(|path| ledger::open(path)).collect::<Result<_, _>>()?,
         })
     }
 }
 
-/// A file of waivers.
-pub(super) fn read_waivers(path: &Path) -> Result<Waivers, CliError> {
-    let bytes = place::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(|source| PolicyError::Read {
-        what: "the waivers",
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Waivers::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?)
+/// Files of waivers, as one list.
+pub(super) fn read_waivers(paths: &[PathBuf]) -> Result<Waivers, CliError> {
+    let mut waivers = Waivers::none();
+    for path in paths {
+        let read = |source| PolicyError::Read { what: "the waivers", path: path.clone(), source };
+        let bytes = place::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(read)?;
+        waivers.extend(Waivers::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?)?;
+    }
+    Ok(waivers)
 }
 
 impl Judging {

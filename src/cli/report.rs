@@ -1,15 +1,21 @@
 //! `sealift report`
 
+use super::diff::since;
 use super::error::CliError;
+use super::policy::read_waivers;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::account::Account;
 use crate::audit::census::observe;
 use crate::audit::inspect::overview;
+use crate::audit::policy::ledger::Scan;
+use crate::audit::policy::{Facts as PolicyFacts, Policy, Stage, judge, with_sbom};
 use crate::audit::report::facts::{Facts, evidence};
 use crate::audit::report::markdown::markdown;
 use crate::audit::report::page::html;
 use crate::audit::report::sections::report;
+use crate::audit::vulnerability::vex::Vex;
+use crate::audit::vulnerability::{OsvData, assess};
 use crate::bundle::member;
 use crate::bundle::place;
 use crate::bundle::read::{self, Tape};
@@ -39,6 +45,24 @@ pub(super) struct Args {
     /// Write the same as Markdown to this file
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Say what is new since this bundle, or since the release that this site uses
+    #[arg(long, value_name = "OLDER")]
+    since: Option<PathBuf>,
+    /// Look packages up in a folder of OSV records, as osv.dev exports them
+    #[arg(long, value_name = "FOLDER")]
+    osv: Option<PathBuf>,
+    /// An OpenVEX document: what a vendor says about vulnerabilities
+    #[arg(long, value_name = "FILE", requires = "osv")]
+    vex: Vec<PathBuf>,
+    /// Judge it by this policy
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Waivers that approvers signed: `sealift waive`
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    waivers: Vec<PathBuf>,
+    /// The ledger of a scan: `sealift scan`
+    #[arg(long, value_name = "FILE")]
+    ledger: Vec<PathBuf>,
     #[command(flatten)]
     threads: ThreadArgs,
 }
@@ -55,6 +79,10 @@ impl Args {
             });
         }
         let root = self.bundle.root()?;
+        let policy = self.policy.as_ref().map(|path| Policy::open(path)).transpose()?;
+        let vex = self.vex.iter().map(|path| Vex::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let scans = self.ledger.iter().map(|path| Scan::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let waivers = read_waivers(&self.waivers)?;
         let approvals = self.bundle.approvals()?;
         let watch = term.watch("verifying");
         let conditions =
@@ -66,11 +94,30 @@ impl Args {
         let account = Account::of(&trusted, &contents, tape.position());
         drop(tape);
         let place = InPlace::open(file, &root, conditions)?;
-        let census = observe(&place, conditions.threads, &LIMITS)?;
+        let mut census = observe(&place, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
+        let changes =
+            self.since.as_ref().map(|older| since(older, &self.bundle, &mut census, conditions, &watch));
+        let changes = changes.transpose()?;
+        let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, &watch)).transpose()?;
+        let vulnerabilities = assess(&census, data.as_ref(), &vex, conditions.now);
         watch.done();
         term.warn_of(&trusted.warnings);
         let overview = overview(&trusted, &contents.items);
+        let verdict = policy.map(|policy| {
+            let bundle = (trusted.id, &trusted.statement.predicate.scenario);
+            let waivers = waivers.judge(trusted.root.root(), bundle, conditions.now, &LIMITS)?;
+            let facts = PolicyFacts {
+                overview: &overview,
+                census: &census,
+                vulnerabilities: &vulnerabilities,
+                scans: &scans,
+                with_sbom: &with_sbom(&place)?,
+                stage: Stage::Approving,
+            };
+            Ok::<_, CliError>(judge(&policy, &facts, &waivers, conditions.now))
+        });
+        let verdict = verdict.transpose()?;
         let predicate = &trusted.statement.predicate;
         let sums = trusted.statement.member(member::SHA256SUMS);
         let document = report(&Facts {
@@ -83,6 +130,10 @@ impl Args {
             account: &account,
             census: &census,
             evidence: &evidence,
+            changes: changes.as_ref(),
+            vulnerabilities: data.is_some().then_some(&vulnerabilities),
+            verdict: verdict.as_ref(),
+            scans: &scans,
         });
         let mut text = format!("report of {}-{}\n", overview.name, overview.version);
         for (path, content) in [(&self.output, &html as &dyn Fn(&_) -> String), (&self.markdown, &markdown)] {
@@ -90,7 +141,12 @@ impl Args {
                 text += &write(path, &content(&document))?;
             }
         }
-        term.data("report", &document, &text)
+        term.data("report", &document, &text)?;
+        // The page is written, and a policy that was asked for has the last word.
+        match verdict {
+            Some(verdict) if !verdict.is_met => Err(CliError::Violated { count: verdict.violations.len() }),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

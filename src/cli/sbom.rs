@@ -102,7 +102,7 @@ fn say(term: &Term, one: &Carried) {
         format!("the bill {} that {} carries ({})", one.digest.short(), one.item, Printable(&one.media_type));
     match &one.comparison {
         Comparison::NotCompared { reason } => {
-            term.warn(&format!("{name} was not compared: {}", Printable(reason)))
+            term.warn(&format!("{name} was not compared: {}", Printable(reason)));
         }
         Comparison::Compared { agreed, only_observed, only_carried } => {
             term.say(&format!(

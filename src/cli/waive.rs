@@ -80,7 +80,7 @@ impl Args {
             });
         }
         let mut waivers = match self.output.symlink_metadata() {
-            Ok(_) => read_waivers(&self.output)?,
+            Ok(_) => read_waivers(std::slice::from_ref(&self.output))?,
             Err(_) => Waivers::none(),
         };
         self.bundle.in_place(term, |place| {

@@ -218,17 +218,25 @@ impl Waivers {
             let waiver = Waiver::parse(envelope.payload(), limits)?;
             let fault = waiver.fault(statement, scenario, now);
             for who in approvers {
-                match &fault {
-                    Some(why) => aside(who.to_string(), why.clone()),
-                    None => {
-                        let said = scopes.entry(waiver.scope()).or_default();
-                        // Of two by one key, the one that ends later.
-                        let is_later =
-                            said.get(&who.id).is_none_or(|(_, before)| before.until < waiver.until);
-                        if is_later {
-                            said.insert(who.id, (who, waiver.clone()));
-                        }
+                if let Some(why) = &fault {
+<<<<<<< HEAD
+                    aside(who.to_string(), why.clone())
+                } else {
+                    let said = scopes.entry(waiver.scope()).or_default();
+                    // Of two by one key, the one that ends later.
+                    let is_later = said.get(&who.id).is_none_or(|(_, before)| before.until < waiver.until);
+                    if is_later {
+                        said.insert(who.id, (who, waiver.clone()));
                     }
+=======
+                    aside(who.to_string(), why.clone());
+                    continue;
+                }
+                let said = scopes.entry(waiver.scope()).or_default();
+                // Of two by one key, the one that ends later.
+                if said.get(&who.id).is_none_or(|(_, before)| before.until < waiver.until) {
+                    said.insert(who.id, (who, waiver.clone()));
+>>>>>>> wt-policy
                 }
             }
         }

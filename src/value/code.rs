@@ -354,11 +354,11 @@ codes! {
     DiffIncomplete "diff.incomplete" Incomplete
         "All that was compared is the same, and something was not compared: it stands under `not compared`, with the reason. A lock, a receipt and a request have no content of their own; compare two bundles to know all."
     VulnerabilityRead "vulnerability.read" CouldNot
-        "A folder of OSV records, or a file in it, or an OpenVEX document could not be read: it is not there, may not be read, is a link, or the disk fails."
+        "A folder of OSV records, or a file in it, or a document of openvex.dev could not be read: it is not there, may not be read, is a link, or the disk fails."
     VulnerabilityData "vulnerability.data" NotBelieved
         "A file in the folder of OSV records is no record or no archive of records, or is too large; or there is none at all. Nothing was compared: with a part of the data, nobody would know what is missing."
     VulnerabilityVex "vulnerability.vex" NotBelieved
-        "An OpenVEX document breaks its specification, or says that something is not affected and not why. Nothing of it was used."
+        "A document of openvex.dev breaks its specification, or says that something is not affected and not why. Nothing of it was used."
     PolicyRead "policy.read" WrongUse
         "A policy, a ledger of a scan or a file of waivers that was named is not there, or cannot be read."
     PolicyForm "policy.form" WrongUse

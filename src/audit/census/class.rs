@@ -84,9 +84,10 @@ impl Class {
             [] => Self::Empty,
             [0x7f, b'E', b'L', b'F', _, endian, ..] => Self::Elf(elf(head, *endian)),
             [b'M', b'Z', ..] if is_pe(head) => Self::Pe,
-            [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => Self::MachO,
-            // Fat binaries of macOS and classes of Java begin alike; a class has a version of 45 or more there.
-            [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 1..=30, ..] => Self::MachO,
+            // The last are fat binaries; classes of Java begin alike, with a version of 45 or more there.
+            [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
+            | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
+            | [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 1..=30, ..] => Self::MachO,
             [0xca, 0xfe, 0xba, 0xbe, ..] => Self::JavaClass,
             [b'#', b'!', rest @ ..] => interpreter(rest).map_or(Self::Text, Self::Script),
             [0, b'a', b's', b'm', ..] => Self::Wasm,
@@ -185,7 +186,7 @@ fn is_pe(head: &[u8]) -> bool {
     at >= HEAD || head.get(at..).is_some_and(|rest| rest.starts_with(b"PE\0\0"))
 }
 
-/// A version that some CPython had, and flags, a time or hash behind it.
+/// A version that some `CPython` had, and flags, a time or hash behind it.
 fn is_python(head: &[u8]) -> bool {
     let version = u16::from_le_bytes([head.first().copied().unwrap_or(0), head.get(1).copied().unwrap_or(0)]);
     // 2.7 is 62211; 3.0 is 3000, and 3.15 will stay below 3700.

@@ -187,7 +187,7 @@ impl Looking<'_> {
             }
             // In a sticky folder, everybody takes away only what is theirs.
             Node::Dir if mode & 0o1002 == 0o002 => {
-                say(Kind::WorldWritable, format!("folder of mode {mode:04o}"))
+                say(Kind::WorldWritable, format!("folder of mode {mode:04o}"));
             }
             Node::Dir
             | Node::Symlink { .. }
@@ -249,7 +249,7 @@ impl Looking<'_> {
             match packages::read(database, path, bytes) {
                 Ok(evidence) => self.announced.push((place, evidence)),
                 Err(reason) => {
-                    self.skip(path, &format!("{}: {reason}", database.as_str()), Some(bytes.len() as u64))
+                    self.skip(path, &format!("{}: {reason}", database.as_str()), Some(bytes.len() as u64));
                 }
             }
         }

@@ -137,11 +137,13 @@ pub(super) fn damage(error: io::Error) -> io::Result<String> {
         | io::ErrorKind::InvalidInput
         | io::ErrorKind::FileTooLarge => Ok(error.to_string()),
         // zstd reports all of its errors in this way.
-        io::ErrorKind::Other if !error.get_ref().is_some_and(|inner| inner.is::<super::Failed>()) => {
-            Ok(error.to_string())
-        }
+        io::ErrorKind::Other if !is_failed(&error) => Ok(error.to_string()),
         _ => Err(error),
     }
+}
+
+fn is_failed(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<super::Failed>)
 }
 
 /// Where a body gets its bytes from, whatever decodes them.

@@ -34,7 +34,7 @@ impl Fault for PolicyError {
                 "see every key with its meaning: manifests/policy.toml, and `sealift policy rules`"
             }
             Self::Ledger { .. } => {
-                "write one with `sealift scan BUNDLE --trust ROOT --engine ENGINE -o FILE`"
+                "write one with `sealift scan BUNDLE --trust ROOT --engine ENGINE --ledger FILE`"
             }
         };
         Some(text.to_owned())

@@ -1,54 +1,28 @@
 //! What a policy asks of the ledger that `sealift scan` wrote. Nobody signed it: it says what whoever ran the scan says.
 
 use super::error::PolicyError;
+use crate::audit::scan::{Identity, Ledger};
 use crate::bundle::place;
-use crate::value::digest::Digest;
 use crate::value::moment::Moment;
-use serde::Deserialize;
 use std::path::Path;
 use std::time::SystemTime;
 
-const TYPE: &str = "https://sealift.dev/scan/v1";
-/// Bytes of the longest ledger.
-const CEILING: u64 = 256 << 20;
-
-/// The account of one scan, as far as a policy asks for it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Scan {
-    #[serde(rename = "_type")]
-    kind: String,
-    /// The bundle.
-    pub statement: Digest,
-    /// The engine.
-    pub engine: Engine,
-    /// When it ended.
-    pub ended: Moment,
-    /// Why the engine failed, if it did.
-    #[serde(default)]
-    pub failure: Option<String>,
-    /// The sums.
-    pub totals: Totals,
-    /// What was found.
-    pub found: Vec<Finding>,
-    /// What the engine did not see.
-    pub unseen: Vec<Gap>,
-    /// Archives that were not opened to their end.
-    pub unopened: Vec<Gap>,
+/// Reads a ledger.
+pub fn open(path: &Path) -> Result<Ledger, PolicyError> {
+    let bytes = place::read_bounded(path, Ledger::CEILING).map_err(|source| PolicyError::Read {
+        what: "the ledger",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ledger::parse(&bytes).map_err(|reason| PolicyError::Ledger { path: path.to_owned(), reason })
 }
 
-/// Who scanned.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Engine {
-    /// How it was named when it was asked.
-    pub asked: String,
-    /// Its name and version.
-    #[serde(default)]
-    pub version: Option<String>,
-    /// The date of its signatures, as it writes it.
-    #[serde(default)]
-    pub dated: Option<String>,
+/// The name of an engine, as a policy compares it.
+pub(super) fn name(engine: &Identity) -> &str {
+    engine.version.as_deref().unwrap_or(&engine.asked)
 }
 
+<<<<<<< HEAD
 /// Sums.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Totals {
@@ -116,7 +90,7 @@ impl Engine {
         self.version.as_deref().unwrap_or(&self.asked)
     }
 
-    /// When its signatures were made: RFC 3339, or as ClamAV writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
+    /// When its signatures were made: RFC 3339, or as `ClamAV` writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
     #[must_use]
     pub fn database_date(&self) -> Option<Moment> {
         let text = self.dated.as_deref()?.trim();
@@ -127,25 +101,37 @@ impl Engine {
         let words: Vec<_> = text.split_whitespace().skip(1).collect();
         let civil = jiff::civil::DateTime::strptime("%b %d %H:%M:%S %Y", words.join(" ")).ok()?;
         moment(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+=======
+/// When the signatures of an engine were made: RFC 3339, or as `ClamAV` writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
+pub(super) fn database_date(engine: &Identity) -> Option<Moment> {
+    let text = engine.dated.as_deref()?.trim();
+    let moment = |stamp: jiff::Timestamp| Moment::of(SystemTime::from(stamp));
+    if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
+        return moment(stamp);
+>>>>>>> wt-policy
     }
+    let words: Vec<_> = text.split_whitespace().skip(1).collect();
+    let civil = jiff::civil::DateTime::strptime("%b %d %H:%M:%S %Y", words.join(" ")).ok()?;
+    moment(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Engine, Scan};
+    use super::{database_date, open};
+    use crate::audit::scan::Identity;
 
     #[test]
     fn signatures_have_the_date_that_the_engine_writes() {
-        let engine =
-            |dated: &str| Engine { asked: String::new(), version: None, dated: Some(dated.to_owned()) };
         for (dated, moment) in [
             ("Tue Nov  5 08:23:00 2024", Some("2024-11-05T08:23:00Z")),
             ("2024-11-05T08:23:00Z", Some("2024-11-05T08:23:00Z")),
             ("yesterday", None),
             ("", None),
         ] {
-            let found = engine(dated).database_date().map(|moment| moment.to_string());
-            assert_eq!(found.as_deref(), moment, "{dated}");
+            let dated = Some(dated.to_owned());
+            let engine = Identity { asked: String::new(), version: None, database: None, dated };
+            let found = database_date(&engine).map(|moment| moment.to_string());
+            assert_eq!(found.as_deref(), moment);
         }
     }
 
@@ -155,7 +141,7 @@ mod tests {
         let path = folder.path().join("l.json");
         for text in ["", "{}", "[]", r#"{"_type":"x"}"#, &"[".repeat(100_000)] {
             std::fs::write(&path, text).unwrap();
-            assert!(Scan::open(&path).unwrap_err().to_string().contains("l.json"));
+            assert!(open(&path).unwrap_err().to_string().contains("l.json"));
         }
     }
 }

@@ -20,12 +20,12 @@ pub use sbom::with_sbom;
 pub use verdict::{AsideLine, RuleLine, Stage, Verdict, Violation, Waived};
 
 use self::form::{LicensePolicy, ScanPolicy, SealPolicy, SizePolicy, VexPolicy, VulnerabilityPolicy};
-use self::ledger::Scan;
 use self::license::Standing;
 use self::rule::Rule;
 use self::verdict::Docket;
 use super::census::Census;
 use super::inspect::Overview;
+use super::scan::Ledger;
 use super::vulnerability::{Place, Vulnerabilities};
 use crate::bundle::item::ItemKind;
 use crate::trust::waiver::Judged;
@@ -45,7 +45,7 @@ pub struct Facts<'a> {
     /// What is known about its packages.
     pub vulnerabilities: &'a Vulnerabilities,
     /// Ledgers of scans.
-    pub scans: &'a [Scan],
+    pub scans: &'a [Ledger],
     /// Images with which a list of their components travels.
     pub with_sbom: &'a BTreeSet<Name>,
     /// When it is judged.
@@ -272,10 +272,10 @@ fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Moment, docket: &mut Docke
         return rules.for_each(|rule| docket.postpone(rule));
     }
     rules.for_each(|rule| docket.ask(rule));
-    let is_asked = |scan: &&Scan| {
+    let is_asked = |scan: &&Ledger| {
         scan.statement == facts.overview.statement
             && scan.failure.is_none()
-            && policy.engine.as_ref().is_none_or(|engine| engine.matches(scan.engine.name()))
+            && policy.engine.as_ref().is_none_or(|engine| engine.matches(ledger::name(&scan.engine)))
     };
     // The latest counts, and what any of them found.
     let fitting: Vec<_> = facts.scans.iter().filter(is_asked).collect();
@@ -309,13 +309,14 @@ fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Moment, docket: &mut Docke
     if let Some(age) = too_old(Some(scan.ended), policy.max_age_days) {
         docket.violate(Rule::ScanAge, BUNDLE, format!("the scan is {}", shown(age)));
     }
-    if let Some(age) = too_old(scan.engine.database_date(), policy.signatures_max_age_days) {
+    if let Some(age) = too_old(ledger::database_date(&scan.engine), policy.signatures_max_age_days) {
         docket.violate(Rule::ScanAge, BUNDLE, format!("the signatures of its engine are {}", shown(age)));
     }
 }
 
-fn unseen(policy: &ScanPolicy, scan: &Scan, docket: &mut Docket<'_>) {
-    let listed = scan.unseen.iter().chain(&scan.unopened).map(|gap| (gap.path.clone(), gap.reason.clone()));
+fn unseen(policy: &ScanPolicy, scan: &Ledger, docket: &mut Docket<'_>) {
+    let unseen = scan.unseen.iter().map(|gap| (gap.path.clone(), gap.reason.clone()));
+    let listed = unseen.chain(scan.unopened.iter().map(|gap| (gap.path.clone(), gap.reason.clone())));
     let total = scan.totals.unseen.count.saturating_add(scan.totals.unopened);
     let rest = total.saturating_sub((scan.unseen.len() + scan.unopened.len()) as u64);
     let rest = (rest > 0).then(|| (BUNDLE.to_owned(), format!("{rest} that are not listed")));

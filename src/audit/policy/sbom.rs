@@ -15,7 +15,7 @@ pub fn with_sbom(place: &InPlace<'_>) -> Result<BTreeSet<Name>, AuditError> {
             continue;
         }
         for referrer in &contents.item.referrers {
-            let is_tagged = referrer.tag.as_ref().is_some_and(|tag| tag.ends_with(".sbom"));
+            let is_tagged = referrer.tag.as_ref().is_some_and(|tag| tag.rsplit('.').next() == Some("sbom"));
             if is_tagged || is_sbom(&place.document(referrer.root)?) {
                 found.insert(contents.item.head.name.clone());
                 break;

@@ -1,6 +1,5 @@
 //! Every rule with facts made by hand: kept, broken, let through, waived, and asked for later.
 
-use super::ledger::Scan;
 use super::rule::Rule;
 use super::{Facts, Policy, Stage, Verdict, judge};
 use crate::audit::census::class::{Archive, Class};
@@ -11,6 +10,7 @@ use crate::audit::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use crate::audit::layer::Compression;
 use crate::audit::lint::finding::{Finding, Rule as LintRule};
 use crate::audit::packages::{Ecosystem, Package};
+use crate::audit::scan::Ledger;
 use crate::audit::vulnerability::severity::{Level, Severity};
 use crate::audit::vulnerability::vex::Status;
 use crate::audit::vulnerability::{self, Identity, NotChecked, Vulnerabilities, Vulnerability};
@@ -47,7 +47,7 @@ struct World {
     overview: Overview,
     census: Census,
     vulnerabilities: Vulnerabilities,
-    scans: Vec<Scan>,
+    scans: Vec<Ledger>,
     with_sbom: BTreeSet<Name>,
 }
 
@@ -102,16 +102,19 @@ fn item_line(item: &str, kind: ItemKind, license: Option<&str>) -> ItemLine {
     }
 }
 
-fn scan(found: &str, unseen: u64, ended: &str, dated: &str) -> Scan {
-    let statement = Digest::of(b"statement");
+fn scan(found: &str, unseen: u64, ended: &str, dated: &str) -> Ledger {
+    let (statement, count) = (Digest::of(b"statement"), r#"{"count":1,"bytes":1}"#);
     let text = format!(
-        r#"{{"_type":"https://sealift.dev/scan/v1","statement":"{statement}","engine":{{"asked":"clamd:x","version":"ClamAV 1.4","dated":"{dated}"}},
-            "ended":"{ended}","totals":{{"seen":{{"count":1,"bytes":1}},"unseen":{{"count":{unseen},"bytes":1}},"found":0,"unopened":0}},
-            "found":[{found}],"unseen":[],"unopened":[]}}"#
+        r#"{{"_type":"https://sealift.dev/scan/v1","statement":"{statement}","name":"sample","version":"1",
+            "engine":{{"asked":"clamd:x","version":"ClamAV 1.4","dated":"{dated}"}},"depth":3,"max_size":1,
+            "started":"{ended}","ended":"{ended}","outcome":"clean",
+            "totals":{{"leaves":{count},"seen":{count},"unseen":{{"count":{unseen},"bytes":1}},"opened":{count},
+            "opened_and_seen":{count},"found":0,"unopened":0}},"parts":[],"found":[{found}],"unseen":[],"unopened":[]}}"#
     );
     serde_json::from_str(&text).unwrap()
 }
 
+#[allow(clippy::too_many_lines, reason = "one thing after the other that can be wrong")]
 fn world() -> World {
     let package = Package {
         ecosystem: Ecosystem::Npm,
@@ -401,12 +404,13 @@ fn a_scan_counts_for_its_bundle_with_what_it_found_missed_and_how_old_it_is() {
     let policy =
         "[scan]\nengine = \"ClamAV*\"\nunseen = \"refuse\"\nmax_age_days = 7\nsignatures_max_age_days = 3";
     let (fresh, dated) = ("2026-11-20T00:00:00Z", "Fri Nov 20 08:23:00 2026");
-    let changed = |change: fn(&mut Scan)| {
+    let changed = |change: fn(&mut Ledger)| {
         let mut scan = scan("", 0, fresh, dated);
         change(&mut scan);
         scan
     };
-    let found = r#"{"path":"web/eicar","signature":"Eicar"}"#;
+    let found =
+        &format!(r#"{{"path":"web/eicar","signature":"Eicar","bytes":68,"sha256":"{}"}}"#, Digest::of(b""));
     for (scans, expected) in [
         (vec![scan("", 0, fresh, dated)], &[][..]),
         (vec![scan(found, 0, fresh, dated)], &["scan.found web/eicar"]),

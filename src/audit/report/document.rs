@@ -310,6 +310,13 @@ pub enum Block {
         /// The lines.
         lines: Vec<String>,
     },
+    /// Lines of a text from outside, each with a sign for what became of it.
+    Lines {
+        /// Whose they are.
+        title: Text,
+        /// The lines.
+        lines: Vec<String>,
+    },
 }
 
 /// A table; its first column names the row.

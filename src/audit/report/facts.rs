@@ -3,8 +3,12 @@
 use crate::audit::account::Account;
 use crate::audit::census::oddity::Oddity;
 use crate::audit::census::{Census, ItemCensus, Layer, View};
+use crate::audit::diff::Difference;
 use crate::audit::inspect::{AuditError, Overview};
 use crate::audit::lint::finding::Finding;
+use crate::audit::policy::Verdict;
+use crate::audit::policy::ledger::Scan;
+use crate::audit::vulnerability::Vulnerabilities;
 use crate::bundle::oci::Referring;
 use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
@@ -34,6 +38,14 @@ pub struct Facts<'a> {
     pub census: &'a Census,
     /// What came along with the images from upstream.
     pub evidence: &'a [Evidence],
+    /// What is new since a bundle or site that was named.
+    pub changes: Option<&'a Difference>,
+    /// What is known about its packages, where data were given.
+    pub vulnerabilities: Option<&'a Vulnerabilities>,
+    /// What came of judging it by a policy, where one was given.
+    pub verdict: Option<&'a Verdict>,
+    /// Ledgers of scans that were given.
+    pub scans: &'a [Scan],
 }
 
 /// Something that came along with an image: a signature, an attestation, an SBOM.
@@ -132,6 +144,12 @@ impl<'a> Facts<'a> {
             .views()
             .flat_map(|(item, view)| view.secrets.iter().map(|secret| (secret, vec![&item.name])));
         in_layers.chain(in_views)
+    }
+
+    /// Ledgers of scans of this very bundle.
+    pub fn own_scans(&self) -> impl Iterator<Item = &'a Scan> + use<'a> {
+        let statement = self.overview.statement;
+        self.scans.iter().filter(move |scan| scan.statement == statement)
     }
 
     /// A command about this bundle, like `report BUNDLE --trust ROOT --json`, with its real names.

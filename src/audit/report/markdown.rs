@@ -1,4 +1,4 @@
-//! A report as Markdown, for tickets (CommonMark with tables, as GitHub and GitLab read it).
+//! A report as Markdown, for tickets (`CommonMark` with tables, as GitHub and GitLab read it).
 //!
 //! Everything from outside stands in code spans: there, no markup, no address and no `@name` means anything.
 
@@ -63,12 +63,19 @@ fn block(block: &Block, document: &Document) -> String {
         Block::Table(one) => table(one, document),
         // The tables behind them say the same.
         Block::Stack(_) | Block::Map(_) | Block::Timeline(_) => String::new(),
-        Block::Commands { lines } => {
-            let lines: Vec<_> = lines.iter().map(|line| without_deception(line).replace('\n', " ")).collect();
-            let fence = "`".repeat(longest_run(&lines.join("\n")).max(2) + 1);
-            format!("{fence}sh\n{}\n{fence}\n\n", lines.join("\n"))
+        Block::Commands { lines } => fenced("sh", lines.iter().map(|line| without_deception(line))),
+        Block::Lines { title, lines } => {
+            format!("{}\n\n", words(title)) + &fenced("diff", lines.iter().map(|line| Printable(line).to_string()))
         }
     }
+}
+
+/// Lines between fences that are longer than any run of backticks in them.
+fn fenced(kind: &str, lines: impl Iterator<Item = String>) -> String {
+    let lines: Vec<_> = lines.map(|line| line.replace('\n', " ")).collect();
+    let text = lines.join("\n");
+    let fence = "`".repeat(longest_run(&text).max(2) + 1);
+    format!("{fence}{kind}\n{text}\n{fence}\n\n")
 }
 
 fn table(table: &Table, document: &Document) -> String {

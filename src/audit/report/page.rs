@@ -123,6 +123,20 @@ fn block(block: &Block, document: &Document) -> Html {
         Block::Stack(one) => figures::stack(one),
         Block::Map(one) => figures::map(one),
         Block::Timeline(one) => figures::timeline(one),
+        Block::Lines { title, lines } => {
+            let line = |line: &String| {
+                let class = match line.as_bytes().first() {
+                    Some(b'+') => "new",
+                    Some(b'-') => "old",
+                    Some(b'@') => "place",
+                    _ => "same",
+                };
+                [tag("span").class(class).text(line).into(), Html::literal("\n")]
+            };
+            let code = tag("code").children(lines.iter().flat_map(line));
+            let heading = tag("p").class("of").child(words(title));
+            [Html::from(heading), tag("pre").attr("tabindex", "0").child(code).into()].into_iter().collect()
+        }
         Block::Commands { lines } => {
             let line = |line: &String| [Html::shown(line), Html::literal("\n")];
             tag("pre").attr("tabindex", "0").child(tag("code").children(lines.iter().flat_map(line))).into()

@@ -315,6 +315,15 @@ impl Ledger {
         }
     }
 
+    /// Bytes of the longest ledger.
+    pub const CEILING: u64 = 256 << 20;
+
+    /// Reads a ledger; or says what is wrong with it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let ledger: Self = canonical::decode(bytes, Self::CEILING).map_err(|error| error.to_string())?;
+        if ledger.kind == TYPE { Ok(ledger) } else { Err("its type is not one this build knows".to_owned()) }
+    }
+
     /// Its canonical bytes.
     pub fn encode(&self) -> Result<Vec<u8>, CanonicalError> {
         canonical::encode(self)

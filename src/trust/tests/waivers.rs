@@ -27,7 +27,9 @@ fn waiver(scenario: &str, statement: Option<Digest>, until: &str) -> Waiver {
 
 fn judged(root: &Root, envelopes: Vec<Envelope>) -> Judged {
     let mut waivers = Waivers::none();
-    envelopes.into_iter().for_each(|envelope| waivers.add(envelope).unwrap());
+    for envelope in envelopes {
+        waivers.add(envelope).unwrap();
+    }
     let waivers = Waivers::parse(&waivers.encode().unwrap(), &LIMITS).unwrap();
     waivers.judge(root, (bundle(), &name("air-gapped")), at("2026-11-22T00:00:00Z"), &LIMITS).unwrap()
 }

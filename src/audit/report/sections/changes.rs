@@ -1,20 +1,356 @@
 //! What changed since a bundle that was approved before.
 
-use super::super::document::{Block, say};
+use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say, shown};
 use super::super::facts::Facts;
+use crate::audit::diff::{At, Difference, FactChange, Hunk, Mark, Outcome, Step, TextChange, Turn, Verdict};
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+
+/// Texts whose lines are shown, and lines of each.
+const TEXTS: usize = 12;
+const LINES: usize = 60;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
-    let text = say("No earlier bundle was given, so this report does not say what is new.");
-    let command = facts.command("sealift report BUNDLE --trust ROOT --since OLDER.sealift -o report.html");
-    let mut blocks = vec![Block::Unchecked { text, command: Some(command) }];
-    blocks.extend(facts.previous.map(|previous| Block::Paragraph {
-        text: say("The statement names the one before it: ").code(previous.to_string()).say("."),
-    }));
-    if facts.previous.is_none() {
-        let text = say("The statement names no bundle before it: it is the first, or ")
-            .code("sealift lock --previous")
-            .say(" was not given.");
+    let Some(difference) = facts.changes else { return unknown(facts) };
+    let mut blocks = vec![sides(difference)];
+    let tables = [
+        rights(difference),
+        executables(difference),
+        findings(difference),
+        items(difference),
+        packages(difference),
+        settings(difference),
+        statements(difference),
+        root(difference),
+        files(difference),
+    ];
+    blocks.extend(tables.into_iter().filter(|table| table.total > 0).map(Block::Table));
+    blocks.extend(difference.texts.iter().take(TEXTS).map(text));
+    if difference.texts.len() > TEXTS {
+        let more = counted((difference.texts.len() - TEXTS) as u64, "more text");
+        let diff = facts.command("sealift diff OLDER BUNDLE --trust ROOT --all");
+        blocks.push(Block::Paragraph { text: say(format!("{more} changed: ")).code(diff) });
+    }
+    if let Some(blobs) = &difference.blobs {
+        let text = say(format!(
+            "Of the blobs of images, {} ({}) are as before, {} ({}) are new, and {} ({}) are gone.",
+            blobs.common,
+            ByteSize(blobs.common_bytes),
+            blobs.new,
+            ByteSize(blobs.new_bytes),
+            blobs.gone,
+            ByteSize(blobs.gone_bytes)
+        ));
         blocks.push(Block::Paragraph { text });
     }
+    if !difference.not_compared.is_empty() {
+        let mut table = Table::new(
+            "What was not compared",
+            Some(Basis::Observed),
+            vec![Column::text("What"), Column::text("Why")],
+        );
+        for one in &difference.not_compared {
+            table.row([Cell::from(out(&one.what)).tone(Tone::Unknown), out(&one.reason).into()]);
+        }
+        blocks.push(Block::Table(table));
+    }
     blocks
+}
+
+/// Nothing was given to compare with.
+fn unknown(facts: &Facts<'_>) -> Vec<Block> {
+    let text = say("No earlier bundle was given, so this report does not say what is new.");
+    let command = facts.command("sealift report BUNDLE --trust ROOT --since OLDER.sealift -o report.html");
+    let text_of_previous = match facts.previous {
+        Some(previous) => say("The statement names the one before it: ").code(previous.to_string()).say("."),
+        None => say("The statement names no bundle before it: it is the first, or ")
+            .code("sealift lock --previous")
+            .say(" was not given."),
+    };
+    vec![Block::Unchecked { text, command: Some(command) }, Block::Paragraph { text: text_of_previous }]
+}
+
+/// What was compared, and how it came out.
+fn sides(difference: &Difference) -> Block {
+    let side = |head: &crate::audit::diff::Head| {
+        let name = match (&head.name, &head.version) {
+            (Some(name), Some(version)) => out(format!("{name} {version}")),
+            _ => out(&head.label),
+        };
+        head.statement.map_or(name.clone(), |statement| name.say(" (").code(statement.short()).say(")"))
+    };
+    let compared = say("Compared with ").and(side(&difference.a)).say(": ");
+    let (tone, outcome) = match difference.verdict {
+        Verdict::Equal => (Tone::Good, "nothing is different."),
+        Verdict::Different => (Tone::Plain, "what is different stands below, the gravest first."),
+        Verdict::Incomplete => (Tone::Attention, "equal as far as it was compared, and not all of it was."),
+    };
+    Block::Note { tone, text: compared.say(outcome) }
+}
+
+fn turn(turn: Turn) -> &'static str {
+    match turn {
+        Turn::New => "new",
+        Turn::Changed => "changed",
+        Turn::Moved => "moved",
+        Turn::Gone => "gone",
+    }
+}
+
+fn optional(text: Option<&String>) -> Text {
+    text.map_or_else(|| say("–"), out)
+}
+
+fn holders<T>(at: &At<T>) -> Text {
+    match at.items.as_slice() {
+        [one, rest @ ..] if rest.len() > 2 => out(one).say(format!(" and {} more", rest.len())),
+        items => Text::default().list(items, "–"),
+    }
+}
+
+fn observed(caption: &'static str, columns: Vec<Column>) -> Table {
+    Table::new(caption, Some(Basis::Observed), columns)
+}
+
+fn rights(difference: &Difference) -> Table {
+    let mut table = observed(
+        "Rights that were gained, lost, or given to other content",
+        vec![
+            Column::text("Right"),
+            Column::text("Turn"),
+            Column::text("Path"),
+            Column::text("Before"),
+            Column::text("Now"),
+            Column::text("In"),
+        ],
+    );
+    for at in &difference.rights {
+        let change = &at.change;
+        let tone = if change.turn == Turn::New { Tone::Attention } else { Tone::Plain };
+        let path = if change.path.is_empty() { say("the image") } else { code(&change.path) };
+        table.row([
+            Cell::from(say(change.right.as_str())).tone(tone),
+            say(turn(change.turn)).into(),
+            path.into(),
+            optional(change.from.as_ref()).into(),
+            optional(change.to.as_ref()).into(),
+            holders(at).into(),
+        ]);
+    }
+    table
+}
+
+fn executables(difference: &Difference) -> Table {
+    let mut table = observed(
+        "Programs, libraries and scripts that are new or other than before",
+        vec![Column::text("Path"), Column::text("Turn"), Column::text("What it is"), Column::text("In")],
+    );
+    for at in &difference.executables {
+        table.row([
+            code(&at.change.path).into(),
+            say(turn(at.change.turn)).into(),
+            out(&at.change.class).into(),
+            holders(at).into(),
+        ]);
+    }
+    table
+}
+
+fn findings(difference: &Difference) -> Table {
+    let mut table = observed(
+        "Secrets and oddities that came or went",
+        vec![Column::text("Path"), Column::text("Turn"), Column::text("What"), Column::text("In")],
+    );
+    for at in &difference.findings {
+        let change = &at.change;
+        let tone = if change.turn == Turn::New { Tone::Attention } else { Tone::Plain };
+        let path = if change.path.is_empty() { say("the layer as a whole") } else { shown(&change.path) };
+        table.row([
+            Cell::from(path).tone(tone),
+            say(turn(change.turn)).into(),
+            say(format!("{}: ", change.kind)).and(shown(&change.message)).into(),
+            holders(at).into(),
+        ]);
+    }
+    table
+}
+
+fn items(difference: &Difference) -> Table {
+    let mut table = observed(
+        "Items",
+        vec![
+            Column::text("Item"),
+            Column::text("Turn"),
+            Column::text("Digest before"),
+            Column::text("Digest now"),
+            Column::number("Stored before"),
+            Column::number("Stored now"),
+        ],
+    );
+    for item in &difference.items {
+        let mut name = out(item.name.as_str()).say(format!(" ({})", item.kind));
+        if let Some(before) = &item.before {
+            name = name.say(", before: ").out(before.as_str());
+        }
+        let mut name = Cell::from(name);
+        if item.same_tag {
+            let text = name.text.say(": the same tag, and another image");
+            name = Cell::from(text).tone(Tone::Attention);
+        }
+        let digest = |digest: Option<crate::value::digest::Digest>| {
+            digest.map_or_else(|| say("–"), |digest| code(digest.short()))
+        };
+        let size = |bytes: Option<u64>| {
+            say(bytes.map_or_else(|| "–".to_owned(), |bytes| ByteSize(bytes).to_string()))
+        };
+        let what = if item.repacked { "repacked, same content" } else { turn(item.turn) };
+        table.row([
+            name,
+            say(what).into(),
+            digest(item.from).into(),
+            digest(item.to).into(),
+            size(item.stored_from).into(),
+            size(item.stored_to).into(),
+        ]);
+    }
+    table
+}
+
+fn packages(difference: &Difference) -> Table {
+    let mut table = observed(
+        "Packages",
+        vec![
+            Column::text("Package"),
+            Column::text("Step"),
+            Column::text("Before"),
+            Column::text("Now"),
+            Column::text("In"),
+        ],
+    );
+    for at in &difference.packages {
+        let change = &at.change;
+        let (step, tone) = match change.step {
+            Step::Down => ("down", Tone::Attention),
+            Step::New => ("new", Tone::Plain),
+            Step::Up => ("up", Tone::Plain),
+            Step::Same => ("same, written otherwise", Tone::Plain),
+            Step::Gone => ("gone", Tone::Plain),
+            Step::License => ("other licence", Tone::Plain),
+        };
+        table.row([
+            out(&change.name).say(format!(" ({})", change.ecosystem.as_str())).into(),
+            Cell::from(say(step)).tone(tone),
+            optional(change.from.as_ref()).into(),
+            optional(change.to.as_ref()).into(),
+            holders(at).into(),
+        ]);
+    }
+    table
+}
+
+fn fact(change: &FactChange) -> [Cell; 3] {
+    let name = if change.key.is_empty() {
+        say(change.field.as_str())
+    } else {
+        say(change.field.as_str()).say(" ").out(&change.key)
+    };
+    [name.into(), optional(change.from.as_ref()).into(), optional(change.to.as_ref()).into()]
+}
+
+fn settings(difference: &Difference) -> Table {
+    let mut table = observed(
+        "How images are started",
+        vec![Column::text("What"), Column::text("Before"), Column::text("Now"), Column::text("In")],
+    );
+    for at in &difference.settings {
+        let [name, from, to] = fact(&at.change);
+        table.row([name, from, to, holders(at).into()]);
+    }
+    table
+}
+
+fn statements(difference: &Difference) -> Table {
+    let columns = vec![Column::text("What"), Column::text("Before"), Column::text("Now"), Column::text("Of")];
+    let mut table = Table::new("What the statements and items say", Some(Basis::Carried), columns);
+    for change in &difference.facts {
+        let [name, from, to] = fact(change);
+        table.row([name, from, to, say("the bundle").into()]);
+    }
+    for item in &difference.items {
+        for change in &item.facts {
+            let [name, from, to] = fact(change);
+            table.row([name, from, to, out(item.name.as_str()).into()]);
+        }
+    }
+    table
+}
+
+fn root(difference: &Difference) -> Table {
+    let mut table = Table::new("The trust root", Some(Basis::Carried), vec![Column::text("What changed")]);
+    for change in &difference.root {
+        table.row([out(change.to_string()).into()]);
+    }
+    table
+}
+
+fn files(difference: &Difference) -> Table {
+    let mut table = observed(
+        "Files",
+        vec![
+            Column::text("Item"),
+            Column::number("New"),
+            Column::number("Changed"),
+            Column::number("Moved"),
+            Column::number("Gone"),
+            Column::number("Hidden, and still there"),
+        ],
+    );
+    for files in &difference.files {
+        let count = |turn| Cell::count(files.counts.get(&turn).copied().unwrap_or_default());
+        table.row([
+            out(&files.item).into(),
+            count(Turn::New),
+            count(Turn::Changed),
+            count(Turn::Moved),
+            count(Turn::Gone),
+            Cell::count(files.buried.len() as u64),
+        ]);
+    }
+    table
+}
+
+/// The lines of one text that came and went.
+fn text(change: &TextChange) -> Block {
+    let title = code(format!("{}/{}", change.item, change.path));
+    match &change.outcome {
+        Outcome::Binary => Block::Paragraph { text: title.say(": it is no text") },
+        Outcome::Unread { reason } => Block::Unchecked { text: title.say(": ").out(reason), command: None },
+        Outcome::Lines(lines) => {
+            let title = title.say(format!(
+                ": {} came, {} went",
+                counted(lines.added, "line"),
+                counted(lines.removed, "line")
+            ));
+            let mut all: Vec<_> = lines.hunks.iter().flat_map(hunk).collect();
+            if all.len() > LINES {
+                let more = all.len() - LINES;
+                all.truncate(LINES);
+                all.push(format!("@ and {more} more"));
+            }
+            Block::Lines { title, lines: all }
+        }
+    }
+}
+
+fn hunk(hunk: &Hunk) -> impl Iterator<Item = String> {
+    let head = format!("@ line {} before, {} now", hunk.old, hunk.new);
+    let lines = hunk.lines.iter().map(|line| {
+        let sign = match line.mark {
+            Mark::Both => ' ',
+            Mark::Old => '-',
+            Mark::New => '+',
+        };
+        format!("{sign} {}", line.text)
+    });
+    std::iter::once(head).chain(lines)
 }

@@ -120,15 +120,9 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
             Cell::from(say(words)).tone(tone),
         ]);
     }
-    vec![
-        Block::Unchecked {
-            text: say("No policy was given, so nothing here was judged by one, and no waiver applies."),
-            command: Some(
-                facts.command("sealift report BUNDLE --trust ROOT --policy policy.toml -o report.html"),
-            ),
-        },
-        Block::Table(table),
-    ]
+    let mut blocks = super::policy::blocks(facts);
+    blocks.push(Block::Table(table));
+    blocks
 }
 
 /// Whether there is evidence, and whether something is open.
@@ -145,6 +139,11 @@ fn state(facts: &Facts<'_>, rests: Rests) -> (&'static str, Tone) {
         Rests::Approvals => ("checked", Tone::Good),
         Rests::Content if facts.census.unchecked.is_empty() => ("observed", Tone::Good),
         Rests::Content => ("observed in part: see Not checked", Tone::Attention),
+        Rests::Changes if facts.changes.is_some() => ("observed", Tone::Good),
+        Rests::Vulnerabilities if facts.vulnerabilities.is_some() => ("observed", Tone::Good),
+        Rests::Scan if facts.own_scans().next().is_some() => {
+            ("declared: nobody signed the ledger", Tone::Attention)
+        }
         Rests::Changes | Rests::Vulnerabilities | Rests::Scan => ("not checked", Tone::Unknown),
     }
 }

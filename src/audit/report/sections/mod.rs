@@ -6,6 +6,7 @@ mod controls;
 mod oddities;
 mod origins;
 mod packages;
+mod policy;
 mod privileges;
 mod scan;
 mod signers;
@@ -13,6 +14,7 @@ mod size;
 mod summary;
 mod timeline;
 mod unchecked;
+mod vulnerabilities;
 mod without_us;
 
 use super::document::{Basis, Document, Fact, Section, code, out, say};

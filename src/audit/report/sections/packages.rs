@@ -29,10 +29,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         blocks.extend([Block::Table(licenses(&packages)), Block::Table(list(&packages))]);
     }
     blocks.push(Block::Heading { text: "Known vulnerabilities" });
-    blocks.push(Block::Unchecked {
-        text: say("No vulnerability data was given, so nothing is known about flaws of these packages."),
-        command: Some(facts.command("sealift report BUNDLE --trust ROOT --osv OSV-FOLDER -o report.html")),
-    });
+    blocks.extend(super::vulnerabilities::blocks(facts));
     blocks
 }
 

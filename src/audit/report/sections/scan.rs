@@ -1,13 +1,87 @@
 //! How much of the bundle an engine has looked at.
 
-use super::super::document::{Block, say};
+use super::super::document::{Basis, Block, Cell, Column, Fact, Table, Tone, code, grouped, out, say};
 use super::super::facts::Facts;
+use crate::audit::policy::ledger::Scan;
+use crate::value::size::ByteSize;
+use std::collections::BTreeMap;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
-    vec![Block::Unchecked {
-        text: say(
-            "No ledger of a scan was given, so nothing is known about malware in this bundle. This program looks for no malware by itself: it feeds the engine of the site, and says what that engine has seen.",
-        ),
-        command: Some(facts.command("sealift scan BUNDLE --trust ROOT --engine clamd --ledger ledger.json")),
-    }]
+    let mut blocks: Vec<_> = facts.own_scans().flat_map(scan).collect();
+    let others = facts.scans.len() - facts.own_scans().count();
+    if others > 0 {
+        let text = say(format!(
+            "{others} of the ledgers given are about other bundles, and say nothing about this one."
+        ));
+        blocks.push(Block::Note { tone: Tone::Attention, text });
+    }
+    if facts.own_scans().next().is_none() {
+        blocks.push(Block::Unchecked {
+            text: say("No ledger of a scan of this bundle was given, so nothing is known about malware in it. This program looks for no malware by itself: it feeds the engine of the site, and says what that engine has seen."),
+            command: Some(facts.command("sealift scan BUNDLE --trust ROOT --engine clamd --ledger ledger.json")),
+        });
+    }
+    blocks
+}
+
+/// How a scan came out, and in how few words.
+pub(super) fn outcome(scan: &Scan) -> (Tone, String) {
+    let gaps = scan.totals.unseen.count + scan.totals.unopened;
+    match (&scan.failure, scan.totals.found, gaps) {
+        (Some(_), ..) => (Tone::Bad, "the engine failed".to_owned()),
+        (None, 0, 0) => (Tone::Good, "nothing found".to_owned()),
+        (None, 0, gaps) => (Tone::Attention, format!("{} not seen", grouped(gaps))),
+        (None, found, _) => (Tone::Bad, format!("{} found", grouped(found))),
+    }
+}
+
+/// One ledger.
+fn scan(scan: &Scan) -> Vec<Block> {
+    let fact = |name, value| Fact { name, basis: Basis::Declared, value };
+    let optional = |text: Option<&String>| text.map_or_else(|| say("it does not say"), out);
+    let totals = scan.totals;
+    let (tone, words) = outcome(scan);
+    let seen = format!(
+        "{words}. The engine judged {} files of {} and did not judge {} of {}; {} archives were not opened to their end.",
+        grouped(totals.seen.count),
+        ByteSize(totals.seen.bytes),
+        grouped(totals.unseen.count),
+        ByteSize(totals.unseen.bytes),
+        grouped(totals.unopened)
+    );
+    let mut blocks = vec![
+        Block::Note { tone, text: say("Nobody signed the ledger; it says: ").say(seen) },
+        Block::Facts {
+            facts: vec![
+                fact("Engine", out(scan.engine.name())),
+                fact("Signatures of", optional(scan.engine.dated.as_ref())),
+                fact("Ended", say(scan.ended.to_string())),
+            ],
+        },
+    ];
+    if let Some(failure) = &scan.failure {
+        blocks.push(Block::Note { tone: Tone::Bad, text: say("The engine failed: ").out(failure) });
+    }
+    let mut found = Table::new(
+        "What the engine found",
+        Some(Basis::Declared),
+        vec![Column::text("File"), Column::text("The engine calls it")],
+    );
+    for one in &scan.found {
+        found.row([Cell::from(code(&one.path)).tone(Tone::Bad), out(&one.signature).into()]);
+    }
+    let mut reasons: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    for gap in scan.unseen.iter().chain(&scan.unopened) {
+        reasons.entry(&gap.reason).or_insert((0, &gap.path)).0 += 1;
+    }
+    let mut unseen = Table::new(
+        "What the engine did not see",
+        Some(Basis::Declared),
+        vec![Column::text("Why"), Column::number("How often"), Column::text("Such as")],
+    );
+    for (reason, (count, path)) in reasons {
+        unseen.row([Cell::from(out(reason)).tone(Tone::Unknown), Cell::count(count), code(path).into()]);
+    }
+    blocks.extend([found, unseen].into_iter().filter(|table| table.total > 0).map(Block::Table));
+    blocks
 }

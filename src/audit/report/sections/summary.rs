@@ -4,6 +4,8 @@ use super::super::document::{Block, Light, Sentence, Text, Tone, grouped, out, s
 use super::super::facts::Facts;
 use super::{packages, signers, unchecked};
 use crate::audit::census::oddity::{Group, Kind};
+use crate::audit::diff::{Turn, Verdict as Compared};
+use crate::audit::vulnerability::severity::Level;
 use crate::bundle::item::ItemKind;
 use crate::value::size::ByteSize;
 use crate::value::words::counted;
@@ -77,6 +79,10 @@ pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
         1 => Some(format!("one {one}")),
         _ => Some(format!("{} {several}", grouped(count))),
     };
+    let strip = [changes(facts), vulnerabilities(facts), malware(facts), policy(facts)];
+    let is_bad = counts.secrets > 0 || strip.iter().any(|light| light.tone == Tone::Bad);
+    let graver = strip.iter().filter(|light| matches!(light.tone, Tone::Bad | Tone::Attention));
+    let graver = graver.map(|light| format!("{}: see below", light.title.to_lowercase()));
     let open: Vec<_> = [
         many(counts.secrets, "place looks like a secret", "places look like secrets"),
         many(lacks as u64, "approval is missing", "approvals are missing"),
@@ -84,10 +90,11 @@ pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
     ]
     .into_iter()
     .flatten()
+    .chain(graver)
     .collect();
     let mut sentences = vec![Sentence { tone, text: say(believed) }];
     if !open.is_empty() {
-        let tone = if counts.secrets > 0 { Tone::Bad } else { Tone::Attention };
+        let tone = if is_bad { Tone::Bad } else { Tone::Attention };
         sentences.push(Sentence { tone, text: say(format!("Somebody has to look: {}.", open.join(", "))) });
     }
     let text = say(format!(
@@ -171,11 +178,74 @@ pub(super) fn strip(facts: &Facts<'_>) -> Vec<Light> {
             "images start as root",
             "privileges",
         ),
-        light("Changes", Tone::Unknown, "not checked".to_owned(), "no earlier bundle given", "changes"),
-        light("Vulnerabilities", Tone::Unknown, "not checked".to_owned(), "no data given", "packages"),
-        light("Malware", Tone::Unknown, "not checked".to_owned(), "no ledger given", "scan"),
-        light("Policy", Tone::Unknown, "not checked".to_owned(), "none given", "policy"),
+        changes(facts),
+        vulnerabilities(facts),
+        malware(facts),
+        policy(facts),
     ]
+}
+
+/// A check that was not made.
+fn unmade(title: &'static str, why: &str, section: &'static str) -> Light {
+    Light { title, tone: Tone::Unknown, value: say("not checked"), note: say(why), section }
+}
+
+fn changes(facts: &Facts<'_>) -> Light {
+    let (title, section) = ("Changes", "changes");
+    let Some(changes) = facts.changes else { return unmade(title, "no earlier bundle given", section) };
+    let gained = changes.rights.iter().filter(|at| at.change.turn == Turn::New).count() as u64;
+    let (tone, value) = match (changes.verdict, gained) {
+        (Compared::Equal, _) => (Tone::Good, "none".to_owned()),
+        (Compared::Incomplete, _) => (Tone::Attention, "not all compared".to_owned()),
+        (Compared::Different, 0) => (Tone::Plain, "different".to_owned()),
+        (Compared::Different, _) => (Tone::Attention, format!("{} gained", number(gained, "right"))),
+    };
+    Light { title, tone, value: say(value), note: say("since ").out(&changes.a.label), section }
+}
+
+fn vulnerabilities(facts: &Facts<'_>) -> Light {
+    let (title, section) = ("Vulnerabilities", "packages");
+    let Some(known) = facts.vulnerabilities else { return unmade(title, "no data given", section) };
+    let open: Vec<_> = known.found.iter().filter(|one| super::vulnerabilities::is_open(one)).collect();
+    let grave = open.iter().filter(|one| one.severity.level >= Some(Level::High)).count() as u64;
+    let gaps: u64 = known.not_checked.iter().map(|one| one.packages).sum();
+    let (tone, value) = match (open.len() as u64, grave, gaps) {
+        (0, _, 0) => (Tone::Good, "none known".to_owned()),
+        (0, ..) => (Tone::Attention, "none known in part".to_owned()),
+        (all, 0, _) => (Tone::Attention, format!("{} open", grouped(all))),
+        (all, grave, _) => (Tone::Bad, format!("{} open, {} grave", grouped(all), grouped(grave))),
+    };
+    let mut note = say(format!("{} packages compared", grouped(known.compared)));
+    if gaps > 0 {
+        note = note.say(format!(", {} not", grouped(gaps)));
+    }
+    Light { title, tone, value: say(value), note, section }
+}
+
+fn malware(facts: &Facts<'_>) -> Light {
+    let (title, section) = ("Malware", "scan");
+    let rank = |tone| match tone {
+        Tone::Bad => 3,
+        Tone::Attention | Tone::Unknown => 2,
+        Tone::Plain => 1,
+        Tone::Good => 0,
+    };
+    let outcomes = facts.own_scans().map(|scan| (super::scan::outcome(scan), scan.engine.name()));
+    match outcomes.max_by_key(|((tone, _), _)| rank(*tone)) {
+        None => unmade(title, "no ledger given", section),
+        Some(((tone, words), engine)) => Light { title, tone, value: say(words), note: out(engine), section },
+    }
+}
+
+fn policy(facts: &Facts<'_>) -> Light {
+    let (title, section) = ("Policy", "policy");
+    let Some(verdict) = facts.verdict else { return unmade(title, "none given", section) };
+    let (tone, value) = match (verdict.violations.len() as u64, verdict.waived.len()) {
+        (0, 0) => (Tone::Good, "met".to_owned()),
+        (0, waived) => (Tone::Attention, format!("met, {waived} waived")),
+        (violated, _) => (Tone::Bad, format!("{} violated", grouped(violated))),
+    };
+    Light { title, tone, value: say(value), note: out(verdict.policy.as_str()), section }
 }
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {

@@ -29,6 +29,13 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         add(expires, say("the bundle expires"), Basis::Carried);
     }
     add(facts.written, say("this report was written"), Basis::Observed);
+    for scan in facts.own_scans() {
+        add(scan.ended, say("scanned by ").out(scan.engine.name()), Basis::Declared);
+    }
+    let data = facts.vulnerabilities.and_then(|known| known.data.as_ref());
+    if let Some(newest) = data.and_then(|data| data.newest) {
+        add(newest, say("the newest record of the vulnerability data"), Basis::Declared);
+    }
     let (built, unclear) = built(facts);
     for ((second, when), names) in built {
         let names: Vec<_> = names.into_iter().collect();

@@ -1,29 +1,46 @@
 //! What this report does not know.
 
-use super::super::document::{Basis, Block, Cell, Column, Table, Tone, code, out, say};
+use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say};
 use super::super::facts::Facts;
 use crate::value::size::ByteSize;
+use crate::value::words::counted;
 use std::collections::HashMap;
 
-/// A check that no run of this kind makes, with the reason.
-pub(super) fn checks(facts: &Facts<'_>) -> Vec<(&'static str, &'static str)> {
-    let mut checks = vec![
-        ("changes since the last approval", "no earlier bundle was given (--since)"),
-        ("known vulnerabilities", "no vulnerability data was given (--osv)"),
-        ("policy", "no policy was given (--policy)"),
-        ("malware", "no ledger of a scan was given (--ledger)"),
-    ];
-    if !facts.evidence.is_empty() {
-        checks.push((
-            "signatures in upstream evidence",
-            "the keys of those who signed are no part of the trust root",
-        ));
+/// Checks that were not made, each with the reason.
+pub(super) fn checks(facts: &Facts<'_>) -> Vec<(Text, Text)> {
+    let mut checks = Vec::new();
+    let mut add = |is_missing: bool, what: &str, why: &str| {
+        if is_missing {
+            checks.push((say(what), say(why)));
+        }
+    };
+    add(facts.changes.is_none(), "changes since the last approval", "no earlier bundle was given (--since)");
+    add(facts.vulnerabilities.is_none(), "known vulnerabilities", "no vulnerability data was given (--osv)");
+    add(facts.verdict.is_none(), "policy", "no policy was given (--policy)");
+    let is_unscanned = facts.own_scans().next().is_none();
+    add(is_unscanned, "malware", "no ledger of a scan of this bundle was given (--ledger)");
+    let upstream = "the keys of those who signed are no part of the trust root";
+    add(!facts.evidence.is_empty(), "signatures in upstream evidence", upstream);
+    let unnamed = "it is counted as files, and has no name, version or licence";
+    add(true, "software that no package list names", unnamed);
+    add(true, "whether a program does what it should", "nothing of the bundle was run");
+    for one in facts.vulnerabilities.iter().flat_map(|known| &known.not_checked) {
+        let what = say(format!("vulnerabilities of {}", counted(one.packages, "package")));
+        checks.push((what, out(&one.reason)));
     }
-    checks.push((
-        "software that no package list names",
-        "it is counted as files, and has no name, version or licence",
-    ));
-    checks.push(("whether a program does what it should", "nothing of the bundle was run"));
+    for one in facts.changes.iter().flat_map(|changes| &changes.not_compared) {
+        checks.push((say("changes: ").out(&one.what), out(&one.reason)));
+    }
+    for scan in facts.own_scans() {
+        let gaps = scan.totals.unseen.count + scan.totals.unopened;
+        if gaps > 0 {
+            let what = say(format!("malware in {}", counted(gaps, "file")));
+            checks.push((what, say("the engine did not see them: see Scan coverage")));
+        }
+    }
+    for one in facts.verdict.iter().flat_map(|verdict| &verdict.not_checked) {
+        checks.push((say(format!("{} of the policy at ", one.rule)).out(&one.at), out(&one.found)));
+    }
     checks
 }
 
@@ -34,7 +51,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         vec![Column::text("What"), Column::text("Why")],
     );
     for (what, why) in checks(facts) {
-        table.row([Cell::from(say(what)).tone(Tone::Unknown), say(why).into()]);
+        table.row([Cell::from(what).tone(Tone::Unknown), why.into()]);
     }
     let mut blocks = vec![
         Block::Paragraph {
