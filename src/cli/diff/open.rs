@@ -2,6 +2,7 @@
 
 use crate::audit::diff::{Field, Item, Kind, Side, facts_of, say_referrers};
 use crate::audit::inspect::cat;
+use crate::bundle::index::Index;
 use crate::bundle::place as files;
 use crate::bundle::read;
 use crate::cli::LIMITS;
@@ -339,7 +340,7 @@ fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Watch) -> 
         let facts = crate::audit::diff::Facts::default();
         items.insert(name, Item { kind, digest: None, facts, stored: None, tree: Some(entries) });
     }
-    for image in images.iter().flat_map(crate::bundle::index::Index::items) {
+    for image in images.iter().flat_map(Index::items) {
         let mut facts = facts_of(&image.head, image.reference.as_ref());
         say_referrers(&mut facts, &image.withheld, image.referrers.iter().map(|one| one.root.digest));
         let (kind, digest) = (image.head.kind, Some(image.root.digest));
