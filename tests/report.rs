@@ -800,7 +800,7 @@ fn what_was_asked_for_is_checked_and_a_policy_has_the_last_word() {
         sealift lock site.toml --store store
         sealift pack site.toml --key packer.key --store store --passphrase-fd 0 <<<pw
         mkdir osv; printf '{"id":"X-1","modified":"2026-01-01T00:00:00Z","affected":[]}' > osv/x.json
-        printf '%s\n' '[policy]' 'name = "office"' '[content]' 'config = ["script"]' > policy.toml
+        printf '%s\n' '[policy]' 'name = "office"' '[content]' 'config = ["script"]' 'unread = "refuse"' > policy.toml
         printf '#!/bin/sh\ncat > /dev/null\n' > engine; chmod +x engine
         sealift scan sample-1.0.1.sealift --trust root.json --engine "$PWD/engine" --ledger ledger.json || true"#,
     );
