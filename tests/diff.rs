@@ -8,7 +8,7 @@ use std::path::Path;
 const PROGRAM: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0program";
 
 /// An archive of these files.
-fn layer(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
+pub fn layer(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, mode, content) in files {
         let mut header = tar::Header::new_ustar();
@@ -22,7 +22,7 @@ fn layer(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
 }
 
 /// An OCI layout with one image of these layers.
-fn layout(folder: &Path, config: Value, layers: &[Vec<u8>]) {
+pub fn layout(folder: &Path, config: Value, layers: &[Vec<u8>]) {
     std::fs::create_dir_all(folder.join("blobs/sha256")).unwrap();
     let put = |bytes: &[u8]| {
         let digest = Digest::of(bytes);

@@ -15,6 +15,7 @@
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "connected")]
+mod census;
 mod check;
 mod checking_without_us;
 mod cli;

@@ -15,7 +15,6 @@ use crate::site::state::{Release, Scenario};
 use crate::trust::chain::PinnedRoot;
 use crate::trust::envelope::PayloadType;
 use crate::trust::verify::{Conditions, InPlace, Sink, Verified};
-use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::watch::Watch;
 use std::collections::BTreeMap;
@@ -27,6 +26,7 @@ use {
     crate::audit::diff::{say_needs, say_selection},
     crate::bundle::item::{ItemHead, ItemKind},
     crate::plan::lock::Lock,
+    crate::value::digest::Digest,
 };
 
 /// Bytes at the beginning of a file by which it is told.
@@ -158,7 +158,7 @@ fn one<'a>(
             Opened::Bundle { place, label }
         }
         Kind::Site => Opened::Site { site: Box::new(Site::look(path, &LIMITS)?), label, about: None },
-        Kind::Lock => lock(path, label)?,
+        Kind::Lock => lock(path, &label)?,
         Kind::Receipt => Opened::Receipt { receipt: Box::new(signed(path, key, "a receipt")?), label },
         Kind::Request => {
             Opened::Request { request: Box::new(signed(path, key, "a request")?), label, about: None }
@@ -181,14 +181,14 @@ fn signed<T: Signed>(path: &Path, key: Option<&PathBuf>, what: &str) -> Result<T
 }
 
 #[cfg(feature = "connected")]
-fn lock<'a>(path: &Path, label: String) -> Result<Opened<'a>, CliError> {
+fn lock<'a>(path: &Path, label: &str) -> Result<Opened<'a>, CliError> {
     let text = std::fs::read_to_string(path).map_err(|source| input(path, source))?;
     let digest = Digest::of(text.as_bytes());
-    Ok(Opened::Lock { lock: Box::new(Lock::parse(&text, &label)?), digest, label })
+    Ok(Opened::Lock { lock: Box::new(Lock::parse(&text, label)?), digest, label: label.to_owned() })
 }
 
 #[cfg(not(feature = "connected"))]
-fn lock<'a>(_: &Path, label: String) -> Result<Opened<'a>, CliError> {
+fn lock<'a>(_: &Path, label: &str) -> Result<Opened<'a>, CliError> {
     Err(CliError::Usage {
         message: format!("`{label}` is a lock, and this build does not read locks"),
         hint: Some("compare bundles, or use the build of the connected side".to_owned()),
