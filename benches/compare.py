@@ -1,83 +1,14 @@
 """Runs sealift and its rivals in turn and prints one table. Started by compare.sh."""
-import glob, os, shutil, statistics, subprocess, sys, time
+import os, subprocess, sys
+from measure import MIB, Run, fresh, head, keys, median, pair, start
 
 DATA = sys.argv[1]
 SEALIFT = os.environ["SEALIFT"]
-RUNS = int(os.environ.get("RUNS", "3"))
-WORK = os.environ.get("WORK", os.path.join(DATA, "work"))
-MIB = 1 << 20
-
-
-class Run:
-    """One finished command: seconds of wall and CPU, peak memory of its largest process, bytes it wrote."""
-
-    def __init__(self, command, output=None):
-        os.sync()
-        start = time.monotonic()
-        child = subprocess.Popen(["bash", "-c", command], cwd=WORK, stdout=subprocess.DEVNULL,
-                                 stderr=open(f"{WORK}/stderr", "wb"))
-        written = 0
-        while True:
-            # The process is still there as a zombie when its counters are read for the last time.
-            done = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-            try:
-                for line in open(f"/proc/{child.pid}/io"):
-                    if line.startswith("wchar"):
-                        written = int(line.split()[1])
-            except OSError:
-                pass
-            if done:
-                break
-            time.sleep(0.002)
-        _, status, usage = os.wait4(child.pid, 0)
-        self.wall = time.monotonic() - start
-        if status:
-            sys.exit(f"failed: {command}\n{open(f'{WORK}/stderr').read()}")
-        self.cpu = usage.ru_utime + usage.ru_stime
-        self.memory = usage.ru_maxrss * 1024
-        self.written = written
-
-
-def fresh(*names):
-    for name in names:
-        path = os.path.join(WORK, name)
-        shutil.rmtree(path, ignore_errors=True)
-        if os.path.isfile(path):
-            os.remove(path)
-
-
-def median(runs, what):
-    return statistics.median(getattr(run, what) for run in runs)
-
-
-def pair(title, ours, theirs, target, before=lambda: None):
-    """The two in turn, after one warm-up of each."""
-    a, b = [], []
-    for count in range(RUNS + 1):
-        before()
-        one = Run(ours)
-        before()
-        two = Run(theirs)
-        if count:
-            a.append(one), b.append(two)
-    ratio = statistics.median(one.wall / two.wall for one, two in zip(a, b))
-    cpu = statistics.median(one.cpu / two.cpu for one, two in zip(a, b))
-    print(f"| {title} | {median(a, 'wall'):.2f} s | {median(b, 'wall'):.2f} s | **{ratio:.2f}** | {cpu:.2f} "
-          f"| {target} | {median(a, 'memory') / MIB:.0f} MiB |", flush=True)
-    return a
+WORK = start(os.environ.get("WORK", os.path.join(DATA, "work")))
 
 
 def size(path):
     return os.path.getsize(os.path.join(WORK, path))
-
-
-def setup():
-    shutil.rmtree(WORK, ignore_errors=True)
-    os.makedirs(WORK)
-    open(f"{WORK}/pass", "w").write("bench\n")
-    run = lambda command: Run(command)
-    run(f"{SEALIFT} key new root --passphrase-fd 0 < pass && {SEALIFT} key new packer --passphrase-fd 0 < pass")
-    run(f"{SEALIFT} trust init --key root.key --packer packer.pub --passphrase-fd 0 < pass")
 
 
 # The rival signs with the same key, encrypted in the same way: opening it takes each of them a third of a second.
@@ -152,10 +83,9 @@ def in_place(names):
     print("\n".join(rows))
 
 
-setup()
+keys(SEALIFT)
 notes = []
-print(f"{os.cpu_count()} cores, medians of {RUNS} pairs after a warm-up\n")
-print("| work | sealift | rival | ratio of wall | of CPU | target | peak memory |\n|---|---|---|---|---|---|---|")
+head()
 SCENARIOS = {"mixed": ["images", "docs", "model"], "small": ["small"], "docs": ["docs"]}
 wanted = os.environ.get("ROWS", "mixed,small,docs,images").split(",")
 for name in SCENARIOS:

@@ -6,4 +6,4 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 data=$(realpath -m "${1:-$here/target/bench-data}")
 [ -e "$data/model/weights.bin" ] || bash "$here/benches/data.sh" "$data"
 cargo build --release --quiet --manifest-path "$here/Cargo.toml"
-SEALIFT=${SEALIFT:-${CARGO_TARGET_DIR:-$here/target}/release/sealift} exec python3 "$here/benches/compare.py" "$data"
+SEALIFT=${SEALIFT:-${CARGO_TARGET_DIR:-$here/target}/release/sealift} exec python3 -B "$here/benches/compare.py" "$data"

@@ -1,13 +1,12 @@
 """Loads a bundle's images into registries and prints one table. Started by registry.sh."""
 import hashlib, json, os, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
+from measure import MIB, RUNS, Run, keys, start
 
 LAYOUT = os.path.realpath(sys.argv[1])
 SEALIFT = os.environ["SEALIFT"]
-RUNS = int(os.environ.get("RUNS", "3"))
 REF = "org.opencontainers.image.ref.name"
-MIB = 1 << 20
 top = tempfile.TemporaryDirectory(prefix="registry-", dir=os.environ.get("WORK"))
-WORK = top.name
+WORK = start(top.name)
 os.environ["PATH"] = os.path.dirname(SEALIFT) + ":" + os.environ["PATH"]
 
 
@@ -69,13 +68,8 @@ class Counter:
 
 def run(command):
     """Seconds of wall and CPU, and the peak memory of the largest process."""
-    with open(f"{WORK}/stderr", "wb") as errors:
-        start = time.monotonic()
-        child = subprocess.Popen(["bash", "-ec", command], cwd=WORK, stdout=subprocess.DEVNULL, stderr=errors)
-        _, status, usage = os.wait4(child.pid, 0)
-    if status:
-        sys.exit(f"failed: {command}\n{open(f'{WORK}/stderr').read()}")
-    return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    done = Run("set -e\n" + command)
+    return done.wall, done.cpu, done.memory
 
 
 def put(document):
@@ -123,9 +117,8 @@ text = '[bundle]\nname = "bench"\nscenario = "air-gapped"\nversion = "1"\n'
 for number, name in enumerate(names):
     text += f'[[image]]\nname = "i{number}"\nlayout = "images"\nselect = "{name}"\n'
 open(f"{WORK}/bench.toml", "w").write(text)
-run("for key in root packer; do sealift key new $key --passphrase-fd 0 <<<pw; done\n"
-    "sealift trust init --key root.key --packer packer.pub --passphrase-fd 0 <<<pw\n"
-    "sealift lock bench.toml --store store; sealift pack bench.toml --store store --key packer.key --passphrase-fd 0 <<<pw")
+keys("sealift")
+run("sealift lock bench.toml --store store\nsealift pack bench.toml --store store --key packer.key --passphrase-fd 0 < pass")
 
 
 def ours(host):

@@ -11,4 +11,4 @@ if [ -z "$layout" ]; then
 fi
 cargo build --release --quiet --manifest-path "$here/Cargo.toml"
 SEALIFT=${SEALIFT:-${CARGO_TARGET_DIR:-$here/target}/release/sealift} \
-  exec python3 "$here/benches/registry.py" "${layout:-$data/images}"
+  exec python3 -B "$here/benches/registry.py" "${layout:-$data/images}"
