@@ -4,7 +4,7 @@ use super::entry::{Entry, Node};
 use super::member::header;
 use crate::value::limits::Limits;
 use crate::value::printable::Printable;
-use crate::value::rel_path::RelPath;
+use crate::value::rel_path::{RelPath, collision_key};
 use std::collections::HashSet;
 
 /// The bytes that close a tar stream: two zero blocks.
@@ -78,7 +78,7 @@ impl Tree {
             if let Some(parent) = entry.path.parent().filter(|parent| !dirs.contains(parent)) {
                 return Err(wrong(entry, TreeObjection::Parent(parent.to_owned())));
             }
-            if let Some(twin) = keys.insert(entry.path.collision_key(), &entry.path) {
+            if let Some(twin) = keys.insert(collision_key(entry.path.as_str()), &entry.path) {
                 return Err(wrong(entry, TreeObjection::Collision(twin.as_str().to_owned())));
             }
             if matches!(entry.node, Node::Dir) {

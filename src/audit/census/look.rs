@@ -10,7 +10,6 @@ use crate::audit::lint::{File, secrets};
 use crate::audit::packages::{self, Database, Evidence};
 use crate::bundle::index::Blob;
 use crate::value::digest::{Digest, Hasher};
-use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,6 +33,7 @@ pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(La
     let mut looking = Looking {
         desk,
         layer: blob.digest,
+        item: blob.digest.short(),
         entries: Vec::new(),
         oddities: Vec::new(),
         secrets: Vec::new(),
@@ -42,7 +42,7 @@ pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(La
         buffer: Vec::new(),
     };
     let Walked { compression, size, diff_id, oddities, stopped } = walk(source, blob.size, &mut looking)?;
-    let Looking { entries, oddities: of_entries, secrets, announced, mut unchecked, .. } = looking;
+    let Looking { mut entries, oddities: of_entries, secrets, announced, mut unchecked, .. } = looking;
     if let Some(reason) = stopped {
         unchecked.push(Unchecked {
             layer: Some(blob.digest),
@@ -51,9 +51,9 @@ pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(La
             bytes: None,
         });
     }
+    entries.shrink_to_fit();
     let mut oddities: Vec<_> = oddities.into_iter().chain(of_entries).collect();
-    twice(&entries, &mut oddities);
-    names::twins(entries.iter().map(|entry| &*entry.path), &mut oddities);
+    names::doubles(&entries, &mut oddities);
     oddities.sort();
     cap(&mut oddities, blob.digest, "oddities", &mut unchecked);
     let stored = blob.size;
@@ -80,26 +80,11 @@ fn cap<T>(list: &mut Vec<T>, layer: Digest, what: &str, unchecked: &mut Vec<Unch
     }
 }
 
-/// Paths that one layer has twice; folders may be.
-fn twice(entries: &[Entry], oddities: &mut Vec<Oddity>) {
-    let mut seen = HashMap::new();
-    for entry in entries {
-        let is_folder = entry.node == Node::Dir;
-        if let Some(was_folder) = seen.insert(&entry.path, is_folder)
-            && !(was_folder && is_folder)
-        {
-            oddities.push(Oddity::new(
-                Kind::ArchiveTwice,
-                &entry.path,
-                "the last one counts for most programs",
-            ));
-        }
-    }
-}
-
 struct Looking<'a> {
     desk: &'a Desk,
     layer: Digest,
+    /// The layer, as findings name it.
+    item: String,
     entries: Vec<Entry>,
     oddities: Vec<Oddity>,
     secrets: Vec<Finding>,
@@ -152,6 +137,7 @@ impl Visitor for Looking<'_> {
             layer::Node::Opaque(target) => Node::Opaque { target: target.into() },
         };
         let mode = u16::try_from(mode & 0o7777).unwrap_or_default();
+        let capabilities = capabilities.map(Box::new);
         let entry = Entry { path: path.into(), node, mode, uid, gid, capabilities };
         self.privileges(&entry);
         if !is_outside {
@@ -264,7 +250,7 @@ impl Looking<'_> {
             Err(reason) => self.skip(path, &reason, Some(bytes.len() as u64)),
         }
         if purposes.secrets && self.secrets.len() < LISTED {
-            self.secrets.extend(secrets::find(&File { item: &self.layer.short(), path, bytes }));
+            self.secrets.extend(secrets::find(&File { item: &self.item, path, bytes }));
         }
     }
 }

@@ -166,7 +166,7 @@ pub struct Entry {
     pub gid: u64,
     /// Capabilities that a program gets when it is started.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub capabilities: Option<Capabilities>,
+    pub capabilities: Option<Box<Capabilities>>,
 }
 
 /// What an entry is.

@@ -1,10 +1,11 @@
 //! Names that deceive.
 
 use super::oddity::{Kind, Oddity};
+use super::{Entry, Node};
 use crate::value::printable::is_deceptive;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use unicode_normalization::UnicodeNormalization as _;
+use crate::value::rel_path::collision_key;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 
 /// Bytes of a path that Linux takes (`PATH_MAX`), and of one of its names (`NAME_MAX`).
 const LONGEST: (usize, usize) = (4096, 255);
@@ -55,23 +56,34 @@ fn is_mixed(name: &str) -> bool {
     name.chars().any(|letter| letter.is_ascii_alphabetic()) && name.chars().any(is_twin_of_latin)
 }
 
-/// Paths of one layer that are one path where case or Unicode form is ignored.
-pub(super) fn twins<'a>(paths: impl Iterator<Item = &'a str>, found: &mut Vec<Oddity>) {
-    let mut seen: HashMap<String, &str> = HashMap::new();
-    for path in paths {
-        let folded = if path.is_ascii() {
-            path.to_ascii_lowercase()
-        } else {
-            path.nfkc().flat_map(char::to_lowercase).collect()
-        };
-        match seen.entry(folded) {
-            Entry::Vacant(place) => {
-                place.insert(path);
-            }
-            Entry::Occupied(place) if *place.get() != path => {
-                found.push(Oddity::new(Kind::NameTwin, path, format!("and {}", place.get())));
-            }
-            Entry::Occupied(_) => {}
+/// Paths that one layer has twice, and those that are one path where case or Unicode form is ignored.
+///
+/// They are told apart by short digests first: a layer has up to a million of them.
+pub(super) fn doubles(entries: &[Entry], found: &mut Vec<Oddity>) {
+    let keys = RandomState::new();
+    let key = |entry: &Entry| keys.hash_one(collision_key(&entry.path));
+    let mut order: Vec<(u64, u32)> = entries.iter().map(key).zip(0..).collect();
+    order.sort_unstable();
+    for same in order.chunk_by(|(a, _), (b, _)| a == b).filter(|same| same.len() > 1) {
+        let mut groups: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+        for entry in same.iter().filter_map(|(_, place)| entries.get(*place as usize)) {
+            groups.entry(collision_key(&entry.path)).or_default().push(entry);
+        }
+        groups.values().for_each(|group| told_apart(group, found));
+    }
+}
+
+/// Entries whose paths are one where case or Unicode form is ignored, in the order of the layer.
+fn told_apart(group: &[&Entry], found: &mut Vec<Oddity>) {
+    let mut last: HashMap<&str, &Entry> = HashMap::new();
+    for entry in group {
+        let before = last.insert(&entry.path, entry);
+        // Folders may come twice.
+        if before.is_some_and(|before| before.node != Node::Dir || entry.node != Node::Dir) {
+            found.push(Oddity::new(Kind::ArchiveTwice, &entry.path, "the last one counts for most programs"));
+        }
+        if let Some(first) = group.first().filter(|first| first.path != entry.path) {
+            found.push(Oddity::new(Kind::NameTwin, &entry.path, format!("and {}", first.path)));
         }
     }
 }
@@ -118,11 +130,33 @@ mod tests {
     }
 
     #[test]
-    fn p19_twins_are_told_and_equal_paths_are_not() {
+    fn p18_p19_doubles_and_twins_are_told() {
+        let of = |node: &Node, path: &str| Entry {
+            path: path.into(),
+            node: node.clone(),
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            capabilities: None,
+        };
+        let pipe = Node::Special { what: "named pipe".into() };
+        let paths = ["etc/Passwd", "etc/passwd", "etc/passwd", "e\u{301}", "\u{e9}", "other"];
+        let mut entries: Vec<_> = paths.iter().map(|path| of(&pipe, path)).collect();
+        entries.extend([of(&Node::Dir, "etc"), of(&Node::Dir, "etc"), of(&pipe, "etc"), of(&pipe, "alone")]);
         let mut found = Vec::new();
-        twins(["etc/Passwd", "etc/passwd", "etc/passwd", "e\u{301}", "\u{e9}"].into_iter(), &mut found);
-        let found: Vec<_> = found.iter().map(|oddity| oddity.path.as_str()).collect();
-        assert_eq!(found, ["etc/passwd", "etc/passwd", "\u{e9}"]);
+        doubles(&entries, &mut found);
+        let mut found: Vec<_> = found.iter().map(|oddity| (oddity.path.as_str(), oddity.kind)).collect();
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                ("etc", Kind::ArchiveTwice),
+                ("etc/passwd", Kind::ArchiveTwice),
+                ("etc/passwd", Kind::NameTwin),
+                ("etc/passwd", Kind::NameTwin),
+                ("\u{e9}", Kind::NameTwin)
+            ]
+        );
     }
 
     #[test]

@@ -252,7 +252,7 @@ pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<Spot<'a>> {
             // One file has one mode, whatever the entry of its other name says.
             mode: content.mode,
             owner: (content.uid, content.gid),
-            capabilities: content.capabilities,
+            capabilities: content.capabilities.as_deref().copied(),
             executable,
             layer,
         })
