@@ -80,6 +80,39 @@ fn every_command_of_the_readme_prints_what_it_shows() {
     }
 }
 
+/// Commands of sealift that stand in sentences, tables and blocks that no test runs.
+fn mentioned() -> Vec<&'static str> {
+    let spans = README.split('`').skip(1).step_by(2);
+    let lines = README.lines().map(|line| line.split("   #").next().unwrap_or(line));
+    spans.chain(lines).filter(|text| text.starts_with("sealift ") && !text.contains("...")).collect()
+}
+
+#[test]
+fn what_the_readme_mentions_is_there() {
+    let sealift = env!("CARGO_BIN_EXE_sealift");
+    let mentioned = mentioned();
+    assert!(mentioned.len() > 40, "the README mentions only {} commands", mentioned.len());
+    for command in mentioned {
+        let words: Vec<_> = command.split_whitespace().skip(1).collect();
+        let verbs: Vec<_> = words
+            .iter()
+            .take_while(|word| {
+                word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') && !word.starts_with("--")
+            })
+            .collect();
+        let help = (1..=verbs.len()).rev().find_map(|count| {
+            let output = Command::new(sealift).args(&verbs[..count]).arg("--help").output().unwrap();
+            output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+        });
+        let help = help.unwrap_or_else(|| panic!("`{command}`: there is no such command"));
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            let flag = flag.split('=').next().unwrap_or(flag);
+            let is_there = help.split([' ', ',', '\n', '[', '`']).any(|word| word == flag);
+            assert!(is_there, "`{command}`: there is no `{flag}`");
+        }
+    }
+}
+
 #[test]
 fn the_cargo_commands_of_the_readme_are_the_two_documented_ones() {
     for (command, _) in CARGO {
