@@ -10,6 +10,7 @@ mod pax;
 mod stream;
 
 pub use compression::Compression;
+pub(crate) use header::text;
 pub use header::{Entry, Node};
 pub use stream::Body;
 

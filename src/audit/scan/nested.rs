@@ -5,7 +5,7 @@
 
 use super::super::census::class::{Archive, Class, HEAD};
 use super::super::census::oddity::Kind;
-use super::super::layer::{Body, Entry, Node, Visitor, walk};
+use super::super::layer::{Body, Entry, Node, Visitor, text, walk};
 use super::Settings;
 use super::desk::{Desk, Job, Role};
 use super::feed::{Bounded, damage, fill};
@@ -517,16 +517,6 @@ fn member_name(path: &str) -> String {
         .rsplit_once('.')
         .filter(|(stem, ending)| !stem.is_empty() && matches!(*ending, "gz" | "zst" | "zstd"));
     stem.map_or("content", |(stem, _)| stem).to_owned()
-}
-
-/// A name as text; bytes that are not UTF-8 as `\xNN`.
-fn text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
-    }
-    text
 }
 
 #[cfg(test)]
