@@ -111,7 +111,7 @@ impl Draft<'_, '_> {
                     }
                 }
             }
-            Ok(Document::Manifest { config, layers }) if is_image(&config) => {
+            Ok(Document::Manifest { config, layers }) if oci::is_image_config(&config.media_type) => {
                 views.push(self.image(item, blob.digest, platform, &config, &layers)?);
             }
             Ok(Document::Manifest { config, .. }) => {
@@ -179,12 +179,6 @@ fn empty(
         oddities: Vec::new(),
         secrets: Vec::new(),
     }
-}
-
-/// Engines run what has a configuration of one of these types; all else is an artifact (OCI image spec 1.1, "Guidelines for
-/// Artifact Usage").
-fn is_image(config: &Descriptor) -> bool {
-    matches!(config.media_type.as_str(), oci::OCI_CONFIG | "application/vnd.docker.container.image.v1+json")
 }
 
 fn is_layer(layer: &Descriptor) -> bool {
