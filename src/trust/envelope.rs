@@ -56,7 +56,7 @@ impl PayloadType {
     }
 
     /// Bytes of the largest envelope.
-    pub(super) fn envelope_ceiling(self, limits: &Limits) -> u64 {
+    fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
             Self::Root | Self::Approval | Self::Receipt | Self::Request | Self::Carrier | Self::Waiver => {
