@@ -36,10 +36,7 @@ impl Line {
     }
 
     /// Does something that may take all the time that is left.
-    fn in_time(
-        &mut self,
-        what: impl FnOnce(&mut dyn Stream) -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    fn in_time(&mut self, what: impl FnOnce(&mut dyn Stream) -> io::Result<usize>) -> io::Result<usize> {
         let late = || io::Error::new(io::ErrorKind::TimedOut, "it took too long to answer");
         let left = self.end.saturating_duration_since(Instant::now());
         // Zero would mean without end.
