@@ -162,8 +162,8 @@ impl<'a> Facts<'a> {
 
 /// The name of an item and, where it has one, the platform of the view.
 #[must_use]
-pub fn named(item: &ItemCensus, view: &View) -> super::document::Text {
-    let name = super::document::out(item.name.as_str());
+pub fn named(item: &ItemCensus, view: &View) -> super::text::Text {
+    let name = super::text::out(item.name.as_str());
     match &view.platform {
         Some(platform) if item.views.len() > 1 => name.say(" ").out(platform),
         Some(_) | None => name,
