@@ -72,9 +72,11 @@ fn two_files_of_the_isolated_side_know_sockets() {
             found.push(path.strip_prefix(&root).unwrap().to_owned());
         }
     }
-    assert_eq!(found, [Path::new("audit/scan/clamd.rs"), Path::new("trust/agent.rs")]);
+    assert_eq!(found, [Path::new("audit/scan/clamd.rs"), Path::new("trust/line.rs")]);
     let text = |path: &str| fs::read_to_string(root.join(path)).unwrap();
     assert!(text("trust/mod.rs").contains("#[cfg(feature = \"agent\")]\npub mod agent;"));
+    let line = "#[cfg(any(feature = \"agent\", feature = \"clamd\"))]\npub(crate) mod line;";
+    assert!(text("trust/mod.rs").contains(line));
     assert!(text("audit/scan/mod.rs").contains("#[cfg(feature = \"clamd\")]\nmod clamd;"));
     for part in ["registry", "plan"] {
         let lib = text("lib.rs");

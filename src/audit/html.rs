@@ -160,8 +160,9 @@ pub fn page(title: &str, style: &'static str, body: impl Into<Html>) -> String {
     format!("<!doctype html>\n{}\n", Html::from(page).0)
 }
 
-/// Text as it may stand between tags and in a quoted attribute.
-fn escaped(text: impl AsRef<str>) -> String {
+/// Text from anywhere as it may stand between tags and in a quoted attribute, for pages that are no [`Html`].
+#[must_use]
+pub fn escaped(text: impl AsRef<str>) -> String {
     without_markup(&Printable(text).to_string())
 }
 
@@ -182,7 +183,7 @@ fn without_markup(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Html, page, tag};
+    use super::{Html, escaped, page, tag};
 
     /// What people write who want a page to do something.
     const HOSTILE: [&str; 8] = [
@@ -216,6 +217,14 @@ mod tests {
         }
         assert_eq!(Html::text("&lt;").as_str(), "&amp;lt;");
         assert_eq!(Html::shown("a\\\\b\u{202e}<\x1b").as_str(), "a\\\\b\\u{202e}&lt;\\u{1b}");
+    }
+
+    #[test]
+    fn what_a_bundle_says_is_text() {
+        assert_eq!(
+            escaped("<b a='x' c=\"y\">&\u{202e}"),
+            "&lt;b a=&#39;x&#39; c=&quot;y&quot;&gt;&amp;\\u{202e}"
+        );
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 pub const DOCUMENTS: [&str; 4] = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 /// OCI image configuration.
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// Docker image configuration.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// A layer that is a plain tar.
 pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// A layer that is a tar compressed with zstd.
@@ -65,6 +67,13 @@ pub enum Document {
 #[must_use]
 pub fn is_document(media_type: &str) -> bool {
     DOCUMENTS.contains(&media_type)
+}
+
+/// Whether a configuration of this media type is that of an image. Engines run what has one of these; all else is an
+/// artifact (OCI image spec 1.1, "Guidelines for Artifact Usage").
+#[must_use]
+pub fn is_image_config(media_type: &str) -> bool {
+    matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
 }
 
 /// Reads an index or manifest of the media type that its parent stated.

@@ -311,7 +311,7 @@ impl<'a> Order<'a> {
             .below(item.root)
             .into_iter()
             .filter_map(|(_, platform, document)| match document {
-                Some(Document::Manifest { config, layers }) if is_image_config(&config.media_type) => {
+                Some(Document::Manifest { config, layers }) if oci::is_image_config(&config.media_type) => {
                     Some((platform, config, layers))
                 }
                 Some(Document::Manifest { .. } | Document::Index(_)) | None => None,
@@ -333,10 +333,6 @@ fn count_references(before: usize, document: &Document) -> Result<usize, BundleE
         return Err(BundleError::Limit { what: "references between documents".to_owned(), found, ceiling });
     }
     Ok(count)
-}
-
-fn is_image_config(media_type: &str) -> bool {
-    matches!(media_type, oci::OCI_CONFIG | "application/vnd.docker.container.image.v1+json")
 }
 
 fn wrong(digest: &Digest, reason: &str) -> BundleError {

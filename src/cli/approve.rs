@@ -5,11 +5,10 @@ use super::inspect::head;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::policy::PolicyArgs;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions, write};
 use crate::audit::inspect::overview;
 use crate::audit::policy::Stage;
 use crate::bundle::BundleError;
-use crate::bundle::place;
 use crate::bundle::read::{self, Tape};
 use crate::trust::TrustError;
 use crate::trust::approval::{Approval, Approvals};
@@ -99,8 +98,7 @@ impl Args {
         let mut approval = Approval::new(trusted.id, scenario, conditions.now, self.conditions);
         approval.out_of_order = self.out_of_order;
         approvals.add(approval.sign(signer, &LIMITS)?, &LIMITS);
-        place::replace(&path, &approvals.encode()?)
-            .map_err(|source| CliError::Write { path: path.clone(), source })?;
+        write(&path, &approvals.encode()?)?;
         let conditions = crate::trust::verify::Conditions {
             approvals: crate::trust::approval::Approving::Shown(&approvals),
             ..conditions

@@ -1,5 +1,6 @@
 //! `sealift demo`: the whole story with throw-away keys, on content that comes with the program.
 
+use super::cat::Memory;
 use super::error::CliError;
 use super::lock::work;
 use super::sealing::seal;
@@ -19,7 +20,7 @@ use crate::trust::chain::PinnedRoot;
 use crate::trust::key::Signer as _;
 use crate::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
 use crate::trust::secret::SecretKey;
-use crate::trust::verify::{Depth, InPlace, Looking, Sink, Trusted, Verified, receive};
+use crate::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
 use crate::value::code::Fault as _;
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
@@ -220,21 +221,6 @@ impl Demo<'_> {
 struct Verdict {
     checked: u64,
     signer: String,
-}
-
-struct Memory<'a>(&'a mut Vec<u8>);
-
-impl Sink for Memory<'_> {
-    type Error = CliError;
-
-    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), CliError> {
-        self.0.extend_from_slice(piece);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(), CliError> {
-        Ok(())
-    }
 }
 
 /// A packer's key and a trust root that believes it; the secret halves never leave memory.

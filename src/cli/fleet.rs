@@ -7,9 +7,9 @@ mod which;
 use super::error::CliError;
 use super::key::public;
 use super::term::Term;
-use super::{LIMITS, ThreadArgs, conditions, now};
+use super::{LIMITS, ThreadArgs, conditions, now, write};
+use crate::bundle::BundleError;
 use crate::bundle::read::{self, Tape};
-use crate::bundle::{BundleError, place};
 use crate::site::fleet::gather::{Gathered, Unread, gather};
 use crate::site::fleet::{Group, Known, Title, Titles};
 use crate::site::state::Mark;
@@ -118,8 +118,7 @@ impl Args {
         let Some(looking) = self.looking else { return Ok(()) };
         let fleet = looking.fleet(term)?;
         if let Some(path) = &self.html {
-            place::replace(path, page::page(&fleet).as_bytes())
-                .map_err(|source| CliError::Write { path: path.clone(), source })?;
+            write(path, page::page(&fleet).as_bytes())?;
         }
         term.data("fleet", &fleet, &text::text(term, &fleet))?;
         if let Some(path) = &self.html {

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::registry::RegistryArgs;
 use super::term::{Progress, Term};
-use super::{LIMITS, ThreadArgs, now, threads};
+use super::{LIMITS, ThreadArgs, now, threads, write};
 use crate::bundle::place;
 use crate::plan::choosing::Choice;
 use crate::plan::lock::{Lock, path_for};
@@ -149,8 +149,7 @@ impl Args {
             return Err(PlanError::LockStale { what, manifest: self.manifest, lock: path }.into());
         }
         if !current {
-            place::replace(&path, text.as_bytes())
-                .map_err(|source| CliError::Write { path: path.clone(), source })?;
+            write(&path, text.as_bytes())?;
         }
         let (items, sequence) = (chosen.items.len(), lock.sequence);
         let state = if current { "unchanged" } else { "written" };

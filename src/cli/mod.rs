@@ -69,7 +69,7 @@ use crate::value::moment::Moment;
 use clap::{Parser, Subcommand};
 use error::CliError;
 use named::Named;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 use term::{Progress, Term, TermArgs};
@@ -380,6 +380,11 @@ impl BundleArgs {
     fn is_pipe(&self) -> bool {
         self.bundle.as_os_str() == "-"
     }
+}
+
+/// Writes a file in one step, in the place of one that is there.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 /// What the clock says, in whole seconds.

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::key::public;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
-use super::{LIMITS, now};
+use super::{LIMITS, now, write};
 use crate::bundle::place;
 use crate::site::open::Site;
 use crate::site::receipt::{Inventory, Outcome, RECEIPT_BYTES, Receipt, Request, Signed};
@@ -203,10 +203,6 @@ impl RequestArgs {
             RequestVerb::Check { .. } => None,
         }
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 fn read<T: Signed>(file: &Path, key: &Path) -> Result<(T, usize), CliError> {

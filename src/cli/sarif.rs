@@ -2,6 +2,7 @@
 
 use crate::audit::lint::finding::{Finding, Rule};
 use crate::plan::check::Report;
+use crate::value::percent::encoded;
 use serde_json::{Value, json};
 
 /// The whole document, with a line break at its end.
@@ -43,7 +44,7 @@ fn result(finding: &Finding) -> Value {
     });
     if let (Some(place), Some(object)) = (&finding.place, result.as_object_mut()) {
         // RFC 3986: what could end or change the address is spelled out.
-        let uri: String = place.path.bytes().map(escaped).collect();
+        let uri = encoded(&place.path, b"/!@");
         let mut location = json!({ "artifactLocation": { "uri": uri } });
         if let (Some(line), Some(location)) = (place.line, location.as_object_mut()) {
             location.insert("region".to_owned(), json!({ "startLine": line }));
@@ -51,12 +52,4 @@ fn result(finding: &Finding) -> Value {
         object.insert("locations".to_owned(), json!([{ "physicalLocation": location }]));
     }
     result
-}
-
-fn escaped(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-._~/!@".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
 }

@@ -2,12 +2,11 @@
 
 use super::error::CliError;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, threads};
+use super::{BundleArgs, LIMITS, ThreadArgs, threads, write};
 use crate::audit::census::observe;
 use crate::audit::inspect::overview;
 use crate::audit::sbom::carried::{Carried, Comparison, carried};
 use crate::audit::sbom::{Subject, cyclonedx, spdx};
-use crate::bundle::place;
 use crate::value::printable::Printable;
 use crate::value::words::counted;
 use std::path::{Path, PathBuf};
@@ -81,10 +80,6 @@ impl Args {
         }
         Ok(())
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 fn keep(folder: &Path, carried: &[Carried]) -> Result<(), CliError> {

@@ -4,9 +4,8 @@ use super::error::CliError;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::policy::read_waivers;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, now};
+use super::{BundleArgs, LIMITS, now, write};
 use crate::audit::policy::rule::Rule;
-use crate::bundle::place;
 use crate::trust::TrustError;
 use crate::trust::root::Role;
 use crate::trust::waiver::{Scope, Waiver, Waivers};
@@ -110,8 +109,7 @@ impl Args {
             let waiver = Waiver::new(scope, now, self.until, self.reason.clone());
             waivers.add(waiver.sign(signer, &LIMITS)?)?;
             let path = &self.output;
-            place::replace(path, &waivers.encode()?)
-                .map_err(|source| CliError::Write { path: path.clone(), source })?;
+            write(path, &waivers.encode()?)?;
             let what = match self.whole {
                 Whole::Bundle => format!("{}-{}", predicate.name, predicate.version),
                 Whole::Scenario => format!("every bundle of `{scenario}`"),

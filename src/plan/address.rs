@@ -1,6 +1,7 @@
 //! Addresses of downloads.
 
 use crate::registry::Access;
+use crate::value::percent;
 use crate::value::printable::is_deceptive;
 use crate::value::rel_path::RelPath;
 use std::fmt;
@@ -102,7 +103,7 @@ impl Address {
     #[must_use]
     pub fn file_name(&self) -> Option<RelPath> {
         let raw = self.raw_path().rsplit('/').next()?;
-        percent_decoded(raw)?.parse().ok().filter(|name: &RelPath| name.parent().is_none())
+        percent::decoded(raw)?.parse().ok().filter(|name: &RelPath| name.parent().is_none())
     }
 
     fn raw_path(&self) -> &str {
@@ -111,7 +112,7 @@ impl Address {
     }
 
     fn decoded(&self) -> Option<String> {
-        percent_decoded(self.raw_path())
+        percent::decoded(self.raw_path())
     }
 }
 
@@ -119,22 +120,6 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text.split('?').next().unwrap_or_default())
     }
-}
-
-/// RFC 3986, section 2.1.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            let value = digit()? << 4 | digit()?;
-            bytes.push(u8::try_from(value).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

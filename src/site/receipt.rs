@@ -139,9 +139,7 @@ pub trait Signed: Serialize + DeserializeOwned {
 
     /// Signs it with the key of the site.
     fn sign(&self, signer: &dyn Signer) -> Result<Envelope, TrustError> {
-        let payload = canonical::encode(self)
-            .map_err(|source| TrustError::Canonical { document: Self::PAYLOAD.document(), source })?;
-        Envelope::sign(Self::PAYLOAD, payload, &[signer])
+        Envelope::sign(Self::PAYLOAD, Self::PAYLOAD.encode(self)?, &[signer])
     }
 
     /// The envelope in a file.
@@ -156,12 +154,10 @@ pub trait Signed: Serialize + DeserializeOwned {
 
     /// What a payload says, whoever vouches for it.
     fn of(payload: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let document = Self::PAYLOAD.document();
-        let found: Self = canonical::decode(payload, limits.record)
-            .map_err(|source| TrustError::Canonical { document, source })?;
+        let found: Self = Self::PAYLOAD.decode(payload, limits)?;
         if found.kind() != Self::TYPE {
             let reason = "its type is not one this build knows".to_owned();
-            return Err(TrustError::Format { document, reason });
+            return Err(TrustError::Format { document: Self::PAYLOAD.document(), reason });
         }
         Ok(found)
     }

@@ -5,8 +5,8 @@
 
 use super::TrustError;
 use super::key::{PublicKey, Signer};
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use super::line::Line;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -88,8 +88,8 @@ impl Agent {
             return Err(TrustError::Limit { what, found, ceiling: CEILING });
         }
         let failed = |source| TrustError::AgentFailed { socket: self.socket.clone(), source };
-        let stream = UnixStream::connect(&self.socket).map_err(failed)?;
-        let mut line = Line { stream, end: Instant::now() + self.patience };
+        let end = Instant::now() + self.patience;
+        let mut line = Line::to_socket(&self.socket, end).map_err(failed)?;
         line.write_all(&string(request)).map_err(failed)?;
         let mut length = [0; 4];
         line.read_exact(&mut length).map_err(failed)?;
@@ -100,46 +100,6 @@ impl Agent {
         let mut answer = vec![0; usize::try_from(length).unwrap_or_default()];
         line.read_exact(&mut answer).map_err(failed)?;
         Ok(answer)
-    }
-}
-
-/// A connection on which everything together takes no longer than agreed, in however small pieces it comes.
-struct Line {
-    stream: UnixStream,
-    end: Instant,
-}
-
-impl Line {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        // Zero would mean without end.
-        if left.is_zero() { Err(late()) } else { Ok(left) }
-    }
-}
-
-fn late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "it took too long to answer")
-}
-
-fn in_time<T>(outcome: io::Result<T>) -> io::Result<T> {
-    outcome.map_err(|error| if error.kind() == io::ErrorKind::WouldBlock { late() } else { error })
-}
-
-impl Read for Line {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.left()?))?;
-        in_time(self.stream.read(buffer))
-    }
-}
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(self.left()?))?;
-        in_time(self.stream.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -10,7 +10,6 @@ use super::envelope::{Envelope, PayloadType};
 use super::key::{KeyId, Signer};
 use super::root::{ApprovalPolicy, Role, RoleEntry, Root};
 use super::threshold::{Who, signers};
-use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
@@ -21,7 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 const TYPE: &str = "https://sealift.dev/approval/v1";
-const DOCUMENT: &str = "an approval";
+const PAYLOAD: PayloadType = PayloadType::Approval;
 
 /// What an approver says about one bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,16 +52,15 @@ impl Approval {
 
     /// Signs it.
     pub fn sign(&self, signer: &dyn Signer, limits: &Limits) -> Result<Envelope, TrustError> {
-        let payload =
-            canonical::encode(self).map_err(|source| TrustError::Canonical { document: DOCUMENT, source })?;
+        let payload = PAYLOAD.encode(self)?;
         Self::parse(&payload, limits)?;
-        Envelope::sign(PayloadType::Approval, payload, &[signer])
+        Envelope::sign(PAYLOAD, payload, &[signer])
     }
 
     fn parse(payload: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let approval: Self = canonical::decode(payload, limits.approval)
-            .map_err(|source| TrustError::Canonical { document: DOCUMENT, source })?;
-        let wrong = |reason: &str| Err(TrustError::Format { document: DOCUMENT, reason: reason.to_owned() });
+        let approval: Self = PAYLOAD.decode(payload, limits)?;
+        let document = PAYLOAD.document();
+        let wrong = |reason: &str| Err(TrustError::Format { document, reason: reason.to_owned() });
         if approval.kind != TYPE {
             return wrong("its type is not one this build knows");
         }
@@ -90,8 +88,7 @@ impl Approvals {
     /// Bytes of the longest file of approvals.
     #[must_use]
     pub fn ceiling(limits: &Limits) -> u64 {
-        let line = PayloadType::Approval.envelope_ceiling(limits).saturating_add(1);
-        line.saturating_mul(limits.signatures as u64)
+        PAYLOAD.file_ceiling(limits.signatures, limits)
     }
 
     /// Reads a file of approvals. Believes nothing.
@@ -100,29 +97,21 @@ impl Approvals {
         if found > ceiling {
             return Err(TrustError::Limit { what: "bytes of approvals", found, ceiling });
         }
-        let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-        if lines.len() > limits.signatures {
-            let (found, ceiling) = (lines.len() as u64, limits.signatures as u64);
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').count();
+        if lines > limits.signatures {
+            let (found, ceiling) = (lines as u64, limits.signatures as u64);
             return Err(TrustError::Limit { what: "approvals", found, ceiling });
         }
-        let envelope = |line: &[u8]| {
-            Envelope::parse(line.strip_suffix(b"\n").unwrap_or(line), PayloadType::Approval, limits)
-        };
         let mut approvals = Self::none();
-        for line in lines {
-            approvals.add(envelope(line)?, limits);
+        for envelope in Envelope::parse_lines(bytes, PAYLOAD, limits) {
+            approvals.add(envelope?, limits);
         }
         Ok(approvals)
     }
 
     /// Writes them.
     pub fn encode(&self) -> Result<Vec<u8>, TrustError> {
-        let mut bytes = Vec::new();
-        for envelope in &self.0 {
-            bytes.extend(envelope.encode()?);
-            bytes.push(b'\n');
-        }
-        Ok(bytes)
+        Envelope::encode_lines(&self.0)
     }
 
     /// Adds one, in the place of what the same key said of the same bundle before.

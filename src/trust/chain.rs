@@ -145,12 +145,7 @@ pub(super) fn in_sequence(roots: &[SignedRoot]) -> Result<(), TrustError> {
 
 /// Writes one envelope a line.
 pub(super) fn write(roots: &[SignedRoot]) -> Result<Vec<u8>, TrustError> {
-    let mut bytes = Vec::new();
-    for signed in roots {
-        bytes.extend(signed.envelope.encode()?);
-        bytes.push(b'\n');
-    }
-    Ok(bytes)
+    Envelope::encode_lines(roots.iter().map(|signed| &signed.envelope))
 }
 
 /// The newest root of a chain that holds from its very beginning.

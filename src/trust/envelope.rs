@@ -8,7 +8,7 @@ use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What a payload is. It is signed along with it, so that a statement can never be taken for a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +56,34 @@ impl PayloadType {
     }
 
     /// Bytes of the largest envelope.
-    pub(super) fn envelope_ceiling(self, limits: &Limits) -> u64 {
+    fn envelope_ceiling(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
             Self::Root | Self::Approval | Self::Receipt | Self::Request | Self::Carrier | Self::Waiver => {
                 Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
             }
         }
+    }
+
+    /// Bytes of the longest file with so many envelopes, one a line.
+    pub(super) fn file_ceiling(self, most: usize, limits: &Limits) -> u64 {
+        self.envelope_ceiling(limits).saturating_add(1).saturating_mul(most as u64)
+    }
+
+    /// Writes a payload of this type in its one spelling.
+    pub fn encode(self, payload: &impl Serialize) -> Result<Vec<u8>, TrustError> {
+        canonical::encode(payload)
+            .map_err(|source| TrustError::Canonical { document: self.document(), source })
+    }
+
+    /// Reads a payload of this type in its one spelling.
+    pub fn decode<T: Serialize + DeserializeOwned>(
+        self,
+        payload: &[u8],
+        limits: &Limits,
+    ) -> Result<T, TrustError> {
+        canonical::decode(payload, self.payload_ceiling(limits))
+            .map_err(|source| TrustError::Canonical { document: self.document(), source })
     }
 
     /// What people call the document.
@@ -146,6 +167,28 @@ impl Envelope {
             return Err(TrustError::Format { document, reason });
         }
         Ok(Self { kind, payload, signatures })
+    }
+
+    /// Reads a file of envelopes, one a line; the last line may lack its line break.
+    pub(super) fn parse_lines(
+        bytes: &[u8],
+        kind: PayloadType,
+        limits: &Limits,
+    ) -> impl Iterator<Item = Result<Self, TrustError>> {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        lines.map(move |line| Self::parse(line.strip_suffix(b"\n").unwrap_or(line), kind, limits))
+    }
+
+    /// Writes a file of envelopes, one a line.
+    pub(super) fn encode_lines<'a>(
+        envelopes: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<Vec<u8>, TrustError> {
+        let mut bytes = Vec::new();
+        for envelope in envelopes {
+            bytes.extend(envelope.encode()?);
+            bytes.push(b'\n');
+        }
+        Ok(bytes)
     }
 
     /// Signs a payload with every signer.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `key` | what a public key is, and whether it made a signature |
 //! | `secret`, `key_file` | how a secret key is kept, opened and wiped |
-//! | `agent` | how a key signs that an `ssh-agent` holds |
+//! | `agent`, `line` | how a key signs that an `ssh-agent` holds, and how long a program on a socket may take |
 //! | `envelope` | how signatures and payload are written (DSSE); hands out a payload only as unverified |
 //! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
 //! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
@@ -23,6 +23,8 @@ pub mod envelope;
 pub mod error;
 pub mod key;
 pub mod key_file;
+#[cfg(any(feature = "agent", feature = "clamd"))]
+pub(crate) mod line;
 pub mod review;
 pub mod root;
 pub mod root_file;

@@ -9,7 +9,6 @@ use super::envelope::{Envelope, PayloadType};
 use super::key::{KeyId, Signer};
 use super::root::{Role, RoleEntry, Root};
 use super::threshold::{Who, signers};
-use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 const TYPE: &str = "https://sealift.dev/waiver/v1";
-const DOCUMENT: &str = "a waiver";
+const PAYLOAD: PayloadType = PayloadType::Waiver;
 /// Waivers in one file.
 const MOST: usize = 1024;
 
@@ -70,16 +69,15 @@ impl Waiver {
 
     /// Signs it.
     pub fn sign(&self, signer: &dyn Signer, limits: &Limits) -> Result<Envelope, TrustError> {
-        let payload =
-            canonical::encode(self).map_err(|source| TrustError::Canonical { document: DOCUMENT, source })?;
+        let payload = PAYLOAD.encode(self)?;
         Self::parse(&payload, limits)?;
-        Envelope::sign(PayloadType::Waiver, payload, &[signer])
+        Envelope::sign(PAYLOAD, payload, &[signer])
     }
 
     fn parse(payload: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let waiver: Self = canonical::decode(payload, limits.approval)
-            .map_err(|source| TrustError::Canonical { document: DOCUMENT, source })?;
-        let wrong = |reason: &str| Err(TrustError::Format { document: DOCUMENT, reason: reason.to_owned() });
+        let waiver: Self = PAYLOAD.decode(payload, limits)?;
+        let document = PAYLOAD.document();
+        let wrong = |reason: &str| Err(TrustError::Format { document, reason: reason.to_owned() });
         if waiver.kind != TYPE {
             return wrong("its type is not one this build knows");
         }
@@ -135,8 +133,7 @@ impl Waivers {
     /// Bytes of the longest file of waivers.
     #[must_use]
     pub fn ceiling(limits: &Limits) -> u64 {
-        let line = PayloadType::Waiver.envelope_ceiling(limits).saturating_add(1);
-        line.saturating_mul(MOST as u64)
+        PAYLOAD.file_ceiling(MOST, limits)
     }
 
     /// Reads a file of waivers. Believes nothing.
@@ -146,21 +143,15 @@ impl Waivers {
             return Err(TrustError::Limit { what: "bytes of waivers", found, ceiling });
         }
         let mut waivers = Self::none();
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            waivers.add(Envelope::parse(line, PayloadType::Waiver, limits)?)?;
+        for envelope in Envelope::parse_lines(bytes, PAYLOAD, limits) {
+            waivers.add(envelope?)?;
         }
         Ok(waivers)
     }
 
     /// Writes them.
     pub fn encode(&self) -> Result<Vec<u8>, TrustError> {
-        let mut bytes = Vec::new();
-        for envelope in &self.0 {
-            bytes.extend(envelope.encode()?);
-            bytes.push(b'\n');
-        }
-        Ok(bytes)
+        Envelope::encode_lines(&self.0)
     }
 
     /// Adds one.

@@ -10,6 +10,7 @@ pub mod image_name;
 pub mod limits;
 pub mod moment;
 pub mod name;
+pub mod percent;
 pub mod platform;
 pub mod printable;
 pub mod rel_path;

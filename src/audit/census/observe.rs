@@ -5,23 +5,18 @@ use super::look::{Desk, look};
 use super::oddity::{Kind, Oddity};
 use super::{Census, ItemCensus, Layer, Sums, Unchecked, View, view};
 use crate::audit::inspect::AuditError;
-use crate::audit::layer::Failed;
+use crate::audit::layer::{Failed, Stored};
 use crate::audit::lint::{File, secrets};
 use crate::bundle::index::Blob;
 use crate::bundle::oci::{self, Descriptor, Document};
 use crate::bundle::order::{ItemContents, Parts};
-use crate::trust::TrustError;
-use crate::trust::verify::{InPlace, Verified};
+use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use std::collections::HashMap;
-use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Bytes of a layer that are read at a time.
-const CHUNK: u64 = 1 << 20;
 
 /// Looks at everything a bundle holds. Each layer is proved against its digest before the first byte of it is decoded.
 pub fn observe(place: &InPlace<'_>, threads: usize, limits: &Limits) -> Result<Census, AuditError> {
@@ -111,7 +106,7 @@ impl Draft<'_, '_> {
                     }
                 }
             }
-            Ok(Document::Manifest { config, layers }) if is_image(&config) => {
+            Ok(Document::Manifest { config, layers }) if oci::is_image_config(&config.media_type) => {
                 views.push(self.image(item, blob.digest, platform, &config, &layers)?);
             }
             Ok(Document::Manifest { config, .. }) => {
@@ -181,12 +176,6 @@ fn empty(
     }
 }
 
-/// Engines run what has a configuration of one of these types; all else is an artifact (OCI image spec 1.1, "Guidelines for
-/// Artifact Usage").
-fn is_image(config: &Descriptor) -> bool {
-    matches!(config.media_type.as_str(), oci::OCI_CONFIG | "application/vnd.docker.container.image.v1+json")
-}
-
 fn is_layer(layer: &Descriptor) -> bool {
     layer.media_type.contains(".tar") || layer.media_type.ends_with("diff.tar.gzip")
 }
@@ -238,32 +227,8 @@ fn look_at_all(place: &InPlace<'_>, blobs: &[Blob], threads: usize) -> Result<Ve
 }
 
 fn look_at(place: &InPlace<'_>, blob: Blob, desk: &Desk) -> Result<Looked, AuditError> {
-    let proved = place.prove(blob)?;
-    look(blob, Source { place, blob: &proved, at: 0 }, desk).map_err(|error| {
-        match error.downcast::<Failed>() {
-            Ok(Failed(error)) => match error.downcast::<TrustError>() {
-                Ok(error) => AuditError::Trust(*error),
-                Err(error) => AuditError::Read { what: blob.digest, source: io::Error::other(error) },
-            },
-            Err(source) => AuditError::Read { what: blob.digest, source },
-        }
+    look(blob, Stored::prove(place, blob)?, desk).map_err(|error| match Failed::arrived(error) {
+        Ok(error) => error.into(),
+        Err(source) => AuditError::Read { what: blob.digest, source },
     })
-}
-
-/// A proved blob, to be read from its beginning to its end.
-pub(crate) struct Source<'a, 'b> {
-    place: &'a InPlace<'b>,
-    blob: &'a Verified<Blob>,
-    at: u64,
-}
-
-impl Read for Source<'_, '_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = (self.blob.size - self.at).min(CHUNK).min(buffer.len() as u64);
-        let bytes = self.place.part(self.blob, self.at..self.at + most).map_err(Failed::on_the_way)?;
-        let Some(taken) = buffer.get_mut(..bytes.len()) else { return Ok(0) };
-        taken.copy_from_slice(&bytes);
-        self.at += most;
-        Ok(bytes.len())
-    }
 }

@@ -1,67 +1,16 @@
 //! Files: two lists of entries, sorted by path, told apart in one walk.
 
 use super::rights::{Right, RightChange, rights_of};
+use super::spot::{Node, Spot, State};
 use super::{Collected, Turn};
-use crate::audit::census::capability::Capabilities;
-use crate::audit::census::class::Class;
 use crate::audit::census::{self, Census, View};
-use crate::bundle::entry::{self, Entry};
 use crate::value::digest::Digest;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Changes of one tree or view that are kept; behind them, they are only counted.
 const KEPT: usize = 100_000;
-/// Hard links that lead to hard links are followed so far.
-const HOPS: usize = 8;
-
-/// An entry of either side.
-#[derive(Debug, Clone)]
-pub(super) struct Spot<'a> {
-    pub(super) path: &'a str,
-    pub(super) node: Node<'a>,
-    /// The mode with its high bits.
-    pub(super) mode: u16,
-    /// Owner and group; trees have none.
-    owner: (u64, u64),
-    pub(super) capabilities: Option<Capabilities>,
-    /// Whether it can be executed: by what it holds where that is known, else by its mode.
-    executable: Option<&'static str>,
-    /// The layer that has it.
-    layer: Option<Digest>,
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Node<'a> {
-    Dir,
-    File { size: u64, sha256: Digest },
-    Link(&'a str),
-    Special(&'a str),
-}
-
-/// An entry as it was or is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct State {
-    /// What it is.
-    pub what: &'static str,
-    /// Its bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// What they hash to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Digest>,
-    /// Where a link leads, which device it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Its mode, in octal digits.
-    pub mode: String,
-    /// Its owner and group.
-    pub owner: String,
-}
-
 /// A path that is not the same on both sides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FileChange {
@@ -124,140 +73,6 @@ pub struct Executable {
 pub(super) struct Known<'a> {
     pub(super) files: HashSet<Digest>,
     pub(super) rights: HashSet<(Right, &'a str, Option<Digest>)>,
-}
-
-impl Spot<'_> {
-    /// What its bytes hash to.
-    pub(super) fn sha256(&self) -> Option<Digest> {
-        match self.node {
-            Node::File { sha256, .. } => Some(sha256),
-            Node::Dir | Node::Link(_) | Node::Special(_) => None,
-        }
-    }
-
-    /// Its owner in words.
-    pub(super) fn user(&self) -> String {
-        if self.owner.0 == 0 { "root".to_owned() } else { format!("user {}", self.owner.0) }
-    }
-
-    /// Its group in words.
-    pub(super) fn group(&self) -> String {
-        if self.owner.1 == 0 { "group root".to_owned() } else { format!("group {}", self.owner.1) }
-    }
-
-    fn state(&self) -> State {
-        let (what, size, target) = match self.node {
-            Node::Dir => ("folder", None, None),
-            Node::File { size, .. } => ("file", Some(size), None),
-            Node::Link(target) => ("link", None, Some(target.to_owned())),
-            Node::Special(what) => ("special", None, Some(what.to_owned())),
-        };
-        let (uid, gid) = self.owner;
-        State {
-            what,
-            size,
-            sha256: self.sha256(),
-            target,
-            mode: format!("{:04o}", self.mode),
-            owner: format!("{uid}:{gid}"),
-        }
-    }
-
-    fn is_like(&self, other: &Self) -> bool {
-        let permissions = |spot: &Self| (spot.mode, spot.owner, spot.capabilities);
-        self.node == other.node
-            && (matches!(self.node, Node::Link(_)) || permissions(self) == permissions(other))
-    }
-}
-
-/// The entries of a tree. `classes` says what files are, by their digest.
-pub(super) fn of_tree<'a>(entries: &'a [Entry], classes: &HashMap<Digest, &'a Class>) -> Vec<Spot<'a>> {
-    let spot = |entry: &'a Entry| {
-        let (node, mode, executable) = match &entry.node {
-            entry::Node::Dir => (Node::Dir, 0o755, None),
-            entry::Node::Link { target } => (Node::Link(target), 0o777, None),
-            entry::Node::File { size, sha256, executable } => {
-                let by_mode = executable.then_some("executable by its mode");
-                let by_content = classes.get(sha256).map(|class| word(class));
-                let node = Node::File { size: *size, sha256: *sha256 };
-                (node, if *executable { 0o755 } else { 0o644 }, by_content.flatten().or(by_mode))
-            }
-        };
-        let path = entry.path.as_str();
-        Spot { path, node, mode, owner: (0, 0), capabilities: None, executable, layer: None }
-    };
-    entries.iter().map(spot).collect()
-}
-
-/// What something executable is, in words.
-const fn word(class: &Class) -> Option<&'static str> {
-    match class {
-        Class::Script(_) => Some("script"),
-        _ if class.is_executable() => Some(class.as_str()),
-        _ => None,
-    }
-}
-
-/// What the executable files of a census are, by their digests.
-pub(super) fn classes(census: &Census) -> HashMap<Digest, &Class> {
-    let mut classes = HashMap::new();
-    for entry in census.layers.iter().flat_map(|layer| &layer.entries) {
-        match &entry.node {
-            census::Node::File { sha256, class, .. } if class.is_executable() => {
-                classes.insert(*sha256, class);
-            }
-            _ => {}
-        }
-    }
-    classes
-}
-
-/// The entries that can be seen in a view, by path.
-pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<Spot<'a>> {
-    let mut all: Vec<(census::Spot, &census::Entry)> = census.entries(&view.visible).collect();
-    if !all.is_sorted_by(|(_, one), (_, other)| one.path <= other.path) {
-        all.sort_by(|(_, one), (_, other)| one.path.cmp(&other.path));
-    }
-    let at = |path: &str| {
-        let at = all.binary_search_by(|(_, entry)| (*entry.path).cmp(path)).ok()?;
-        all.get(at).map(|(_, entry)| *entry)
-    };
-    let spot = |(place, entry): &(census::Spot, &'a census::Entry)| {
-        let mut content = *entry;
-        for _ in 0..HOPS {
-            match &content.node {
-                census::Node::Hardlink { target } => match at(target) {
-                    Some(entry) => content = entry,
-                    None => break,
-                },
-                _ => break,
-            }
-        }
-        let (node, executable) = match &content.node {
-            census::Node::File { size, sha256, class } => {
-                (Node::File { size: *size, sha256: *sha256 }, word(class))
-            }
-            census::Node::Dir => (Node::Dir, None),
-            census::Node::Symlink { target } | census::Node::Hardlink { target } => {
-                (Node::Link(target), None)
-            }
-            census::Node::Special { what } => (Node::Special(what), None),
-            // Nothing of these can be seen in a view.
-            census::Node::Whiteout { .. } | census::Node::Opaque { .. } => return None,
-        };
-        let layer = census.layers.get(place.layer as usize).map(|layer| layer.digest);
-        Some(Spot {
-            path: &entry.path,
-            node,
-            // One file has one mode, whatever the entry of its other name says.
-            mode: content.mode,
-            owner: (content.uid, content.gid),
-            capabilities: content.capabilities.as_deref().copied(),
-            executable,
-            layer,
-        })
-    };
-    all.iter().filter_map(spot).collect()
 }
 
 /// Tells two lists apart. O(n log n) in their lengths.
@@ -438,6 +253,3 @@ pub(super) fn buried(a: Option<(&Census, &View)>, b: (&Census, &View)) -> Vec<St
     new.dedup();
     new
 }
-
-/// A detail of a right, mostly one that needs no memory of its own.
-pub(super) type Detail = Cow<'static, str>;

@@ -1,8 +1,9 @@
 //! Items: which came, went, have another name, and are not what they were.
 
 use super::facts::{FactChange, Field};
-use super::files::{self, FilesOf, Spot};
+use super::files::{self, FilesOf};
 use super::side::{Item, Side};
+use super::spot::{self, Spot};
 use super::{Collected, Missing, Turn};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::ItemKind;
@@ -124,7 +125,7 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
     let (Some(old), Some(new)) = (&a.items, &b.items) else { return None };
     // What files are is told by content, where both sides were looked at; one alone would make differences of its own.
     let (classes_a, classes_b) = match (&a.census, &b.census) {
-        (Some(a), Some(b)) => (files::classes(a), files::classes(b)),
+        (Some(a), Some(b)) => (spot::classes(a), spot::classes(b)),
         _ => (HashMap::new(), HashMap::new()),
     };
     let known: BTreeSet<Digest> =
@@ -137,14 +138,14 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
             (Some((name, item)), None) => Some(one_sided(Turn::Gone, name, item)),
             (None, Some((name, item))) => {
                 all.new.push(name);
-                let spots = item.tree.as_ref().map(|tree| files::of_tree(tree, &classes_b));
+                let spots = item.tree.as_ref().map(|tree| spot::of_tree(tree, &classes_b));
                 introduce(name, &spots.unwrap_or_default(), &known, found);
                 Some(one_sided(Turn::New, name, item))
             }
             (Some((old_name, before)), Some((name, now))) => {
                 let change = of_pair((old_name, before), (name, now), &mut unknown);
                 if let (Some(old), Some(new)) = (&before.tree, &now.tree) {
-                    let (old, new) = (files::of_tree(old, &classes_a), files::of_tree(new, &classes_b));
+                    let (old, new) = (spot::of_tree(old, &classes_a), spot::of_tree(new, &classes_b));
                     let files = files::compare(name.as_str(), &old, &new, found);
                     if files != (FilesOf { item: name.to_string(), ..FilesOf::default() }) {
                         found.files.push(files);

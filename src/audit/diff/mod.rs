@@ -11,16 +11,19 @@ mod masking;
 mod packages;
 mod rights;
 mod side;
+mod spot;
 mod text;
 mod views;
+mod words;
 
 pub use facts::{FactChange, Facts, Field};
-pub use files::{Executable, FileChange, FilesOf, State};
+pub use files::{Executable, FileChange, FilesOf};
 pub use items::ItemChange;
 pub use lines::{Hunk, Line, Lines, Mark, Outcome, TEXT, TEXTS, TextChange, compare as compare_texts};
 pub use packages::{PackageChange, Step, order};
 pub use rights::{Right, RightChange};
 pub use side::{Head, Item, Kind, Side, facts_of, say_needs, say_referrers, say_selection};
+pub use spot::State;
 pub use text::{Extent, text};
 pub use views::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 

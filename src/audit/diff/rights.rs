@@ -1,12 +1,13 @@
 //! Rights: what lets a program or a person do more than others, and how an image is started.
 
 use super::facts::{Facts, Field};
-use super::files::{Detail, Node, Spot};
 use super::masking::masked;
+use super::spot::{Node, Spot};
 use super::{Collected, Turn};
 use crate::audit::census::config::ImageConfig;
 use crate::value::words::quoted;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// A right, the gravest first.
@@ -83,30 +84,30 @@ impl RightChange {
     }
 }
 
-/// The rights of an entry, each with what it gives.
-pub(super) fn rights_of(spot: &Spot<'_>) -> Vec<(Right, Detail)> {
+/// The rights of an entry, each with what it gives: mostly a word that needs no memory of its own.
+pub(super) fn rights_of(spot: &Spot<'_>) -> Vec<(Right, Cow<'static, str>)> {
     let mut rights = Vec::new();
     let has = |bits: u16| spot.mode & bits == bits;
     match spot.node {
         Node::File { .. } => {
             if has(0o4000) {
-                rights.push((Right::Setuid, Detail::Owned(spot.user())));
+                rights.push((Right::Setuid, Cow::Owned(spot.user())));
             }
             if has(0o2000) {
-                rights.push((Right::Setgid, Detail::Owned(spot.group())));
+                rights.push((Right::Setgid, Cow::Owned(spot.group())));
             }
             if let Some(capabilities) = &spot.capabilities {
-                rights.push((Right::Capability, Detail::Owned(capabilities.to_string())));
+                rights.push((Right::Capability, Cow::Owned(capabilities.to_string())));
             }
             if has(0o002) {
-                rights.push((Right::WorldWritable, Detail::Borrowed("file")));
+                rights.push((Right::WorldWritable, Cow::Borrowed("file")));
             }
         }
         // With the sticky bit, like `/tmp`, nobody changes what others have in it.
         Node::Dir if has(0o002) && !has(0o1000) => {
-            rights.push((Right::WorldWritable, Detail::Borrowed("folder")));
+            rights.push((Right::WorldWritable, Cow::Borrowed("folder")));
         }
-        Node::Special(what) => rights.push((Right::Device, Detail::Owned(what.to_owned()))),
+        Node::Special(what) => rights.push((Right::Device, Cow::Owned(what.to_owned()))),
         Node::Dir | Node::Link(_) => {}
     }
     rights

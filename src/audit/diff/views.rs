@@ -4,6 +4,7 @@ use super::facts::{FactChange, Field};
 use super::files::{self, FilesOf, Known};
 use super::packages;
 use super::rights;
+use super::spot;
 use super::{Collected, Turn};
 use crate::audit::census::config::ImageConfig;
 use crate::audit::census::oddity::Group;
@@ -86,7 +87,7 @@ impl<'a> Everything<'a> {
     pub(super) fn of(census: &'a Census) -> Self {
         let mut all = Self { known: Known::default(), packages: BTreeSet::new(), findings: BTreeSet::new() };
         for view in census.items.iter().flat_map(|item| &item.views) {
-            files::learn(&mut all.known, &files::of_view(census, view));
+            files::learn(&mut all.known, &spot::of_view(census, view));
             all.packages.extend(view.packages.iter().map(|found| &found.package));
             all.findings.extend(findings(census, view));
         }
@@ -130,7 +131,7 @@ fn of_one(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), fo
     if !layers.changes.is_empty() {
         found.layers.push(layers);
     }
-    let mut files = files::compare(item, &files::of_view(a, old), &files::of_view(b, new), found);
+    let mut files = files::compare(item, &spot::of_view(a, old), &spot::of_view(b, new), found);
     files.buried = files::buried(Some((a, old)), (b, new));
     if files != (FilesOf { item: item.to_owned(), ..FilesOf::default() }) {
         found.files.push(files);
@@ -182,7 +183,7 @@ pub(super) fn compare_trees(
 
 /// What an item, or a platform of one, brings that was nowhere before.
 fn introduce(item: &str, (b, new): (&Census, &View), all: &Everything<'_>, found: &mut Collected) {
-    files::introduce(item, &files::of_view(b, new), &all.known, found);
+    files::introduce(item, &spot::of_view(b, new), &all.known, found);
     let unknown: Vec<_> =
         new.packages.iter().filter(|found| !all.packages.contains(&found.package)).cloned().collect();
     for change in packages::compare(&[], &unknown) {

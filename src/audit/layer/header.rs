@@ -331,7 +331,7 @@ fn normal(name: &[u8]) -> Normal {
 }
 
 /// A name as text; bytes that are not UTF-8 as `\xNN`.
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());

@@ -7,13 +7,17 @@
 mod compression;
 mod header;
 mod pax;
+mod stored;
 mod stream;
 
 pub use compression::Compression;
+pub(crate) use header::text;
 pub use header::{Entry, Node};
+pub(crate) use stored::Stored;
 pub use stream::Body;
 
 use super::census::oddity::{Kind, Oddity};
+use crate::trust::TrustError;
 use crate::value::digest::Digest;
 use header::{Extended, Next};
 use std::io::{self, Read};
@@ -87,6 +91,12 @@ impl Failed {
     /// Wraps an error for the way.
     pub fn on_the_way(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
         io::Error::other(Self(Box::new(error)))
+    }
+
+    /// The error of a bundle at the end of its way; any other comes out as one of reading.
+    pub(crate) fn arrived(error: io::Error) -> Result<TrustError, io::Error> {
+        let Self(inner) = error.downcast::<Self>()?;
+        inner.downcast().map(|error: Box<TrustError>| *error).map_err(io::Error::other)
     }
 }
 

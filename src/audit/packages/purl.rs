@@ -1,6 +1,10 @@
 //! Package URLs (ECMA-427).
 
 use super::{Ecosystem, Package, System};
+use crate::value::percent::encoded;
+
+/// What stands as it is, although an address would have it escaped (ECMA-427).
+const COLON: &[u8] = b":";
 
 /// The package URL of a package; the system is that of the image it lies in.
 ///
@@ -38,12 +42,12 @@ pub fn purl(package: &Package, system: Option<&System>) -> String {
     let mut purl = format!("pkg:{}/", ecosystem.as_str());
     for segment in namespace.iter().flat_map(|namespace| namespace.split('/')).filter(|part| !part.is_empty())
     {
-        purl.push_str(&encoded(segment));
+        purl.push_str(&encoded(segment, COLON));
         purl.push('/');
     }
-    purl.push_str(&encoded(&name));
+    purl.push_str(&encoded(&name, COLON));
     purl.push('@');
-    purl.push_str(&encoded(version));
+    purl.push_str(&encoded(version, COLON));
     let distro = system.map(|system| match &system.version {
         Some(version) => format!("{}-{version}", system.id),
         None => system.id.clone(),
@@ -57,7 +61,7 @@ pub fn purl(package: &Package, system: Option<&System>) -> String {
     let mut separator = '?';
     for (key, value) in qualifiers {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            purl.push_str(&format!("{separator}{key}={}", encoded(value)));
+            purl.push_str(&format!("{separator}{key}={}", encoded(value, COLON)));
             separator = '&';
         }
     }
@@ -79,20 +83,6 @@ fn normal(name: &str) -> String {
         }
     }
     normal
-}
-
-/// Percent-encoded, but for letters, digits, `.-_~` and the colon.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
-                encoded.push(char::from(byte));
-            }
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

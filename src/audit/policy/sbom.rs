@@ -1,6 +1,7 @@
 //! Which images bring a list of their components along, made by somebody else: carried, not observed.
 
 use crate::audit::inspect::AuditError;
+use crate::audit::sbom::is_bill;
 use crate::bundle::order::Parts;
 use crate::trust::verify::InPlace;
 use crate::value::name::Name;
@@ -28,12 +29,6 @@ pub fn with_sbom(place: &InPlace<'_>) -> Result<BTreeSet<Name>, AuditError> {
 /// Whether a manifest says that it, or one of its layers, is a list of components.
 fn is_sbom(manifest: &[u8]) -> bool {
     let Ok(manifest) = serde_json::from_slice::<Value>(manifest) else { return false };
-    let is_list = |value: &Value| {
-        value.as_str().is_some_and(|text| {
-            let text = text.to_ascii_lowercase();
-            ["spdx", "cyclonedx", "syft"].iter().any(|word| text.contains(word))
-        })
-    };
     let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
     let of_layer = layers.flat_map(|layer| {
         let predicate = layer.get("annotations").and_then(|notes| notes.get("in-toto.io/predicate-type"));
@@ -41,7 +36,7 @@ fn is_sbom(manifest: &[u8]) -> bool {
     });
     let own =
         [manifest.get("artifactType"), manifest.get("config").and_then(|config| config.get("mediaType"))];
-    own.into_iter().chain(of_layer).flatten().any(is_list)
+    own.into_iter().chain(of_layer).flatten().filter_map(Value::as_str).any(is_bill)
 }
 
 #[cfg(test)]

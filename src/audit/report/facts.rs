@@ -7,6 +7,7 @@ use crate::audit::diff::Difference;
 use crate::audit::inspect::{AuditError, Overview};
 use crate::audit::lint::finding::Finding;
 use crate::audit::policy::Verdict;
+use crate::audit::sbom::is_bill;
 use crate::audit::scan::Ledger;
 use crate::audit::vulnerability::Vulnerabilities;
 use crate::bundle::oci::Referring;
@@ -69,7 +70,7 @@ impl Evidence {
         let suffix =
             self.tag.as_deref().and_then(|tag| tag.rsplit_once('.')).map_or("", |(_, suffix)| suffix);
         let names = |words: &[&str]| words.iter().any(|word| kind.contains(word));
-        if names(&["spdx", "cyclonedx", "sbom", "syft"]) || suffix == "sbom" {
+        if is_bill(&kind) || kind.contains("sbom") || suffix == "sbom" {
             "SBOM"
         } else if names(&["in-toto", "attest", "slsa", "vex"]) || suffix == "att" {
             "attestation"
@@ -161,8 +162,8 @@ impl<'a> Facts<'a> {
 
 /// The name of an item and, where it has one, the platform of the view.
 #[must_use]
-pub fn named(item: &ItemCensus, view: &View) -> super::document::Text {
-    let name = super::document::out(item.name.as_str());
+pub fn named(item: &ItemCensus, view: &View) -> super::text::Text {
+    let name = super::text::out(item.name.as_str());
     match &view.platform {
         Some(platform) if item.views.len() > 1 => name.say(" ").out(platform),
         Some(_) | None => name,

@@ -1,8 +1,9 @@
 //! Figures, drawn within the page. Places are percent of the width, so that they fit any screen and letters keep their
 //! size; every figure is followed by a table that says the same.
 
-use super::document::{Group, Hue, Map, Stack, Text, Timeline};
+use super::document::{Group, Hue, Map, Stack, Timeline};
 use super::page::text;
+use super::text::Text;
 use super::treemap::{Rect, squarify};
 use crate::audit::html::{Element, Html, tag};
 use crate::value::size::ByteSize;

@@ -2,7 +2,9 @@
 //!
 //! Everything from outside stands in code spans: there, no markup, no address and no `@name` means anything.
 
-use super::document::{Basis, Block, Document, Span, Table, Text, Tone, grouped};
+use super::document::{Basis, Block, Document, Tone};
+use super::table::Table;
+use super::text::{Span, Text, grouped};
 use crate::value::printable::{Printable, without_deception};
 
 /// Rows of a table; the others are counted.

@@ -8,4 +8,6 @@ pub mod figures;
 pub mod markdown;
 pub mod page;
 pub mod sections;
+pub mod table;
+pub mod text;
 pub mod treemap;

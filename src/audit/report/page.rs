@@ -1,9 +1,9 @@
 //! A report as one HTML file: no script, nothing loaded, for screen, paper and keyboard.
 
-use super::document::{
-    Basis, Block, Cell, Document, Fact, Light, Section, Sentence, Span, Table, Text, Tone, grouped,
-};
+use super::document::{Basis, Block, Document, Fact, Light, Section, Sentence, Tone};
 use super::figures;
+use super::table::{Cell, Table};
+use super::text::{Span, Text, grouped};
 use crate::audit::html::{Element, Html, page, tag};
 use crate::value::words::counted;
 

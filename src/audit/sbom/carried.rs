@@ -1,5 +1,6 @@
 //! Bills that travel with an image: kept as they are, and held against what was observed.
 
+use super::is_read;
 use crate::audit::census::{Census, View};
 use crate::audit::inspect::AuditError;
 use crate::audit::packages::purl;
@@ -72,7 +73,7 @@ pub fn carried(place: &InPlace<'_>, census: &Census, limits: &Limits) -> Result<
             let about = oci::subject(&document);
             let narrowed: Vec<&View> = views.iter().filter(|view| Some(view.manifest) == about).collect();
             let views = if narrowed.is_empty() { views.iter().collect() } else { narrowed };
-            for layer in layers.into_iter().filter(|layer| is_bill(&layer.media_type)) {
+            for layer in layers.into_iter().filter(|layer| is_read(&layer.media_type)) {
                 let blob = layer.blob();
                 let mut one = Carried {
                     item: item.head.name.clone(),
@@ -94,10 +95,6 @@ pub fn carried(place: &InPlace<'_>, census: &Census, limits: &Limits) -> Result<
         }
     }
     Ok(all)
-}
-
-fn is_bill(media_type: &str) -> bool {
-    media_type.contains("cyclonedx") || media_type.contains("spdx")
 }
 
 fn compare(bytes: &[u8], views: &[&View]) -> Comparison {

@@ -52,6 +52,18 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Whether a type of media, of an artifact or of a predicate is that of a bill that is read here.
+fn is_read(kind: &str) -> bool {
+    ["cyclonedx", "spdx"].iter().any(|word| kind.contains(word))
+}
+
+/// Whether a type of media, of an artifact or of a predicate is that of a bill, also of a format that only its maker
+/// reads.
+pub(super) fn is_bill(kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    is_read(&kind) || kind.contains("syft")
+}
+
 /// What a view is called in a bill: `item` or `item@platform`.
 fn view_ref(item: &str, platform: Option<&str>) -> String {
     platform.map_or_else(|| format!("item:{item}"), |platform| format!("item:{item}@{platform}"))

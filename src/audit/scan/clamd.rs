@@ -5,9 +5,9 @@
 
 use super::ScanError;
 use super::engine::{Answer, Engine, Identity, said};
-use std::io::{self, Read, Write};
+use crate::trust::line::{Line, Stream};
+use std::io::{self, Read, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -66,32 +66,29 @@ impl Clamd {
 
     fn connect(&self, patience: Duration) -> io::Result<Line> {
         let end = Instant::now() + patience;
-        let stream = match &self.place {
-            Place::Socket(path) => Stream::Unix(UnixStream::connect(path)?),
+        match &self.place {
+            Place::Socket(path) => Line::to_socket(path, end),
             Place::Host(host) => {
                 let mut last = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
-                let mut found = None;
                 for address in host.to_socket_addrs()? {
                     match TcpStream::connect_timeout(&address, SOON) {
                         Ok(stream) => {
                             stream.set_nodelay(true)?;
-                            found = Some(stream);
-                            break;
+                            return Ok(Line::new(stream, end));
                         }
                         Err(error) => last = error,
                     }
                 }
-                Stream::Tcp(found.ok_or(last)?)
+                Err(last)
             }
-        };
-        Ok(Line { stream, end })
+        }
     }
 
     /// Asks what is answered in one line.
     fn ask(&self, question: &[u8]) -> io::Result<String> {
         let mut line = self.connect(SOON)?;
         line.write_all(question)?;
-        line.answer()
+        answer(&mut line)
     }
 }
 
@@ -112,12 +109,12 @@ impl Engine for Clamd {
             Err(error) => return Answer::Failed(format!("{}: {error}", self.name())),
         };
         match send(&mut line, leaf) {
-            Ok(()) => match line.answer() {
+            Ok(()) => match answer(&mut line) {
                 Ok(answer) => judged(&answer),
                 Err(error) => Answer::Failed(format!("{}: {error}", self.name())),
             },
             // What is too large is refused in the middle, and the reason stands there to be read.
-            Err(error) => match line.answer().map(|answer| judged(&answer)) {
+            Err(error) => match answer(&mut line).map(|answer| judged(&answer)) {
                 Ok(answer @ Answer::Limit(_)) => answer,
                 Ok(_) | Err(_) => Answer::Failed(format!("{}: {error}", self.name())),
             },
@@ -169,71 +166,27 @@ fn judged(answer: &str) -> Answer {
     }
 }
 
-enum Stream {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-}
-
-/// A connection on which everything together takes no longer than agreed, in however small pieces it comes.
-struct Line {
-    stream: Stream,
-    end: Instant,
-}
-
-impl Line {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        // Zero would mean without end.
-        if left.is_zero() { Err(late()) } else { Ok(left) }
+impl Stream for TcpStream {
+    fn wait_no_longer(&self, than: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(than))?;
+        self.set_write_timeout(Some(than))
     }
+}
 
-    /// What comes, up to a byte of zero or the end.
-    fn answer(&mut self) -> io::Result<String> {
-        let mut answer = Vec::new();
-        let mut piece = [0; 512];
-        while answer.len() as u64 <= ANSWER {
-            let count = self.read(&mut piece)?;
-            let piece = piece.get(..count).unwrap_or_default();
-            let whole = piece.iter().position(|byte| *byte == 0);
-            answer.extend_from_slice(piece.get(..whole.unwrap_or(count)).unwrap_or_default());
-            if whole.is_some() || count == 0 {
-                return Ok(String::from_utf8_lossy(&answer).into_owned());
-            }
+/// What comes, up to a byte of zero or the end.
+fn answer(line: &mut Line) -> io::Result<String> {
+    let mut answer = Vec::new();
+    let mut piece = [0; 512];
+    while answer.len() as u64 <= ANSWER {
+        let count = line.read(&mut piece)?;
+        let piece = piece.get(..count).unwrap_or_default();
+        let whole = piece.iter().position(|byte| *byte == 0);
+        answer.extend_from_slice(piece.get(..whole.unwrap_or(count)).unwrap_or_default());
+        if whole.is_some() || count == 0 {
+            return Ok(String::from_utf8_lossy(&answer).into_owned());
         }
-        Err(io::Error::new(io::ErrorKind::InvalidData, "its answer is longer than any answer"))
     }
-}
-
-fn late() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "it took too long to answer")
-}
-
-fn in_time<T>(outcome: io::Result<T>) -> io::Result<T> {
-    outcome.map_err(|error| if error.kind() == io::ErrorKind::WouldBlock { late() } else { error })
-}
-
-impl Read for Line {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = Some(self.left()?);
-        in_time(match &mut self.stream {
-            Stream::Unix(stream) => stream.set_read_timeout(left).and_then(|()| stream.read(buffer)),
-            Stream::Tcp(stream) => stream.set_read_timeout(left).and_then(|()| stream.read(buffer)),
-        })
-    }
-}
-
-impl Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = Some(self.left()?);
-        in_time(match &mut self.stream {
-            Stream::Unix(stream) => stream.set_write_timeout(left).and_then(|()| stream.write(bytes)),
-            Stream::Tcp(stream) => stream.set_write_timeout(left).and_then(|()| stream.write(bytes)),
-        })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "its answer is longer than any answer"))
 }
 
 #[cfg(test)]

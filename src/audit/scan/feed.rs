@@ -69,6 +69,26 @@ impl Read for Watched<'_> {
     }
 }
 
+/// Counts what it reads.
+pub(super) struct Counted<'a> {
+    source: &'a mut dyn Read,
+    pub(super) count: u64,
+}
+
+impl<'a> Counted<'a> {
+    pub(super) fn new(source: &'a mut dyn Read) -> Self {
+        Self { source, count: 0 }
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.count += count as u64;
+        Ok(count)
+    }
+}
+
 /// What an archive gives when it is decompressed, within ceilings; remembers why it ended early.
 pub(super) struct Bounded<R> {
     source: R,

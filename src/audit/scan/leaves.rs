@@ -1,6 +1,6 @@
 //! Every leaf of a bundle: the documents in front, configurations and manifests, and the files of each layer once.
 
-use super::super::layer::Failed;
+use super::super::layer::{Failed, Stored};
 use super::desk::Desk;
 use super::engine::Engine;
 use super::ledger::{Count, Head, Ledger, Part};
@@ -9,9 +9,8 @@ use super::{ScanError, Settings};
 use crate::bundle::BundleError;
 use crate::bundle::index::Blob;
 use crate::bundle::order::Parts;
-use crate::bundle::read::CHUNK;
 use crate::trust::TrustError;
-use crate::trust::verify::{InPlace, Verified};
+use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
 use crate::value::watch::Watch;
 use std::collections::HashSet;
@@ -101,10 +100,9 @@ impl<'a> Walk<'a> {
     }
 
     fn blob(&mut self, item: &str, blob: Blob, is_tree: bool) -> Result<(), ScanError> {
-        let place = self.place;
-        let proved = place.prove(blob)?;
+        let stored = Stored::prove(self.place, blob)?;
         let path = format!("{item}:{}", blob.digest.short());
-        let again = || Box::new(Stored { place, blob: proved.clone(), at: 0 }) as Box<dyn Read + 'a>;
+        let again = || Box::new(stored.clone()) as Box<dyn Read + 'a>;
         let fed = match (self.layers.contains(&blob.digest), is_tree) {
             // There is one layer in a tree, and its files are those of the item.
             (true, true) => self.feeder.layer(item, '/', blob.size, again),
@@ -124,33 +122,8 @@ fn part(item: Option<crate::value::name::Name>) -> Part {
 
 /// An error of ours, as it comes out of its way through `io::Error`.
 fn failed(error: io::Error) -> ScanError {
-    let read = |source| BundleError::Read { what: "the bundle".to_owned(), source };
-    match error.downcast::<Failed>() {
-        Ok(Failed(inner)) => match inner.downcast::<TrustError>() {
-            Ok(error) => ScanError::Trust(*error),
-            Err(inner) => read(io::Error::other(inner)).into(),
-        },
-        Err(error) => read(error).into(),
-    }
-}
-
-/// A proved blob, read from front to back.
-struct Stored<'a> {
-    place: &'a InPlace<'a>,
-    blob: Verified<Blob>,
-    at: u64,
-}
-
-impl Read for Stored<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(CHUNK) as u64;
-        let end = self.blob.size.min(self.at + most);
-        let bytes = self.place.part(&self.blob, self.at..end).map_err(Failed::on_the_way)?;
-        let count = bytes.len();
-        if let Some(place) = buffer.get_mut(..count) {
-            place.copy_from_slice(&bytes);
-        }
-        self.at = end;
-        Ok(count)
+    match Failed::arrived(error) {
+        Ok(error) => error.into(),
+        Err(source) => BundleError::Read { what: "the bundle".to_owned(), source }.into(),
     }
 }

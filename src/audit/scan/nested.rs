@@ -3,29 +3,30 @@
 //! An archive is told by its content. What is opened to its end gives its members as leaves, and is fed as it is
 //! too, where it can be held; everything else is a leaf itself. Whatever is not opened is said.
 
-use super::super::census::class::{Archive, Class, HEAD};
+mod ar;
+mod inside;
+mod path;
+mod zip_archive;
+
+use super::super::census::class::HEAD;
 use super::super::census::oddity::Kind;
 use super::super::layer::{Body, Entry, Node, Visitor, walk};
 use super::Settings;
 use super::desk::{Desk, Job, Role};
-use super::feed::{Bounded, damage, fill};
+use super::feed::{Bounded, Counted, damage, fill};
 use super::ledger::PartNumber;
+use ar::Ar;
 use flate2::bufread::MultiGzDecoder;
-use memchr::memmem;
+use inside::{Inside, Openable};
+use path::{joined, member_name};
 use std::cell::Cell;
 use std::io::{self, BufReader, Cursor, Read};
 use std::rc::Rc;
 use std::sync::Arc;
-use zip::result::ZipError;
+use zip_archive::{Member, Zip};
 
-/// Bytes of a path in the ledger; names in archives may be as long as a file.
-const PATH: usize = 2048;
 /// Bytes of the window of a zstd frame: as for layers.
 const WINDOW_LOG: u32 = 27;
-/// Bytes in front of each member of an `ar`.
-const AR_HEADER: usize = 60;
-/// What begins an entry in the directory of a ZIP (APPNOTE 4.3.12).
-const ZIP_ENTRY: &[u8] = b"PK\x01\x02";
 
 /// What opening archives may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,55 +64,44 @@ pub(super) struct Feeder<'a> {
     stop: &'a dyn Fn() -> io::Result<()>,
 }
 
-/// An archive that can be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Openable {
-    Gzip,
-    Zstd,
-    Tar,
-    Zip,
-    Ar,
+/// A leaf, as far as it was read.
+struct Leaf<'s> {
+    path: String,
+    /// Its bytes, where somebody has said how many.
+    size: Option<u64>,
+    /// What was read.
+    held: Vec<u8>,
+    /// Whether that is all of it.
+    is_whole: bool,
+    /// Where the rest is.
+    source: &'s mut dyn Read,
 }
 
-/// What a leaf is to us.
-enum Inside {
-    Nothing,
-    Archive(Openable),
-    /// An archive that is not opened.
-    Closed(&'static str),
-}
-
-fn inside(head: &[u8]) -> Inside {
-    match Class::of(head.get(..HEAD).unwrap_or(head)) {
-        Class::Archive(Archive::Gzip) => Inside::Archive(Openable::Gzip),
-        Class::Archive(Archive::Zstd) => Inside::Archive(Openable::Zstd),
-        Class::Archive(Archive::Tar) => Inside::Archive(Openable::Tar),
-        Class::Archive(Archive::Zip) => Inside::Archive(Openable::Zip),
-        Class::Archive(Archive::Ar) => Inside::Archive(Openable::Ar),
-        Class::Archive(
-            archive @ (Archive::Bzip2
-            | Archive::Xz
-            | Archive::SevenZip
-            | Archive::Cpio
-            | Archive::Rpm
-            | Archive::Squashfs),
-        ) => Inside::Closed(archive.as_str()),
-        _ if is_old_tar(head) => Inside::Archive(Openable::Tar),
-        _ => Inside::Nothing,
+impl<'s> Leaf<'s> {
+    fn new(path: String, size: Option<u64>, source: &'s mut dyn Read) -> Self {
+        Self { path, size, held: Vec::new(), is_whole: false, source }
     }
-}
 
-/// A tar of before POSIX has no mark, and a checksum.
-fn is_old_tar(head: &[u8]) -> bool {
-    let Some(block) = head.get(..512).filter(|block| block.first().is_some_and(|byte| *byte != 0)) else {
-        return false;
-    };
-    let sum: u32 = block
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| u32::from(if (148..156).contains(&at) { b' ' } else { *byte }))
-        .sum();
-    tar::Header::from_byte_slice(block).cksum().is_ok_and(|stated| stated == sum)
+    /// Its bytes, so far as they are known.
+    fn bytes(&self) -> u64 {
+        self.size.unwrap_or(self.held.len() as u64)
+    }
+
+    /// Reads on until so many bytes are held or all of it is; says what is damaged.
+    fn hold(&mut self, most: usize) -> io::Result<Option<String>> {
+        match fill(&mut self.held, most, self.source) {
+            Ok(is_whole) => {
+                self.is_whole = is_whole;
+                Ok(None)
+            }
+            Err(error) => damage(error).map(Some),
+        }
+    }
+
+    /// From its beginning to its end.
+    fn read(self) -> impl Read + 's {
+        Cursor::new(self.held).chain(self.source)
+    }
 }
 
 impl<'a> Feeder<'a> {
@@ -170,102 +160,72 @@ impl<'a> Feeder<'a> {
         depth: u32,
     ) -> io::Result<()> {
         (self.stop)()?;
-        let mut held = Vec::new();
-        let is_whole = match fill(&mut held, self.settings.bounds.held, source) {
-            Ok(is_whole) => is_whole,
-            Err(error) => {
-                let reason = damage(error)?;
-                self.hand_in(path, Arc::new(held), Role::Rest(reason));
-                return Ok(());
-            }
-        };
-        let bytes = size.unwrap_or(held.len() as u64);
-        let openable = match inside(&held) {
-            Inside::Archive(openable) if depth > 0 => openable,
-            other => {
-                match other {
-                    Inside::Nothing => {}
-                    Inside::Archive(_) => {
-                        let reason =
-                            format!("it is nested deeper than {} archives (`--depth`)", self.settings.depth);
-                        self.closed(path.clone(), bytes, reason);
-                    }
-                    Inside::Closed(what) => {
-                        self.closed(path.clone(), bytes, format!("sealift does not open {what}"));
-                    }
-                }
-                if is_whole {
-                    self.hand_in(path, Arc::new(held), Role::Leaf);
-                    return Ok(());
-                }
-                return self.desk.stream(self.part, path, size, &mut Cursor::new(held).chain(source));
-            }
-        };
-        if is_whole || openable == Openable::Zip {
-            self.held(path, size, held, is_whole, source, openable, depth - 1)
-        } else {
-            self.streamed(path, size, &mut Cursor::new(held).chain(source), openable, depth - 1)
+        let mut leaf = Leaf::new(path, size, source);
+        if let Some(reason) = leaf.hold(self.settings.bounds.held)? {
+            self.hand_in(leaf, Role::Rest(reason));
+            return Ok(());
         }
+        match Inside::of(&leaf.held) {
+            Inside::Archive(openable) if depth > 0 => return self.archive(leaf, openable, depth - 1),
+            Inside::Archive(_) => {
+                let reason = format!("it is nested deeper than {} archives (`--depth`)", self.settings.depth);
+                self.closed(leaf.path.clone(), leaf.bytes(), reason);
+            }
+            Inside::Closed(what) => {
+                self.closed(leaf.path.clone(), leaf.bytes(), format!("sealift does not open {what}"));
+            }
+            Inside::Nothing => {}
+        }
+        if leaf.is_whole {
+            self.hand_in(leaf, Role::Leaf);
+            return Ok(());
+        }
+        self.stream(leaf)
     }
 
-    /// An archive that is small enough to be held, or has to be.
-    #[allow(clippy::too_many_arguments, reason = "all of them say how far a leaf was read")]
-    fn held(
-        &mut self,
-        path: String,
-        size: Option<u64>,
-        mut held: Vec<u8>,
-        mut is_whole: bool,
-        source: &mut dyn Read,
-        openable: Openable,
-        depth: u32,
-    ) -> io::Result<()> {
+    /// An archive that is held where it is small enough or has to be, and else opened while it goes by.
+    fn archive(&mut self, mut leaf: Leaf<'_>, openable: Openable, depth: u32) -> io::Result<()> {
+        if !leaf.is_whole && openable != Openable::Zip {
+            return self.streamed(leaf, openable, depth);
+        }
         let most = self.settings.bounds.zip_held.saturating_sub(self.zip_held);
-        if !is_whole && size.is_none_or(|size| size <= most as u64) {
-            is_whole = match fill(&mut held, most, source) {
-                Ok(is_whole) => is_whole,
-                Err(error) => {
-                    let reason = damage(error)?;
-                    self.hand_in(path, Arc::new(held), Role::Rest(reason));
-                    return Ok(());
-                }
-            };
+        if !leaf.is_whole
+            && leaf.size.is_none_or(|size| size <= most as u64)
+            && let Some(reason) = leaf.hold(most)?
+        {
+            self.hand_in(leaf, Role::Rest(reason));
+            return Ok(());
         }
-        if !is_whole {
+        if !leaf.is_whole {
             let reason = format!("it is a zip, and those are held in memory up to {most} bytes");
-            self.closed(path.clone(), size.unwrap_or(held.len() as u64), reason);
-            return self.desk.stream(self.part, path, size, &mut Cursor::new(held).chain(source));
+            self.closed(leaf.path.clone(), leaf.bytes(), reason);
+            return self.stream(leaf);
         }
-        self.zip_held += held.len();
-        let held = Arc::new(held);
+        let stored = leaf.held.len();
+        self.zip_held += stored;
         let outcome = match openable {
-            Openable::Zip => self.zip(&path, &held, depth),
+            Openable::Zip => self.zip(&leaf.path, &leaf.held, depth),
             Openable::Gzip | Openable::Zstd | Openable::Tar | Openable::Ar => {
-                self.open(&path, held.len() as u64, openable, &mut held.as_slice(), depth)
+                self.open(&leaf.path, stored as u64, openable, &mut leaf.held.as_slice(), depth)
             }
         };
-        self.zip_held -= held.len();
+        self.zip_held -= stored;
         let role = match outcome? {
             None => Role::Opened,
             Some(reason) => {
-                self.closed(path.clone(), held.len() as u64, reason);
+                self.closed(leaf.path.clone(), stored as u64, reason);
                 Role::Leaf
             }
         };
-        self.hand_in(path, held, role);
+        self.hand_in(leaf, role);
         Ok(())
     }
 
     /// An archive that is opened while it goes by, and so is not fed as it is.
-    fn streamed(
-        &mut self,
-        path: String,
-        size: Option<u64>,
-        source: &mut dyn Read,
-        openable: Openable,
-        depth: u32,
-    ) -> io::Result<()> {
-        let mut counted = Counted { source, count: 0 };
+    fn streamed(&mut self, leaf: Leaf<'_>, openable: Openable, depth: u32) -> io::Result<()> {
+        let (path, size) = (leaf.path.clone(), leaf.size);
+        let mut source = leaf.read();
+        let mut counted = Counted::new(&mut source);
         let outcome = self.open(&path, size.unwrap_or(u64::MAX), openable, &mut counted, depth)?;
         let bytes = size.unwrap_or(counted.count);
         match outcome {
@@ -316,7 +276,7 @@ impl<'a> Feeder<'a> {
         if let Err(error) = fill(&mut head, HEAD, &mut bounded) {
             damage(error)?;
         }
-        let is_tar = matches!(inside(&head), Inside::Archive(Openable::Tar));
+        let is_tar = matches!(Inside::of(&head), Inside::Archive(Openable::Tar));
         let rest: &mut dyn Read = &mut Cursor::new(head).chain(&mut bounded);
         let stopped = if is_tar {
             self.tar(path, rest, depth)?
@@ -339,85 +299,43 @@ impl<'a> Feeder<'a> {
         Ok(walked.stopped.or(trailing.map(|oddity| oddity.detail)))
     }
 
-    /// Opens an `ar`, as packages of Debian and static libraries are; says why it was not opened to its end.
-    ///
-    /// A mark, then members: sixty bytes of header, the content, and a byte where that is odd (ar(5)).
-    fn ar(&mut self, path: &str, mut source: impl Read, depth: u32) -> io::Result<Option<String>> {
-        let cut = || Ok(Some("it is damaged: it ends in the middle of a member".to_owned()));
-        let mut skipped = 8;
-        let mut number = 0_u64;
+    /// Opens an `ar`; says why it was not opened to its end.
+    fn ar(&mut self, path: &str, source: impl Read, depth: u32) -> io::Result<Option<String>> {
+        let mut ar = Ar::new(source);
         loop {
-            let mut header = Vec::new();
-            if let Err(error) = Read::take(&mut source, skipped).read_to_end(&mut header).and_then(|_| {
-                header.clear();
-                Read::take(&mut source, AR_HEADER as u64).read_to_end(&mut header)
-            }) {
-                return damage(error).map(Some);
+            match ar.next() {
+                Ok(Some(member)) => {
+                    self.leaf(joined(path, '!', &member.name), Some(member.size), &mut ar, depth)?;
+                }
+                Ok(None) => return Ok(None),
+                Err(error) => return damage(error).map(Some),
             }
-            let (name, size) = match (header.len(), header.get(..16), header.get(48..58), header.get(58..)) {
-                (0, ..) => return Ok(None),
-                (AR_HEADER, Some(name), Some(size), Some(b"`\n")) => (name, std::str::from_utf8(size)),
-                (AR_HEADER, ..) => return Ok(Some("it is damaged: a header is none".to_owned())),
-                _ => return cut(),
-            };
-            let Some(size) = size.ok().and_then(|size| size.trim_end().parse::<u64>().ok()) else {
-                return Ok(Some("it is damaged: the size of a member is no number".to_owned()));
-            };
-            number += 1;
-            // Long names lie elsewhere in the archive; the number tells members apart.
-            let name = format!("{number}:{}", text(name).trim_end_matches([' ', '/']));
-            let mut member = Read::take(&mut source, size);
-            self.leaf(joined(path, '!', &name), Some(size), &mut member, depth)?;
-            if let Err(error) = io::copy(&mut member, &mut io::sink()) {
-                return damage(error).map(Some);
-            }
-            if member.limit() > 0 {
-                return cut();
-            }
-            skipped = size % 2;
         }
     }
 
     /// Opens a ZIP; says why it was not opened to its end.
     fn zip(&mut self, path: &str, bytes: &[u8], depth: u32) -> io::Result<Option<String>> {
-        let most = self.settings.bounds.zip_members;
-        // Before anything is made of its directory: each of its entries has this mark.
-        if memmem::find_iter(bytes, ZIP_ENTRY).nth(most).is_some() {
-            return Ok(Some(format!("it has more than {most} members")));
-        }
-        let mut archive = match zip::ZipArchive::new(Cursor::new(bytes)) {
-            Ok(archive) => archive,
-            Err(error) => return Ok(Some(zip_reason(&error))),
+        let mut zip = match Zip::open(bytes, self.settings.bounds.zip_members) {
+            Ok(zip) => zip,
+            Err(reason) => return Ok(Some(reason)),
         };
-        match archive.has_overlapping_entries() {
-            Ok(false) => {}
-            Ok(true) => return Ok(Some("members of it share bytes, as in a bomb".to_owned())),
-            Err(error) => return Ok(Some(zip_reason(&error))),
-        }
-        // Doubled names, members that the directory leaves out: programs differ in what they see.
-        let mut stopped = archive.validate_header_consistency().err().map(|error| zip_reason(&error));
+        let mut stopped = zip.doubt.take();
         let (any, each) = self.settings.bounds.archive;
         let own = Rc::new(Cell::new(any.saturating_add((bytes.len() as u64).saturating_mul(each))));
-        for number in 0..archive.len() {
+        for number in 0..zip.len() {
             (self.stop)()?;
-            let raw = match archive.by_index_raw(number) {
-                Ok(raw) => raw,
-                Err(error) => {
-                    stopped.get_or_insert(zip_reason(&error));
+            let Member { name, size, stored, content } = match zip.member(number) {
+                Ok(Some(member)) => member,
+                Ok(None) => continue,
+                Err(reason) => {
+                    stopped.get_or_insert(reason);
                     continue;
                 }
             };
-            if raw.is_dir() && raw.size() == 0 {
-                continue;
-            }
-            let (size, stored) = (raw.size(), raw.compressed_size());
-            let name = joined(path, '!', &text(raw.name_raw()));
-            let unreadable = if raw.encrypted() { Some("it is encrypted".to_owned()) } else { None };
-            drop(raw);
-            let member = match (unreadable, archive.by_index(number)) {
-                (None, Ok(member)) => member,
-                (reason, outcome) => {
-                    let reason = reason.or(outcome.err().map(|error| zip_reason(&error))).unwrap_or_default();
+            let name = joined(path, '!', &name);
+            let content = match content {
+                Ok(content) => content,
+                Err(reason) => {
                     self.desk.count(|tally| tally.missed(self.part, name, stored, reason));
                     continue;
                 }
@@ -425,7 +343,7 @@ impl<'a> Feeder<'a> {
             // The size in the directory is a claim; what comes is counted.
             let left = own.get();
             let mut bounded =
-                Bounded::new(Bounded::new(member, left, Rc::clone(&own)), size, Rc::clone(&self.all));
+                Bounded::new(Bounded::new(content, left, Rc::clone(&own)), size, Rc::clone(&self.all));
             self.leaf(name, Some(size), &mut bounded, depth)?;
             if let Err(error) = io::copy(&mut bounded, &mut io::sink()) {
                 damage(error)?;
@@ -440,35 +358,18 @@ impl<'a> Feeder<'a> {
         Ok(stopped)
     }
 
-    fn hand_in(&self, path: String, bytes: Arc<Vec<u8>>, role: Role) {
-        self.desk.hand_in(Job { part: self.part, path, bytes, role });
+    fn hand_in(&self, leaf: Leaf<'_>, role: Role) {
+        self.desk.hand_in(Job { part: self.part, path: leaf.path, bytes: Arc::new(leaf.held), role });
+    }
+
+    /// Feeds a leaf that is too large to be held.
+    fn stream(&self, leaf: Leaf<'_>) -> io::Result<()> {
+        let (path, size) = (leaf.path.clone(), leaf.size);
+        self.desk.stream(self.part, path, size, &mut leaf.read())
     }
 
     fn closed(&self, path: String, bytes: u64, reason: String) {
         self.desk.count(|tally| tally.left_closed(self.part, path, bytes, reason));
-    }
-}
-
-fn zip_reason(error: &ZipError) -> String {
-    match error {
-        ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) | ZipError::InvalidPassword => {
-            "it is encrypted".to_owned()
-        }
-        other => format!("it is damaged, or of a kind that sealift does not open: {other}"),
-    }
-}
-
-/// Counts what it reads.
-struct Counted<'a> {
-    source: &'a mut dyn Read,
-    count: u64,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        self.count += count as u64;
-        Ok(count)
     }
 }
 
@@ -497,36 +398,6 @@ impl Visitor for Members<'_, '_, '_> {
         }
         self.feeder.leaf(path, Some(size), body, self.depth)
     }
-}
-
-/// The path of something in something else, of bounded length.
-pub(super) fn joined(container: &str, separator: char, name: &str) -> String {
-    let mut path = format!("{container}{separator}{name}");
-    if path.len() > PATH {
-        let cut = path.floor_char_boundary(PATH);
-        path.truncate(cut);
-        path.push('…');
-    }
-    path
-}
-
-/// What a compressed file holds, after its name: `x.gz` holds `x`.
-fn member_name(path: &str) -> String {
-    let name = path.rsplit(['/', '!', ':']).next().unwrap_or_default();
-    let stem = name
-        .rsplit_once('.')
-        .filter(|(stem, ending)| !stem.is_empty() && matches!(*ending, "gz" | "zst" | "zstd"));
-    stem.map_or("content", |(stem, _)| stem).to_owned()
-}
-
-/// A name as text; bytes that are not UTF-8 as `\xNN`.
-fn text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::bundle::index::Index;
 use crate::bundle::place as files;
 use crate::bundle::read;
 use crate::cli::LIMITS;
+use crate::cli::cat::Memory;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use crate::site::contents::Found;
@@ -14,7 +15,7 @@ use crate::site::receipt::{Outcome, Receipt, Request, Signed};
 use crate::site::state::{Release, Scenario};
 use crate::trust::chain::PinnedRoot;
 use crate::trust::envelope::PayloadType;
-use crate::trust::verify::{Conditions, InPlace, Sink, Verified};
+use crate::trust::verify::{Conditions, InPlace};
 use crate::value::name::Name;
 use crate::value::watch::Watch;
 use std::collections::BTreeMap;
@@ -193,22 +194,6 @@ fn lock<'a>(_: &Path, label: &str) -> Result<Opened<'a>, CliError> {
         message: format!("`{label}` is a lock, and this build does not read locks"),
         hint: Some("compare bundles, or use the build of the connected side".to_owned()),
     })
-}
-
-/// Takes a whole file into memory; its size was asked before.
-struct Memory<'a>(&'a mut Vec<u8>);
-
-impl Sink for Memory<'_> {
-    type Error = CliError;
-
-    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), CliError> {
-        self.0.extend_from_slice(piece);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(), CliError> {
-        Ok(())
-    }
 }
 
 impl Opened<'_> {

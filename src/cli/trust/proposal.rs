@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::key::public;
 use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
-use crate::cli::{LIMITS, now};
+use crate::cli::{LIMITS, now, write};
 use crate::trust::TrustError;
 use crate::trust::change::Scope;
 use crate::trust::key::{KeyId, PublicKey};
@@ -61,7 +61,7 @@ impl ProposalArgs {
             None => self.root.with_extension("next.json"),
         };
         if is_proposal && output == self.root {
-            put(&output, &bytes)?;
+            write(&output, &bytes)?;
         } else {
             place::write_new(&output, &bytes, 0o644).map_err(|source| taken(&output, source))?;
         }
@@ -99,11 +99,6 @@ impl ApprovalArgs {
         let max_age_days = self.approval_max_age_days.map(NonZeroU32::get);
         self.require_approvals.then_some(ApprovalPolicy { max_age_days, conditions })
     }
-}
-
-/// Replaces a file in one step.
-pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 fn taken(output: &Path, source: io::Error) -> CliError {

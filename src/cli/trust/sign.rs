@@ -1,11 +1,10 @@
 //! `sealift trust sign`
 
-use super::proposal::put;
 use super::show::{changes, report};
-use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
+use crate::cli::{LIMITS, write};
 use crate::trust::root_file::RootFile;
 use std::path::PathBuf;
 
@@ -36,7 +35,7 @@ impl Args {
         let signers = self.passphrase.open(&self.keys)?;
         let signers = borrowed(&signers);
         let file = file.sign(&signers, &LIMITS)?;
-        put(&self.file, &file.encode()?)?;
+        write(&self.file, &file.encode()?)?;
         report(term, &file, &self.file)
     }
 }

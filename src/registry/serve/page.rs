@@ -5,40 +5,24 @@ use super::body::Body;
 use super::catalog::Bundle;
 use super::route::encode;
 use super::state::State;
+use crate::audit::html::escaped;
 use crate::audit::inspect::{ItemLine, Overview, overview as look};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::ItemKind;
 use crate::bundle::tree::Tree;
 use crate::value::image_name::ImageName;
-use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Text from a bundle as it may stand in a page, also in an attribute.
-fn safe(text: impl AsRef<str>) -> String {
-    let mut safe = String::new();
-    for character in Printable(text).to_string().chars() {
-        match character {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            plain => safe.push(plain),
-        }
-    }
-    safe
-}
-
 fn page(title: &str, body: &str) -> Answer {
     let text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
-        safe(title)
+        escaped(title)
     );
     Answer::new(StatusCode::OK, "text/html; charset=utf-8", Body::Whole(Bytes::from(text)))
         .with(
@@ -57,12 +41,12 @@ pub(super) fn overview(state: &State, host: Option<&str>) -> Answer {
         "<header>\n<h1>{}</h1>\n<p>Everything here was sealed by somebody this server trusts, and is compared with \
          its digest as it is handed out. Nothing can be changed from here. Images are pulled from <code>{}</code>.</p>\n",
         if count == 1 { "One bundle".to_owned() } else { format!("{count} bundles") },
-        safe(&host)
+        escaped(&host)
     );
     if count > 1 {
         body += "<ul class=\"toc\">\n";
         for Bundle { key, .. } in &state.bundles {
-            body += &format!("<li><a href=\"#{0}\">{0}</a></li>\n", safe(key));
+            body += &format!("<li><a href=\"#{0}\">{0}</a></li>\n", escaped(key));
         }
         body += "</ul>\n";
     }
@@ -77,12 +61,12 @@ fn section(state: &State, bundle: &Bundle, host: &str) -> String {
     let overview = look(&bundle.place.trusted, &bundle.place.contents.items);
     let mut text = format!(
         "<section id=\"{0}\">\n<h2>{1} <small>{2}</small></h2>\n",
-        safe(&bundle.key),
-        safe(overview.name.as_str()),
-        safe(overview.version.as_str())
+        escaped(&bundle.key),
+        escaped(overview.name.as_str()),
+        escaped(overview.version.as_str())
     );
     for warning in &overview.warnings {
-        text += &format!("<p class=\"warning\">Warning: {}</p>\n", safe(warning));
+        text += &format!("<p class=\"warning\">Warning: {}</p>\n", escaped(warning));
     }
     text += &facts(&overview);
     let (images, trees): (Vec<_>, Vec<_>) =
@@ -100,10 +84,10 @@ fn section(state: &State, bundle: &Bundle, host: &str) -> String {
             let address = format!("/files/{}/{}/", encode(&bundle.key), encode(item.name.as_str()));
             text += &format!(
                 "<tr><td><a href=\"{}\">{}</a></td><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
-                safe(address),
-                safe(item.name.as_str()),
+                escaped(address),
+                escaped(item.name.as_str()),
                 item.kind,
-                safe(&item.origin),
+                escaped(&item.origin),
                 ByteSize(item.stored)
             );
         }
@@ -115,12 +99,12 @@ fn section(state: &State, bundle: &Bundle, host: &str) -> String {
 fn facts(overview: &Overview) -> String {
     let mut text = "<dl>\n".to_owned();
     let mut fact = |name: &str, value: &str| text += &format!("<dt>{name}</dt><dd>{value}</dd>\n");
-    let scenario = safe(overview.scenario.as_str());
+    let scenario = escaped(overview.scenario.as_str());
     fact("Scenario", &format!("{scenario}, epoch {}, sequence {}", overview.epoch, overview.sequence));
     fact("Statement", &format!("<code>{}</code>", overview.statement));
     for signer in &overview.signers {
-        let (name, role) = (safe(signer.name.as_str()), safe(&signer.role));
-        fact("Sealed by", &format!("{name} ({role}, key <code>{}</code>)", safe(&signer.key)));
+        let (name, role) = (escaped(signer.name.as_str()), escaped(&signer.role));
+        fact("Sealed by", &format!("{name} ({role}, key <code>{}</code>)", escaped(&signer.key)));
     }
     fact("Created", &overview.created.to_string());
     fact("Expires", &overview.expires.map_or_else(|| "never".to_owned(), |expires| expires.to_string()));
@@ -144,9 +128,9 @@ fn image(state: &State, item: &ItemLine, host: &str) -> String {
     let facts = format!("{} blobs, {}{platforms}", item.blobs, ByteSize(item.stored));
     format!(
         "<h4>{}</h4>\n<p class=\"about\">{}</p>\n<pre>{}</pre>\n",
-        safe(reference),
-        safe(facts),
-        lines.iter().map(safe).collect::<Vec<_>>().join("\n")
+        escaped(reference),
+        escaped(facts),
+        lines.iter().map(escaped).collect::<Vec<_>>().join("\n")
     )
 }
 
@@ -154,7 +138,7 @@ fn image(state: &State, item: &ItemLine, host: &str) -> String {
 pub(super) fn folder(key: &str, item: &str, below: &str, tree: &Tree) -> Answer {
     let place = format!("{key} / {item} / {}", below.trim_end_matches('/').replace('/', " / "));
     let place = place.trim_end_matches([' ', '/']);
-    let mut body = format!("<header>\n<h1>{}</h1>\n<p><a href=\"/\">All bundles</a>", safe(place));
+    let mut body = format!("<header>\n<h1>{}</h1>\n<p><a href=\"/\">All bundles</a>", escaped(place));
     if !below.is_empty() {
         body += " · <a href=\"../\">Folder above</a>";
     }
@@ -163,13 +147,13 @@ pub(super) fn folder(key: &str, item: &str, below: &str, tree: &Tree) -> Answer 
         let (slash, size) = match &entry.node {
             Node::Dir => ("/", String::new()),
             Node::File { size, .. } => ("", ByteSize(*size).to_string()),
-            Node::Link { target } => ("", format!("→ {}", safe(target))),
+            Node::Link { target } => ("", format!("→ {}", escaped(target))),
         };
         let address = format!("./{}{slash}", encode(name));
-        let name = safe(name);
+        let name = escaped(name);
         body += &format!(
             "<tr><td><a href=\"{}\">{name}{slash}</a></td><td class=\"number\">{size}</td></tr>\n",
-            safe(address)
+            escaped(address)
         );
     }
     page(place, &(body + "</tbody>\n</table>\n"))
@@ -182,17 +166,4 @@ fn children<'a>(below: &'a str, tree: &'a Tree) -> impl Iterator<Item = (&'a str
         .iter()
         .filter_map(move |entry| Some((entry.path.as_str().strip_prefix(below)?, entry)));
     inside.filter(|(name, _)| !name.contains('/'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::safe;
-
-    #[test]
-    fn what_a_bundle_says_is_text() {
-        assert_eq!(
-            safe("<b a='x' c=\"y\">&\u{202e}"),
-            "&lt;b a=&#39;x&#39; c=&quot;y&quot;&gt;&amp;\\u{202e}"
-        );
-    }
 }

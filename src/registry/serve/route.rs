@@ -4,6 +4,7 @@
 
 use super::catalog::{Page, Reference};
 use crate::value::digest::Digest;
+use crate::value::percent;
 
 /// A request that means something.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Result<Ask
     if !matches!(method, "GET" | "HEAD") {
         return Err(READ_ONLY);
     }
-    let path = decode(path).ok_or(BAD_PATH)?;
+    let path = percent::decoded(path).ok_or(BAD_PATH)?;
     let query = Query(query.unwrap_or_default());
     if matches!(path.as_str(), "/v2" | "/v2/") {
         return Ok(Asked::Version);
@@ -150,7 +151,7 @@ impl Query<'_> {
         let mut pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
         pairs
             .find(|(found, _)| *found == key)
-            .and_then(|(_, value)| decode(value))
+            .and_then(|(_, value)| percent::decoded(value))
             .filter(|value| !value.is_empty())
     }
 
@@ -160,28 +161,9 @@ impl Query<'_> {
     }
 }
 
-/// Resolves `%41`; nothing unless every escape is complete and the result is UTF-8.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let byte = if byte == b'%' {
-            let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-            u8::try_from(digit()? * 16 + digit()?).ok()?
-        } else {
-            byte
-        };
-        bytes.push(byte);
-    }
-    String::from_utf8(bytes).ok()
-}
-
 /// Escapes everything that has a meaning in an address, but not the slash.
 pub(super) fn encode(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    percent::encoded(text, b"/")
 }
 
 /// The bytes that a `Range` header asks for, of `size`: first byte and the byte behind the last.

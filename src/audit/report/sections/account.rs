@@ -1,7 +1,9 @@
 //! What every byte belongs to.
 
-use super::super::document::{Basis, Block, Cell, Column, Hue, Stack, Table, Tone, grouped, say};
+use super::super::document::{Basis, Block, Hue, Stack, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{grouped, say};
 use super::size::percent;
 use crate::audit::account::Use;
 

@@ -1,7 +1,9 @@
 //! What changed since a bundle that was approved before.
 
-use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say, shown};
+use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, code, out, say, shown};
 use crate::audit::diff::{At, Difference, FactChange, Hunk, Mark, Outcome, Step, TextChange, Turn, Verdict};
 use crate::value::size::ByteSize;
 use crate::value::words::counted;

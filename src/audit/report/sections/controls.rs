@@ -1,7 +1,9 @@
 //! Policy, waivers, and what in this report is evidence for which control.
 
-use super::super::document::{Block, Cell, Column, Table, Tone, say};
+use super::super::document::{Block, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::say;
 
 /// What a row of the table rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,9 @@ mod unchecked;
 mod vulnerabilities;
 mod without_us;
 
-use super::document::{Basis, Document, Fact, Section, code, out, say};
+use super::document::{Basis, Document, Fact, Section};
 use super::facts::Facts;
+use super::text::{code, out, say};
 use crate::value::name::Name;
 
 /// The report of a bundle. Equal facts give equal reports.
@@ -66,7 +67,7 @@ pub fn report(facts: &Facts<'_>) -> Document {
 }
 
 /// The names of the items that have a layer: the first, and how many more.
-fn holders(names: &[&Name]) -> super::document::Text {
+fn holders(names: &[&Name]) -> super::text::Text {
     match names {
         [] => say("–"),
         [one] => out(one.as_str()),

@@ -1,7 +1,9 @@
 //! What looks like a secret, and what is odd about names, links and archives.
 
-use super::super::document::{Basis, Block, Cell, Column, Table, Tone, code, say, shown};
+use super::super::document::{Basis, Block, Tone};
 use super::super::facts::{Facts, named};
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{code, say, shown};
 use super::{holders, privileges};
 use crate::audit::census::Node;
 use crate::audit::census::oddity::Group;

@@ -1,7 +1,9 @@
 //! Where everything comes from, and what came along as evidence for it.
 
-use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say};
+use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, code, out, say};
 use crate::value::size::ByteSize;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {

@@ -1,7 +1,9 @@
 //! Packages, licences, vulnerabilities.
 
-use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, grouped, out, say};
+use super::super::document::{Basis, Block, Tone};
 use super::super::facts::{Facts, named};
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, grouped, out, say};
 use crate::audit::packages::{Ecosystem, Package};
 use crate::value::name::Name;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,9 @@
 //! What came of judging the bundle by a policy.
 
-use super::super::document::{Basis, Block, Cell, Column, Fact, Table, Text, Tone, code, out, say};
+use super::super::document::{Basis, Block, Fact, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, code, out, say};
 use crate::audit::policy::{Stage, Verdict, Violation};
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {

@@ -1,7 +1,9 @@
 //! What can execute, as whom, with which privileges.
 
-use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say};
+use super::super::document::{Basis, Block, Tone};
 use super::super::facts::{Facts, named};
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, code, out, say};
 use super::holders;
 use crate::audit::census::Node;
 use crate::audit::census::class::Class;

@@ -1,7 +1,9 @@
 //! How much of the bundle an engine has looked at.
 
-use super::super::document::{Basis, Block, Cell, Column, Fact, Table, Tone, code, grouped, out, say};
+use super::super::document::{Basis, Block, Fact, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{code, grouped, out, say};
 use crate::audit::scan::Ledger;
 use crate::value::size::ByteSize;
 use std::collections::BTreeMap;

@@ -1,7 +1,9 @@
 //! Who sealed the bundle, and who approved it.
 
-use super::super::document::{Basis, Block, Column, Table, Text, Tone, code, out, say};
+use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Column, Table};
+use super::super::text::{Text, code, out, say};
 use crate::value::words::counted;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {

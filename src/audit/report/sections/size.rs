@@ -1,7 +1,9 @@
 //! What takes up the space.
 
-use super::super::document::{Basis, Block, Cell, Column, Group, Hue, Map, Table, code, grouped, out, say};
+use super::super::document::{Basis, Block, Group, Hue, Map};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{code, grouped, out, say};
 use super::holders;
 use crate::audit::census::Node;
 use crate::bundle::item::ItemKind;

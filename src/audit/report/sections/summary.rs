@@ -1,7 +1,8 @@
 //! The verdict, the checks at a glance, and the bundle in plain sentences.
 
-use super::super::document::{Block, Light, Sentence, Text, Tone, grouped, out, say};
+use super::super::document::{Block, Light, Sentence, Tone};
 use super::super::facts::Facts;
+use super::super::text::{Text, grouped, out, say};
 use super::{packages, signers, unchecked};
 use crate::audit::census::oddity::{Group, Kind};
 use crate::audit::diff::{Turn, Verdict as Compared};

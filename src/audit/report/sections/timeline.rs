@@ -1,7 +1,9 @@
 //! When what happened.
 
-use super::super::document::{Basis, Block, Cell, Column, Event, Table, Text, Timeline, say};
+use super::super::document::{Basis, Block, Event, Timeline};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, say};
 use crate::value::moment::Moment;
 use crate::value::words::counted;
 use std::collections::{BTreeMap, BTreeSet};

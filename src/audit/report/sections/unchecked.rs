@@ -1,7 +1,9 @@
 //! What this report does not know.
 
-use super::super::document::{Basis, Block, Cell, Column, Table, Text, Tone, code, out, say};
+use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, code, out, say};
 use crate::value::size::ByteSize;
 use crate::value::words::counted;
 use std::collections::HashMap;

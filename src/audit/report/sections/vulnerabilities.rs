@@ -1,7 +1,9 @@
 //! Known vulnerabilities of the packages.
 
-use super::super::document::{Basis, Block, Cell, Column, Fact, Table, Text, Tone, code, grouped, out, say};
+use super::super::document::{Basis, Block, Fact, Tone};
 use super::super::facts::Facts;
+use super::super::table::{Cell, Column, Table};
+use super::super::text::{Text, code, grouped, out, say};
 use crate::audit::vulnerability::severity::Level;
 use crate::audit::vulnerability::vex::Status;
 use crate::audit::vulnerability::{Identity, Place, Vulnerabilities, Vulnerability};

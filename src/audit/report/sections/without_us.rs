@@ -1,7 +1,8 @@
 //! How to check the bundle with nothing but tools that every system has.
 
-use super::super::document::{Basis, Block, Fact, code, say};
+use super::super::document::{Basis, Block, Fact};
 use super::super::facts::Facts;
+use super::super::text::{code, say};
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let overview = facts.overview;

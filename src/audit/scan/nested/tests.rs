@@ -2,11 +2,15 @@ use super::super::desk::Desk;
 use super::super::engine::{Answer, Engine, Identity};
 use super::super::ledger::{Account, Tally};
 use super::super::{ScanError, Settings};
+use super::path::PATH;
+use super::zip_archive::ENTRY;
 use super::*;
+use crate::audit::layer::text;
 use crate::bundle::member::{header, padding};
 use crate::value::moment::Moment;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use memchr::memmem;
 use proptest::prelude::*;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -223,7 +227,7 @@ fn z07_zips_that_lie_are_not_opened() {
 
     // One content, listed twice under two names.
     let honest = zipped(&[("name-1", b"needle")]);
-    let (directory, end) = (places(&honest, ZIP_ENTRY)[0], places(&honest, b"PK\x05\x06")[0]);
+    let (directory, end) = (places(&honest, ENTRY)[0], places(&honest, b"PK\x05\x06")[0]);
     let mut entry = honest[directory..end].to_vec();
     let name = places(&entry, b"name-1")[0];
     entry[name + 5] = b'2';
@@ -237,7 +241,7 @@ fn z07_zips_that_lie_are_not_opened() {
     assert_eq!(overlapping.totals.seen.count, 1, "what is not opened is fed as it is");
 
     let mut encrypted = zipped(&[("secret", b"needle"), ("open", b"hay")]);
-    let (local, listed) = (places(&encrypted, b"PK\x03\x04")[0], places(&encrypted, ZIP_ENTRY)[0]);
+    let (local, listed) = (places(&encrypted, b"PK\x03\x04")[0], places(&encrypted, ENTRY)[0]);
     encrypted[local + 6] |= 1;
     encrypted[listed + 8] |= 1;
     let encrypted = fed(&encrypted);

@@ -80,14 +80,6 @@ fn files_are_named_by_bundle_item_and_path() {
 }
 
 #[test]
-fn escapes_are_undone_by_decoding() {
-    for text in ["a b/c?d#e%f", "ä\"<'>", "plain-._~"] {
-        assert_eq!(decode(&encode(text)).as_deref(), Some(text));
-    }
-    assert!(!encode("a\"b c?#").contains(['"', ' ', '?', '#']));
-}
-
-#[test]
 fn ranges_of_ten_bytes() {
     for (header, expected) in [
         ("bytes=0-0", Ok(Some(0..1))),

@@ -1,0 +1,209 @@
+//! `CycloneDX` in JSON, read as a stream.
+
+use super::{Component, Findings, Query};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+
+/// The property of an SBOM that says which bundle it is about.
+const STATEMENT: &str = "sealift:statement";
+/// The property of a component that says in which item it was found.
+const ITEM: &str = "sealift:item";
+
+/// Looks for a component in an SBOM; what is kept of it does not grow with it.
+pub fn search(sbom: &[u8], query: &Query) -> Result<Findings, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_slice(sbom);
+    let mut findings = Findings::default();
+    Document { query, findings: &mut findings }.deserialize(&mut json)?;
+    json.end()?;
+    Ok(findings)
+}
+
+/// Takes what may stand once.
+fn once<T, E: serde::de::Error>(place: &mut Option<T>, key: &str, value: T) -> Result<(), E> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(E::custom(format!("`{key}` stands twice"))),
+    }
+}
+
+/// Makes a visitor of objects or arrays a seed as well.
+macro_rules! seed {
+    ($type:ident, $value:ty, $method:ident) => {
+        impl<'de> DeserializeSeed<'de> for $type<'_> {
+            type Value = $value;
+
+            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<$value, D::Error> {
+                deserializer.$method(self)
+            }
+        }
+    };
+}
+
+struct Document<'a> {
+    query: &'a Query,
+    findings: &'a mut Findings,
+}
+
+seed!(Document, (), deserialize_map);
+
+impl<'de> Visitor<'de> for Document<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an SBOM in CycloneDX")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { query, findings } = self;
+        let (mut format, mut version, mut statement, mut components) = (None, None, None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "bomFormat" => once(&mut format, &key, map.next_value::<String>()?)?,
+                "specVersion" => once(&mut version, &key, map.next_value::<String>()?)?,
+                "metadata" => once(&mut statement, &key, map.next_value_seed(Metadata(STATEMENT))?)?,
+                "components" => {
+                    once(&mut components, &key, ())?;
+                    map.next_value_seed(Components { query, findings: &mut *findings })?;
+                }
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        if format.as_deref() != Some("CycloneDX") {
+            return Err(A::Error::custom("it is no SBOM in CycloneDX: `bomFormat` does not say so"));
+        }
+        // What is read here is the same in every version that begins with 1.
+        if version.is_none_or(|version| !version.starts_with("1.")) {
+            return Err(A::Error::custom("its `specVersion` is not one this build knows"));
+        }
+        let statement = statement.flatten().map(|text| text.parse().map_err(A::Error::custom));
+        findings.statement = statement.transpose()?;
+        Ok(())
+    }
+}
+
+/// `metadata`: the value of the property of this name.
+struct Metadata<'a>(&'a str);
+
+seed!(Metadata, Option<String>, deserialize_map);
+
+impl<'de> Visitor<'de> for Metadata<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the metadata of an SBOM")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<String>, A::Error> {
+        let mut value = None;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "properties" => once(&mut value, &key, map.next_value_seed(Properties(self.0))?)?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(value.flatten())
+    }
+}
+
+/// `properties`: the value of the one of this name.
+struct Properties<'a>(&'a str);
+
+seed!(Properties, Option<String>, deserialize_seq);
+
+impl<'de> Visitor<'de> for Properties<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of properties")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<String>, A::Error> {
+        let mut value = None;
+        while let Some(property) = list.next_element::<Property>()? {
+            if property.name == self.0 {
+                once(&mut value, self.0, property.value.unwrap_or_default())?;
+            }
+        }
+        Ok(value)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Property {
+    name: String,
+    value: Option<String>,
+}
+
+/// `components`: what matches goes to the findings, and nothing else is kept.
+struct Components<'a> {
+    query: &'a Query,
+    findings: &'a mut Findings,
+}
+
+seed!(Components, (), deserialize_seq);
+
+impl<'de> Visitor<'de> for Components<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of components")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Self { query, findings } = self;
+        while list.next_element_seed(One { query, findings: &mut *findings })?.is_some() {}
+        Ok(())
+    }
+}
+
+/// One component, with those inside it.
+struct One<'a> {
+    query: &'a Query,
+    findings: &'a mut Findings,
+}
+
+seed!(One, (), deserialize_map);
+
+impl<'de> Visitor<'de> for One<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a component")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { query, findings } = self;
+        let first = findings.found.len();
+        let (mut name, mut group, mut version, mut purl) = (None, None, None, None);
+        let (mut item, mut inner) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "name" => once(&mut name, &key, map.next_value::<String>()?)?,
+                "group" => once(&mut group, &key, map.next_value::<Option<String>>()?)?,
+                "version" => once(&mut version, &key, map.next_value::<Option<String>>()?)?,
+                "purl" => once(&mut purl, &key, map.next_value::<Option<String>>()?)?,
+                "properties" => once(&mut item, &key, map.next_value_seed(Properties(ITEM))?)?,
+                "components" => {
+                    once(&mut inner, &key, ())?;
+                    map.next_value_seed(Components { query, findings: &mut *findings })?;
+                }
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let name = name.ok_or_else(|| A::Error::custom("a component has no `name`"))?;
+        let item = item.flatten();
+        // What lies inside a component lies in the same item, unless it says another one.
+        for inner in findings.found.iter_mut().skip(first).filter(|inner| inner.item.is_none()) {
+            inner.item.clone_from(&item);
+        }
+        let component = Component {
+            name,
+            group: group.flatten().filter(|group| !group.is_empty()),
+            version: version.flatten(),
+            purl: purl.flatten(),
+            item,
+        };
+        findings.take(component, query);
+        Ok(())
+    }
+}

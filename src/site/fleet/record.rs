@@ -1,0 +1,95 @@
+//! Receipts and requests, as far as they are compared.
+
+use crate::site::journal::Head;
+use crate::site::receipt::{Installed, Outcome, Receipt, Request};
+use crate::site::state::Mark;
+use crate::trust::key::KeyId;
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use std::path::PathBuf;
+
+/// What one receipt or request says, without the blobs that it lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// The key that it names as its signer.
+    pub key: KeyId,
+    /// The digest of what is signed.
+    pub id: Digest,
+    /// The site.
+    pub site: Digest,
+    /// What people call it.
+    pub name: Name,
+    /// When it was made, by the clock of the site.
+    pub issued: Moment,
+    /// Where the journal of the site then ended.
+    pub journal: Head,
+    /// The newest trust root that it speaks of.
+    pub root_version: u64,
+    /// What it says of bundles.
+    pub says: Says,
+}
+
+/// What a record says of bundles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Says {
+    /// A receipt: one act.
+    Did {
+        /// What the site did.
+        outcome: Outcome,
+        /// The scenario.
+        scenario: Name,
+        /// The bundle.
+        bundle: Mark,
+        /// When.
+        time: Moment,
+        /// The bundle in use when the receipt was made.
+        current: Option<Digest>,
+        /// The line of the journal that says it.
+        entry: Head,
+    },
+    /// A request: everything that is installed.
+    Holds(Vec<Installed>),
+}
+
+impl Record {
+    pub(super) fn of_receipt(file: PathBuf, key: KeyId, id: Digest, receipt: Receipt) -> Self {
+        let Receipt {
+            site,
+            name,
+            issued,
+            outcome,
+            scenario,
+            bundle,
+            time,
+            under,
+            current,
+            entry,
+            journal,
+            ..
+        } = receipt;
+        let says = Says::Did { outcome, scenario, bundle, time, current, entry };
+        Self { file, key, id, site, name, issued, journal, root_version: under.root_version, says }
+    }
+
+    pub(super) fn of_request(file: PathBuf, key: KeyId, id: Digest, request: Request) -> Self {
+        let Request { site, name, issued, root_version, journal, scenarios, .. } = request;
+        Self { file, key, id, site, name, issued, journal, root_version, says: Says::Holds(scenarios) }
+    }
+
+    /// The bundles that it gives a number, each with its scenario.
+    #[must_use]
+    pub fn marks(&self) -> Vec<(&Name, Mark)> {
+        match &self.says {
+            Says::Did { scenario, bundle, .. } => vec![(scenario, *bundle)],
+            Says::Holds(all) => all.iter().map(|one| (&one.scenario, one.highest)).collect(),
+        }
+    }
+
+    /// What sorts the records of one site: the one with the longer journal is newer, whatever its clock says.
+    pub(super) fn age(&self) -> (u64, Moment, Digest) {
+        (self.journal.entries, self.issued, self.id)
+    }
+}
