@@ -267,8 +267,13 @@ fn hash<E: From<BundleError>>(
 /// Bytes of a file at a place, not hashed; `size` has been compared with a ceiling.
 pub fn bytes_at(file: &File, name: &str, offset: u64, size: u64) -> Result<Vec<u8>, BundleError> {
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-    file.read_exact_at(&mut bytes, offset).map_err(|source| read_error(source, name, offset))?;
+    fill_at(file, name, offset, &mut bytes)?;
     Ok(bytes)
+}
+
+/// The same, into a buffer.
+pub fn fill_at(file: &File, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), BundleError> {
+    file.read_exact_at(buffer, offset).map_err(|source| read_error(source, name, offset))
 }
 
 /// Compares two digests of a member.

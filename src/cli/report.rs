@@ -18,9 +18,9 @@ use crate::audit::vulnerability::vex::Vex;
 use crate::audit::vulnerability::{OsvData, assess};
 use crate::bundle::member;
 use crate::bundle::place;
-use crate::bundle::read::{self, Tape};
+use crate::bundle::read;
 use crate::trust::approval::Approving;
-use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use crate::trust::verify::{Conditions, InPlace};
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
@@ -88,12 +88,9 @@ impl Args {
         let conditions =
             Conditions { approvals: Approving::Shown(&approvals), ..conditions(&watch, self.threads)? };
         let file = read::open(&self.bundle.bundle)?;
-        let mut tape = Tape::file(&file);
-        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-        let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
-        let account = Account::of(&trusted, &contents, tape.position());
-        drop(tape);
-        let place = InPlace::open(file, &root, conditions)?;
+        let (place, size) = InPlace::open_whole(file, &root, conditions)?;
+        let (trusted, contents) = (&place.trusted, &place.contents);
+        let account = Account::of(trusted, contents, size);
         let mut census = observe(&place, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
         let changes =
@@ -103,7 +100,7 @@ impl Args {
         let vulnerabilities = assess(&census, data.as_ref(), &vex, conditions.now);
         watch.done();
         term.warn_of(&trusted.warnings);
-        let overview = overview(&trusted, &contents.items);
+        let overview = overview(trusted, &contents.items);
         let verdict = policy.map(|policy| {
             let bundle = (trusted.id, &trusted.statement.predicate.scenario);
             let waivers = waivers.judge(trusted.root.root(), bundle, conditions.now, &LIMITS)?;

@@ -11,7 +11,7 @@ use crate::audit::packages::{self, Database, Evidence};
 use crate::bundle::index::Blob;
 use crate::value::digest::{Digest, Hasher};
 use std::io::{self, Read};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a file that is held in memory to be understood.
 const HELD: u64 = 128 << 20;
@@ -198,28 +198,23 @@ impl Looking<'_> {
         body.take(HEAD as u64).read_to_end(&mut held)?;
         let class = Class::of(&held);
         let purposes = Purposes::of(path, size, &class);
+        let is_held = purposes.is_any() && size <= HELD;
         let desk = self.desk;
+        let large =
+            (is_held && size > SMALL).then(|| desk.large.lock().unwrap_or_else(PoisonError::into_inner));
         let mut hasher = Hasher::new();
-        let mut large: Option<MutexGuard<'_, ()>> = None;
-        if purposes.is_any() && size <= HELD {
-            if size > SMALL {
-                large = Some(desk.large.lock().unwrap_or_else(PoisonError::into_inner));
+        hasher.update(&held);
+        while let Some(piece) = body.piece()? {
+            hasher.update(piece);
+            if is_held {
+                held.extend_from_slice(piece);
             }
-            body.read_to_end(&mut held)?;
-            hasher.update(&held);
+        }
+        if is_held {
             self.understand(path, &held, &purposes);
-        } else {
-            if purposes.is_any() {
-                self.skip(
-                    path,
-                    "it is larger than is held in memory; only its digest and kind are known",
-                    Some(size),
-                );
-            }
-            hasher.update(&held);
-            while let Some(piece) = body.piece()? {
-                hasher.update(piece);
-            }
+        } else if purposes.is_any() {
+            let reason = "it is larger than is held in memory; only its digest and kind are known";
+            self.skip(path, reason, Some(size));
         }
         // What one large file took is given back.
         if held.capacity() as u64 <= 2 * SMALL {

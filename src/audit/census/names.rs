@@ -69,7 +69,9 @@ pub(super) fn doubles(entries: &[Entry], found: &mut Vec<Oddity>) {
         for entry in same.iter().filter_map(|(_, place)| entries.get(*place as usize)) {
             groups.entry(collision_key(&entry.path)).or_default().push(entry);
         }
-        groups.values().for_each(|group| told_apart(group, found));
+        for group in groups.values() {
+            told_apart(group, found);
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::Failed;
 use crate::bundle::index::Blob;
-use crate::bundle::read::CHUNK;
 use crate::trust::TrustError;
 use crate::trust::verify::{InPlace, Verified};
 use std::io::{self, Read};
@@ -24,14 +23,8 @@ impl<'a> Stored<'a> {
 
 impl Read for Stored<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(CHUNK) as u64;
-        let end = self.blob.size.min(self.at + most);
-        let bytes = self.place.part(&self.blob, self.at..end).map_err(Failed::on_the_way)?;
-        let count = bytes.len();
-        if let Some(place) = buffer.get_mut(..count) {
-            place.copy_from_slice(&bytes);
-        }
-        self.at = end;
+        let count = self.place.fill(&self.blob, self.at, buffer).map_err(Failed::on_the_way)?;
+        self.at += count as u64;
         Ok(count)
     }
 }

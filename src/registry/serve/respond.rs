@@ -198,9 +198,11 @@ struct PartOfBlob {
 impl PartOfBlob {
     fn read(&mut self) -> Result<Option<Vec<u8>>, ServeError> {
         let Some(bundle) = self.state.bundles.get(self.bundle) else { return Ok(None) };
-        let end = self.range.end.min(self.range.start + PIECE as u64);
-        let piece = bundle.place.part(&self.proof.blob, self.range.start..end)?;
-        self.range.start = end;
+        let left = self.range.end.saturating_sub(self.range.start);
+        let mut piece = vec![0; usize::try_from(left).unwrap_or(PIECE).min(PIECE)];
+        let count = bundle.place.fill(&self.proof.blob, self.range.start, &mut piece)?;
+        piece.truncate(count);
+        self.range.start += count as u64;
         // The proof speaks of the file as it was when it was read.
         if bundle.place.stamp()? == self.proof.stamp { Ok(Some(piece)) } else { Err(ServeError::Changed) }
     }

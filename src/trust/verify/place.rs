@@ -1,7 +1,7 @@
 //! Reading parts of a bundle where it lies, at any size in the same time.
 
 use super::Depth;
-use super::content::derived_members;
+use super::content::{derived_members, receive};
 use super::seal::Trusted;
 use super::{BlobSink, Conditions, Looking, Sink, Verified};
 use crate::bundle::BundleError;
@@ -16,7 +16,7 @@ use crate::bundle::tree;
 use crate::trust::TrustError;
 use crate::trust::chain::PinnedRoot;
 use crate::value::digest::{Digest, Hasher};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
@@ -33,6 +33,8 @@ pub struct InPlace<'a> {
     pub contents: Verified<Contents>,
     /// Where the content of each blob lies.
     places: HashMap<Digest, Range<u64>>,
+    /// Blobs of which every byte was hashed since the file was opened.
+    proved: HashSet<Digest>,
 }
 
 /// How far a blob has been read by [`InPlace::next_piece`].
@@ -87,7 +89,22 @@ impl<'a> InPlace<'a> {
             places.insert(blob.digest, at + 512..at + 512 + blob.size);
             at += span(blob.size);
         }
-        Ok(Self { file, conditions, trusted, contents, places })
+        Ok(Self { file, conditions, trusted, contents, places, proved: HashSet::new() })
+    }
+
+    /// Opens a bundle file and proves every byte of it; also says how many bytes it has.
+    pub fn open_whole(
+        file: File,
+        pinned: &PinnedRoot,
+        conditions: Conditions<'a>,
+    ) -> Result<(Self, u64), TrustError> {
+        let mut tape = Tape::file(&file);
+        let trusted = Trusted::open(&mut tape, pinned, &conditions)?;
+        let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
+        let size = tape.position();
+        drop(tape);
+        let proved = contents.configs.iter().chain(&contents.layers).map(|blob| blob.digest).collect();
+        Ok((Self { proved, ..Self::open(file, pinned, conditions)? }, size))
     }
 
     /// The inventory of the tree called `name`.
@@ -174,19 +191,20 @@ impl<'a> InPlace<'a> {
         sink.keep(&Verified(blob))
     }
 
-    /// Reads a blob once and vouches for what it holds now.
+    /// Reads a blob once and vouches for what it holds now; not again what [`InPlace::open_whole`] has read.
     pub fn prove(&self, blob: Blob) -> Result<Verified<Blob>, TrustError> {
-        self.stream(blob, Looking(Depth::Stored))?;
+        if !self.proved.contains(&blob.digest) {
+            self.stream(blob, Looking(Depth::Stored))?;
+        }
         Ok(Verified(blob))
     }
 
-    /// Bytes of a blob that was proved since the file was opened; `range` lies within it.
-    pub fn part(&self, blob: &Verified<Blob>, range: Range<u64>) -> Result<Vec<u8>, TrustError> {
+    /// Bytes of a blob that was proved since the file was opened, from `start` on, into `buffer`; how many, and none at its end.
+    pub fn fill(&self, blob: &Verified<Blob>, start: u64, buffer: &mut [u8]) -> Result<usize, TrustError> {
         let (name, place) = (blob_name(&blob.digest), self.place(&blob.digest)?);
-        if range.start > range.end || range.end > place.end - place.start {
-            return Err(missing(&format!("bytes {} to {} of `{name}`", range.start, range.end)).into());
-        }
-        Ok(read::bytes_at(&self.file, &name, place.start + range.start, range.end - range.start)?)
+        let left = usize::try_from(blob.size.saturating_sub(start)).unwrap_or(usize::MAX).min(buffer.len());
+        read::fill_at(&self.file, &name, place.start + start, buffer.get_mut(..left).unwrap_or_default())?;
+        Ok(left)
     }
 
     /// The next bytes of a blob, at most `most` of them; nothing behind the last.
