@@ -11,21 +11,54 @@ use crate::audit::packages::{self, Database, Evidence};
 use crate::bundle::index::Blob;
 use crate::value::digest::{Digest, Hasher};
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Bytes of a file that is held in memory to be understood.
 const HELD: u64 = 128 << 20;
-/// Bytes of a file that each thread may hold at once; larger ones are held one at a time.
+/// Bytes of a file that each thread may hold at once; larger ones have to find room.
 const SMALL: u64 = 8 << 20;
+/// Room for larger files, in bytes: one of the largest, and others beside it. With it and the entries of a layer, a census
+/// stays below 256 MiB.
+const ROOM: u64 = 160 << 20;
 /// Bytes of a file that is neither text nor code and may be a store of keys.
 const KEYS: u64 = 64 << 10;
 /// Oddities, secrets and gaps of one layer that are listed.
 const LISTED: usize = 10_000;
 
-/// What the threads that look at layers share.
-#[derive(Default)]
+/// What the threads that look at layers share: the room for large files.
 pub(super) struct Desk {
-    large: Mutex<()>,
+    left: Mutex<u64>,
+    freed: Condvar,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self { left: Mutex::new(ROOM), freed: Condvar::new() }
+    }
+}
+
+impl Desk {
+    /// Waits until there is room for so many bytes, at most [`HELD`]. Each thread asks for one file at a time.
+    fn room(&self, bytes: u64) -> Room<'_> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left =
+            self.freed.wait_while(left, |left| *left < bytes).unwrap_or_else(PoisonError::into_inner);
+        *left -= bytes;
+        Room { desk: self, bytes }
+    }
+}
+
+/// Room that was given, until it is dropped.
+struct Room<'a> {
+    desk: &'a Desk,
+    bytes: u64,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        *self.desk.left.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
+        self.desk.freed.notify_all();
+    }
 }
 
 /// What one layer holds, and what of it was not looked at.
@@ -200,8 +233,10 @@ impl Looking<'_> {
         let purposes = Purposes::of(path, size, &class);
         let is_held = purposes.is_any() && size <= HELD;
         let desk = self.desk;
-        let large =
-            (is_held && size > SMALL).then(|| desk.large.lock().unwrap_or_else(PoisonError::into_inner));
+        let room = (is_held && size > SMALL).then(|| desk.room(size));
+        if is_held {
+            held.reserve_exact(usize::try_from(body.left()).unwrap_or_default());
+        }
         let mut hasher = Hasher::new();
         hasher.update(&held);
         while let Some(piece) = body.piece()? {
@@ -220,7 +255,7 @@ impl Looking<'_> {
         if held.capacity() as u64 <= 2 * SMALL {
             self.buffer = held;
         }
-        drop(large);
+        drop(room);
         Ok((hasher.finish(), class))
     }
 

@@ -153,9 +153,9 @@ mod tests {
             found,
             [
                 ("etc", Kind::ArchiveTwice),
+                ("etc/passwd", Kind::NameTwin),
+                ("etc/passwd", Kind::NameTwin),
                 ("etc/passwd", Kind::ArchiveTwice),
-                ("etc/passwd", Kind::NameTwin),
-                ("etc/passwd", Kind::NameTwin),
                 ("\u{e9}", Kind::NameTwin)
             ]
         );

@@ -192,8 +192,15 @@ fn binary_key(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Folders of `/usr/share` that distributions fill with texts and libraries of scripting languages (FHS 3.0, 4.11).
+const SHARED: [&str; 8] = ["doc", "help", "info", "lintian", "locale", "man", "perl", "perl5"];
+
 /// Texts for people and for compilers, where a password is more often spoken of than set.
 fn is_prose(path: &str) -> bool {
+    let shared = path.strip_prefix("usr/share/").and_then(|rest| rest.split('/').next());
+    if shared.is_some_and(|folder| SHARED.contains(&folder)) {
+        return true;
+    }
     let ending = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     matches!(
         ending.as_str(),
@@ -218,6 +225,10 @@ fn is_prose(path: &str) -> bool {
             | "cc"
             | "css"
             | "map"
+            | "pl"
+            | "pm"
+            | "pod"
+            | "sample"
     )
 }
 
@@ -245,7 +256,7 @@ fn holds(judge: Judge, name: Option<&str>, value: &str, is_prose: bool) -> bool 
 }
 
 /// Endings of names that are about a secret, and are none. Model: the allow list of `generic-api-key` in gitleaks.
-const ABOUT: [&str; 62] = [
+const ABOUT: [&str; 63] = [
     "file",
     "files",
     "path",
@@ -308,6 +319,7 @@ const ABOUT: [&str; 62] = [
     "symbol",
     "tokens",
     "authentication",
+    "encryption",
 ];
 
 fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
@@ -323,7 +335,9 @@ fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
     // Code: a call, a type, a place in memory.
     let is_code = value.contains(['(', ')', '[', ']', '|', '`'])
         || (!quoted && (value.starts_with(':') || value.ends_with([':', '.'])));
-    if is_about || is_code || is_placeholder(value) {
+    // A page, and not a way in with a password.
+    let is_page = value.contains("://") && !value.contains(['@', '?', '#']);
+    if is_about || is_code || is_page || value.contains(char::is_control) || is_placeholder(value) {
         return false;
     }
     let is_password = ["passw", "passphrase", "bind_pw", "bindpw"].iter().any(|word| name.contains(word));
@@ -333,9 +347,11 @@ fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
     match (is_password, is_prose) {
         // What is written as a password is one, whatever it looks like.
         (true, false) => length >= 4 && !value.contains(' ') && !(is_number && value.contains('.')),
-        (true, true) => length >= 8 && !is_word && entropy(value) >= 3.0,
+        (true, true) => length >= 8 && !is_word && !value.contains(' ') && entropy(value) >= 3.0,
         (false, false) => length >= 8 && !is_word && !is_number && entropy(value) >= 3.0,
-        (false, true) => length >= 16 && !is_word && !is_number && entropy(value) >= RANDOM,
+        (false, true) => {
+            length >= 16 && !is_word && !is_number && !value.contains(' ') && entropy(value) >= RANDOM
+        }
     }
 }
 

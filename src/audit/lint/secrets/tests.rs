@@ -189,8 +189,27 @@ fn what_stands_for_a_secret_is_none() {
         ),
         ("lock.toml", "sha256 = \"a22e631ae4a1f704c2bcf45ad8dcc377184081c50954a9269b7f62bd663a7a04\"\n"),
         ("nginx.conf", "ssl_session_tickets off;\nssl_certificate_key /key.pem;\n"),
+        // What distributions ship.
+        ("usr/share/lintian/overrides/passwd", "passwd: elevated-privileges 4755 root/root [usr/bin/chfn]\n"),
+        ("usr/share/locale/de/LC_MESSAGES/initdb-15.mo", "Password: \0Passwort: \0Enter it again: \0"),
+        ("usr/lib/x86_64-linux-gnu/perl/5.36.0/Config_heavy.pl", "d_passwd='undef'\nd_pwpasswd='define'\n"),
+        ("usr/share/perl/5.36.0/Pod/Token.pm", "token => ', $type, $tagname, '\npassword => ' . $x . ' y'\n"),
+        ("CoreList.yaml", "token_tracker: https://rt.cpan.org/Public/Dist/Display\n"),
+        ("usr/share/postgresql/15/postgresql.conf.sample", "#password_encryption = scram-sha-256\n"),
     ] {
         assert_eq!(of(path, text.as_bytes()), [], "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_secret_among_what_distributions_ship_is_one_too() {
+    for (path, text) in [
+        ("usr/share/doc/app/setup", "password: s3cr3t-Of-Robot\n"),
+        ("usr/share/elasticsearch/config/app.yml", "password: hunter2\n"),
+        ("opt/login.pl", "password => 's3cr3t-Of-Robot'\n"),
+        ("a.yaml", "token: https://robot:hunter22@site.test/x\n"),
+    ] {
+        assert_eq!(of(path, text.as_bytes()).len(), 1, "{path}: {text}");
     }
 }
 
