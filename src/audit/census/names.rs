@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization as _;
 const LONGEST: (usize, usize) = (4096, 255);
 
 /// What is odd about one path, seen by itself.
-pub(super) fn examine(path: &str, found: &mut Vec<Oddity>) {
+pub fn examine(path: &str, found: &mut Vec<Oddity>) {
     let mut say = |kind, detail: &str| found.push(Oddity::new(kind, path, detail));
     if path.len() > LONGEST.0 || path.split('/').any(|name| name.len() > LONGEST.1) {
         say(Kind::NameLong, "longer than 4,096 bytes, or 255 in one name");
@@ -56,7 +56,7 @@ fn is_mixed(name: &str) -> bool {
 }
 
 /// Paths of one layer that are one path where case or Unicode form is ignored.
-pub(super) fn twins<'a>(paths: impl Iterator<Item = &'a str>, found: &mut Vec<Oddity>) {
+pub fn twins<'a>(paths: impl Iterator<Item = &'a str>, found: &mut Vec<Oddity>) {
     let mut seen: HashMap<String, &str> = HashMap::new();
     for path in paths {
         let folded = if path.is_ascii() {
@@ -78,7 +78,8 @@ pub(super) fn twins<'a>(paths: impl Iterator<Item = &'a str>, found: &mut Vec<Od
 
 /// Whether a link at `path` leads out of the folder that holds all others. A target that begins with `/` begins there,
 /// as in a container.
-pub(super) fn leads_outside(path: &str, target: &str) -> bool {
+#[must_use]
+pub fn leads_outside(path: &str, target: &str) -> bool {
     let mut depth = if target.starts_with('/') { 0 } else { path.split('/').count() - 1 };
     for component in target.split('/').filter(|component| !matches!(*component, "" | ".")) {
         if component == ".." {

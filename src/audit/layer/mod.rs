@@ -5,6 +5,7 @@
 //! and says so.
 
 mod compression;
+mod field;
 mod header;
 mod pax;
 mod stream;
