@@ -257,6 +257,26 @@ fn p39_sparse_files_are_told() {
     assert_eq!(oddities(&modern), [Kind::ArchiveSparse]);
 }
 
+/// Gives one byte at a time.
+struct Dripping<'a>(&'a [u8]);
+
+impl Read for Dripping<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(1);
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+#[test]
+fn a_pipe_that_gives_single_bytes_changes_nothing() {
+    let plain = closed(&[file("x", b"1")]);
+    for layer in [zstd::encode_all(&plain[..], 1).unwrap(), plain, vec![0x28], Vec::new()] {
+        let mut seen = Seen::default();
+        let walked = walk(Dripping(&layer), layer.len() as u64, &mut seen).unwrap();
+        assert_eq!((walked, seen.0), read(&layer));
+    }
+}
+
 /// A header whose fields were changed, with a right checksum.
 fn changed(flag: u8, name: &str, size: u64, fields: &[(usize, &[u8])]) -> Vec<u8> {
     let mut header = header(flag, name.as_bytes(), b"", size);
