@@ -18,6 +18,9 @@ pub fn seeds<B: AsRef<[u8]>>(make: impl FnOnce() -> Vec<(String, B)>) {
 }
 
 /// A path in the repository.
+///
+/// # Panics
+/// Never: `fuzz` lies in it.
 #[must_use]
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("fuzz lies in the repository").join(path)

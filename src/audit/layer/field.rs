@@ -20,7 +20,8 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
 /// A number that stands in octal digits.
 pub(super) fn octal(field: &[u8]) -> Option<i64> {
     let is_filled = |byte: &u8| !matches!(byte, 0 | b' ');
-    let (Some(start), Some(last)) = (field.iter().position(is_filled), field.iter().rposition(is_filled)) else {
+    let (Some(start), Some(last)) = (field.iter().position(is_filled), field.iter().rposition(is_filled))
+    else {
         return Some(0);
     };
     let digits = string(field.get(start..=last)?);

@@ -173,8 +173,8 @@ fn checksum(header: &tar::Header) -> Result<(), Stop> {
             sum + if signed { i64::from(byte.cast_signed()) } else { i64::from(byte) }
         })
     };
-    let stated =
-        field::octal(&header.as_old().cksum).ok_or_else(|| damage("the checksum of a header is no number"))?;
+    let stated = field::octal(&header.as_old().cksum)
+        .ok_or_else(|| damage("the checksum of a header is no number"))?;
     // Old programs added the bytes up as signed numbers.
     if sum(false) == stated || sum(true) == stated {
         return Ok(());
@@ -272,8 +272,7 @@ fn entry<R: Read>(
     let mode = u32::try_from(mode & 0o7777).unwrap_or_default();
     let uid = records.uid.unwrap_or(uid.cast_unsigned());
     let gid = records.gid.unwrap_or(gid.cast_unsigned());
-    let entry =
-        Entry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities };
+    let entry = Entry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities };
     Ok(Next::Entry(entry, size))
 }
 

@@ -289,8 +289,14 @@ fn changed(flag: u8, name: &str, size: u64, fields: &[(usize, &[u8])]) -> Vec<u8
 
 #[test]
 fn fields_that_were_left_empty_are_zero_as_in_go() {
-    let empty: [(usize, &[u8]); 6] =
-        [(100, &[0; 8]), (108, &[b' '; 8]), (116, &[0; 8]), (124, &[0; 12]), (329, &[0; 8]), (337, &[b' '; 8])];
+    let empty: [(usize, &[u8]); 6] = [
+        (100, &[0; 8]),
+        (108, &[b' '; 8]),
+        (116, &[0; 8]),
+        (124, &[0; 12]),
+        (329, &[0; 8]),
+        (337, &[b' '; 8]),
+    ];
     let layer = closed(&[changed(b'3', "null", 0, &empty), file("x", b"1")]);
     let (walked, seen) = read(&layer);
     assert_eq!(walked.stopped, None);
