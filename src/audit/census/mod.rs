@@ -7,7 +7,7 @@ pub mod capability;
 pub mod class;
 pub mod config;
 mod look;
-mod names;
+pub mod names;
 mod observe;
 pub mod oddity;
 mod view;

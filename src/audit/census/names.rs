@@ -11,7 +11,7 @@ use std::hash::{BuildHasher as _, RandomState};
 const LONGEST: (usize, usize) = (4096, 255);
 
 /// What is odd about one path, seen by itself.
-pub(super) fn examine(path: &str, found: &mut Vec<Oddity>) {
+pub fn examine(path: &str, found: &mut Vec<Oddity>) {
     let mut say = |kind, detail: &str| found.push(Oddity::new(kind, path, detail));
     if path.len() > LONGEST.0 || path.split('/').any(|name| name.len() > LONGEST.1) {
         say(Kind::NameLong, "longer than 4,096 bytes, or 255 in one name");
@@ -59,7 +59,7 @@ fn is_mixed(name: &str) -> bool {
 /// Paths that one layer has twice, and those that are one path where case or Unicode form is ignored.
 ///
 /// They are told apart by short digests first: a layer has up to a million of them.
-pub(super) fn doubles(entries: &[Entry], found: &mut Vec<Oddity>) {
+pub fn doubles(entries: &[Entry], found: &mut Vec<Oddity>) {
     let keys = RandomState::new();
     let key = |entry: &Entry| keys.hash_one(collision_key(&entry.path));
     let mut order: Vec<(u64, u32)> = entries.iter().map(key).zip(0..).collect();
@@ -92,7 +92,8 @@ fn told_apart(group: &[&Entry], found: &mut Vec<Oddity>) {
 
 /// Whether a link at `path` leads out of the folder that holds all others. A target that begins with `/` begins there,
 /// as in a container.
-pub(super) fn leads_outside(path: &str, target: &str) -> bool {
+#[must_use]
+pub fn leads_outside(path: &str, target: &str) -> bool {
     let mut depth = if target.starts_with('/') { 0 } else { path.split('/').count() - 1 };
     for component in target.split('/').filter(|component| !matches!(*component, "" | ".")) {
         if component == ".." {

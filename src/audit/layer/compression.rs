@@ -2,11 +2,13 @@
 
 use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
 /// Bytes of the zstd window of a layer: what `zstd -d` takes without being told (RFC 8878, 3.1.1.1.2 recommends 8 MiB,
 /// and containerd writes no more).
 const WINDOW_LOG: u32 = 27;
+/// Bytes by which a compression is told.
+const FIRST: u64 = 4;
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
 
@@ -61,10 +63,16 @@ impl<R: BufRead> Read for Decoded<R> {
     }
 }
 
+/// What is decoded: the first bytes, which were looked at, and the others.
+type Source<R> = BufReader<Chain<Cursor<Vec<u8>>, R>>;
+
 /// Looks at the first bytes and decodes.
-pub(super) fn decoded<R: Read>(source: R) -> io::Result<(Compression, Decoded<BufReader<R>>)> {
-    let mut source = BufReader::with_capacity(CHUNK, source);
-    let compression = Compression::of(source.fill_buf()?);
+pub(super) fn decoded<R: Read>(mut source: R) -> io::Result<(Compression, Decoded<Source<R>>)> {
+    let mut first = Vec::new();
+    // A pipe may give them one by one.
+    source.by_ref().take(FIRST).read_to_end(&mut first)?;
+    let compression = Compression::of(&first);
+    let source = BufReader::with_capacity(CHUNK, Cursor::new(first).chain(source));
     let decoded = match compression {
         Compression::None => Decoded::Plain(source),
         Compression::Gzip => Decoded::Gzip(Box::new(MultiGzDecoder::new(source))),

@@ -1,6 +1,7 @@
 //! Headers of a tar stream, as they are found in layers.
 
 use super::super::census::capability::Capabilities;
+use super::field::{self, number};
 use super::pax::{self, Records};
 use super::stream::{BLOCK, Stream};
 use super::{
@@ -59,15 +60,28 @@ pub enum Node {
         is_outside: bool,
     },
     /// A character device.
-    Char(u32, u32),
+    Char(i64, i64),
     /// A block device.
-    Block(u32, u32),
+    Block(i64, i64),
     /// A named pipe.
     Fifo,
     /// The entry of this path is taken away.
     Whiteout(String),
     /// Everything in this folder that came from layers below is taken away.
     Opaque(String),
+}
+
+impl Node {
+    /// What a link leads to and what is taken away; empty for the others.
+    pub(super) fn target(&self) -> &str {
+        match self {
+            Self::Symlink(target)
+            | Self::Hardlink { path: target, .. }
+            | Self::Whiteout(target)
+            | Self::Opaque(target) => target,
+            Self::File(_) | Self::Dir | Self::Char(..) | Self::Block(..) | Self::Fifo => "",
+        }
+    }
 }
 
 pub(super) enum Next {
@@ -120,7 +134,8 @@ pub(super) fn next<R: Read>(
         let header = tar::Header::from_byte_slice(&block);
         checksum(header)?;
         let flag = block.get(156).copied().unwrap_or_default();
-        let size = header.entry_size().map_err(|_| damage("the size of an entry is no number"))?;
+        let size = number(&header.as_old().size).and_then(|size| u64::try_from(size).ok());
+        let size = size.ok_or_else(|| damage("the size of an entry is no number"))?;
         match flag {
             b'x' | b'L' | b'K' | b'g' => {
                 if size > LONGEST {
@@ -131,7 +146,7 @@ pub(super) fn next<R: Read>(
                 let bytes = stream.bytes(size)?;
                 take(flag, &bytes, extended, oddities)?;
             }
-            _ => return entry(stream, header, flag, size, std::mem::take(extended)),
+            _ => return entry(stream, &block, (flag, size), std::mem::take(extended)),
         }
     }
     Err(damage(&format!("more than {PRELUDE} extended headers stand in front of one entry")))
@@ -171,9 +186,10 @@ fn checksum(header: &tar::Header) -> Result<(), Stop> {
             sum + if signed { i64::from(byte.cast_signed()) } else { i64::from(byte) }
         })
     };
-    let stated = header.cksum().map_err(|_| damage("the checksum of a header is no number"))?;
+    let stated = field::octal(&header.as_old().cksum)
+        .ok_or_else(|| damage("the checksum of a header is no number"))?;
     // Old programs added the bytes up as signed numbers.
-    if sum(false) == i64::from(stated) || sum(true) == i64::from(stated) {
+    if sum(false) == stated || sum(true) == stated {
         return Ok(());
     }
     Err(damage("the checksum of a header is wrong"))
@@ -181,12 +197,12 @@ fn checksum(header: &tar::Header) -> Result<(), Stop> {
 
 fn entry<R: Read>(
     stream: &mut Stream<R>,
-    header: &tar::Header,
-    flag: u8,
-    stated: u64,
+    block: &[u8; BLOCK],
+    (flag, stated): (u8, u64),
     extended: Extended,
 ) -> Result<Next, Stop> {
     let Extended { records, long_name, long_link } = extended;
+    let old = tar::Header::from_byte_slice(block).as_old();
     let records = records.unwrap_or_default();
     let mut oddities = Vec::new();
     let ambiguous = |oddities: &mut Vec<Oddity>, path: &str, detail: String| {
@@ -194,11 +210,11 @@ fn entry<R: Read>(
     };
     // Go lets the name of GNU win over that of pax.
     let both = long_name.is_some() && records.path.is_some();
-    let name = long_name.or(records.path).unwrap_or_else(|| header.path_bytes().into_owned());
-    let link =
-        long_link.or(records.link).or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
-    let link = text(&link.unwrap_or_default());
+    let name = long_name.or(records.path).unwrap_or_else(|| field::name(block));
+    let link = long_link.or(records.link).unwrap_or_else(|| field::string(&old.linkname).to_vec());
+    let link = text(&link);
     let is_folder_by_name = flag == 0 && name.ends_with(b"/");
+    let name = records.sparse_path.unwrap_or(name);
     let Normal { path, is_outside, is_absolute } = normal(&name);
     if both {
         ambiguous(&mut oddities, &path, "it has one name from GNU and one from pax".to_owned());
@@ -213,17 +229,15 @@ fn entry<R: Read>(
     if is_outside {
         oddities.push(Oddity::new(Kind::PathOutside, &path, format!("the path is `{}`", text(&name))));
     }
-    let device = || {
-        let number = |number: std::io::Result<Option<u32>>| number.ok().flatten().unwrap_or_default();
-        (number(header.device_major()), number(header.device_minor()))
-    };
+    let (major, minor) =
+        field::device(block).ok_or_else(|| damage("the device number of an entry is no number"))?;
     let mut is_sparse = records.is_sparse;
     let node = match flag {
         _ if is_folder_by_name => Node::Dir,
         0 | b'0' | b'7' => whiteout(&path).unwrap_or(Node::File(size)),
         b'S' => {
             is_sparse = true;
-            sparse_map(stream, header)?;
+            sparse_map(stream, block)?;
             Node::File(size)
         }
         b'1' => {
@@ -231,8 +245,8 @@ fn entry<R: Read>(
             Node::Hardlink { path, is_outside }
         }
         b'2' => Node::Symlink(link),
-        b'3' => Node::Char(device().0, device().1),
-        b'4' => Node::Block(device().0, device().1),
+        b'3' => Node::Char(major, minor),
+        b'4' => Node::Block(major, minor),
         b'5' => Node::Dir,
         b'6' => Node::Fifo,
         other => {
@@ -245,7 +259,8 @@ fn entry<R: Read>(
             Node::File(size)
         }
     };
-    if !matches!(node, Node::File(_)) && size > 0 && !matches!(flag, 0 | b'0' | b'7') {
+    let has_content = matches!(node, Node::File(_) | Node::Whiteout(_) | Node::Opaque(_));
+    if !has_content && size > 0 {
         let detail = format!(
             "it is no file and has {size} bytes, which some programs read as its content and others as entries"
         );
@@ -255,13 +270,7 @@ fn entry<R: Read>(
     if is_sparse {
         oddities.push(Oddity::new(Kind::ArchiveSparse, &path, "the file is stored without its holes"));
     }
-    let old = header.as_old();
-    let (mode, uid, gid) = (
-        filled(&old.mode).map_or(Ok(0), |()| header.mode()),
-        filled(&old.uid).map_or(Ok(0), |()| header.uid()),
-        filled(&old.gid).map_or(Ok(0), |()| header.gid()),
-    );
-    let (Ok(mode), Ok(uid), Ok(gid)) = (mode, uid, gid) else {
+    let (Some(mode), Some(uid), Some(gid)) = (number(&old.mode), number(&old.uid), number(&old.gid)) else {
         return Err(damage("the mode or owner of an entry is no number"));
     };
     let capabilities = records.capability.map(|value| Capabilities::parse(&value));
@@ -273,26 +282,25 @@ fn entry<R: Read>(
         }
         None => None,
     };
-    let (uid, gid) = (records.uid.unwrap_or(uid), records.gid.unwrap_or(gid));
-    let entry =
-        Entry { path, node, mode: mode & 0o7777, uid, gid, capabilities, is_sparse, is_outside, oddities };
+    let mode = u32::try_from(mode & 0o7777).unwrap_or_default();
+    let uid = records.uid.unwrap_or(uid.cast_unsigned());
+    let gid = records.gid.unwrap_or(gid.cast_unsigned());
+    let entry = Entry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities };
     Ok(Next::Entry(entry, size))
 }
 
-/// Something, unless a field was left empty, which stands for zero.
-fn filled(field: &[u8]) -> Option<()> {
-    field.iter().any(|byte| !matches!(byte, 0 | b' ')).then_some(())
-}
-
 /// Passes over the blocks that list more pieces of a sparse file.
-fn sparse_map<R: Read>(stream: &mut Stream<R>, header: &tar::Header) -> Result<(), Stop> {
-    let mut more = header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
+fn sparse_map<R: Read>(stream: &mut Stream<R>, header: &[u8; BLOCK]) -> Result<(), Stop> {
+    if header.get(257..265) != Some(b"ustar  \0") {
+        return Err(damage("a sparse file has no header of GNU"));
+    }
+    let mut more = header.get(482).is_some_and(|byte| *byte != 0);
     let mut block = [0; BLOCK];
     while more {
         if !stream.block(&mut block)? {
             return Err(damage("it ends in the list of a sparse file"));
         }
-        more = block.get(504).is_some_and(|byte| *byte == 1);
+        more = block.get(504).is_some_and(|byte| *byte != 0);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! and says so.
 
 mod compression;
+mod field;
 mod header;
 mod pax;
 mod stored;
@@ -25,6 +26,8 @@ use stream::Stream;
 
 /// Entries of one layer that are looked at: as many as a tree of a bundle may have.
 const ENTRIES: usize = 1 << 20;
+/// Bytes of their paths and of what links lead to, together: a hundred for each of a million entries, and some.
+const NAMES: usize = 128 << 20;
 /// Decompressed bytes of a layer that are looked at in any case, and for each byte as stored beyond: DEFLATE makes at most
 /// 1,032 of one (RFC 1951), real layers hardly ever more than 20.
 const BYTES: (u64, u64) = (1 << 30, 100);
@@ -120,9 +123,14 @@ fn entries<R: Read>(
     oddities: &mut Vec<Oddity>,
 ) -> Result<(), Stop> {
     let mut extended = Extended::default();
+    let mut names: usize = 0;
     for _ in 0..ENTRIES {
         match header::next(stream, &mut extended, oddities).map_err(|stop| stop.at(stream.position()))? {
             Next::Entry(entry, size) => {
+                names += entry.path.len() + entry.node.target().len();
+                if names > NAMES {
+                    return Err(Stop::Damage(format!("its paths have more than {NAMES} bytes together")));
+                }
                 let mut body = Body::new(stream, size);
                 visitor.entry(entry, &mut body)?;
                 body.skip()?;

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(super) struct Records {
     pub(super) path: Option<Vec<u8>>,
+    /// The path of a sparse file of a version that Go knows; it wins over any other.
+    pub(super) sparse_path: Option<Vec<u8>>,
     pub(super) link: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u64>,
@@ -29,7 +31,7 @@ pub(super) fn records(bytes: &[u8], oddities: &mut Vec<Oddity>) -> Result<Record
     }
     let text =
         |key: &str| all.get(key.as_bytes()).filter(|value| !value.is_empty()).map(|value| value.to_vec());
-    for key in ["path", "linkpath"] {
+    for key in ["path", "linkpath", "GNU.sparse.name"] {
         if text(key).is_some_and(|value| value.contains(&0)) {
             return Err(format!("`{key}` of an extended header holds a zero byte"));
         }
@@ -41,10 +43,24 @@ pub(super) fn records(bytes: &[u8], oddities: &mut Vec<Oddity>) -> Result<Record
             value.parse().map(Some).map_err(|_| format!("`{key}` of an extended header is no number"))
         }
     };
+    let size = number("size")?;
+    if size.is_some_and(|size| i64::try_from(size).is_err()) {
+        return Err("`size` of an extended header is larger than any file".to_owned());
+    }
     Ok(Records {
         path: text("path"),
+        sparse_path: text("GNU.sparse.name").filter(|_| {
+            let version = (text("GNU.sparse.major"), text("GNU.sparse.minor"));
+            match (version.0.as_deref(), version.1.as_deref()) {
+                (Some(b"0"), Some(b"0" | b"1")) | (Some(b"1"), Some(b"0")) => true,
+                (None, None) => {
+                    text("GNU.sparse.map").is_some() || all.contains_key(&b"GNU.sparse.offset"[..])
+                }
+                _ => false,
+            }
+        }),
         link: text("linkpath"),
-        size: number("size")?,
+        size,
         uid: number("uid")?,
         gid: number("gid")?,
         capability: text("SCHILY.xattr.security.capability"),

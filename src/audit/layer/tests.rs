@@ -257,12 +257,122 @@ fn p39_sparse_files_are_told() {
     assert_eq!(oddities(&modern), [Kind::ArchiveSparse]);
 }
 
+/// Gives one byte at a time.
+struct Dripping<'a>(&'a [u8]);
+
+impl Read for Dripping<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(1);
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+#[test]
+fn a_pipe_that_gives_single_bytes_changes_nothing() {
+    let plain = closed(&[file("x", b"1")]);
+    for layer in [zstd::encode_all(&plain[..], 1).unwrap(), plain, vec![0x28], Vec::new()] {
+        let mut seen = Seen::default();
+        let walked = walk(Dripping(&layer), layer.len() as u64, &mut seen).unwrap();
+        assert_eq!((walked, seen.0), read(&layer));
+    }
+}
+
+/// A header whose fields were changed, with a right checksum.
+fn changed(flag: u8, name: &str, size: u64, fields: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut header = header(flag, name.as_bytes(), b"", size);
+    for (at, bytes) in fields {
+        header.as_mut_bytes()[*at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+#[test]
+fn fields_that_were_left_empty_are_zero_as_in_go() {
+    let empty: [(usize, &[u8]); 6] = [
+        (100, &[0; 8]),
+        (108, &[b' '; 8]),
+        (116, &[0; 8]),
+        (124, &[0; 12]),
+        (329, &[0; 8]),
+        (337, &[b' '; 8]),
+    ];
+    let layer = closed(&[changed(b'3', "null", 0, &empty), file("x", b"1")]);
+    let (walked, seen) = read(&layer);
+    assert_eq!(walked.stopped, None);
+    assert_eq!(seen[0].0.node, Node::Char(0, 0));
+    assert_eq!((seen[0].0.mode, seen[0].0.uid, seen[0].0.gid, seen.len()), (0, 0, 0, 2));
+    for field in [(329, &b"nothing\0"[..]), (337, b"8\0\0\0\0\0\0\0"), (124, &[0xff; 12])] {
+        let (walked, seen) = read(&closed(&[changed(b'3', "null", 0, &[field])]));
+        assert!(walked.stopped.is_some() && seen.is_empty(), "{field:?}");
+    }
+}
+
+#[test]
+fn p29_a_size_that_no_file_has_ends_the_walk() {
+    // Rounded up to whole blocks, it is no number of 64 bits any more.
+    for size in ["18446744073709551615", "9223372036854775808"] {
+        let (walked, seen) = read(&closed(&[pax(record("size", size).as_bytes()), file("x", b"")]));
+        assert!(walked.stopped.is_some() && seen.is_empty(), "{size}");
+    }
+    let (walked, _) = read(&closed(&[pax(record("size", "9223372036854775807").as_bytes()), file("x", b"")]));
+    assert!(walked.stopped.unwrap().contains("in the middle"));
+}
+
+#[test]
+fn names_that_programs_put_together_differently_are_those_of_go() {
+    let name = |layer: Vec<u8>| read(&closed(&[layer])).1[0].0.path.clone();
+    let posix: (usize, &[u8]) = (257, b"ustar\0");
+    let prefix: (usize, &[u8]) = (345, b"etc");
+    assert_eq!(name(changed(b'0', "passwd", 0, &[posix, (263, b"00"), prefix])), "etc/passwd");
+    assert_eq!(name(changed(b'0', "passwd", 0, &[posix, (263, b"xx"), prefix])), "etc/passwd");
+    // What star writes has a time at the end of a prefix that is shorter.
+    let star = changed(b'0', "x", 0, &[posix, prefix, (348, &[b'/'; 128]), (476, b"1"), (508, b"tar\0")]);
+    assert_eq!(name(star), "etc/x");
+    // GNU has times there; where they are none, Go takes them for a prefix.
+    assert_eq!(name(changed(b'0', "x", 0, &[(345, b"00000000000\0")])), "x");
+    assert_eq!(name(changed(b'0', "x", 0, &[prefix])), "etc/x");
+    let sparse = |version: &str| {
+        let records = version.to_owned() + &record("GNU.sparse.name", "etc/passwd") + &record("path", "x");
+        name([pax(records.as_bytes()), file("y", b"")].concat())
+    };
+    assert_eq!(sparse(&(record("GNU.sparse.major", "1") + &record("GNU.sparse.minor", "0"))), "etc/passwd");
+    assert_eq!(sparse(&record("GNU.sparse.offset", "0")), "etc/passwd");
+    assert_eq!(sparse(&(record("GNU.sparse.major", "2") + &record("GNU.sparse.minor", "0"))), "x");
+    assert_eq!(sparse(""), "x");
+}
+
+#[test]
+fn p41_blocks_that_programs_count_differently_are_those_of_go() {
+    let names = |parts: &[Vec<u8>]| -> Vec<String> {
+        read(&closed(parts)).1.into_iter().map(|(entry, _)| entry.path).collect()
+    };
+    // A folder by its name alone has no content, whatever its size says.
+    let folder = [changed(0, "d/", 512, &[]), file("hidden", b"")];
+    assert_eq!(names(&folder), ["d", "hidden"]);
+    assert_eq!(oddities(&closed(&folder)), [Kind::ArchiveAmbiguous]);
+    // Any byte but zero says that another block of the list follows.
+    let mut more = vec![0; 512];
+    more[504] = 2;
+    let sparse = [changed(b'S', "s", 0, &[(482, &[2])]), more, vec![0; 512], file("after", b"")];
+    assert_eq!(names(&sparse), ["s", "after"]);
+}
+
 struct Passing;
 
 impl Visitor for Passing {
     fn entry(&mut self, _: Entry, _: &mut Body<'_>) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn names_end_at_a_ceiling_all_together() {
+    let name = "n".repeat(1 << 19);
+    let one = [pax(record("path", &name).as_bytes()), file("n", b"")].concat();
+    let (walked, seen) = read(&zstd::encode_all(&one[..], 1).unwrap().repeat(300));
+    assert_eq!(walked.stopped.unwrap(), "its paths have more than 134217728 bytes together");
+    assert_eq!(seen.len(), 256);
 }
 
 #[test]
