@@ -4,8 +4,8 @@ from measure import Run, fresh, head, keys, pair, start
 
 DATA = sys.argv[1]
 SEALIFT = os.environ["SEALIFT"]
-# Programs in C, Go and Java, two interpreters with their libraries, texts: 205 MB as layers.
-PACKAGES = ("postgresql-15 libpython3.11-stdlib perl-modules-5.36 nginx-common git libllvm14 libicu72 gcc-12 "
+# Programs in C, Go and Java, two interpreters with their libraries, texts: 202 MB as layers.
+PACKAGES = ("postgresql-15 libpython3.11-stdlib perl-modules-5.36 nginx-common git libllvm14 libicu72 "
             "openjdk-17-jre-headless containerd").split()
 ENTRIES = 1_000_000
 

@@ -137,9 +137,9 @@ fn known_vulnerabilities_are_found_offline_and_without_data_nothing_is_good() {
     let why = r#""justification":"vulnerable_code_not_in_execute_path","#;
     std::fs::write(shop.path("vex.json"), vex(why)).unwrap();
     std::fs::write(shop.path("bare.json"), vex("")).unwrap();
-    let carried = shop.done(&format!("{CHECK} --policy known.toml --osv osv --vex vex.json"));
-    let says = "carried    CVE-2021-2 is not_affected as Vendor says, unsigned";
-    assert!(carried.out.contains(says), "{}", carried.shown());
+    let declared = shop.done(&format!("{CHECK} --policy known.toml --osv osv --vex vex.json"));
+    let says = "declared   CVE-2021-2 is not_affected as Vendor says, unsigned";
+    assert!(declared.out.contains(says), "{}", declared.shown());
     let bare = format!("{CHECK} --policy known.toml --osv osv --vex bare.json");
     let bare = shop.fails(&bare, 3, "vulnerability.vex");
     assert!(bare.err.contains("not affected by CVE-2021-2, and not why"), "{}", bare.shown());

@@ -23,7 +23,7 @@ use sealift::audit::report::page::html;
 use sealift::audit::report::sections::report;
 use sealift::audit::scan::Ledger;
 use sealift::audit::vulnerability::severity::Severity;
-use sealift::audit::vulnerability::vex::{Carried, Status};
+use sealift::audit::vulnerability::vex::{Declared, Status};
 use sealift::audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
 use sealift::bundle::item::ItemKind;
 use sealift::bundle::needs::{Needs, Parameter, Secret, Selection};
@@ -191,7 +191,7 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
         age_days: Some(3),
         compared: 1,
         found: known.collect(),
-        carried: vec![Carried {
+        declared: vec![Declared {
             document: bad("document"),
             digest: digest("vex"),
             author: bad("author"),
@@ -202,7 +202,7 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
             impact: Some(bad("impact")),
             action: Some(bad("action")),
         }],
-        carried_unused: 0,
+        declared_unused: 0,
         not_checked: vec![NotChecked { reason: bad("gap"), packages: 2, examples: vec![bad("example")] }],
     };
     let violation = |number: usize| Violation {

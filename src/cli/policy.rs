@@ -11,7 +11,7 @@ use crate::audit::policy::{
     Facts, Policy, PolicyError, RuleLine, Stage, Verdict, Violation, judge, with_sbom,
 };
 use crate::audit::scan::Ledger;
-use crate::audit::vulnerability::vex::{Carried, Vex};
+use crate::audit::vulnerability::vex::{Declared, Vex};
 use crate::audit::vulnerability::{Identity, OsvData, assess};
 use crate::bundle::place;
 use crate::trust::verify::InPlace;
@@ -116,7 +116,7 @@ pub(super) struct Judgement {
     #[serde(skip_serializing_if = "Option::is_none")]
     vulnerability_data: Option<Identity>,
     /// What vendors say about what was found.
-    carried: Vec<Carried>,
+    declared: Vec<Declared>,
 }
 
 impl Args {
@@ -210,7 +210,11 @@ impl Judging {
             stage,
         };
         let verdict = judge(&self.policy, &facts, &waivers, now);
-        Ok(Judgement { verdict, vulnerability_data: vulnerabilities.data, carried: vulnerabilities.carried })
+        Ok(Judgement {
+            verdict,
+            vulnerability_data: vulnerabilities.data,
+            declared: vulnerabilities.declared,
+        })
     }
 }
 
@@ -262,9 +266,9 @@ impl Judgement {
         for (rule, count) in &verdict.unlisted {
             text += &format!("  and {count} more of {rule}\n");
         }
-        for one in &self.carried {
+        for one in &self.declared {
             text += &format!(
-                "  carried    {} is {} as {} says, unsigned ({})\n",
+                "  declared   {} is {} as {} says, unsigned ({})\n",
                 Printable(&one.vulnerability),
                 one.status.as_str(),
                 Printable(&one.author),

@@ -238,8 +238,8 @@ fn world() -> World {
                 vulnerability("CVE-2", Some(Level::Medium)),
                 vulnerability("CVE-3", None),
             ],
-            carried: Vec::new(),
-            carried_unused: 0,
+            declared: Vec::new(),
+            declared_unused: 0,
             not_checked: vec![NotChecked {
                 reason: "no data about `Go`".to_owned(),
                 packages: 2,
@@ -389,8 +389,8 @@ fn vulnerabilities_break_the_ceiling_and_what_is_not_known_is_never_good() {
         age_days: None,
         compared: 0,
         found: Vec::new(),
-        carried: Vec::new(),
-        carried_unused: 0,
+        declared: Vec::new(),
+        declared_unused: 0,
         not_checked: Vec::new(),
     };
     assert_eq!(violated(&world.judged(VULNERABILITY)), ["vulnerability.age bundle"]);

@@ -26,7 +26,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     } else {
         blocks.push(Block::Table(found(known)));
     }
-    if !known.carried.is_empty() {
+    if !known.declared.is_empty() {
         blocks.push(Block::Table(said(known)));
     }
     if !known.not_checked.is_empty() {
@@ -114,7 +114,7 @@ fn said(known: &Vulnerabilities) -> Table {
             Column::text("Document"),
         ],
     );
-    for one in &known.carried {
+    for one in &known.declared {
         let why = [&one.justification, &one.impact, &one.action].into_iter().flatten();
         table.row([
             out(&one.vulnerability).into(),
