@@ -1,9 +1,9 @@
 //! Bills that travel with an image: kept as they are, and held against what was observed.
 
-use super::is_read;
+use super::{is_bill_layer, refers_as_bill};
 use crate::audit::census::{Census, View};
 use crate::audit::inspect::AuditError;
-use crate::audit::packages::purl;
+use crate::audit::packages::{comparable, purl};
 use crate::bundle::oci::{self, Document};
 use crate::trust::verify::{InPlace, Verified};
 use crate::value::digest::Digest;
@@ -11,7 +11,7 @@ use crate::value::limits::Limits;
 use crate::value::name::Name;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a bill that is read.
 const LARGEST: u64 = 64 << 20;
@@ -69,11 +69,15 @@ pub fn carried(place: &InPlace<'_>, census: &Census, limits: &Limits) -> Result<
             else {
                 continue;
             };
+            let said = serde_json::from_slice::<Value>(&document).unwrap_or_default();
+            let is_whole = refers_as_bill(referrer.tag.as_deref(), &said);
+            let said = said.get("layers").and_then(Value::as_array).into_iter().flatten();
             // A bill of an index is about all of its platforms.
-            let about = oci::subject(&document);
+            let about = oci::subject(&document).or_else(|| referrer.tagged_subject());
             let narrowed: Vec<&View> = views.iter().filter(|view| Some(view.manifest) == about).collect();
             let views = if narrowed.is_empty() { views.iter().collect() } else { narrowed };
-            for layer in layers.into_iter().filter(|layer| is_read(&layer.media_type)) {
+            let bills = layers.into_iter().zip(said).filter(|(_, said)| is_whole || is_bill_layer(said));
+            for (layer, _) in bills {
                 let blob = layer.blob();
                 let mut one = Carried {
                     item: item.head.name.clone(),
@@ -98,52 +102,63 @@ pub fn carried(place: &InPlace<'_>, census: &Census, limits: &Limits) -> Result<
 }
 
 fn compare(bytes: &[u8], views: &[&View]) -> Comparison {
-    let named = match serde_json::from_slice::<Value>(bytes) {
-        Ok(bill) => purls(&bill),
-        Err(error) => return Comparison::NotCompared { reason: format!("it is no JSON: {error}") },
+    let named = match purls(bytes) {
+        Ok(named) => named,
+        Err(reason) => return Comparison::NotCompared { reason },
     };
-    let Some(named) = named else {
-        return Comparison::NotCompared { reason: "it is neither CycloneDX nor SPDX 2 in JSON".to_owned() };
+    let observed = views.iter().flat_map(|view| {
+        view.packages.iter().map(|found| keyed(&purl(&found.package, view.system.as_ref())))
+    });
+    let observed: BTreeMap<String, String> = observed.collect();
+    let only = |these: &BTreeMap<String, String>, those: &BTreeMap<String, String>| {
+        these.iter().filter(|(key, _)| !those.contains_key(*key)).map(|(_, purl)| purl.clone()).collect()
     };
-    let observed = views
-        .iter()
-        .flat_map(|view| view.packages.iter().map(|found| bare(&purl(&found.package, view.system.as_ref()))));
-    let observed: BTreeSet<String> = observed.collect();
     Comparison::Compared {
-        agreed: observed.intersection(&named).count(),
-        only_observed: observed.difference(&named).cloned().collect(),
-        only_carried: named.difference(&observed).cloned().collect(),
+        agreed: observed.keys().filter(|key| named.contains_key(*key)).count(),
+        only_observed: only(&observed, &named),
+        only_carried: only(&named, &observed),
     }
 }
 
-/// The packages that a bill names by purl, without those that say what the image or its system is.
-fn purls(bill: &Value) -> Option<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    let mut take = |purl: &str| {
-        if found.len() < COMPONENTS && !purl.starts_with("pkg:oci/") && !purl.starts_with("pkg:docker/") {
-            found.insert(bare(purl));
-        }
+/// The packages that a bill names by purl, without those that say what the image is; by what they are compared by.
+fn purls(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
+    let said: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))?;
+    let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
+    // An attestation has the bill within.
+    let bill = match said.get("predicate") {
+        Some(bill) if text("_type").starts_with("https://in-toto.io/Statement/") => bill,
+        _ => &said,
     };
-    if bill.get("bomFormat").and_then(Value::as_str) == Some("CycloneDX") {
-        let mut pending: Vec<&Value> =
-            bill.get("components").and_then(Value::as_array).into_iter().flatten().collect();
+    let text = |key: &str| bill.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut named = Vec::new();
+    if text("bomFormat") == "CycloneDX" {
+        let mut pending: Vec<&Value> = list(bill, "components").collect();
         while let Some(component) = pending.pop() {
-            pending.extend(component.get("components").and_then(Value::as_array).into_iter().flatten());
-            component.get("purl").and_then(Value::as_str).into_iter().for_each(&mut take);
+            pending.extend(list(component, "components"));
+            named.extend(component.get("purl").and_then(Value::as_str));
         }
-        return Some(found);
+    } else if text("spdxVersion").starts_with("SPDX-2") {
+        let references = list(bill, "packages").flat_map(|package| list(package, "externalRefs"));
+        let purls =
+            references.filter(|reference| reference.get("referenceType") == Some(&Value::from("purl")));
+        named.extend(purls.filter_map(|reference| reference.get("referenceLocator")?.as_str()));
+    } else {
+        return Err("it is neither CycloneDX nor SPDX 2 in JSON".to_owned());
     }
-    bill.get("spdxVersion").and_then(Value::as_str).filter(|version| version.starts_with("SPDX-2"))?;
-    let packages = bill.get("packages").and_then(Value::as_array).into_iter().flatten();
-    let references = packages.filter_map(|package| package.get("externalRefs")?.as_array()).flatten();
-    references
-        .filter(|reference| reference.get("referenceType").and_then(Value::as_str) == Some("purl"))
-        .filter_map(|reference| reference.get("referenceLocator").and_then(Value::as_str))
-        .for_each(take);
-    Some(found)
+    named.retain(|purl| !purl.starts_with("pkg:oci/") && !purl.starts_with("pkg:docker/"));
+    if named.len() > COMPONENTS {
+        return Err(format!("it names {} packages, more than {COMPONENTS}", named.len()));
+    }
+    Ok(named.into_iter().map(keyed).collect())
 }
 
-/// A purl without qualifiers and subpath: programs differ in those.
-fn bare(purl: &str) -> String {
-    purl.split(['?', '#']).next().unwrap_or(purl).to_owned()
+fn list<'a>(object: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    object.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// What a purl is compared by, and itself without qualifiers: programs differ in those.
+fn keyed(purl: &str) -> (String, String) {
+    let subpath = purl.split_once('#').map_or_else(String::new, |(_, subpath)| format!("#{subpath}"));
+    let front = purl.split(['?', '#']).next().unwrap_or_default();
+    (comparable(purl), format!("{front}{subpath}"))
 }
