@@ -2,9 +2,10 @@
 
 use crate::cli::Shop;
 use crate::diff::layer;
-use crate::registry::images::{Content, digest};
+use crate::registry::images::{Content, digest, with};
 use crate::registry::pull::{LOCK, images, reference};
 use crate::registry::real::Real;
+use base64::Engine as _;
 use sealift::bundle::oci;
 use sealift::value::digest::Digest;
 use serde_json::{Value, json};
@@ -96,11 +97,18 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let plain = content.blob("application/json", &spdx);
     let attested = content.blob("application/vnd.in-toto+json", statement.as_bytes());
     let noted = json!({ "annotations": { "in-toto.io/predicate-type": "https://spdx.dev/Document" } });
-    let attested = crate::registry::images::with(attested, noted);
+    let attested = with(attested, noted);
+    let payload = base64::engine::general_purpose::STANDARD.encode(&statement);
+    let envelope =
+        json!({ "payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [] });
+    let envelope = envelope.to_string().into_bytes();
+    let signed = content.blob("application/vnd.dsse.envelope.v1+json", &envelope);
+    let signed = with(signed, json!({ "annotations": { "predicateType": "https://spdx.dev/Document" } }));
     let referrers = [
         content.referrer(&image, "application/vnd.cyclonedx+json", &cyclonedx),
         attached(&mut content, &image, "application/spdx+json", plain),
         attached(&mut content, &image, "application/vnd.in-toto+json", attested),
+        attached(&mut content, &image, "application/vnd.oci.image.config.v1+json", signed),
         content.referrer(&image, "application/vnd.cyclonedx+json", cut),
         content.referrer(&image, "application/vnd.syft+json", other),
         content.referrer(&image, "application/vnd.example.signature", b"no bill"),
@@ -132,6 +140,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let whole = ": 3 packages agree, 0 only observed, 0 only in it";
     assert_eq!(said(&told, &spdx), [carries("application/json", whole)]);
     assert_eq!(said(&told, statement.as_bytes()), [carries("application/vnd.in-toto+json", whole)]);
+    assert_eq!(said(&told, &envelope), [carries("application/vnd.dsse.envelope.v1+json", whole)]);
     let [cut_said, other_said] = [cut, other].map(|bill| said(&told, bill).remove(0));
     let not = " was not compared: it is ";
     assert!(
@@ -142,14 +151,14 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
         other_said,
         carries("application/vnd.syft+json", &format!("{not}neither CycloneDX nor SPDX 2 in JSON"))
     );
-    assert_eq!(told.matches("the bill ").count(), 5, "{told}");
+    assert_eq!(told.matches("the bill ").count(), 6, "{told}");
 
     let kept = std::fs::read_dir(shop.path("kept")).unwrap().map(|entry| {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         (Digest::of(&bytes), bytes)
     });
     let kept: BTreeMap<Digest, Vec<u8>> = kept.collect();
-    let bills: [&[u8]; 5] = [&cyclonedx, &spdx, statement.as_bytes(), cut, other];
+    let bills: [&[u8]; 6] = [&cyclonedx, &spdx, statement.as_bytes(), &envelope, cut, other];
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
     // A folder that is there stays as it is.

@@ -47,6 +47,10 @@ mod tests {
                 true,
             ),
             (
+                r#"{"layers":[{"mediaType":"application/vnd.dsse.envelope.v1+json","annotations":{"predicateType":"https://cyclonedx.org/bom"}}]}"#,
+                true,
+            ),
+            (
                 r#"{"artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json","layers":[{"mediaType":7}]}"#,
                 false,
             ),

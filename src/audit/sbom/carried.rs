@@ -9,6 +9,8 @@ use crate::trust::verify::{InPlace, Verified};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::name::Name;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,9 +124,18 @@ fn compare(bytes: &[u8], views: &[&View]) -> Comparison {
 
 /// The packages that a bill names by purl, without those that say what the image is; by what they are compared by.
 fn purls(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
-    let said: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))?;
+    let json = |bytes: &[u8]| -> Result<Value, String> {
+        serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))
+    };
+    let mut said = json(bytes)?;
+    // A signed envelope (DSSE) has a statement within, and a statement the bill. Nobody has checked the signature.
+    if said.get("payloadType").and_then(Value::as_str) == Some("application/vnd.in-toto+json") {
+        let payload = said.get("payload").and_then(Value::as_str).unwrap_or_default();
+        let payload =
+            STANDARD.decode(payload).map_err(|error| format!("its payload is no base64: {error}"))?;
+        said = json(&payload)?;
+    }
     let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
-    // An attestation has the bill within.
     let bill = match said.get("predicate") {
         Some(bill) if text("_type").starts_with("https://in-toto.io/Statement/") => bill,
         _ => &said,
@@ -161,4 +172,51 @@ fn keyed(purl: &str) -> (String, String) {
     let subpath = purl.split_once('#').map_or_else(String::new, |(_, subpath)| format!("#{subpath}"));
     let front = purl.split(['?', '#']).next().unwrap_or_default();
     (comparable(purl), format!("{front}{subpath}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::purls;
+
+    #[test]
+    fn what_is_no_bill_is_said_to_be_none() {
+        let deep =
+            r#"{"bomFormat":"CycloneDX","components":["#.to_owned() + &r#"{"components":["#.repeat(200);
+        for (bill, why) in [
+            ("", "no JSON"),
+            ("<bom/>", "no JSON"),
+            (r#"{"bomFormat":"CycloneDX"}{"#, "no JSON"),
+            (deep.as_str(), "recursion limit"),
+            ("[]", "neither"),
+            (r#"{"bomFormat":1,"spdxVersion":["SPDX-2.3"]}"#, "neither"),
+            (r#"{"spdxVersion":"SPDX-3.0"}"#, "neither"),
+            (r#"{"predicate":{"bomFormat":"CycloneDX"}}"#, "neither"),
+            (r#"{"_type":"https://in-toto.io/Statement/v1","predicate":"SPDXVersion: SPDX-2.2"}"#, "neither"),
+            (r#"{"payloadType":"application/vnd.in-toto+json","payload":"!"}"#, "no base64"),
+            (r#"{"payloadType":"application/vnd.in-toto+json"}"#, "no JSON"),
+        ] {
+            let said = purls(bill.as_bytes()).unwrap_err();
+            assert!(said.contains(why), "{bill}: {said}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_bill_that_are_of_another_kind_name_nothing() {
+        for bill in [
+            r#"{"bomFormat":"CycloneDX","components":{"purl":"pkg:npm/a@1"}}"#,
+            r#"{"bomFormat":"CycloneDX","components":[7,{"purl":7},{"components":[[]]}]}"#,
+            r#"{"spdxVersion":"SPDX-2.3","packages":[{"externalRefs":[{"referenceType":"purl"},7]},{"externalRefs":7}]}"#,
+            r#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:oci/a@sha256:0"},{"purl":"pkg:docker/a@1"}]}"#,
+        ] {
+            assert!(purls(bill.as_bytes()).unwrap().is_empty(), "{bill}");
+        }
+    }
+
+    #[test]
+    fn j08_a_bill_of_too_many_packages_is_not_compared() {
+        let many: Vec<String> =
+            (0..=super::COMPONENTS).map(|number| format!(r#"{{"purl":"pkg:npm/a@{number}"}}"#)).collect();
+        let bill = format!(r#"{{"bomFormat":"CycloneDX","components":[{}]}}"#, many.join(","));
+        assert!(purls(bill.as_bytes()).unwrap_err().contains("more than 200000"));
+    }
 }

@@ -38,6 +38,12 @@ impl<'a> Subject<'a> {
         self.census.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
     }
 
+    /// How many packages the bill lists: each once, in however many items and files it was found.
+    #[must_use]
+    pub fn packages(self) -> usize {
+        self.components().len()
+    }
+
     /// Every package once, by its purl.
     fn components(self) -> BTreeMap<String, Component<'a>> {
         let mut components: BTreeMap<String, Component<'a>> = BTreeMap::new();
@@ -70,8 +76,14 @@ pub(super) fn refers_as_bill(tag: Option<&str>, manifest: &Value) -> bool {
 
 /// Whether a layer of a manifest is a bill, or an attestation of one.
 pub(super) fn is_bill_layer(layer: &Value) -> bool {
-    let predicate = layer.get("annotations").and_then(|notes| notes.get("in-toto.io/predicate-type"));
-    [layer.get("mediaType"), predicate].into_iter().flatten().filter_map(Value::as_str).any(is_bill)
+    // As BuildKit and as cosign note what an attestation is about.
+    let [of_statement, of_envelope] = ["in-toto.io/predicate-type", "predicateType"]
+        .map(|key| layer.get("annotations").and_then(|notes| notes.get(key)));
+    [layer.get("mediaType"), of_statement, of_envelope]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(is_bill)
 }
 
 /// What a view is called in a bill: `item` or `item@platform`.
