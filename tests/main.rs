@@ -47,6 +47,8 @@ mod registry;
 mod rendering;
 mod report;
 mod roundtrip;
+#[cfg(feature = "registry")]
+mod sbom_carried;
 #[cfg(feature = "clamd")]
 mod scan;
 mod scenarios;

@@ -65,9 +65,7 @@ impl Args {
         if let Some(folder) = &self.carried {
             keep(folder, &carried)?;
         }
-        let packages: usize =
-            census.items.iter().flat_map(|item| &item.views).map(|view| view.packages.len()).sum();
-        term.say(&format!("{} observed", counted(packages as u64, "package")));
+        term.say(&format!("{} observed", counted(subject.packages() as u64, "package")));
         for one in &carried {
             say(term, one);
         }

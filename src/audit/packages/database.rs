@@ -27,7 +27,7 @@ pub enum Database {
     RpmBdb,
     /// `METADATA` or `PKG-INFO` of a Python distribution.
     PythonMetadata,
-    /// `node_modules/NAME/package.json`.
+    /// `package.json` of an application, or of what npm installed in `node_modules`.
     NpmPackage,
     /// `etc/os-release`.
     OsRelease,
@@ -56,7 +56,7 @@ impl Database {
     /// system, its name and the licences of its packages, at the root alone.
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
-        let (folder, name) = path.rsplit_once('/')?;
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let is_in = |known: &str| {
             folder.strip_suffix(known).is_some_and(|above| above.is_empty() || above.ends_with('/'))
         };
@@ -113,13 +113,13 @@ impl Database {
     }
 }
 
-/// True for the folder of a package that npm installed: `node_modules/NAME` or `node_modules/@SCOPE/NAME`.
+/// True for the folder of a package of npm: one that npm installed, `node_modules/NAME` or `node_modules/@SCOPE/NAME`, and
+/// every one that is in no `node_modules`. What lies deeper in an installed package is a part of it.
 fn is_npm(folder: &str) -> bool {
-    let mut above = folder.rsplit('/').skip(1);
-    match above.next() {
-        Some("node_modules") => true,
-        Some(scope) => scope.starts_with('@') && above.next() == Some("node_modules"),
-        None => false,
+    match folder.rsplit('/').position(|name| name == "node_modules") {
+        None | Some(1) => true,
+        Some(2) => folder.rsplit('/').nth(1).is_some_and(|scope| scope.starts_with('@')),
+        Some(_) => false,
     }
 }
 

@@ -122,7 +122,10 @@ fn own(path: &str, manifest: &Manifest, poms: &[Package]) -> Option<Package> {
     let file = path.rsplit('/').next()?;
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let named = split(stem);
-    if !poms.is_empty() && named.is_none_or(|(name, _)| poms.iter().any(|pom| pom.name == name)) {
+    // `geronimo-annotation-1.3-spec.jar` is that of the artifact `geronimo-annotation_1.3_spec`.
+    let is_whole = |pom: &Package| pom.name.replace('_', "-") == stem.replace('_', "-");
+    let is_own = |name: &str| poms.iter().any(|pom| pom.name == name || is_whole(pom));
+    if !poms.is_empty() && named.is_none_or(|(name, _)| is_own(name)) {
         return None;
     }
     let (name, version) = match (named, &manifest.version) {

@@ -23,7 +23,7 @@ mod system;
 pub use database::{Database, Evidence, read};
 pub use executable::in_executable;
 pub use java::in_jar;
-pub use purl::purl;
+pub use purl::{comparable, purl};
 pub use spdx::spdx;
 
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Package URLs (ECMA-427).
 
 use super::{Ecosystem, Package, System};
-use crate::value::percent::encoded;
+use crate::value::percent::{decoded, encoded};
 
 /// What stands as it is, although an address would have it escaped (ECMA-427).
 const COLON: &[u8] = b":";
@@ -68,6 +68,47 @@ pub fn purl(package: &Package, system: Option<&System>) -> String {
     purl
 }
 
+/// A package URL for comparing: what programs write in different ways is the same in it.
+///
+/// Those are escapes, the case of letters where a type has none, the epoch (in the version or in a qualifier, and 0 is
+/// none), a `v` before versions of Go, and the last parts of a Go module (in the name or in the subpath). Other qualifiers
+/// and subpaths are left out.
+#[must_use]
+pub fn comparable(purl: &str) -> String {
+    let (rest, subpath) = purl.split_once('#').unwrap_or((purl, ""));
+    let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
+    let rest = rest.strip_prefix("pkg:").unwrap_or(rest).trim_start_matches('/');
+    let (kind, rest) = rest.split_once('/').unwrap_or(("", rest));
+    // An `@` before a slash is that of a scope.
+    let versioned = rest.rsplit_once('@').filter(|(_, version)| !version.contains('/'));
+    let (name, version) = versioned.unwrap_or((rest, ""));
+    let plain = |text: &str| decoded(text).unwrap_or_else(|| text.to_owned());
+    let (kind, mut name, mut version) = (kind.to_ascii_lowercase(), plain(name), plain(version));
+    let epoch = qualifiers.split('&').find_map(|pair| pair.strip_prefix("epoch="));
+    if let Some(epoch) = epoch.filter(|_| !version.contains(':')) {
+        version = format!("{epoch}:{version}");
+    }
+    match kind.as_str() {
+        "pypi" => name = normal(&name),
+        "apk" | "npm" => name = name.to_lowercase(),
+        "deb" | "rpm" => {
+            if kind == "deb" {
+                name = name.to_lowercase();
+            }
+            version = version.strip_prefix("0:").unwrap_or(&version).to_owned();
+        }
+        "golang" => {
+            if !subpath.is_empty() {
+                name = format!("{name}/{}", plain(subpath));
+            }
+            name = name.to_lowercase();
+            version = version.strip_prefix('v').unwrap_or(&version).to_owned();
+        }
+        _ => {}
+    }
+    format!("{kind}/{name}@{version}")
+}
+
 fn vendor(system: Option<&System>) -> Option<String> {
     system.map(|system| system.id.to_lowercase())
 }
@@ -87,7 +128,7 @@ fn normal(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::purl;
+    use super::{comparable, purl};
     use crate::audit::packages::{Ecosystem, Package, System};
 
     fn of(ecosystem: Ecosystem, namespace: Option<&str>, name: &str, version: &str) -> String {
@@ -115,6 +156,58 @@ mod tests {
         let maven = of(Ecosystem::Maven, Some("org.apache.commons"), "commons-lang3", "3.12.0");
         assert_eq!(maven, "pkg:maven/org.apache.commons/commons-lang3@3.12.0");
         assert_eq!(of(Ecosystem::Cargo, None, "a b/c?d#é", "1"), "pkg:cargo/a%20b%2Fc%3Fd%23%C3%A9@1");
+    }
+
+    #[test]
+    fn what_programs_write_in_different_ways_is_the_same() {
+        // Ours; then as syft and trivy write it, and as others may.
+        for same in [
+            &[
+                "pkg:deb/debian/libstdc%2B%2B6@1:12.2.0-14%2Bdeb12u1?arch=amd64&distro=debian-12",
+                "pkg:deb/debian/libstdc++6@1%3A12.2.0-14+deb12u1?upstream=gcc-12",
+                "pkg:deb/debian/libstdc%2B%2B6@12.2.0-14%2Bdeb12u1?arch=amd64&distro=debian-12.1&epoch=1",
+            ][..],
+            &[
+                "pkg:rpm/fedora/PyYAML@1.0-3",
+                "pkg:rpm/fedora/PyYAML@0:1.0-3",
+                "pkg:rpm/fedora/PyYAML@1.0-3?epoch=0",
+            ],
+            &[
+                "pkg:golang/github.com/pelletier/go-toml/v2@v2.2.2",
+                "pkg:golang/github.com/pelletier/go-toml@v2.2.2#v2",
+                "pkg:golang/github.com/Pelletier/go-toml@v2.2.2#v2",
+            ],
+            &["pkg:golang/stdlib@1.23.4", "pkg:golang/stdlib@v1.23.4"],
+            &[
+                "pkg:npm/%40babel/core@7.0.0",
+                "pkg:npm/@babel/core@7.0.0",
+                "pkg://NPM/@Babel/core@7.0.0?package-id=1",
+            ],
+            &["pkg:pypi/zope-interface@6.0", "pkg:pypi/Zope.Interface@6.0"],
+        ] {
+            for other in same {
+                assert_eq!(comparable(other), comparable(same[0]), "{other}");
+            }
+        }
+        for (one, other) in [
+            ("pkg:deb/debian/git@1:2", "pkg:deb/debian/git@2"),
+            ("pkg:deb/debian/git@1", "pkg:deb/ubuntu/git@1"),
+            ("pkg:rpm/a/B@1", "pkg:rpm/a/b@1"),
+            ("pkg:npm/@s/a", "pkg:npm/@s/b"),
+            ("pkg:npm/a@1", "pkg:pypi/a@1"),
+            ("pkg:golang/a/b@v1", "pkg:golang/a/b@v1#v2"),
+        ] {
+            assert_ne!(comparable(one), comparable(other), "{one} {other}");
+        }
+        for (odd, read) in [
+            ("", "/@"),
+            ("@", "/@"),
+            ("pkg:deb/%zz@%", "deb/%zz@%"),
+            ("#?@/", "/@"),
+            ("pkg:golang/@v", "golang/@"),
+        ] {
+            assert_eq!(comparable(odd), read, "{odd}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which images bring a list of their components along, made by somebody else: carried, not observed.
 
 use crate::audit::inspect::AuditError;
-use crate::audit::sbom::is_bill;
+use crate::audit::sbom::{is_bill_layer, refers_as_bill};
 use crate::bundle::order::Parts;
 use crate::trust::verify::InPlace;
 use crate::value::name::Name;
@@ -16,8 +16,8 @@ pub fn with_sbom(place: &InPlace<'_>) -> Result<BTreeSet<Name>, AuditError> {
             continue;
         }
         for referrer in &contents.item.referrers {
-            let is_tagged = referrer.tag.as_ref().is_some_and(|tag| tag.rsplit('.').next() == Some("sbom"));
-            if is_tagged || is_sbom(&place.document(referrer.root)?) {
+            let tag = referrer.tag.as_deref();
+            if is_sbom(tag, &place.document(referrer.root)?) {
                 found.insert(contents.item.head.name.clone());
                 break;
             }
@@ -26,17 +26,11 @@ pub fn with_sbom(place: &InPlace<'_>) -> Result<BTreeSet<Name>, AuditError> {
     Ok(found)
 }
 
-/// Whether a manifest says that it, or one of its layers, is a list of components.
-fn is_sbom(manifest: &[u8]) -> bool {
-    let Ok(manifest) = serde_json::from_slice::<Value>(manifest) else { return false };
-    let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
-    let of_layer = layers.flat_map(|layer| {
-        let predicate = layer.get("annotations").and_then(|notes| notes.get("in-toto.io/predicate-type"));
-        [layer.get("mediaType"), predicate]
-    });
-    let own =
-        [manifest.get("artifactType"), manifest.get("config").and_then(|config| config.get("mediaType"))];
-    own.into_iter().chain(of_layer).flatten().filter_map(Value::as_str).any(is_bill)
+/// Whether a referrer, or one of its layers, is a list of components.
+fn is_sbom(tag: Option<&str>, manifest: &[u8]) -> bool {
+    let manifest = serde_json::from_slice::<Value>(manifest).unwrap_or_default();
+    let mut layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
+    refers_as_bill(tag, &manifest) || layers.any(is_bill_layer)
 }
 
 #[cfg(test)]
@@ -53,13 +47,18 @@ mod tests {
                 true,
             ),
             (
+                r#"{"layers":[{"mediaType":"application/vnd.dsse.envelope.v1+json","annotations":{"predicateType":"https://cyclonedx.org/bom"}}]}"#,
+                true,
+            ),
+            (
                 r#"{"artifactType":"application/vnd.dev.cosign.artifact.sig.v1+json","layers":[{"mediaType":7}]}"#,
                 false,
             ),
             (r#"{"layers":7}"#, false),
             ("", false),
         ] {
-            assert_eq!(is_sbom(manifest.as_bytes()), is_one, "{manifest}");
+            assert_eq!(is_sbom(None, manifest.as_bytes()), is_one, "{manifest}");
         }
+        assert!(is_sbom(Some("sha256-abc.sbom"), b"{}") && !is_sbom(Some("sha256-abc.sig"), b"{}"));
     }
 }

@@ -1,17 +1,19 @@
 //! Bills that travel with an image: kept as they are, and held against what was observed.
 
-use super::is_read;
+use super::{is_bill_layer, refers_as_bill};
 use crate::audit::census::{Census, View};
 use crate::audit::inspect::AuditError;
-use crate::audit::packages::purl;
+use crate::audit::packages::{comparable, purl};
 use crate::bundle::oci::{self, Document};
 use crate::trust::verify::{InPlace, Verified};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::name::Name;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a bill that is read.
 const LARGEST: u64 = 64 << 20;
@@ -69,11 +71,15 @@ pub fn carried(place: &InPlace<'_>, census: &Census, limits: &Limits) -> Result<
             else {
                 continue;
             };
+            let said = serde_json::from_slice::<Value>(&document).unwrap_or_default();
+            let is_whole = refers_as_bill(referrer.tag.as_deref(), &said);
+            let said = said.get("layers").and_then(Value::as_array).into_iter().flatten();
             // A bill of an index is about all of its platforms.
-            let about = oci::subject(&document);
+            let about = oci::subject(&document).or_else(|| referrer.tagged_subject());
             let narrowed: Vec<&View> = views.iter().filter(|view| Some(view.manifest) == about).collect();
             let views = if narrowed.is_empty() { views.iter().collect() } else { narrowed };
-            for layer in layers.into_iter().filter(|layer| is_read(&layer.media_type)) {
+            let bills = layers.into_iter().zip(said).filter(|(_, said)| is_whole || is_bill_layer(said));
+            for (layer, _) in bills {
                 let blob = layer.blob();
                 let mut one = Carried {
                     item: item.head.name.clone(),
@@ -98,52 +104,119 @@ pub fn carried(place: &InPlace<'_>, census: &Census, limits: &Limits) -> Result<
 }
 
 fn compare(bytes: &[u8], views: &[&View]) -> Comparison {
-    let named = match serde_json::from_slice::<Value>(bytes) {
-        Ok(bill) => purls(&bill),
-        Err(error) => return Comparison::NotCompared { reason: format!("it is no JSON: {error}") },
+    let named = match purls(bytes) {
+        Ok(named) => named,
+        Err(reason) => return Comparison::NotCompared { reason },
     };
-    let Some(named) = named else {
-        return Comparison::NotCompared { reason: "it is neither CycloneDX nor SPDX 2 in JSON".to_owned() };
+    let observed = views.iter().flat_map(|view| {
+        view.packages.iter().map(|found| keyed(&purl(&found.package, view.system.as_ref())))
+    });
+    let observed: BTreeMap<String, String> = observed.collect();
+    let only = |these: &BTreeMap<String, String>, those: &BTreeMap<String, String>| {
+        these.iter().filter(|(key, _)| !those.contains_key(*key)).map(|(_, purl)| purl.clone()).collect()
     };
-    let observed = views
-        .iter()
-        .flat_map(|view| view.packages.iter().map(|found| bare(&purl(&found.package, view.system.as_ref()))));
-    let observed: BTreeSet<String> = observed.collect();
     Comparison::Compared {
-        agreed: observed.intersection(&named).count(),
-        only_observed: observed.difference(&named).cloned().collect(),
-        only_carried: named.difference(&observed).cloned().collect(),
+        agreed: observed.keys().filter(|key| named.contains_key(*key)).count(),
+        only_observed: only(&observed, &named),
+        only_carried: only(&named, &observed),
     }
 }
 
-/// The packages that a bill names by purl, without those that say what the image or its system is.
-fn purls(bill: &Value) -> Option<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    let mut take = |purl: &str| {
-        if found.len() < COMPONENTS && !purl.starts_with("pkg:oci/") && !purl.starts_with("pkg:docker/") {
-            found.insert(bare(purl));
-        }
+/// The packages that a bill names by purl, without those that say what the image is; by what they are compared by.
+fn purls(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
+    let json = |bytes: &[u8]| -> Result<Value, String> {
+        serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))
     };
-    if bill.get("bomFormat").and_then(Value::as_str) == Some("CycloneDX") {
-        let mut pending: Vec<&Value> =
-            bill.get("components").and_then(Value::as_array).into_iter().flatten().collect();
-        while let Some(component) = pending.pop() {
-            pending.extend(component.get("components").and_then(Value::as_array).into_iter().flatten());
-            component.get("purl").and_then(Value::as_str).into_iter().for_each(&mut take);
-        }
-        return Some(found);
+    let mut said = json(bytes)?;
+    // A signed envelope (DSSE) has a statement within, and a statement the bill. Nobody has checked the signature.
+    if said.get("payloadType").and_then(Value::as_str) == Some("application/vnd.in-toto+json") {
+        let payload = said.get("payload").and_then(Value::as_str).unwrap_or_default();
+        let payload =
+            STANDARD.decode(payload).map_err(|error| format!("its payload is no base64: {error}"))?;
+        said = json(&payload)?;
     }
-    bill.get("spdxVersion").and_then(Value::as_str).filter(|version| version.starts_with("SPDX-2"))?;
-    let packages = bill.get("packages").and_then(Value::as_array).into_iter().flatten();
-    let references = packages.filter_map(|package| package.get("externalRefs")?.as_array()).flatten();
-    references
-        .filter(|reference| reference.get("referenceType").and_then(Value::as_str) == Some("purl"))
-        .filter_map(|reference| reference.get("referenceLocator").and_then(Value::as_str))
-        .for_each(take);
-    Some(found)
+    let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();
+    let bill = match said.get("predicate") {
+        Some(bill) if text("_type").starts_with("https://in-toto.io/Statement/") => bill,
+        _ => &said,
+    };
+    let text = |key: &str| bill.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut named = Vec::new();
+    if text("bomFormat") == "CycloneDX" {
+        let mut pending: Vec<&Value> = list(bill, "components").collect();
+        while let Some(component) = pending.pop() {
+            pending.extend(list(component, "components"));
+            named.extend(component.get("purl").and_then(Value::as_str));
+        }
+    } else if text("spdxVersion").starts_with("SPDX-2") {
+        let references = list(bill, "packages").flat_map(|package| list(package, "externalRefs"));
+        let purls =
+            references.filter(|reference| reference.get("referenceType") == Some(&Value::from("purl")));
+        named.extend(purls.filter_map(|reference| reference.get("referenceLocator")?.as_str()));
+    } else {
+        return Err("it is neither CycloneDX nor SPDX 2 in JSON".to_owned());
+    }
+    named.retain(|purl| !purl.starts_with("pkg:oci/") && !purl.starts_with("pkg:docker/"));
+    if named.len() > COMPONENTS {
+        return Err(format!("it names {} packages, more than {COMPONENTS}", named.len()));
+    }
+    Ok(named.into_iter().map(keyed).collect())
 }
 
-/// A purl without qualifiers and subpath: programs differ in those.
-fn bare(purl: &str) -> String {
-    purl.split(['?', '#']).next().unwrap_or(purl).to_owned()
+fn list<'a>(object: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    object.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// What a purl is compared by, and itself without qualifiers: programs differ in those.
+fn keyed(purl: &str) -> (String, String) {
+    let subpath = purl.split_once('#').map_or_else(String::new, |(_, subpath)| format!("#{subpath}"));
+    let front = purl.split(['?', '#']).next().unwrap_or_default();
+    (comparable(purl), format!("{front}{subpath}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::purls;
+
+    #[test]
+    fn what_is_no_bill_is_said_to_be_none() {
+        let deep =
+            r#"{"bomFormat":"CycloneDX","components":["#.to_owned() + &r#"{"components":["#.repeat(200);
+        for (bill, why) in [
+            ("", "no JSON"),
+            ("<bom/>", "no JSON"),
+            (r#"{"bomFormat":"CycloneDX"}{"#, "no JSON"),
+            (deep.as_str(), "recursion limit"),
+            ("[]", "neither"),
+            (r#"{"bomFormat":1,"spdxVersion":["SPDX-2.3"]}"#, "neither"),
+            (r#"{"spdxVersion":"SPDX-3.0"}"#, "neither"),
+            (r#"{"predicate":{"bomFormat":"CycloneDX"}}"#, "neither"),
+            (r#"{"_type":"https://in-toto.io/Statement/v1","predicate":"SPDXVersion: SPDX-2.2"}"#, "neither"),
+            (r#"{"payloadType":"application/vnd.in-toto+json","payload":"!"}"#, "no base64"),
+            (r#"{"payloadType":"application/vnd.in-toto+json"}"#, "no JSON"),
+        ] {
+            let said = purls(bill.as_bytes()).unwrap_err();
+            assert!(said.contains(why), "{bill}: {said}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_bill_that_are_of_another_kind_name_nothing() {
+        for bill in [
+            r#"{"bomFormat":"CycloneDX","components":{"purl":"pkg:npm/a@1"}}"#,
+            r#"{"bomFormat":"CycloneDX","components":[7,{"purl":7},{"components":[[]]}]}"#,
+            r#"{"spdxVersion":"SPDX-2.3","packages":[{"externalRefs":[{"referenceType":"purl"},7]},{"externalRefs":7}]}"#,
+            r#"{"bomFormat":"CycloneDX","components":[{"purl":"pkg:oci/a@sha256:0"},{"purl":"pkg:docker/a@1"}]}"#,
+        ] {
+            assert!(purls(bill.as_bytes()).unwrap().is_empty(), "{bill}");
+        }
+    }
+
+    #[test]
+    fn j08_a_bill_of_too_many_packages_is_not_compared() {
+        let many: Vec<String> =
+            (0..=super::COMPONENTS).map(|number| format!(r#"{{"purl":"pkg:npm/a@{number}"}}"#)).collect();
+        let bill = format!(r#"{{"bomFormat":"CycloneDX","components":[{}]}}"#, many.join(","));
+        assert!(purls(bill.as_bytes()).unwrap_err().contains("more than 200000"));
+    }
 }

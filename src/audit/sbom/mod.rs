@@ -14,6 +14,7 @@ use super::census::{Census, ItemCensus, View};
 use super::inspect::Overview;
 use super::packages::{Package, purl};
 use crate::bundle::item::ItemKind;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A bundle and what was observed in it.
@@ -37,6 +38,12 @@ impl<'a> Subject<'a> {
         self.census.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
     }
 
+    /// How many packages the bill lists: each once, in however many items and files it was found.
+    #[must_use]
+    pub fn packages(self) -> usize {
+        self.components().len()
+    }
+
     /// Every package once, by its purl.
     fn components(self) -> BTreeMap<String, Component<'a>> {
         let mut components: BTreeMap<String, Component<'a>> = BTreeMap::new();
@@ -52,16 +59,31 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Whether a type of media, of an artifact or of a predicate is that of a bill that is read here.
-fn is_read(kind: &str) -> bool {
-    ["cyclonedx", "spdx"].iter().any(|word| kind.contains(word))
-}
-
 /// Whether a type of media, of an artifact or of a predicate is that of a bill, also of a format that only its maker
 /// reads.
 pub(super) fn is_bill(kind: &str) -> bool {
     let kind = kind.to_ascii_lowercase();
-    is_read(&kind) || kind.contains("syft")
+    ["cyclonedx", "spdx", "syft"].iter().any(|word| kind.contains(word))
+}
+
+/// Whether what refers to an image is a bill: by the tag that leads to it, or by what it says of itself.
+pub(super) fn refers_as_bill(tag: Option<&str>, manifest: &Value) -> bool {
+    let kinds =
+        [manifest.get("artifactType"), manifest.get("config").and_then(|config| config.get("mediaType"))];
+    tag.is_some_and(|tag| tag.rsplit('.').next() == Some("sbom"))
+        || kinds.into_iter().flatten().filter_map(Value::as_str).any(is_bill)
+}
+
+/// Whether a layer of a manifest is a bill, or an attestation of one.
+pub(super) fn is_bill_layer(layer: &Value) -> bool {
+    // As BuildKit and as cosign note what an attestation is about.
+    let [of_statement, of_envelope] = ["in-toto.io/predicate-type", "predicateType"]
+        .map(|key| layer.get("annotations").and_then(|notes| notes.get(key)));
+    [layer.get("mediaType"), of_statement, of_envelope]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(is_bill)
 }
 
 /// What a view is called in a bill: `item` or `item@platform`.

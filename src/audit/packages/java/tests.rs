@@ -45,6 +45,17 @@ fn an_archive_that_swallowed_others_is_listed_with_them() {
 }
 
 #[test]
+fn a_name_that_holds_a_version_is_not_taken_for_name_and_version() {
+    let pom: &[u8] =
+        b"groupId=org.apache.geronimo.specs\nartifactId=geronimo-annotation_1.3_spec\nversion=1.3\n";
+    let path = "META-INF/maven/org.apache.geronimo.specs/geronimo-annotation_1.3_spec/pom.properties";
+    let known = "pkg:maven/org.apache.geronimo.specs/geronimo-annotation_1.3_spec@1.3";
+    for file in ["geronimo-annotation-1.3-spec.jar", "geronimo-annotation_1.3_spec.jar"] {
+        assert_eq!(list(file, &[(MANIFEST, b""), (path, pom)]), [known], "{file}");
+    }
+}
+
+#[test]
 fn without_maven_the_file_and_the_manifest_tell() {
     let manifest = |text: &'static str| [(MANIFEST, text.as_bytes())];
     assert_eq!(list("a/log4j-1.2.17.jar", &manifest("")), ["pkg:maven/log4j@1.2.17"]);
