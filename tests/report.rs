@@ -255,7 +255,7 @@ impl Hostile {
             path: bad(&format!("path {number}")).into(),
             node: Node::File {
                 size: 1000 + number as u64,
-                sha256: digest("x"),
+                sha256: Some(digest("x")),
                 class: if number.is_multiple_of(2) {
                     Class::Script(bad("interpreter").into())
                 } else {

@@ -5,7 +5,7 @@ use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
 use crate::audit::census::class::Class;
 use crate::audit::census::oddity::{Group, Oddity};
-use crate::audit::census::{Census, Entry, ItemCensus, Node, Unchecked, View, observe};
+use crate::audit::census::{Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe};
 use crate::audit::lint::finding::Finding;
 use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
@@ -38,7 +38,9 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let threads = threads(self.threads.threads);
-        let census = self.bundle.in_place(term, |place| Ok(observe(place, threads, &LIMITS)?))?;
+        // Only the list of every entry shows them.
+        let digests = if term.is_json() { FileDigests::Taken } else { FileDigests::Left };
+        let census = self.bundle.in_place(term, |place| Ok(observe(place, digests, threads, &LIMITS)?))?;
         if term.is_json() {
             return list(term, &census);
         }

@@ -6,7 +6,7 @@ use self::open::{Opened, Whom};
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
-use crate::audit::census::{Census, observe};
+use crate::audit::census::{Census, FileDigests, observe};
 use crate::audit::diff::{
     Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts,
     text,
@@ -63,8 +63,8 @@ impl Args {
             && a.statement != b.statement
         {
             let threads = threads(self.threads.threads);
-            a.census = Some(observe(old, threads, &LIMITS)?);
-            b.census = Some(observe(new, threads, &LIMITS)?);
+            a.census = Some(observe(old, FileDigests::Taken, threads, &LIMITS)?);
+            b.census = Some(observe(new, FileDigests::Taken, threads, &LIMITS)?);
         }
         let mut difference = compare(&a, &b);
         texts(&mut difference, (&from, &a), (&to, &b))?;
@@ -93,7 +93,7 @@ pub(super) fn since(
     if let Opened::Bundle { place, .. } = &from
         && a.statement != b.statement
     {
-        a.census = Some(observe(place, conditions.threads, &LIMITS)?);
+        a.census = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
         // It is lent: a census of a million entries is not there twice.
         let none = Census { items: Vec::new(), layers: Vec::new(), unchecked: Vec::new() };
         b.census = Some(std::mem::replace(census, none));

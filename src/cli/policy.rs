@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
-use crate::audit::census::observe;
+use crate::audit::census::{FileDigests, observe};
 use crate::audit::inspect::overview;
 use crate::audit::policy::ledger;
 use crate::audit::policy::rule::Rule;
@@ -198,7 +198,7 @@ impl Judging {
         let trusted = &place.trusted;
         let bundle = (trusted.id, &trusted.statement.predicate.scenario);
         let waivers = self.waivers.judge(trusted.root.root(), bundle, now, &LIMITS)?;
-        let census = observe(place, threads, &LIMITS)?;
+        let census = observe(place, FileDigests::Left, threads, &LIMITS)?;
         let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, watch)).transpose()?;
         let vulnerabilities = assess(&census, data.as_ref(), &self.vex, now);
         let facts = Facts {

@@ -6,7 +6,7 @@ use super::policy::read_waivers;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::account::Account;
-use crate::audit::census::observe;
+use crate::audit::census::{FileDigests, observe};
 use crate::audit::inspect::overview;
 use crate::audit::policy::ledger;
 use crate::audit::policy::{Facts as PolicyFacts, Policy, Stage, judge, with_sbom};
@@ -91,7 +91,8 @@ impl Args {
         let (place, size) = InPlace::open_whole(file, &root, conditions)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
         let account = Account::of(trusted, contents, size);
-        let mut census = observe(&place, conditions.threads, &LIMITS)?;
+        let digests = if self.since.is_some() { FileDigests::Taken } else { FileDigests::Left };
+        let mut census = observe(&place, digests, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
         let changes =
             self.since.as_ref().map(|older| since(older, &self.bundle, &mut census, conditions, &watch));

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads, write};
-use crate::audit::census::observe;
+use crate::audit::census::{FileDigests, observe};
 use crate::audit::inspect::overview;
 use crate::audit::sbom::carried::{Carried, Comparison, carried};
 use crate::audit::sbom::{Subject, cyclonedx, spdx};
@@ -48,7 +48,7 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let threads = threads(self.threads.threads);
         let (overview, census, carried) = self.bundle.in_place(term, |place| {
-            let census = observe(place, threads, &LIMITS)?;
+            let census = observe(place, FileDigests::Left, threads, &LIMITS)?;
             let carried = carried(place, &census, &LIMITS)?;
             Ok((overview(&place.trusted, &place.contents.items), census, carried))
         })?;

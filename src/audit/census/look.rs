@@ -3,7 +3,7 @@
 use super::class::{Archive, Class, HEAD};
 use super::names;
 use super::oddity::{Kind, Oddity};
-use super::{Entry, Layer, Node, Unchecked};
+use super::{Entry, FileDigests, Layer, Node, Unchecked};
 use crate::audit::layer::{self, Body, Visitor, Walked, walk};
 use crate::audit::lint::finding::Finding;
 use crate::audit::lint::{File, secrets};
@@ -25,19 +25,18 @@ const KEYS: u64 = 64 << 10;
 /// Oddities, secrets and gaps of one layer that are listed.
 const LISTED: usize = 10_000;
 
-/// What the threads that look at layers share: the room for large files.
+/// What the threads that look at layers share: the room for large files, and what is asked of each.
 pub(super) struct Desk {
+    digests: FileDigests,
     left: Mutex<u64>,
     freed: Condvar,
 }
 
-impl Default for Desk {
-    fn default() -> Self {
-        Self { left: Mutex::new(ROOM), freed: Condvar::new() }
-    }
-}
-
 impl Desk {
+    pub(super) fn new(digests: FileDigests) -> Self {
+        Self { digests, left: Mutex::new(ROOM), freed: Condvar::new() }
+    }
+
     /// Waits until there is room for so many bytes, at most [`HELD`]. Each thread asks for one file at a time.
     fn room(&self, bytes: u64) -> Room<'_> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -224,8 +223,8 @@ impl Looking<'_> {
         }
     }
 
-    /// Hashes a file, tells what it is, and looks into it where that says something.
-    fn file(&mut self, path: &str, size: u64, body: &mut Body<'_>) -> io::Result<(Digest, Class)> {
+    /// Hashes a file if asked to, tells what it is, and looks into it where that says something.
+    fn file(&mut self, path: &str, size: u64, body: &mut Body<'_>) -> io::Result<(Option<Digest>, Class)> {
         let mut held = std::mem::take(&mut self.buffer);
         held.clear();
         body.take(HEAD as u64).read_to_end(&mut held)?;
@@ -237,10 +236,14 @@ impl Looking<'_> {
         if is_held {
             held.reserve_exact(usize::try_from(body.left()).unwrap_or_default());
         }
-        let mut hasher = Hasher::new();
-        hasher.update(&held);
+        let mut hasher = match desk.digests {
+            FileDigests::Taken => Some(Hasher::new()),
+            FileDigests::Left => None,
+        };
+        let mut hash = |bytes: &[u8]| hasher.iter_mut().for_each(|hasher| hasher.update(bytes));
+        hash(&held);
         while let Some(piece) = body.piece()? {
-            hasher.update(piece);
+            hash(piece);
             if is_held {
                 held.extend_from_slice(piece);
             }
@@ -256,7 +259,7 @@ impl Looking<'_> {
             self.buffer = held;
         }
         drop(room);
-        Ok((hasher.finish(), class))
+        Ok((hasher.map(Hasher::finish), class))
     }
 
     fn understand(&mut self, path: &str, bytes: &[u8], purposes: &Purposes) {

@@ -26,6 +26,16 @@ use crate::value::digest::Digest;
 use crate::value::name::Name;
 use serde::Serialize;
 
+/// Whether each file in a layer is hashed by itself: who compares or lists files wants it, and it is an eighth of the work.
+/// The layers are hashed in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileDigests {
+    /// Every file is.
+    Taken,
+    /// None is.
+    Left,
+}
+
 /// Everything observed in one bundle.
 #[derive(Debug, Clone, Serialize)]
 pub struct Census {
@@ -177,8 +187,9 @@ pub enum Node {
     File {
         /// Its bytes.
         size: u64,
-        /// What they hash to.
-        sha256: Digest,
+        /// What they hash to, where that was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sha256: Option<Digest>,
         /// What they are.
         class: Class,
     },
@@ -227,6 +238,13 @@ pub struct Unchecked {
 }
 
 impl Census {
+    /// Whether every file was hashed by itself.
+    #[must_use]
+    pub fn has_file_digests(&self) -> bool {
+        let mut entries = self.layers.iter().flat_map(|layer| &layer.entries);
+        !entries.any(|entry| matches!(entry.node, Node::File { sha256: None, .. }))
+    }
+
     /// The entry at a place.
     #[must_use]
     pub fn entry(&self, spot: Spot) -> Option<&Entry> {

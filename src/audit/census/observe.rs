@@ -3,7 +3,7 @@
 use super::config::ImageConfig;
 use super::look::{Desk, look};
 use super::oddity::{Kind, Oddity};
-use super::{Census, ItemCensus, Layer, Sums, Unchecked, View, view};
+use super::{Census, FileDigests, ItemCensus, Layer, Sums, Unchecked, View, view};
 use crate::audit::inspect::AuditError;
 use crate::audit::layer::{Failed, Stored};
 use crate::audit::lint::{File, secrets};
@@ -19,7 +19,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Looks at everything a bundle holds. Each layer is proved against its digest before the first byte of it is decoded.
-pub fn observe(place: &InPlace<'_>, threads: usize, limits: &Limits) -> Result<Census, AuditError> {
+pub fn observe(
+    place: &InPlace<'_>,
+    digests: FileDigests,
+    threads: usize,
+    limits: &Limits,
+) -> Result<Census, AuditError> {
     let mut draft =
         Draft { place, limits, blobs: Vec::new(), numbers: HashMap::new(), unchecked: Vec::new() };
     let mut items = Vec::new();
@@ -28,7 +33,7 @@ pub fn observe(place: &InPlace<'_>, threads: usize, limits: &Limits) -> Result<C
     }
     let Draft { blobs, mut unchecked, .. } = draft;
     let mut layers = Vec::with_capacity(blobs.len());
-    for (layer, gaps) in look_at_all(place, &blobs, threads)? {
+    for (layer, gaps) in look_at_all(place, &blobs, digests, threads)? {
         layers.push(layer);
         unchecked.extend(gaps);
     }
@@ -202,10 +207,15 @@ fn finish(view: &mut View, layers: &[Layer]) {
 type Looked = (Layer, Vec<Unchecked>);
 
 /// Looks at the layers, the largest first so that no core is left with a large one at the end.
-fn look_at_all(place: &InPlace<'_>, blobs: &[Blob], threads: usize) -> Result<Vec<Looked>, AuditError> {
+fn look_at_all(
+    place: &InPlace<'_>,
+    blobs: &[Blob],
+    digests: FileDigests,
+    threads: usize,
+) -> Result<Vec<Looked>, AuditError> {
     let mut order: Vec<usize> = (0..blobs.len()).collect();
     order.sort_by_key(|number| std::cmp::Reverse(blobs.get(*number).map(|blob| blob.size)));
-    let (desk, next) = (Desk::default(), AtomicUsize::new(0));
+    let (desk, next) = (Desk::new(digests), AtomicUsize::new(0));
     let done: Mutex<Vec<(usize, Result<Looked, AuditError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, blobs.len().max(1)) {

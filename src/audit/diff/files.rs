@@ -138,7 +138,7 @@ fn moved<'a, 'b>(
 ) -> Vec<(&'b Spot<'a>, &'b Spot<'a>)> {
     // Every empty file is like every other, and none has moved.
     let content = |spot: &Spot<'_>| match spot.node {
-        Node::File { size, sha256 } if size > 0 => Some(sha256),
+        Node::File { size, sha256 } if size > 0 => sha256,
         _ => None,
     };
     let mut by_content: HashMap<Digest, Vec<&'b Spot<'a>>> = HashMap::new();
@@ -239,7 +239,7 @@ pub(super) fn buried(a: Option<(&Census, &View)>, b: (&Census, &View)) -> Vec<St
     let paths = |(census, view): (&Census, &View)| -> Vec<(String, Option<Digest>)> {
         let spot = |entry: &census::Entry| {
             let sha256 = match &entry.node {
-                census::Node::File { sha256, .. } => Some(*sha256),
+                census::Node::File { sha256, .. } => *sha256,
                 _ => None,
             };
             (entry.path.to_string(), sha256)

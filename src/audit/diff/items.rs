@@ -124,7 +124,7 @@ fn content(item: &Item) -> Option<String> {
 pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Option<Matched<'a>> {
     let (Some(old), Some(new)) = (&a.items, &b.items) else { return None };
     // What files are is told by content, where both sides were looked at; one alone would make differences of its own.
-    let (classes_a, classes_b) = match (&a.census, &b.census) {
+    let (classes_a, classes_b) = match (a.observed(), b.observed()) {
         (Some(a), Some(b)) => (spot::classes(a), spot::classes(b)),
         _ => (HashMap::new(), HashMap::new()),
     };

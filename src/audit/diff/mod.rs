@@ -261,10 +261,10 @@ fn only_one(a: &Side, b: &Side) -> String {
 fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collected) {
     let images = matched.pairs.iter().filter(|pair| pair.b.kind == ItemKind::Image);
     let changed: Vec<_> = images.filter(|pair| pair.a.digest != pair.b.digest).collect();
-    let (Some(old), Some(new)) = (&a.census, &b.census) else {
+    let (Some(old), Some(new)) = (a.observed(), b.observed()) else {
         for pair in changed {
             let what = format!("layers, packages, files and rights of the image `{}`", pair.name);
-            let poorer = if a.census.is_none() { a } else { b };
+            let poorer = if a.observed().is_none() { a } else { b };
             let reason =
                 format!("`{}` is {}, whose images were not opened", poorer.label, poorer.kind.as_str());
             found.missing.push(Missing { what, reason });
@@ -323,7 +323,7 @@ fn contents_of(census: &Census) -> Vec<(&Unchecked, Option<Digest>)> {
     let mut files: HashMap<(Digest, &str), Digest> = HashMap::new();
     for layer in census.layers.iter().filter(|layer| layers.contains(&layer.digest)) {
         files.extend(layer.entries.iter().filter_map(|entry| match &entry.node {
-            Node::File { sha256, .. } => Some(((layer.digest, &*entry.path), *sha256)),
+            Node::File { sha256: Some(sha256), .. } => Some(((layer.digest, &*entry.path), *sha256)),
             _ => None,
         }));
     }

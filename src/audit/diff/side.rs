@@ -104,6 +104,11 @@ impl Side {
         }
     }
 
+    /// What was observed in it, if its files can be told apart from those of another.
+    pub(super) fn observed(&self) -> Option<&Census> {
+        self.census.as_ref().filter(|census| census.has_file_digests())
+    }
+
     /// A bundle, with its inventories and without what has to be observed in its layers.
     pub fn of_bundle(place: &InPlace<'_>, label: String) -> Result<Self, AuditError> {
         let overview = overview(&place.trusted, &place.contents.items);

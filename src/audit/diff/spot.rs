@@ -31,7 +31,7 @@ pub(super) struct Spot<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Node<'a> {
     Dir,
-    File { size: u64, sha256: Digest },
+    File { size: u64, sha256: Option<Digest> },
     Link(&'a str),
     Special(&'a str),
 }
@@ -60,7 +60,7 @@ impl Spot<'_> {
     /// What its bytes hash to.
     pub(super) fn sha256(&self) -> Option<Digest> {
         match self.node {
-            Node::File { sha256, .. } => Some(sha256),
+            Node::File { sha256, .. } => sha256,
             Node::Dir | Node::Link(_) | Node::Special(_) => None,
         }
     }
@@ -111,7 +111,7 @@ pub(super) fn of_tree<'a>(entries: &'a [Entry], classes: &HashMap<Digest, &'a Cl
             entry::Node::File { size, sha256, executable } => {
                 let by_mode = executable.then_some("executable by its mode");
                 let by_content = classes.get(sha256).map(|class| word(class));
-                let node = Node::File { size: *size, sha256: *sha256 };
+                let node = Node::File { size: *size, sha256: Some(*sha256) };
                 (node, if *executable { 0o755 } else { 0o644 }, by_content.flatten().or(by_mode))
             }
         };
@@ -135,7 +135,7 @@ pub(super) fn classes(census: &Census) -> HashMap<Digest, &Class> {
     let mut classes = HashMap::new();
     for entry in census.layers.iter().flat_map(|layer| &layer.entries) {
         match &entry.node {
-            census::Node::File { sha256, class, .. } if class.is_executable() => {
+            census::Node::File { sha256: Some(sha256), class, .. } if class.is_executable() => {
                 classes.insert(*sha256, class);
             }
             _ => {}

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 fn file(path: &str, mode: u16, content: &str) -> Entry {
     let bytes = content.as_bytes();
     let (size, sha256, class) = (bytes.len() as u64, Digest::of(bytes), Class::of(bytes));
-    entry(path, mode, Node::File { size, sha256, class })
+    entry(path, mode, Node::File { size, sha256: Some(sha256), class })
 }
 
 fn entry(path: &str, mode: u16, node: Node) -> Entry {
@@ -271,4 +271,17 @@ fn a_layer_that_was_not_read_is_like_no_other() {
     let found = compare(&a, &b);
     let turns: Vec<_> = found.layers[0].changes.iter().map(|change| change.turn).collect();
     assert_eq!(turns, [LayerTurn::New, LayerTurn::Gone]);
+}
+
+#[test]
+fn files_that_were_not_hashed_are_not_taken_for_equal() {
+    let a = image("app", vec![layer("one", vec![file("bin/app", 0o755, "one")])], config("app"));
+    let hashed = image("app", vec![layer("two", vec![file("bin/app", 0o755, "two")])], config("app"));
+    assert_eq!(compare(&a, &hashed).files.len(), 1);
+    let mut b = hashed;
+    let node = Node::File { size: 3, sha256: None, class: Class::of(b"two") };
+    b.census.as_mut().unwrap().layers[0].entries = vec![entry("bin/app", 0o755, node)];
+    let found = compare(&a, &b);
+    assert_eq!(found.verdict, Verdict::Different);
+    assert!(found.not_compared.iter().any(|one| one.what.contains("files")), "{:?}", found.not_compared);
 }

@@ -38,7 +38,7 @@ fn now() -> Moment {
 }
 
 fn file(path: &str, class: Class) -> Entry {
-    let node = Node::File { size: 1, sha256: Digest::of(path.as_bytes()), class };
+    let node = Node::File { size: 1, sha256: Some(Digest::of(path.as_bytes())), class };
     Entry { path: path.into(), node, mode: 0o644, uid: 0, gid: 0, capabilities: None }
 }
 
