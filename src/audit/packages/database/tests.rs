@@ -206,6 +206,44 @@ fn the_system_has_the_defaults_of_os_release() {
     assert!(read(Database::OsRelease, "x", b"\xff").is_err());
 }
 
+#[test]
+fn databases_of_100_mb_are_read_or_refused_with_a_reason() {
+    const SIZE: usize = 100 << 20;
+    let long = " a line of a description that nobody reads, and that is there all the same\n".repeat(18);
+    let dpkg = |number: usize| {
+        format!(
+            "Package: p{number}\nStatus: install ok installed\nVersion: {number}-1\nDescription: d\n{long}\n"
+        )
+    };
+    let apk = |number: usize| format!("P:p{number}\nV:{number}-r1\nA:x86_64\nT:{}\n\n", &long[..1350]);
+    for (database, paragraph) in
+        [(Database::DpkgStatus, &dpkg as &dyn Fn(usize) -> String), (Database::Apk, &apk)]
+    {
+        let text: String = (0..80_000).map(paragraph).collect();
+        assert!(text.len() > SIZE, "{}", text.len());
+        match read(database, "x", text.as_bytes()) {
+            Ok(Evidence::Packages(packages)) => assert_eq!(packages.len(), 80_000),
+            other => panic!("{}: {other:?}", database.as_str()),
+        }
+    }
+    let many: String = (0..100_001).map(|number| format!("Package: p{number}\nVersion: 1\n\n")).collect();
+    let refused = read(Database::DpkgStatus, "x", many.as_bytes()).unwrap_err();
+    assert_eq!(refused, "it announces more than 100000 packages");
+    for (database, magic) in [
+        (Database::RpmSqlite, &b"SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20"[..]),
+        (Database::RpmNdb, b"RpmP\0\0\0\0"),
+        (Database::RpmBdb, b"\0\0\0\0\0\0\0\0\0\0\0\0\x61\x15\x06\0"),
+    ] {
+        for filler in [0, 0xff] {
+            let mut bytes = vec![filler; SIZE];
+            bytes[..magic.len()].copy_from_slice(magic);
+            if let Ok(Evidence::Packages(packages)) = read(database, "x", &bytes) {
+                assert_eq!(packages, [], "{}", database.as_str());
+            }
+        }
+    }
+}
+
 const TEXTS: [Database; 6] = [
     Database::DpkgStatus,
     Database::DebianCopyright,
