@@ -61,6 +61,17 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
+/// Writes what somebody asked to have at `path`: a file is replaced in one step, also behind a link; devices and pipes like
+/// `/dev/stdout` are written to, and stay what they are.
+pub fn write_out(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match path.metadata() {
+        Ok(found) if found.is_file() => replace(&path.canonicalize()?, bytes),
+        Ok(_) => OpenOptions::new().write(true).open(path)?.write_all(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => replace(path, bytes),
+        Err(error) => Err(error),
+    }
+}
+
 /// The folder that a path lies in.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
@@ -93,5 +104,41 @@ pub fn claim(path: &Path) -> io::Result<Option<File>> {
             file.set_len(0)?;
             return Ok(Some(file));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::FileType;
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    #[test]
+    fn what_is_no_file_stays_what_it_is_when_it_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        // A pipe, as `/dev/stdout` is one, and by a link, as that is one too.
+        rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        symlink("pipe", at("to-pipe")).unwrap();
+        for name in ["pipe", "to-pipe"] {
+            let pipe = at("pipe");
+            let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+            write_out(&at(name), b"content").unwrap();
+            assert_eq!(reader.join().unwrap(), b"content");
+            assert!(at("pipe").symlink_metadata().unwrap().file_type().is_fifo());
+        }
+        std::fs::write(at("file"), "old").unwrap();
+        symlink("file", at("to-file")).unwrap();
+        symlink("nowhere", at("dangling")).unwrap();
+        for name in ["new", "file", "to-file", "dangling"] {
+            write_out(&at(name), name.as_bytes()).unwrap();
+            assert_eq!(std::fs::read(at(name)).unwrap(), name.as_bytes());
+        }
+        assert!(at("to-file").symlink_metadata().unwrap().is_symlink());
+        assert!(write_out(folder.path(), b"").is_err());
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["dangling", "file", "new", "pipe", "to-file", "to-pipe"]);
     }
 }

@@ -384,7 +384,7 @@ impl BundleArgs {
 
 /// Writes a file in one step, in the place of one that is there.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    place::replace(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
+    place::write_out(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 /// What the clock says, in whole seconds.

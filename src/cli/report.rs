@@ -4,7 +4,7 @@ use super::diff::since;
 use super::error::CliError;
 use super::policy::read_waivers;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions, write};
 use crate::audit::account::Account;
 use crate::audit::census::{FileDigests, observe};
 use crate::audit::inspect::overview;
@@ -17,7 +17,6 @@ use crate::audit::report::sections::report;
 use crate::audit::vulnerability::vex::Vex;
 use crate::audit::vulnerability::{OsvData, assess};
 use crate::bundle::member;
-use crate::bundle::place;
 use crate::bundle::read;
 use crate::trust::approval::Approving;
 use crate::trust::verify::{Conditions, InPlace};
@@ -136,7 +135,7 @@ impl Args {
         let mut text = format!("report of {}-{}\n", overview.name, overview.version);
         for (path, content) in [(&self.output, &html as &dyn Fn(&_) -> String), (&self.markdown, &markdown)] {
             if let Some(path) = path {
-                text += &write(path, &content(&document))?;
+                text += &written(path, &content(&document))?;
             }
         }
         term.data("report", &document, &text)?;
@@ -149,8 +148,7 @@ impl Args {
 }
 
 /// Writes a file, and says so.
-fn write(path: &Path, content: &str) -> Result<String, CliError> {
-    place::replace(path, content.as_bytes())
-        .map_err(|source| CliError::Write { path: path.to_owned(), source })?;
+fn written(path: &Path, content: &str) -> Result<String, CliError> {
+    write(path, content.as_bytes())?;
     Ok(format!("  written    {} ({})\n", quoted(path), ByteSize(content.len() as u64)))
 }

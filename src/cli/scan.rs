@@ -123,7 +123,7 @@ fn run_scan(
     if let Some(file) = file {
         let write = |source| CliError::Write { path: file.to_owned(), source };
         let bytes = ledger.encode().map_err(|error| write(io::Error::other(error)))?;
-        place::replace(file, &bytes).map_err(write)?;
+        place::write_out(file, &bytes).map_err(write)?;
         term.say(&format!("{}: the ledger", quoted(file)));
     }
     Ok(ledger.judge()?)

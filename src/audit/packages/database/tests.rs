@@ -226,7 +226,8 @@ fn databases_of_100_mb_are_read_or_refused_with_a_reason() {
             other => panic!("{}: {other:?}", database.as_str()),
         }
     }
-    let many: String = (0..100_001).map(|number| format!("Package: p{number}\nVersion: 1\n\n")).collect();
+    let short = |number: usize| format!("Package: p{number}\nVersion: 1\n\n");
+    let many: String = (0..100_001).map(short).collect();
     let refused = read(Database::DpkgStatus, "x", many.as_bytes()).unwrap_err();
     assert_eq!(refused, "it announces more than 100000 packages");
     for (database, magic) in [
