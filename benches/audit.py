@@ -72,8 +72,9 @@ def make_crowd(layout):
                                    for number in range(ENTRIES))])
 
 
+ROWS = os.environ.get("ROWS", "stack,crowd").split(",")
 for name, make in (("stack", make_stack), ("crowd", make_crowd)):
-    if not os.path.exists(f"{DATA}/{name}/oci-layout"):
+    if name in ROWS and not os.path.exists(f"{DATA}/{name}/oci-layout"):
         subprocess.run(["rm", "-rf", f"{DATA}/{name}"], check=True)
         layout = Layout(f"{DATA}/{name}")
         make(layout)
@@ -81,7 +82,7 @@ for name, make in (("stack", make_stack), ("crowd", make_crowd)):
 
 WORK = start(os.environ.get("WORK", f"{DATA}/work"))
 keys(SEALIFT)
-for name in ("stack", "crowd"):
+for name in ROWS:
     open(f"{WORK}/{name}.toml", "w").write(
         f'[bundle]\nname = "{name}"\nscenario = "bench"\nversion = "1"\n'
         f'[[image]]\nname = "{name}"\nlayout = "{DATA}/{name}"\n')
@@ -89,7 +90,7 @@ for name in ("stack", "crowd"):
         f"{SEALIFT} pack {name}.toml --store store --key packer.key --passphrase-fd 0 < pass")
 
 head()
-for name in os.environ.get("ROWS", "stack,crowd").split(","):
+for name in ROWS:
     blobs = sorted(glob.glob(f"{DATA}/{name}/blobs/sha256/*"), key=os.path.getsize, reverse=True)
     blobs = [blob for blob in blobs if open(blob, "rb").read(2) == b"\x1f\x8b"]
     size = sum(map(os.path.getsize, blobs)) / 1e6

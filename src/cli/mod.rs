@@ -382,7 +382,7 @@ impl BundleArgs {
     }
 }
 
-/// Writes a file in one step, in the place of one that is there.
+/// Writes a file in one step, in the place of one that is there, or into a device or pipe.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     place::write_out(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }

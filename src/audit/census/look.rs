@@ -251,7 +251,7 @@ impl Looking<'_> {
         if is_held {
             self.understand(path, &held, &purposes);
         } else if purposes.is_any() {
-            let reason = "it is larger than is held in memory; only its digest and kind are known";
+            let reason = "it is larger than is held in memory; only its kind is known";
             self.skip(path, reason, Some(size));
         }
         // What one large file took is given back.

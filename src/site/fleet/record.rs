@@ -88,8 +88,9 @@ impl Record {
         }
     }
 
-    /// What sorts the records of one site: the one with the longer journal is newer, whatever its clock says.
-    pub(super) fn age(&self) -> (u64, Moment, Digest) {
-        (self.journal.entries, self.issued, self.id)
+    /// What sorts the records of one site: the one with the longer journal is newer, whatever its clock says. Of two of
+    /// the same second the request is taken, which says everything that the receipt says of what is there, and more.
+    pub(super) fn age(&self) -> (u64, Moment, bool, Digest) {
+        (self.journal.entries, self.issued, matches!(self.says, Says::Holds(_)), self.id)
     }
 }

@@ -149,6 +149,24 @@ fn a_request_says_what_is_kept_and_an_empty_one_that_nothing_is_there() {
 }
 
 #[test]
+fn of_a_receipt_and_a_request_of_one_second_the_request_is_taken() {
+    // Whichever of the two has the higher digest.
+    for last in [false, true] {
+        let receipt = did("ship", 3, mark(2, "b"), 2);
+        let mut asks = receipt.clone();
+        asks.id = Digest::from_hex(&if last { "f" } else { "0" }.repeat(64)).unwrap();
+        asks.says = Says::Holds(vec![Installed {
+            scenario: name("ddil"),
+            highest: mark(2, "b"),
+            current: digest("b"),
+            releases: vec![digest("a"), digest("b")],
+        }]);
+        let row = &group(vec![receipt, asks]).rows[0];
+        assert_eq!((row.kept.as_slice(), row.older), ([digest("a")].as_slice(), 1));
+    }
+}
+
+#[test]
 fn contradictions_are_found_and_nothing_else() {
     let a = || did("ship", 3, mark(1, "a"), 2);
     // One place of the journal, two lines.
