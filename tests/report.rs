@@ -6,7 +6,9 @@ use sealift::audit::account::Account;
 use sealift::audit::census::class::{Class, Elf};
 use sealift::audit::census::config::ImageConfig;
 use sealift::audit::census::oddity::{Kind, Oddity};
-use sealift::audit::census::{Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use sealift::audit::census::{
+    Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View,
+};
 use sealift::audit::diff::{
     self, At, Difference, Executable, FactChange, Field, FilesOf, FindingChange, Head, Hunk, ItemChange,
     Line, Lines, Mark, Missing, Outcome, PackageChange, Right, RightChange, Step, TextChange, Turn,
@@ -330,6 +332,15 @@ impl Hostile {
                 oddities: (0..rows).map(oddity).collect(),
                 secrets: (0..rows).map(secret).collect(),
                 announced: Vec::new(),
+            }],
+            attached: vec![Attached {
+                item: name("app"),
+                manifest: digest("referrer"),
+                digest: digest("attached"),
+                media_type: bad("attached"),
+                size: 8,
+                class: Class::Script(bad("attached to").into()),
+                secrets: vec![secret(1)],
             }],
             unchecked: (0..rows)
                 .map(|number| Unchecked {

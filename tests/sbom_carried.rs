@@ -112,6 +112,14 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
         content.referrer(&image, "application/vnd.cyclonedx+json", cut),
         content.referrer(&image, "application/vnd.syft+json", other),
         content.referrer(&image, "application/vnd.example.signature", b"no bill"),
+        content.referrer(
+            &image,
+            "application/vnd.example.tool",
+            b"#!/bin/sh\nexport DB_PASSWORD=Tr0ub4dor-and-3\n",
+        ),
+        // The same again, under another name.
+        content.referrer(&image, "application/vnd.example.signature.again", b"no bill"),
+        content.referrer(&image, "application/vnd.example.gzip", b"\x1f\x8b\x08\0 an archive"),
     ];
     content.refer(&image, &referrers);
 
@@ -161,6 +169,26 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let bills: [&[u8]; 6] = [&cyclonedx, &spdx, statement.as_bytes(), &envelope, cut, other];
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
+    // The census tells all of it by its content, each once; nothing but the archive stays unopened.
+    assert!(told.contains("1 thing not looked at"), "{told}");
+    let census = shop.done("sealift census pulled-1.sealift --trust root.json").out;
+    let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
+    let lines: Vec<_> = attached.lines().map(str::trim).collect();
+    let line = |bytes: &[u8], kind: &str, class: &str| {
+        format!("{}  {kind}, {class} of {} B", Digest::of(bytes).short(), bytes.len())
+    };
+    assert_eq!(lines[0], "things      9", "{census}");
+    assert!(
+        lines.contains(&line(b"no bill", "application/vnd.example.signature", "text").as_str()),
+        "{census}"
+    );
+    assert!(attached.contains(", script of 45 B\n") && attached.contains("secrets     1\n"), "{census}");
+    assert!(!census.contains("Tr0ub4dor-and-3"), "{census}");
+    assert!(
+        attached.contains("not checked 1\n")
+            && attached.ends_with(": it is an archive about the image, and was not opened\n"),
+        "{census}"
+    );
     // A folder that is there stays as it is.
     let again = shop.run("sealift sbom pulled-1.sealift --trust root.json -o bill.json --carried kept");
     assert!(again.code == Some(1) && again.err.contains("kept"), "{}", again.shown());

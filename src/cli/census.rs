@@ -5,7 +5,9 @@ use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
 use crate::audit::census::class::Class;
 use crate::audit::census::oddity::{Group, Oddity};
-use crate::audit::census::{Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe};
+use crate::audit::census::{
+    Attached, Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe,
+};
 use crate::audit::lint::finding::Finding;
 use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
@@ -74,6 +76,7 @@ fn human(census: &Census, most: usize) -> String {
         for view in &item.views {
             text += &one(census, item, view, most);
         }
+        text += &attached(census, item, most);
     }
     text += &gaps(&census.unchecked, most);
     text
@@ -125,14 +128,38 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         });
         text += &lines_of(title, &lines.collect::<Vec<_>>(), most);
     }
+    text += &secrets_of(&secrets, most);
+    text
+}
+
+fn secrets_of(secrets: &[&Finding], most: usize) -> String {
     let lines = secrets.iter().map(|finding| {
         let place = finding.place.as_ref().map_or_else(String::new, |place| {
             place.line.map_or_else(|| place.path.clone(), |line| format!("{}:{line}", place.path))
         });
         format!("{:24} {place}: {}", finding.rule.as_str(), finding.message)
     });
-    text += &lines_of("secrets", &lines.collect::<Vec<_>>(), most);
-    text
+    lines_of("secrets", &lines.collect::<Vec<_>>(), most)
+}
+
+/// What travels with an image beside its layers.
+fn attached(census: &Census, item: &ItemCensus, most: usize) -> String {
+    let of: Vec<_> = census.attached.iter().filter(|one| one.item == item.name).collect();
+    let lines = of.iter().map(|Attached { digest, media_type, size, class, .. }| {
+        format!("{}  {}, {} of {}", digest.short(), Printable(media_type), class.as_str(), ByteSize(*size))
+    });
+    let lines: Vec<_> = lines.collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let secrets: Vec<_> = of.iter().flat_map(|one| &one.secrets).collect();
+    format!(
+        "attached to {} {}\n{}{}",
+        item.kind,
+        item.name,
+        lines_of("things", &lines, most),
+        secrets_of(&secrets, most)
+    )
 }
 
 fn how_it_runs(view: &View) -> String {

@@ -95,8 +95,7 @@ pub(super) fn since(
     {
         a.census = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
         // It is lent: a census of a million entries is not there twice.
-        let none = Census { items: Vec::new(), layers: Vec::new(), unchecked: Vec::new() };
-        b.census = Some(std::mem::replace(census, none));
+        b.census = Some(std::mem::take(census));
     }
     let mut difference = compare(&a, &b);
     texts(&mut difference, (&from, &a), (&to, &b))?;

@@ -254,6 +254,10 @@ impl Looking<'_> {
             let reason = "it is larger than is held in memory; only its kind is known";
             self.skip(path, reason, Some(size));
         }
+        match purposes.secrets {
+            Search::TooLarge => self.skip(path, Search::TOO_LARGE, Some(size)),
+            Search::Whole | Search::Nothing => {}
+        }
         // What one large file took is given back.
         if held.capacity() as u64 <= 2 * SMALL {
             self.buffer = held;
@@ -282,7 +286,7 @@ impl Looking<'_> {
             Ok(packages) => self.announced.push((place, Evidence::Packages(packages))),
             Err(reason) => self.skip(path, &reason, Some(bytes.len() as u64)),
         }
-        if purposes.secrets && self.secrets.len() < LISTED {
+        if purposes.secrets == Search::Whole && self.secrets.len() < LISTED {
             self.secrets.extend(secrets::find(&File { item: &self.item, path, bytes }));
         }
     }
@@ -292,7 +296,39 @@ impl Looking<'_> {
 struct Purposes {
     database: Option<Database>,
     inside: Option<Inside>,
-    secrets: bool,
+    secrets: Search,
+}
+
+/// Whether a file is searched for secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// From its beginning to its end.
+    Whole,
+    /// It should be, and is too large.
+    TooLarge,
+    /// What it is holds none that could be told.
+    Nothing,
+}
+
+impl Search {
+    pub(super) const TOO_LARGE: &str = "it is a text of more than 16 MiB, and was not searched for secrets";
+
+    pub(super) fn of(class: &Class, size: u64) -> Self {
+        match class {
+            Class::Text | Class::Script(_) if size <= secrets::MAX_BYTES as u64 => Self::Whole,
+            Class::Text | Class::Script(_) => Self::TooLarge,
+            Class::Data if size <= KEYS => Self::Whole,
+            Class::Data
+            | Class::Empty
+            | Class::Elf(_)
+            | Class::Pe
+            | Class::MachO
+            | Class::Wasm
+            | Class::PythonCode
+            | Class::JavaClass
+            | Class::Archive(_) => Self::Nothing,
+        }
+    }
 }
 
 enum Inside {
@@ -307,16 +343,11 @@ impl Purposes {
             Class::Archive(Archive::Zip) if is_jar(path) => Some(Inside::Jar),
             _ => None,
         };
-        let secrets = match class {
-            Class::Text | Class::Script(_) => size <= secrets::MAX_BYTES as u64,
-            Class::Data => size <= KEYS,
-            _ => false,
-        };
-        Self { database: Database::of(path), inside, secrets }
+        Self { database: Database::of(path), inside, secrets: Search::of(class, size) }
     }
 
     fn is_any(&self) -> bool {
-        self.database.is_some() || self.inside.is_some() || self.secrets
+        self.database.is_some() || self.inside.is_some() || self.secrets == Search::Whole
     }
 }
 

@@ -3,6 +3,7 @@
 //! What stands here was computed from the bytes that travel. What somebody declared (origin, licence of an item) is in
 //! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
 
+mod attached;
 pub mod capability;
 pub mod class;
 pub mod config;
@@ -37,12 +38,14 @@ pub enum FileDigests {
 }
 
 /// Everything observed in one bundle.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Census {
     /// The items, in the order of the bundle.
     pub items: Vec<ItemCensus>,
     /// Every layer once, in the order of the bundle; that of a tree as well.
     pub layers: Vec<Layer>,
+    /// What travels with images beside their layers, in the order of the bundle.
+    pub attached: Vec<Attached>,
     /// What was not looked at, and why.
     pub unchecked: Vec<Unchecked>,
 }
@@ -220,6 +223,25 @@ pub enum Node {
         /// The folder.
         target: Box<str>,
     },
+}
+
+/// A blob that travels with an image and is no layer of it: a signature, an attestation, a bill.
+#[derive(Debug, Clone, Serialize)]
+pub struct Attached {
+    /// The item that it travels with.
+    pub item: Name,
+    /// The manifest that names it.
+    pub manifest: Digest,
+    /// What it hashes to.
+    pub digest: Digest,
+    /// What the manifest says it is.
+    pub media_type: String,
+    /// Its bytes.
+    pub size: u64,
+    /// What it is.
+    pub class: Class,
+    /// What looks like a secret; the texts are masked.
+    pub secrets: Vec<Finding>,
 }
 
 /// Something that was not looked at.

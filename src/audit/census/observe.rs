@@ -1,5 +1,6 @@
 //! Observing a bundle: each layer once, on several threads, and every image as its layers make it.
 
+use super::attached::Loose;
 use super::config::ImageConfig;
 use super::look::{Desk, look};
 use super::oddity::{Kind, Oddity};
@@ -13,6 +14,7 @@ use crate::bundle::order::{ItemContents, Parts};
 use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
+use crate::value::name::Name;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -25,23 +27,30 @@ pub fn observe(
     threads: usize,
     limits: &Limits,
 ) -> Result<Census, AuditError> {
-    let mut draft =
-        Draft { place, limits, blobs: Vec::new(), numbers: HashMap::new(), unchecked: Vec::new() };
+    let mut draft = Draft {
+        place,
+        limits,
+        blobs: Vec::new(),
+        numbers: HashMap::new(),
+        loose: Loose::default(),
+        unchecked: Vec::new(),
+    };
     let mut items = Vec::new();
     for contents in &place.contents.items {
         items.push(draft.item(contents)?);
     }
-    let Draft { blobs, mut unchecked, .. } = draft;
+    let Draft { blobs, loose, mut unchecked, .. } = draft;
     let mut layers = Vec::with_capacity(blobs.len());
     for (layer, gaps) in look_at_all(place, &blobs, digests, threads)? {
         layers.push(layer);
         unchecked.extend(gaps);
     }
+    let attached = loose.look(place, &mut unchecked)?;
     for view in items.iter_mut().flat_map(|item| &mut item.views) {
         finish(view, &layers);
     }
     unchecked.sort();
-    Ok(Census { items, layers, unchecked })
+    Ok(Census { items, layers, attached, unchecked })
 }
 
 /// What the documents of a bundle say, before any layer is looked at.
@@ -50,6 +59,7 @@ struct Draft<'a, 'b> {
     limits: &'a Limits,
     blobs: Vec<Blob>,
     numbers: HashMap<Digest, usize>,
+    loose: Loose,
     unchecked: Vec<Unchecked>,
 }
 
@@ -70,15 +80,10 @@ impl Draft<'_, '_> {
                 views.push(empty(None, item.root.digest, None, layers));
             }
             Parts::Image { .. } => {
-                let name = item.head.name.as_str();
+                let name = &item.head.name;
                 self.document(name, &item.media_type, item.root, None, &mut views)?;
                 for referrer in &item.referrers {
-                    self.unchecked.push(Unchecked {
-                        layer: None,
-                        what: format!("{name}: {}", referrer.root.digest),
-                        reason: "it is about the image, and was not opened".to_owned(),
-                        bytes: Some(referrer.root.size),
-                    });
+                    self.attached(name, &referrer.media_type, referrer.root)?;
                 }
             }
         }
@@ -88,22 +93,15 @@ impl Draft<'_, '_> {
     /// The images below an index or manifest. How deep they are nested was held against its ceiling before.
     fn document(
         &mut self,
-        item: &str,
+        item: &Name,
         media_type: &str,
         blob: Blob,
         platform: Option<&str>,
         views: &mut Vec<View>,
     ) -> Result<(), AuditError> {
         let bytes = self.place.document(blob)?;
-        let skipped = |reason: String| Unchecked {
-            layer: None,
-            what: format!("{item}: {}", blob.digest),
-            reason,
-            bytes: Some(blob.size),
-        };
         match oci::parse(media_type, &bytes, self.limits) {
-            // The verifier has read it before.
-            Err(reason) => self.unchecked.push(skipped(reason)),
+            Err(reason) => self.unreadable(item, blob, reason),
             Ok(Document::Index(children)) => {
                 for child in children {
                     if let Some(blob) = self.place.blob(&child.digest) {
@@ -114,17 +112,43 @@ impl Draft<'_, '_> {
             Ok(Document::Manifest { config, layers }) if oci::is_image_config(&config.media_type) => {
                 views.push(self.image(item, blob.digest, platform, &config, &layers)?);
             }
-            Ok(Document::Manifest { config, .. }) => {
-                self.unchecked
-                    .push(skipped(format!("it is no image: its configuration is `{}`", config.media_type)));
-            }
+            Ok(Document::Manifest { config, layers }) => self.lay(item, blob.digest, config, layers),
         }
         Ok(())
     }
 
+    /// What a referrer names: nothing of it becomes part of a file system, whatever it calls itself.
+    fn attached(&mut self, item: &Name, media_type: &str, blob: Blob) -> Result<(), AuditError> {
+        match oci::parse(media_type, &self.place.document(blob)?, self.limits) {
+            Err(reason) => self.unreadable(item, blob, reason),
+            Ok(Document::Index(children)) => {
+                for child in children {
+                    if let Some(blob) = self.place.blob(&child.digest) {
+                        self.attached(item, &child.media_type, blob)?;
+                    }
+                }
+            }
+            Ok(Document::Manifest { config, layers }) => self.lay(item, blob.digest, config, layers),
+        }
+        Ok(())
+    }
+
+    /// Remembers what a manifest names for later.
+    fn lay(&mut self, item: &Name, manifest: Digest, config: Descriptor, layers: Vec<Descriptor>) {
+        for named in std::iter::once(config).chain(layers) {
+            self.loose.push(item, manifest, named);
+        }
+    }
+
+    /// A document that the verifier has read before.
+    fn unreadable(&mut self, item: &Name, blob: Blob, reason: String) {
+        let what = format!("{item}: {}", blob.digest);
+        self.unchecked.push(Unchecked { layer: None, what, reason, bytes: Some(blob.size) });
+    }
+
     fn image(
         &mut self,
-        item: &str,
+        item: &Name,
         manifest: Digest,
         platform: Option<&str>,
         config: &Descriptor,
@@ -135,17 +159,12 @@ impl Draft<'_, '_> {
             if is_layer(layer) {
                 numbers.push(self.layer(layer.blob()));
             } else {
-                self.unchecked.push(Unchecked {
-                    layer: Some(layer.digest),
-                    what: format!("{item}: a layer"),
-                    reason: format!("it is no archive of files: `{}`", layer.media_type),
-                    bytes: Some(layer.size),
-                });
+                self.loose.push(item, manifest, layer.clone());
             }
         }
         let bytes = self.place.document(config.blob())?;
         let path = "configuration of the image";
-        let found = secrets::find(&File { item, path, bytes: &bytes });
+        let found = secrets::find(&File { item: item.as_str(), path, bytes: &bytes });
         let parsed = match ImageConfig::parse(config.digest, &bytes) {
             Ok(parsed) => Some(parsed),
             Err(reason) => {

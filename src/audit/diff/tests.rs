@@ -65,7 +65,7 @@ fn image(name: &str, layers: Vec<Layer>, config: ImageConfig) -> Side {
     let item_of =
         Item { kind: ItemKind::Image, digest: Some(manifest), facts, stored: Some(1000), tree: None };
     side.items = Some(BTreeMap::from([(name, item_of)]));
-    side.census = Some(Census { items: vec![item], layers, unchecked: Vec::new() });
+    side.census = Some(Census { items: vec![item], layers, attached: Vec::new(), unchecked: Vec::new() });
     side
 }
 

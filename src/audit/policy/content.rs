@@ -5,7 +5,7 @@ use super::rule::Rule;
 use super::verdict::Docket;
 use crate::audit::census::class::Class;
 use crate::audit::census::oddity::{Group, Kind, Oddity};
-use crate::audit::census::{Census, Entry, ItemCensus, Node, View};
+use crate::audit::census::{Attached, Census, Entry, ItemCensus, Node, View};
 use crate::bundle::item::ItemKind;
 use std::collections::BTreeSet;
 
@@ -39,6 +39,9 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
                 }
             }
         }
+    }
+    for attached in &census.attached {
+        of_attached(policy, census, attached, docket);
     }
     docket.ask(Rule::ContentUnread);
     for gap in &census.unchecked {
@@ -114,7 +117,12 @@ fn of_entry(forbidden: &[Forbidden], entry: &Entry, at: &dyn Fn(&str) -> String,
     if forbidden.contains(&Forbidden::Hidden) && is_there && name.starts_with('.') && name.len() > 1 {
         docket.violate(Rule::ContentHidden, at(&entry.path), "its name begins with a point");
     }
-    let Node::File { class, .. } = &entry.node else { return };
+    if let Node::File { class, .. } = &entry.node {
+        of_class(forbidden, class, &|| at(&entry.path), docket);
+    }
+}
+
+fn of_class(forbidden: &[Forbidden], class: &Class, at: &dyn Fn() -> String, docket: &mut Docket<'_>) {
     let rule = match class {
         Class::Script(_) if forbidden.contains(&Forbidden::Script) => Rule::ContentScript,
         class if class.is_executable() && forbidden.contains(&Forbidden::Executable) => {
@@ -123,7 +131,20 @@ fn of_entry(forbidden: &[Forbidden], entry: &Entry, at: &dyn Fn(&str) -> String,
         Class::Archive(_) if forbidden.contains(&Forbidden::NestedArchive) => Rule::ContentNestedArchive,
         _ => return,
     };
-    docket.violate(rule, at(&entry.path), class.as_str());
+    docket.violate(rule, at(), class.as_str());
+}
+
+/// What travels beside the layers of an image is forbidden what its files are.
+fn of_attached(policy: &ContentPolicy, census: &Census, attached: &Attached, docket: &mut Docket<'_>) {
+    let Attached { item, digest, class, secrets, .. } = attached;
+    let Some(kind) = census.items.iter().find(|one| one.name == *item).map(|item| item.kind) else { return };
+    let (forbidden, at) = (policy.of(kind), || format!("{item}, attached: {digest}"));
+    of_class(forbidden, class, &at, docket);
+    if forbidden.contains(&Forbidden::Secret) {
+        for secret in secrets {
+            docket.violate(Rule::ContentSecret, at(), &secret.message);
+        }
+    }
 }
 
 const fn rule_of(forbidden: Forbidden) -> Rule {

@@ -5,7 +5,9 @@ use super::{Facts, Policy, Stage, Verdict, judge};
 use crate::audit::census::class::{Archive, Class};
 use crate::audit::census::config::ImageConfig;
 use crate::audit::census::oddity::{Kind, Oddity};
-use crate::audit::census::{Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use crate::audit::census::{
+    Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View,
+};
 use crate::audit::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use crate::audit::layer::Compression;
 use crate::audit::lint::finding::{Finding, Rule as LintRule};
@@ -221,6 +223,7 @@ fn world() -> World {
                 reason: "it is damaged".to_owned(),
                 bytes: None,
             }],
+            attached: Vec::new(),
         },
         vulnerabilities: Vulnerabilities {
             data: Some(Identity {
@@ -484,6 +487,34 @@ fn a_waiver_lets_through_its_rule_at_its_places_and_nothing_else() {
     assert_eq!(json["waived"][0]["rule"], "content.executable");
     assert_eq!(json["waived"][0]["by"][0], "carol");
     assert_eq!(json["waived"][0]["reason"], "agreed");
+}
+
+#[test]
+fn what_travels_beside_layers_is_forbidden_what_files_are() {
+    let mut world = world();
+    let digest = Digest::of(b"attached");
+    world.census.attached.push(Attached {
+        item: name("web"),
+        manifest: Digest::of(b"referrer"),
+        digest,
+        media_type: "text/plain".to_owned(),
+        size: 9,
+        class: Class::Script("/bin/sh".into()),
+        secrets: vec![Finding::new(LintRule::ContentSecret, "attached", "a token", "take it out")],
+    });
+    let at = format!("web, attached: {digest}");
+    for (forbidden, rules) in
+        [("script", &["content.script"][..]), ("executable", &["content.executable"]), ("setuid", &[])]
+    {
+        let verdict = world.judged(&format!("[content]\nimage = [\"{forbidden}\"]\nunread = \"allow\""));
+        let of_it: Vec<_> = verdict.violations.iter().filter(|one| one.at == at).collect();
+        assert_eq!(of_it.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), rules, "{forbidden}");
+    }
+    let verdict = world.judged("[content]\nimage = [\"secret\"]\nunread = \"allow\"");
+    assert!(verdict.violations.iter().any(|one| one.at == at && one.found == "a token"), "{verdict:?}");
+    // What is forbidden in documents alone is not asked of it.
+    let verdict = world.judged("[content]\ndoc = [\"script\", \"secret\"]\nunread = \"allow\"");
+    assert!(verdict.violations.iter().all(|one| one.at != at), "{verdict:?}");
 }
 
 #[test]

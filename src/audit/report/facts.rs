@@ -144,7 +144,9 @@ impl<'a> Facts<'a> {
         let in_views = self
             .views()
             .flat_map(|(item, view)| view.secrets.iter().map(|secret| (secret, vec![&item.name])));
-        in_layers.chain(in_views)
+        let attached = self.census.attached.iter();
+        let attached = attached.flat_map(|one| one.secrets.iter().map(|secret| (secret, vec![&one.item])));
+        in_layers.chain(in_views).chain(attached)
     }
 
     /// Ledgers of scans of this very bundle.

@@ -24,6 +24,10 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
             command: None,
         });
     }
+    let attached = attached(facts);
+    if attached.total > 0 {
+        blocks.push(Block::Table(attached));
+    }
     let needs = needs(facts);
     if needs.total > 0 {
         blocks.push(Block::Heading { text: "What a site adds" });
@@ -119,6 +123,31 @@ fn evidence(facts: &Facts<'_>) -> Table {
             out(referring.artifact_type.as_deref().unwrap_or(&referring.media_type)).into(),
             code(referring.digest.to_string()).into(),
             Text::default().list(notes, "–").into(),
+        ]);
+    }
+    table
+}
+
+fn attached(facts: &Facts<'_>) -> Table {
+    let mut table = Table::new(
+        "What travels beside the layers of images",
+        None,
+        vec![
+            Column::text("Image").on(Basis::Carried),
+            Column::text("It is said to be").on(Basis::Declared),
+            Column::text("Its content is").on(Basis::Observed),
+            Column::text("Digest").on(Basis::Observed),
+            Column::number("Bytes").on(Basis::Observed),
+        ],
+    );
+    for attached in &facts.census.attached {
+        let class = Cell::from(say(attached.class.as_str()));
+        table.row([
+            out(attached.item.as_str()).into(),
+            out(&attached.media_type).into(),
+            if attached.class.is_executable() { class.tone(Tone::Attention) } else { class },
+            code(attached.digest.to_string()).into(),
+            say(ByteSize(attached.size).to_string()).into(),
         ]);
     }
     table

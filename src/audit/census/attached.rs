@@ -1,0 +1,94 @@
+//! What travels with an image and is no part of its file system: signatures, attestations, bills, documentation.
+//!
+//! No engine unpacks it, and still it crosses. It is told by its content like any file, and searched for secrets; only
+//! archives are not opened.
+
+use super::class::{Class, HEAD};
+use super::look::Search;
+use super::{Attached, Unchecked};
+use crate::audit::inspect::AuditError;
+use crate::audit::layer::{Failed, Stored};
+use crate::audit::lint::finding::Finding;
+use crate::audit::lint::{File, secrets};
+use crate::bundle::index::Blob;
+use crate::bundle::oci::Descriptor;
+use crate::trust::verify::InPlace;
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read as _};
+
+/// What manifests name beside layers, each once for an item.
+#[derive(Default)]
+pub(super) struct Loose {
+    named: Vec<(Name, Digest, Descriptor)>,
+    known: HashSet<(Name, Digest)>,
+}
+
+/// What a blob is, whoever names it.
+#[derive(Clone)]
+struct Told {
+    class: Class,
+    secrets: Vec<Finding>,
+    unread: Option<&'static str>,
+}
+
+impl Loose {
+    /// Remembers what this manifest of this item names.
+    pub(super) fn push(&mut self, item: &Name, manifest: Digest, named: Descriptor) {
+        // The empty configuration of artifacts says nothing (OCI image spec 1.1, "Guidance for an Empty Descriptor").
+        if named.digest != Digest::of(b"{}") && self.known.insert((item.clone(), named.digest)) {
+            self.named.push((item.clone(), manifest, named));
+        }
+    }
+
+    /// Looks at each blob once, in whatever number of items it is.
+    pub(super) fn look(
+        self,
+        place: &InPlace<'_>,
+        unchecked: &mut Vec<Unchecked>,
+    ) -> Result<Vec<Attached>, AuditError> {
+        let mut told: HashMap<Digest, Told> = HashMap::new();
+        let mut all = Vec::with_capacity(self.named.len());
+        for (item, manifest, named) in self.named {
+            let blob = named.blob();
+            let Descriptor { media_type, digest, size, .. } = named;
+            let Told { class, secrets, unread } = match told.entry(digest) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => new.insert(look(place, blob)?).clone(),
+            };
+            if let Some(reason) = unread {
+                let (what, reason) = (format!("{item}: {digest}"), reason.to_owned());
+                unchecked.push(Unchecked { layer: None, what, reason, bytes: Some(size) });
+            }
+            all.push(Attached { item, manifest, digest, media_type, size, class, secrets });
+        }
+        Ok(all)
+    }
+}
+
+/// Proves a blob against its digest, then tells what it is.
+fn look(place: &InPlace<'_>, blob: Blob) -> Result<Told, AuditError> {
+    let failed = |error: io::Error| match Failed::arrived(error) {
+        Ok(error) => error.into(),
+        Err(source) => AuditError::Read { what: blob.digest, source },
+    };
+    let mut source = Stored::prove(place, blob)?;
+    let mut bytes = Vec::new();
+    source.by_ref().take(HEAD as u64).read_to_end(&mut bytes).map_err(failed)?;
+    let class = Class::of(&bytes);
+    let mut found = Vec::new();
+    let unread = match (&class, Search::of(&class, blob.size)) {
+        (Class::Archive(_), _) => Some("it is an archive about the image, and was not opened"),
+        (_, Search::TooLarge) => Some(Search::TOO_LARGE),
+        (_, Search::Nothing) => None,
+        (_, Search::Whole) => {
+            source.read_to_end(&mut bytes).map_err(failed)?;
+            let item = blob.digest.short();
+            found = secrets::find(&File { item: &item, path: "attached to the image", bytes: &bytes });
+            None
+        }
+    };
+    Ok(Told { class, secrets: found, unread })
+}
