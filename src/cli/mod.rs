@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Here, and only here, the clock, the environment and the terminal are asked.
 
 mod approve;
+mod args;
 mod carrier;
 mod cat;
 mod census;
@@ -58,21 +59,18 @@ mod sealing;
 mod serve;
 mod source;
 
-use crate::bundle::{place, read};
-use crate::trust::TrustError;
-use crate::trust::approval::{Approvals, Approving};
-use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::{Conditions, InPlace};
+use crate::bundle::place;
 use crate::value::code::Fault as _;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
+use args::{BundleArgs, NO_APPROVALS, ThreadArgs, conditions, threads};
 use clap::{Parser, Subcommand};
 use error::CliError;
 use named::Named;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
-use term::{Progress, Term, TermArgs};
+use term::{Term, TermArgs};
 
 /// Carry documents, container images and configurations across an air gap in one signed bundle
 #[derive(Parser)]
@@ -310,77 +308,6 @@ fn misused(error: &clap::Error) -> ExitCode {
 }
 
 static LIMITS: Limits = Limits::v1();
-static NO_APPROVALS: Approvals = Approvals::none();
-
-/// The bundle to read, and whom to believe.
-#[derive(Debug, Clone, clap::Args)]
-struct BundleArgs {
-    /// The bundle: a file, and where it is read from front to back also `-` (standard input) or `oci://...`
-    bundle: PathBuf,
-    /// The trust root; get it by another way than the bundle
-    #[arg(long, value_name = "ROOT")]
-    trust: PathBuf,
-    /// Approvals that came with it; BUNDLE.approvals if there is such a file
-    #[arg(long, value_name = "FILE")]
-    approvals: Vec<PathBuf>,
-}
-
-impl BundleArgs {
-    fn root(&self) -> Result<PinnedRoot, CliError> {
-        Ok(PinnedRoot::open(&self.trust, &LIMITS)?)
-    }
-
-    /// Where the approvals of the bundle are kept.
-    fn approvals_path(&self) -> PathBuf {
-        if let Some(path) = self.approvals.first() {
-            return path.clone();
-        }
-        let mut path = self.bundle.clone().into_os_string();
-        path.push(".approvals");
-        path.into()
-    }
-
-    /// The approvals that came with the bundle.
-    fn approvals(&self) -> Result<Approvals, CliError> {
-        let mut all = Approvals::none();
-        let beside = [self.approvals_path()];
-        let is_named = !self.approvals.is_empty();
-        for path in if is_named { self.approvals.as_slice() } else { &beside } {
-            match place::read_bounded(path, Approvals::ceiling(&LIMITS)) {
-                Ok(bytes) => {
-                    let found = Approvals::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?;
-                    all.extend(found, &LIMITS);
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => {}
-                Err(source) => return Err(TrustError::ApprovalsRead { path: path.clone(), source }.into()),
-            }
-        }
-        Ok(all)
-    }
-
-    /// Opens the bundle where it lies and does this work with it.
-    fn in_place<T>(
-        &self,
-        term: &Term,
-        work: impl FnOnce(&InPlace<'_>) -> Result<T, CliError>,
-    ) -> Result<T, CliError> {
-        let root = self.root()?;
-        let watch = term.watch("reading");
-        let file = read::open(&self.bundle)?;
-        let approvals = self.approvals()?;
-        let conditions = Conditions {
-            approvals: Approving::Shown(&approvals),
-            ..conditions(&watch, ThreadArgs { threads: None })?
-        };
-        let place = InPlace::open(file, &root, conditions)?;
-        term.warn_of(&place.trusted.warnings);
-        work(&place)
-    }
-
-    fn is_pipe(&self) -> bool {
-        self.bundle.as_os_str() == "-"
-    }
-}
 
 /// Writes a file in one step, in the place of one that is there, or into a device or pipe.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
@@ -392,29 +319,5 @@ fn now() -> Result<Moment, CliError> {
     Moment::of(SystemTime::now()).ok_or_else(|| CliError::Usage {
         message: "the clock shows a year that no calendar has".to_owned(),
         hint: Some("set the clock: `date -u -s ...`".to_owned()),
-    })
-}
-
-/// How many threads work: as asked, or one for each core.
-fn threads(asked: Option<std::num::NonZeroUsize>) -> usize {
-    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZeroUsize::get)
-}
-
-/// How many threads to use.
-#[derive(Debug, Clone, Copy, clap::Args)]
-struct ThreadArgs {
-    /// Work on so many threads; one for each core if not given
-    #[arg(long, value_name = "N")]
-    threads: Option<std::num::NonZeroUsize>,
-}
-
-/// The circumstances of this run. Approvals are asked for by those who let a bundle in.
-fn conditions(watch: &Progress, asked: ThreadArgs) -> Result<Conditions<'_>, CliError> {
-    Ok(Conditions {
-        now: now()?,
-        threads: threads(asked.threads),
-        approvals: Approving::Shown(&NO_APPROVALS),
-        limits: &LIMITS,
-        watch,
     })
 }

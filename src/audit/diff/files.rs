@@ -1,8 +1,9 @@
 //! Files: two lists of entries, sorted by path, told apart in one walk.
 
+use super::Turn;
+use super::compare::Collected;
 use super::rights::{Right, RightChange, rights_of};
 use super::spot::{Node, Spot, State};
-use super::{Collected, Turn};
 use crate::audit::census::{self, Census, View};
 use crate::value::digest::Digest;
 use serde::Serialize;

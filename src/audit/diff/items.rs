@@ -1,10 +1,11 @@
 //! Items: which came, went, have another name, and are not what they were.
 
+use super::compare::{Collected, only_one};
 use super::facts::{FactChange, Field};
 use super::files::{self, FilesOf};
 use super::side::{Item, Side};
 use super::spot::{self, Spot};
-use super::{Collected, Missing, Turn};
+use super::{Missing, Turn};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::ItemKind;
 use crate::value::digest::Digest;
@@ -161,7 +162,7 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
     if !unknown.is_empty() {
         let fields: Vec<_> = unknown.iter().map(|field| field.as_str()).collect();
         let what = format!("of the items: {}", fields.join(", "));
-        found.missing.push(Missing { what, reason: super::only_one(a, b) });
+        found.missing.push(Missing { what, reason: only_one(a, b) });
     }
     Some(all)
 }

@@ -1,9 +1,10 @@
 //! Rights: what lets a program or a person do more than others, and how an image is started.
 
+use super::Turn;
+use super::compare::Collected;
 use super::facts::{Facts, Field};
 use super::masking::masked;
 use super::spot::{Node, Spot};
-use super::{Collected, Turn};
 use crate::audit::census::config::ImageConfig;
 use crate::value::words::quoted;
 use serde::{Serialize, Serializer};

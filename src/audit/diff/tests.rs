@@ -2,8 +2,9 @@ use super::*;
 use crate::audit::census::class::Class;
 use crate::audit::census::config::ImageConfig;
 use crate::audit::census::oddity::{Kind as Odd, Oddity};
-use crate::audit::census::{Entry, ItemCensus, Layer, Node, Spot, Sums, View};
+use crate::audit::census::{Census, Entry, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
 use crate::audit::layer::Compression;
+use crate::bundle::item::ItemKind;
 use std::time::{Duration, Instant};
 
 /// A file of a layer whose class its content tells.

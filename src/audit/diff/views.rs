@@ -1,11 +1,12 @@
 //! Images: what each platform of one shows, before and now.
 
+use super::Turn;
+use super::compare::Collected;
 use super::facts::{FactChange, Field};
 use super::files::{self, FilesOf, Known};
 use super::packages;
 use super::rights;
 use super::spot;
-use super::{Collected, Turn};
 use crate::audit::census::config::ImageConfig;
 use crate::audit::census::oddity::Group;
 use crate::audit::census::{Census, Entry, ItemCensus, Layer, View};

@@ -3,11 +3,14 @@
 //! Nothing is rendered. A line `image: ...` of a template is resolved where it is made of plain paths; whatever else it
 //! is made of is said. What a chart leaves out by default (`enabled: false`) is unclear, because the site may turn it on.
 
+mod blocks;
+
 use super::document::{self, Node, Value};
 use super::expression::Scope;
 use super::references::{Finder, How, Parts, is_image_key};
 use super::tarball::{self, Member};
 use crate::value::printable::Printable;
+use blocks::Blocks;
 use std::collections::BTreeSet;
 
 /// How deep charts may lie in charts.
@@ -319,65 +322,6 @@ fn image_root(raw: &str) -> Option<&str> {
     let (_, rest) = inner.strip_prefix("include")?.split_once("\"imageRoot\"")?;
     let path = rest.trim_start().strip_prefix("$").unwrap_or(rest.trim_start()).strip_prefix(".Values.")?;
     path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).next()
-}
-
-/// The blocks that a line of a template stands in, as far as plain conditions tell.
-#[derive(Default)]
-struct Blocks(Vec<Block>);
-
-struct Block {
-    condition: String,
-    /// True in the part that is left out by default.
-    off: bool,
-    /// What holds after `else`; nothing is known of conditions that are not plain.
-    on_else: bool,
-}
-
-impl Blocks {
-    fn off(&self) -> Option<String> {
-        self.0.iter().find(|block| block.off).map(|block| off_by_default(&block.condition))
-    }
-
-    fn read(&mut self, line: &str, scope: &Scope<'_>) {
-        for tag in line.split("{{").skip(1).filter_map(|part| part.split("}}").next()) {
-            let tag = tag.trim_matches(['-', ' ', '\t']);
-            let (word, rest) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
-            match word {
-                "if" | "with" => {
-                    let value = scope.plain(rest.trim(), &mut Vec::new());
-                    let off = value.as_deref().is_some_and(|value| matches!(value, "false" | ""));
-                    // A map or a list is set, although it has no text.
-                    let path: Vec<_> = rest
-                        .trim()
-                        .trim_start_matches('$')
-                        .trim_start_matches(".Values.")
-                        .split('.')
-                        .collect();
-                    let filled = scope
-                        .find(&path)
-                        .is_some_and(|node| !node.elements().is_empty() || !node.entries().is_empty());
-                    let off = off && !filled;
-                    let on = value.is_some() && !off;
-                    self.0.push(Block { condition: rest.trim().to_owned(), off, on_else: on });
-                }
-                "range" | "define" | "block" => {
-                    self.0.push(Block { condition: String::new(), off: false, on_else: false });
-                }
-                "else" => {
-                    if let Some(block) = self.0.last_mut() {
-                        block.off = block.on_else;
-                        if block.off {
-                            block.condition = format!("not {}", block.condition);
-                        }
-                    }
-                }
-                "end" => {
-                    self.0.pop();
-                }
-                _ => {}
-            }
-        }
-    }
 }
 
 /// Images in values that no template was seen to use.

@@ -1,7 +1,9 @@
 use super::super::patterns::{COMPILED, PATTERNS};
-use super::{entropy, find, is_placeholder, masked};
+use super::judge::{entropy, is_placeholder};
+use super::{find, masked};
 use crate::audit::lint::File;
 use crate::audit::lint::finding::{Finding, Rule};
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -36,7 +38,7 @@ fn secrets_are_found_on_their_line_and_not_repeated() {
     let lower = |n: usize| noise(n, LOWER);
     let user = {
         use base64::Engine as _;
-        super::STANDARD.encode("robot:s3cr3t-Of-Robot")
+        STANDARD.encode("robot:s3cr3t-Of-Robot")
     };
     for (what, path, text) in [
         (

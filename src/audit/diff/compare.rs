@@ -1,0 +1,227 @@
+//! Telling two sides apart.
+
+use super::{
+    At, Blobs, Difference, Executable, FactChange, FilesOf, FindingChange, Head, ItemChange, Kind, LayersOf,
+    Missing, PackageChange, RightChange, Side, Verdict, items, views,
+};
+use crate::audit::census::{Census, Node, Unchecked};
+use crate::bundle::item::ItemKind;
+use crate::trust::difference::differences;
+use crate::value::digest::Digest;
+use crate::value::name::Name;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Changes, each with the items in which it was seen.
+#[derive(Debug)]
+pub(super) struct Grouped<T>(BTreeMap<T, BTreeSet<String>>);
+
+impl<T: Ord> Grouped<T> {
+    pub(super) fn add(&mut self, change: T, item: &str) {
+        self.0.entry(change).or_default().insert(item.to_owned());
+    }
+
+    fn into_list(self) -> Vec<At<T>> {
+        let at = |(change, items): (T, BTreeSet<String>)| At { change, items: items.into_iter().collect() };
+        self.0.into_iter().map(at).collect()
+    }
+}
+
+impl<T> Default for Grouped<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+/// What was found so far.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) rights: Grouped<RightChange>,
+    pub(super) executables: Grouped<Executable>,
+    pub(super) findings: Grouped<FindingChange>,
+    pub(super) packages: Grouped<PackageChange>,
+    pub(super) settings: Grouped<FactChange>,
+    pub(super) items: Vec<ItemChange>,
+    pub(super) layers: Vec<LayersOf>,
+    pub(super) files: Vec<FilesOf>,
+    pub(super) missing: Vec<Missing>,
+}
+
+/// Tells two sides apart. O(n log n) in the number of their entries and packages.
+///
+/// The texts of files are not here: read those that [`Difference::changed_texts`] names, compare them with
+/// [`compare_texts`] and add them.
+#[must_use]
+pub fn compare(a: &Side, b: &Side) -> Difference {
+    let mut found = Collected::default();
+    let is_same_bundle = a.statement.is_some() && a.statement == b.statement;
+    let (facts, unknown) = a.facts.compare(&b.facts);
+    if !unknown.is_empty() {
+        let fields: Vec<_> = unknown.iter().map(|field| field.as_str()).collect();
+        found.missing.push(Missing { what: fields.join(", "), reason: only_one(a, b) });
+    }
+    if a.statement.is_some() != b.statement.is_some() {
+        let what = "the statement, and with it who sealed it".to_owned();
+        found.missing.push(Missing { what, reason: only_one(a, b) });
+    }
+    let matched = items::compare(a, b, &mut found);
+    match &matched {
+        Some(matched) => contents(a, b, matched, &mut found),
+        None => found
+            .missing
+            .push(Missing { what: "the items and all that is in them".to_owned(), reason: only_one(a, b) }),
+    }
+    // The statement commits to every byte, so nothing that a side does not know can be otherwise.
+    if is_same_bundle {
+        found.missing.clear();
+    }
+    for (side, what, reason) in unread(a).chain(unread(b)) {
+        found.missing.push(Missing { what: format!("{what} in `{side}`"), reason: reason.to_owned() });
+    }
+    let root = match (&a.root, &b.root) {
+        (Some(old), Some(new)) => differences(old, new),
+        _ => Vec::new(),
+    };
+    found.missing.sort();
+    found.missing.dedup();
+    found
+        .items
+        .sort_by(|one, other| (one.turn, one.kind, &one.name).cmp(&(other.turn, other.kind, &other.name)));
+    let mut difference = Difference {
+        verdict: Verdict::Equal,
+        a: Head::of(a),
+        b: Head::of(b),
+        rights: found.rights.into_list(),
+        executables: found.executables.into_list(),
+        findings: found.findings.into_list(),
+        facts,
+        root,
+        items: found.items,
+        packages: found.packages.into_list(),
+        settings: found.settings.into_list(),
+        texts: Vec::new(),
+        layers: found.layers,
+        files: found.files,
+        // A request lists the whole store of a site, so what it has beside the bundle is no difference.
+        blobs: blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&Kind::Site)),
+        not_compared: found.missing,
+    };
+    difference.verdict = if difference.has_changes(a.statement, b.statement) {
+        Verdict::Different
+    } else if difference.not_compared.is_empty() {
+        Verdict::Equal
+    } else {
+        Verdict::Incomplete
+    };
+    difference
+}
+
+fn unread(side: &Side) -> impl Iterator<Item = (&str, &str, &str)> {
+    side.unread.iter().map(|(what, reason)| (side.label.as_str(), what.as_str(), reason.as_str()))
+}
+
+/// Why something could not be compared.
+pub(super) fn only_one(a: &Side, b: &Side) -> String {
+    let rank = |kind| match kind {
+        Kind::Bundle => 0,
+        Kind::Lock => 1,
+        Kind::Site => 2,
+        Kind::Request => 3,
+        Kind::Receipt => 4,
+    };
+    let poorer = if rank(a.kind) >= rank(b.kind) { a } else { b };
+    format!("`{}` is {}, which does not say it", poorer.label, poorer.kind.as_str())
+}
+
+/// Compares what was observed in images.
+fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collected) {
+    let images = matched.pairs.iter().filter(|pair| pair.b.kind == ItemKind::Image);
+    let changed: Vec<_> = images.filter(|pair| pair.a.digest != pair.b.digest).collect();
+    let (Some(old), Some(new)) = (a.observed(), b.observed()) else {
+        for pair in changed {
+            let what = format!("layers, packages, files and rights of the image `{}`", pair.name);
+            let poorer = if a.observed().is_none() { a } else { b };
+            let reason =
+                format!("`{}` is {}, whose images were not opened", poorer.label, poorer.kind.as_str());
+            found.missing.push(Missing { what, reason });
+        }
+        return;
+    };
+    let names = |census: &Census| -> BTreeMap<Name, usize> {
+        census.items.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect()
+    };
+    let (in_old, in_new) = (names(old), names(new));
+    let all = LazyCell::new(|| views::Everything::of(old));
+    for pair in matched.pairs.iter().filter(|pair| pair.a.digest != pair.b.digest) {
+        // A pair can have two names; the census has each under its own.
+        let before = old.items.get(in_old.get(pair.before).copied().unwrap_or(usize::MAX));
+        let now = new.items.get(in_new.get(pair.name).copied().unwrap_or(usize::MAX));
+        match (pair.b.kind, before, now) {
+            (_, None, _) | (_, _, None) => found.missing.push(Missing {
+                what: format!("the content of `{}`", pair.name),
+                reason: "it was not observed".to_owned(),
+            }),
+            (ItemKind::Image, Some(before), Some(now)) => {
+                views::compare((old, before), (new, now), &all, found);
+            }
+            (_, Some(before), Some(now)) => views::compare_trees((old, before), (new, now), found),
+        }
+    }
+    for name in &matched.new {
+        if let Some(item) = new.items.get(in_new.get(*name).copied().unwrap_or(usize::MAX)) {
+            views::introduce_item((new, item), &all, found);
+        }
+    }
+    unchecked(a, old, new, found);
+    unchecked(b, new, old, found);
+}
+
+/// What an observer did not look at, where the other side has not the very same.
+fn unchecked(side: &Side, census: &Census, other: &Census, found: &mut Collected) {
+    let shared: BTreeSet<Digest> = other.layers.iter().map(|layer| layer.digest).collect();
+    let unlooked: BTreeSet<_> = contents_of(other).into_iter().map(|(one, of)| (&one.what, of)).collect();
+    for (one, of) in contents_of(census) {
+        // What both have with the same digest is the same, whatever is in it.
+        let in_both = one.layer.is_some_and(|layer| shared.contains(&layer));
+        let is_named = one.layer.is_none() || of.is_some();
+        let is_unlooked = is_named && unlooked.contains(&(&one.what, of));
+        if !in_both && !is_unlooked {
+            let layer = one.layer.map(|layer| format!(" (layer {})", layer.short())).unwrap_or_default();
+            let what = format!("{}{layer} in `{}`", one.what, side.label);
+            found.missing.push(Missing { what, reason: one.reason.clone() });
+        }
+    }
+}
+
+/// What was not looked at, with the digest of the file where it is one.
+fn contents_of(census: &Census) -> Vec<(&Unchecked, Option<Digest>)> {
+    let layers: BTreeSet<Digest> = census.unchecked.iter().filter_map(|one| one.layer).collect();
+    let mut files: HashMap<(Digest, &str), Digest> = HashMap::new();
+    for layer in census.layers.iter().filter(|layer| layers.contains(&layer.digest)) {
+        files.extend(layer.entries.iter().filter_map(|entry| match &entry.node {
+            Node::File { sha256: Some(sha256), .. } => Some(((layer.digest, &*entry.path), *sha256)),
+            _ => None,
+        }));
+    }
+    let of = |one: &Unchecked| files.get(&(one.layer?, one.what.as_str())).copied();
+    census.unchecked.iter().map(|one| (one, of(one))).collect()
+}
+
+fn blobs(a: &Side, b: &Side) -> Option<Blobs> {
+    let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
+    let mut blobs = Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
+    for (digest, size) in b {
+        let (count, bytes) = if a.contains_key(digest) {
+            (&mut blobs.common, &mut blobs.common_bytes)
+        } else {
+            (&mut blobs.new, &mut blobs.new_bytes)
+        };
+        *count += 1;
+        *bytes = bytes.saturating_add(*size);
+    }
+    for (_, size) in a.iter().filter(|(digest, _)| !b.contains_key(digest)) {
+        blobs.gone += 1;
+        blobs.gone_bytes = blobs.gone_bytes.saturating_add(*size);
+    }
+    Some(blobs)
+}
