@@ -103,6 +103,7 @@ fn shop() -> Shop {
         std::fs::write(shop.path(format!("app-{version}.toml")), manifest).unwrap();
         shop.done(&format!(
             "sealift lock -q app-{version}.toml --store store
+             sed -i 's/^created = .*/created = \"2026-11-0{sequence}T00:00:00Z\"/' app-{version}.lock.toml
              sealift pack -q app-{version}.toml --key packer.key --store store --passphrase-fd 0 <<<pw"
         ));
     }

@@ -320,6 +320,7 @@ impl Hostile {
             items: vec![ItemCensus {
                 name: name("app"),
                 kind: ItemKind::Image,
+                root: digest("index"),
                 views: vec![view("linux/amd64"), view("linux/arm64")],
             }],
             layers: vec![Layer {

@@ -57,6 +57,8 @@ pub struct ItemCensus {
     pub name: Name,
     /// What it is.
     pub kind: ItemKind,
+    /// The digest that it is pinned by: that of an index, a manifest or an inventory.
+    pub root: Digest,
     /// One view for each platform of an image; one for a tree.
     pub views: Vec<View>,
 }

@@ -87,7 +87,7 @@ impl Draft<'_, '_> {
                 }
             }
         }
-        Ok(ItemCensus { name: item.head.name.clone(), kind: item.head.kind, views })
+        Ok(ItemCensus { name: item.head.name.clone(), kind: item.head.kind, root: item.root.digest, views })
     }
 
     /// The images below an index or manifest. How deep they are nested was held against its ceiling before.

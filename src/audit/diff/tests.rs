@@ -58,7 +58,7 @@ fn image(name: &str, layers: Vec<Layer>, config: ImageConfig) -> Side {
         secrets: Vec::new(),
     };
     let name: Name = name.parse().unwrap();
-    let item = ItemCensus { name: name.clone(), kind: ItemKind::Image, views: vec![view] };
+    let item = ItemCensus { name: name.clone(), kind: ItemKind::Image, root: manifest, views: vec![view] };
     let mut side = Side::new(Kind::Bundle, "x.sealift".to_owned());
     side.statement = Some(manifest);
     let mut facts = Facts::default();

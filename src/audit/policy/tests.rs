@@ -148,12 +148,17 @@ fn world() -> World {
         ],
     );
     texts.secrets.clear();
-    let census_item = |item: &str, kind, view| ItemCensus { name: name(item), kind, views: vec![view] };
+    let census_item = |item: &str, kind, view| ItemCensus {
+        name: name(item),
+        kind,
+        root: Digest::of(b"root"),
+        views: vec![view],
+    };
     let place = vulnerability::Place {
         item: name("web"),
         platform: None,
         path: "p".to_owned(),
-        manifest: Digest::of(b"manifest"),
+        images: [Digest::of(b"manifest"); 2],
         status: None,
         statement: None,
     };
