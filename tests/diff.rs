@@ -161,6 +161,7 @@ packages: 1 down, 1 new, 1 up, 1 gone
 the bundle
   ~ version: 1.0 -> 1.1
   ~ sequence: 1 -> 2
+  ~ created: <time> -> <time>
   ~ lock: sha256:<hex> -> sha256:<hex>
 
 items: 1 new, 3 changed
