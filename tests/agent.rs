@@ -279,7 +279,7 @@ fn an_agent_that_is_silent_or_slow_is_not_waited_for() {
     });
     let cause = std::error::Error::source(&slow).unwrap().to_string();
     assert!(cause.contains("took too long"), "{cause}");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
 }
 
 #[test]

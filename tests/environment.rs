@@ -349,7 +349,7 @@ fn e08_folders_swapped_for_links_while_unpacking() {
             }
             swaps
         });
-        while Instant::now() < deadline {
+        while runs < 5 || Instant::now() < deadline {
             let outcome = shop.run(UNPACK);
             runs += 1;
             refused += u32::from(outcome.code != Some(0));
@@ -382,7 +382,7 @@ fn e09_two_at_once() {
     held.lock().unwrap();
     let begun = Instant::now();
     shop.fails(UNPACK, 1, "site.busy");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(30));
     assert!(staging.exists());
     drop(held);
     shop.done(UNPACK);

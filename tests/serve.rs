@@ -140,7 +140,7 @@ impl Server {
     fn says(&self, words: &str) {
         let start = Instant::now();
         while !self.said().contains(words) {
-            assert!(start.elapsed() < Duration::from_secs(10), "`{words}` is not in: {}", self.said());
+            assert!(start.elapsed() < Duration::from_secs(60), "`{words}` is not in: {}", self.said());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -449,8 +449,9 @@ fn diff_and_check_answer_with_their_exit_codes() {
     for (expires, more, code) in [
         ("@$(( $(date +%s) + 20 * 86400 ))", "", Some("trust.findings")),
         ("@$(( $(date +%s) + 40 * 86400 ))", "", None),
-        ("@$(( $(date +%s) + 3 ))", "; sleep 4", Some("trust.expired")),
-        ("@$(( $(date +%s) + 3 ))", "--when-expired warn; sleep 4", Some("trust.findings")),
+        // Time enough for a slow machine to sign, and then waited for.
+        ("@$(( $(date +%s) + 8 ))", "; sleep 9", Some("trust.expired")),
+        ("@$(( $(date +%s) + 8 ))", "--when-expired warn; sleep 9", Some("trust.findings")),
     ] {
         let outcome = life.0.run(&Life::script(&format!(
             "rm -f trust.next.json; date=$(date -u -d {expires} +%Y-%m-%dT%H:%M:%SZ)

@@ -93,7 +93,7 @@ fn manifests_that_are_too_long() {
     });
     refused(sample.content.clone(), announced, &words);
     refused(sample.content.clone(), at("manifests/1", |_| Reply::endless(oci::OCI_MANIFEST)), &words);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_pause_that_is_too_long_is_cut_short() {
     bench.access.patience.longest = Duration::from_millis(300);
     bench.lock(&server, "app:1").unwrap();
     let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{took:?}");
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(20), "{took:?}");
 }
 
 #[test]

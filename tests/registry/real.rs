@@ -106,7 +106,7 @@ impl Real {
 
     /// How often something was asked for; at least once, and the line about that may come a little late.
     pub fn asked(&self, host: &str, line: &str) -> usize {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let count = self.log(host).lines().filter(|logged| logged.contains(line)).count();
             if count > 0 || Instant::now() > deadline {

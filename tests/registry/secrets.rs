@@ -137,7 +137,7 @@ fn what_gives_tokens_fails() {
         let begun = Instant::now();
         let said = with_password(&server.host).lock(&server, "app:1").unwrap_err();
         assert!(words.iter().all(|word| said.contains(word)), "{said}");
-        assert!(begun.elapsed() < Duration::from_secs(3), "{said}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{said}");
     }
 }
 
