@@ -683,6 +683,31 @@ fn the_same_bundle_with_newer_roots_brings_them() {
 }
 
 #[test]
+fn a_release_whose_folder_is_gone_is_installed_again() {
+    let shop = shop();
+    done(&shop, "sealift install site sample-1.0.0.sealift; rm -rf site/releases/air-gapped/1.0.0-*");
+    let anew = done(&shop, "sealift install site sample-1.0.0.sealift");
+    assert!(anew.out.contains("installed sample-1.0.0 again: its folder was gone"), "{}", anew.shown());
+    assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.0.0 \n", 1));
+}
+
+#[test]
+fn a_journal_that_is_shorter_than_before_an_act_is_damaged_at_the_line_of_the_act() {
+    let shop = shop();
+    done(
+        &shop,
+        "sealift install site sample-1.0.0.sealift
+         jq -jcn --arg line \"$(tail -1 site/journal.jsonl)\" --rawfile state site/state.json '{journal_len: 9999999, line: $line, state: $state}' > site/pending.json",
+    );
+    let outcome = shop.run("sealift status site");
+    assert!(
+        outcome.code != Some(0) && outcome.err.contains("line 2 of the journal is damaged: the file has "),
+        "{}",
+        outcome.shown()
+    );
+}
+
+#[test]
 fn j11_what_nobody_believes_does_not_fill_the_journal() {
     let shop = shop();
     let mut forge = crate::forge::Forge::of(&shop.read("sample-1.0.0.sealift"));

@@ -190,6 +190,9 @@ fn tell(
         (Extent::Drill, _) => {
             ("drilled", format!("drill: {title} would be installed; the site is as it was\n"))
         }
+        (Extent::Install, Decision::Same | Decision::Here(_)) if installed.is_new => {
+            ("installed", format!("installed {title} again: its folder was gone\n"))
+        }
         (Extent::Install, Decision::Same) => ("same", format!("{title} is in use already; nothing to do\n")),
         (Extent::Install, Decision::Here(_)) => {
             ("switched", format!("{title} was there, and is in use again\n"))

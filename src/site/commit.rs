@@ -311,15 +311,16 @@ fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     let failed = |source| SiteError::JournalWrite { path: path.clone(), source };
     let line = [pending.line.as_bytes(), b"\n"].concat();
     let mut file = journal::open_for_writing(&path).map_err(failed)?;
+    let damaged = |reason| {
+        let number = serde_json::from_str::<Entry>(&pending.line).map_or(0, |entry| entry.number);
+        SiteError::JournalDamaged { line: number, reason }
+    };
     let found = file.metadata().map_err(failed)?.len();
     if found < pending.journal_len {
-        return Err(SiteError::JournalDamaged {
-            line: 0,
-            reason: format!(
-                "it has {found} bytes, and had {} before the act that is pending",
-                pending.journal_len
-            ),
-        });
+        let before = pending.journal_len;
+        return Err(damaged(format!(
+            "the file has {found} bytes, and had {before} before the act that is pending"
+        )));
     }
     let mut tail = Vec::new();
     file.seek(SeekFrom::Start(pending.journal_len)).map_err(failed)?;
@@ -329,10 +330,7 @@ fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
         return file.sync_all().map_err(failed);
     }
     if !line.starts_with(&tail) {
-        return Err(SiteError::JournalDamaged {
-            line: 0,
-            reason: "another line stands where the act that is pending belongs".to_owned(),
-        });
+        return Err(damaged("another line stands where the act that is pending belongs".to_owned()));
     }
     let mut write = || {
         file.seek(SeekFrom::Start(pending.journal_len))?;
