@@ -174,8 +174,9 @@ fn census() -> Census {
         view("alpine", "3.19.1", &[(Ecosystem::Apk, "busybox", "1.36.1_rc2-r5")]),
         view("rocky", "9.3", &[(Ecosystem::Rpm, "bash", "0:5.1.8-6.el9~1")]),
     ];
-    let item = ItemCensus { name: "web".parse().expect("a name"), kind: ItemKind::Image, views };
-    Census { items: vec![item], layers: Vec::new(), unchecked: Vec::new() }
+    let root = Digest::of(b"root");
+    let item = ItemCensus { name: "web".parse().expect("a name"), kind: ItemKind::Image, root, views };
+    Census { items: vec![item], ..Census::default() }
 }
 
 fn seeds() -> Vec<(String, Vec<u8>)> {

@@ -2,7 +2,7 @@
 
 use super::{
     At, Blobs, Difference, Executable, FactChange, FilesOf, FindingChange, Head, ItemChange, Kind, LayersOf,
-    Missing, PackageChange, RightChange, Side, Verdict, items, views,
+    Missing, PackageChange, RightChange, Side, Turn, Verdict, items, views,
 };
 use crate::audit::census::{Census, Node, Unchecked};
 use crate::bundle::item::ItemKind;
@@ -172,8 +172,25 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
             views::introduce_item((new, item), &all, found);
         }
     }
+    attached(old, new, Turn::Gone, found);
+    attached(new, old, Turn::New, found);
     unchecked(a, old, new, found);
     unchecked(b, new, old, found);
+}
+
+/// Programs and secrets beside the layers of images that only one side has.
+fn attached(census: &Census, other: &Census, turn: Turn, found: &mut Collected) {
+    let shared: BTreeSet<Digest> = other.attached.iter().map(|one| one.digest).collect();
+    for one in census.attached.iter().filter(|one| !shared.contains(&one.digest)) {
+        let (item, path) = (one.item.as_str(), format!("attached: {}", one.digest));
+        for secret in &one.secrets {
+            let (kind, message) = (secret.rule.as_str(), secret.message.clone());
+            found.findings.add(FindingChange { turn, kind, path: path.clone(), message }, item);
+        }
+        if one.class.is_executable() {
+            found.executables.add(Executable { turn, path, class: one.class.as_str().to_owned() }, item);
+        }
+    }
 }
 
 /// What an observer did not look at, where the other side has not the very same.

@@ -2,8 +2,9 @@ use super::*;
 use crate::audit::census::class::Class;
 use crate::audit::census::config::ImageConfig;
 use crate::audit::census::oddity::{Kind as Odd, Oddity};
-use crate::audit::census::{Census, Entry, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use crate::audit::census::{Attached, Census, Entry, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
 use crate::audit::layer::Compression;
+use crate::audit::lint::finding::{Finding, Rule};
 use crate::bundle::item::ItemKind;
 use std::time::{Duration, Instant};
 
@@ -257,6 +258,37 @@ fn e13_many_entries_take_time_in_proportion() {
     let (few, many) = (time(4000), time(32_000));
     // Eight times as many; if the time grew with the square, it would be 64 times as long.
     assert!(many < few * 8 * 4 + Duration::from_secs(2), "4,000 entries: {few:?}; 32,000: {many:?}");
+}
+
+#[test]
+fn programs_and_secrets_beside_layers_come_and_go() {
+    let side = |contents: &[&str]| {
+        let mut side = image("app", vec![layer("one", Vec::new())], config("app"));
+        let attached = contents.iter().map(|content| Attached {
+            item: "app".parse().unwrap(),
+            manifest: Digest::of(b"referrer"),
+            digest: Digest::of(content.as_bytes()),
+            media_type: "application/x".to_owned(),
+            size: content.len() as u64,
+            class: Class::of(content.as_bytes()),
+            secrets: vec![Finding::new(
+                Rule::ContentSecret,
+                "attached",
+                format!("in {content}"),
+                "take it out",
+            )],
+        });
+        side.census.as_mut().unwrap().attached = attached.collect();
+        side
+    };
+    let found = compare(&side(&["#!/bin/sh", "same"]), &side(&["same", "bill", "#!/bin/ash"]));
+    let programs: Vec<_> =
+        found.executables.iter().map(|at| (at.change.turn, at.change.path.clone())).collect();
+    let path = |content: &str| format!("attached: {}", Digest::of(content.as_bytes()));
+    assert_eq!(programs, [(Turn::New, path("#!/bin/ash")), (Turn::Gone, path("#!/bin/sh"))]);
+    let secrets: Vec<_> =
+        found.findings.iter().map(|at| (at.change.turn, at.change.message.as_str())).collect();
+    assert_eq!(secrets, [(Turn::New, "in bill"), (Turn::New, "in #!/bin/ash"), (Turn::Gone, "in #!/bin/sh")]);
 }
 
 #[test]
