@@ -173,6 +173,7 @@ fn census() -> Census {
         view("debian", "12", &packages),
         view("alpine", "3.19.1", &[(Ecosystem::Apk, "busybox", "1.36.1_rc2-r5")]),
         view("rocky", "9.3", &[(Ecosystem::Rpm, "bash", "0:5.1.8-6.el9~1")]),
+        view("sles", "15.5", &[(Ecosystem::Rpm, "bash", "4.4-150400.25.22")]),
     ];
     let root = Digest::of(b"root");
     let item = ItemCensus { name: "web".parse().expect("a name"), kind: ItemKind::Image, root, views };
