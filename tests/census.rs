@@ -2,6 +2,8 @@
 
 use crate::cli::Shop;
 use crate::diff::{layer, layout};
+use sealift::bundle::oci::{OCI_INDEX, OCI_MANIFEST};
+use sealift::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -12,6 +14,12 @@ const PROGRAM: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0program";
 fn shop(config: Value, layers: &[Vec<u8>]) -> Shop {
     let shop = Shop::new();
     layout(&shop.path("image"), config, layers);
+    pack(&shop);
+    shop
+}
+
+/// Packs the folder `image`.
+fn pack(shop: &Shop) {
     let manifest = "[bundle]\nname = \"app\"\nscenario = \"office\"\nversion = \"1.0\"\n\n[[image]]\nname = \"app\"\n\
                     reference = \"registry.example.com/app:1\"\nlayout = \"image\"\n";
     std::fs::write(shop.path("app.toml"), manifest).unwrap();
@@ -19,7 +27,6 @@ fn shop(config: Value, layers: &[Vec<u8>]) -> Shop {
         "sealift lock app.toml --store store
         sealift pack app.toml --key packer.key --store store --passphrase-fd 0 <<<pw",
     );
-    shop
 }
 
 /// An entry that is no file: its header alone.
@@ -152,4 +159,38 @@ fn a_bill_names_what_dpkg_names() {
     assert_eq!(spdx["spdxVersion"], "SPDX-2.3");
     let purls = components.iter().filter(|component| component["type"] == "library").count();
     assert_eq!(spdx["packages"].as_array().unwrap().len(), purls + 2);
+}
+
+/// A walk that went down every path would not come to an end.
+#[test]
+fn j08_indexes_that_name_each_other_often_are_walked_once() {
+    let shop = Shop::new();
+    let folder = shop.path("image");
+    layout(&folder, json!({}), &[layer(&[("run", 0o755, b"#!/bin/sh\n")])]);
+    let mut index: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let notes = index["manifests"][0]["annotations"].take();
+    index["manifests"][0].as_object_mut().unwrap().remove("annotations");
+    let mut child = index["manifests"][0].clone();
+    for _ in 0..3 {
+        let named = |number: u32| {
+            let mut child = child.clone();
+            child["platform"] = json!({ "os": "linux", "architecture": format!("a{number}") });
+            child
+        };
+        // The manifest is there once.
+        let count = if child["mediaType"] == OCI_MANIFEST { 1 } else { 3000 };
+        let text = json!({ "schemaVersion": 2, "manifests": (0..count).map(named).collect::<Vec<_>>() });
+        let bytes = text.to_string().into_bytes();
+        let digest = Digest::of(&bytes);
+        std::fs::write(folder.join("blobs/sha256").join(digest.hex()), &bytes).unwrap();
+        child = json!({ "mediaType": OCI_INDEX, "digest": digest, "size": bytes.len() });
+    }
+    child["annotations"] = notes;
+    index["manifests"] = json!([child]);
+    std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    pack(&shop);
+    let shown = shop.done("sealift census app-1.0.sealift --trust root.json").out;
+    assert_eq!(shown.matches("image app").count(), 1, "{shown}");
+    assert!(shown.ends_with("everything was looked at\n"), "{shown}");
 }

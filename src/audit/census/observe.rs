@@ -15,7 +15,7 @@ use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::name::Name;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +33,7 @@ pub fn observe(
         blobs: Vec::new(),
         numbers: HashMap::new(),
         loose: Loose::default(),
+        walked: HashSet::new(),
         unchecked: Vec::new(),
     };
     let mut items = Vec::new();
@@ -46,9 +47,7 @@ pub fn observe(
         unchecked.extend(gaps);
     }
     let attached = loose.look(place, &mut unchecked)?;
-    for view in items.iter_mut().flat_map(|item| &mut item.views) {
-        finish(view, &layers);
-    }
+    finish_all(&mut items, &layers, &mut unchecked);
     unchecked.sort();
     Ok(Census { items, layers, attached, unchecked })
 }
@@ -60,6 +59,8 @@ struct Draft<'a, 'b> {
     blobs: Vec<Blob>,
     numbers: HashMap<Digest, usize>,
     loose: Loose,
+    /// Documents of the item, each with the platform that it was named with.
+    walked: HashSet<(Digest, Option<String>)>,
     unchecked: Vec<Unchecked>,
 }
 
@@ -73,6 +74,7 @@ impl Draft<'_, '_> {
 
     fn item(&mut self, contents: &ItemContents) -> Result<ItemCensus, AuditError> {
         let item = &contents.item;
+        self.walked.clear();
         let mut views = Vec::new();
         match &contents.parts {
             Parts::Tree { layer, .. } => {
@@ -90,6 +92,13 @@ impl Draft<'_, '_> {
         Ok(ItemCensus { name: item.head.name.clone(), kind: item.head.kind, root: item.root.digest, views })
     }
 
+    /// Whether this is the first time: a few small indexes can name each other along billions of paths. What is below
+    /// an index does not depend on the platform that it is named with.
+    fn is_new(&mut self, media_type: &str, digest: Digest, platform: Option<&str>) -> bool {
+        let platform = platform.filter(|_| !matches!(media_type, oci::OCI_INDEX | oci::DOCKER_LIST));
+        self.walked.insert((digest, platform.map(str::to_owned)))
+    }
+
     /// The images below an index or manifest. How deep they are nested was held against its ceiling before.
     fn document(
         &mut self,
@@ -99,6 +108,9 @@ impl Draft<'_, '_> {
         platform: Option<&str>,
         views: &mut Vec<View>,
     ) -> Result<(), AuditError> {
+        if !self.is_new(media_type, blob.digest, platform) {
+            return Ok(());
+        }
         let bytes = self.place.document(blob)?;
         match oci::parse(media_type, &bytes, self.limits) {
             Err(reason) => self.unreadable(item, blob, reason),
@@ -119,6 +131,9 @@ impl Draft<'_, '_> {
 
     /// What a referrer names: nothing of it becomes part of a file system, whatever it calls itself.
     fn attached(&mut self, item: &Name, media_type: &str, blob: Blob) -> Result<(), AuditError> {
+        if !self.is_new(media_type, blob.digest, None) {
+            return Ok(());
+        }
         match oci::parse(media_type, &self.place.document(blob)?, self.limits) {
             Err(reason) => self.unreadable(item, blob, reason),
             Ok(Document::Index(children)) => {
@@ -204,6 +219,37 @@ fn is_layer(layer: &Descriptor) -> bool {
     layer.media_type.contains(".tar") || layer.media_type.ends_with("diff.tar.gzip")
 }
 
+/// Entries of layers that are laid upon each other in all views, beside [`SHARED`] times those that there are: so many
+/// platforms and images as are made can share a layer, and a manifest that lists one 20,000 times is not one of them.
+const LAID: usize = 16_000_000;
+const SHARED: usize = 8;
+
+fn finish_all(items: &mut [ItemCensus], layers: &[Layer], unchecked: &mut Vec<Unchecked>) {
+    let all: usize = layers.iter().map(|layer| layer.entries.len()).sum();
+    let mut left = LAID.saturating_add(all.saturating_mul(SHARED));
+    for item in items {
+        for view in &mut item.views {
+            let of = |number: &usize| layers.get(*number).map_or(0, |layer| layer.entries.len());
+            let wanted: usize = view.layers.iter().map(of).fold(0, usize::saturating_add);
+            if let Some(rest) = left.checked_sub(wanted) {
+                left = rest;
+                finish(view, layers);
+                continue;
+            }
+            // Each layer was looked at all the same.
+            view.layers.sort_unstable();
+            view.layers.dedup();
+            unchecked.push(Unchecked {
+                layer: None,
+                what: format!("{}: {}", item.name, view.manifest),
+                reason: "what its layers make together was not worked out: they are listed too often"
+                    .to_owned(),
+                bytes: None,
+            });
+        }
+    }
+}
+
 fn finish(view: &mut View, layers: &[Layer]) {
     (view.visible, view.buried) = view::apply(layers, &view.layers);
     view.sums = view::sums(layers, &view.visible, &view.buried);
@@ -260,4 +306,53 @@ fn look_at(place: &InPlace<'_>, blob: Blob, desk: &Desk) -> Result<Looked, Audit
         Ok(error) => error.into(),
         Err(source) => AuditError::Read { what: blob.digest, source },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{empty, finish_all};
+    use crate::audit::census::class::Class;
+    use crate::audit::census::{Entry, ItemCensus, Layer, Node};
+    use crate::audit::layer::Compression;
+    use crate::bundle::item::ItemKind;
+    use crate::value::digest::Digest;
+
+    #[test]
+    fn j08_a_layer_that_is_listed_a_thousand_times_is_not_laid_a_thousand_times() {
+        let file = |number: u32| Entry {
+            path: format!("{number}").into(),
+            node: Node::File { size: 1, sha256: None, class: Class::Text },
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            capabilities: None,
+        };
+        let digest = Digest::of(b"layer");
+        let layers = [Layer {
+            digest,
+            stored: 1,
+            compression: Compression::None,
+            size: 1,
+            diff_id: None,
+            entries: (0..20_000).map(file).collect(),
+            oddities: Vec::new(),
+            secrets: Vec::new(),
+            announced: Vec::new(),
+        }];
+        let often = empty(None, Digest::of(b"often"), None, vec![0; 1000]);
+        let once = empty(None, Digest::of(b"once"), None, vec![0]);
+        let mut items = [ItemCensus {
+            name: "web".parse().unwrap(),
+            kind: ItemKind::Image,
+            root: digest,
+            views: vec![often, once],
+        }];
+        let mut unchecked = Vec::new();
+        finish_all(&mut items, &layers, &mut unchecked);
+        let [often, once] = items[0].views.as_slice() else { panic!("{items:?}") };
+        assert_eq!((often.layers.as_slice(), often.visible.len()), ([0].as_slice(), 0));
+        assert_eq!((once.visible.len(), once.sums.files), (20_000, 20_000));
+        assert_eq!(unchecked.len(), 1);
+        assert_eq!(unchecked[0].what, format!("web: {}", often.manifest));
+    }
 }

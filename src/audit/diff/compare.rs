@@ -50,7 +50,7 @@ pub(super) struct Collected {
 /// Tells two sides apart. O(n log n) in the number of their entries and packages.
 ///
 /// The texts of files are not here: read those that [`Difference::changed_texts`] names, compare them with
-/// [`compare_texts`] and add them.
+/// [`super::compare_texts`] and add them.
 #[must_use]
 pub fn compare(a: &Side, b: &Side) -> Difference {
     let mut found = Collected::default();
