@@ -161,6 +161,15 @@ fn a_bill_names_what_dpkg_names() {
     assert_eq!(spdx["packages"].as_array().unwrap().len(), purls + 2);
 }
 
+#[test]
+fn a_text_that_is_too_large_to_search_is_named() {
+    let text = b"PASSWORD=hunter2-of-mine\n".repeat((17 << 20) / 25);
+    let shop = shop(json!({}), &[layer(&[("var/log/all.log", 0o644, &text), ("small", 0o644, b"x")])]);
+    let shown = shop.done("sealift census app-1.0.sealift --trust root.json").out;
+    let gap = "var/log/all.log: it is a text of more than 16 MiB, and was not searched for secrets\n";
+    assert!(shown.contains("not checked 1\n") && shown.ends_with(gap), "{shown}");
+}
+
 /// A walk that went down every path would not come to an end.
 #[test]
 fn j08_indexes_that_name_each_other_often_are_walked_once() {

@@ -87,7 +87,9 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
         ("app/node_modules/@babel/core/package.json", 0o644, BABEL),
     ]);
     let files = content.blob(oci::OCI_LAYER, &files);
-    let image = content.manifest("amd64", &[files], json!({}));
+    // What says that it is no archive of files: programs that do not look at the type unpack it.
+    let odd = content.blob("application/octet-stream", b"who knows\0 what");
+    let image = content.manifest("amd64", &[files, odd], json!({}));
     content.tag(&image, "1");
 
     let (cyclonedx, spdx) = (cyclonedx(), spdx());
@@ -169,24 +171,30 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let bills: [&[u8]; 6] = [&cyclonedx, &spdx, statement.as_bytes(), &envelope, cut, other];
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
-    // The census tells all of it by its content, each once; nothing but the archive stays unopened.
-    assert!(told.contains("1 thing not looked at"), "{told}");
+    // The census tells all of it by its content, each once; the archive and the odd layer stay unopened.
+    assert!(told.contains("2 things not looked at"), "{told}");
     let census = shop.done("sealift census pulled-1.sealift --trust root.json").out;
     let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
     let lines: Vec<_> = attached.lines().map(str::trim).collect();
     let line = |bytes: &[u8], kind: &str, class: &str| {
         format!("{}  {kind}, {class} of {} B", Digest::of(bytes).short(), bytes.len())
     };
-    assert_eq!(lines[0], "things      9", "{census}");
+    assert_eq!(lines[0], "things      10", "{census}");
     assert!(
         lines.contains(&line(b"no bill", "application/vnd.example.signature", "text").as_str()),
         "{census}"
     );
-    assert!(attached.contains(", script of 45 B\n") && attached.contains("secrets     1\n"), "{census}");
+    assert!(
+        attached.contains(", script of 45 B\n")
+            && attached.contains("secrets     1\n")
+            && attached.contains("attached: sha256:"),
+        "{census}"
+    );
     assert!(!census.contains("Tr0ub4dor-and-3"), "{census}");
     assert!(
-        attached.contains("not checked 1\n")
-            && attached.ends_with(": it is an archive about the image, and was not opened\n"),
+        attached.contains("not checked 2\n")
+            && attached.contains(": it is an archive beside the layers, and was not opened\n")
+            && attached.contains(": it stands among the layers, and by its type it is no archive of files\n"),
         "{census}"
     );
     // A folder that is there stays as it is.

@@ -701,7 +701,7 @@ fn a_journal_that_is_shorter_than_before_an_act_is_damaged_at_the_line_of_the_ac
     );
     let outcome = shop.run("sealift status site");
     assert!(
-        outcome.code != Some(0) && outcome.err.contains("line 2 of the journal is damaged: the file has "),
+        outcome.code != Some(0) && outcome.err.contains("line 3 of the journal is damaged: the file has "),
         "{}",
         outcome.shown()
     );

@@ -305,22 +305,31 @@ fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     Ok(())
 }
 
+/// How many lines end within so many bytes of a file.
+fn lines(mut file: &fs::File, bytes: u64) -> io::Result<u64> {
+    file.rewind()?;
+    let (mut left, mut count, mut buffer) = (file.take(bytes), 0, vec![0; 64 << 10]);
+    loop {
+        match left.read(&mut buffer)? {
+            0 => return Ok(count),
+            read => {
+                count += memchr::memchr_iter(b'\n', buffer.get(..read).unwrap_or_default()).count() as u64
+            }
+        }
+    }
+}
+
 /// Writes the line of the journal, where it is not there yet; what is there of it is written again.
 fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     let path = folder.join(JOURNAL);
     let failed = |source| SiteError::JournalWrite { path: path.clone(), source };
     let line = [pending.line.as_bytes(), b"\n"].concat();
     let mut file = journal::open_for_writing(&path).map_err(failed)?;
-    let damaged = |reason| {
-        let number = serde_json::from_str::<Entry>(&pending.line).map_or(0, |entry| entry.number);
-        SiteError::JournalDamaged { line: number, reason }
-    };
     let found = file.metadata().map_err(failed)?.len();
     if found < pending.journal_len {
         let before = pending.journal_len;
-        return Err(damaged(format!(
-            "the file has {found} bytes, and had {before} before the act that is pending"
-        )));
+        let reason = format!("the file has {found} bytes, and had {before} before the act that is pending");
+        return Err(SiteError::JournalDamaged { line: lines(&file, found).map_err(failed)? + 1, reason });
     }
     let mut tail = Vec::new();
     file.seek(SeekFrom::Start(pending.journal_len)).map_err(failed)?;
@@ -330,7 +339,9 @@ fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
         return file.sync_all().map_err(failed);
     }
     if !line.starts_with(&tail) {
-        return Err(damaged("another line stands where the act that is pending belongs".to_owned()));
+        let reason = "another line stands where the act that is pending belongs".to_owned();
+        let line = lines(&file, pending.journal_len).map_err(failed)? + 1;
+        return Err(SiteError::JournalDamaged { line, reason });
     }
     let mut write = || {
         file.seek(SeekFrom::Start(pending.journal_len))?;

@@ -7,7 +7,7 @@ use super::class::{Class, HEAD};
 use super::look::Search;
 use super::{Attached, Unchecked};
 use crate::audit::inspect::AuditError;
-use crate::audit::layer::{Failed, Stored};
+use crate::audit::layer::{Compression, Failed, Stored};
 use crate::audit::lint::finding::Finding;
 use crate::audit::lint::{File, secrets};
 use crate::bundle::index::Blob;
@@ -19,10 +19,23 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _};
 
+/// Characters of a type that are kept: RFC 6838 has at most 127 in each of its halves.
+const TYPE: usize = 255;
+
+/// Where a manifest names a blob.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Among the layers of an image, without being an archive of files by its type. Programs that do not look at the type
+    /// unpack it.
+    Layer,
+    /// Elsewhere.
+    Beside,
+}
+
 /// What manifests name beside layers, each once for an item.
 #[derive(Default)]
 pub(super) struct Loose {
-    named: Vec<(Name, Digest, Descriptor)>,
+    named: Vec<(Name, Digest, Descriptor, Standing)>,
     known: HashSet<(Name, Digest)>,
 }
 
@@ -36,29 +49,40 @@ struct Told {
 
 impl Loose {
     /// Remembers what this manifest of this item names.
-    pub(super) fn push(&mut self, item: &Name, manifest: Digest, named: Descriptor) {
+    pub(super) fn push(&mut self, item: &Name, manifest: Digest, mut named: Descriptor, standing: Standing) {
         // The empty configuration of artifacts says nothing (OCI image spec 1.1, "Guidance for an Empty Descriptor").
         if named.digest != Digest::of(b"{}") && self.known.insert((item.clone(), named.digest)) {
-            self.named.push((item.clone(), manifest, named));
+            named.media_type = named.media_type.chars().take(TYPE).collect();
+            self.named.push((item.clone(), manifest, named, standing));
         }
     }
 
-    /// Looks at each blob once, in whatever number of items it is.
+    /// Looks at each blob once, in whatever number of items it is. What is a layer somewhere was looked at as one.
     pub(super) fn look(
         self,
         place: &InPlace<'_>,
+        layers: &HashMap<Digest, usize>,
         unchecked: &mut Vec<Unchecked>,
     ) -> Result<Vec<Attached>, AuditError> {
         let mut told: HashMap<Digest, Told> = HashMap::new();
         let mut all = Vec::with_capacity(self.named.len());
-        for (item, manifest, named) in self.named {
+        for (item, manifest, named, standing) in self.named {
+            if layers.contains_key(&named.digest) {
+                continue;
+            }
             let blob = named.blob();
             let Descriptor { media_type, digest, size, .. } = named;
             let Told { class, secrets, unread } = match told.entry(digest) {
                 Entry::Occupied(known) => known.get().clone(),
                 Entry::Vacant(new) => new.insert(look(place, blob)?).clone(),
             };
-            if let Some(reason) = unread {
+            let unpacked = match (standing, &class) {
+                (Standing::Beside, _) | (_, Class::Empty | Class::Text | Class::Script(_)) => None,
+                (Standing::Layer, _) => {
+                    Some("it stands among the layers, and by its type it is no archive of files")
+                }
+            };
+            if let Some(reason) = unpacked.or(unread) {
                 let (what, reason) = (format!("{item}: {digest}"), reason.to_owned());
                 unchecked.push(Unchecked { layer: None, what, reason, bytes: Some(size) });
             }
@@ -79,14 +103,15 @@ fn look(place: &InPlace<'_>, blob: Blob) -> Result<Told, AuditError> {
     source.by_ref().take(HEAD as u64).read_to_end(&mut bytes).map_err(failed)?;
     let class = Class::of(&bytes);
     let mut found = Vec::new();
-    let unread = match (&class, Search::of(&class, blob.size)) {
-        (Class::Archive(_), _) => Some("it is an archive about the image, and was not opened"),
+    let is_packed = matches!(class, Class::Archive(_)) || Compression::of(&bytes) != Compression::None;
+    let unread = match (is_packed, Search::of(&class, blob.size)) {
+        (true, _) => Some("it is an archive beside the layers, and was not opened"),
         (_, Search::TooLarge) => Some(Search::TOO_LARGE),
         (_, Search::Nothing) => None,
         (_, Search::Whole) => {
             source.read_to_end(&mut bytes).map_err(failed)?;
-            let item = blob.digest.short();
-            found = secrets::find(&File { item: &item, path: "attached to the image", bytes: &bytes });
+            let (item, path) = (blob.digest.short(), format!("attached: {}", blob.digest));
+            found = secrets::find(&File { item: &item, path: &path, bytes: &bytes });
             None
         }
     };

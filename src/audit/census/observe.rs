@@ -1,6 +1,6 @@
 //! Observing a bundle: each layer once, on several threads, and every image as its layers make it.
 
-use super::attached::Loose;
+use super::attached::{Loose, Standing};
 use super::config::ImageConfig;
 use super::look::{Desk, look};
 use super::oddity::{Kind, Oddity};
@@ -40,13 +40,13 @@ pub fn observe(
     for contents in &place.contents.items {
         items.push(draft.item(contents)?);
     }
-    let Draft { blobs, loose, mut unchecked, .. } = draft;
+    let Draft { blobs, numbers, loose, mut unchecked, .. } = draft;
     let mut layers = Vec::with_capacity(blobs.len());
     for (layer, gaps) in look_at_all(place, &blobs, digests, threads)? {
         layers.push(layer);
         unchecked.extend(gaps);
     }
-    let attached = loose.look(place, &mut unchecked)?;
+    let attached = loose.look(place, &numbers, &mut unchecked)?;
     finish_all(&mut items, &layers, &mut unchecked);
     unchecked.sort();
     Ok(Census { items, layers, attached, unchecked })
@@ -59,8 +59,8 @@ struct Draft<'a, 'b> {
     blobs: Vec<Blob>,
     numbers: HashMap<Digest, usize>,
     loose: Loose,
-    /// Documents of the item, each with the platform that it was named with.
-    walked: HashSet<(Digest, Option<String>)>,
+    /// Documents of the item.
+    walked: HashSet<Digest>,
     unchecked: Vec<Unchecked>,
 }
 
@@ -83,82 +83,56 @@ impl Draft<'_, '_> {
             }
             Parts::Image { .. } => {
                 let name = &item.head.name;
-                self.document(name, &item.media_type, item.root, None, &mut views)?;
+                self.walk(name, &item.media_type, item.root, Some(&mut views))?;
+                // Nothing of a referrer becomes part of a file system, whatever it calls itself.
                 for referrer in &item.referrers {
-                    self.attached(name, &referrer.media_type, referrer.root)?;
+                    self.walk(name, &referrer.media_type, referrer.root, None)?;
                 }
             }
         }
         Ok(ItemCensus { name: item.head.name.clone(), kind: item.head.kind, root: item.root.digest, views })
     }
 
-    /// Whether this is the first time: a few small indexes can name each other along billions of paths. What is below
-    /// an index does not depend on the platform that it is named with.
-    fn is_new(&mut self, media_type: &str, digest: Digest, platform: Option<&str>) -> bool {
-        let platform = platform.filter(|_| !matches!(media_type, oci::OCI_INDEX | oci::DOCKER_LIST));
-        self.walked.insert((digest, platform.map(str::to_owned)))
-    }
-
-    /// The images below an index or manifest. How deep they are nested was held against its ceiling before.
-    fn document(
+    /// Every document at and below a root, each once and under the first platform that it is named with: a few small
+    /// indexes can name each other along billions of paths.
+    fn walk(
         &mut self,
         item: &Name,
         media_type: &str,
-        blob: Blob,
-        platform: Option<&str>,
-        views: &mut Vec<View>,
+        root: Blob,
+        mut views: Option<&mut Vec<View>>,
     ) -> Result<(), AuditError> {
-        if !self.is_new(media_type, blob.digest, platform) {
-            return Ok(());
-        }
-        let bytes = self.place.document(blob)?;
-        match oci::parse(media_type, &bytes, self.limits) {
-            Err(reason) => self.unreadable(item, blob, reason),
-            Ok(Document::Index(children)) => {
-                for child in children {
-                    if let Some(blob) = self.place.blob(&child.digest) {
-                        self.document(item, &child.media_type, blob, child.platform.as_deref(), views)?;
+        let mut stack = vec![(media_type.to_owned(), root, None)];
+        while let Some((media_type, blob, platform)) = stack.pop() {
+            if !self.walked.insert(blob.digest) {
+                continue;
+            }
+            let bytes = self.place.document(blob)?;
+            match (oci::parse(&media_type, &bytes, self.limits), views.as_mut()) {
+                (Err(reason), _) => {
+                    // The verifier has read it before.
+                    let what = format!("{item}: {}", blob.digest);
+                    self.unchecked.push(Unchecked { layer: None, what, reason, bytes: Some(blob.size) });
+                }
+                (Ok(Document::Index(children)), _) => {
+                    let here = children.into_iter().rev().filter_map(|child| {
+                        self.place.blob(&child.digest).map(|blob| (child.media_type, blob, child.platform))
+                    });
+                    stack.extend(here);
+                }
+                (Ok(Document::Manifest { config, layers }), Some(views))
+                    if oci::is_image_config(&config.media_type) =>
+                {
+                    views.push(self.image(item, blob.digest, platform.as_deref(), &config, &layers)?);
+                }
+                (Ok(Document::Manifest { config, layers }), _) => {
+                    for named in std::iter::once(config).chain(layers) {
+                        self.loose.push(item, blob.digest, named, Standing::Beside);
                     }
                 }
             }
-            Ok(Document::Manifest { config, layers }) if oci::is_image_config(&config.media_type) => {
-                views.push(self.image(item, blob.digest, platform, &config, &layers)?);
-            }
-            Ok(Document::Manifest { config, layers }) => self.lay(item, blob.digest, config, layers),
         }
         Ok(())
-    }
-
-    /// What a referrer names: nothing of it becomes part of a file system, whatever it calls itself.
-    fn attached(&mut self, item: &Name, media_type: &str, blob: Blob) -> Result<(), AuditError> {
-        if !self.is_new(media_type, blob.digest, None) {
-            return Ok(());
-        }
-        match oci::parse(media_type, &self.place.document(blob)?, self.limits) {
-            Err(reason) => self.unreadable(item, blob, reason),
-            Ok(Document::Index(children)) => {
-                for child in children {
-                    if let Some(blob) = self.place.blob(&child.digest) {
-                        self.attached(item, &child.media_type, blob)?;
-                    }
-                }
-            }
-            Ok(Document::Manifest { config, layers }) => self.lay(item, blob.digest, config, layers),
-        }
-        Ok(())
-    }
-
-    /// Remembers what a manifest names for later.
-    fn lay(&mut self, item: &Name, manifest: Digest, config: Descriptor, layers: Vec<Descriptor>) {
-        for named in std::iter::once(config).chain(layers) {
-            self.loose.push(item, manifest, named);
-        }
-    }
-
-    /// A document that the verifier has read before.
-    fn unreadable(&mut self, item: &Name, blob: Blob, reason: String) {
-        let what = format!("{item}: {}", blob.digest);
-        self.unchecked.push(Unchecked { layer: None, what, reason, bytes: Some(blob.size) });
     }
 
     fn image(
@@ -174,7 +148,7 @@ impl Draft<'_, '_> {
             if is_layer(layer) {
                 numbers.push(self.layer(layer.blob()));
             } else {
-                self.loose.push(item, manifest, layer.clone());
+                self.loose.push(item, manifest, layer.clone(), Standing::Layer);
             }
         }
         let bytes = self.place.document(config.blob())?;
@@ -216,7 +190,7 @@ fn empty(
 }
 
 fn is_layer(layer: &Descriptor) -> bool {
-    layer.media_type.contains(".tar") || layer.media_type.ends_with("diff.tar.gzip")
+    layer.media_type.to_ascii_lowercase().contains(".tar")
 }
 
 /// Entries of layers that are laid upon each other in all views, beside [`SHARED`] times those that there are: so many
@@ -237,8 +211,8 @@ fn finish_all(items: &mut [ItemCensus], layers: &[Layer], unchecked: &mut Vec<Un
                 continue;
             }
             // Each layer was looked at all the same.
-            view.layers.sort_unstable();
-            view.layers.dedup();
+            let mut seen = HashSet::new();
+            view.layers.retain(|number| seen.insert(*number));
             unchecked.push(Unchecked {
                 layer: None,
                 what: format!("{}: {}", item.name, view.manifest),

@@ -144,8 +144,13 @@ impl<'a> Facts<'a> {
         let in_views = self
             .views()
             .flat_map(|(item, view)| view.secrets.iter().map(|secret| (secret, vec![&item.name])));
-        let attached = self.census.attached.iter();
-        let attached = attached.flat_map(|one| one.secrets.iter().map(|secret| (secret, vec![&one.item])));
+        let mut attached: BTreeMap<_, (_, Vec<&Name>)> = BTreeMap::new();
+        for one in &self.census.attached {
+            attached.entry(one.digest).or_insert((&one.secrets, Vec::new())).1.push(&one.item);
+        }
+        let attached = attached
+            .into_values()
+            .flat_map(|(secrets, names)| secrets.iter().map(move |secret| (secret, names.clone())));
         in_layers.chain(in_views).chain(attached)
     }
 
