@@ -313,7 +313,8 @@ fn lines(mut file: &fs::File, bytes: u64) -> io::Result<u64> {
         match left.read(&mut buffer)? {
             0 => return Ok(count),
             read => {
-                count += memchr::memchr_iter(b'\n', buffer.get(..read).unwrap_or_default()).count() as u64
+                let piece = buffer.get(..read).unwrap_or_default();
+                count += memchr::memchr_iter(b'\n', piece).count() as u64;
             }
         }
     }
