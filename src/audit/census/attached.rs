@@ -23,7 +23,7 @@ use std::io::{self, Read as _};
 const TYPE: usize = 255;
 
 /// Where a manifest names a blob.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Standing {
     /// Among the layers of an image, without being an archive of files by its type. Programs that do not look at the type
     /// unpack it.
@@ -32,11 +32,11 @@ pub(super) enum Standing {
     Beside,
 }
 
-/// What manifests name beside layers, each once for an item.
+/// What manifests name beside layers, each once for an item and standing.
 #[derive(Default)]
 pub(super) struct Loose {
     named: Vec<(Name, Digest, Descriptor, Standing)>,
-    known: HashSet<(Name, Digest)>,
+    known: HashSet<(Name, Digest, Standing)>,
 }
 
 /// What a blob is, whoever names it.
@@ -51,13 +51,13 @@ impl Loose {
     /// Remembers what this manifest of this item names.
     pub(super) fn push(&mut self, item: &Name, manifest: Digest, mut named: Descriptor, standing: Standing) {
         // The empty configuration of artifacts says nothing (OCI image spec 1.1, "Guidance for an Empty Descriptor").
-        if named.digest != Digest::of(b"{}") && self.known.insert((item.clone(), named.digest)) {
+        if named.digest != Digest::of(b"{}") && self.known.insert((item.clone(), named.digest, standing)) {
             named.media_type = named.media_type.chars().take(TYPE).collect();
             self.named.push((item.clone(), manifest, named, standing));
         }
     }
 
-    /// Looks at each blob once, in whatever number of items it is. What is a layer somewhere was looked at as one.
+    /// Looks at each blob once, in whatever number of items it is. What is a layer elsewhere was looked at as one.
     pub(super) fn look(
         self,
         place: &InPlace<'_>,
@@ -67,7 +67,7 @@ impl Loose {
         let mut told: HashMap<Digest, Told> = HashMap::new();
         let mut all = Vec::with_capacity(self.named.len());
         for (item, manifest, named, standing) in self.named {
-            if layers.contains_key(&named.digest) {
+            if standing == Standing::Beside && layers.contains_key(&named.digest) {
                 continue;
             }
             let blob = named.blob();
@@ -116,4 +116,30 @@ fn look(place: &InPlace<'_>, blob: Blob) -> Result<Told, AuditError> {
         }
     };
     Ok(Told { class, secrets: found, unread })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Loose, Standing, TYPE};
+    use crate::bundle::oci::Descriptor;
+    use crate::value::digest::Digest;
+
+    #[test]
+    fn a_blob_is_kept_once_for_each_standing_and_its_type_is_cut() {
+        let named = |content: &[u8]| Descriptor {
+            media_type: "ä".repeat(1 << 20),
+            digest: Digest::of(content),
+            size: content.len() as u64,
+            platform: None,
+        };
+        let (item, manifest) = ("web".parse().unwrap(), Digest::of(b"manifest"));
+        let mut loose = Loose::default();
+        // A signature that names a layer before the image does takes nothing from what is said of the layer.
+        for standing in [Standing::Beside, Standing::Beside, Standing::Layer] {
+            loose.push(&item, manifest, named(b"blob"), standing);
+            loose.push(&item, manifest, named(b"{}"), standing);
+        }
+        assert!(loose.named.iter().map(|(.., standing)| *standing).eq([Standing::Beside, Standing::Layer]));
+        assert!(loose.named.iter().all(|(_, _, named, _)| named.media_type.chars().count() == TYPE));
+    }
 }
