@@ -384,14 +384,15 @@ fn e09_two_at_once() {
     shop.fails(UNPACK, 1, "site.busy");
     assert!(begun.elapsed() < Duration::from_secs(30));
     assert!(staging.exists());
-    drop(held);
+    // Unlocked, not only closed: a command that another test starts in that moment has the file until it begins.
+    held.unlock().unwrap();
     shop.done(UNPACK);
     assert!(support::listing(&shop.path("to/site")) == listing);
 
     let partial = std::fs::File::create(shop.path("out").join(format!(".{BUNDLE}.partial"))).unwrap();
     partial.lock().unwrap();
     shop.fails(&format!("{PACK_TO} <<<pw"), 1, "bundle.busy");
-    drop(partial);
+    partial.unlock().unwrap();
     shop.done(&format!("{PACK_TO} <<<pw"));
     assert!(shop.read(&format!("out/{BUNDLE}")) == bundle);
     assert_eq!(names(&shop.path("out")), [BUNDLE]);
