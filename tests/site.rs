@@ -705,7 +705,7 @@ fn a_release_whose_folder_is_gone_is_installed_again() {
 }
 
 #[test]
-fn a_journal_that_is_shorter_than_before_an_act_is_damaged_at_the_line_of_the_act() {
+fn a_journal_that_is_shorter_than_before_an_act_is_damaged_at_the_line_that_is_missing() {
     let shop = shop();
     done(
         &shop,

@@ -9,6 +9,7 @@ use crate::audit::census::{
     Attached, Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe,
 };
 use crate::audit::lint::finding::Finding;
+use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
 use crate::value::words::counted;
@@ -72,11 +73,13 @@ fn list(term: &Term, census: &Census) -> Result<(), CliError> {
 
 fn human(census: &Census, most: usize) -> String {
     let mut text = String::new();
+    let mut beside: BTreeMap<&Name, Vec<&Attached>> = BTreeMap::new();
+    census.attached.iter().for_each(|one| beside.entry(&one.item).or_default().push(one));
     for item in &census.items {
         for view in &item.views {
             text += &one(census, item, view, most);
         }
-        text += &attached(census, item, most);
+        text += &beside.get(&item.name).map_or_else(String::new, |of| attached(of, item, most));
     }
     text += &gaps(&census.unchecked, most);
     text
@@ -143,15 +146,11 @@ fn secrets_of(secrets: &[&Finding], most: usize) -> String {
 }
 
 /// What travels with an image beside its layers.
-fn attached(census: &Census, item: &ItemCensus, most: usize) -> String {
-    let of: Vec<_> = census.attached.iter().filter(|one| one.item == item.name).collect();
+fn attached(of: &[&Attached], item: &ItemCensus, most: usize) -> String {
     let lines = of.iter().map(|Attached { digest, media_type, size, class, .. }| {
         format!("{}  {}, {} of {}", digest.short(), Printable(media_type), class.as_str(), ByteSize(*size))
     });
     let lines: Vec<_> = lines.collect();
-    if lines.is_empty() {
-        return String::new();
-    }
     let secrets: Vec<_> = of.iter().flat_map(|one| &one.secrets).collect();
     format!(
         "attached to {} {}\n{}{}",

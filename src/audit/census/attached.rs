@@ -1,13 +1,14 @@
 //! What travels with an image and is no part of its file system: signatures, attestations, bills, documentation.
 //!
-//! No engine unpacks it, and still it crosses. It is told by its content like any file, and searched for secrets; only
-//! archives are not opened.
+//! It is told by its content like any file, and searched for secrets; archives are not opened. What stands among the
+//! layers of an image without being one by its type is a gap unless it is a text.
 
 use super::class::{Class, HEAD};
 use super::look::Search;
+use super::observe::failed;
 use super::{Attached, Unchecked};
 use crate::audit::inspect::AuditError;
-use crate::audit::layer::{Compression, Failed, Stored};
+use crate::audit::layer::{Compression, Stored};
 use crate::audit::lint::finding::Finding;
 use crate::audit::lint::{File, secrets};
 use crate::bundle::index::Blob;
@@ -17,7 +18,7 @@ use crate::value::digest::Digest;
 use crate::value::name::Name;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Read as _};
+use std::io::Read as _;
 
 /// Characters of a type that are kept: RFC 6838 has at most 127 in each of its halves.
 const TYPE: usize = 255;
@@ -94,10 +95,7 @@ impl Loose {
 
 /// Proves a blob against its digest, then tells what it is.
 fn look(place: &InPlace<'_>, blob: Blob) -> Result<Told, AuditError> {
-    let failed = |error: io::Error| match Failed::arrived(error) {
-        Ok(error) => error.into(),
-        Err(source) => AuditError::Read { what: blob.digest, source },
-    };
+    let failed = |error| failed(blob, error);
     let mut source = Stored::prove(place, blob)?;
     let mut bytes = Vec::new();
     source.by_ref().take(HEAD as u64).read_to_end(&mut bytes).map_err(failed)?;

@@ -16,6 +16,7 @@ use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::name::Name;
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -276,10 +277,15 @@ fn look_at_all(
 }
 
 fn look_at(place: &InPlace<'_>, blob: Blob, desk: &Desk) -> Result<Looked, AuditError> {
-    look(blob, Stored::prove(place, blob)?, desk).map_err(|error| match Failed::arrived(error) {
+    look(blob, Stored::prove(place, blob)?, desk).map_err(|error| failed(blob, error))
+}
+
+/// What went wrong while a blob was read.
+pub(super) fn failed(blob: Blob, error: io::Error) -> AuditError {
+    match Failed::arrived(error) {
         Ok(error) => error.into(),
         Err(source) => AuditError::Read { what: blob.digest, source },
-    })
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
         }
     }
     for attached in &census.attached {
-        of_attached(policy, census, attached, docket);
+        of_attached(policy, attached, docket);
     }
     docket.ask(Rule::ContentUnread);
     for gap in &census.unchecked {
@@ -135,10 +135,9 @@ fn of_class(forbidden: &[Forbidden], class: &Class, at: &dyn Fn() -> String, doc
 }
 
 /// What travels beside the layers of an image is forbidden what its files are.
-fn of_attached(policy: &ContentPolicy, census: &Census, attached: &Attached, docket: &mut Docket<'_>) {
+fn of_attached(policy: &ContentPolicy, attached: &Attached, docket: &mut Docket<'_>) {
     let Attached { item, digest, class, secrets, .. } = attached;
-    let Some(kind) = census.items.iter().find(|one| one.name == *item).map(|item| item.kind) else { return };
-    let (forbidden, at) = (policy.of(kind), || format!("{item}, attached: {digest}"));
+    let (forbidden, at) = (policy.of(ItemKind::Image), || format!("{item}, attached: {digest}"));
     of_class(forbidden, class, &at, docket);
     if forbidden.contains(&Forbidden::Secret) {
         for secret in secrets {
