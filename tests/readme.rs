@@ -10,8 +10,8 @@ const README: &str = include_str!("../README.md");
 const EXAMPLE: &str = include_str!("../manifests/example.toml");
 const SCHEMA: &str = include_str!("../manifests/schema.json");
 
-/// The cargo commands of the README, and what runs in their place: a test does not build what it tests.
-const CARGO: [(&str, &str); 2] = [("cargo run --release -- demo", "sealift demo"), ("cargo test", "true")];
+/// The set-up commands of the README, and what runs in their place: a test does not build what it tests.
+const CARGO: [(&str, &str); 2] = [("cargo run --release -- demo", "sealift demo"), ("tests/run", "true")];
 
 /// The text between "```console" and "```", for each such block.
 fn console_blocks() -> Vec<&'static str> {
@@ -44,7 +44,7 @@ fn script(block: &str) -> String {
         let run = CARGO.iter().find(|(cargo, _)| *cargo == command).map_or(command.as_str(), |(_, run)| run);
         assert!(
             !run.contains("cargo "),
-            "`{command}` is not one of the cargo commands that the README may show"
+            "`{command}` is not one of the set-up commands that the README may show"
         );
         // `$?` stays that of the command before.
         writeln!(script, "last=$?; printf '%s\\n' '{shown}'; (exit $last)\n{run}").unwrap();
@@ -114,7 +114,7 @@ fn what_the_readme_mentions_is_there() {
 }
 
 #[test]
-fn the_cargo_commands_of_the_readme_are_the_two_documented_ones() {
+fn the_readme_shows_the_two_commands_that_set_everything_up() {
     for (command, _) in CARGO {
         assert!(README.contains(command), "the README does not say `{command}`");
     }
