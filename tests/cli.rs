@@ -1,8 +1,10 @@
 //! What an operator sees: the commands as they are typed, with their mistakes. Also the workshop that other tests of
 //! the command line work in.
 
+use sealift::value::digest::Digest;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 const SETUP: &str = r#"
@@ -47,25 +49,43 @@ sealift lock site.toml --store store
 /// Packs `site.toml` into the current folder, or where it is told to.
 pub const PACK: &str = "sealift pack site.toml --key packer.key --store store --passphrase-fd 0 <<<pw";
 
+/// A folder in which [`SETUP`] was run by the program as it was built last. Tests are processes of their own that start
+/// at the same time: the first to finish gives the folder its name, and the others use that one.
+fn finished_setup() -> PathBuf {
+    let program = std::fs::metadata(env!("CARGO_BIN_EXE_sealift")).unwrap();
+    let built = program.modified().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+    let state = Digest::of(format!("{SETUP}{built}{}", program.len()).as_bytes());
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let finished = all.join(format!("setup-{}", state.short()));
+    if !finished.is_dir() {
+        let shop = Shop(tempfile::tempdir_in(all).unwrap());
+        shop.done(SETUP);
+        if std::fs::rename(shop.0.path(), &finished).is_ok() {
+            let _renamed = shop.0.keep();
+        }
+    }
+    finished
+}
+
 /// A folder with keys, a trust root, a manifest and its lock.
 pub struct Shop(TempDir);
 
 impl Shop {
     /// On a disk in memory, where there is one: there, a sync costs nothing.
     pub fn new() -> Self {
-        let shop = match tempfile::tempdir_in("/dev/shm") {
-            Ok(folder) => Self(folder),
-            Err(_) => Self(tempfile::tempdir().unwrap()),
-        };
-        shop.done(SETUP);
-        shop
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::set_up(folder.unwrap())
+    }
+
+    fn set_up(folder: TempDir) -> Self {
+        let copied = Command::new("cp").arg("-aT").arg(finished_setup()).arg(folder.path()).status().unwrap();
+        assert!(copied.success(), "the set-up was not copied");
+        Self(folder)
     }
 
     /// With room for much: on the disk.
     pub fn large() -> Self {
-        let shop = Self(tempfile::tempdir().unwrap());
-        shop.done(SETUP);
-        shop
+        Self::set_up(tempfile::tempdir().unwrap())
     }
 
     /// With the bundle `sample-1.0.0.sealift`.
