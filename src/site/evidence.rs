@@ -20,14 +20,13 @@ use super::open::Site;
 use super::receipt::{Receipt, Signed as _};
 use super::staging::Staging;
 use crate::bundle::member;
-use crate::bundle::order::Contents;
 use crate::bundle::place;
 use crate::trust::TrustError;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::{KeyId, PublicKey};
 use crate::trust::root_file::RootFile;
-use crate::trust::verify::{InPlace, Verified};
+use crate::trust::verify::Whole;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::rel_path::RelPath;
@@ -66,10 +65,8 @@ pub struct Proven {
 
 /// What there is about a bundle.
 pub struct Evidence<'a> {
-    /// The bundle.
-    pub bundle: &'a InPlace<'a>,
-    /// What was found when every byte of it was read: what is damaged is no evidence.
-    pub whole: &'a Verified<Contents>,
+    /// The bundle, verified as a whole: what is damaged is no evidence.
+    pub bundle: &'a Whole<'a>,
     /// The trust root that was named.
     pub pinned: &'a PinnedRoot,
     /// The approvals that came with it, one envelope a line.

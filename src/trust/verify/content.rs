@@ -1,6 +1,7 @@
 //! Everything behind the seal: from a file on all cores, from a pipe in one pass, with the same checks.
 
 use super::frames::Frames;
+use super::proof::Proof;
 use super::seal::Trusted;
 use super::{BlobSink, Conditions, Depth, Receiver, Verified};
 use crate::bundle::BundleError;
@@ -312,10 +313,17 @@ impl<R: Receiver> Layers<'_, R> {
                 Job::Layer { blob, at } => {
                     let mut sink = self.sink(blob)?;
                     let name = blob_name(&blob.digest);
-                    read::part(file, &name, *at, blob.size, blob.digest, watch, |chunk| match &mut sink {
+                    let each = |chunk: &[u8]| match &mut sink {
                         Some(sink) => sink.quarantine(chunk),
                         None => Ok(()),
-                    })?;
+                    };
+                    if let Some(proofs) = self.receiver.proofs() {
+                        let marks =
+                            read::marked(file, &name, *at, blob.size, blob.digest, watch, each)?;
+                        proofs.keep(Proof::new(*blob, marks));
+                    } else {
+                        read::part(file, &name, *at, blob.size, blob.digest, watch, each)?;
+                    }
                     if let Some(sink) = sink {
                         sink.keep(&Verified(*blob))?;
                     }

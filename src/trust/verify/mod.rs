@@ -7,10 +7,12 @@ pub mod carrier;
 mod content;
 mod frames;
 mod place;
+mod proof;
 mod seal;
 
 pub use content::receive;
-pub use place::{InPlace, Reading, Stamp};
+pub use place::{InPlace, Reading, Whole};
+pub use proof::{Proof, Proofs};
 pub use seal::{Signer, Trusted, Warning};
 
 use super::approval::Approving;
@@ -93,6 +95,11 @@ pub trait Receiver: Sync {
 
     /// A blob of an image begins; `None` when it is not wanted.
     fn blob(&self, blob: &Blob) -> Result<Option<Self::Blob>, Self::Error>;
+
+    /// Where to keep the proofs of layers, for a receiver that reads them again.
+    fn proofs(&self) -> Option<&Proofs> {
+        None
+    }
 }
 
 /// Takes the content of a file, piece by piece.
