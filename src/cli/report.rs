@@ -94,7 +94,7 @@ impl Args {
         let mut census = observe(&place, digests, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
         let changes =
-            self.since.as_ref().map(|older| since(older, &self.bundle, &mut census, conditions, &watch));
+            self.since.as_ref().map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
         let changes = changes.transpose()?;
         let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, &watch)).transpose()?;
         let vulnerabilities = assess(&census, data.as_ref(), &vex, conditions.now);

@@ -4,6 +4,7 @@ use super::Depth;
 use super::content::{derived_members, receive};
 use super::proof::{Proof, Proofs, Proving};
 use super::seal::Trusted;
+use super::trees::{Held, SharedInventory};
 use super::{BlobSink, Conditions, Sink, Verified};
 use crate::bundle::BundleError;
 use crate::bundle::entry::{Entry, Node};
@@ -35,6 +36,7 @@ pub struct InPlace<'a> {
     places: HashMap<Digest, Range<u64>>,
     /// What was hashed while the bundle was verified.
     proofs: Proofs,
+    inventories: Held,
 }
 
 /// How far a blob has been read by [`InPlace::next_piece`].
@@ -71,8 +73,8 @@ impl<'a> Whole<'a> {
     /// The same bundle, read on under other conditions. What was verified stays verified as it was.
     #[must_use]
     pub fn with_conditions(self, conditions: Conditions<'_>) -> Whole<'_> {
-        let Self { place: InPlace { file, trusted, contents, places, proofs, .. }, size } = self;
-        Whole { place: InPlace { file, conditions, trusted, contents, places, proofs }, size }
+        let Self { place: InPlace { file, trusted, contents, places, proofs, inventories, .. }, size } = self;
+        Whole { place: InPlace { file, conditions, trusted, contents, places, proofs, inventories }, size }
     }
 
     /// The bundle, without the knowledge that it was verified as a whole.
@@ -140,14 +142,17 @@ impl<'a> InPlace<'a> {
             places.insert(blob.digest, at + 512..at + 512 + blob.size);
             at += span(blob.size);
         }
-        Self { file, conditions, trusted, contents, places, proofs }
+        Self { file, conditions, trusted, contents, places, proofs, inventories: Held::default() }
     }
 
     /// The inventory of the tree called `name`.
-    pub fn inventory(&self, name: &str) -> Result<Option<Verified<Inventory>>, TrustError> {
+    ///
+    /// Items that share an inventory share what is parsed of it, as long as somebody holds it.
+    pub fn inventory(&self, name: &str) -> Result<Option<SharedInventory>, TrustError> {
         let Some((inventory, layer)) = self.tree(name) else { return Ok(None) };
-        let bytes = self.small(inventory, self.conditions.limits.inventory)?;
-        Ok(Some(Verified(Inventory::parse(&bytes, name, layer.size, self.conditions.limits)?)))
+        let limits = self.conditions.limits;
+        let read = || self.small(inventory, limits.inventory);
+        Ok(Some(self.inventories.get(name, (inventory, layer), &self.contents, limits, read)?))
     }
 
     fn tree(&self, name: &str) -> Option<(Blob, Blob)> {

@@ -1,10 +1,9 @@
 //! Blobs that are read twice: once to compare their digest, and once to use what they hold.
 
-use super::{Depth, Looking, Receiver, Verified};
+use super::{Depth, Looking, Receiver, SharedInventory, Verified};
 use crate::bundle::BundleError;
 use crate::bundle::entry::Entry;
 use crate::bundle::index::Blob;
-use crate::bundle::inventory::Inventory;
 use crate::bundle::member::blob_name;
 use crate::bundle::order::Contents;
 use crate::bundle::read::Marks;
@@ -73,7 +72,11 @@ impl Receiver for Proving {
         self.depth
     }
 
-    fn begin(&self, _: &Verified<Contents>, _: &[Verified<Inventory>]) -> Result<(), TrustError> {
+    fn takes_content(&self) -> bool {
+        false
+    }
+
+    fn begin(&self, _: &Verified<Contents>, _: &[SharedInventory]) -> Result<(), TrustError> {
         Ok(())
     }
 
