@@ -340,11 +340,12 @@ def newest_root(pinned, chain):
     file = steps_of(pinned.removesuffix(b"\n"))
     if len(file) > 1:
         numbered(file)
-    root, payload = hold(file), file[-1][1]
-    same = [step[1] for step in steps if step[0]["version"] == root["version"]]
-    must(same in ([], [payload]), "another trust root than the pinned one")
+    root = hold(file)
+    carried = {step[0]["version"]: step[1] for step in steps}
+    for known, payload, _, _ in file:
+        must(carried.get(known["version"], payload) == payload, "another trust root than the pinned one")
     newest = hold(steps)
-    return newest if same else root
+    return newest if newest["version"] > root["version"] else root
 
 def judge_approvals(file, root, statement, scenario, now):
     """Whether enough approvers let the bundle in out of order; refuses where too few approve at all."""

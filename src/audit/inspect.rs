@@ -1,14 +1,13 @@
 //! What is inside a bundle, read where it lies.
 
 use crate::bundle::entry::{Entry, Node};
-use crate::bundle::inventory::Inventory;
 use crate::bundle::item::{FileKind, ItemKind, PRIORITY};
 use crate::bundle::needs::{Needs, Selection};
 use crate::bundle::order::{ItemContents, Parts};
 use crate::bundle::statement::Totals;
 use crate::trust::TrustError;
 use crate::trust::approval::Approved;
-use crate::trust::verify::{InPlace, Sink, Trusted, Verified};
+use crate::trust::verify::{InPlace, SharedInventory, Sink, Trusted};
 use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
@@ -280,7 +279,7 @@ pub struct EntryLine<'a> {
 pub fn inventories(
     place: &InPlace<'_>,
     item: Option<&str>,
-) -> Result<Vec<(Name, Verified<Inventory>)>, AuditError> {
+) -> Result<Vec<(Name, SharedInventory)>, AuditError> {
     let mut found = Vec::new();
     for contents in &place.contents.items {
         let name = &contents.item.head.name;

@@ -36,6 +36,8 @@ pub enum BundleError {
     Padding { member: String },
     #[error("`{member}` does not have the digest that was signed: expected {expected}, found {found}")]
     Digest { member: String, expected: Digest, found: Digest },
+    #[error("the bundle changed while it was read: `{member}` is not what it was when it was verified")]
+    Changed { member: String },
     #[error("{what} does not have the size that was signed: expected {expected} bytes, found {found}")]
     Size { what: String, expected: u64, found: u64 },
     #[error("{document} is not as the format wants it: {reason}")]
@@ -112,6 +114,7 @@ impl Fault for BundleError {
             Self::Header { .. } => Code::BundleHeader,
             Self::Padding { .. } => Code::BundlePadding,
             Self::Digest { .. } => Code::BundleDigest,
+            Self::Changed { .. } => Code::BundleChanged,
             Self::Size { .. } => Code::BundleSize,
             Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
                 Code::BundleLimit
@@ -144,6 +147,9 @@ impl Fault for BundleError {
             Self::Read { .. } | Self::Truncated { .. } | Self::Digest { .. } => {
                 Some("copy the bundle again from its source, then verify it again".to_owned())
             }
+            Self::Changed { .. } => Some(
+                "copy the bundle to a disk that only you can write to, and run the same command again".to_owned(),
+            ),
             Self::Write { .. } => {
                 Some("free space or choose another folder with `-o`, then run the same command".to_owned())
             }

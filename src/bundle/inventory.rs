@@ -105,7 +105,45 @@ fn lines<H: Serialize, T: Serialize>(
     put(&text)
 }
 
+/// What the trees of a bundle have together, as far as they are known.
+///
+/// Items may share an inventory, so a bundle of a few hundred kilobytes could name billions of entries.
+#[derive(Debug, Default)]
+pub struct TreeTotals {
+    entries: u64,
+    frames: u64,
+}
+
+impl TreeTotals {
+    /// Adds the entries and frames that so many items have each; refuses what is above the ceilings.
+    pub fn add(
+        &mut self,
+        (entries, frames): (usize, usize),
+        items: u64,
+        limits: &Limits,
+    ) -> Result<(), BundleError> {
+        let sum = |before: u64, each: usize| before.saturating_add((each as u64).saturating_mul(items));
+        self.entries = sum(self.entries, entries);
+        self.frames = sum(self.frames, frames);
+        for (what, found, ceiling) in
+            [("entries", self.entries, limits.all_entries), ("frames", self.frames, limits.all_frames)]
+        {
+            if found > ceiling {
+                let what = format!("{what} of all trees together");
+                return Err(BundleError::Limit { what, found, ceiling });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Inventory {
+    /// Entries and frames.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.tree.entries().len(), self.frames.len())
+    }
+
     /// Reads an inventory whose stored bytes are already known to be the signed ones.
     ///
     /// `layer` is the size of the layer that the manifest states.

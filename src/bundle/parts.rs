@@ -6,7 +6,7 @@ use super::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use super::error::BundleError;
 use super::front::{self, Front};
 use super::index::{Blob, Index, Item, docker_manifest, tree_manifest};
-use super::inventory;
+use super::inventory::{self, TreeTotals};
 use super::item::ItemHead;
 use super::member::{self, blob_name, span};
 use super::oci;
@@ -43,10 +43,12 @@ struct TreePart<'a> {
 impl<'a> Parts<'a> {
     pub(super) fn of(draft: &'a Draft, limits: &Limits) -> Result<Self, BundleError> {
         let (mut images, mut trees, mut distinct) = (Vec::new(), Vec::new(), Vec::<&DraftTree>::new());
+        let mut totals = TreeTotals::default();
         for item in &draft.items {
             match item {
                 DraftItem::Image(image) => images.push(image),
                 DraftItem::Tree(tree) => {
+                    totals.add((tree.tree.entries().len(), 0), 1, limits)?;
                     let number =
                         distinct.iter().position(|other| other.tree == tree.tree).unwrap_or_else(|| {
                             distinct.push(tree);
@@ -133,8 +135,10 @@ impl<'a> Parts<'a> {
         limits: &Limits,
     ) -> Result<(Vec<u8>, Vec<u8>), BundleError> {
         let mut roots = Vec::new();
+        let mut totals = TreeTotals::default();
         for tree in &self.trees {
             let (layer, frames) = written.trees.get(tree.number).ok_or_else(incomplete)?;
+            totals.add((0, frames.len()), 1, limits)?;
             let mut inventory = tree.entries.clone();
             inventory.extend(inventory::encode_frames(frames)?);
             let inventory = keep(&mut self.bytes, inventory);

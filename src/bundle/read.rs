@@ -178,7 +178,7 @@ impl<'a> Tape<'a> {
         each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.header(name, size)?;
-        let found = hash(size, watch, |chunk| self.fill(chunk, name), each)?;
+        let found = hash(size, watch, |chunk| self.fill(chunk, name), each, |_| ())?;
         same_digest(name, digest, found)?;
         Ok(self.padding(name, size)?)
     }
@@ -232,14 +232,84 @@ pub fn part<E: From<BundleError>>(
     watch: &dyn Watch,
     each: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut position = offset;
-    let fill = |chunk: &mut [u8]| {
-        file.read_exact_at(chunk, position).map_err(|source| read_error(source, name, position))?;
+    let found = hash(size, watch, from(file, name, offset), each, |_| ())?;
+    Ok(same_digest(name, digest, found)?)
+}
+
+/// As `part`, and gives what it takes to read it again.
+pub fn marked<E: From<BundleError>>(
+    file: &File,
+    name: &str,
+    offset: u64,
+    size: u64,
+    digest: Digest,
+    watch: &dyn Watch,
+    each: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Marks, E> {
+    let step = Marks::step(size);
+    let mut states = vec![Hasher::new()];
+    let mark = |state: &Hasher| {
+        if state.count() % step == 0 || state.count() == size {
+            states.push(state.clone());
+        }
+    };
+    let found = hash(size, watch, from(file, name, offset), each, mark)?;
+    same_digest(name, digest, found)?;
+    Ok(Marks { step, size, states })
+}
+
+fn from(file: &File, name: &str, mut position: u64) -> impl FnMut(&mut [u8]) -> Result<(), BundleError> {
+    move |chunk| {
+        fill_at(file, name, position, chunk)?;
         position += chunk.len() as u64;
         Ok(())
-    };
-    let found = hash(size, watch, fill, each)?;
-    Ok(same_digest(name, digest, found)?)
+    }
+}
+
+/// Bytes between two marks of a blob of ordinary size.
+const STEP: u64 = 256 << 10;
+/// Marks of one blob, some 30 MB: blobs above 64 GiB get longer steps.
+const MARKS: u64 = 1 << 18;
+
+/// The states that the hash of a blob had at every step while all of it was read and compared with its digest.
+///
+/// With them, each piece of the blob can be checked when it is read again. The file may be rewritten at any time, so a
+/// digest that was right a moment ago says nothing about the bytes that a second reading gives.
+#[derive(Clone)]
+pub struct Marks {
+    step: u64,
+    size: u64,
+    states: Vec<Hasher>,
+}
+
+impl Marks {
+    fn step(size: u64) -> u64 {
+        size.div_ceil(MARKS).checked_next_power_of_two().map_or(u64::MAX, |step| step.max(STEP))
+    }
+
+    /// The state before the byte `at`, which begins a step or is the end.
+    fn state(&self, at: u64) -> Option<Hasher> {
+        let number = usize::try_from(at.div_ceil(self.step)).ok()?;
+        self.states.get(number).filter(|state| state.count() == at).cloned()
+    }
+
+    /// Reads the rest of the step that the byte `at` lies in again; only bytes that were hashed before come out.
+    pub fn read_again(&self, file: &File, name: &str, offset: u64, at: u64) -> Result<Vec<u8>, BundleError> {
+        if at >= self.size {
+            return Ok(Vec::new());
+        }
+        let start = at - at % self.step;
+        let end = start.saturating_add(self.step).min(self.size);
+        let changed = || BundleError::Changed { member: name.to_owned() };
+        let (mut found, expected) = self.state(start).zip(self.state(end)).ok_or_else(changed)?;
+        let mut bytes = bytes_at(file, name, offset.saturating_add(start), end - start)?;
+        found.update(&bytes);
+        if found.finish() != expected.finish() {
+            return Err(changed());
+        }
+        bytes.drain(..usize::try_from(at - start).unwrap_or(usize::MAX).min(bytes.len()));
+        Ok(bytes)
+    }
 }
 
 fn hash<E: From<BundleError>>(
@@ -247,6 +317,7 @@ fn hash<E: From<BundleError>>(
     watch: &dyn Watch,
     mut fill: impl FnMut(&mut [u8]) -> Result<(), BundleError>,
     mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    mut mark: impl FnMut(&Hasher),
 ) -> Result<Digest, E> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; usize::try_from(size).unwrap_or(CHUNK).min(CHUNK)];
@@ -257,7 +328,10 @@ fn hash<E: From<BundleError>>(
         let most = usize::try_from(size - hasher.count()).unwrap_or(CHUNK).min(CHUNK);
         let chunk = buffer.get_mut(..most).unwrap_or_default();
         fill(chunk)?;
-        hasher.update(chunk);
+        for step in chunk.chunks(usize::try_from(STEP).unwrap_or(CHUNK)) {
+            hasher.update(step);
+            mark(&hasher);
+        }
         each(chunk)?;
         watch.advance(most as u64);
     }

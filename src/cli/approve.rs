@@ -8,12 +8,11 @@ use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions, write};
 use crate::audit::inspect::overview;
 use crate::audit::policy::Stage;
-use crate::bundle::BundleError;
-use crate::bundle::read::{self, Tape};
+use crate::bundle::read;
 use crate::trust::TrustError;
 use crate::trust::approval::{Approval, Approvals};
 use crate::trust::root::Role;
-use crate::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
+use crate::trust::verify::{Depth, InPlace};
 use crate::value::name::Name;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
@@ -58,19 +57,15 @@ impl Args {
         let watch = term.watch("verifying");
         let conditions = conditions(&watch, self.threads)?;
         let file = read::open(&self.bundle.bundle)?;
-        let mut tape = Tape::file(&file);
-        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-        let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
+        // What is judged and signed from here on is this statement, whatever becomes of the file.
+        let place = InPlace::open_whole(file, &root, conditions, Depth::Decoded)?;
+        let (trusted, contents) = (&place.trusted, &place.contents);
         watch.done();
         term.warn_of(&trusted.warnings);
         let scenario = trusted.statement.predicate.scenario.clone();
-        let overview = overview(&trusted, &contents.items);
+        let overview = overview(trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
         if let Some(judging) = &judging {
-            let file = file
-                .try_clone()
-                .map_err(|source| BundleError::Read { what: "the bundle file again".to_owned(), source })?;
-            let place = InPlace::open(file, &root, conditions)?;
             let judgement =
                 judging.judge(&place, Stage::Approving, conditions.threads, conditions.now, &watch)?;
             term.data("policy", &judgement, &judgement.text(term))?;
@@ -95,15 +90,11 @@ impl Args {
                 hint: Some(format!("when it was done, add `--condition {missing}`")),
             });
         }
-        let mut approval = Approval::new(trusted.id, scenario, conditions.now, self.conditions);
+        let mut approval = Approval::new(trusted.id, scenario.clone(), conditions.now, self.conditions);
         approval.out_of_order = self.out_of_order;
         approvals.add(approval.sign(signer, &LIMITS)?, &LIMITS);
         write(&path, &approvals.encode()?)?;
-        let conditions = crate::trust::verify::Conditions {
-            approvals: crate::trust::approval::Approving::Shown(&approvals),
-            ..conditions
-        };
-        let judged = Trusted::open(&mut Tape::file(&file), &root, &conditions)?.approvals;
+        let judged = approvals.judge(known, (trusted.id, &scenario), conditions.now, &LIMITS)?;
         let found = judged.approved.len();
         let text = format!(
             "{} approved {}-{}; {} in {}\n",

@@ -12,9 +12,10 @@ use crate::audit::diff::{
     text,
 };
 use crate::trust::approval::Approving;
-use crate::trust::verify::Conditions;
+use crate::trust::verify::{Conditions, InPlace};
+use crate::value::digest::Digest;
 use crate::value::name::Name;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Show what changed from one bundle to another, the gravest first
 ///
@@ -81,14 +82,15 @@ impl Args {
 
 /// What is new in a bundle since an older bundle or the release of a site; `census` is what was observed in the bundle.
 pub(super) fn since(
-    older: &PathBuf,
-    bundle: &BundleArgs,
+    older: &Path,
+    (bundle, place): (&BundleArgs, &InPlace<'_>),
     census: &mut Census,
     conditions: Conditions<'_>,
     watch: &Progress,
 ) -> Result<Difference, CliError> {
-    let whom = Whom { trust: std::slice::from_ref(&bundle.trust), keys: &[], scenario: None };
-    let [from, to] = open::both(&whom, [older, &bundle.bundle], conditions)?;
+    let label = bundle.bundle.to_string_lossy().into_owned();
+    let to = Opened::Bundle { place: open::Held::Lent(place), label };
+    let from = open::older(older, &bundle.trust, &to, conditions)?;
     let (mut a, mut b) = (from.side(watch)?, to.side(watch)?);
     if let Opened::Bundle { place, .. } = &from
         && a.statement != b.statement
@@ -138,7 +140,13 @@ fn texts(
             left -= largest;
             let old = from.read(&one.old_item, &one.path)?;
             let new = to.read(&one.item, &one.path)?;
-            compare_texts(one.item.as_str(), &one.path, &old, &new)
+            if (Digest::of(&old), Digest::of(&new)) == one.digests {
+                compare_texts(one.item.as_str(), &one.path, &old, &new)
+            } else {
+                // The folder of a site can change while it is compared.
+                let outcome = Outcome::Unread { reason: "it changed while it was compared".to_owned() };
+                TextChange { item: one.item.to_string(), path: one.path, outcome }
+            }
         });
     }
     Ok(())

@@ -5,12 +5,12 @@ use super::key::public;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::components::{Query, search};
-use crate::bundle::read::{self, Tape};
+use crate::bundle::read;
 use crate::site::SiteError;
 use crate::site::evidence::{Carried, Evidence, Proven, VERIFY};
 use crate::site::open::Site;
 use crate::trust::approval::Approving;
-use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use crate::trust::verify::{Conditions, Depth, InPlace};
 use crate::value::digest::Digest;
 use crate::value::spoken::Spoken;
 use crate::value::words::{counted, quoted};
@@ -92,19 +92,14 @@ impl Export {
             Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
         let file = read::open(&self.bundle.bundle)?;
         // Every byte first: what is damaged is no evidence of anything.
-        let mut tape = Tape::file(&file);
-        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-        let whole = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
-        drop(tape);
-        let bundle = InPlace::open(file, &root, conditions)?;
+        let bundle = InPlace::open_whole(file, &root, conditions, Depth::Stored)?;
         watch.done();
-        term.warn_of(&trusted.warnings);
+        term.warn_of(&bundle.trusted.warnings);
         for (path, sbom) in self.sboms.iter().zip(&sboms) {
             refuse_foreign(path, sbom.bytes(), bundle.trusted.id)?;
         }
         let evidence = Evidence {
             bundle: &bundle,
-            whole: &whole,
             pinned: &root,
             approvals: approvals.encode()?,
             site: site.as_ref(),

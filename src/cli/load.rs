@@ -5,17 +5,14 @@ use super::source::SourceArgs;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions};
 use crate::bundle::place;
-use crate::bundle::read::Tape;
 use crate::registry::load::{Destination, Load, Names, Outcome};
 use crate::registry::settings::{self, Origin};
 use crate::registry::{Client, RegistryError};
 use crate::trust::approval::Approving;
-use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use crate::trust::verify::{Conditions, Depth, InPlace};
 use crate::value::platform::Platform;
 use crate::value::size::ByteSize;
 use crate::value::words::counted;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// Verify a bundle and push its images into a registry
@@ -68,16 +65,16 @@ fn destination(text: &str) -> Result<(String, String), String> {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.source.bundle.root()?;
-        let watch = term.watch("verifying");
+        let verifying = term.watch("verifying");
         let approvals = self.source.bundle.approvals()?;
         let conditions =
-            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
-        let file = self.source.open()?.into_file(&watch)?;
-        let trusted = verified(&file, &root, &conditions)?;
-        drop(watch);
-        term.warn_of(&trusted.warnings);
+            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&verifying, self.threads)? };
+        let file = self.source.open()?.into_file(&verifying)?;
+        let place = InPlace::open_whole(file, &root, conditions, Depth::Stored)?;
+        term.warn_of(&place.trusted.warnings);
         let watch = term.watch("loading");
-        let place = InPlace::open(file, &root, super::conditions(&watch, self.threads)?)?;
+        let place = place.with_conditions(super::conditions(&watch, self.threads)?);
+        drop(verifying);
         let access = self.source.registry.access();
         let client = Client::new(access)?;
         let destination = Destination {
@@ -94,9 +91,11 @@ impl Args {
             watch: &watch,
         };
         let outcome = load.run(&self.only)?;
-        let predicate = &trusted.statement.predicate;
-        let origin =
-            Origin { bundle: format!("{}-{}", predicate.name, predicate.version), statement: trusted.id };
+        let predicate = &place.trusted.statement.predicate;
+        let origin = Origin {
+            bundle: format!("{}-{}", predicate.name, predicate.version),
+            statement: place.trusted.id,
+        };
         drop(place);
         drop(watch);
         let folder = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.load", origin.bundle)));
@@ -116,18 +115,6 @@ impl Args {
         let missing = outcome.refused.into_iter().map(|refused| refused.name).collect();
         Err(RegistryError::Incomplete { missing, of }.into())
     }
-}
-
-/// Reads the whole bundle once and believes it, or says why not.
-pub(super) fn verified(
-    file: &File,
-    root: &PinnedRoot,
-    conditions: &Conditions<'_>,
-) -> Result<Trusted, CliError> {
-    let mut tape = Tape::file(file);
-    let trusted = Trusted::open(&mut tape, root, conditions)?;
-    receive(&trusted, &mut tape, conditions, &Looking(Depth::Stored))?;
-    Ok(trusted)
 }
 
 fn human(outcome: &Outcome) -> String {

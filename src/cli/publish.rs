@@ -1,7 +1,6 @@
 //! `sealift publish`
 
 use super::error::CliError;
-use super::load::verified;
 use super::registry::RegistryArgs;
 use super::source::Address;
 use super::term::Term;
@@ -10,7 +9,7 @@ use crate::bundle::read;
 use crate::registry::publish::publish;
 use crate::registry::{Client, RegistryError};
 use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::InPlace;
+use crate::trust::verify::{Depth, InPlace};
 use crate::value::size::ByteSize;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
@@ -59,12 +58,13 @@ pub(super) fn put(
     threads: ThreadArgs,
     trust: &Path,
 ) -> Result<(), CliError> {
-    let watch = term.watch("verifying");
-    let trusted = verified(&file, root, &conditions(&watch, threads)?)?;
-    drop(watch);
-    term.warn_of(&trusted.warnings);
+    let verifying = term.watch("verifying");
+    let place = InPlace::open_whole(file, root, conditions(&verifying, threads)?, Depth::Stored)?;
+    term.warn_of(&place.trusted.warnings);
     let watch = term.watch("publishing");
-    let place = InPlace::open(file, root, conditions(&watch, threads)?)?;
+    let place = place.with_conditions(conditions(&watch, threads)?);
+    drop(verifying);
+    let trusted = place.trusted.clone();
     let client = Client::new(registry.access())?;
     let version = trusted.statement.predicate.version.to_string();
     if to.name.digest().is_some() {

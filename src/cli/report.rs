@@ -19,7 +19,7 @@ use crate::audit::vulnerability::{OsvData, assess};
 use crate::bundle::member;
 use crate::bundle::read;
 use crate::trust::approval::Approving;
-use crate::trust::verify::{Conditions, InPlace};
+use crate::trust::verify::{Conditions, Depth, InPlace};
 use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
@@ -87,14 +87,14 @@ impl Args {
         let conditions =
             Conditions { approvals: Approving::Shown(&approvals), ..conditions(&watch, self.threads)? };
         let file = read::open(&self.bundle.bundle)?;
-        let (place, size) = InPlace::open_whole(file, &root, conditions)?;
+        let place = InPlace::open_whole(file, &root, conditions, Depth::Stored)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
-        let account = Account::of(trusted, contents, size);
+        let account = Account::of(trusted, contents, place.size);
         let digests = if self.since.is_some() { FileDigests::Taken } else { FileDigests::Left };
         let mut census = observe(&place, digests, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
         let changes =
-            self.since.as_ref().map(|older| since(older, &self.bundle, &mut census, conditions, &watch));
+            self.since.as_ref().map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
         let changes = changes.transpose()?;
         let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, &watch)).transpose()?;
         let vulnerabilities = assess(&census, data.as_ref(), &vex, conditions.now);

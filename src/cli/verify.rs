@@ -9,7 +9,6 @@ use super::term::Term;
 use super::{ThreadArgs, conditions};
 use crate::audit::inspect::{Overview, overview};
 use crate::audit::policy::Stage;
-use crate::bundle::BundleError;
 use crate::trust::approval::Approving;
 use crate::trust::verify::carrier::Carried;
 use crate::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
@@ -85,21 +84,21 @@ impl Args {
             }
             _ => {}
         }
-        let mut tape = source.tape(&watch)?;
-        let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-        let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
-        let read = tape.position();
-        drop(tape);
-        let judgement = match (&judging, &source) {
+        let (trusted, contents, read, judgement) = match (&judging, source) {
+            // Policy and seal are judged of one bundle: the file is not asked a second time which one it is.
             (Some(judging), Source::File(file)) => {
-                let file = file.try_clone().map_err(|source| BundleError::Read {
-                    what: "the bundle file again".to_owned(),
-                    source,
-                })?;
-                let place = InPlace::open(file, &root, conditions)?;
-                Some(judging.judge(&place, Stage::Believing, conditions.threads, conditions.now, &watch)?)
+                let whole = InPlace::open_whole(file, &root, conditions, depth)?;
+                let judgement =
+                    judging.judge(&whole, Stage::Believing, conditions.threads, conditions.now, &watch)?;
+                let (read, place) = (whole.size, whole.into_place());
+                (place.trusted, place.contents, read, Some(judgement))
             }
-            _ => None,
+            (_, source) => {
+                let mut tape = source.tape(&watch)?;
+                let trusted = Trusted::open(&mut tape, &root, &conditions)?;
+                let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
+                (trusted, contents, tape.position(), None)
+            }
         };
         drop(watch);
         term.warn_of(&trusted.warnings);

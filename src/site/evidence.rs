@@ -5,7 +5,7 @@
 //! TARGET/VERIFY.txt            what is here, and how each is checked
 //! TARGET/SHA256SUMS.evidence   every other file
 //! TARGET/seal/...              roots, seal, statement, SHA256SUMS and VERIFY.txt, byte for byte as in the bundle
-//! TARGET/roots.dsse.jsonl      only where the trust root is newer than what the bundle brings
+//! TARGET/roots.dsse.jsonl      only where the trust root is newer than what the bundle brings, or does not vouch for all of it
 //! TARGET/approvals.dsse.jsonl  the approvals that count
 //! TARGET/keys/ID.pub           the public keys that these roots and receipts name, in PEM
 //! TARGET/site/journal.jsonl    the journal of the site
@@ -20,14 +20,13 @@ use super::open::Site;
 use super::receipt::{Receipt, Signed as _};
 use super::staging::Staging;
 use crate::bundle::member;
-use crate::bundle::order::Contents;
 use crate::bundle::place;
 use crate::trust::TrustError;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::{KeyId, PublicKey};
 use crate::trust::root_file::RootFile;
-use crate::trust::verify::{InPlace, Verified};
+use crate::trust::verify::Whole;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::rel_path::RelPath;
@@ -66,10 +65,8 @@ pub struct Proven {
 
 /// What there is about a bundle.
 pub struct Evidence<'a> {
-    /// The bundle.
-    pub bundle: &'a InPlace<'a>,
-    /// What was found when every byte of it was read: what is damaged is no evidence.
-    pub whole: &'a Verified<Contents>,
+    /// The bundle, verified as a whole: what is damaged is no evidence.
+    pub bundle: &'a Whole<'a>,
     /// The trust root that was named.
     pub pinned: &'a PinnedRoot,
     /// The approvals that came with it, one envelope a line.
@@ -152,7 +149,7 @@ impl Evidence<'_> {
         for name in [member::ROOTS, member::SEAL, member::STATEMENT, member::SHA256SUMS, member::VERIFY] {
             files.insert(name.to_owned(), self.bundle.member(name)?.to_vec());
         }
-        let roots = self.roots(&files)?;
+        let roots = self.roots(&mut files)?;
         if roots.is_apart {
             files.insert(ROOTS.to_owned(), roots.bytes.clone());
         }
@@ -196,21 +193,23 @@ impl Evidence<'_> {
         Ok(Exported { files: files.len() as u64, bytes, list: digest, approvals, keys })
     }
 
-    /// The roots that lead to the one that the seal was believed under.
-    fn roots(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<Roots, SiteError> {
-        let newest = &self.bundle.trusted.root;
+    /// The roots that lead to the one that the seal was verified with.
+    ///
+    /// Those of the bundle go along if the trust root that was named vouches for each of them. Where it begins later than
+    /// they do, nothing shows that the earlier ones are genuine, and they are left out.
+    fn roots(&self, files: &mut BTreeMap<String, Vec<u8>>) -> Result<Roots, SiteError> {
+        let verified = self.bundle.trusted.root.file();
         let carried = files.get(member::ROOTS).map(Vec::as_slice).unwrap_or_default();
         let file = RootFile::parse(carried, self.limits)?;
-        if file.fingerprint() == newest.fingerprint() {
-            return Ok(Roots { bytes: carried.to_vec(), file, is_apart: false });
+        let first = |file: &RootFile| file.versions().next().map(|first| first.proposal().version());
+        let is_carried = first(&file) == first(verified);
+        if is_carried && file.fingerprint() == verified.fingerprint() {
+            return Ok(Roots { bytes: carried.to_vec(), file, is_carried, is_apart: false });
         }
-        // Without the versions before it, the one that was named stands for itself.
-        let bytes = match newest.chain() {
-            Err(TrustError::ChainMissing { .. }) => [newest.envelope().encode()?, b"\n".to_vec()].concat(),
-            other => other?,
-        };
-        let file = RootFile::parse(&bytes, self.limits)?;
-        Ok(Roots { bytes, file, is_apart: true })
+        if !is_carried {
+            files.remove(member::ROOTS);
+        }
+        Ok(Roots { bytes: verified.encode()?, file: verified.clone(), is_carried, is_apart: true })
     }
 
     /// The approvals that count, one a line.
@@ -282,6 +281,8 @@ impl Evidence<'_> {
 struct Roots {
     bytes: Vec<u8>,
     file: RootFile,
+    /// Whether those in the bundle are in the folder.
+    is_carried: bool,
     /// Whether they are others than those in the bundle.
     is_apart: bool,
 }

@@ -16,14 +16,15 @@ use super::rendering::{Renderer, Rendering};
 use super::staging::Staging;
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::index::{Blob, Index, docker_manifest};
-use crate::bundle::inventory::Inventory;
 use crate::bundle::item::ItemKind;
 use crate::bundle::member;
 use crate::bundle::order::Contents;
 use crate::bundle::read::Tape;
 use crate::store::Store;
 use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::{self, BlobSink, Conditions, Depth, Receiver, Sink, Trusted, Verified};
+use crate::trust::verify::{
+    self, BlobSink, Conditions, Depth, Receiver, SharedInventory, Sink, Trusted, Verified,
+};
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::rel_path::RelPath;
@@ -169,7 +170,7 @@ impl Receiver for Writer<'_> {
         Depth::Decoded
     }
 
-    fn begin(&self, contents: &Verified<Contents>, trees: &[Verified<Inventory>]) -> Result<(), SiteError> {
+    fn begin(&self, contents: &Verified<Contents>, trees: &[SharedInventory]) -> Result<(), SiteError> {
         let mut plan = Plan::new(contents, trees).map_err(path_error)?;
         if self.renderer.is_some() {
             plan.add_rendered(contents, trees)?;

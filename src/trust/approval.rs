@@ -133,7 +133,7 @@ impl Approvals {
     ///
     /// A key counts once, whatever it signed. A signature that carries the id of a key of the root and was not made by
     /// it is tampering, as in a seal.
-    pub(super) fn judge(
+    pub fn judge(
         &self,
         root: &Root,
         bundle: (Digest, &Name),

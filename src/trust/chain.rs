@@ -176,24 +176,29 @@ impl Chain {
         write(&self.0)
     }
 
-    /// The newest root that follows from the pinned one. The pinned one itself, if nothing newer follows.
+    /// The pinned root with what follows from it; the pinned one alone if nothing newer follows.
     ///
-    /// The whole chain must hold, from version 1 on, so that no byte of it can change unnoticed; but what it leads to
-    /// counts only from the pinned version on. A chain that does not reach the pinned version has nothing to add.
+    /// The whole chain must hold, from version 1 on, and every version that is pinned must be the one that is pinned. Nothing
+    /// links what stands before the first pinned version: whoever carries the bundle can write another past there and
+    /// sign the pinned version with its keys as well. So none of it is in what comes out.
     /// An expired root on the way is no obstacle (S25); the one that comes out is judged by the caller with
     /// [`Root::check_expiry`].
     pub fn anchor(&self, pinned: &PinnedRoot) -> Result<PinnedRoot, TrustError> {
-        let version = pinned.root().version();
-        let same = self.0.iter().find(|signed| signed.root.version() == version);
-        if let Some(same) = same.filter(|same| !same.envelope.is_over(pinned.envelope().payload())) {
-            let (pinned, found) = (pinned.fingerprint(), same.fingerprint());
-            return Err(TrustError::Foreign { version, pinned, found });
+        for known in pinned.file().versions() {
+            let version = known.root.version();
+            let found = self.0.iter().find(|signed| signed.root.version() == version);
+            if let Some(found) = found.filter(|found| !found.envelope.is_over(known.envelope.payload())) {
+                let (pinned, found) = (known.fingerprint(), found.fingerprint());
+                return Err(TrustError::Foreign { version, pinned, found });
+            }
         }
         self.verify()?;
-        match same {
-            Some(_) => PinnedRoot::following(self.0.clone()),
-            None => Ok(pinned.clone()),
+        let version = pinned.root().version();
+        let newer: Vec<_> = self.0.iter().filter(|signed| signed.root.version() > version).cloned().collect();
+        if newer.is_empty() {
+            return Ok(pinned.clone());
         }
+        PinnedRoot::following(pinned.file().versions().cloned().chain(newer).collect())
     }
 
     /// The newest root of a chain that holds from its very beginning.

@@ -26,7 +26,7 @@ impl fmt::Debug for PinnedRoot {
 }
 
 impl PinnedRoot {
-    /// The last of a chain that holds and that has the root which a person chose.
+    /// The last of a chain that begins with what is pinned.
     pub(super) fn following(roots: Vec<SignedRoot>) -> Result<Self, TrustError> {
         RootFile::of(roots)?.believed()
     }
@@ -70,6 +70,12 @@ impl PinnedRoot {
         self.0.last.envelope()
     }
 
+    /// The file that it stands in, with the versions that are known to lead to it or from the pinned one to it.
+    #[must_use]
+    pub fn file(&self) -> &RootFile {
+        &self.0
+    }
+
     /// Every version from the first on, as it travels with bundles; an error where the file has only the newest.
     pub fn chain(&self) -> Result<Vec<u8>, TrustError> {
         match self.0.versions().next() {
@@ -102,7 +108,11 @@ impl RootFile {
     /// Reads a file of trust roots from its bytes: one envelope of any version, or a chain from version 1 on, one a
     /// line. Every step but the last has to hold.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        Self::of(lines(bytes, limits)?)
+        let roots = lines(bytes, limits)?;
+        if let [_, _, ..] = roots.as_slice() {
+            in_sequence(&roots)?;
+        }
+        Self::of(roots)
     }
 
     /// Reads a file of trust roots.
@@ -124,6 +134,7 @@ impl RootFile {
         Self::of(vec![SignedRoot::from_envelope(envelope, limits)?])
     }
 
+    /// One version, or several that follow from each other.
     fn of(mut roots: Vec<SignedRoot>) -> Result<Self, TrustError> {
         let last = roots.pop().ok_or(TrustError::Sequence { expected: 1, found: 0 })?;
         let mut tallies = Vec::new();
@@ -134,7 +145,6 @@ impl RootFile {
             }
             tallies.extend(last.tallies(None)?);
         } else {
-            in_sequence(&roots)?;
             tallies.extend(last.tallies(Some(newest(&roots)?))?);
         }
         Ok(Self { roots, last, tallies })

@@ -170,6 +170,8 @@ codes! {
         "The bytes that fill a member up to a full block are not zero. Nobody signed them, so they may hold nothing."
     BundleDigest "bundle.digest" NotBelieved
         "A member of the bundle does not have the digest that was signed: damaged on the way, or changed. Copy the bundle again; if it persists, treat the source as suspect."
+    BundleChanged "bundle.changed" NotBelieved
+        "The bundle file was rewritten while the command read it: what was verified at first is no longer what the file holds. Nothing was published. Copy the bundle to a disk that only you can write to, and run the command again."
     BundleSize "bundle.size" NotBelieved
         "Something in the bundle does not have the size that was signed."
     BundleFormat "bundle.format" NotBelieved

@@ -50,6 +50,10 @@ pub struct Limits {
     pub entries: usize,
     /// Frames in one tree.
     pub frames: usize,
+    /// Entries in all trees of a bundle: a tree counts as often as items have it.
+    pub all_entries: u64,
+    /// Frames in all trees of a bundle, counted in the same way.
+    pub all_frames: u64,
     /// Bytes of a frame when decoded.
     pub frame: u64,
     /// Bytes of a frame as stored.
@@ -85,6 +89,8 @@ impl Limits {
             line: 8 << 10,
             entries: 1 << 20,
             frames: 1 << 20,
+            all_entries: 1 << 21,
+            all_frames: 1 << 21,
             frame: 16 * MIB,
             frame_stored: 16 * MIB + (64 << 10),
             window: 8 * MIB,

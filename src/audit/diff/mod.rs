@@ -146,6 +146,8 @@ pub struct ChangedText {
     pub path: String,
     /// The sizes of both.
     pub sizes: (u64, u64),
+    /// The digests of both.
+    pub digests: (Digest, Digest),
 }
 
 impl Difference {
@@ -189,6 +191,7 @@ impl Difference {
                         item: item.clone(),
                         path: change.path.clone(),
                         sizes: (old, new),
+                        digests: (before_digest, digest),
                     });
                 }
             }

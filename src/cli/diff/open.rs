@@ -20,6 +20,7 @@ use crate::value::name::Name;
 use crate::value::watch::Watch;
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "connected")]
@@ -40,10 +41,27 @@ pub(super) struct Whom<'a> {
     pub(super) scenario: Option<&'a Name>,
 }
 
+/// A bundle that was opened for the comparison, or that its caller has open.
+pub(super) enum Held<'a> {
+    Own(Box<InPlace<'a>>),
+    Lent(&'a InPlace<'a>),
+}
+
+impl<'a> Deref for Held<'a> {
+    type Target = InPlace<'a>;
+
+    fn deref(&self) -> &InPlace<'a> {
+        match self {
+            Self::Own(place) => place,
+            Self::Lent(place) => place,
+        }
+    }
+}
+
 /// One of the two, believed.
 pub(super) enum Opened<'a> {
     Bundle {
-        place: Box<InPlace<'a>>,
+        place: Held<'a>,
         label: String,
     },
     #[cfg(feature = "connected")]
@@ -139,6 +157,17 @@ pub(super) fn both<'a>(
     Ok(both.map(|one| one.about(scenario.clone())))
 }
 
+/// Opens what is older than a bundle that is open: the bundle is not opened again, because then it could be another one.
+pub(super) fn older<'a>(
+    path: &Path,
+    trust: &PathBuf,
+    newer: &Opened<'_>,
+    conditions: Conditions<'a>,
+) -> Result<Opened<'a>, CliError> {
+    let opened = one(kind_of(path)?, path, Some(trust), None, None, conditions)?;
+    Ok(opened.about(newer.scenario()))
+}
+
 fn one<'a>(
     kind: Kind,
     path: &Path,
@@ -155,8 +184,8 @@ fn one<'a>(
                 (None, Some(pinned)) => pinned.clone(),
                 (None, None) => return Err(nobody("a bundle", "--trust ROOT", "its trust root")),
             };
-            let place = Box::new(InPlace::open(read::open(path)?, &root, conditions)?);
-            Opened::Bundle { place, label }
+            let place = InPlace::open(read::open(path)?, &root, conditions)?;
+            Opened::Bundle { place: Held::Own(Box::new(place)), label }
         }
         Kind::Site => Opened::Site { site: Box::new(Site::look(path, &LIMITS)?), label, about: None },
         Kind::Lock => lock(path, &label)?,

@@ -44,9 +44,6 @@ pub enum ServeError {
         /// The second bundle.
         second: String,
     },
-    /// A part of the bundle changed while it was handed out.
-    #[error("the bundle file was changed while a part of it was handed out")]
-    Changed,
 }
 
 impl Fault for ServeError {
@@ -57,7 +54,6 @@ impl Fault for ServeError {
             Self::Listen { .. } => Code::ServeListen,
             Self::Tls { .. } => Code::ServeTls,
             Self::Conflict { .. } => Code::ServeConflict,
-            Self::Changed => Code::BundleDigest,
         }
     }
 
@@ -68,7 +64,6 @@ impl Fault for ServeError {
             Self::Listen { .. } => Some("name another address: `--listen 127.0.0.1:5001`".to_owned()),
             Self::Tls { .. } => Some("look at them: `openssl x509 -in CERT -noout -text`".to_owned()),
             Self::Conflict { .. } => Some("serve one of them, or each with its own `--listen`".to_owned()),
-            Self::Changed => Some("copy the bundle again from its source, then verify it again".to_owned()),
         }
     }
 }

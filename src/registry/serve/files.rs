@@ -65,7 +65,6 @@ async fn inventory(
         let bundle = state.bundles.get(number).ok_or(NO_PAGE)?;
         match bundle.place.inventory(&item) {
             Ok(Some(found)) => {
-                let found = Arc::new(found);
                 kept.truncate(KEPT - 1);
                 kept.insert(0, (number, item, Arc::clone(&found)));
                 Ok(found)

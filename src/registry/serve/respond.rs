@@ -3,12 +3,12 @@
 use super::answer::Answer;
 use super::body::{Body, PIECE, Source, Step};
 use super::catalog::{Held, Page, Repository};
-use super::error::ServeError;
 use super::route::{self, Asked, NO_BLOB, NO_MANIFEST, NO_NAME, NOT_BELIEVED, Refusal, Repo};
-use super::state::{Proof, State};
+use super::state::State;
 use super::{files, page};
 use crate::bundle::oci::OCI_INDEX;
-use crate::trust::verify::Reading;
+use crate::trust::TrustError;
+use crate::trust::verify::{Proof, Reading};
 use crate::value::digest::Digest;
 use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE};
@@ -196,15 +196,14 @@ struct PartOfBlob {
 }
 
 impl PartOfBlob {
-    fn read(&mut self) -> Result<Option<Vec<u8>>, ServeError> {
+    fn read(&mut self) -> Result<Option<Vec<u8>>, TrustError> {
         let Some(bundle) = self.state.bundles.get(self.bundle) else { return Ok(None) };
         let left = self.range.end.saturating_sub(self.range.start);
-        let mut piece = vec![0; usize::try_from(left).unwrap_or(PIECE).min(PIECE)];
-        let count = bundle.place.fill(&self.proof.blob, self.range.start, &mut piece)?;
-        piece.truncate(count);
-        self.range.start += count as u64;
-        // The proof speaks of the file as it was when it was read.
-        if bundle.place.stamp()? == self.proof.stamp { Ok(Some(piece)) } else { Err(ServeError::Changed) }
+        let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let piece = bundle.place.read_again(&self.proof, self.range.start)?;
+        let piece = piece.get(..most).unwrap_or(&piece).to_vec();
+        self.range.start += piece.len() as u64;
+        Ok(Some(piece))
     }
 }
 
@@ -213,7 +212,7 @@ impl Source for PartOfBlob {
         match self.read() {
             Ok(piece) => Some((Bytes::from(piece?), self)),
             Err(error) => {
-                self.state.report(self.bundle, &error);
+                self.state.report(self.bundle, &error.into());
                 None
             }
         }

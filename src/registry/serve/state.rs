@@ -4,7 +4,7 @@ use super::catalog::{Bundle, Catalog};
 use super::error::ServeError;
 use super::files::Shelf;
 use crate::bundle::index::Blob;
-use crate::trust::verify::{Stamp, Verified};
+use crate::trust::verify::Proof;
 use crate::value::digest::Digest;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,15 +29,6 @@ pub(super) struct State {
     proofs: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<Option<Proof>>>>>,
     proving: Arc<Semaphore>,
     reports: mpsc::Sender<String>,
-}
-
-/// A blob that was read as a whole and is right, and the state of the file at that time.
-#[derive(Clone)]
-pub(super) struct Proof {
-    /// The blob.
-    pub blob: Verified<Blob>,
-    /// The state of the file before it was read.
-    pub stamp: Stamp,
 }
 
 impl State {
@@ -71,18 +62,14 @@ impl State {
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let place = &state.bundles.get(bundle)?.place;
-            let prove = || {
-                let stamp = place.stamp()?;
-                if let Some(proof) = known.as_ref().filter(|proof| proof.stamp == stamp) {
-                    return Ok(proof.clone());
-                }
-                Ok(Proof { blob: place.prove(blob)?, stamp })
-            };
-            match prove() {
+            if let Some(proof) = known.as_ref() {
+                // Its pieces are compared again when they are read, so it holds whatever becomes of the file.
+                return Some(proof.clone());
+            }
+            match place.prove(blob) {
                 Ok(proof) => known.insert(proof).clone().into(),
                 Err(error) => {
-                    *known = None;
-                    state.report(bundle, &error);
+                    state.report(bundle, &error.into());
                     None
                 }
             }

@@ -149,13 +149,18 @@ impl Evidence<'_> {
             text +=
                 &format!("  receipt     {} of {}, key {}\n", receipt.issued, receipt.name, proven.key.id());
         }
-        text += "\nWhat is here:\n\n  seal/                 roots, seal, statement, list of digests and instructions, as in the bundle\n";
+        text += "\nWhat is here:\n\n";
+        text += if roots.is_carried {
+            "  seal/                 roots, seal, statement, list of digests and instructions, as in the bundle\n"
+        } else {
+            "  seal/                 seal, statement, list of digests and instructions, as in the bundle\n"
+        };
         let mut line = |is_there: bool, name: &str, what: &str| {
             if is_there {
                 text += &format!("  {name:<20}  {what}\n");
             }
         };
-        line(roots.is_apart, ROOTS, "the trust root that was named, newer than those of the bundle");
+        line(roots.is_apart, ROOTS, "the trust root that was named, and what follows from it");
         line(approvals > 0, APPROVALS, "the approvals that count, one envelope a line");
         line(true, "keys/", "the public keys that the roots and receipts name, by their ids");
         line(journal.is_some(), JOURNAL, "the journal of the site, one document a line");

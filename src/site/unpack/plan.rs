@@ -1,12 +1,11 @@
 //! What will be where, once the inventories are known.
 
 use crate::bundle::entry::Node;
-use crate::bundle::inventory::Inventory;
 use crate::bundle::item::ItemKind;
 use crate::bundle::order::{Contents, Parts};
 use crate::bundle::template;
 use crate::site::{SiteError, rendering};
-use crate::trust::verify::Verified;
+use crate::trust::verify::SharedInventory;
 use crate::value::ValueError;
 use crate::value::name::Name;
 use crate::value::rel_path::RelPath;
@@ -30,7 +29,7 @@ pub(in crate::site) struct Plan {
 impl Plan {
     pub(in crate::site) fn new(
         contents: &Contents,
-        trees: &[Verified<Inventory>],
+        trees: &[SharedInventory],
     ) -> Result<Self, ValueError> {
         let mut plan = Self {
             roots: Vec::new(),
@@ -89,7 +88,7 @@ impl Plan {
     pub(in crate::site) fn add_rendered(
         &mut self,
         contents: &Contents,
-        trees: &[Verified<Inventory>],
+        trees: &[SharedInventory],
     ) -> Result<(), SiteError> {
         let heads = contents.items.iter().filter_map(|item| match item.parts {
             Parts::Tree { .. } => Some(&item.item.head),

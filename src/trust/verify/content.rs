@@ -1,21 +1,25 @@
 //! Everything behind the seal: from a file on all cores, from a pipe in one pass, with the same checks.
 
-use super::frames::Frames;
+use super::frames::{Frames, Layout};
+use super::proof::Proof;
 use super::seal::Trusted;
+use super::trees::{self, SharedInventory};
 use super::{BlobSink, Conditions, Depth, Receiver, Verified};
 use crate::bundle::BundleError;
 use crate::bundle::frame::Decoder;
 use crate::bundle::index::{Blob, Index, docker_manifest};
-use crate::bundle::inventory::Inventory;
+use crate::bundle::inventory::TreeTotals;
 use crate::bundle::member::{self, blob_name};
 use crate::bundle::order::{Contents, Order, Parts};
 use crate::bundle::read::{self, Tape, same_digest};
 use crate::bundle::statement::{Member, Statement, Totals};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::watch::Unwatched;
-use std::collections::{HashMap, HashSet};
+use crate::value::limits::Limits;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Reads the whole bundle behind its seal, every stored byte once, and hands its content to `receiver`.
@@ -36,30 +40,30 @@ pub fn receive<R: Receiver>(
         let bytes = tape.member(&blob_name(&due.digest), due.size, due.digest)?;
         watch.advance(due.size);
         order.take(&bytes)?;
-        if receiver.depth() == Depth::Decoded {
+        if receiver.depth() == Depth::Decoded && receiver.takes_content() {
             kept.insert(due.digest, bytes);
         }
     }
     let contents = Verified(order.finish()?);
     derived_members(statement, &contents)?;
+    let wanted = image_blobs(&contents);
+    kept.retain(|digest, _| wanted.contains(digest));
 
+    let mut inventories = Inventories::of(&contents);
     for config in &contents.configs {
         let name = blob_name(&config.digest);
         if receiver.depth() == Depth::Decoded {
-            kept.insert(config.digest, tape.member(&name, config.size, config.digest)?);
+            let bytes = tape.member(&name, config.size, config.digest)?;
+            inventories.take(config.digest, &bytes, limits)?;
+            if receiver.takes_content() && wanted.contains(&config.digest) {
+                kept.insert(config.digest, bytes);
+            }
         } else {
             tape.chunks(&name, config.size, config.digest, watch, |_| Ok::<_, BundleError>(()))?;
         }
     }
-    let mut parsed = Vec::new();
-    if receiver.depth() == Depth::Decoded {
-        for (name, inventory, layer) in trees(&contents) {
-            let bytes = kept.get(&inventory.digest).map(Vec::as_slice).unwrap_or_default();
-            parsed.push(Verified(Inventory::parse(bytes, name, layer.size, limits)?));
-        }
-    }
+    let parsed = inventories.in_order(&contents);
     receiver.begin(&contents, &parsed)?;
-    let wanted = image_blobs(&contents);
     for blob in
         contents.documents.iter().chain(&contents.configs).filter(|blob| wanted.contains(&blob.digest))
     {
@@ -70,13 +74,18 @@ pub fn receive<R: Receiver>(
     }
     drop(kept);
 
-    let frames: Vec<_> = trees(&contents)
-        .zip(&parsed)
-        .enumerate()
-        .map(|(number, ((name, _, layer), inventory))| {
-            (layer, Frames::new(number, name, inventory, receiver, limits))
-        })
-        .collect();
+    let mut layouts = HashMap::new();
+    let mut frames = Vec::new();
+    for (number, ((name, inventory, layer), parsed)) in trees(&contents).zip(&parsed).enumerate() {
+        let (layout, is_new) = match layouts.entry((inventory.digest, layer)) {
+            Entry::Occupied(known) => (Arc::clone(known.get()), false),
+            Entry::Vacant(new) => (Arc::clone(new.insert(Arc::new(Layout::of(parsed)))), true),
+        };
+        if is_new || receiver.takes_content() {
+            frames.push((layer, Frames::new(number, name, (parsed, layout), receiver, limits)));
+        }
+    }
+    drop(layouts);
     let mut by_layer: HashMap<Blob, Vec<&Frames<'_, R>>> = HashMap::new();
     for (layer, frames) in &frames {
         by_layer.entry(*layer).or_default().push(frames);
@@ -91,6 +100,41 @@ pub fn receive<R: Receiver>(
         frames.finish()?;
     }
     Ok(contents)
+}
+
+/// The inventories of a bundle, parsed as they come, each once.
+struct Inventories<'a> {
+    /// How many items have each, and what the first of them is called.
+    due: BTreeMap<trees::Key, (&'a str, u64)>,
+    parsed: HashMap<trees::Key, SharedInventory>,
+    totals: TreeTotals,
+}
+
+impl<'a> Inventories<'a> {
+    fn of(contents: &'a Contents) -> Self {
+        let shares = trees::shares(contents);
+        let mut due = BTreeMap::new();
+        for (name, inventory, layer) in trees(contents) {
+            let key = trees::key(inventory, layer);
+            due.entry(key).or_insert((name, shares.get(&key).copied().unwrap_or(1)));
+        }
+        Self { due, parsed: HashMap::new(), totals: TreeTotals::default() }
+    }
+
+    /// Takes the bytes of a blob, which may be an inventory.
+    fn take(&mut self, digest: Digest, bytes: &[u8], limits: &Limits) -> Result<(), BundleError> {
+        for (key, (name, items)) in self.due.range((digest, 0)..=(digest, u64::MAX)) {
+            let found = trees::parse(bytes, name, (key.1, *items), &mut self.totals, limits)?;
+            self.parsed.insert(*key, found);
+        }
+        Ok(())
+    }
+
+    /// One for each tree; none if they were not parsed.
+    fn in_order(&self, contents: &Contents) -> Vec<SharedInventory> {
+        let of = |inventory, layer| self.parsed.get(&trees::key(inventory, layer)).cloned();
+        trees(contents).filter_map(|(_, inventory, layer)| of(inventory, layer)).collect()
+    }
 }
 
 /// The trees with their inventories and layers, in order.
@@ -195,14 +239,14 @@ struct Layers<'a, R: Receiver> {
     receiver: &'a R,
 }
 
-enum Job {
+enum Job<'a, R: Receiver> {
     /// A whole layer at a place of the file.
     Layer { blob: Blob, at: u64 },
     /// One frame of a tree at a place of the file.
-    Frame { tree: usize, number: usize, at: u64, stored: u64 },
+    Frame { frames: &'a Frames<'a, R>, number: usize, at: u64, stored: u64 },
 }
 
-impl<R: Receiver> Layers<'_, R> {
+impl<'a, R: Receiver> Layers<'a, R> {
     /// One pass: each layer as it comes.
     fn read_pipe(&self, tape: &mut Tape<'_>) -> Result<(), R::Error> {
         let watch = self.conditions.watch;
@@ -262,7 +306,7 @@ impl<R: Receiver> Layers<'_, R> {
             for frames in self.by_layer.get(layer).into_iter().flatten() {
                 let mut offset = at;
                 for (number, stored) in frames.stored().enumerate() {
-                    pieces.push(Job::Frame { tree: frames.tree, number, at: offset, stored });
+                    pieces.push(Job::Frame { frames: *frames, number, at: offset, stored });
                     offset += stored;
                 }
             }
@@ -272,7 +316,7 @@ impl<R: Receiver> Layers<'_, R> {
         whole.sort_by_key(|job| {
             std::cmp::Reverse(if let Job::Layer { blob, .. } = job { blob.size } else { 0 })
         });
-        let jobs: Vec<Job> = whole.into_iter().chain(pieces).collect();
+        let jobs: Vec<Job<'a, R>> = whole.into_iter().chain(pieces).collect();
         let (next, failed, first) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(None));
         std::thread::scope(|scope| {
             for _ in 0..self.conditions.threads.clamp(1, jobs.len().max(1)) {
@@ -295,7 +339,7 @@ impl<R: Receiver> Layers<'_, R> {
     fn work(
         &self,
         file: &std::fs::File,
-        jobs: &[Job],
+        jobs: &[Job<'a, R>],
         next: &AtomicUsize,
         failed: &AtomicBool,
     ) -> Result<(), R::Error> {
@@ -312,19 +356,24 @@ impl<R: Receiver> Layers<'_, R> {
                 Job::Layer { blob, at } => {
                     let mut sink = self.sink(blob)?;
                     let name = blob_name(&blob.digest);
-                    read::part(file, &name, *at, blob.size, blob.digest, watch, |chunk| match &mut sink {
+                    let each = |chunk: &[u8]| match &mut sink {
                         Some(sink) => sink.quarantine(chunk),
                         None => Ok(()),
-                    })?;
+                    };
+                    if let Some(proofs) = self.receiver.proofs() {
+                        let marks =
+                            read::marked(file, &name, *at, blob.size, blob.digest, watch, each)?;
+                        proofs.keep(Proof::new(*blob, marks));
+                    } else {
+                        read::part(file, &name, *at, blob.size, blob.digest, watch, each)?;
+                    }
                     if let Some(sink) = sink {
                         sink.keep(&Verified(*blob))?;
                     }
                 }
-                Job::Frame { tree, number, at, stored } => {
-                    if let Some((_, frames)) = self.frames.get(*tree) {
-                        let bytes = read::bytes_at(file, frames.name, *at, *stored)?;
-                        frames.take(*number, &bytes, &mut decoder)?;
-                    }
+                Job::Frame { frames, number, at, stored } => {
+                    let bytes = read::bytes_at(file, frames.name, *at, *stored)?;
+                    frames.take(*number, &bytes, &mut decoder)?;
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::bundle::tree::{self, END};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A tree whose frames come in any order, on any thread.
 ///
@@ -21,14 +21,32 @@ pub(super) struct Frames<'a, R: Receiver> {
     pub(super) tree: usize,
     pub(super) name: &'a str,
     inventory: &'a Verified<Inventory>,
-    /// Where each entry begins in the tar stream; the last number is where the end blocks begin.
-    starts: Vec<u64>,
-    /// Where each frame begins in the tar stream; the last number is the length of the stream.
-    cuts: Vec<u64>,
+    layout: Arc<Layout>,
     receiver: &'a R,
     limits: &'a Limits,
     turn: Mutex<Turn<R::File>>,
     moved: Condvar,
+}
+
+/// Where everything of a tar stream stands. Trees with the same inventory share it.
+pub(super) struct Layout {
+    /// Where each entry begins; the last number is where the end blocks begin.
+    starts: Vec<u64>,
+    /// Where each frame begins; the last number is the length of the stream.
+    cuts: Vec<u64>,
+}
+
+impl Layout {
+    pub(super) fn of(inventory: &Inventory) -> Self {
+        let (mut starts, len) = inventory.tree.positions();
+        starts.push(len - END);
+        let sizes = inventory.frames.iter().map(|frame| frame.size);
+        let cuts = std::iter::once(0).chain(sizes.scan(0, |at, size| {
+            *at += size;
+            Some(*at)
+        }));
+        Self { starts, cuts: cuts.collect() }
+    }
 }
 
 struct Turn<F> {
@@ -41,20 +59,12 @@ impl<'a, R: Receiver> Frames<'a, R> {
     pub(super) fn new(
         tree: usize,
         name: &'a str,
-        inventory: &'a Verified<Inventory>,
+        (inventory, layout): (&'a Verified<Inventory>, Arc<Layout>),
         receiver: &'a R,
         limits: &'a Limits,
     ) -> Self {
-        let (mut starts, len) = inventory.tree.positions();
-        starts.push(len - END);
-        let sizes = inventory.frames.iter().map(|frame| frame.size);
-        let cuts = std::iter::once(0).chain(sizes.scan(0, |at, size| {
-            *at += size;
-            Some(*at)
-        }));
-        let cuts = cuts.collect();
         let turn = Mutex::new(Turn { next: 0, failed: false, open: None });
-        Self { tree, name, inventory, starts, cuts, receiver, limits, turn, moved: Condvar::new() }
+        Self { tree, name, inventory, layout, receiver, limits, turn, moved: Condvar::new() }
     }
 
     /// Bytes of each frame as stored.
@@ -89,16 +99,17 @@ impl<'a, R: Receiver> Frames<'a, R> {
     }
 
     fn try_take(&self, number: usize, stored: &[u8], decoder: &mut Decoder) -> Result<(), R::Error> {
-        let (Some(frame), Some(&start)) = (self.inventory.frames.get(number), self.cuts.get(number)) else {
+        let (Some(frame), Some(&start)) = (self.inventory.frames.get(number), self.layout.cuts.get(number)) else {
             return Err(self.wrong(number, "there is no such frame").into());
         };
         same_digest(&format!("frame {number} of `{}`", self.name), frame.sha256, Digest::of(stored))?;
         let content =
             decoder.decode(stored, frame.size, self.limits).map_err(|reason| self.wrong(number, &reason))?;
         let here = Piece { start, bytes: &content };
-        let first = self.starts.partition_point(|at| *at <= start).saturating_sub(1);
+        let starts = &self.layout.starts;
+        let first = starts.partition_point(|at| *at <= start).saturating_sub(1);
         let mut crossing = Vec::new();
-        for (at, entry) in self.starts.iter().zip(self.inventory.tree.entries()).skip(first) {
+        for (at, entry) in starts.iter().zip(self.inventory.tree.entries()).skip(first) {
             if *at >= here.end() {
                 break;
             }
@@ -119,7 +130,7 @@ impl<'a, R: Receiver> Frames<'a, R> {
                 }
             }
         }
-        let end = self.starts.last().copied().unwrap_or_default();
+        let end = starts.last().copied().unwrap_or_default();
         here.compare_zeros(end..end + END)
             .map_err(|()| self.wrong(number, "its tar stream does not end in zeros"))?;
         self.cross(number, &here, &crossing)

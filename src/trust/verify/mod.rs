@@ -7,17 +7,20 @@ pub mod carrier;
 mod content;
 mod frames;
 mod place;
+mod proof;
 mod seal;
+mod trees;
 
 pub use content::receive;
-pub use place::{InPlace, Reading, Stamp};
+pub use place::{InPlace, Reading, Whole};
+pub use proof::{Proof, Proofs};
 pub use seal::{Signer, Trusted, Warning};
+pub use trees::SharedInventory;
 
 use super::approval::Approving;
 use crate::bundle::BundleError;
 use crate::bundle::entry::Entry;
 use crate::bundle::index::Blob;
-use crate::bundle::inventory::Inventory;
 use crate::bundle::order::Contents;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
@@ -84,15 +87,26 @@ pub trait Receiver: Sync {
     /// How much is wanted.
     fn depth(&self) -> Depth;
 
+    /// Whether content is wanted at all. Where it is not, nothing is held for it, and a tree that several items have is
+    /// looked at once.
+    fn takes_content(&self) -> bool {
+        true
+    }
+
     /// Everything but the layers is believed: the moment to look for space and to make folders. There is one
     /// inventory for each tree, in order; none at [`Depth::Stored`].
-    fn begin(&self, contents: &Verified<Contents>, trees: &[Verified<Inventory>]) -> Result<(), Self::Error>;
+    fn begin(&self, contents: &Verified<Contents>, trees: &[SharedInventory]) -> Result<(), Self::Error>;
 
     /// A file of the tree of that number begins.
     fn create(&self, tree: usize, entry: &Entry) -> Result<Self::File, Self::Error>;
 
     /// A blob of an image begins; `None` when it is not wanted.
     fn blob(&self, blob: &Blob) -> Result<Option<Self::Blob>, Self::Error>;
+
+    /// Where to keep the proofs of layers, for a receiver that reads them again.
+    fn proofs(&self) -> Option<&Proofs> {
+        None
+    }
 }
 
 /// Takes the content of a file, piece by piece.
@@ -132,7 +146,11 @@ impl Receiver for Looking {
         self.0
     }
 
-    fn begin(&self, _: &Verified<Contents>, _: &[Verified<Inventory>]) -> Result<(), Self::Error> {
+    fn takes_content(&self) -> bool {
+        false
+    }
+
+    fn begin(&self, _: &Verified<Contents>, _: &[SharedInventory]) -> Result<(), Self::Error> {
         Ok(())
     }
 

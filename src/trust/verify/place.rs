@@ -2,8 +2,10 @@
 
 use super::Depth;
 use super::content::{derived_members, receive};
+use super::proof::{Proof, Proofs, Proving};
 use super::seal::Trusted;
-use super::{BlobSink, Conditions, Looking, Sink, Verified};
+use super::trees::{Held, SharedInventory};
+use super::{BlobSink, Conditions, Sink, Verified};
 use crate::bundle::BundleError;
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::frame::Decoder;
@@ -16,10 +18,9 @@ use crate::bundle::tree;
 use crate::trust::TrustError;
 use crate::trust::chain::PinnedRoot;
 use crate::value::digest::{Digest, Hasher};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
 
 /// A bundle file whose seal, index and manifests are believed, open for reading parts of it.
 ///
@@ -33,8 +34,9 @@ pub struct InPlace<'a> {
     pub contents: Verified<Contents>,
     /// Where the content of each blob lies.
     places: HashMap<Digest, Range<u64>>,
-    /// Blobs of which every byte was hashed since the file was opened.
-    proved: HashSet<Digest>,
+    /// What was hashed while the bundle was verified.
+    proofs: Proofs,
+    inventories: Held,
 }
 
 /// How far a blob has been read by [`InPlace::next_piece`].
@@ -52,11 +54,34 @@ impl Reading {
     }
 }
 
-/// When a file was changed last, as its file system says: two equal stamps, and nothing was written between them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    changed: (i64, i64),
-    size: u64,
+/// A bundle file of which every byte was verified.
+pub struct Whole<'a> {
+    place: InPlace<'a>,
+    /// How many bytes it has.
+    pub size: u64,
+}
+
+impl<'a> std::ops::Deref for Whole<'a> {
+    type Target = InPlace<'a>;
+
+    fn deref(&self) -> &InPlace<'a> {
+        &self.place
+    }
+}
+
+impl<'a> Whole<'a> {
+    /// The same bundle, read on under other conditions. What was verified stays verified as it was.
+    #[must_use]
+    pub fn with_conditions(self, conditions: Conditions<'_>) -> Whole<'_> {
+        let Self { place: InPlace { file, trusted, contents, places, proofs, inventories, .. }, size } = self;
+        Whole { place: InPlace { file, conditions, trusted, contents, places, proofs, inventories }, size }
+    }
+
+    /// The bundle, without the knowledge that it was verified as a whole.
+    #[must_use]
+    pub fn into_place(self) -> InPlace<'a> {
+        self.place
+    }
 }
 
 impl<'a> InPlace<'a> {
@@ -66,7 +91,6 @@ impl<'a> InPlace<'a> {
         let mut tape = Tape::file(&file);
         let trusted = Trusted::open(&mut tape, pinned, &conditions)?;
         let mut index = None;
-        let mut places = HashMap::new();
         for listed in &trusted.statement.predicate.members {
             if listed.name == member::INDEX {
                 index = Some(Index::parse(&tape.member(&listed.name, listed.size, listed.sha256)?, limits)?);
@@ -77,41 +101,58 @@ impl<'a> InPlace<'a> {
         let index = index.ok_or_else(|| missing("the index"))?;
         let mut order = Order::new(index, limits);
         while let Some(due) = order.next_document()? {
-            let at = tape.position() + 512;
-            places.insert(due.digest, at..at + due.size);
             order.take(&tape.member(&blob_name(&due.digest), due.size, due.digest)?)?;
         }
         let contents = Verified(order.finish()?);
         derived_members(&trusted.statement, &contents)?;
-        let mut at = tape.position();
         drop(tape);
-        for blob in contents.configs.iter().chain(&contents.layers) {
-            places.insert(blob.digest, at + 512..at + 512 + blob.size);
-            at += span(blob.size);
-        }
-        Ok(Self { file, conditions, trusted, contents, places, proved: HashSet::new() })
+        Ok(Self::of(file, conditions, trusted, contents, Proofs::default()))
     }
 
-    /// Opens a bundle file and proves every byte of it; also says how many bytes it has.
+    /// Opens a bundle file and verifies every byte of it.
+    ///
+    /// The seal is read once. Whatever is read later is compared with the statement that was verified here, so the file
+    /// cannot become another bundle meanwhile, however well that one is signed.
     pub fn open_whole(
         file: File,
         pinned: &PinnedRoot,
         conditions: Conditions<'a>,
-    ) -> Result<(Self, u64), TrustError> {
+        depth: Depth,
+    ) -> Result<Whole<'a>, TrustError> {
         let mut tape = Tape::file(&file);
         let trusted = Trusted::open(&mut tape, pinned, &conditions)?;
-        let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
+        let proving = Proving { depth, proofs: Proofs::default() };
+        let contents = receive(&trusted, &mut tape, &conditions, &proving)?;
         let size = tape.position();
         drop(tape);
-        let proved = contents.configs.iter().chain(&contents.layers).map(|blob| blob.digest).collect();
-        Ok((Self { proved, ..Self::open(file, pinned, conditions)? }, size))
+        Ok(Whole { place: Self::of(file, conditions, trusted, contents, proving.proofs), size })
+    }
+
+    fn of(
+        file: File,
+        conditions: Conditions<'a>,
+        trusted: Trusted,
+        contents: Verified<Contents>,
+        proofs: Proofs,
+    ) -> Self {
+        let members = trusted.front.iter().chain(&trusted.statement.predicate.members);
+        let mut at: u64 = members.map(|member| span(member.size)).sum();
+        let mut places = HashMap::new();
+        for blob in contents.blobs() {
+            places.insert(blob.digest, at + 512..at + 512 + blob.size);
+            at += span(blob.size);
+        }
+        Self { file, conditions, trusted, contents, places, proofs, inventories: Held::default() }
     }
 
     /// The inventory of the tree called `name`.
-    pub fn inventory(&self, name: &str) -> Result<Option<Verified<Inventory>>, TrustError> {
+    ///
+    /// Items that share an inventory share what is parsed of it, as long as somebody holds it.
+    pub fn inventory(&self, name: &str) -> Result<Option<SharedInventory>, TrustError> {
         let Some((inventory, layer)) = self.tree(name) else { return Ok(None) };
-        let bytes = self.small(inventory, self.conditions.limits.inventory)?;
-        Ok(Some(Verified(Inventory::parse(&bytes, name, layer.size, self.conditions.limits)?)))
+        let limits = self.conditions.limits;
+        let read = || self.small(inventory, limits.inventory);
+        Ok(Some(self.inventories.get(name, (inventory, layer), &self.contents, limits, read)?))
     }
 
     fn tree(&self, name: &str) -> Option<(Blob, Blob)> {
@@ -191,20 +232,24 @@ impl<'a> InPlace<'a> {
         sink.keep(&Verified(blob))
     }
 
-    /// Reads a blob once and vouches for what it holds now; not again what [`InPlace::open_whole`] has read.
-    pub fn prove(&self, blob: Blob) -> Result<Verified<Blob>, TrustError> {
-        if !self.proved.contains(&blob.digest) {
-            self.stream(blob, Looking(Depth::Stored))?;
+    /// Reads all of a blob and compares its digest, so that [`InPlace::read_again`] can give its bytes. What
+    /// [`InPlace::open_whole`] has read is not read again for that.
+    pub fn prove(&self, blob: Blob) -> Result<Proof, TrustError> {
+        if let Some(proof) = self.proofs.get(&blob.digest) {
+            return Ok(proof);
         }
-        Ok(Verified(blob))
+        let (name, start) = (blob_name(&blob.digest), self.place(&blob.digest)?.start);
+        let each = |_: &[u8]| Ok::<_, BundleError>(());
+        let marks =
+            read::marked(&self.file, &name, start, blob.size, blob.digest, self.conditions.watch, each)?;
+        Ok(Proof::new(blob, marks))
     }
 
-    /// Bytes of a blob that was proved since the file was opened, from `start` on, into `buffer`; how many, and none at its end.
-    pub fn fill(&self, blob: &Verified<Blob>, start: u64, buffer: &mut [u8]) -> Result<usize, TrustError> {
-        let (name, place) = (blob_name(&blob.digest), self.place(&blob.digest)?);
-        let left = usize::try_from(blob.size.saturating_sub(start)).unwrap_or(usize::MAX).min(buffer.len());
-        read::fill_at(&self.file, &name, place.start + start, buffer.get_mut(..left).unwrap_or_default())?;
-        Ok(left)
+    /// Some bytes of a blob that was proved, from its byte `at` on; none at its end.
+    ///
+    /// They are compared as they are read: what was written to the file since the blob was proved does not come out.
+    pub fn read_again(&self, proof: &Proof, at: u64) -> Result<Verified<Vec<u8>>, TrustError> {
+        Ok(proof.read_again(&self.file, self.place(&proof.blob().digest)?.start, at)?)
     }
 
     /// The next bytes of a blob, at most `most` of them; nothing behind the last.
@@ -225,13 +270,6 @@ impl<'a> InPlace<'a> {
             same_digest(&name, digest, std::mem::take(&mut reading.hasher).finish())?;
         }
         Ok(Some(bytes))
-    }
-
-    /// When the bundle file was changed last.
-    pub fn stamp(&self) -> Result<Stamp, TrustError> {
-        let read = |source| BundleError::Read { what: "the state of the bundle file".to_owned(), source };
-        let metadata = self.file.metadata().map_err(read)?;
-        Ok(Stamp { changed: (metadata.ctime(), metadata.ctime_nsec()), size: metadata.len() })
     }
 
     /// Reads one file of a tree by its frames alone; each is compared with its digest before it is decoded.
