@@ -45,8 +45,14 @@ pub fn receive<R: Receiver>(
 
     for config in &contents.configs {
         let name = blob_name(&config.digest);
-        if receiver.depth() == Depth::Decoded {
-            kept.insert(config.digest, tape.member(&name, config.size, config.digest)?);
+        let is_decoded = receiver.depth() == Depth::Decoded;
+        if is_decoded || contents.image_configs.contains(&config.digest) {
+            let bytes = tape.member(&name, config.size, config.digest)?;
+            contents.check_config(config, &bytes)?;
+            watch.advance(config.size);
+            if is_decoded {
+                kept.insert(config.digest, bytes);
+            }
         } else {
             tape.chunks(&name, config.size, config.digest, watch, |_| Ok::<_, BundleError>(()))?;
         }

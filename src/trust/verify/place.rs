@@ -60,7 +60,8 @@ pub struct Stamp {
 }
 
 impl<'a> InPlace<'a> {
-    /// Opens a bundle file; reads roots, seal, statement, index and manifests, and nothing else.
+    /// Opens a bundle file; reads roots, seal, statement, index, manifests and the configurations of images, and nothing
+    /// else.
     pub fn open(file: File, pinned: &PinnedRoot, conditions: Conditions<'a>) -> Result<Self, TrustError> {
         let limits = conditions.limits;
         let mut tape = Tape::file(&file);
@@ -89,7 +90,13 @@ impl<'a> InPlace<'a> {
             places.insert(blob.digest, at + 512..at + 512 + blob.size);
             at += span(blob.size);
         }
-        Ok(Self { file, conditions, trusted, contents, places, proved: HashSet::new() })
+        let place = Self { file, conditions, trusted, contents, places, proved: HashSet::new() };
+        for config in &place.contents.configs {
+            if place.contents.image_configs.contains(&config.digest) {
+                place.contents.check_config(config, &place.small(*config, limits.document)?)?;
+            }
+        }
+        Ok(place)
     }
 
     /// Opens a bundle file and proves every byte of it; also says how many bytes it has.
