@@ -12,6 +12,7 @@ pub mod entry;
 pub mod error;
 pub mod frame;
 mod front;
+pub mod image_json;
 pub mod index;
 pub mod inventory;
 pub mod item;

@@ -1,5 +1,6 @@
 //! OCI image indexes and manifests, read as they came: the bytes are kept, only what they announce is taken out.
 
+use super::image_json::{self, ImageJson};
 use super::index::Blob;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
@@ -28,6 +29,9 @@ pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// A layer that is a tar compressed with zstd.
 pub const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
+/// The platform of what runs on none: the attestations that `BuildKit` lists in an index.
+pub const NO_PLATFORM: &str = "unknown/unknown";
+
 /// A blob as a document names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Descriptor {
@@ -37,7 +41,7 @@ pub struct Descriptor {
     pub digest: Digest,
     /// How many they are.
     pub size: u64,
-    /// `os/architecture[/variant]`, where the document says so.
+    /// `os/architecture[/variant]`, where the document says so; [`NO_PLATFORM`] whatever its variant.
     pub platform: Option<String>,
 }
 
@@ -52,7 +56,8 @@ impl Descriptor {
 /// What an index or a manifest announces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
-    /// An index (or manifest list): further documents.
+    /// An index (or manifest list): further documents. A child of another media type is one that only an index which
+    /// does not travel whole may list, because it has to be withheld.
     Index(Vec<Descriptor>),
     /// A manifest: one configuration and its layers.
     Manifest {
@@ -78,13 +83,15 @@ pub fn is_image_config(media_type: &str) -> bool {
 
 /// Reads an index or manifest of the media type that its parent stated.
 ///
-/// Both kinds of keys in one document, a media type inside that differs from the one outside, arrays in the
-/// place of objects, two subjects, foreign layers and sizes above the ceiling are refused: other tools would read such a
-/// document in another way (CVE-2021-41190).
+/// Both kinds of keys in one document, a media type inside that differs from the one outside, foreign layers, sizes above
+/// the ceiling, and all that [`image_json`] refuses are refused: other tools would read such a document in another way
+/// (CVE-2021-41190). An index may list media types that are unknown here (OCI image spec 1.1, "Image Index"): whoever
+/// reads the index decides whether such a child may be withheld.
 pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<Document, String> {
     if bytes.len() as u64 > limits.document {
         return Err(format!("it has {} bytes, the ceiling is {}", bytes.len(), limits.document));
     }
+    image_json::check(ImageJson::Document, bytes)?;
     let Object(raw) = serde_json::from_slice::<Object<Raw>>(bytes).map_err(|error| error.to_string())?;
     if raw.schema_version != 2 {
         return Err(format!("its schemaVersion is {}, expected 2", raw.schema_version));
@@ -99,13 +106,7 @@ pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<Document
     let descriptor = |Object(raw): Object<RawDescriptor>| raw.check(limits);
     match (media_type, raw.manifests, raw.config, raw.layers) {
         (OCI_INDEX | DOCKER_LIST, Some(manifests), None, None) => {
-            let children: Vec<_> = manifests.into_iter().map(descriptor).collect::<Result<_, _>>()?;
-            match children.iter().find(|child| !is_document(&child.media_type)) {
-                Some(child) => {
-                    Err(format!("it lists a `{}`, which is no manifest", Printable(&child.media_type)))
-                }
-                None => Ok(Document::Index(children)),
-            }
+            Ok(Document::Index(manifests.into_iter().map(descriptor).collect::<Result<_, _>>()?))
         }
         (OCI_MANIFEST | DOCKER_MANIFEST, None, Some(config), Some(layers)) => Ok(Document::Manifest {
             config: descriptor(config)?,
@@ -196,6 +197,18 @@ struct RawPlatform {
     variant: Option<String>,
 }
 
+impl RawPlatform {
+    /// `os/architecture[/variant]`. Go writes no `variant` that is empty, so an empty one is none.
+    fn name(&self) -> String {
+        let Self { os, architecture, variant } = self;
+        let name = format!("{os}/{architecture}");
+        match variant.as_deref().filter(|variant| !variant.is_empty() && name != NO_PLATFORM) {
+            Some(variant) => format!("{name}/{variant}"),
+            None => name,
+        }
+    }
+}
+
 impl RawDescriptor {
     fn check(self, limits: &Limits) -> Result<Descriptor, String> {
         let foreign = self.media_type.contains("nondistributable") || self.media_type.contains(".foreign.");
@@ -208,10 +221,7 @@ impl RawDescriptor {
         if self.size > limits.bytes {
             return Err(format!("{} has {} bytes, the ceiling is {}", self.digest, self.size, limits.bytes));
         }
-        let platform = self.platform.map(|Object(platform)| {
-            let variant = platform.variant.map_or_else(String::new, |variant| format!("/{variant}"));
-            format!("{}/{}{variant}", platform.os, platform.architecture)
-        });
+        let platform = self.platform.map(|Object(platform)| platform.name());
         Ok(Descriptor { media_type: self.media_type, digest: self.digest, size: self.size, platform })
     }
 }

@@ -8,6 +8,7 @@
 mod checks;
 
 use super::error::BundleError;
+use super::image_json::{self, ImageJson};
 use super::index::{Blob, DockerImage, Index, Item, tree_manifest};
 use super::item::ItemKind;
 use super::oci::{self, Descriptor, Document};
@@ -25,6 +26,8 @@ pub struct Order<'a> {
     index: Index,
     pending: Vec<Pending>,
     documents: Vec<Blob>,
+    /// Bytes of the documents.
+    sizes: HashMap<Digest, u64>,
     known: HashMap<Digest, (String, Document)>,
     /// What the documents are about that have a `subject`.
     subjects: HashMap<Digest, Digest>,
@@ -52,6 +55,8 @@ pub struct Contents {
     pub configs: Vec<Blob>,
     /// Layers.
     pub layers: Vec<Blob>,
+    /// Those of the configurations that engines run images by.
+    pub image_configs: HashSet<Digest>,
     /// What `manifest.json` must hold.
     pub docker: Vec<DockerImage>,
 }
@@ -90,6 +95,18 @@ impl Contents {
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
         self.documents.iter().chain(&self.configs).chain(&self.layers)
     }
+
+    /// Refuses the bytes of a configuration of an image that engines may read differently; others are not JSON of ours
+    /// to judge.
+    pub fn check_config(&self, config: &Blob, bytes: &[u8]) -> Result<(), BundleError> {
+        if !self.image_configs.contains(&config.digest) {
+            return Ok(());
+        }
+        image_json::check(ImageJson::Config, bytes).map_err(|reason| BundleError::Image {
+            document: format!("the configuration {}", config.digest),
+            reason,
+        })
+    }
 }
 
 impl<'a> Order<'a> {
@@ -107,8 +124,9 @@ impl<'a> Order<'a> {
             pending.push(due(&item.media_type, item.root));
         }
         let withheld = index.items().iter().flat_map(|item| &item.withheld).copied().collect();
-        let (documents, known, subjects) = (Vec::new(), HashMap::new(), HashMap::new());
-        Self { limits, index, pending, documents, known, subjects, withheld, references: 0 }
+        let (documents, sizes, known) = (Vec::new(), HashMap::new(), HashMap::new());
+        let subjects = HashMap::new();
+        Self { limits, index, pending, documents, sizes, known, subjects, withheld, references: 0 }
     }
 
     /// The next document that is due, if there is one; [`Order::take`] must be given its bytes.
@@ -126,6 +144,9 @@ impl<'a> Order<'a> {
                 None => return Ok(Some(due.blob)),
                 Some((media_type, _)) if *media_type != due.media_type => {
                     return Err(wrong(&due.blob.digest, "two documents give it different media types"));
+                }
+                Some(_) if self.sizes.get(&due.blob.digest) != Some(&due.blob.size) => {
+                    return Err(wrong(&due.blob.digest, "two documents give it different sizes"));
                 }
                 Some(_) if self.is_tree(due.item) => {
                     return Err(wrong(
@@ -174,6 +195,7 @@ impl<'a> Order<'a> {
         }
         self.subjects.extend(oci::subject(bytes).map(|subject| (due.blob.digest, subject)));
         self.documents.push(due.blob);
+        self.sizes.insert(due.blob.digest, due.blob.size);
         self.known.insert(due.blob.digest, (due.media_type, document));
         Ok(())
     }
@@ -183,8 +205,7 @@ impl<'a> Order<'a> {
         self.check_references()?;
         self.check_withheld()?;
         self.check_referrers()?;
-        let mut sizes: HashMap<Digest, u64> =
-            self.documents.iter().map(|blob| (blob.digest, blob.size)).collect();
+        let mut sizes = self.sizes.clone();
         let (mut configs, mut layers) = (Vec::new(), Vec::new());
         let manifests = || {
             self.documents.iter().filter_map(|blob| match self.known.get(&blob.digest) {
@@ -210,6 +231,15 @@ impl<'a> Order<'a> {
                 return Err(BundleError::Limit { what, found: config.size, ceiling });
             }
             due(config, &mut configs)?;
+        }
+        let image_configs = manifests()
+            .map(|(config, _)| config)
+            .filter(|config| oci::is_image_config(&config.media_type))
+            .map(|config| config.digest)
+            .collect::<HashSet<_>>();
+        // It was read as an index or manifest, and its keys mean something else in a configuration.
+        if let Some(digest) = image_configs.iter().find(|digest| self.known.contains_key(digest)) {
+            return Err(wrong(digest, "it is also the configuration of an image"));
         }
         for layer in manifests().flat_map(|(_, layers)| layers) {
             due(layer, &mut layers)?;
@@ -237,7 +267,7 @@ impl<'a> Order<'a> {
         let items: Vec<_> =
             self.index.items().iter().map(|item| self.parts(item)).collect::<Result<_, _>>()?;
         let docker = self.index.items().iter().filter_map(|item| self.docker(item)).collect();
-        Ok(Contents { items, documents: self.documents, configs, layers, docker })
+        Ok(Contents { items, documents: self.documents, configs, layers, image_configs, docker })
     }
 
     /// Inventory and layer of each tree.
@@ -258,7 +288,7 @@ impl<'a> Order<'a> {
             Some(_) if item.head.kind == ItemKind::Image => {
                 let (mut blobs, mut platforms, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
                 for (blob, platform, _) in self.below(item.root) {
-                    platforms.extend(platform.filter(|platform| platform != "unknown/unknown"));
+                    platforms.extend(platform.filter(|platform| platform != oci::NO_PLATFORM));
                     if seen.insert(blob.digest) {
                         blobs.push(blob);
                     }
@@ -316,7 +346,7 @@ impl<'a> Order<'a> {
                 }
                 Some(Document::Manifest { .. } | Document::Index(_)) | None => None,
             })
-            .filter(|(platform, ..)| platform.as_deref() != Some("unknown/unknown"))
+            .filter(|(platform, ..)| platform.as_deref() != Some(oci::NO_PLATFORM))
             .collect();
         let amd64 = manifests.iter().find(|(platform, ..)| platform.as_deref() == Some("linux/amd64"));
         let (_, config, layers) = amd64.or(manifests.first())?;

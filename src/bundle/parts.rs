@@ -72,7 +72,9 @@ impl<'a> Parts<'a> {
         }
         let contents = order.finish()?;
         for config in &contents.configs {
-            bytes.insert(config.digest, read_blob(&images, &config.digest)?);
+            let content = read_blob(&images, &config.digest)?;
+            contents.check_config(config, &content)?;
+            bytes.insert(config.digest, content);
         }
         Ok(Self { images, contents, bytes, trees, distinct })
     }
@@ -178,6 +180,21 @@ impl<'a> Parts<'a> {
             );
         }
         Ok((bytes, statement))
+    }
+}
+
+impl DraftImage {
+    /// Refuses an image that no reader would take, before anything is packed.
+    pub fn check(&self, limits: &Limits) -> Result<(), BundleError> {
+        let mut order = Order::new(Index::new(vec![image_item(self)?]), limits);
+        while let Some(due) = order.next_document()? {
+            order.take(&read_blob(&[self], &due.digest)?)?;
+        }
+        let contents = order.finish()?;
+        contents
+            .configs
+            .iter()
+            .try_for_each(|config| contents.check_config(config, &read_blob(&[self], &config.digest)?))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::audit::lint::finding::{Finding, Rule};
 use crate::plan::check::Report;
+use crate::value::escaped::escape_json;
 use crate::value::percent::encoded;
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ pub(super) fn document(report: &Report) -> String {
             "results": open.chain(accepted).collect::<Vec<_>>(),
         }],
     });
-    format!("{document:#}\n")
+    escape_json(&format!("{document:#}\n"))
 }
 
 fn rule_of(rule: Rule) -> Value {

@@ -7,6 +7,7 @@ use crate::audit::census::{FileDigests, observe};
 use crate::audit::inspect::overview;
 use crate::audit::sbom::carried::{Carried, Comparison, carried};
 use crate::audit::sbom::{Subject, cyclonedx, spdx};
+use crate::value::escaped::escape_json;
 use crate::value::printable::Printable;
 use crate::value::words::counted;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ impl Args {
             Format::Cyclonedx => cyclonedx(subject),
             Format::Spdx => spdx(subject),
         };
-        let text = format!("{bill:#}\n");
+        let text = escape_json(&format!("{bill:#}\n"));
         match &self.output {
             Some(path) => write(path, text.as_bytes())?,
             None => term.text(&text)?,

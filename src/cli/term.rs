@@ -4,6 +4,7 @@ use super::error::CliError;
 use super::named::Named;
 use crate::trust::verify::Warning;
 use crate::value::code::Fault as _;
+use crate::value::escaped::escape_json;
 use crate::value::printable::{Printable, without_deception};
 use crate::value::watch::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -119,7 +120,7 @@ impl Term {
         {
             line.extend(value);
         }
-        self.text(&format!("{line}\n"))
+        self.text(&escape_json(&format!("{line}\n")))
     }
 
     /// Text to standard output. A reader that went away early (`| head`) is no failure.
@@ -189,7 +190,7 @@ pub(super) fn fail_in_json(error: &CliError, named: &Named) {
         "causes": causes(error), "subject": named.subject(error), "hint": named.hint(error),
         "exit": code.class().exit(),
     });
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{}", escape_json(&line.to_string()));
 }
 
 /// Every cause below an error that says something its effect has not said.

@@ -157,6 +157,20 @@ fn locate_image(
     }))
 }
 
+/// Holds every image against the rules that packing and every reader hold it against, so that an image which cannot
+/// travel is found when it is locked.
+pub(super) fn check_images(images: &[LockedImage], work: &Work<'_>) -> Result<(), PlanError> {
+    let mut opened = HashMap::new();
+    for image in images {
+        let checked = locate_image(image, work, &mut opened).and_then(|item| match item {
+            DraftItem::Image(image) => Ok(image.check(work.limits)?),
+            DraftItem::Tree(_) => Ok(()),
+        });
+        checked.map_err(|error| error.about(ItemKind::Image, &image.name))?;
+    }
+    Ok(())
+}
+
 /// The blobs of a pulled image in the store; what the store has lost is pulled again.
 fn locate_pulled(image: &LockedImage, work: &Work<'_>) -> Result<Vec<BlobSource>, PlanError> {
     let stored = |blob: &LockedBlob| {

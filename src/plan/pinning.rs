@@ -7,7 +7,7 @@ use super::manifest::{ImageForm, ImageSource, Item, Scope, Source};
 use super::members::Members;
 use super::pulling::{self, Pulled};
 use super::work::{Task, Work};
-use super::{archive, candidate, chart, fetch, git, layout, tree};
+use super::{archive, candidate, chart, fetch, git, layout, locating, tree};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::{ItemKind, PRIORITY};
 use crate::value::digest::Digest;
@@ -66,6 +66,7 @@ impl Lock {
                 return Err(PlanError::SameReference { one, other, reference });
             }
         }
+        locating::check_images(&lock.image, work)?;
         let Some(before) = before.filter(|before| **before != lock) else { return Ok(lock) };
         lock.created = now;
         lock.sequence = manifest.sequence.unwrap_or(before.sequence.saturating_add(1));

@@ -109,6 +109,8 @@ struct Walk<'a> {
     known: BTreeSet<Digest>,
     fetch: Vec<Blob>,
     withheld: BTreeSet<Digest>,
+    /// Referrers of media types that are unknown here.
+    passed_over: BTreeSet<Digest>,
     /// Platforms that the indexes name.
     platforms: BTreeSet<String>,
     /// What referrers are looked for of: the root and every manifest.
@@ -126,6 +128,7 @@ impl<'a> Walk<'a> {
             known: BTreeSet::new(),
             fetch: Vec::new(),
             withheld: BTreeSet::new(),
+            passed_over: BTreeSet::new(),
             platforms: BTreeSet::new(),
             subjects: Vec::new(),
         })
@@ -155,13 +158,17 @@ impl<'a> Walk<'a> {
             Platforms::Narrow(platform) => format!(", narrowed to {platform} from the index {whole}"),
             Platforms::All | Platforms::Sparse(_) => String::new(),
         };
+        let passed_over = match self.passed_over.len() {
+            0 => String::new(),
+            count => format!(", without {count} referrers of unknown media types"),
+        };
         let kept = if reference.tag().is_some() { reference.without_digest() } else { reference.clone() };
         let pulled = Pulled {
             reference: kept,
             media_type,
             digest,
             size,
-            origin: format!("registry {}{narrowed}", self.source.reference),
+            origin: format!("registry {}{narrowed}{passed_over}", self.source.reference),
             blobs: self.order,
             withheld: self.withheld.into_iter().collect(),
             referrers,
@@ -203,8 +210,10 @@ impl<'a> Walk<'a> {
         platform: &crate::value::platform::Platform,
     ) -> Result<Fetched, PlanError> {
         let Document::Index(children) = self.parse(&root)? else { return Ok(root) };
-        let covered =
-            |child: &&Descriptor| child.platform.as_ref().is_some_and(|found| platform.covers(found));
+        let covered = |child: &&Descriptor| {
+            oci::is_document(&child.media_type)
+                && child.platform.as_ref().is_some_and(|found| platform.covers(found))
+        };
         match children.iter().filter(covered).collect::<Vec<_>>().as_slice() {
             [one] => self.child(one),
             [] => Err(self
@@ -218,7 +227,7 @@ impl<'a> Walk<'a> {
     }
 
     fn no_platform(&self, wanted: &str, found: impl Iterator<Item = String>) -> PlanError {
-        let found: BTreeSet<_> = found.filter(|found| found != "unknown/unknown").collect();
+        let found: BTreeSet<_> = found.filter(|found| found != oci::NO_PLATFORM).collect();
         PlanError::NoPlatform {
             reference: Box::new(self.source.reference.clone()),
             wanted: wanted.to_owned(),
@@ -256,9 +265,10 @@ impl<'a> Walk<'a> {
         match self.parse(fetched)? {
             Document::Index(children) => {
                 for child in children {
-                    self.platforms.extend(child.platform.clone());
+                    let is_document = oci::is_document(&child.media_type);
+                    self.platforms.extend(child.platform.clone().filter(|_| is_document));
                     if self.travels(&child) {
-                        if !self.known.contains(&child.digest) {
+                        if self.is_new(&child)? {
                             let below = self.child(&child)?;
                             self.document(&below, depth + 1)?;
                         }
@@ -274,13 +284,28 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Attestations of builders, which have no platform, travel with every one.
+    /// Attestations of builders, which have no platform, travel with every one. What is of a media type that is unknown
+    /// here is left where it is, because an unknown one must not be an error (OCI image spec 1.1, "Image Index").
     fn travels(&self, child: &Descriptor) -> bool {
         match (&self.source.platforms, &child.platform) {
-            (Platforms::Sparse(wanted), Some(found)) if found != "unknown/unknown" => {
+            _ if !oci::is_document(&child.media_type) => false,
+            (Platforms::Sparse(wanted), Some(found)) if found != oci::NO_PLATFORM => {
                 wanted.iter().any(|wanted| wanted.covers(found))
             }
             _ => true,
+        }
+    }
+
+    /// Whether a child was not met before; one that was has to have the same size.
+    fn is_new(&self, child: &Descriptor) -> Result<bool, PlanError> {
+        let known = self.known.contains(&child.digest);
+        match self.order.iter().find(|blob| known && blob.digest == child.digest) {
+            Some(known) if known.size != child.size => {
+                let reason = format!("it has {} bytes, and an index says {}", known.size, child.size);
+                Err(self.wrong(format!("the document {}", child.digest), reason))
+            }
+            Some(_) => Ok(false),
+            None => Ok(true),
         }
     }
 
@@ -321,6 +346,10 @@ impl<'a> Walk<'a> {
         for subject in subjects {
             for referrer in self.client.referrers(&self.repository, subject, work.limits, work.watch)? {
                 if self.known.contains(&referrer.root.digest) {
+                    continue;
+                }
+                if !oci::is_document(&referrer.media_type) {
+                    self.passed_over.insert(referrer.root.digest);
                     continue;
                 }
                 let descriptor = Descriptor {

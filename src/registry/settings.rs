@@ -2,6 +2,7 @@
 
 use super::load::{Destination, Loaded, Names, Outcome};
 use crate::value::digest::Digest;
+use crate::value::escaped::escape_json;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +51,7 @@ fn mapping(origin: &Origin, outcome: &Outcome) -> String {
         "images": outcome.loaded, "not_pushed": outcome.refused,
     });
     // A value made of texts and numbers is always written.
-    serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
+    escape_json(&(serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"))
 }
 
 fn hosts_toml(origin: &Origin, destination: &Destination, source: &str, plain: bool) -> String {

@@ -1,5 +1,6 @@
 //! Documents that have exactly one spelling.
 
+use super::escaped::escape_json;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A document that is not in its canonical form.
@@ -30,6 +31,20 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     serde_json::to_vec(value).map_err(CanonicalError::Shape)
 }
 
+/// The canonical form of a document that people open as it is: what [`escape_json`] escapes is escaped in it.
+pub fn encode_escaped<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
+    let text = serde_json::to_string(value).map_err(CanonicalError::Shape)?;
+    Ok(escape_json(&text).into_bytes())
+}
+
+/// Reads what [`encode_escaped`] writes, and no other spelling of it.
+pub fn decode_escaped<T: Serialize + DeserializeOwned>(
+    bytes: &[u8],
+    ceiling: u64,
+) -> Result<T, CanonicalError> {
+    decode_as(bytes, ceiling, encode_escaped)
+}
+
 /// Reads a document that must be in its canonical form.
 ///
 /// Writing it again must give the identical bytes. That one rule refuses doubled keys (of which
@@ -37,6 +52,14 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
 /// structs), unknown keys, `1.0` for `1`, other escapes, other order, white space, a byte order mark, and
 /// anything before or behind the document.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], ceiling: u64) -> Result<T, CanonicalError> {
+    decode_as(bytes, ceiling, encode)
+}
+
+fn decode_as<T: DeserializeOwned>(
+    bytes: &[u8],
+    ceiling: u64,
+    encode: impl Fn(&T) -> Result<Vec<u8>, CanonicalError>,
+) -> Result<T, CanonicalError> {
     let found = bytes.len() as u64;
     if found > ceiling {
         return Err(CanonicalError::Length { found, ceiling });

@@ -5,6 +5,7 @@
 pub mod canonical;
 pub mod code;
 pub mod digest;
+pub mod escaped;
 pub mod format;
 pub mod image_name;
 pub mod limits;

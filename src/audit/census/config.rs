@@ -1,5 +1,6 @@
 //! How a container of an image is started (OCI image spec 1.1, "Image Configuration").
 
+use crate::bundle::image_json::{self, ImageJson};
 use crate::value::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ pub struct ImageConfig {
 impl ImageConfig {
     /// Reads a configuration. Unknown keys are passed over: there are many.
     pub fn parse(digest: Digest, bytes: &[u8]) -> Result<Self, String> {
+        image_json::check(ImageJson::Config, bytes)?;
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let inner = raw.config.unwrap_or_default();
         let keys =
@@ -68,10 +70,20 @@ impl ImageConfig {
         })
     }
 
-    /// Whether programs run as root: nobody is named, or root is.
+    /// Whether programs run as root: nobody is named, or root is, or the number of root in any spelling.
+    ///
+    /// Engines read what stands before the colon with Go's `strconv.Atoi`, so `00`, `+0` and `-0` are 0. A number outside
+    /// of 0 to 2^31 - 1 is no user to most of them, and older ones run it as 0 (CVE-2024-40635).
     #[must_use]
     pub fn runs_as_root(&self) -> bool {
-        matches!(self.user.split(':').next().unwrap_or_default(), "" | "0" | "root")
+        let user = self.user.split(':').next().unwrap_or_default();
+        let digits = user.strip_prefix(['+', '-']).unwrap_or(user);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        match user {
+            "" | "root" => true,
+            number if is_number => number.parse::<i32>().ok().is_none_or(|number| number <= 0),
+            _ => false,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::audit::lint::{File, secrets};
 use crate::audit::packages::{self, Database, Evidence};
 use crate::bundle::index::Blob;
 use crate::value::digest::{Digest, Hasher};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -24,6 +25,8 @@ const ROOM: u64 = 160 << 20;
 const KEYS: u64 = 64 << 10;
 /// Oddities, secrets and gaps of one layer that are listed.
 const LISTED: usize = 10_000;
+/// Oddities that may come on top before what is above [`LISTED`] of a kind is dropped: some 10 MB.
+const SLACK: usize = 50_000;
 
 /// What the threads that look at layers share: the room for large files, and what is asked of each.
 pub(super) struct Desk {
@@ -71,10 +74,20 @@ pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(La
         secrets: Vec::new(),
         announced: Vec::new(),
         unchecked: Vec::new(),
+        dropped: BTreeMap::new(),
+        thinned: 0,
+        unsearched: 0,
+        unlisted: 0,
         buffer: Vec::new(),
     };
     let Walked { compression, size, diff_id, oddities, stopped } = walk(source, blob.size, &mut looking)?;
-    let Looking { mut entries, oddities: of_entries, secrets, announced, mut unchecked, .. } = looking;
+    looking.thin();
+    let Looking { mut entries, oddities: of_entries, secrets, announced, mut unchecked, mut dropped, .. } =
+        looking;
+    let gap = |count: u64, what: &str| {
+        let reason = format!("only {LISTED} are listed");
+        Unchecked { layer: Some(blob.digest), what: format!("{count} more {what}"), reason, bytes: None }
+    };
     if let Some(reason) = stopped {
         unchecked.push(Unchecked {
             layer: Some(blob.digest),
@@ -87,7 +100,12 @@ pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(La
     let mut oddities: Vec<_> = oddities.into_iter().chain(of_entries).collect();
     names::doubles(&entries, &mut oddities);
     oddities.sort();
-    cap(&mut oddities, blob.digest, "oddities", &mut unchecked);
+    let shares = shares(&oddities);
+    keep_first(&mut oddities, |kind| shares.get(&kind).copied().unwrap_or_default(), &mut dropped);
+    unchecked.extend(dropped.iter().map(|(kind, count)| gap(*count, &format!("oddities of `{kind}`"))));
+    let silent = [(looking.unsearched, "files to search for secrets"), (looking.unlisted, "things")];
+    unchecked
+        .extend(silent.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| gap(count, what)));
     let stored = blob.size;
     let layer = Layer {
         digest: blob.digest,
@@ -103,13 +121,37 @@ pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(La
     Ok((layer, unchecked))
 }
 
-/// Keeps a list short, and says so.
-fn cap<T>(list: &mut Vec<T>, layer: Digest, what: &str, unchecked: &mut Vec<Unchecked>) {
-    if let Some(more) = list.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        list.truncate(LISTED);
-        let (layer, reason) = (Some(layer), format!("only {LISTED} are listed"));
-        unchecked.push(Unchecked { layer, what: format!("{more} more {what}"), reason, bytes: None });
+/// How many oddities of each kind are listed, at most [`LISTED`] together. A policy forbids some kinds and not others, so
+/// a kind of which there are few is listed whole, however many there are of another.
+fn shares(oddities: &[Oddity]) -> BTreeMap<Kind, usize> {
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    for oddity in oddities {
+        *counts.entry(oddity.kind).or_default() += 1;
     }
+    let mut rarest: Vec<_> = counts.into_iter().collect();
+    rarest.sort_by_key(|(_, count)| *count);
+    let (mut left, mut kinds) = (LISTED, rarest.len());
+    let share = |(kind, count): (Kind, usize)| {
+        let share = count.min(left / kinds.max(1));
+        (left, kinds) = (left - share, kinds - 1);
+        (kind, share)
+    };
+    rarest.into_iter().map(share).collect()
+}
+
+/// Keeps the first `most` oddities of each kind, and counts the others.
+fn keep_first(oddities: &mut Vec<Oddity>, most: impl Fn(Kind) -> usize, dropped: &mut BTreeMap<Kind, u64>) {
+    let mut seen: BTreeMap<Kind, usize> = BTreeMap::new();
+    oddities.retain(|oddity| {
+        let seen = seen.entry(oddity.kind).or_default();
+        *seen += 1;
+        let is_kept = *seen <= most(oddity.kind);
+        if !is_kept {
+            *dropped.entry(oddity.kind).or_default() += 1;
+        }
+        is_kept
+    });
+    oddities.shrink_to_fit();
 }
 
 struct Looking<'a> {
@@ -122,6 +164,14 @@ struct Looking<'a> {
     secrets: Vec<Finding>,
     announced: Vec<(u32, Evidence)>,
     unchecked: Vec<Unchecked>,
+    /// Oddities that were found and are no longer held, by kind.
+    dropped: BTreeMap<Kind, u64>,
+    /// Oddities that were left when some were last dropped.
+    thinned: usize,
+    /// Files that were not searched because [`LISTED`] secrets were found before.
+    unsearched: u64,
+    /// Gaps above [`LISTED`].
+    unlisted: u64,
     buffer: Vec<u8>,
 }
 
@@ -172,6 +222,9 @@ impl Visitor for Looking<'_> {
         let capabilities = capabilities.map(Box::new);
         let entry = Entry { path: path.into(), node, mode, uid, gid, capabilities };
         self.privileges(&entry);
+        if self.oddities.len() > self.thinned + SLACK {
+            self.thin();
+        }
         if !is_outside {
             self.entries.push(entry);
         }
@@ -180,6 +233,13 @@ impl Visitor for Looking<'_> {
 }
 
 impl Looking<'_> {
+    /// Drops the oddities that would not be listed anyway, so that a flood of them takes bounded memory.
+    fn thin(&mut self) {
+        self.oddities.sort();
+        keep_first(&mut self.oddities, |_| LISTED, &mut self.dropped);
+        self.thinned = self.oddities.len();
+    }
+
     fn device(&mut self, path: &str, what: &str) -> Node {
         self.oddities.push(Oddity::new(Kind::Device, path, what));
         Node::Special { what: what.into() }
@@ -220,6 +280,8 @@ impl Looking<'_> {
         if self.unchecked.len() < LISTED {
             let (layer, what, reason) = (Some(self.layer), path.to_owned(), reason.to_owned());
             self.unchecked.push(Unchecked { layer, what, reason, bytes });
+        } else {
+            self.unlisted += 1;
         }
     }
 
@@ -286,7 +348,9 @@ impl Looking<'_> {
             Ok(packages) => self.announced.push((place, Evidence::Packages(packages))),
             Err(reason) => self.skip(path, &reason, Some(bytes.len() as u64)),
         }
-        if purposes.secrets == Search::Whole && self.secrets.len() < LISTED {
+        if purposes.secrets == Search::Whole && self.secrets.len() >= LISTED {
+            self.unsearched += 1;
+        } else if purposes.secrets == Search::Whole {
             self.secrets.extend(secrets::find(&File { item: &self.item, path, bytes }));
         }
     }
@@ -355,4 +419,29 @@ impl Purposes {
 fn is_jar(path: &str) -> bool {
     let ending = path.rsplit('.').next().unwrap_or_default();
     ["jar", "war", "ear", "jpi", "hpi", "sar", "par"].iter().any(|jar| ending.eq_ignore_ascii_case(jar))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, LISTED, Oddity, keep_first, shares};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn f_sec_11_a_flood_of_one_kind_leaves_the_others_whole() {
+        let odd = |kind, number: usize| Oddity::new(kind, &number.to_string(), "");
+        let mut oddities: Vec<_> = (0..30_000).map(|number| odd(Kind::WorldWritable, number)).collect();
+        oddities.extend((0..30_000).map(|number| odd(Kind::NameControl, number)));
+        oddities.push(odd(Kind::Device, 0));
+        oddities.extend((0..4_000).map(|number| odd(Kind::LinkOutside, number)));
+        oddities.sort();
+        let (shares, mut dropped) = (shares(&oddities), BTreeMap::new());
+        keep_first(&mut oddities, |kind| shares[&kind], &mut dropped);
+        assert_eq!(oddities.len(), LISTED);
+        let kept = |kind| oddities.iter().filter(|oddity| oddity.kind == kind).count();
+        assert_eq!((kept(Kind::Device), kept(Kind::LinkOutside)), (1, 3_333));
+        assert_eq!((kept(Kind::WorldWritable), kept(Kind::NameControl)), (3_333, 3_333));
+        assert_eq!(dropped[&Kind::WorldWritable], 26_667);
+        assert_eq!(dropped.values().sum::<u64>() as usize, 64_001 - LISTED);
+        assert!(!dropped.contains_key(&Kind::Device));
+    }
 }

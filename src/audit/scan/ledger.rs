@@ -320,13 +320,14 @@ impl Ledger {
 
     /// Reads a ledger; or says what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let ledger: Self = canonical::decode(bytes, Self::CEILING).map_err(|error| error.to_string())?;
+        let ledger: Self =
+            canonical::decode_escaped(bytes, Self::CEILING).map_err(|error| error.to_string())?;
         if ledger.kind == TYPE { Ok(ledger) } else { Err("its type is not one this build knows".to_owned()) }
     }
 
     /// Its canonical bytes.
     pub fn encode(&self) -> Result<Vec<u8>, CanonicalError> {
-        canonical::encode(self)
+        canonical::encode_escaped(self)
     }
 
     /// Whether everything was seen and nothing found.

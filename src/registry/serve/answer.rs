@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::route::Refusal;
+use crate::value::escaped::escape_json;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -21,7 +22,7 @@ impl Answer {
 
     /// JSON with status 200.
     pub(super) fn json(media_type: &str, value: &serde_json::Value) -> Self {
-        Self::new(StatusCode::OK, media_type, Body::Whole(Bytes::from(value.to_string())))
+        Self::new(StatusCode::OK, media_type, Body::Whole(Bytes::from(escape_json(&value.to_string()))))
     }
 
     /// Another address to go to.

@@ -52,10 +52,15 @@ pub fn receive<R: Receiver>(
     let mut inventories = Inventories::of(&contents);
     for config in &contents.configs {
         let name = blob_name(&config.digest);
-        if receiver.depth() == Depth::Decoded {
+        let is_decoded = receiver.depth() == Depth::Decoded;
+        if is_decoded || contents.image_configs.contains(&config.digest) {
             let bytes = tape.member(&name, config.size, config.digest)?;
-            inventories.take(config.digest, &bytes, limits)?;
-            if receiver.takes_content() && wanted.contains(&config.digest) {
+            contents.check_config(config, &bytes)?;
+            watch.advance(config.size);
+            if is_decoded {
+                inventories.take(config.digest, &bytes, limits)?;
+            }
+            if is_decoded && receiver.takes_content() && wanted.contains(&config.digest) {
                 kept.insert(config.digest, bytes);
             }
         } else {

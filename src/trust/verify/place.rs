@@ -85,7 +85,8 @@ impl<'a> Whole<'a> {
 }
 
 impl<'a> InPlace<'a> {
-    /// Opens a bundle file; reads roots, seal, statement, index and manifests, and nothing else.
+    /// Opens a bundle file; reads roots, seal, statement, index, manifests and the configurations of images, and nothing
+    /// else.
     pub fn open(file: File, pinned: &PinnedRoot, conditions: Conditions<'a>) -> Result<Self, TrustError> {
         let limits = conditions.limits;
         let mut tape = Tape::file(&file);
@@ -106,7 +107,13 @@ impl<'a> InPlace<'a> {
         let contents = Verified(order.finish()?);
         derived_members(&trusted.statement, &contents)?;
         drop(tape);
-        Ok(Self::of(file, conditions, trusted, contents, Proofs::default()))
+        let place = Self::of(file, conditions, trusted, contents, Proofs::default());
+        for config in &place.contents.configs {
+            if place.contents.image_configs.contains(&config.digest) {
+                place.contents.check_config(config, &place.small(*config, limits.document)?)?;
+            }
+        }
+        Ok(place)
     }
 
     /// Opens a bundle file and verifies every byte of it.
