@@ -177,7 +177,7 @@ impl Term {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        Progress { bar, stop: Arc::clone(&self.stop) }
+        Progress { bar, color: self.color, stop: Arc::clone(&self.stop) }
     }
 }
 
@@ -211,6 +211,7 @@ fn causes(error: &CliError) -> Vec<String> {
 /// Work under way.
 pub(super) struct Progress {
     bar: ProgressBar,
+    color: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -232,6 +233,12 @@ impl Watch for Progress {
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, text: &str) {
+        let text = without_deception(text);
+        let word = if self.color { "\x1b[33mwarning:\x1b[0m" } else { "warning:" };
+        self.bar.suspend(|| drop(writeln!(io::stderr(), "{word} {text}")));
     }
 }
 
