@@ -5,7 +5,7 @@ use super::source::SourceArgs;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions};
 use crate::bundle::place;
-use crate::registry::load::{Destination, Load, Names, Outcome};
+use crate::registry::load::{Destination, Load, Names, Outcome, Referrers};
 use crate::registry::settings::{self, Origin};
 use crate::registry::{Client, RegistryError};
 use crate::trust::approval::Approving;
@@ -40,11 +40,48 @@ pub(super) struct Args {
     /// Of an index that did not travel whole, and that the registry does not take: the manifest of this platform
     #[arg(long, value_name = "OS/ARCHITECTURE")]
     platform: Option<Platform>,
+    /// What becomes of signatures, attestations and SBOMs of the images
+    #[arg(long, value_name = "WHAT", default_value = "push")]
+    referrers: Carried,
     /// Folder for mapping.json and the settings; NAME-VERSION.load if not given
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadArgs,
+}
+
+/// What becomes of what refers to an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Carried {
+    /// They go into the registry with their image.
+    Push,
+    /// They stay in the bundle.
+    Leave,
+}
+
+/// A folder that can be written to. One that was made here and stays empty is taken away again.
+struct Prepared {
+    folder: PathBuf,
+    made: bool,
+    used: bool,
+}
+
+impl Prepared {
+    fn new(folder: PathBuf) -> Result<Self, CliError> {
+        let failed = |source| CliError::Write { path: folder.clone(), source };
+        let made = !folder.exists();
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        tempfile::tempfile_in(&folder).map_err(failed)?;
+        Ok(Self { folder, made, used: false })
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if self.made && !self.used {
+            let _ = std::fs::remove_dir(&self.folder);
+        }
+    }
 }
 
 fn destination(text: &str) -> Result<(String, String), String> {
@@ -75,12 +112,23 @@ impl Args {
         let watch = term.watch("loading");
         let place = place.with_conditions(super::conditions(&watch, self.threads)?);
         drop(verifying);
-        let access = self.source.registry.access();
-        let client = Client::new(access)?;
+        let predicate = &place.trusted.statement.predicate;
+        let origin = Origin {
+            bundle: format!("{}-{}", predicate.name, predicate.version),
+            statement: place.trusted.id,
+        };
+        // Before the first request: what has arrived has to be written down somewhere.
+        let folder = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.load", origin.bundle)));
+        let mut prepared = Prepared::new(folder)?;
+        let client = Client::new(self.source.registry.access())?;
         let destination = Destination {
             host: self.to.0.clone(),
             prefix: self.to.1.clone(),
             names: if self.full_names { Names::Full } else { Names::Path },
+            referrers: match self.referrers {
+                Carried::Push => Referrers::Push,
+                Carried::Leave => Referrers::Leave,
+            },
             fallback: self.platform.clone(),
         };
         let load = Load {
@@ -91,14 +139,10 @@ impl Args {
             watch: &watch,
         };
         let outcome = load.run(&self.only)?;
-        let predicate = &place.trusted.statement.predicate;
-        let origin = Origin {
-            bundle: format!("{}-{}", predicate.name, predicate.version),
-            statement: place.trusted.id,
-        };
+        prepared.used = true;
+        let folder = &prepared.folder;
         drop(place);
         drop(watch);
-        let folder = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.load", origin.bundle)));
         let plain = client.is_plain(&destination.host);
         for (name, text) in settings::all(&origin, &destination, &outcome, plain) {
             let path = folder.join(name);
@@ -108,8 +152,11 @@ impl Args {
         }
         term.data("loaded", &outcome, &human(&outcome))?;
         term.say(&format!("settings for this site: {}", folder.display()));
-        if outcome.refused.is_empty() {
-            return Ok(());
+        let missing = outcome.loaded.iter().map(|image| image.referrers_not_pushed.len()).sum();
+        match (outcome.refused.is_empty(), missing) {
+            (true, 0) => return Ok(()),
+            (true, missing) => return Err(RegistryError::WithoutReferrers { missing }.into()),
+            (false, _) => {}
         }
         let of = outcome.loaded.len() + outcome.refused.len();
         let missing = outcome.refused.into_iter().map(|refused| refused.name).collect();
@@ -129,6 +176,9 @@ fn human(outcome: &Outcome) -> String {
         }
         if image.referrers > 0 {
             text += &format!("     with {}\n", counted(image.referrers as u64, "referrer"));
+        }
+        for referrer in &image.referrers_not_pushed {
+            text += &format!("     referrer {} not pushed: {}\n", referrer.digest, referrer.reason);
         }
     }
     for image in &outcome.refused {

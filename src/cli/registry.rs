@@ -2,6 +2,7 @@
 
 use crate::registry::access::{Access, Patience};
 use crate::registry::credentials::Credentials;
+use crate::registry::proxies::{Proxies, ProxySetting};
 use std::path::PathBuf;
 
 /// Under which the flags stand in the help.
@@ -46,7 +47,7 @@ impl RegistryArgs {
             mirrors: self.mirrors.iter().cloned().collect(),
             plain_http: self.plain_http.clone(),
             authorities: self.authorities.clone(),
-            proxy: proxy(),
+            proxies: proxies(),
             patience: Patience::default(),
         }
     }
@@ -71,9 +72,20 @@ impl RegistryArgs {
     }
 }
 
-/// The proxy for downloads, from the variables that every tool reads.
-pub(super) fn proxy() -> Option<String> {
-    ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+/// The proxies, from the variables that every tool reads; the lower-case names come first, as for curl.
+fn proxies() -> Proxies {
+    let setting = |names: &[&str]| {
+        names.iter().find_map(|name| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+            // What is no text is no address, and refused as such when it is needed.
+            let address = value.to_string_lossy().into_owned();
+            Some(ProxySetting { variable: (*name).to_owned(), address })
+        })
+    };
+    let bypass = ["no_proxy", "NO_PROXY"].into_iter().find_map(std::env::var_os);
+    Proxies {
+        https: setting(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+        http: setting(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]),
+        bypass: bypass.map(|list| list.to_string_lossy().into_owned()).unwrap_or_default(),
+    }
 }

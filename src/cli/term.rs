@@ -178,7 +178,7 @@ impl Term {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        Progress { bar, stop: Arc::clone(&self.stop) }
+        Progress { bar, color: self.color, stop: Arc::clone(&self.stop) }
     }
 }
 
@@ -212,6 +212,7 @@ fn causes(error: &CliError) -> Vec<String> {
 /// Work under way.
 pub(super) struct Progress {
     bar: ProgressBar,
+    color: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -233,6 +234,12 @@ impl Watch for Progress {
 
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, text: &str) {
+        let text = without_deception(text);
+        let word = if self.color { "\x1b[33mwarning:\x1b[0m" } else { "warning:" };
+        self.bar.suspend(|| drop(writeln!(io::stderr(), "{word} {text}")));
     }
 }
 

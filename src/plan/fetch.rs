@@ -3,13 +3,13 @@
 use super::address::{Address, Scheme};
 use super::error::PlanError;
 use super::work::{Task, open_regular};
+use crate::registry::http::{Failure, Http, Query, REDIRECTS, through};
+use crate::registry::waiting::{Pump, watched};
 use crate::store::StoreError;
 use crate::value::digest::Digest;
 use std::io::{self, Read};
 use std::time::Duration;
 
-/// How many redirects are followed.
-const REDIRECTS: u32 = 5;
 /// How long anything may take that moves no bytes.
 const SILENCE: Duration = Duration::from_mins(1);
 
@@ -69,38 +69,30 @@ fn failed(url: &Address, reason: impl Into<String>) -> PlanError {
     PlanError::Fetch { url: url.to_string(), reason: reason.into() }
 }
 
-type Opened = (Box<dyn Read>, Option<u64>);
+type Opened<'a> = (Box<dyn Read + 'a>, Option<u64>);
 
-fn open(url: &Address, task: &Task<'_>) -> Result<Opened, PlanError> {
+fn open<'a>(url: &Address, task: &'a Task<'_>) -> Result<Opened<'a>, PlanError> {
     let Some(path) = url.file() else { return request(url, task) };
     let file = open_regular(&path)?;
     let length = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();
     Ok((Box::new(file), Some(length)))
 }
 
-fn request(url: &Address, task: &Task<'_>) -> Result<Opened, PlanError> {
-    let proxy = task.work.access.proxy.as_deref().map(ureq::Proxy::new).transpose();
-    // The proxy's address may hold a password, so it is not repeated.
-    let proxy = proxy.map_err(|_| failed(url, "the address of the proxy cannot be read"))?;
-    let config = ureq::Agent::config_builder()
-        // What begins with https stays with https, over every redirect.
-        .https_only(url.scheme() == Scheme::Https)
-        .max_redirects(REDIRECTS)
-        .proxy(proxy)
-        .tls_config(ureq::tls::TlsConfig::builder().root_certs(task.work.access.root_certs()?).build())
-        .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
-        // The pinned digest is that of the file, not of what a server makes of it.
-        .accept_encoding("identity")
-        .timeout_resolve(Some(SILENCE))
-        .timeout_connect(Some(SILENCE))
-        .timeout_recv_response(Some(SILENCE))
-        .timeout_per_read(Some(SILENCE))
-        .build();
-    let response = ureq::Agent::new_with_config(config).get(url.as_str()).call();
-    let response = response.map_err(|error| failed(url, reason(&error)))?;
+fn request<'a>(url: &Address, task: &'a Task<'_>) -> Result<Opened<'a>, PlanError> {
+    let http = Http::new(task.work.access, SILENCE)?;
+    // What begins with https stays with https, over every redirect.
+    let query = Query::get(url.as_str().to_owned(), url.scheme() == Scheme::Https);
+    let response = match watched(task.work.watch, move || http.exchange(query))? {
+        Ok(response) => response,
+        Err(Failure::Sent { error, proxy }) => return Err(failed(url, reason(&error) + &through(proxy))),
+        Err(Failure::Proxy(error)) => return Err(error.into()),
+    };
+    if !response.status().is_success() {
+        return Err(failed(url, reason(&ureq::Error::StatusCode(response.status().as_u16()))));
+    }
     let length = response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
     let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
-    Ok((Box::new(reader), length))
+    Ok((Box::new(Pump::new(reader, task.work.watch)?), length))
 }
 
 /// Says what went wrong without repeating addresses: what a redirect leads to may hold a token.

@@ -52,21 +52,22 @@ pub(super) fn pull(items: &[&Item], task: &Task<'_>) -> Result<HashMap<Name, Pul
         walk.map_err(|error| error.about(item.kind, &item.name))
     })?;
     let mut missing = BTreeMap::new();
-    for (pulled, fetch) in &walked {
+    for ((item, _), (pulled, fetch)) in sources.iter().zip(&walked) {
         let repository = Repository::of(&pulled.reference)?;
-        missing.extend(fetch.iter().map(|blob| (blob.digest, (*blob, repository.clone()))));
+        missing.extend(fetch.iter().map(|blob| (blob.digest, (*blob, repository.clone(), *item))));
     }
     let missing: Vec<_> = missing.into_values().collect();
-    task.expect(missing.iter().map(|(blob, _)| blob.size).sum());
+    task.expect(missing.iter().map(|(blob, ..)| blob.size).sum());
     fetch_all(&client, &missing, task)?;
     Ok(sources.iter().zip(walked).map(|((item, _), (pulled, _))| (item.name.clone(), pulled)).collect())
 }
 
 /// Brings blobs into the store.
-fn fetch_all(client: &Client, blobs: &[(Blob, Repository)], task: &Task<'_>) -> Result<(), PlanError> {
+fn fetch_all(client: &Client, blobs: &[(Blob, Repository, &Item)], task: &Task<'_>) -> Result<(), PlanError> {
     let work = task.work;
-    each_on(CONNECTIONS, blobs, |(blob, repository), _| {
-        Ok(client.fetch(repository, *blob, work.store, work.watch)?)
+    each_on(CONNECTIONS, blobs, |(blob, repository, item), _| {
+        let fetched = client.fetch(repository, *blob, work.store, work.watch);
+        fetched.map_err(|error| PlanError::from(error).about(item.kind, &item.name))
     })
     .map(drop)
 }
@@ -97,6 +98,31 @@ fn missing(repository: &Repository, reference: &str) -> RegistryError {
         host: repository.host.clone(),
         what: format!("manifest `{reference}` in `{}`", repository.path),
     }
+}
+
+/// What builders attest has no platform of its own.
+fn is_attestation(child: &Descriptor) -> bool {
+    child.platform.as_deref() == Some("unknown/unknown")
+}
+
+/// Which manifest an attestation in an index is about (BuildKit, "Image attestation storage").
+fn attested(index: &[u8]) -> BTreeMap<Digest, Digest> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        manifests: Vec<Listed>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Listed {
+        digest: Digest,
+        #[serde(default)]
+        annotations: BTreeMap<String, serde_json::Value>,
+    }
+    let Ok(index) = serde_json::from_slice::<Index>(index) else { return BTreeMap::new() };
+    let about = |one: Listed| {
+        let digest = one.annotations.get("vnd.docker.reference.digest")?.as_str()?.parse().ok()?;
+        Some((one.digest, digest))
+    };
+    index.manifests.into_iter().filter_map(about).collect()
 }
 
 /// One image, while its documents are read.
@@ -264,16 +290,34 @@ impl<'a> Walk<'a> {
         self.subjects.push(fetched.digest);
         match self.parse(fetched)? {
             Document::Index(children) => {
-                for child in children {
+                let subjects = attested(&fetched.bytes);
+                let left_out = children.iter().filter(|child| !self.travels(child));
+                let left_out: Vec<_> = left_out.map(|child| child.digest).collect();
+                self.withheld.extend(left_out);
+                for child in &children {
                     let is_document = oci::is_document(&child.media_type);
                     self.platforms.extend(child.platform.clone().filter(|_| is_document));
-                    if self.travels(&child) {
-                        if self.is_new(&child)? {
-                            let below = self.child(&child)?;
-                            self.document(&below, depth + 1)?;
-                        }
-                    } else {
+                    let about = subjects.get(&child.digest).filter(|_| is_attestation(child));
+                    if about.is_some_and(|about| self.withheld.contains(about)) {
                         self.withheld.insert(child.digest);
+                        continue;
+                    }
+                    if !self.travels(child) || !self.is_new(child)? {
+                        continue;
+                    }
+                    match self.child(child) {
+                        Ok(below) => self.document(&below, depth + 1)?,
+                        Err(PlanError::Registry(RegistryError::NotFound { .. })) if is_attestation(child) => {
+                            self.withheld.insert(child.digest);
+                            let reference = &self.source.reference;
+                            let digest = child.digest;
+                            self.note(format!(
+                                "`{reference}` lists the attestation {digest}, which its registry does not have; it does not travel"
+                            ));
+                        }
+                        Err(error) => return Err(error),
+                        }
+                        Err(error) => return Err(error),
                     }
                 }
                 Ok(())
@@ -282,6 +326,10 @@ impl<'a> Walk<'a> {
                 std::iter::once(&config).chain(&layers).try_for_each(|blob| self.blob(blob))
             }
         }
+    }
+
+    fn note(&self, text: String) {
+        self.client.note(self.task.work.watch, text);
     }
 
     /// Attestations of builders, which have no platform, travel with every one. What is of a media type that is unknown
@@ -345,24 +393,37 @@ impl<'a> Walk<'a> {
         let mut further = Vec::new();
         for subject in subjects {
             for referrer in self.client.referrers(&self.repository, subject, work.limits, work.watch)? {
-                if self.known.contains(&referrer.root.digest) {
+                let digest = referrer.root.digest;
+                if self.known.contains(&digest) || self.withheld.contains(&digest) {
                     continue;
                 }
+                let skipped = |why: &str| {
+                    format!(
+                        "the registry lists {digest} under {subject} of `{}`, {why}; it does not travel",
+                        self.source.reference
+                    )
+                };
                 if !oci::is_document(&referrer.media_type) {
-                    self.passed_over.insert(referrer.root.digest);
+                    self.passed_over.insert(digest);
+                    self.note(skipped("and it is not a manifest"));
                     continue;
                 }
                 let descriptor = Descriptor {
                     media_type: referrer.media_type,
-                    digest: referrer.root.digest,
+                    digest,
                     size: referrer.root.size,
                     platform: None,
                 };
-                let fetched = self.child(&descriptor)?;
+                let fetched = match self.child(&descriptor) {
+                    Err(PlanError::Registry(RegistryError::NotFound { .. })) => {
+                        self.note(skipped("and does not have it"));
+                        continue;
+                    }
+                    other => other?,
+                };
                 if referrer.tag.is_none() && oci::subject(&fetched.bytes) != Some(*subject) {
-                    let reason =
-                        format!("the registry lists it under {subject}, and it does not refer to that");
-                    return Err(self.wrong(descriptor.digest.to_string(), reason));
+                    self.note(skipped("and it does not refer to that"));
+                    continue;
                 }
                 let (digest, size, media_type) = (descriptor.digest, descriptor.size, descriptor.media_type);
                 found.push(LockedReferrer { media_type, digest, size, tag: referrer.tag });

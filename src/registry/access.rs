@@ -2,6 +2,7 @@
 
 use super::credentials::Credentials;
 use super::error::RegistryError;
+use super::proxies::Proxies;
 use crate::value::image_name::ImageName;
 use rustls_native_certs::load_native_certs;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use ureq::tls::{Certificate, PemItem, RootCerts};
 
 /// The host that stands behind the name `docker.io`.
 const DOCKER_HUB: &str = "registry-1.docker.io";
+/// Its other names: that host, and what old versions of Docker wrote.
+const HUB_NAMES: [&str; 2] = [DOCKER_HUB, "index.docker.io"];
 
 /// How registries are reached; the whole of what a command line or an environment may say about it.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +29,8 @@ pub struct Access {
     pub plain_http: Vec<String>,
     /// PEM files with further certificate authorities.
     pub authorities: Vec<PathBuf>,
-    /// Address of an HTTP proxy.
-    pub proxy: Option<String>,
+    /// The proxies that the environment names.
+    pub proxies: Proxies,
     /// How long to go on trying.
     pub patience: Patience,
 }
@@ -67,11 +70,13 @@ impl fmt::Display for Repository {
 impl Repository {
     /// The repository an image is in; a reference without a registry is in none.
     ///
-    /// Short names of Docker Hub are completed as Docker does: `docker.io/nginx` is `docker.io/library/nginx`.
+    /// Short names of Docker Hub are completed as Docker does: `docker.io/nginx` is `docker.io/library/nginx`; so are its
+    /// other names, as `index.docker.io`.
     pub fn of(name: &ImageName) -> Result<Self, RegistryError> {
         let host = name
             .registry()
             .ok_or_else(|| RegistryError::NoRegistry { reference: name.as_str().to_owned() })?;
+        let host = if HUB_NAMES.contains(&host) { "docker.io" } else { host };
         let path = match (host, name.path()) {
             ("docker.io", path) if !path.contains('/') => format!("library/{path}"),
             (_, path) => path.to_owned(),
@@ -164,8 +169,22 @@ impl Access {
 
 /// True for `localhost` and the loopback addresses: nobody else is on that way.
 fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let (name, _) = host_and_port(host);
     name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// The name or address of `HOST[:PORT]`, an IPv6 address without its brackets, and the port.
+pub(super) fn host_and_port(text: &str) -> (String, Option<u16>) {
+    if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return (address.to_owned(), rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match text.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') => match port.parse() {
+            Ok(port) => (name.to_owned(), Some(port)),
+            Err(_) => (text.to_owned(), None),
+        },
+        _ => (text.to_owned(), None),
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +207,11 @@ mod tests {
             ("old.site:80/a:1", "http://old.site:80/v2/a/x"),
             ("127.0.0.1:5443/a:1", "http://127.0.0.1:5443/v2/a/x"),
             ("r.org/a:1", "https://r.org/v2/a/x"),
+            ("[::1]:5443/a:1", "http://[::1]:5443/v2/a/x"),
+            ("[fd00::1]/a:1", "https://[fd00::1]/v2/a/x"),
+            // F24: the other names of Docker Hub are asked for as its own.
+            ("index.docker.io/nginx:1", "http://localhost:5000/v2/library/nginx/x"),
+            ("registry-1.docker.io/a/b:1", "http://localhost:5000/v2/a/b/x"),
         ] {
             let repository = Repository::of(&reference.parse().unwrap()).unwrap();
             assert_eq!(access.endpoint(&repository).url("x"), url);

@@ -1,7 +1,8 @@
 //! What registries say when they refuse, and what goes wrong on the way, in words that give nothing away.
 
-use super::client::{Ask, Client, REDIRECTS, Target, is_writing, locked};
+use super::client::{Ask, Client, Target, is_writing, locked};
 use super::error::RegistryError;
+use super::http::REDIRECTS;
 use super::secrets::{Login, Secret};
 use serde::Deserialize;
 use std::io;
@@ -41,10 +42,10 @@ impl Client {
         let host = target.endpoint.host.clone();
         match status {
             401 | 403 => {
-                let who = match self.login(target) {
-                    Ok(Some(Login::Password { user, .. })) => format!("`{user}`"),
-                    Ok(Some(Login::Identity(_))) => "the holder of this token".to_owned(),
-                    Ok(None) | Err(_) => "somebody who is not logged in".to_owned(),
+                let who = match self.known_login(target) {
+                    Some(Login::Password { user, .. }) => format!("`{user}`"),
+                    Some(Login::Identity(_)) => "the holder of this token".to_owned(),
+                    None => "somebody who is not logged in".to_owned(),
                 };
                 RegistryError::Denied { host, status, what, who, said }
             }
@@ -55,7 +56,7 @@ impl Client {
 
     /// A text of a registry without the words that we told it in confidence.
     fn harmless(&self, target: &Target, text: &str) -> String {
-        let logins = self.login(target).ok().flatten();
+        let logins = self.known_login(target);
         let tokens: Vec<Secret> = locked(&self.proofs).values().cloned().collect();
         let words = logins.iter().flat_map(Login::words).chain(tokens);
         words.fold(text.to_owned(), |text, word| {

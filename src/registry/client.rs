@@ -1,36 +1,38 @@
 //! Requests to registries: who is asked, who asks, and how often it is tried.
 
 use super::access::{Access, Endpoint, Patience, Repository};
-use super::answer::{is_no_tls, reason, stays};
+use super::answer::{is_no_tls, stays};
 use super::error::RegistryError;
+use super::http::{Failure, Http, Payload, Query};
 use super::secrets::{Login, Secret};
+use super::waiting::watched;
 use crate::value::watch::Watch;
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use ureq::http::{Method, Request, Response, Uri, header};
-use ureq::tls::TlsConfig;
-use ureq::{Agent, AsSendBody, Body, ResponseExt as _};
+use ureq::http::{Method, Response, Uri, header};
+use ureq::{Body, ResponseExt as _};
 
-/// How long anything may take that moves no bytes.
-const SILENCE: Duration = Duration::from_mins(1);
 /// How long a registry may think; it hashes gigabytes before it answers.
 const THINKING: Duration = Duration::from_mins(10);
-/// How many redirects are followed.
-pub(super) const REDIRECTS: u32 = 5;
 
 /// A client for any number of registries; shared by threads.
 #[derive(Debug)]
 pub struct Client {
     pub(super) access: Access,
-    /// Stays with https over every redirect.
-    pub(super) secure: Agent,
-    pub(super) plain: Agent,
+    http: Arc<Http>,
     /// What each loopback host speaks.
     spoken: Mutex<HashMap<String, bool>>,
     pub(super) logins: Mutex<HashMap<Repository, Option<Login>>>,
     /// By host and scope.
     pub(super) proofs: Mutex<HashMap<(String, String), Secret>>,
+    /// Hosts that take no blob in pieces.
+    pub(super) whole: Mutex<BTreeSet<String>>,
+    /// Hosts that failed when asked what need not be there.
+    pub(super) reluctant: Mutex<BTreeSet<String>>,
+    /// What the operator was told already.
+    notes: Mutex<BTreeSet<String>>,
 }
 
 /// What is wanted from a repository; part of the scope of a token.
@@ -85,37 +87,24 @@ impl Target {
 impl Client {
     /// A client; reads the certificates of the system and those that `access` names.
     pub fn new(access: Access) -> Result<Self, RegistryError> {
-        let tls = TlsConfig::builder().root_certs(access.root_certs()?).build();
-        let proxy = access.proxy.as_deref().map(ureq::Proxy::new).transpose();
-        let proxy = proxy.map_err(|_| RegistryError::Unreachable {
-            host: "the proxy".to_owned(),
-            reason: "its address cannot be read".to_owned(),
-        })?;
-        let agent = |https_only| {
-            Agent::config_builder()
-                .https_only(https_only)
-                .http_status_as_error(false)
-                .tls_config(tls.clone())
-                // Credentials never follow to another place.
-                .redirect_auth_headers(ureq::config::RedirectAuthHeaders::Never)
-                .max_redirects(REDIRECTS)
-                .user_agent(concat!("sealift/", env!("CARGO_PKG_VERSION")))
-                .accept_encoding("identity")
-                .timeout_resolve(Some(SILENCE))
-                .timeout_connect(Some(SILENCE))
-                .timeout_recv_response(Some(THINKING))
-                .timeout_per_read(Some(SILENCE))
-                .timeout_per_write(Some(SILENCE))
-                .max_idle_connections_per_host(16)
-        };
         Ok(Self {
-            secure: agent(true).proxy(proxy.clone()).build().into(),
-            plain: agent(false).proxy(None).build().into(),
+            http: Arc::new(Http::new(&access, THINKING)?),
             spoken: Mutex::default(),
             logins: Mutex::default(),
             proofs: Mutex::default(),
+            whole: Mutex::default(),
+            reluctant: Mutex::default(),
+            notes: Mutex::default(),
             access,
         })
+    }
+
+    /// Tells the operator something, once.
+    pub fn note(&self, watch: &dyn Watch, text: String) {
+        if !locked(&self.notes).contains(&text) {
+            watch.note(&text);
+            locked(&self.notes).insert(text);
+        }
     }
 
     pub(super) fn patience(&self) -> Patience {
@@ -123,14 +112,19 @@ impl Client {
     }
 
     /// Where requests about a repository go. A loopback host is asked what it speaks, once.
-    pub(super) fn target(&self, repository: &Repository, action: Action) -> Result<Target, RegistryError> {
+    pub(super) fn target(
+        &self,
+        repository: &Repository,
+        action: Action,
+        watch: &dyn Watch,
+    ) -> Result<Target, RegistryError> {
         let mut endpoint = self.access.endpoint(repository);
         if endpoint.plain && !self.access.plain_http.contains(&endpoint.host) {
             let known = locked(&self.spoken).get(&endpoint.host).copied();
             endpoint.plain = if let Some(plain) = known {
                 plain
             } else {
-                let plain = self.speaks_plain(&endpoint)?;
+                let plain = self.speaks_plain(&endpoint, watch)?;
                 locked(&self.spoken).insert(endpoint.host.clone(), plain);
                 plain
             };
@@ -146,15 +140,23 @@ impl Client {
     }
 
     /// True when what answers is no TLS. A certificate that nobody vouches for is an error as everywhere.
-    fn speaks_plain(&self, endpoint: &Endpoint) -> Result<bool, RegistryError> {
-        let request = Request::get(format!("https://{}/v2/", endpoint.host)).body(());
-        let request = request.map_err(|_| unreachable_host(&endpoint.host, "it is no host name"))?;
-        // Loopback is never behind a proxy.
-        match self.plain.run(request) {
+    fn speaks_plain(&self, endpoint: &Endpoint, watch: &dyn Watch) -> Result<bool, RegistryError> {
+        let query = Query::get(format!("https://{}/v2/", endpoint.host), false);
+        match self.exchange(query, watch)? {
             Ok(_) => Ok(false),
-            Err(error) if is_no_tls(&error) => Ok(true),
-            Err(error) => Err(unreachable_host(&endpoint.host, reason(&error))),
+            Err(Failure::Sent { error, .. }) if is_no_tls(&error) => Ok(true),
+            Err(failure) => Err(failure.of(&endpoint.host)),
         }
+    }
+
+    /// One request, on a thread of its own: a silent host does not keep anybody from stopping.
+    pub(super) fn exchange(
+        &self,
+        query: Query,
+        watch: &dyn Watch,
+    ) -> Result<Result<Response<Body>, Failure>, RegistryError> {
+        let http = Arc::clone(&self.http);
+        watched(watch, move || http.exchange(query))
     }
 
     /// Sends a request again until it is answered with something that a further attempt would not change.
@@ -169,7 +171,7 @@ impl Client {
         let patience = self.patience();
         let mut pause = patience.pause;
         for attempt in 1.. {
-            let outcome = self.send_once(target, ask);
+            let outcome = self.send_once(target, ask, watch);
             let last = attempt >= patience.attempts;
             let wait = match &outcome {
                 Ok(response) if !last && is_passing(response.status().as_u16()) => retry_after(response),
@@ -183,12 +185,17 @@ impl Client {
     }
 
     /// Sends a request once, and once more with credentials when it is asked for them.
-    pub(super) fn send_once(&self, target: &Target, ask: &Ask<'_>) -> Result<Response<Body>, RegistryError> {
+    pub(super) fn send_once(
+        &self,
+        target: &Target,
+        ask: &Ask<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Response<Body>, RegistryError> {
         let host = &target.endpoint.host;
         let scope = target.scope();
         let key = (host.clone(), scope.clone());
         let known = locked(&self.proofs).get(&key).cloned();
-        let response = self.run(target, ask, known.as_ref())?;
+        let response = self.run(target, ask, known.as_ref(), watch)?;
         if response.status() != 401 {
             return Ok(response);
         }
@@ -196,10 +203,10 @@ impl Client {
         if response.get_uri().authority().is_none_or(|from| from.as_str() != host) {
             return Err(self.refused(target, ask, response));
         }
-        let proof = self.prove(target, &response, &scope)?;
+        let proof = self.prove(target, &response, &scope, watch)?;
         let Some(proof) = proof else { return Err(self.refused(target, ask, response)) };
         locked(&self.proofs).insert(key, proof.clone());
-        let response = self.run(target, ask, Some(&proof))?;
+        let response = self.run(target, ask, Some(&proof), watch)?;
         if matches!(response.status().as_u16(), 401 | 403) {
             return Err(self.refused(target, ask, response));
         }
@@ -211,12 +218,11 @@ impl Client {
         target: &Target,
         ask: &Ask<'_>,
         proof: Option<&Secret>,
+        watch: &dyn Watch,
     ) -> Result<Response<Body>, RegistryError> {
-        if is_writing(&ask.method) {
-            self.request(target, ask, proof, ask.body)
-        } else {
-            self.request(target, ask, proof, ())
-        }
+        let writing = is_writing(&ask.method);
+        let payload = if writing { Payload::Bytes(ask.body.to_vec()) } else { Payload::Nothing };
+        self.request(target, ask, proof, payload, watch)
     }
 
     fn request(
@@ -224,23 +230,21 @@ impl Client {
         target: &Target,
         ask: &Ask<'_>,
         proof: Option<&Secret>,
-        body: impl AsSendBody,
+        payload: Payload,
+        watch: &dyn Watch,
     ) -> Result<Response<Body>, RegistryError> {
         let Endpoint { host, plain, .. } = &target.endpoint;
-        let mut request = Request::builder().method(ask.method.clone()).uri(&ask.url);
-        for (name, value) in &ask.headers {
-            request = request.header(*name, value);
-        }
         // A place for an upload may lie on another host, which is not the one the credentials are for.
         let same =
             ask.url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|to| to.as_str() == host));
-        if let Some(proof) = proof.filter(|_| same) {
-            request = request.header(header::AUTHORIZATION, proof.expose());
-        }
-        let agent = if *plain { &self.plain } else { &self.secure };
-        let request =
-            request.body(body).map_err(|_| unreachable_host(host, format!("`{}` is no address", ask.url)))?;
-        agent.run(request).map_err(|error| unreachable_host(host, reason(&error)))
+        let query = Query {
+            method: ask.method.clone(),
+            headers: ask.headers.clone(),
+            authorization: proof.filter(|_| same).map(|proof| proof.expose().to_owned()),
+            payload,
+            ..Query::get(ask.url.clone(), !*plain)
+        };
+        self.exchange(query, watch)?.map_err(|failure| failure.of(host))
     }
 
     /// Sends a body that comes once; credentials have been asked for before, when the upload began.
@@ -248,20 +252,27 @@ impl Client {
         &self,
         target: &Target,
         ask: &Ask<'_>,
-        body: ureq::SendBody<'_>,
+        body: Box<dyn Read + Send>,
+        watch: &dyn Watch,
     ) -> Result<Response<Body>, RegistryError> {
         let key = (target.endpoint.host.clone(), target.scope());
         let proof = locked(&self.proofs).get(&key).cloned();
-        self.request(target, ask, proof.as_ref(), body)
+        self.request(target, ask, proof.as_ref(), Payload::Stream(body), watch)
+    }
+
+    /// True when a registry answers at all, whatever it says.
+    pub(super) fn is_up(&self, repository: &Repository, watch: &dyn Watch) -> Result<bool, RegistryError> {
+        let target = match self.target(repository, Action::Push, watch) {
+            Err(RegistryError::Unreachable { .. }) => return Ok(false),
+            other => other?,
+        };
+        let query = Query::get(format!("{}/v2/", target.endpoint.origin()), !target.endpoint.plain);
+        Ok(self.exchange(query, watch)?.is_ok())
     }
 }
 
 pub(super) fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(super) fn unreachable_host(host: &str, reason: impl Into<String>) -> RegistryError {
-    RegistryError::Unreachable { host: host.to_owned(), reason: reason.into() }
 }
 
 pub(super) fn is_writing(method: &Method) -> bool {

@@ -3,12 +3,15 @@
 use super::access::Repository;
 use super::error::RegistryError;
 use super::secrets::{Login, Secret};
+use super::waiting::GLANCE;
+use crate::value::watch::Watch;
 use base64::Engine as _;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// The most a file of credentials, or a helper's answer, may hold.
 const CEILING: u64 = 1 << 20;
@@ -16,6 +19,8 @@ const CEILING: u64 = 1 << 20;
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 /// The user name that stands for a token in a helper's answer.
 const TOKEN_USER: &str = "<token>";
+/// How long a helper may take; some ask their owner to unlock a key ring.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Files in the form of `containers-auth.json(5)` and of Docker's `config.json`; the first that has something for a
 /// repository is taken.
@@ -28,10 +33,8 @@ pub struct Credentials {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthFile {
-    #[serde(default)]
-    auths: BTreeMap<String, Entry>,
-    #[serde(default)]
-    cred_helpers: BTreeMap<String, String>,
+    auths: Option<BTreeMap<String, Option<Entry>>>,
+    cred_helpers: Option<BTreeMap<String, Option<String>>>,
     creds_store: Option<String>,
 }
 
@@ -39,6 +42,8 @@ struct AuthFile {
 struct Entry {
     auth: Option<String>,
     identitytoken: Option<String>,
+    username: Option<String>,
+    password: Option<Secret>,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +55,11 @@ struct Answer {
 
 impl Credentials {
     /// Who asks for a repository, as its registry knows them.
-    pub(super) fn find(&self, repository: &Repository) -> Result<Option<Login>, RegistryError> {
+    pub(super) fn find(
+        &self,
+        repository: &Repository,
+        watch: &dyn Watch,
+    ) -> Result<Option<Login>, RegistryError> {
         for path in &self.files {
             let text = match std::fs::File::open(path) {
                 Ok(file) => {
@@ -65,12 +74,17 @@ impl Credentials {
                 }
                 Err(source) => return Err(RegistryError::Read { path: path.clone(), source }),
             };
+            // Docker reads an empty file as no configuration.
+            let text = text.trim_start_matches('\u{feff}').trim();
+            if text.is_empty() {
+                continue;
+            }
             // The parser's message could repeat what stands there.
-            let file: AuthFile = serde_json::from_str(&text).map_err(|error| RegistryError::Credentials {
+            let file: AuthFile = serde_json::from_str(text).map_err(|error| RegistryError::Credentials {
                 path: path.clone(),
                 reason: format!("it is no such file (line {}, column {})", error.line(), error.column()),
             })?;
-            if let Some(login) = file.find(repository, path)? {
+            if let Some(login) = file.find(repository, path, watch)? {
                 return Ok(Some(login));
             }
         }
@@ -79,26 +93,40 @@ impl Credentials {
 }
 
 impl AuthFile {
-    fn find(&self, repository: &Repository, path: &Path) -> Result<Option<Login>, RegistryError> {
+    /// An empty or null value counts as one that is not there, as for docker.
+    fn find(
+        &self,
+        repository: &Repository,
+        path: &Path,
+        watch: &dyn Watch,
+    ) -> Result<Option<Login>, RegistryError> {
         let keys = keys(repository);
-        if let Some((key, helper)) = keys.iter().find_map(|key| self.cred_helpers.get_key_value(key)) {
-            return ask(helper, key);
+        let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let helper = |key: &String| {
+            let helper = self.cred_helpers.as_ref()?.get(key)?;
+            Some((key.clone(), filled(helper)?))
+        };
+        if let Some((key, helper)) = keys.iter().find_map(helper) {
+            return ask(&helper, &key, watch);
         }
         for key in &keys {
-            let Some(entry) = self.auths.get(key) else { continue };
-            if let Some(token) = entry.identitytoken.as_ref().filter(|token| !token.is_empty()) {
-                return Ok(Some(Login::Identity(Secret::new(token.clone()))));
+            let Some(Some(entry)) = self.auths.as_ref().and_then(|auths| auths.get(key)) else { continue };
+            if let Some(token) = filled(&entry.identitytoken) {
+                return Ok(Some(Login::Identity(Secret::new(token))));
             }
-            if let Some(auth) = entry.auth.as_ref().filter(|auth| !auth.is_empty()) {
-                return decoded(auth).map(Some).ok_or_else(|| RegistryError::Credentials {
+            if let Some(auth) = filled(&entry.auth) {
+                return decoded(&auth).map(Some).ok_or_else(|| RegistryError::Credentials {
                     path: path.to_owned(),
                     reason: format!("what it has for `{key}` is not a name and a password"),
                 });
             }
+            if let (Some(user), Some(secret)) = (filled(&entry.username), entry.password.clone()) {
+                return Ok(Some(Login::Password { user, secret }));
+            }
         }
-        match &self.creds_store {
-            Some(helper) if repository.host == "docker.io" => ask(helper, DOCKER_HUB),
-            Some(helper) => ask(helper, &repository.host),
+        match filled(&self.creds_store) {
+            Some(helper) if repository.host == "docker.io" => ask(&helper, DOCKER_HUB, watch),
+            Some(helper) => ask(&helper, &repository.host, watch),
             None => Ok(None),
         }
     }
@@ -123,6 +151,8 @@ fn keys(repository: &Repository) -> Vec<String> {
         format!("https://{host}/"),
         format!("https://{host}/v1/"),
         format!("https://{host}/v2/"),
+        format!("http://{host}"),
+        format!("http://{host}/"),
     ]);
     keys
 }
@@ -138,35 +168,35 @@ fn decoded(auth: &str) -> Option<Login> {
     })
 }
 
-/// Asks `docker-credential-HELPER`; one that has nothing for the host is no failure.
-fn ask(helper: &str, host: &str) -> Result<Option<Login>, RegistryError> {
+/// Asks `docker-credential-HELPER`; one that has nothing for the host, or that is not installed, is no failure: the
+/// registry may need no credentials, and says so if it does.
+fn ask(helper: &str, host: &str, watch: &dyn Watch) -> Result<Option<Login>, RegistryError> {
     let failed = |reason: String| RegistryError::Helper { helper: helper.to_owned(), reason };
-    if helper.is_empty()
-        || !helper.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-    {
+    if !helper.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
         return Err(failed(
             "its name has other characters than letters, digits, `-`, `_` and `.`".to_owned(),
         ));
     }
     let program = format!("docker-credential-{helper}");
-    let mut child = Command::new(&program)
+    let spawned = Command::new(&program)
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| failed(format!("cannot run `{program}`: {error}")))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper that does not read says so by its answer.
-        let _ = stdin.write_all(host.as_bytes());
-    }
-    let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
-    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(&output.stdout).into_owned());
-    if !output.status.success() {
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => {
+            watch.note(&format!("no credentials for `{host}`: cannot run `{program}`: {error}"));
+            return Ok(None);
+        }
+    };
+    let (status, text) = answer_of(&mut child, host, watch, &failed)?;
+    if !status.success() {
         return if text.contains("credentials not found") {
             Ok(None)
         } else {
-            Err(failed(format!("it ended with {}", output.status)))
+            Err(failed(format!("it ended with {status}")))
         };
     }
     let answer: Answer = serde_json::from_str(&text)
@@ -179,9 +209,62 @@ fn ask(helper: &str, host: &str) -> Result<Option<Login>, RegistryError> {
     }))
 }
 
+/// What a helper prints, and how it ends; it is ended when it takes too long, or when the operator wants to stop.
+fn answer_of(
+    child: &mut Child,
+    host: &str,
+    watch: &dyn Watch,
+    failed: &dyn Fn(String) -> RegistryError,
+) -> Result<(ExitStatus, zeroize::Zeroizing<String>), RegistryError> {
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let host = host.to_owned();
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let talk = move || {
+        if let Some(mut stdin) = stdin {
+            // A helper that does not read says so by its answer.
+            let _ = stdin.write_all(host.as_bytes());
+        }
+        let mut bytes = zeroize::Zeroizing::new(Vec::new());
+        if let Some(stdout) = stdout {
+            let _ = stdout.take(CEILING).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(zeroize::Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()));
+    };
+    let begun = Instant::now();
+    let outcome = std::thread::Builder::new().spawn(talk).map_err(|source| RegistryError::Thread { source });
+    let outcome = outcome.and_then(|_| {
+        let mut text = None;
+        loop {
+            if text.is_none() {
+                text = receiver.recv_timeout(GLANCE).ok();
+            } else {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let status = child.try_wait().map_err(|error| failed(error.to_string()))?;
+            if let Some(status) = status
+                && let Some(text) = text.take()
+            {
+                return Ok((status, text));
+            }
+            if watch.is_stopped() {
+                return Err(RegistryError::Interrupted);
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(failed(format!("it did not answer within {} seconds", PATIENCE.as_secs())));
+            }
+        }
+    });
+    if outcome.is_err() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    outcome
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::watch::Unwatched;
 
     fn found(json: &str, host: &str, path: &str) -> Option<(String, String)> {
         let folder = tempfile::tempdir().unwrap();
@@ -189,7 +272,7 @@ mod tests {
         std::fs::write(&file, json).unwrap();
         let files = vec![folder.path().join("missing.json"), file];
         let credentials = Credentials { files };
-        match credentials.find(&Repository::at(host, path)).unwrap()? {
+        match credentials.find(&Repository::at(host, path), &Unwatched).unwrap()? {
             Login::Password { user, secret } => Some((user, secret.expose().to_owned())),
             Login::Identity(secret) => Some((String::new(), secret.expose().to_owned())),
         }
@@ -214,8 +297,9 @@ mod tests {
         let file = folder.path().join("auth.json");
         for text in [r#"{"auths":{"r.org":{"auth":"hunter2"}}}"#, r#"{"auths":"hunter2"}"#, "hunter2"] {
             std::fs::write(&file, text).unwrap();
-            let error =
-                Credentials { files: vec![file.clone()] }.find(&Repository::at("r.org", "x")).unwrap_err();
+            let error = Credentials { files: vec![file.clone()] }
+                .find(&Repository::at("r.org", "x"), &Unwatched)
+                .unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
         let login = Login::Password { user: "a".to_owned(), secret: Secret::new("hunter2".to_owned()) };
@@ -224,7 +308,30 @@ mod tests {
 
     #[test]
     fn a_helper_is_a_name_and_not_a_path() {
-        assert!(matches!(ask("../x", "r.org"), Err(RegistryError::Helper { .. })));
-        assert!(matches!(ask("no-such-helper-here", "r.org"), Err(RegistryError::Helper { .. })));
+        assert!(matches!(ask("../x", "r.org", &Unwatched), Err(RegistryError::Helper { .. })));
+    }
+
+    #[test]
+    fn f_field_13_what_is_empty_is_not_there() {
+        for json in [
+            "",
+            " \n",
+            "\u{feff}{}",
+            "{}",
+            r#"{"credsStore":""}"#,
+            r#"{"auths":{},"credsStore":null}"#,
+            r#"{"auths":null,"credHelpers":null}"#,
+            r#"{"auths":{"r.org":null},"credHelpers":{"r.org":null}}"#,
+            r#"{"auths":{"r.org":{}},"credHelpers":{"r.org":""}}"#,
+            r#"{"credsStore":"no-such-helper-here"}"#,
+            r#"{"credHelpers":{"r.org":"no-such-helper-here"}}"#,
+        ] {
+            assert_eq!(found(json, "r.org", "x"), None, "{json}");
+        }
+        let pair = Some(("a".to_owned(), "b".to_owned()));
+        assert_eq!(found("\u{feff}{\"auths\":{\"r.org\":{\"auth\":\"YTpi\"}}}", "r.org", "x"), pair);
+        assert_eq!(found(r#"{"auths":{"r.org":{"username":"a","password":"b"}}}"#, "r.org", "x"), pair);
+        assert_eq!(found(r#"{"auths":{"http://r.org":{"auth":"YTpi"}}}"#, "r.org", "x"), pair);
+        assert_eq!(found(r#"{"auths":{"r.org":{"auth":"YTpi"}},"credsStore":""}"#, "r.org", "x"), pair);
     }
 }

@@ -6,6 +6,7 @@ use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
+use crate::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 
@@ -44,6 +45,10 @@ pub enum RegistryError {
     Certificates { path: PathBuf, reason: String },
     #[error("cannot read `{}`", .path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("cannot use the proxy that `{variable}` names: {reason}")]
+    Proxy { variable: String, reason: &'static str },
+    #[error("cannot start a thread")]
+    Thread { source: io::Error },
     #[error("`{host}` takes no blob in several pieces")]
     NoPieces { host: String },
     #[error("`{host}` wants everything that an index lists, and of `{item}` not everything is in the bundle")]
@@ -56,6 +61,8 @@ pub enum RegistryError {
     NoImage { name: String },
     #[error("{} of {of} images did not arrive", .missing.len())]
     Incomplete { missing: Vec<Name>, of: usize },
+    #[error("all images arrived, but {} that refer to them did not", counted(*.missing as u64, "signature, attestation or SBOM"))]
+    WithoutReferrers { missing: usize },
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error(transparent)]
@@ -72,9 +79,12 @@ impl Fault for RegistryError {
     fn code(&self) -> Code {
         match self {
             Self::NoRegistry { .. } | Self::Collision { .. } | Self::NoImage { .. } => Code::RegistryName,
-            Self::Unreachable { .. } | Self::Cut { .. } | Self::Status { .. } | Self::NoPieces { .. } => {
-                Code::RegistryFailed
-            }
+            Self::Unreachable { .. }
+            | Self::Cut { .. }
+            | Self::Status { .. }
+            | Self::NoPieces { .. }
+            | Self::Thread { .. } => Code::RegistryFailed,
+            Self::Proxy { .. } => Code::RegistryProxy,
             Self::NotFound { .. } => Code::RegistryMissing,
             Self::Denied { .. } | Self::Challenge { .. } => Code::RegistryDenied,
             Self::Digest { .. } | Self::Length { .. } | Self::Document { .. } | Self::Limit { .. } => {
@@ -82,7 +92,9 @@ impl Fault for RegistryError {
             }
             Self::Helper { .. } | Self::Credentials { .. } => Code::RegistryCredentials,
             Self::Certificates { .. } | Self::Read { .. } => Code::RegistryCertificates,
-            Self::Incomplete { .. } | Self::Sparse { .. } => Code::RegistryRefused,
+            Self::Incomplete { .. } | Self::WithoutReferrers { .. } | Self::Sparse { .. } => {
+                Code::RegistryRefused
+            }
             Self::Forgotten { cause, .. } => cause.code(),
             Self::Trust(error) => error.code(),
             Self::Store(error) => error.code(),
@@ -94,15 +106,36 @@ impl Fault for RegistryError {
         let text = match self {
             Self::NoRegistry { reference } => {
                 return Some(format!(
-                    "write it in full, for example `docker.io/library/{}`",
+                    "write it in full, for example `docker.io/{}{}`",
+                    if reference.contains('/') { "" } else { "library/" },
                     Printable(reference)
                 ));
+            }
+            Self::Unreachable { host, reason }
+                if reason.contains("ertificate not valid for name") || reason.contains("NotValidForName") =>
+            {
+                return Some(format!(
+                    "name the registry as its certificate does, or give it a certificate for `{host}`; look at it with `openssl s_client -connect {host}`"
+                ));
+            }
+            Self::Unreachable { reason, .. } if reason.contains("(through the proxy") => {
+                "check that the proxy is up; name hosts that are reached without it in `NO_PROXY`"
             }
             Self::Unreachable { host, reason } if reason.contains("ertificate") => {
                 return Some(format!(
                     "name the authority that vouches for it: `--ca-cert FILE`; look at it with `openssl s_client -connect {host}`"
                 ));
             }
+            Self::Status { status: 413, .. } => {
+                "raise the limit for the size of a request at the registry and at the proxy in front of it (nginx: `client_max_body_size 0`)"
+            }
+            Self::Status { status: 404, what, .. } if what.starts_with("the upload of") => {
+                "create the repository, or its project, at the registry first; some registries do not do that by themselves"
+            }
+            Self::Proxy { .. } => {
+                "name an HTTP proxy, like `http://proxy.site:3128`, or name the host in `NO_PROXY`"
+            }
+            Self::Thread { .. } => "raise the limit of processes (`ulimit -u`) or of memory",
             Self::Unreachable { .. } | Self::Cut { .. } | Self::Status { .. } => {
                 "look whether the registry is up, then run the same command again: what has arrived is kept"
             }
@@ -110,6 +143,13 @@ impl Fault for RegistryError {
                 "check the spelling and the tag; some registries also say this to strangers"
             }
             Self::Denied { host, .. } => return Some(format!("log in: `podman login {host}`")),
+            Self::Document { reason, .. } if reason.contains("distribution.manifest.v1") => {
+                "push the image again with a tool of today (`skopeo copy` from the old registry does); this form has been obsolete since 2017"
+            }
+            Self::Document { reason, .. } if reason.contains("is a foreign layer") => {
+                "images with foreign layers, which old Windows images have, do not travel: use a base image of 2023 or later, or \
+                 convert it first with `regctl image mod --external-urls-rm`"
+            }
             Self::Challenge { .. } | Self::Document { .. } | Self::Limit { .. } => {
                 "look whether this address is a registry, and not a login page or a proxy in front of it"
             }
@@ -129,6 +169,9 @@ impl Fault for RegistryError {
             }
             Self::Collision { .. } => "keep the names of their registries: `--full-names`",
             Self::NoImage { .. } => "see what it has: `sealift inspect BUNDLE --trust ROOT`",
+            Self::WithoutReferrers { .. } => {
+                "the reasons stand above; `--referrers leave` loads the images without them"
+            }
             Self::Incomplete { .. } => "the reasons stand above; what has arrived is not sent again",
             Self::Forgotten { cause, .. } => return cause.hint(),
             Self::Trust(error) => return error.hint(),

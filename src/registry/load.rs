@@ -1,9 +1,10 @@
 //! Loading: the images of a bundle into a site's registry, straight from the bundle file.
 
-use super::access::Repository;
+use super::access::{Repository, host_and_port};
 use super::client::Client;
 use super::error::RegistryError;
 use super::referring::referrers_tag;
+use super::sending::{Sent, image_alone, is_unreachable};
 use crate::bundle::index::{Blob, Item};
 use crate::bundle::item::ItemKind;
 use crate::bundle::oci::{self, Descriptor, Document};
@@ -17,6 +18,7 @@ use crate::value::watch::Watch;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
+use std::net::Ipv6Addr;
 
 /// Where images go.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct Destination {
     pub prefix: String,
     /// What a repository is called there.
     pub names: Names,
+    /// What becomes of what refers to an image.
+    pub referrers: Referrers,
     /// For an index that is not whole, where the registry wants it whole: the platform whose manifest is taken.
     pub fallback: Option<Platform>,
 }
@@ -53,9 +57,22 @@ impl Destination {
 
     /// What stands at the site before the repositories that came from one registry; may be empty.
     pub(super) fn folder(&self, source: Option<&str>) -> String {
-        let named = source.filter(|_| self.names == Names::Full).map(|source| source.replace(':', "-"));
+        let named = source.filter(|_| self.names == Names::Full).map(|source| folder_name(source));
         let prefix = Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty());
         prefix.into_iter().chain(named).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// A registry as a part of a repository: `host-5000`, and an address as all of its groups, `ipv6-fd00-0-0-0-0-0-0-1`.
+fn folder_name(source: &str) -> String {
+    let (host, port) = host_and_port(source);
+    let port = port.map_or_else(String::new, |port| format!("-{port}"));
+    match host.parse::<Ipv6Addr>() {
+        Ok(address) => {
+            let groups = address.segments().map(|group| format!("{group:x}")).join("-");
+            format!("ipv6-{groups}{port}")
+        }
+        Err(_) => format!("{}{port}", host.replace(':', "-")),
     }
 }
 
@@ -80,6 +97,27 @@ pub struct Loaded {
     pub replaced: Option<Digest>,
     /// Signatures, attestations and SBOMs that went with it.
     pub referrers: usize,
+    /// Signatures, attestations and SBOMs that the registry did not take.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub referrers_not_pushed: Vec<RefusedReferrer>,
+}
+
+/// A signature, attestation or SBOM that did not arrive.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefusedReferrer {
+    /// Its manifest.
+    pub digest: Digest,
+    /// Why.
+    pub reason: String,
+}
+
+/// What becomes of signatures, attestations and SBOMs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Referrers {
+    /// They go with their image.
+    Push,
+    /// They stay in the bundle.
+    Leave,
 }
 
 /// An image that did not arrive.
@@ -129,7 +167,31 @@ struct Planned<'a> {
     repository: Repository,
     root: Doc,
     closure: Closure,
-    referrers: Vec<(Option<String>, Digest, Doc, Closure)>,
+    referrers: Vec<Referring>,
+}
+
+/// A signature, attestation or SBOM.
+struct Referring {
+    tag: Option<String>,
+    subject: Digest,
+    doc: Doc,
+    closure: Closure,
+}
+
+/// What is sent, what is refused before anything is sent, and the first error of those.
+type Plan<'a> = (Vec<Planned<'a>>, Vec<Refused>, Option<RegistryError>);
+
+/// True for what keeps every image from arriving.
+fn concerns_all(error: &RegistryError) -> bool {
+    is_unreachable(error)
+        || matches!(
+            error,
+            RegistryError::Denied { .. }
+                | RegistryError::Challenge { .. }
+                | RegistryError::Helper { .. }
+                | RegistryError::Credentials { .. }
+                | RegistryError::Proxy { .. }
+        )
 }
 
 /// Sends images of a bundle to a registry.
@@ -148,24 +210,38 @@ pub struct Load<'a> {
 
 impl Load<'_> {
     /// Sends the images called `only`, or all of them. An image that the registry refuses does not keep the others
-    /// from arriving; what concerns all of them is an error.
+    /// from arriving. Where nothing arrives because nobody may in, or nobody is there, that is the error.
     pub fn run(&self, only: &[String]) -> Result<Outcome, RegistryError> {
-        let (planned, mut refused) = self.plan(only)?;
-        let (sent, sent_bytes, present) = self.blobs(&planned)?;
+        let (planned, mut refused, mut first) = self.plan(only)?;
+        let mut sent = self.blobs(&planned)?;
+        first = first.or(sent.first.take());
         let mut loaded = Vec::new();
         for image in &planned {
-            match self.documents(image) {
+            let gone = || sent.gone.clone();
+            if let Some(reason) = image.missing(&image.closure, &sent).or_else(gone) {
+                refused.push(image.refused(reason));
+                continue;
+            }
+            match self.documents(image, &sent) {
                 Ok(done) => loaded.push(done),
-                Err(error @ (RegistryError::Status { .. } | RegistryError::NotFound { .. })) => {
-                    refused.push(image.refused(error.to_string()));
+                Err(error) => {
+                    let (reason, error) = image_alone(error)?;
+                    if is_unreachable(&error) && !self.client.is_up(&image.repository, self.watch)? {
+                        sent.gone = Some(reason.clone());
+                    }
+                    refused.push(image.refused(reason));
+                    first.get_or_insert(error);
                 }
-                Err(error) => return Err(error),
             }
         }
+        if let Some(error) = first.filter(|error| loaded.is_empty() && concerns_all(error)) {
+            return Err(error);
+        }
+        let (sent, sent_bytes, present) = (sent.blobs, sent.bytes, sent.present);
         Ok(Outcome { loaded, refused, sent, sent_bytes, present })
     }
 
-    fn plan(&self, only: &[String]) -> Result<(Vec<Planned<'_>>, Vec<Refused>), RegistryError> {
+    fn plan(&self, only: &[String]) -> Result<Plan<'_>, RegistryError> {
         let items = || self.place.contents.items.iter().map(|contents| &contents.item);
         let images = || items().filter(|item| item.head.kind == ItemKind::Image);
         if let Some(name) = only.iter().find(|name| !images().any(|item| item.head.name.as_str() == **name)) {
@@ -173,7 +249,7 @@ impl Load<'_> {
         }
         let wanted =
             |item: &&Item| only.is_empty() || only.iter().any(|name| item.head.name.as_str() == name);
-        let (mut planned, mut refused) = (Vec::new(), Vec::new());
+        let (mut planned, mut refused, mut first) = (Vec::new(), Vec::new(), None);
         let mut names: HashMap<String, &Item> = HashMap::new();
         for item in images().filter(wanted) {
             let Some(reference) = &item.reference else { continue };
@@ -184,9 +260,19 @@ impl Load<'_> {
                 return Err(RegistryError::Collision { one, other, reference: to });
             }
             let mut root = Doc { blob: item.root, media_type: item.media_type.clone() };
-            if !item.withheld.is_empty() && !self.takes_sparse(&repository, &root)? {
+            let (name, from) = (item.head.name.clone(), reference.clone());
+            let takes = item.withheld.is_empty().then_some(Ok(true));
+            let takes = match takes.unwrap_or_else(|| self.takes_sparse(&repository, &root)) {
+                Ok(takes) => takes,
+                Err(error) => {
+                    let (reason, error) = image_alone(error)?;
+                    first.get_or_insert(error);
+                    refused.push(Refused { name, from, reason });
+                    continue;
+                }
+            };
+            if !takes {
                 let Some(platform) = self.fallback(&root)? else {
-                    let (name, from) = (item.head.name.clone(), reference.clone());
                     let reason = format!(
                         "the registry wants everything that the index lists, and {} of it did not travel; load \
                          one platform with `--platform OS/ARCHITECTURE`, or pack all of them",
@@ -198,17 +284,19 @@ impl Load<'_> {
                 root = platform;
             }
             let closure = self.closure(&root)?;
-            let referrers = item.referrers.iter().map(|referrer| {
+            let carried = item.referrers.iter().filter(|_| self.destination.referrers == Referrers::Push);
+            let referrers = carried.map(|referrer| {
                 let doc = Doc { blob: referrer.root, media_type: referrer.media_type.clone() };
                 let bytes = self.place.document(referrer.root)?;
                 let subject = referrer.tagged_subject().or_else(|| oci::subject(&bytes));
                 let closure = self.closure(&doc)?;
-                Ok((referrer.tag.clone(), subject.unwrap_or(item.root.digest), doc, closure))
+                let (tag, subject) = (referrer.tag.clone(), subject.unwrap_or(item.root.digest));
+                Ok(Referring { tag, subject, doc, closure })
             });
             let referrers = referrers.collect::<Result<_, RegistryError>>()?;
             planned.push(Planned { item, reference, repository, root, closure, referrers });
         }
-        Ok((planned, refused))
+        Ok((planned, refused, first))
     }
 
     /// Asks by putting the index under its digest, before anything else is sent.
@@ -272,15 +360,15 @@ impl Load<'_> {
     }
 
     /// Sends every blob once, and lets the registry take it over into the other repositories that need it.
-    fn blobs(&self, planned: &[Planned<'_>]) -> Result<(u64, u64, u64), RegistryError> {
+    fn blobs(&self, planned: &[Planned<'_>]) -> Result<Sent, RegistryError> {
         self.send_all(planned.iter().flat_map(|image| {
-            let referred = image.referrers.iter().flat_map(|(.., closure)| &closure.blobs);
+            let referred = image.referrers.iter().flat_map(|referrer| &referrer.closure.blobs);
             image.closure.blobs.iter().chain(referred).map(|blob| (*blob, &image.repository))
         }))
     }
 
-    /// Sends the documents of an image whose blobs are there, its tag last.
-    fn documents(&self, image: &Planned<'_>) -> Result<Loaded, RegistryError> {
+    /// Sends the documents of an image whose blobs are there, its tag last, and then what refers to it.
+    fn documents(&self, image: &Planned<'_>, sent: &Sent) -> Result<Loaded, RegistryError> {
         let (repository, root) = (&image.repository, &image.root);
         for document in &image.closure.documents {
             self.document(repository, document)?;
@@ -294,18 +382,17 @@ impl Load<'_> {
                 self.client.put_manifest(repository, tag, &root.media_type, &bytes, self.watch)?;
             }
         }
-        for (tag, subject, doc, closure) in &image.referrers {
-            for document in &closure.documents {
-                let taken = self.document(repository, document)?;
-                if document.blob == doc.blob && tag.is_none() && !taken {
-                    let bytes = self.place.document(doc.blob)?;
-                    self.list_referrer(repository, subject, &doc.media_type, &bytes)?;
-                }
-            }
-            if let Some(tag) = tag {
-                let bytes = self.place.document(doc.blob)?;
-                self.client.put_manifest(repository, tag, &doc.media_type, &bytes, self.watch)?;
-            }
+        let mut not_pushed = Vec::new();
+        for referrer in &image.referrers {
+            let Referring { doc, closure, .. } = referrer;
+            let reason = match image.missing(closure, sent) {
+                Some(reason) => reason,
+                None => match self.referrer(repository, referrer) {
+                    Ok(()) => continue,
+                    Err(error) => image_alone(error)?.0,
+                },
+            };
+            not_pushed.push(RefusedReferrer { digest: doc.blob.digest, reason });
         }
         Ok(Loaded {
             name: image.item.head.name.clone(),
@@ -315,8 +402,25 @@ impl Load<'_> {
             digest: root.blob.digest,
             index: Some(image.item.root.digest).filter(|index| *index != root.blob.digest),
             replaced: replaced.filter(|replaced| *replaced != root.blob.digest),
-            referrers: image.referrers.len(),
+            referrers: image.referrers.len() - not_pushed.len(),
+            referrers_not_pushed: not_pushed,
         })
+    }
+
+    fn referrer(&self, repository: &Repository, referrer: &Referring) -> Result<(), RegistryError> {
+        let Referring { tag, subject, doc, closure } = referrer;
+        for document in &closure.documents {
+            let taken = self.document(repository, document)?;
+            if document.blob == doc.blob && tag.is_none() && !taken {
+                let bytes = self.place.document(doc.blob)?;
+                self.list_referrer(repository, subject, &doc.media_type, &bytes)?;
+            }
+        }
+        if let Some(tag) = tag {
+            let bytes = self.place.document(doc.blob)?;
+            self.client.put_manifest(repository, tag, &doc.media_type, &bytes, self.watch)?;
+        }
+        Ok(())
     }
 
     /// Makes sure that a document is there by its digest; true when the registry lists it under its subject.
@@ -340,8 +444,10 @@ impl Load<'_> {
         referrer: &[u8],
     ) -> Result<(), RegistryError> {
         let tag = referrers_tag(subject);
-        let before = self.client.manifest(repository, &tag, self.limits, self.watch)?;
+        let before = self.client.optional_manifest(repository, &tag, self.limits, self.watch)?;
         let mut listed: Vec<serde_json::Value> = before
+            // GitLab reads the tag as the digest and answers with the subject itself, which is no list.
+            .filter(|before| before.media_type == oci::OCI_INDEX && before.digest != *subject)
             .and_then(|before| serde_json::from_slice::<serde_json::Value>(&before.bytes).ok())
             .and_then(|index| index.get("manifests")?.as_array().cloned())
             .unwrap_or_default();
@@ -357,6 +463,12 @@ impl Load<'_> {
 }
 
 impl Planned<'_> {
+    /// Why a blob is missing at the registry, if one is.
+    fn missing(&self, closure: &Closure, sent: &Sent) -> Option<String> {
+        let refused = |blob: &Blob| sent.refused.get(&(blob.digest, self.repository.clone()));
+        closure.blobs.iter().find_map(refused).cloned()
+    }
+
     fn refused(&self, reason: String) -> Refused {
         Refused { name: self.item.head.name.clone(), from: self.reference.clone(), reason }
     }

@@ -9,12 +9,14 @@ pub mod client;
 pub mod credentials;
 pub mod error;
 pub mod load;
+pub mod proxies;
 pub mod publish;
 pub mod serve;
 pub mod settings;
 
 mod answer;
 mod challenge;
+pub(crate) mod http;
 mod proof;
 mod pull;
 mod push;
@@ -22,6 +24,7 @@ mod referring;
 mod secrets;
 mod sending;
 mod stream;
+pub(crate) mod waiting;
 
 pub use access::{Access, Repository};
 pub use client::Client;

@@ -1,14 +1,19 @@
 //! Who asks: what a registry is shown when it wants to know.
 
-use super::access::Repository;
-use super::answer::{ANSWER, reason};
+use super::access::{Repository, host_and_port};
+use super::answer::ANSWER;
 use super::challenge::Challenge;
-use super::client::{Ask, Client, Target, locked, unreachable_host};
+use super::client::{Ask, Client, Target, locked};
 use super::error::RegistryError;
+use super::http::{Payload, Query};
 use super::secrets::{Login, Secret};
+use super::waiting::watched;
+use crate::value::percent::encoded;
+use crate::value::printable::Printable;
+use crate::value::watch::Watch;
 use serde::Deserialize;
 use ureq::Body;
-use ureq::http::{Method, Response, header};
+use ureq::http::{Method, Response, Uri, header};
 
 #[derive(Deserialize)]
 struct Token {
@@ -23,74 +28,105 @@ impl Client {
         target: &Target,
         response: &Response<Body>,
         scope: &str,
+        watch: &dyn Watch,
     ) -> Result<Option<Secret>, RegistryError> {
         let host = &target.endpoint.host;
         let wrong = |reason: String| RegistryError::Challenge { host: host.clone(), reason };
         let headers = response.headers().get_all(header::WWW_AUTHENTICATE);
         let headers = headers.iter().filter_map(|value| value.to_str().ok());
         let challenge = Challenge::parse(headers).map_err(wrong)?;
-        let login = self.login(target)?;
+        let login = self.login(target, watch)?;
         match challenge {
             Challenge::Basic => Ok(login.as_ref().and_then(Login::basic)),
             Challenge::Bearer { realm, service, scope: asked } => {
                 if !target.endpoint.plain && !realm.starts_with("https://") {
                     return Err(wrong("it wants the password sent over plain HTTP".to_owned()));
                 }
+                if login.is_some() && !self.may_see_password(target, &realm) {
+                    let reason = format!(
+                        "it wants the password sent over plain HTTP to another host, `{}`; where that is meant to be, \
+                         allow it with `--plain-http HOST`",
+                        Printable(realm.get(..60).unwrap_or(&realm))
+                    );
+                    return Err(wrong(reason));
+                }
                 // Ours says push where push is meant; the registry's may say only what this request needs.
                 let scope =
                     asked.filter(|asked| !asked.starts_with("repository:")).unwrap_or(scope.to_owned());
-                self.token(target, &realm, service.as_deref(), &scope, login.as_ref()).map(Some)
+                self.token(target, &realm, [service.as_deref(), Some(&scope)], login.as_ref(), watch)
+                    .map(Some)
             }
         }
     }
 
-    pub(super) fn login(&self, target: &Target) -> Result<Option<Login>, RegistryError> {
-        // Credentials of a mirror are those of the host that is asked.
-        let repository = if self.access.mirrors.contains_key(&target.repository.host) {
+    /// Over plain HTTP a password goes to the host that it is for, on any port, and to hosts that the operator reaches
+    /// without TLS anyway. No other network sees it in the clear because a registry says so.
+    fn may_see_password(&self, target: &Target, realm: &str) -> bool {
+        let Ok(uri) = realm.parse::<Uri>() else { return false };
+        let Some(authority) = uri.authority().map(|authority| authority.as_str()) else { return false };
+        uri.scheme_str() == Some("https")
+            || host_and_port(authority).0 == host_and_port(&target.endpoint.host).0
+            || self.access.is_plain(authority)
+    }
+
+    /// Credentials of a mirror are those of the host that is asked.
+    fn holder(&self, target: &Target) -> Repository {
+        if self.access.mirrors.contains_key(&target.repository.host) {
             Repository::at(&target.endpoint.host, &target.endpoint.path)
         } else {
             target.repository.clone()
-        };
+        }
+    }
+
+    /// The credentials for a repository; they are looked for once.
+    fn login(&self, target: &Target, watch: &dyn Watch) -> Result<Option<Login>, RegistryError> {
+        let repository = self.holder(target);
         if let Some(known) = locked(&self.logins).get(&repository) {
             return Ok(known.clone());
         }
-        let login = self.access.credentials.find(&repository)?;
+        let login = self.access.credentials.find(&repository, watch)?;
         locked(&self.logins).insert(repository, login.clone());
         Ok(login)
+    }
+
+    /// The credentials that were shown, if any were.
+    pub(super) fn known_login(&self, target: &Target) -> Option<Login> {
+        locked(&self.logins).get(&self.holder(target)).cloned().flatten()
     }
 
     fn token(
         &self,
         target: &Target,
         realm: &str,
-        service: Option<&str>,
-        scope: &str,
+        [service, scope]: [Option<&str>; 2],
         login: Option<&Login>,
+        watch: &dyn Watch,
     ) -> Result<Secret, RegistryError> {
         let host = &target.endpoint.host;
-        let agent = if target.endpoint.plain { &self.plain } else { &self.secure };
-        let mut fields = vec![("scope", scope.to_owned())];
-        fields.extend(service.map(|service| ("service", service.to_owned())));
-        let outcome = match login {
-            Some(Login::Identity(secret)) => {
-                fields.push(("grant_type", "refresh_token".to_owned()));
-                fields.push(("client_id", "sealift".to_owned()));
-                fields.push(("refresh_token", secret.expose().to_owned()));
-                agent.post(realm).send_form(fields)
-            }
-            Some(Login::Password { .. }) | None => {
-                let mut request = agent.get(realm);
-                for (name, value) in &fields {
-                    request = request.query(name, value);
-                }
-                if let Some(basic) = login.and_then(Login::basic) {
-                    request = request.header(header::AUTHORIZATION, basic.expose());
-                }
-                request.call()
+        let mut fields = Vec::new();
+        fields.extend(scope.map(|scope| ("scope", scope)));
+        fields.extend(service.map(|service| ("service", service)));
+        let form = |fields: &[(&str, &str)]| {
+            let field = |(name, value): &(&str, &str)| format!("{name}={}", encoded(value, b""));
+            fields.iter().map(field).collect::<Vec<_>>().join("&")
+        };
+        let only_tls = !target.endpoint.plain;
+        let query = if let Some(Login::Identity(secret)) = login {
+            fields.extend([("grant_type", "refresh_token"), ("client_id", "sealift")]);
+            fields.push(("refresh_token", secret.expose()));
+            let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+            let payload = Payload::Bytes(form(&fields).into_bytes());
+            Query { method: Method::POST, headers, payload, ..Query::get(realm.to_owned(), only_tls) }
+        } else {
+            let join = if realm.contains('?') { '&' } else { '?' };
+            let basic = login.and_then(Login::basic);
+            Query {
+                authorization: basic.map(|basic| basic.expose().to_owned()),
+                ..Query::get(format!("{realm}{join}{}", form(&fields)), only_tls)
             }
         };
         let what = "the request for a token";
-        let mut response = outcome.map_err(|error| unreachable_host(host, reason(&error)))?;
+        let mut response = self.exchange(query, watch)?.map_err(|failure| failure.of(host))?;
         if response.status() != 200 {
             let ask = Ask::new(Method::GET, String::new(), what);
             return Err(self.refused(target, &ask, response));
@@ -99,7 +135,8 @@ impl Client {
             host: host.clone(),
             reason: "what gives its tokens answers with something else".to_owned(),
         };
-        let body = response.body_mut().with_config().limit(ANSWER).read_to_vec().map_err(|_| unfit())?;
+        let body = watched(watch, move || response.body_mut().with_config().limit(ANSWER).read_to_vec())?;
+        let body = body.map_err(|_| unfit())?;
         let token: Token = serde_json::from_slice(&body).map_err(|_| unfit())?;
         let text = token.token.or(token.access_token).filter(|text| !text.is_empty()).ok_or_else(unfit)?;
         Ok(Secret::new(format!("Bearer {text}")))

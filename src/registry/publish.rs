@@ -7,9 +7,10 @@
 use super::access::Repository;
 use super::client::Client;
 use super::error::RegistryError;
-use super::load::{Destination, Doc, Load, Names};
+use super::load::{Destination, Doc, Load, Names, Referrers};
 use super::pull::Fetched;
 use super::stream::BlobReader;
+use crate::bundle::BundleError;
 use crate::bundle::index::{Blob, Index};
 use crate::bundle::member::{self, blob_name, member_header, padding};
 use crate::bundle::oci;
@@ -66,7 +67,8 @@ pub fn publish(
     watch: &dyn Watch,
 ) -> Result<Published, RegistryError> {
     let (host, prefix) = (repository.host.clone(), String::new());
-    let destination = Destination { host, prefix, names: Names::Path, fallback: None };
+    let destination =
+        Destination { host, prefix, names: Names::Path, referrers: Referrers::Push, fallback: None };
     let load = Load { place, client, destination: &destination, limits, watch };
     let mut documents = Vec::new();
     let mut blobs = Vec::new();
@@ -87,7 +89,10 @@ pub fn publish(
             blobs.extend(closure.blobs);
         }
     }
-    let (sent, sent_bytes, present) = load.send_all(blobs.iter().map(|blob| (*blob, repository)))?;
+    let sent = load.send_all(blobs.iter().map(|blob| (*blob, repository)))?;
+    if let Some(error) = sent.first {
+        return Err(error);
+    }
     for document in &documents {
         load.document(repository, document)?;
     }
@@ -95,6 +100,7 @@ pub fn publish(
     client.put_manifest(repository, &Digest::of(&index).to_string(), oci::OCI_INDEX, &index, watch)?;
     let seal = put_seal(&load, repository, tag, &index)?;
     client.put_manifest(repository, tag, oci::OCI_INDEX, &index, watch)?;
+    let (sent, sent_bytes, present) = (sent.blobs, sent.bytes, sent.present);
     Ok(Published { index: Digest::of(&index), seal, sent, sent_bytes, present })
 }
 
@@ -149,12 +155,18 @@ struct SealLayer {
 }
 
 /// The bytes of a bundle file, made of what a registry has of it. Nothing of it is believed; whoever reads verifies.
+///
+/// Documents are asked for when their place in the file has come, one at a time: whoever refuses the seal, which stands
+/// before them, has not waited for any, and none is held longer than it takes to read it.
 pub struct Reader<'a> {
     client: &'a Client,
     repository: Repository,
+    limits: &'a Limits,
     watch: &'a dyn Watch,
     segments: VecDeque<Segment>,
     blob: Option<BlobReader<'a>>,
+    /// What is still to be laid out behind the segments.
+    order: Option<Order<'a>>,
 }
 
 enum Segment {
@@ -164,18 +176,25 @@ enum Segment {
 }
 
 impl<'a> Reader<'a> {
-    /// Finds index and seal under a tag or the digest of an index, and reads every document.
+    /// Finds index and seal under a tag or the digest of an index.
     pub fn open(
         client: &'a Client,
         repository: &Repository,
         reference: &str,
-        limits: &Limits,
+        limits: &'a Limits,
         watch: &'a dyn Watch,
     ) -> Result<Self, RegistryError> {
-        let index = found(client, repository, reference, limits, watch)?;
+        let index = found(client, repository, reference, limits.index, watch)?;
         let seal = find_seal(client, repository, reference, &index, limits, watch)?;
-        let mut reader =
-            Self { client, repository: repository.clone(), watch, segments: VecDeque::new(), blob: None };
+        let mut reader = Self {
+            client,
+            repository: repository.clone(),
+            limits,
+            watch,
+            segments: VecDeque::new(),
+            blob: None,
+            order: None,
+        };
         let mut members = HashMap::new();
         for name in HELD {
             let layer = seal
@@ -183,7 +202,12 @@ impl<'a> Reader<'a> {
                 .iter()
                 .find(|layer| layer.annotations.get(TITLE).is_some_and(|title| title == name));
             let layer = layer.ok_or_else(|| reader.wrong(format!("its seal lacks `{name}`")))?;
-            let ceiling = limits.roots.max(limits.index);
+            let ceiling = match name {
+                member::ROOTS => limits.roots,
+                member::SEAL => limits.seal,
+                member::STATEMENT => limits.statement,
+                _ => limits.index,
+            };
             if layer.size > ceiling {
                 let what = format!("bytes of `{name}` of a published seal");
                 return Err(RegistryError::Limit { what, found: layer.size, ceiling });
@@ -191,10 +215,14 @@ impl<'a> Reader<'a> {
             let blob = Blob { digest: layer.digest, size: layer.size };
             let mut bytes = Vec::new();
             let read = BlobReader::new(client, repository, blob, watch)?.read_to_end(&mut bytes);
-            read.map_err(|error| reader.wrong(format!("`{name}` does not arrive: {error}")))?;
+            read.map_err(|error| match error.downcast::<RegistryError>() {
+                Ok(RegistryError::Interrupted) => RegistryError::Interrupted,
+                Ok(error) => reader.wrong(format!("`{name}` does not arrive: {error}")),
+                Err(error) => reader.wrong(format!("`{name}` does not arrive: {error}")),
+            })?;
             members.insert(name, bytes);
         }
-        reader.lay(&members, &index, limits)?;
+        reader.lay(&members, index)?;
         Ok(reader)
     }
 
@@ -203,19 +231,16 @@ impl<'a> Reader<'a> {
         RegistryError::Document { host, what, reason }
     }
 
-    /// Lays the members one behind the other, as they stand in the file.
-    fn lay(
-        &mut self,
-        members: &HashMap<&str, Vec<u8>>,
-        index: &Fetched,
-        limits: &Limits,
-    ) -> Result<(), RegistryError> {
+    /// Lays the members in front of the blobs one behind the other, as they stand in the file.
+    fn lay(&mut self, members: &HashMap<&str, Vec<u8>>, index: Fetched) -> Result<(), RegistryError> {
+        let limits = self.limits;
         let held = |name: &str| members.get(name).cloned().unwrap_or_default();
         for name in [member::ROOTS, member::SEAL, member::STATEMENT] {
             self.push(name, held(name));
         }
         let statement = Statement::parse(&held(member::STATEMENT), limits)
             .map_err(|error| self.wrong(error.to_string()))?;
+        let parsed = Index::parse(&index.bytes, limits).map_err(|error| self.wrong(error.to_string()))?;
         for listed in &statement.predicate.members {
             match listed.name.as_str() {
                 // What a reader refuses is not laid out either.
@@ -229,14 +254,22 @@ impl<'a> Reader<'a> {
                 other => self.push(other, held(other)),
             }
         }
-        let parsed = Index::parse(&index.bytes, limits).map_err(|error| self.wrong(error.to_string()))?;
-        let mut order = Order::new(parsed, limits);
-        while let Some(due) = order.next_document().map_err(|error| self.wrong(error.to_string()))? {
-            let document = found(self.client, &self.repository, &due.digest.to_string(), limits, self.watch)?;
-            order.take(&document.bytes).map_err(|error| self.wrong(error.to_string()))?;
+        self.order = Some(Order::new(parsed, limits));
+        Ok(())
+    }
+
+    /// Lays out what comes next: a document, or everything behind the last one.
+    fn go_on(&mut self, mut order: Order<'a>) -> Result<(), RegistryError> {
+        let wrong = |reader: &Self, error: BundleError| reader.wrong(error.to_string());
+        if let Some(due) = order.next_document().map_err(|error| wrong(self, error))? {
+            let name = due.digest.to_string();
+            let document = found(self.client, &self.repository, &name, self.limits.document, self.watch)?;
+            order.take(&document.bytes).map_err(|error| wrong(self, error))?;
             self.push(&blob_name(&due.digest), document.bytes);
+            self.order = Some(order);
+            return Ok(());
         }
-        let contents = order.finish().map_err(|error| self.wrong(error.to_string()))?;
+        let contents = order.finish().map_err(|error| wrong(self, error))?;
         for blob in contents.configs.iter().chain(&contents.layers) {
             self.push_head(&blob_name(&blob.digest), blob.size);
             self.segments.push_back(Segment::Blob(*blob));
@@ -267,7 +300,12 @@ impl Read for Reader<'_> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        while let Some(segment) = self.segments.front_mut() {
+        loop {
+            let Some(segment) = self.segments.front_mut() else {
+                let Some(order) = self.order.take() else { return Ok(0) };
+                self.go_on(order).map_err(io::Error::other)?;
+                continue;
+            };
             let read = match segment {
                 Segment::Bytes(bytes) => bytes.read(buffer)?,
                 Segment::Zeros(left) => {
@@ -292,7 +330,6 @@ impl Read for Reader<'_> {
             self.segments.pop_front();
             self.blob = None;
         }
-        Ok(0)
     }
 }
 
@@ -300,10 +337,10 @@ fn found(
     client: &Client,
     repository: &Repository,
     reference: &str,
-    limits: &Limits,
+    ceiling: u64,
     watch: &dyn Watch,
 ) -> Result<Fetched, RegistryError> {
-    client.manifest(repository, reference, limits, watch)?.ok_or_else(|| RegistryError::NotFound {
+    client.document(repository, reference, ceiling, watch)?.ok_or_else(|| RegistryError::NotFound {
         host: repository.host.clone(),
         what: format!("manifest `{reference}` in `{}`", repository.path),
     })
@@ -323,21 +360,26 @@ fn find_seal(
         what: format!("`{reference}` of `{}`", repository.path),
         reason: reason.to_owned(),
     };
-    let mut seals = Vec::new();
+    // One at a time: nobody has vouched for any of them, and there may be many.
+    let (mut tagged, mut others) = (None, Vec::new());
     for referrer in client.subject_referrers(repository, &index.digest, limits, watch)? {
-        let fetched = found(client, repository, &referrer.root.digest.to_string(), limits, watch)?;
+        let name = referrer.root.digest.to_string();
+        let fetched = found(client, repository, &name, limits.document, watch)?;
         let Ok(manifest) = serde_json::from_slice::<SealManifest>(&fetched.bytes) else { continue };
-        if manifest.artifact_type.as_deref() == Some(SEAL_TYPE) {
-            seals.push(manifest);
+        if manifest.artifact_type.as_deref() != Some(SEAL_TYPE) {
+            continue;
+        }
+        if manifest.annotations.get(TAG).is_some_and(|tag| tag == reference) {
+            tagged = Some(manifest);
+        } else if others.len() < 2 {
+            others.push(manifest);
         }
     }
-    let tagged = |seal: &SealManifest| seal.annotations.get(TAG).is_some_and(|tag| tag == reference);
-    if let Some(at) = seals.iter().rposition(tagged) {
-        return Ok(seals.swap_remove(at));
-    }
-    match (seals.len(), seals.pop()) {
-        (1, Some(seal)) => Ok(seal),
-        (0, _) => Err(wrong("nothing there is the seal of a bundle")),
-        (_, _) => Err(wrong("it has several seals; name the tag under which the bundle was published")),
+    match (tagged, others.pop(), others.pop()) {
+        (Some(seal), ..) | (None, Some(seal), None) => Ok(seal),
+        (None, None, _) => Err(wrong("nothing there is the seal of a bundle")),
+        (None, Some(_), Some(_)) => {
+            Err(wrong("it has several seals; name the tag under which the bundle was published"))
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::access::Repository;
 use super::client::{Action, Ask, Client, Target, rest};
 use super::error::RegistryError;
+use super::waiting::{Pump, watched};
 use crate::bundle::index::Blob;
 use crate::bundle::oci;
 use crate::store::{Partial, Store, StoreError};
@@ -45,10 +46,21 @@ impl Client {
         limits: &Limits,
         watch: &dyn Watch,
     ) -> Result<Option<Fetched>, RegistryError> {
-        let target = self.target(repository, Action::Pull)?;
+        self.document(repository, reference, limits.document, watch)
+    }
+
+    /// As `manifest`, of at most `ceiling` bytes.
+    pub(super) fn document(
+        &self,
+        repository: &Repository,
+        reference: &str,
+        ceiling: u64,
+        watch: &dyn Watch,
+    ) -> Result<Option<Fetched>, RegistryError> {
+        let target = self.target(repository, Action::Pull, watch)?;
         let mut tries = 1;
         loop {
-            match self.manifest_once(&target, reference, limits, watch) {
+            match self.manifest_once(&target, reference, ceiling, watch) {
                 Err(RegistryError::Cut { .. }) if tries < self.patience().attempts => {
                     rest(self.patience().pause, watch)?;
                     tries += 1;
@@ -62,7 +74,7 @@ impl Client {
         &self,
         target: &Target,
         reference: &str,
-        limits: &Limits,
+        ceiling: u64,
         watch: &dyn Watch,
     ) -> Result<Option<Fetched>, RegistryError> {
         let mut ask = Ask::new(
@@ -80,7 +92,7 @@ impl Client {
         let host = &target.endpoint.host;
         let stated = text(&response, header::CONTENT_TYPE.as_str());
         let announced = text(&response, "docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
-        let bytes = body(response, limits.document, host, &ask.what)?;
+        let bytes = body(response, ceiling, host, &ask.what, watch)?;
         let digest = Digest::of(&bytes);
         let expected = reference.parse::<Digest>().ok().or(announced);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
@@ -115,7 +127,7 @@ impl Client {
             watch.advance(blob.size);
             return Ok(());
         }
-        let target = self.target(repository, Action::Pull)?;
+        let target = self.target(repository, Action::Pull, watch)?;
         let mut partial = loop {
             if let Some(partial) = store.resume(&blob.digest)? {
                 break partial;
@@ -203,7 +215,7 @@ impl Client {
         if let Some(announced) = announced.filter(|announced| *announced != missing) {
             return Err(wrong(format!("{} announced", partial.len().saturating_add(announced))));
         }
-        let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let mut reader = Pump::new(response.into_body().into_with_config().limit(u64::MAX).reader(), watch)?;
         let mut buffer = vec![0; STEP];
         let cut = |reason: String| RegistryError::Unreachable { host: host.clone(), reason };
         loop {
@@ -212,6 +224,7 @@ impl Client {
             }
             let read = match reader.read(&mut buffer) {
                 Ok(read) => read,
+                Err(_) if watch.is_stopped() => return Err(RegistryError::Interrupted),
                 Err(error) => return Ok(Err(cut(format!("the connection was cut ({error})")))),
             };
             let bytes = buffer.get(..read).unwrap_or_default();
@@ -242,14 +255,18 @@ pub(super) fn body(
     ceiling: u64,
     host: &str,
     what: &str,
+    watch: &dyn Watch,
 ) -> Result<Vec<u8>, RegistryError> {
     let announced = response.body().content_length();
     if let Some(found) = announced.filter(|announced| *announced > ceiling) {
         return Err(RegistryError::Limit { what: format!("bytes of {what} from `{host}`"), found, ceiling });
     }
-    let mut bytes = Vec::new();
-    let reader = response.body_mut().with_config().limit(u64::MAX).reader();
-    reader.take(ceiling + 1).read_to_end(&mut bytes).map_err(|error| {
+    let read = watched(watch, move || {
+        let mut bytes = Vec::new();
+        let reader = response.body_mut().with_config().limit(u64::MAX).reader();
+        reader.take(ceiling + 1).read_to_end(&mut bytes).map(|_| bytes)
+    })?;
+    let bytes = read.map_err(|error| {
         let (host, what) = (host.to_owned(), what.to_owned());
         RegistryError::Cut { host, what, reason: error.to_string() }
     })?;

@@ -1,7 +1,7 @@
 //! Pushing: blobs piece by piece, manifests whole.
 
 use super::access::Repository;
-use super::client::{Action, Ask, Client, Target, is_passing, rest};
+use super::client::{Action, Ask, Client, Target, is_passing, locked, rest};
 use super::error::RegistryError;
 use super::pull::text;
 use crate::bundle::index::Blob;
@@ -11,12 +11,14 @@ use crate::value::digest::Digest;
 use crate::value::watch::Watch;
 use std::io::Read;
 use std::time::Duration;
+use ureq::Body;
 use ureq::http::{Method, Response, Uri};
-use ureq::{Body, SendBody};
 
 /// Bytes of one piece: an upload that is cut goes on behind the last whole piece, and a registry that writes to an
 /// object store wants at least 5 MiB.
 const PIECE: usize = 8 << 20;
+/// The longest pieces that are kept in memory for a registry that wants long ones.
+const LONGEST: u64 = 64 << 20;
 /// How often one piece is tried.
 const TRIES: u32 = 5;
 /// How often one blob is begun.
@@ -31,6 +33,14 @@ pub struct Upload<'a> {
     location: String,
     sent: u64,
     piece: Vec<u8>,
+    /// Bytes of a piece that is not the last.
+    len: usize,
+}
+
+/// Where an upload goes, and the shortest piece that is taken there.
+struct Begun {
+    location: String,
+    least: u64,
 }
 
 /// What became of a manifest that was pushed.
@@ -41,43 +51,33 @@ pub struct Taken {
 }
 
 impl Client {
-    /// True when a repository has a blob of this digest and length.
+    /// True when a repository says that it has a blob of this digest and length. Any other answer means that the blob is
+    /// to be sent; if that is not allowed either, the upload says so.
     pub fn has_blob(
         &self,
         repository: &Repository,
         blob: Blob,
         watch: &dyn Watch,
     ) -> Result<bool, RegistryError> {
-        let target = self.target(repository, Action::Push)?;
-        let ask = ask_for(&target, blob);
-        let response = self.send(&target, &ask, watch)?;
-        match response.status().as_u16() {
-            200 => Ok(text(&response, "content-length").is_none_or(|length| length == blob.size.to_string())),
-            404 => Ok(false),
-            _ => Err(self.refused(&target, &ask, response)),
-        }
+        let target = self.target(repository, Action::Push, watch)?;
+        self.has_blob_at(&target, blob, watch)
     }
 
-    /// The digest of the manifest under a tag or digest, if there is one.
+    /// The digest of the manifest under a tag or digest, where the registry says one.
     pub fn manifest_digest(
         &self,
         repository: &Repository,
         reference: &str,
         watch: &dyn Watch,
     ) -> Result<Option<Digest>, RegistryError> {
-        let target = self.target(repository, Action::Push)?;
-        let url = target.endpoint.url(&format!("manifests/{reference}"));
-        let mut ask = Ask::new(Method::HEAD, url, format!("manifest `{reference}`"));
-        ask.headers.push(("accept", oci::DOCUMENTS.join(", ")));
-        let response = self.send(&target, &ask, watch)?;
-        match response.status().as_u16() {
-            200 => Ok(text(&response, "docker-content-digest").and_then(|text| text.parse().ok())),
-            404 => Ok(None),
-            _ => Err(self.refused(&target, &ask, response)),
-        }
+        let target = self.target(repository, Action::Push, watch)?;
+        let found = optional(self.send(&target, &head_of(&target, reference), watch))?;
+        let found = found.filter(|response| response.status() == 200);
+        Ok(found.and_then(|response| text(&response, "docker-content-digest")?.parse().ok()))
     }
 
-    /// Asks a registry to take a blob over from another of its repositories; false when it does not.
+    /// Asks a registry to take a blob over from another of its repositories; false when it does not, for whatever
+    /// reason: then the blob is sent.
     pub fn mount(
         &self,
         repository: &Repository,
@@ -85,13 +85,13 @@ impl Client {
         from: &Repository,
         watch: &dyn Watch,
     ) -> Result<bool, RegistryError> {
-        let mut target = self.target(repository, Action::Push)?;
-        let source = self.target(from, Action::Pull)?.endpoint.path;
+        let mut target = self.target(repository, Action::Push, watch)?;
+        let source = self.target(from, Action::Pull, watch)?.endpoint.path;
         let url = target.endpoint.url(&format!("blobs/uploads/?mount={}&from={source}", blob.digest));
         target.also.push(source);
         let ask = Ask::new(Method::POST, url, format!("the mount of blob `{}`", blob.digest));
-        let response = self.send(&target, &ask, watch)?;
-        Ok(response.status() == 201)
+        let response = optional(self.send_once(&target, &ask, watch))?;
+        Ok(response.is_some_and(|response| response.status() == 201))
     }
 
     /// Begins the upload of a blob.
@@ -101,19 +101,35 @@ impl Client {
         blob: Blob,
         watch: &'a dyn Watch,
     ) -> Result<Upload<'a>, RegistryError> {
-        let target = self.target(repository, Action::Push)?;
-        let location = self.begin(&target, blob, watch)?;
-        Ok(Upload { client: self, target, blob, watch, location, sent: 0, piece: Vec::new() })
+        let target = self.target(repository, Action::Push, watch)?;
+        let Begun { location, least } = self.begin(&target, blob, watch)?;
+        if least > LONGEST {
+            return Err(RegistryError::NoPieces { host: target.endpoint.host });
+        }
+        let len = PIECE.max(usize::try_from(least).unwrap_or(PIECE));
+        Ok(Upload { client: self, target, blob, watch, location, sent: 0, piece: Vec::new(), len })
     }
 
-    fn begin(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<String, RegistryError> {
-        let what = format!("the upload of blob `{}`", blob.digest);
+    fn begin(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<Begun, RegistryError> {
+        let what = upload_of(target, blob);
         let ask = Ask::new(Method::POST, target.endpoint.url("blobs/uploads/"), what);
         let response = self.send(target, &ask, watch)?;
         if response.status() != 202 {
             return Err(self.refused(target, &ask, response));
         }
-        location(target, &ask.url, &response).ok_or_else(|| no_location(target))
+        // OCI distribution 1.1, "Pushing a blob in chunks".
+        let least = text(&response, "oci-chunk-min-length").and_then(|least| least.trim().parse().ok());
+        let location = location(target, &ask.url, &response).ok_or_else(|| no_location(target))?;
+        Ok(Begun { location, least: least.unwrap_or_default() })
+    }
+
+    /// True for a registry that has refused a blob in pieces before.
+    pub(super) fn takes_only_whole(&self, repository: &Repository) -> bool {
+        locked(&self.whole).contains(&repository.host)
+    }
+
+    pub(super) fn takes_no_pieces(&self, repository: &Repository) {
+        locked(&self.whole).insert(repository.host.clone());
     }
 
     /// Makes sure that a repository has these bytes as a blob.
@@ -127,7 +143,9 @@ impl Client {
         if self.has_blob(repository, blob, watch)? {
             return Ok(());
         }
-        self.insist(watch, || self.upload_whole(repository, blob, &mut &*bytes, watch))
+        self.insist(watch, || {
+            self.upload_whole(repository, blob, std::io::Cursor::new(bytes.to_vec()), watch)
+        })
     }
 
     /// Begins an upload anew as long as the registry has forgotten the one before; its cause is what is told then.
@@ -153,20 +171,16 @@ impl Client {
         &self,
         repository: &Repository,
         blob: Blob,
-        reader: &mut dyn Read,
+        reader: impl Read + Send + 'static,
         watch: &dyn Watch,
     ) -> Result<(), RegistryError> {
-        let target = self.target(repository, Action::Push)?;
-        let place = self.begin(&target, blob, watch)?;
-        let mut ask = Ask::new(
-            Method::PUT,
-            with_digest(&place, &blob.digest),
-            format!("the upload of blob `{}`", blob.digest),
-        );
+        let target = self.target(repository, Action::Push, watch)?;
+        let place = self.begin(&target, blob, watch)?.location;
+        let mut ask = Ask::new(Method::PUT, with_digest(&place, &blob.digest), upload_of(&target, blob));
         ask.headers.push(("content-type", "application/octet-stream".to_owned()));
         ask.headers.push(("content-length", blob.size.to_string()));
-        let refused = match self.send_body(&target, &ask, SendBody::from_reader(reader)) {
-            Ok(response) if response.status() == 201 => return Ok(()),
+        let refused = match self.send_body(&target, &ask, Box::new(reader), watch) {
+            Ok(response) if matches!(response.status().as_u16(), 200..=204) => return Ok(()),
             Ok(response) => self.refused(&target, &ask, response),
             Err(error) => error,
         };
@@ -190,7 +204,7 @@ impl Client {
         bytes: &[u8],
         watch: &dyn Watch,
     ) -> Result<Taken, RegistryError> {
-        let target = self.target(repository, Action::Push)?;
+        let target = self.target(repository, Action::Push, watch)?;
         let url = target.endpoint.url(&format!("manifests/{reference}"));
         let what = format!("manifest `{reference}` of `{}`", target.endpoint.path);
         let mut ask = Ask { body: bytes, ..Ask::new(Method::PUT, url, what) };
@@ -212,7 +226,7 @@ impl Client {
 
 impl Upload<'_> {
     fn ask(&self, method: Method, url: String) -> Ask<'_> {
-        let mut ask = Ask::new(method, url, format!("the upload of blob `{}`", self.blob.digest));
+        let mut ask = Ask::new(method, url, upload_of(&self.target, self.blob));
         ask.headers.push(("content-type", "application/octet-stream".to_owned()));
         ask
     }
@@ -226,7 +240,7 @@ impl Upload<'_> {
             let mut ask = self.ask(Method::PATCH, self.location.clone());
             ask.headers.push(("content-range", format!("{from}-{}", end.saturating_sub(1))));
             ask.body = self.piece.get(skip..).unwrap_or_default();
-            let outcome = self.client.send_once(&self.target, &ask);
+            let outcome = self.client.send_once(&self.target, &ask, self.watch);
             match outcome {
                 // Some servers answer 204 here, which the specification does not foresee.
                 Ok(response) if matches!(response.status().as_u16(), 201..=204) => {
@@ -236,12 +250,22 @@ impl Upload<'_> {
                     }
                     break;
                 }
+                // A proxy's limit of one request; more in one request would not help.
+                Ok(response) if response.status() == 413 => {
+                    let ask = self.ask(Method::PATCH, String::new());
+                    return Err(self.client.refused(&self.target, &ask, response));
+                }
+                // It may take the blob whole; if not, that answer says why.
                 Ok(response)
-                    if from == 0 && matches!(response.status().as_u16(), 400 | 404 | 405 | 415 | 501) =>
+                    if is_final(response.status().as_u16(), from)
+                        || attempt >= TRIES && !matches!(response.status().as_u16(), 429 | 507) =>
                 {
                     return Err(RegistryError::NoPieces { host: self.target.endpoint.host.clone() });
                 }
-                Ok(response) if attempt >= TRIES || matches!(response.status().as_u16(), 401 | 403 | 413) => {
+                Err(RegistryError::Denied { .. }) => {
+                    return Err(RegistryError::NoPieces { host: self.target.endpoint.host.clone() });
+                }
+                Ok(response) if attempt >= TRIES => {
                     let ask = self.ask(Method::PATCH, String::new());
                     return Err(self.client.refused(&self.target, &ask, response));
                 }
@@ -308,7 +332,7 @@ impl Upload<'_> {
         }
         let (status, refused) = match self.client.send(&self.target, &ask, self.watch) {
             Ok(response) => match response.status().as_u16() {
-                201 | 204 => return Ok(()),
+                200..=204 => return Ok(()),
                 status => (status, self.client.refused(&self.target, &ask, response)),
             },
             Err(error @ RegistryError::Unreachable { .. }) => (404, error),
@@ -324,7 +348,11 @@ impl Upload<'_> {
 
 impl Client {
     fn has_blob_at(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<bool, RegistryError> {
-        Ok(self.send(target, &ask_for(target, blob), watch)?.status() == 200)
+        let response = optional(self.send(target, &ask_for(target, blob), watch))?;
+        let fits = |response: &Response<Body>| {
+            text(response, "content-length").is_none_or(|length| length == blob.size.to_string())
+        };
+        Ok(response.is_some_and(|response| response.status() == 200 && fits(&response)))
     }
 }
 
@@ -332,8 +360,8 @@ impl BlobSink for Upload<'_> {
     type Error = RegistryError;
 
     fn quarantine(&mut self, mut bytes: &[u8]) -> Result<(), RegistryError> {
-        while self.piece.len() + bytes.len() > PIECE {
-            let (head, tail) = bytes.split_at_checked(PIECE - self.piece.len()).unwrap_or((bytes, &[]));
+        while self.piece.len() + bytes.len() > self.len {
+            let (head, tail) = bytes.split_at_checked(self.len - self.piece.len()).unwrap_or((bytes, &[]));
             self.piece.extend_from_slice(head);
             bytes = tail;
             self.flush()?;
@@ -347,10 +375,41 @@ impl BlobSink for Upload<'_> {
     }
 }
 
+/// An answer to a question that a registry need not answer. That it is silent, or nobody wants to know any more, is an
+/// error all the same.
+pub(super) fn optional(
+    outcome: Result<Response<Body>, RegistryError>,
+) -> Result<Option<Response<Body>>, RegistryError> {
+    match outcome {
+        Ok(response) => Ok(Some(response)),
+        Err(RegistryError::Denied { .. } | RegistryError::Challenge { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// True for a status that a further attempt at the same piece would not change. Where pieces have arrived, 404 says that
+/// the upload is forgotten.
+fn is_final(status: u16, from: u64) -> bool {
+    matches!(status, 400..=499 | 501) && !matches!(status, 408 | 429) && (status != 404 || from == 0)
+}
+
+fn upload_of(target: &Target, blob: Blob) -> String {
+    format!("the upload of blob `{}` to `{}`", blob.digest, target.endpoint.path)
+}
+
+/// Which manifest is there.
+pub(super) fn head_of(target: &Target, reference: &str) -> Ask<'static> {
+    let url = target.endpoint.url(&format!("manifests/{reference}"));
+    let what = format!("manifest `{reference}` of `{}`", target.endpoint.path);
+    let mut ask = Ask::new(Method::HEAD, url, what);
+    ask.headers.push(("accept", oci::DOCUMENTS.join(", ")));
+    ask
+}
+
 /// Whether a blob is there.
 fn ask_for(target: &Target, blob: Blob) -> Ask<'static> {
     let url = target.endpoint.url(&format!("blobs/{}", blob.digest));
-    Ask::new(Method::HEAD, url, format!("blob `{}`", blob.digest))
+    Ask::new(Method::HEAD, url, format!("blob `{}` of `{}`", blob.digest, target.endpoint.path))
 }
 
 fn with_digest(location: &str, digest: &Digest) -> String {

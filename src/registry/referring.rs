@@ -1,16 +1,18 @@
 //! Signatures, attestations and SBOMs: what a registry has that refers to something.
 
 use super::access::Repository;
-use super::client::{Action, Ask, Client, is_passing};
+use super::client::{Action, Ask, Client, Target, locked};
 use super::error::RegistryError;
-use super::pull::{body, text};
+use super::pull::{Fetched, body, text};
+use super::push::{head_of, optional};
 use crate::bundle::index::{Blob, Referrer};
 use crate::bundle::oci;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::watch::Watch;
 use serde::Deserialize;
-use ureq::http::Method;
+use ureq::Body;
+use ureq::http::{Method, Response};
 
 /// Suffixes of the tags under which cosign keeps what it has to say about a digest.
 const COSIGN: [&str; 3] = ["sig", "att", "sbom"];
@@ -50,7 +52,7 @@ impl Client {
         let mut found = self.subject_referrers(repository, subject, limits, watch)?;
         for suffix in COSIGN {
             let tag = format!("{}.{suffix}", referrers_tag(subject));
-            if let Some(fetched) = self.manifest(repository, &tag, limits, watch)? {
+            if let Some(fetched) = self.optional_manifest(repository, &tag, limits, watch)? {
                 let root = Blob { digest: fetched.digest, size: fetched.bytes.len() as u64 };
                 found.push(Referrer { media_type: fetched.media_type, root, tag: Some(tag) });
             }
@@ -80,26 +82,34 @@ impl Client {
         limits: &Limits,
         watch: &dyn Watch,
     ) -> Result<Option<Vec<Referrer>>, RegistryError> {
-        let target = self.target(repository, Action::Pull)?;
+        let target = self.target(repository, Action::Pull, watch)?;
         let what = format!("list of what refers to {subject} in `{}`", target.endpoint.path);
         let mut url = target.endpoint.url(&format!("referrers/{subject}"));
         let mut found = Vec::new();
         for _ in 0..PAGES {
             let mut ask = Ask::new(Method::GET, url.clone(), what.clone());
             ask.headers.push(("accept", oci::OCI_INDEX.to_owned()));
-            let response = self.send(&target, &ask, watch)?;
+            let Some(response) = self.ask_optional(&target, &ask, watch)? else {
+                self.without(&target, "401 or 403", watch);
+                return Ok(None);
+            };
+            let status = response.status().as_u16();
             // Registries without it answer in many ways; only an index is an answer.
             let is_index =
                 text(&response, "content-type").is_some_and(|kind| kind.starts_with(oci::OCI_INDEX));
-            if is_passing(response.status().as_u16()) {
+            if is_busy(status) {
                 return Err(self.refused(&target, &ask, response));
             }
-            if response.status() != 200 || !is_index {
+            if status != 200 || !is_index {
+                if matches!(status, 401 | 403 | 500..) {
+                    self.without(&target, &status.to_string(), watch);
+                }
                 return Ok(None);
             }
             let next = text(&response, "link").and_then(|link| next_page(&link));
-            let bytes = body(response, limits.document, &target.endpoint.host, &what)?;
-            found.extend(parse_listing(&bytes, &target.endpoint.host, &what)?);
+            let bytes = body(response, limits.document, &target.endpoint.host, &what, watch)?;
+            found.extend(self.listed(&target, &bytes, watch));
+            check_count(&found, &what, limits)?;
             match next {
                 Some(next) => url = format!("{}{next}", target.endpoint.origin()),
                 None => return Ok(Some(found)),
@@ -116,26 +126,112 @@ impl Client {
         limits: &Limits,
         watch: &dyn Watch,
     ) -> Result<Vec<Referrer>, RegistryError> {
-        match self.manifest(repository, &referrers_tag(subject), limits, watch)? {
-            Some(fetched) if fetched.media_type == oci::OCI_INDEX => {
-                parse_listing(&fetched.bytes, &repository.host, "the list of referrers")
+        let what = "list of referrers";
+        match self.optional_manifest(repository, &referrers_tag(subject), limits, watch)? {
+            // GitLab reads the tag as the digest and answers with the subject itself.
+            Some(fetched) if fetched.media_type == oci::OCI_INDEX && fetched.digest != *subject => {
+                let target = self.target(repository, Action::Pull, watch)?;
+                let found = self.listed(&target, &fetched.bytes, watch);
+                check_count(&found, what, limits)?;
+                Ok(found)
             }
             Some(_) | None => Ok(Vec::new()),
         }
     }
+
+    /// A manifest that need not be there, under a tag. Registries say in many ways that it is not; only what they serve
+    /// as a manifest is one. Asked by `HEAD` first, which registries with a limit on pulls do not count.
+    pub(super) fn optional_manifest(
+        &self,
+        repository: &Repository,
+        tag: &str,
+        limits: &Limits,
+        watch: &dyn Watch,
+    ) -> Result<Option<Fetched>, RegistryError> {
+        let target = self.target(repository, Action::Pull, watch)?;
+        let ask = head_of(&target, tag);
+        let Some(response) = self.ask_optional(&target, &ask, watch)? else {
+            self.without(&target, "401 or 403", watch);
+            return Ok(None);
+        };
+        match response.status().as_u16() {
+            404 => return Ok(None),
+            status if is_busy(status) => return Err(self.refused(&target, &ask, response)),
+            status @ (401 | 403 | 500) => {
+                self.without(&target, &status.to_string(), watch);
+                return Ok(None);
+            }
+            // It is there, or the registry does not answer `HEAD`.
+            _ => {}
+        }
+        match self.manifest(repository, tag, limits, watch) {
+            Err(RegistryError::Denied { status, .. } | RegistryError::Status { status, .. })
+                if !is_busy(status) =>
+            {
+                if !matches!(status, 400 | 405) {
+                    self.without(&target, &status.to_string(), watch);
+                }
+                Ok(None)
+            }
+            // Something else than a manifest, like a page.
+            Err(RegistryError::Document { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Asks what a registry need not answer; one that failed at that before is not asked twice.
+    fn ask_optional(
+        &self,
+        target: &Target,
+        ask: &Ask<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Option<Response<Body>>, RegistryError> {
+        let known = locked(&self.reluctant).contains(&target.endpoint.host);
+        optional(if known { self.send_once(target, ask, watch) } else { self.send(target, ask, watch) })
+    }
+
+    /// The entries of a list of referrers; one that cannot be read has none.
+    fn listed(&self, target: &Target, bytes: &[u8], watch: &dyn Watch) -> Vec<Referrer> {
+        let referrer = |one: Listed| {
+            let root = Blob { digest: one.digest, size: one.size };
+            Referrer { media_type: one.media_type, root, tag: None }
+        };
+        match serde_json::from_slice::<Listing>(bytes) {
+            Ok(listing) => listing.manifests.into_iter().map(referrer).collect(),
+            Err(error) => {
+                let (host, path) = (&target.endpoint.host, &target.endpoint.path);
+                self.note(
+                    watch,
+                    format!("`{host}` has a list of referrers of `{path}` that cannot be read, so none were taken: {error}"),
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    /// Says that a registry did not want to say what refers to an image.
+    fn without(&self, target: &Target, status: &str, watch: &dyn Watch) {
+        let (host, path) = (&target.endpoint.host, &target.endpoint.path);
+        let text = format!(
+            "`{host}` answers with status {status} when asked for signatures, attestations and SBOMs of `{path}`; none were \
+             taken where it did (`referrers = false` does not ask)"
+        );
+        locked(&self.reluctant).insert(host.clone());
+        self.note(watch, text);
+    }
 }
 
-fn parse_listing(bytes: &[u8], host: &str, what: &str) -> Result<Vec<Referrer>, RegistryError> {
-    let listing: Listing = serde_json::from_slice(bytes).map_err(|error| RegistryError::Document {
-        host: host.to_owned(),
-        what: what.to_owned(),
-        reason: error.to_string(),
-    })?;
-    let referrer = |one: Listed| {
-        let root = Blob { digest: one.digest, size: one.size };
-        Referrer { media_type: one.media_type, root, tag: None }
-    };
-    Ok(listing.manifests.into_iter().map(referrer).collect())
+/// Statuses of a registry that is busy: whether something is there is not known.
+fn is_busy(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
+}
+
+fn check_count(found: &[Referrer], what: &str, limits: &Limits) -> Result<(), RegistryError> {
+    if found.len() <= limits.items {
+        return Ok(());
+    }
+    let (found, ceiling) = (found.len() as u64, limits.items as u64);
+    Err(RegistryError::Limit { what: format!("entries of the {what}"), found, ceiling })
 }
 
 /// `</v2/...>; rel="next"` (RFC 8288), on the same host only.

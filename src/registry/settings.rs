@@ -1,5 +1,6 @@
 //! What a site has to know after its registry was filled: old and new names, and settings that let old names work.
 
+use super::access::Repository;
 use super::load::{Destination, Loaded, Names, Outcome};
 use crate::value::digest::Digest;
 use crate::value::escaped::escape_json;
@@ -38,7 +39,7 @@ pub fn all(origin: &Origin, destination: &Destination, outcome: &Outcome, plain:
 
 /// The registries that the images came from.
 fn sources(outcome: &Outcome) -> BTreeSet<String> {
-    outcome.loaded.iter().filter_map(|image| image.from.registry().map(str::to_owned)).collect()
+    outcome.loaded.iter().filter_map(|image| Some(Repository::of(&image.from).ok()?.host)).collect()
 }
 
 fn head(origin: &Origin, what: &str) -> String {

@@ -4,10 +4,10 @@ use super::access::Repository;
 use super::client::{Action, Ask, Client, Target};
 use super::error::RegistryError;
 use super::pull::text;
+use super::waiting::Pump;
 use crate::bundle::index::Blob;
 use crate::value::watch::Watch;
 use std::io::{self, Read};
-use ureq::BodyReader;
 use ureq::http::Method;
 
 /// Reads a blob; ends with an error when it has not the length that was announced. Its digest is the business of
@@ -18,7 +18,7 @@ pub(super) struct BlobReader<'a> {
     blob: Blob,
     watch: &'a dyn Watch,
     at: u64,
-    body: Option<BodyReader<'static>>,
+    body: Option<Pump<'a>>,
 }
 
 impl<'a> BlobReader<'a> {
@@ -28,11 +28,11 @@ impl<'a> BlobReader<'a> {
         blob: Blob,
         watch: &'a dyn Watch,
     ) -> Result<Self, RegistryError> {
-        let target = client.target(repository, Action::Pull)?;
+        let target = client.target(repository, Action::Pull, watch)?;
         Ok(Self { client, target, blob, watch, at: 0, body: None })
     }
 
-    fn open(&self) -> Result<BodyReader<'static>, RegistryError> {
+    fn open(&self) -> Result<Pump<'a>, RegistryError> {
         let what = format!("blob `{}` of `{}`", self.blob.digest, self.target.endpoint.path);
         let mut ask =
             Ask::new(Method::GET, self.target.endpoint.url(&format!("blobs/{}", self.blob.digest)), what);
@@ -54,7 +54,7 @@ impl<'a> BlobReader<'a> {
             }
             _ => return Err(self.client.refused(&self.target, &ask, response)),
         }
-        Ok(response.into_body().into_with_config().limit(u64::MAX).reader())
+        Pump::new(response.into_body().into_with_config().limit(u64::MAX).reader(), self.watch)
     }
 }
 

@@ -305,8 +305,10 @@ codes! {
         "A file of credentials or a credential helper cannot be used."
     RegistryCertificates "registry.certificates" WrongUse
         "A file of certificates cannot be read or holds none."
+    RegistryProxy "registry.proxy" WrongUse
+        "A request would go through a proxy that an environment variable names and that cannot be used: its address is no `http://HOST:PORT`, or it is a SOCKS proxy. `NO_PROXY` names hosts that are reached without a proxy; loopback always is."
     RegistryRefused "registry.refused" NotAsWanted
-        "The registry took some of the bundle's images but not all. The message and `mapping.json` say which are missing."
+        "The registry did not take all of the bundle's images, or not all that refers to them. The message and `mapping.json` say what arrived and what is missing."
 
     AuditNotFound "audit.not-found" WrongUse
         "The bundle has no such item or file. `sealift ls BUNDLE` shows what it has."

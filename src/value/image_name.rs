@@ -79,6 +79,14 @@ fn is_component(text: &str) -> bool {
 }
 
 fn is_registry(text: &str) -> bool {
+    // An IPv6 address stands in brackets.
+    if let Some(rest) = text.strip_prefix('[') {
+        return rest.split_once(']').is_some_and(|(address, port)| {
+            let is_port = |port: &str| port.parse::<u16>().is_ok();
+            address.parse::<std::net::Ipv6Addr>().is_ok()
+                && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        });
+    }
     let (host, port) = text.split_once(':').unwrap_or((text, "0"));
     let label = |part: &str| {
         !part.is_empty()

@@ -10,6 +10,9 @@ pub trait Watch: Sync {
 
     /// True when the person wants the work to stop; asked at least once for every frame or mebibyte.
     fn is_stopped(&self) -> bool;
+
+    /// Something that is allowed and that the operator should know; said once, beside the progress.
+    fn note(&self, _text: &str) {}
 }
 
 /// Sees nothing and never stops.
