@@ -13,7 +13,7 @@ pub(super) use plan::{Plan, path_error};
 use super::SiteError;
 use super::parameters::{Given, Values};
 use super::rendering::{Renderer, Rendering};
-use super::staging::Staging;
+use super::staging::{Readers, Staging};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::index::{Blob, Index, docker_manifest};
 use crate::bundle::inventory::Inventory;
@@ -61,7 +61,9 @@ pub fn unpack(
     let trusted = Trusted::open(tape, pinned, conditions)?;
     let values = parameters.map(|given| Values::resolve(&trusted.statement.predicate.needs, given));
     let renderer = values.transpose()?.map(|values| Renderer::new(values, None)).transpose()?;
-    let staged = stage(&trusted, tape, conditions, Staging::beside(target)?, None, renderer)?;
+    let readers = if tape.was_encrypted() { Readers::Owner } else { Readers::All };
+    let staging = Staging::beside(target)?.read_by(readers);
+    let staged = stage(&trusted, tape, conditions, staging, None, renderer)?;
     staged.staging.publish()?;
     let Staged { contents, files, bytes, rendering, .. } = staged;
     Ok(Unpacked { trusted, contents, files, bytes, rendering })
