@@ -27,6 +27,7 @@ use crate::trust::verify::{self, BlobSink, Conditions, Depth, Receiver, Sink, Tr
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::rel_path::RelPath;
+use crate::value::watch::Watch;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
@@ -92,7 +93,14 @@ pub(super) fn stage(
     renderer: Option<Renderer>,
 ) -> Result<Staged, SiteError> {
     let renderer = renderer.map(Arc::new);
-    let writer = Writer { staging, store, renderer, plan: OnceLock::new(), blobs: Mutex::default() };
+    let writer = Writer {
+        watch: conditions.watch,
+        staging,
+        store,
+        renderer,
+        plan: OnceLock::new(),
+        blobs: Mutex::default(),
+    };
     let contents = verify::receive(trusted, tape, conditions, &writer)?;
     writer.complete(&contents)?;
     let (files, bytes) = writer.plan.get().map(|plan| (plan.files, plan.bytes)).unwrap_or_default();
@@ -103,6 +111,7 @@ pub(super) fn stage(
 
 /// Writes what is verified beneath the staging folder.
 struct Writer<'a> {
+    watch: &'a dyn Watch,
     staging: Staging,
     store: Option<&'a Store>,
     /// Shared with the files that are being written on other threads.
@@ -162,9 +171,9 @@ impl Writer<'_> {
     }
 }
 
-impl Receiver for Writer<'_> {
+impl<'a> Receiver for Writer<'a> {
     type Error = SiteError;
-    type File = TreeFile;
+    type File = TreeFile<'a>;
     type Blob = LayoutBlob;
 
     fn depth(&self) -> Depth {
@@ -186,7 +195,7 @@ impl Receiver for Writer<'_> {
         Ok(())
     }
 
-    fn create(&self, tree: usize, entry: &Entry) -> Result<TreeFile, SiteError> {
+    fn create(&self, tree: usize, entry: &Entry) -> Result<TreeFile<'a>, SiteError> {
         let plan = self.plan.get();
         let path = match plan.and_then(|plan| plan.roots.get(tree)) {
             Some(root) => root.join(&entry.path),
@@ -198,7 +207,7 @@ impl Receiver for Writer<'_> {
         if let (Some(renderer), Some((item, root))) = (&self.renderer, rendered) {
             let (renderer, item, of) = (Arc::clone(renderer), item.clone(), entry.path.clone());
             let to = self.open(&root.join(&entry.path), executable)?;
-            template = Some(Template { renderer, item, of, to, original: Vec::new() });
+            template = Some(Template { watch: self.watch, renderer, item, of, to, original: Vec::new() });
         }
         Ok(TreeFile { open: self.open(&path, executable)?, template })
     }
@@ -225,13 +234,14 @@ struct Open {
 }
 
 /// A file of a tree in the staging folder.
-struct TreeFile {
+struct TreeFile<'a> {
     open: Open,
-    template: Option<Template>,
+    template: Option<Template<'a>>,
 }
 
 /// A template, from its first byte until all of it is there and is the one that was sealed.
-struct Template {
+struct Template<'a> {
+    watch: &'a dyn Watch,
     renderer: Arc<Renderer>,
     item: Name,
     of: RelPath,
@@ -245,7 +255,7 @@ impl Open {
     }
 }
 
-impl Sink for TreeFile {
+impl Sink for TreeFile<'_> {
     type Error = SiteError;
 
     fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), SiteError> {
@@ -256,8 +266,10 @@ impl Sink for TreeFile {
     }
 
     fn finish(self) -> Result<(), SiteError> {
-        let Some(Template { renderer, item, of, mut to, original }) = self.template else { return Ok(()) };
-        to.put(&renderer.render(&item, of.as_str(), original)?)
+        let Some(Template { watch, renderer, item, of, mut to, original }) = self.template else {
+            return Ok(());
+        };
+        to.put(&renderer.render(&item, of.as_str(), original, watch)?)
     }
 }
 

@@ -10,7 +10,7 @@ mod place;
 mod seal;
 
 pub use content::receive;
-pub use place::{InPlace, Reading, Stamp};
+pub use place::{FramePart, InPlace, Reading, Stamp};
 pub use seal::{Signer, Trusted, Warning};
 
 use super::approval::Approving;
