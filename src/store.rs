@@ -11,6 +11,7 @@ use crate::value::digest::{Digest, Hasher};
 use crate::value::printable::Printable;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -61,10 +62,22 @@ impl Store {
     /// Opens the store in `folder` and makes the folder where there is none.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let blobs = folder.join("blobs/sha256");
-        match fs::create_dir_all(&blobs) {
+        // Private images lie here. Folders that are there keep their mode: some stores are shared on purpose.
+        match fs::DirBuilder::new().recursive(true).mode(0o700).create(&blobs) {
             Ok(()) => Ok(Self { folder: folder.to_owned(), blobs }),
             Err(source) => Err(StoreError::Io { path: blobs, source }),
         }
+    }
+
+    /// Takes away what others may do with a store that is one person's own, as those made by earlier versions allow it.
+    pub fn close_to_others(&self) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Io { path: self.folder.clone(), source };
+        let found = fs::metadata(&self.folder).map_err(failed)?;
+        let is_ours = found.uid() == rustix::process::geteuid().as_raw();
+        if !is_ours || found.mode() & 0o077 == 0 {
+            return Ok(());
+        }
+        fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700)).map_err(failed)
     }
 
     /// Where something of another form is kept beside the blobs.
@@ -187,6 +200,21 @@ mod tests {
         }
         assert_eq!(fs::read(store.get(&digest).unwrap()).unwrap(), b"abc");
         assert_eq!(names(&folder.path().join("new")), [digest.hex()]);
+    }
+
+    #[test]
+    fn f_sec_2_a_new_store_is_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        let (new, shared) = (folder.path().join("new"), folder.path().join("shared"));
+        Store::open(&new).unwrap();
+        assert_eq!((mode(&new), mode(&new.join("blobs/sha256"))), (0o700, 0o700));
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
+        let store = Store::open(&shared).unwrap();
+        assert_eq!(mode(&shared), 0o755, "shared on purpose");
+        store.close_to_others().unwrap();
+        assert_eq!(mode(&shared), 0o700);
     }
 
     #[test]

@@ -138,6 +138,11 @@ def is_authority(value):
 def is_hidden(character):
     return unicodedata.category(character) == "Cc" or any(low <= ord(character) <= high for low, high in HIDDEN)
 
+def reason(value, what):
+    text()(value, what)
+    must(len(value) <= 500 and any(one.isalnum() for one in value), f"{what} is {value!r}")
+    must(not any(is_hidden(one) for one in value), f"{what} is {value!r}")
+
 def fits(value, form, choices=()):
     """Whether a value has the format of a parameter: section 4.2."""
     if not 1 <= len(value) <= 255:
@@ -148,7 +153,7 @@ def fits(value, form, choices=()):
         host, *path = value.split("/")
         return is_authority(host) and all(re.fullmatch("[a-z0-9]([a-z0-9._-]*[a-z0-9])?", part) for part in path)
     if form == "url":
-        found = re.fullmatch(r"https?://([^/]*)(/[A-Za-z0-9._~/?=&%+:,-]*)?", value)
+        found = re.fullmatch(r"https?://([^/]*)(/[A-Za-z0-9._~/?=%+:-]*)?", value)
         return found and is_authority(found[1])
     if form == "path":
         return re.fullmatch(r"/[A-Za-z0-9._/+@-]*", value) and not {".", ".."} & set(value[1:].split("/"))
@@ -156,10 +161,12 @@ def fits(value, form, choices=()):
         user, at, host = value.partition("@")
         return at and re.fullmatch("[A-Za-z0-9._+-]+", user) and is_host(host)
     if form == "text":
-        return value.strip() == value and not any(is_hidden(one) or one in "\"'`\\${}<>" for one in value)
+        def is_letter(one):
+            return not is_hidden(one) and (one.isalnum() or unicodedata.category(one)[0] in "LNM")
+        return is_letter(value[0]) and value[-1] != " " and all(is_letter(one) or one in " .,-_+@/" for one in value)
     if form == "choice":
         return value in choices
-    return re.fullmatch({"number": "[0-9]{1,15}", "word": "[A-Za-z0-9._-]+"}[form], value)
+    return re.fullmatch({"number": "[0-9]{1,15}", "word": "[A-Za-z0-9._][A-Za-z0-9._-]*"}[form], value)
 
 def description(value, what):
     text()(value, what)
@@ -178,7 +185,7 @@ root_form = record(
         max_age_days_opt=lambda value, what: number(value, what, 1, (1 << 32) - 1), conditions_opt=list_of(name))))
 approval_form = record(
     kind_=one_of("https://sealift.dev/approval/v1"), statement=digest, scenario=name, approved=moment,
-    conditions=list_of(name), out_of_order_opt=text(r"(?s).*\S.*"))
+    conditions=list_of(name), out_of_order_opt=reason)
 FORMATS = "host registry url number path email word text choice".split()
 selection_form = record(
     variant_opt=name, features_opt=names, without_opt=names, audience_opt=name, withheld_opt=some(digest))

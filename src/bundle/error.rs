@@ -1,9 +1,11 @@
 //! What can be wrong with a bundle, or go wrong while one is written.
 
+use super::read::Tail;
 use crate::value::canonical::CanonicalError;
 use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
 use crate::value::printable::Printable;
+use crate::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 
@@ -28,8 +30,8 @@ pub enum BundleError {
     NotAFile { path: PathBuf, found: &'static str },
     #[error("{}", ends_inside(.member, *.offset))]
     Truncated { member: String, offset: u64 },
-    #[error("there are bytes behind the end of the bundle, at byte {offset}")]
-    Trailing { offset: u64 },
+    #[error("{}", behind(*offset, *tail))]
+    Trailing { offset: u64, tail: Tail },
     #[error("{}", other_header(.expected, *.offset, .found))]
     Header { expected: String, offset: u64, found: String },
     #[error("the bytes that fill up `{member}` are not zero")]
@@ -100,6 +102,18 @@ fn other_header(expected: &str, offset: u64, found: &str) -> String {
     format!("at byte {offset} the header of `{expected}` was expected, found {found}")
 }
 
+/// What stands behind the end at `offset`, for people.
+fn behind(offset: u64, tail: Tail) -> String {
+    let zeros = "as raw devices, tapes and block copies add them; the bundle ends at byte";
+    match tail {
+        Tail::Zeros(count) => {
+            format!("the bundle is followed by {}, {zeros} {offset}", counted(count, "zero byte"))
+        }
+        Tail::ManyZeros => format!("the bundle is followed by very many zero bytes, {zeros} {offset}"),
+        Tail::Other => format!("there are bytes behind the end of the bundle, at byte {offset}"),
+    }
+}
+
 impl Fault for BundleError {
     fn code(&self) -> Code {
         match self {
@@ -166,7 +180,10 @@ impl Fault for BundleError {
             Self::SourceChanged { .. } => {
                 Some("if the change is wanted: `sealift lock MANIFEST`, and review the lock".to_owned())
             }
-            Self::Trailing { .. }
+            Self::Trailing { offset, tail: Tail::Zeros(_) | Tail::ManyZeros } => Some(format!(
+                "cut them off a copy, `truncate -s {offset} FILE`, or read no further, `head -c {offset} DEVICE | sealift verify -`; the rest of the bundle has been verified"
+            )),
+            Self::Trailing { tail: Tail::Other, .. }
             | Self::Header { .. }
             | Self::Padding { .. }
             | Self::Size { .. }

@@ -69,6 +69,12 @@ impl<'a> Tape<'a> {
         Self { carrier: Some(carrier), ..Self::pipe(reader) }
     }
 
+    /// Whether the bundle was encrypted on its way here.
+    #[must_use]
+    pub fn was_encrypted(&self) -> bool {
+        self.carrier.is_some()
+    }
+
     /// Refuses a bundle that another seal outside belongs to, where there is one.
     pub fn must_carry(&self, scenario: &Name, created: Moment) -> Result<(), BundleError> {
         match self.carrier {
@@ -202,25 +208,55 @@ impl<'a> Tape<'a> {
                 return Err(BundleError::Header { expected, offset, found });
             }
         }
-        let offset = self.at;
-        let mut one = [0];
-        let more = loop {
+        match self.tail() {
+            Ok(None) => Ok(()),
+            Ok(Some(tail)) => Err(BundleError::Trailing { offset: self.at, tail }),
+            Err(source) => Err(read_error(source, "the end of the bundle", self.at)),
+        }
+    }
+
+    /// What stands behind the end, if anything does.
+    fn tail(&mut self) -> io::Result<Option<Tail>> {
+        let mut buffer = vec![0; CHUNK];
+        let mut zeros = 0;
+        loop {
+            let offset = self.at + zeros;
             let outcome = match &mut self.medium {
-                Medium::File(file) => file.read_at(&mut one, offset),
-                Medium::Pipe(reader) => reader.read(&mut one),
+                Medium::File(file) => file.read_at(&mut buffer, offset),
+                Medium::Pipe(reader) => reader.read(&mut buffer),
             };
-            match outcome {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
+            let read = match outcome {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => buffer.get(..other?).unwrap_or_default(),
+            };
+            if read.is_empty() {
+                return Ok((zeros > 0).then_some(Tail::Zeros(zeros)));
             }
-        };
-        match more {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(BundleError::Trailing { offset }),
-            Err(source) => Err(read_error(source, "the end of the bundle", offset)),
+            if read.iter().any(|byte| *byte != 0) {
+                return Ok(Some(Tail::Other));
+            }
+            zeros += read.len() as u64;
+            // A raw device may go on for terabytes, and what is behind the first of it changes nothing.
+            if zeros >= PADDING {
+                return Ok(Some(Tail::ManyZeros));
+            }
         }
     }
 }
+
+/// What stands behind the end of a bundle, where nothing should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// So many bytes, all zero, and then the end.
+    Zeros(u64),
+    /// More zeros than were looked at.
+    ManyZeros,
+    /// Something else.
+    Other,
+}
+
+/// How many bytes behind the end are looked at: more than any tape or device pads a block to.
+const PADDING: u64 = 64 << 20;
 
 /// Reads a part of a file chunk by chunk and compares its digest.
 pub fn part<E: From<BundleError>>(

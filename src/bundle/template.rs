@@ -1,15 +1,16 @@
 //! Templates: the texts of a configuration that a site fills with its parameters.
 //!
 //! A template can name parameters and decide by them. It cannot name a file, another template, a function or the clock,
-//! and it cannot go on for ever.
+//! and it cannot go on for ever: `tags` refuses what the engine would do without counting it, the engine counts the rest,
+//! and a template is filled on a thread that nobody waits for longer than ten seconds.
 
+mod run;
 mod tags;
 
 use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
+use crate::value::watch::Watch;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of the largest file of an item with templates.
@@ -74,56 +75,31 @@ impl Engine {
         Ok(Self { environment, known })
     }
 
-    /// The text with everything filled in.
-    pub fn fill(&self, text: &str) -> Result<String, Objection> {
-        let failed = |error: &minijinja::Error| {
-            let reason = match error.kind() {
-                ErrorKind::OutOfFuel => "it does more than a template may do".to_owned(),
-                kind => {
-                    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-                    format!("it is no template that can be filled in: {kind}{}", Printable(detail))
-                }
-            };
-            Objection::new(error.line(), reason)
-        };
-        tags::check(text).map_err(|(line, reason)| Objection::new(Some(line), reason))?;
+    /// The text with everything filled in, unless `watch` is stopped meanwhile.
+    pub fn fill(&self, text: &str, watch: &dyn Watch) -> Result<String, Unfilled> {
+        tags::check(text).map_err(|(line, reason)| Unfilled::Refused(Objection::new(Some(line), reason)))?;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(FUEL.saturating_add(text.len() as u64)));
-        let template =
-            environment.template_from_named_str("template", text).map_err(|error| failed(&error))?;
-        // Also in parts that these values do not reach: what fails at one site has to fail at each.
-        let named: BTreeSet<_> = template.undeclared_variables(false).into_iter().collect();
-        if let Some(name) = named.difference(&self.known).next() {
-            let reason = match name.as_str() {
-                "site" => "it names `site`, and only a site has a name: install it there".to_owned(),
-                name => format!("it names `{}`, and the bundle has no such parameter", Printable(name)),
-            };
-            return Err(Objection {
-                unknown: Some(name.clone()),
-                ..Objection::new(line_with(text, name), reason)
-            });
-        }
-        let made = template.render(()).map_err(|error| failed(&error))?;
-        if made.len() > OUTPUT {
-            let reason = format!("it makes {}, and the ceiling is {}", size(made.len()), size(OUTPUT));
-            return Err(Objection::new(None, reason));
-        }
-        Ok(made)
+        run::run(run::Job { environment, known: self.known.clone(), text: text.to_owned() }, watch)
+    }
+}
+
+/// Why there is no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfilled {
+    /// The template is wrong.
+    Refused(Objection),
+    /// Somebody wants the work to stop.
+    Interrupted,
+}
+
+impl From<Objection> for Unfilled {
+    fn from(objection: Objection) -> Self {
+        Self::Refused(objection)
     }
 }
 
 /// What a parameter is called in templates, where `-` and `.` mean something else.
 fn variable(name: &Name) -> String {
     name.as_str().replace(['-', '.'], "_")
-}
-
-fn size(bytes: usize) -> ByteSize {
-    ByteSize(bytes as u64)
-}
-
-/// The first line that has this word, and rather one with a brace: the engine does not say where it saw it.
-fn line_with(text: &str, word: &str) -> Option<usize> {
-    let has = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|one| one == word);
-    let at = |braces: bool| text.lines().position(|line| has(line) && (!braces || line.contains('{')));
-    at(true).or_else(|| at(false)).map(|at| at + 1)
 }

@@ -14,6 +14,7 @@ use crate::trust::approval::{Approval, Approvals};
 use crate::trust::root::Role;
 use crate::trust::verify::{Depth, InPlace};
 use crate::value::name::Name;
+use crate::value::reason::Reason;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
 
@@ -38,7 +39,7 @@ pub(super) struct Args {
     conditions: Vec<Name>,
     /// Let sites install it although its number is lower than what they have, or far higher; say why
     #[arg(long, value_name = "REASON")]
-    out_of_order: Option<String>,
+    out_of_order: Option<Reason>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -91,7 +92,7 @@ impl Args {
             });
         }
         let mut approval = Approval::new(trusted.id, scenario.clone(), conditions.now, self.conditions);
-        approval.out_of_order = self.out_of_order;
+        approval.out_of_order = self.out_of_order.map(String::from);
         approvals.add(approval.sign(signer, &LIMITS)?, &LIMITS);
         write(&path, &approvals.encode()?)?;
         let judged = approvals.judge(known, (trusted.id, &scenario), conditions.now, &LIMITS)?;

@@ -100,7 +100,12 @@ impl StoreArgs {
                 .to_owned(),
             hint: Some("name one: `--store FOLDER`".to_owned()),
         })?;
-        Ok(Store::open(&folder)?)
+        let store = Store::open(&folder)?;
+        if self.store.is_none() {
+            // The cache of one person; a store that was named may be shared.
+            store.close_to_others()?;
+        }
+        Ok(store)
     }
 }
 

@@ -49,6 +49,8 @@ mod load;
 mod lock;
 #[cfg(feature = "connected")]
 mod pack;
+#[cfg(feature = "connected")]
+mod private;
 #[cfg(feature = "registry")]
 mod registry;
 #[cfg(feature = "connected")]
@@ -233,6 +235,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
+    no_core_dumps();
     let term = Term::new(&cli.term);
     let named = cli.verb.named();
     let outcome = match cli.verb {
@@ -290,6 +293,16 @@ pub fn main() -> ExitCode {
             error.code().class().into()
         }
     }
+}
+
+/// Keeps keys and passphrases out of core dumps; handlers of dumps such as systemd-coredump keep to this limit too.
+///
+/// `PR_SET_DUMPABLE` would also keep a debugger of the same user out, who can read the key files anyway, and would take
+/// `/dev/fd/N` and `/dev/stdout` away from everybody but root.
+fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Where a sandbox forbids it, there is nothing else to be done about it.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 /// A command line that is none; also `--help` and `--version`, which are no mistakes.

@@ -5,6 +5,7 @@ use super::inspect::holds;
 use super::lock::{StoreArgs, VariantArgs, work};
 use super::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use super::policy::{Judging, PolicyArgs};
+use super::private::PrivateFolder;
 use super::publish::put;
 use super::registry::RegistryArgs;
 use super::sealing::seal;
@@ -15,6 +16,7 @@ use crate::audit::policy::Stage;
 use crate::plan::PlanError;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
+use crate::store::Store;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::InPlace;
 use crate::value::digest::Digest;
@@ -27,10 +29,10 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "encryption")]
 use {
     super::carrier::{RecipientArgs, carry},
+    super::private::OwnerOnly,
     crate::bundle::carrier::{encrypted_path, seal_path},
     crate::bundle::draft::Draft,
     crate::bundle::encryption::{Recipients, refuse_taken},
-    crate::bundle::place,
     crate::trust::key::Signer,
 };
 
@@ -73,12 +75,6 @@ pub(super) struct Args {
     threads: ThreadArgs,
 }
 
-/// A folder for a bundle on its way to somewhere else, for nobody else to read and removed afterwards.
-fn passing_folder(beside: &Path) -> Result<tempfile::TempDir, CliError> {
-    let made = tempfile::Builder::new().prefix(".sealift-").tempdir_in(beside);
-    made.map_err(|source| CliError::Write { path: beside.to_owned(), source })
-}
-
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let judging = self.policy.read()?;
@@ -101,7 +97,7 @@ impl Args {
         let draft = lock.draft(Digest::of(text.as_bytes()), self.audience.as_ref(), &work)?;
         let to = Address::of(&self.output)?;
         let passing = match &to {
-            Some(_) => Some(passing_folder(Path::new("."))?),
+            Some(_) => Some(PrivateFolder::in_store(&store)?),
             None => None,
         };
         #[cfg(feature = "encryption")]
@@ -111,7 +107,7 @@ impl Args {
                 hint: Some("name a folder with `--output`, or leave the recipients out".to_owned()),
             });
         }
-        let output = passing.as_ref().map_or(self.output.as_path(), tempfile::TempDir::path);
+        let output = passing.as_ref().map_or(self.output.as_path(), PrivateFolder::path);
         std::fs::create_dir_all(output)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
         // Here, a plain name reads better than `./NAME`.
@@ -124,15 +120,15 @@ impl Args {
                 &root,
                 &borrowed(&signers),
                 recipients,
-                (folder, &watch, judging.as_ref()),
+                (folder, &store, &watch, judging.as_ref()),
             );
         }
         // What a policy refuses never gets its name.
         let aside = match (&judging, &passing) {
-            (Some(_), None) => Some(passing_folder(output)?),
+            (Some(_), None) => Some(PrivateFolder::beside(output)?),
             _ => None,
         };
-        let here = aside.as_ref().map_or(folder, tempfile::TempDir::path);
+        let here = aside.as_ref().map_or(folder, PrivateFolder::path);
         let mut sealed =
             seal(&draft, &root, &borrowed(&signers), here, threads(self.threads.threads), &watch)?;
         if let Some(judging) = &judging {
@@ -192,18 +188,22 @@ impl Args {
         root: &PinnedRoot,
         keys: &[&dyn Signer],
         recipients: &Recipients,
-        (folder, watch, judging): (&Path, &Progress, Option<&Judging>),
+        (folder, store, watch, judging): (&Path, &Store, &Progress, Option<&Judging>),
     ) -> Result<(), CliError> {
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
         // It costs nothing to find out now, and an hour after packing.
         refuse_taken(&to)?;
-        let passing = passing_folder(place::folder_of(&to))?;
-        let sealed = seal(draft, root, keys, passing.path(), threads(self.threads.threads), watch)?;
+        // In the clear it lies beside the downloads it is made of, and never on the medium that travels.
+        let passing = PrivateFolder::in_store(store)?;
+        let sealed = {
+            let _only_ours = OwnerOnly::begin();
+            seal(draft, root, keys, passing.path(), threads(self.threads.threads), watch)?
+        };
         if let Some(judging) = judging {
             self.judge(term, judging, &sealed.path, root, watch)?;
         }
         let size = carry((draft, &sealed), &to, recipients, root, keys, watch)?;
-        passing.close().map_err(|source| CliError::Write { path: folder.to_owned(), source })?;
+        passing.remove()?;
         watch.done();
         let beside = seal_path(&to);
         let value = json!({

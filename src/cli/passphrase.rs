@@ -130,16 +130,32 @@ fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
     Ok(Zeroizing::new(text))
 }
 
+/// Bytes of the longest passphrase, and of what may stand behind it.
+const MOST: usize = 4096;
+
 fn from_descriptor(fd: u32) -> Result<Zeroizing<String>, CliError> {
     let failed = |source| CliError::Input {
         what: format!("the passphrase from file descriptor {fd}"),
         hint: "open the descriptor for reading in the shell: `--passphrase-fd 3 3< FILE`",
         source,
     };
-    let mut text = Zeroizing::new(String::new());
-    let file = std::fs::File::open(format!("/dev/fd/{fd}")).map_err(failed)?;
-    file.take(4096).read_to_string(&mut text).map_err(failed)?;
-    let end = text.find(['\n', '\r']).unwrap_or(text.len());
-    text.truncate(end);
+    let mut file = std::fs::File::open(format!("/dev/fd/{fd}")).map_err(failed)?;
+    // Of their full size from the start: what grows leaves copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new([0; MOST]);
+    let mut count = 0;
+    while let Some(free) = bytes.get_mut(count..).filter(|free| !free.is_empty()) {
+        match file.read(free) {
+            Ok(0) => break,
+            Ok(read) => count += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(failed(source)),
+        }
+    }
+    let read = bytes.get(..count).unwrap_or_default();
+    let end = read.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(count);
+    let line = std::str::from_utf8(read.get(..end).unwrap_or_default());
+    let line = line.map_err(|error| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))?;
+    let mut text = Zeroizing::new(String::with_capacity(line.len()));
+    text.push_str(line);
     Ok(text)
 }

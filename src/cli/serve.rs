@@ -6,6 +6,7 @@ use super::term::{Progress, Term};
 use super::{LIMITS, now, threads};
 use crate::bundle::read;
 use crate::registry::serve::{Identity, Library, Operator, Options, Server};
+use crate::trust::TrustError;
 use crate::trust::approval::Approving;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{Conditions, InPlace};
@@ -14,6 +15,7 @@ use crate::value::size::ByteSize;
 use crate::value::watch::{Unwatched, Watch as _};
 use serde::Serialize;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Offer bundles as a read-only registry and a page, in place
@@ -40,6 +42,10 @@ pub(super) struct Args {
     /// The private key of the certificate
     #[arg(long, value_name = "PEM", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Answer to this name as well. A server for this machine alone refuses names with a dot, because a page of somebody
+    /// else could call it so; a proxy in front may need one
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -79,7 +85,7 @@ impl Args {
         }
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificates), Some(key)) => {
-                Some(Identity { certificates: pem(certificates)?, key: pem(key)? })
+                Some(Identity { certificates: pem(certificates)?, key: private_pem(key)? })
             }
             (_, _) => None,
         };
@@ -90,7 +96,7 @@ impl Args {
                  anyone between can change what a client without digests pulls (`--tls-cert`, `--tls-key`)",
             );
         }
-        let server = Server::bind(&Options { listen: self.listen, tls, threads })?;
+        let server = Server::bind(&Options { listen: self.listen, tls, threads, hosts: self.hosts })?;
         announce(term, &library, &format!("{scheme}://{}/", server.address()), server.address().port())?;
         let watch = term.watch("serving");
         // Nothing here has an end to move towards; only the wish to stop is asked of it.
@@ -127,6 +133,15 @@ fn pem(path: &Path) -> Result<Vec<u8>, CliError> {
         source,
         hint,
     })
+}
+
+/// The key of a certificate. Its group may read it: some systems have one for programs that speak TLS.
+fn private_pem(path: &Path) -> Result<Vec<u8>, CliError> {
+    let mode = std::fs::metadata(path).map_or(0, |found| found.permissions().mode() & 0o7777);
+    if mode & 0o007 != 0 {
+        return Err(TrustError::KeyFileMode { path: path.to_owned(), mode }.into());
+    }
+    pem(path)
 }
 
 struct Console<'a> {

@@ -11,6 +11,7 @@ use crate::trust::TrustError;
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::value::digest::Digest;
 use crate::value::name::Name;
+use crate::value::reason::Reason;
 use crate::value::spoken::{Spoken, Typed};
 use crate::value::words::quoted;
 use serde_json::json;
@@ -76,7 +77,7 @@ pub(super) struct Trust {
     /// When too many root keys are lost to sign the next version: why another root is trusted. It goes into the
     /// journal, and its fingerprint is asked for as for a new site
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    reason: Option<Reason>,
     /// The fingerprint of the other root as whoever runs the signing told you: ten words, or 64 digits
     #[arg(long, value_name = "WORDS", requires = "reason")]
     fingerprint: Option<Typed>,
@@ -94,7 +95,7 @@ pub(super) struct Recover {
     head: Typed,
     /// What happened; it goes into the journal
     #[arg(long, value_name = "TEXT")]
-    reason: String,
+    reason: Reason,
 }
 
 impl Args {

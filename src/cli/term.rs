@@ -10,6 +10,7 @@ use crate::value::watch::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +61,11 @@ impl Term {
     /// Speaks as the flags and the environment ask; Ctrl-C asks the work to stop.
     pub(super) fn new(args: &TermArgs) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let ignored = ignored_signals();
+        // A closed terminal (HUP) and Ctrl-\ (QUIT) too: what is half-written is removed before the process ends.
+        let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+        // `nohup` and shells that start work behind them ignore some of them on purpose.
+        for signal in signals.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0) {
             // Second signal: the person means it. Without the handlers, the signals end the process as always.
             let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
             let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
@@ -180,6 +185,13 @@ impl Term {
         bar.set_message(what.to_owned());
         Progress { bar, color: self.color, stop: Arc::clone(&self.stop) }
     }
+}
+
+/// The signals that this process was told to ignore when it was started, one bit each from the lowest on.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// An error as one JSON line.

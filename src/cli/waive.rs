@@ -11,6 +11,7 @@ use crate::trust::root::Role;
 use crate::trust::waiver::{Scope, Waiver, Waivers};
 use crate::value::moment::Moment;
 use crate::value::printable::Printable;
+use crate::value::reason::Reason;
 use crate::value::words::quoted;
 use serde_json::json;
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ pub(super) struct Args {
     until: Moment,
     /// Why
     #[arg(long, value_name = "TEXT")]
-    reason: String,
+    reason: Reason,
     /// What it is for
     #[arg(long = "for", value_enum, default_value = "bundle")]
     whole: Whole,
@@ -124,7 +125,7 @@ impl Args {
             );
             let value = json!({
                 "file": path, "approver": who.name(), "key": id.to_string(), "rule": self.rule, "at": self.at,
-                "scenario": scenario, "statement": waiver.statement, "until": self.until, "reason": self.reason,
+                "scenario": scenario, "statement": waiver.statement, "until": self.until, "reason": self.reason.as_str(),
             });
             term.data("waived", &value, &text)?;
             let (bundle, trust) = (quoted(&self.bundle.bundle), quoted(&self.bundle.trust));

@@ -316,8 +316,6 @@ impl<'a> Walk<'a> {
                             ));
                         }
                         Err(error) => return Err(error),
-                        }
-                        Err(error) => return Err(error),
                     }
                 }
                 Ok(())

@@ -165,6 +165,7 @@ pub(super) fn travelling(name: &OsStr, at: &Path) -> Result<RelPath, PlanError> 
         | ValueError::ImageName { .. }
         | ValueError::Moment(_)
         | ValueError::Spoken { .. }
+        | ValueError::Reason(_)
         | ValueError::Platform(_) => unable(at, Objection::Empty),
     })
 }

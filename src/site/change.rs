@@ -12,6 +12,7 @@ use crate::trust::chain::PinnedRoot;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::reason::Reason;
 use crate::value::spoken::Typed;
 use std::fs;
 use std::io;
@@ -108,7 +109,7 @@ pub fn recover(
     folder: &Path,
     root: &PinnedRoot,
     head: &Typed,
-    reason: String,
+    reason: Reason,
     now: Moment,
     limits: &Limits,
 ) -> Result<Site, SiteError> {
@@ -129,7 +130,8 @@ pub fn recover(
             found: *root.fingerprint().digest(),
         });
     }
-    let (line, head) = Entry::after(Some(&journal.head), now, Act::Recovered { reason }, state)?;
+    let (line, head) =
+        Entry::after(Some(&journal.head), now, Act::Recovered { reason: reason.into() }, state)?;
     commit::refound(folder, journal.len, &line, head, root)?;
     drop(lock);
     Site::look(folder, limits)
@@ -215,7 +217,7 @@ impl Held {
         &mut self,
         now: Moment,
         root: PinnedRoot,
-        recovery: Option<String>,
+        recovery: Option<Reason>,
     ) -> Result<(), SiteError> {
         let pinned = self.site.root.root();
         if recovery.is_some() && root.root().epoch() <= pinned.epoch() {
@@ -229,6 +231,6 @@ impl Held {
             // A person decides anew, also about a date that should never have been signed.
             Some(_) => root.root().created(),
         };
-        self.commit(now, Act::Trusted { recovery }, state, root, Moves::default())
+        self.commit(now, Act::Trusted { recovery: recovery.map(String::from) }, state, root, Moves::default())
     }
 }

@@ -5,17 +5,24 @@
 
 use super::SiteError;
 use super::parameters::Values;
-use crate::bundle::template::{Engine, Objection};
+use crate::bundle::BundleError;
+use crate::bundle::template::{Engine, Objection, Unfilled};
 use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::size::ByteSize;
+use crate::value::watch::Watch;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Bytes that all templates of a bundle together may make beyond their own.
 const GROWTH: u64 = 64 << 20;
+/// More than a template takes on a slow machine.
+const USUAL: Duration = Duration::from_millis(250);
+/// How much longer than that all templates of a bundle together may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Files that the journal names one by one.
 const NAMED: usize = 200;
 
@@ -125,6 +132,8 @@ pub(super) struct Renderer {
 struct Done {
     files: Vec<Written>,
     growth: u64,
+    /// How much longer than usual they took together.
+    late: Duration,
 }
 
 impl Renderer {
@@ -136,16 +145,33 @@ impl Renderer {
     }
 
     /// What is to be written for a file of a template item: a text filled in, anything else as it is.
-    pub(super) fn render(&self, item: &Name, path: &str, original: Vec<u8>) -> Result<Vec<u8>, SiteError> {
+    pub(super) fn render(
+        &self,
+        item: &Name,
+        path: &str,
+        original: Vec<u8>,
+        watch: &dyn Watch,
+    ) -> Result<Vec<u8>, SiteError> {
+        let begun = Instant::now();
         let file = format!("{item}/{path}");
         let had = original.len() as u64;
         let (made, is_copy) = match String::from_utf8(original) {
             Ok(text) => {
-                (self.engine.fill(&text).map_err(|objection| refused(&file, objection))?.into_bytes(), false)
+                let filled = self.engine.fill(&text, watch).map_err(|unfilled| match unfilled {
+                    Unfilled::Refused(objection) => refused(&file, objection),
+                    Unfilled::Interrupted => BundleError::Interrupted.into(),
+                });
+                (filled?.into_bytes(), false)
             }
             Err(error) => (error.into_bytes(), true),
         };
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.late += begun.elapsed().saturating_sub(USUAL);
+        if done.late > PATIENCE {
+            let reason =
+                format!("the templates take more than {} seconds beyond what is usual", PATIENCE.as_secs());
+            return Err(wrong(&file, None, reason));
+        }
         done.growth = done.growth.saturating_add((made.len() as u64).saturating_sub(had));
         if done.growth > GROWTH {
             let reason = format!("the templates make more than {} of text", ByteSize(GROWTH));

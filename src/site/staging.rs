@@ -18,7 +18,17 @@ pub struct Staging {
     root: OwnedFd,
     path: PathBuf,
     target: PathBuf,
+    readers: Readers,
     published: bool,
+}
+
+/// Who may read what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Everybody on this machine: the tree has the modes with which it was packed, whatever the umask is.
+    All,
+    /// Its owner alone: it was encrypted on its way here.
+    Owner,
 }
 
 /// What a file system has left for whoever asks.
@@ -83,7 +93,7 @@ impl Staging {
                 break root;
             }
         };
-        let staging = Self { root, path, target: target.to_owned(), published: false };
+        let staging = Self { root, path, target: target.to_owned(), readers: Readers::All, published: false };
         // Whoever held the lock until now may just have filled the target.
         refuse_taken(target)?;
         staging.clear()?;
@@ -91,6 +101,13 @@ impl Staging {
         rustix::fs::fchmod(&staging.root, Mode::RWXU)
             .map_err(|source| write_error(&staging.path, source.into()))?;
         Ok(staging)
+    }
+
+    /// The same, for these readers.
+    pub(super) fn read_by(self, readers: Readers) -> Self {
+        let mut staging = self;
+        staging.readers = readers;
+        staging
     }
 
     /// Refuses before the first byte when the file system cannot hold so much.
@@ -120,7 +137,7 @@ impl Staging {
     pub fn file(&self, path: &RelPath, executable: bool) -> Result<File, SiteError> {
         let parent = self.open_parent(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = file_mode(executable);
+        let mode = self.readers.keep(file_mode(executable));
         let failed = |source: Errno| self.failed(path, source.into());
         let file = rustix::fs::openat(&parent, path.file_name(), flags, mode).map_err(failed)?;
         // Whatever the umask is, the tree is the one that was packed.
@@ -149,13 +166,13 @@ impl Staging {
     pub fn close_folder(&self, path: &RelPath) -> Result<(), SiteError> {
         let failed = |source: Errno| self.failed(path, source.into());
         let folder = self.beneath(path.as_str()).map_err(failed)?;
-        rustix::fs::fchmod(&folder, folder_mode()).map_err(failed)
+        rustix::fs::fchmod(&folder, self.readers.keep(folder_mode())).map_err(failed)
     }
 
     /// Makes everything last, and gives the folder the mode in which it stays.
     pub fn complete(&self) -> Result<(), SiteError> {
         let failed = |source: Errno| write_error(&self.target, source.into());
-        rustix::fs::fchmod(&self.root, folder_mode()).map_err(failed)?;
+        rustix::fs::fchmod(&self.root, self.readers.keep(folder_mode())).map_err(failed)?;
         // One call for the whole file system: a sync for each of 50,000 files would take minutes.
         rustix::fs::syncfs(&self.root).map_err(failed)
     }
@@ -230,6 +247,16 @@ impl Drop for Staging {
         if !self.published {
             let _ = self.clear();
             let _ = rustix::fs::unlinkat(CWD, &self.path, AtFlags::REMOVEDIR);
+        }
+    }
+}
+
+impl Readers {
+    /// What of a mode is for them.
+    const fn keep(self, mode: Mode) -> Mode {
+        match self {
+            Self::All => mode,
+            Self::Owner => mode.intersection(Mode::RWXU),
         }
     }
 }
@@ -315,20 +342,29 @@ fn refuse_taken(target: &Path) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// A parent that others may write to lets them swap what is in it, unless its sticky bit keeps them from it.
+/// A folder on the way to the target that everybody may write to lets them swap what is in it, unless its sticky bit
+/// keeps them from it.
+///
+/// One that its group may write to is taken: where every user has a group of their own and the umask is 002, as on
+/// Debian and Fedora, that is each folder of theirs, and a mode does not say who else is in a group.
 pub(super) fn refuse_unsafe_parent(parent: &Path) -> Result<(), SiteError> {
-    let wrong = |reason| SiteError::Parent { path: parent.to_owned(), reason };
+    let wrong = |path: &Path, reason| SiteError::Parent { path: path.to_owned(), reason };
     let stat = rustix::fs::stat(parent).map_err(|error| match error {
         Errno::NOENT => SiteError::NoParent { path: parent.to_owned() },
-        Errno::NOTDIR => wrong("is not a folder"),
+        Errno::NOTDIR => wrong(parent, "is not a folder"),
         other => write_error(parent, other.into()),
     })?;
     if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-        return Err(wrong("is not a folder"));
+        return Err(wrong(parent, "is not a folder"));
     }
-    let mode = Mode::from_raw_mode(stat.st_mode);
-    if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
-        return Err(wrong("can be written by everybody, who could swap what is unpacked there"));
+    let resolved = parent.canonicalize().map_err(|source| write_error(parent, source))?;
+    for folder in resolved.ancestors() {
+        let stat = rustix::fs::stat(folder).map_err(|source| write_error(folder, source.into()))?;
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
+            let shown = if folder == resolved { parent } else { folder };
+            return Err(wrong(shown, "can be written by everybody, who could swap what is unpacked there"));
+        }
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ pub(super) use plan::{Plan, path_error};
 use super::SiteError;
 use super::parameters::{Given, Values};
 use super::rendering::{Renderer, Rendering};
-use super::staging::Staging;
+use super::staging::{Readers, Staging};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::index::{Blob, Index, docker_manifest};
 use crate::bundle::item::ItemKind;
@@ -28,6 +28,7 @@ use crate::trust::verify::{
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::rel_path::RelPath;
+use crate::value::watch::Watch;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
@@ -62,7 +63,9 @@ pub fn unpack(
     let trusted = Trusted::open(tape, pinned, conditions)?;
     let values = parameters.map(|given| Values::resolve(&trusted.statement.predicate.needs, given));
     let renderer = values.transpose()?.map(|values| Renderer::new(values, None)).transpose()?;
-    let staged = stage(&trusted, tape, conditions, Staging::beside(target)?, None, renderer)?;
+    let readers = if tape.was_encrypted() { Readers::Owner } else { Readers::All };
+    let staging = Staging::beside(target)?.read_by(readers);
+    let staged = stage(&trusted, tape, conditions, staging, None, renderer)?;
     staged.staging.publish()?;
     let Staged { contents, files, bytes, rendering, .. } = staged;
     Ok(Unpacked { trusted, contents, files, bytes, rendering })
@@ -91,7 +94,14 @@ pub(super) fn stage(
     renderer: Option<Renderer>,
 ) -> Result<Staged, SiteError> {
     let renderer = renderer.map(Arc::new);
-    let writer = Writer { staging, store, renderer, plan: OnceLock::new(), blobs: Mutex::default() };
+    let writer = Writer {
+        watch: conditions.watch,
+        staging,
+        store,
+        renderer,
+        plan: OnceLock::new(),
+        blobs: Mutex::default(),
+    };
     let contents = verify::receive(trusted, tape, conditions, &writer)?;
     writer.complete(&contents)?;
     let (files, bytes) = writer.plan.get().map(|plan| (plan.files, plan.bytes)).unwrap_or_default();
@@ -102,6 +112,7 @@ pub(super) fn stage(
 
 /// Writes what is verified beneath the staging folder.
 struct Writer<'a> {
+    watch: &'a dyn Watch,
     staging: Staging,
     store: Option<&'a Store>,
     /// Shared with the files that are being written on other threads.
@@ -161,9 +172,9 @@ impl Writer<'_> {
     }
 }
 
-impl Receiver for Writer<'_> {
+impl<'a> Receiver for Writer<'a> {
     type Error = SiteError;
-    type File = TreeFile;
+    type File = TreeFile<'a>;
     type Blob = LayoutBlob;
 
     fn depth(&self) -> Depth {
@@ -185,7 +196,7 @@ impl Receiver for Writer<'_> {
         Ok(())
     }
 
-    fn create(&self, tree: usize, entry: &Entry) -> Result<TreeFile, SiteError> {
+    fn create(&self, tree: usize, entry: &Entry) -> Result<TreeFile<'a>, SiteError> {
         let plan = self.plan.get();
         let path = match plan.and_then(|plan| plan.roots.get(tree)) {
             Some(root) => root.join(&entry.path),
@@ -197,7 +208,7 @@ impl Receiver for Writer<'_> {
         if let (Some(renderer), Some((item, root))) = (&self.renderer, rendered) {
             let (renderer, item, of) = (Arc::clone(renderer), item.clone(), entry.path.clone());
             let to = self.open(&root.join(&entry.path), executable)?;
-            template = Some(Template { renderer, item, of, to, original: Vec::new() });
+            template = Some(Template { watch: self.watch, renderer, item, of, to, original: Vec::new() });
         }
         Ok(TreeFile { open: self.open(&path, executable)?, template })
     }
@@ -224,13 +235,14 @@ struct Open {
 }
 
 /// A file of a tree in the staging folder.
-struct TreeFile {
+struct TreeFile<'a> {
     open: Open,
-    template: Option<Template>,
+    template: Option<Template<'a>>,
 }
 
 /// A template, from its first byte until all of it is there and is the one that was sealed.
-struct Template {
+struct Template<'a> {
+    watch: &'a dyn Watch,
     renderer: Arc<Renderer>,
     item: Name,
     of: RelPath,
@@ -244,7 +256,7 @@ impl Open {
     }
 }
 
-impl Sink for TreeFile {
+impl Sink for TreeFile<'_> {
     type Error = SiteError;
 
     fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), SiteError> {
@@ -255,8 +267,10 @@ impl Sink for TreeFile {
     }
 
     fn finish(self) -> Result<(), SiteError> {
-        let Some(Template { renderer, item, of, mut to, original }) = self.template else { return Ok(()) };
-        to.put(&renderer.render(&item, of.as_str(), original)?)
+        let Some(Template { watch, renderer, item, of, mut to, original }) = self.template else {
+            return Ok(());
+        };
+        to.put(&renderer.render(&item, of.as_str(), original, watch)?)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
+use crate::value::reason::Reason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -67,8 +68,8 @@ impl Approval {
         if !approval.conditions.is_sorted_by(|one, other| one < other) {
             return wrong("its conditions are not in order, each once");
         }
-        if approval.out_of_order.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
-            return wrong("its reason for going out of order is empty");
+        if let Some(fault) = approval.out_of_order.as_deref().and_then(Reason::fault) {
+            return wrong(&format!("its reason for going out of order is none: {fault}"));
         }
         Ok(approval)
     }

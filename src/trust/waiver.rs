@@ -14,6 +14,7 @@ use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::printable::{Printable, is_deceptive};
+use crate::value::reason::Reason;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,9 +63,9 @@ pub struct Scope {
 impl Waiver {
     /// A waiver of this scope.
     #[must_use]
-    pub fn new(scope: Scope, issued: Moment, until: Moment, reason: String) -> Self {
+    pub fn new(scope: Scope, issued: Moment, until: Moment, reason: Reason) -> Self {
         let Scope { scenario, statement, rule, at } = scope;
-        Self { kind: TYPE.to_owned(), scenario, statement, rule, at, issued, until, reason }
+        Self { kind: TYPE.to_owned(), scenario, statement, rule, at, issued, until, reason: reason.into() }
     }
 
     /// Signs it.
@@ -81,8 +82,8 @@ impl Waiver {
         if waiver.kind != TYPE {
             return wrong("its type is not one this build knows");
         }
-        if waiver.reason.trim().is_empty() || waiver.reason.contains(is_deceptive) {
-            return wrong("its reason is empty, or has characters that cannot be seen");
+        if let Some(fault) = Reason::fault(&waiver.reason) {
+            return wrong(&format!("its reason is none: {fault}"));
         }
         if waiver.at.as_ref().is_some_and(|at| at.is_empty() || at.contains(is_deceptive)) {
             return wrong("its place is empty, or has characters that cannot be seen");

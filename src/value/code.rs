@@ -94,6 +94,8 @@ codes! {
         "A time is not RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`."
     ValueSpoken "value.fingerprint" WrongUse
         "A fingerprint is typed as all ten words of it or as all 64 digits. A part of it is never accepted: whoever wants to deceive needs to match only that part."
+    ValueReason "value.reason" WrongUse
+        "A reason is one line of 1 to 500 characters that can all be seen, with a letter or a digit among them. It goes into a signed document or a journal, where an auditor has to be able to read it."
     ValuePlatform "value.platform" WrongUse
         "A platform is not `OS/ARCHITECTURE` with an optional variant, like `linux/amd64` or `linux/arm64/v8`."
 
@@ -163,7 +165,7 @@ codes! {
     BundleTruncated "bundle.truncated" NotBelieved
         "The bundle ends too early: an interrupted copy or a medium that was pulled out. Copy it again."
     BundleTrailing "bundle.trailing" NotBelieved
-        "There is something behind the end of the bundle. Nothing may follow the two closing blocks, because nobody signed it."
+        "There is something behind the end of the bundle. Nothing may follow the two closing blocks, because nobody signed it. Zero bytes there are what raw devices, tapes and block copies add: cut them off at the byte that the message names, or read no further. Anything else was put there by somebody."
     BundleHeader "bundle.header" NotBelieved
         "A member of the bundle is missing, extra, doubled, reordered or damaged: its 512-byte header is not the one that belongs here."
     BundlePadding "bundle.padding" NotBelieved

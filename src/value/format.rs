@@ -1,5 +1,6 @@
 //! What a site may write in the place of a parameter. Values end up in configurations of many syntaxes, so every format
-//! is narrow enough to mean nothing else in any of them.
+//! is narrow enough to stay in its place in each of them: without quotes for all but `text`, which has spaces and commas
+//! and so stands between quotes where a shell or a list reads it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -27,7 +28,7 @@ pub enum Format {
     Email,
     /// Letters, digits, `.`, `_` and `-`.
     Word,
-    /// One line of text without quotes, backslashes, backticks, `$`, braces and angle brackets.
+    /// Letters of any script, digits, spaces and `.,-_+@/`, from a letter or digit on.
     Text,
     /// One of the `choices`.
     Choice,
@@ -62,9 +63,9 @@ impl Format {
             Self::Number => "a number",
             Self::Path => "an absolute path, like `/srv/mattermost`",
             Self::Email => "a mail address, like `help@site.example`",
-            Self::Word => "a word of letters, digits, `.`, `_` and `-`",
+            Self::Word => "a word of letters, digits, `.`, `_` and `-` that does not begin with `-`",
             Self::Text => {
-                "a line of text without quotes, backslashes, backticks, `$`, braces and angle brackets"
+                "a text of letters, digits, spaces and `.,-_+@/` that begins with a letter or digit"
             }
             Self::Choice => "one of its choices",
         }
@@ -89,7 +90,7 @@ impl Format {
                 rest.is_some_and(|rest| {
                     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
                     is_authority(authority)
-                        && path.chars().all(|c| c.is_ascii_alphanumeric() || "._~-/?=&%+:,".contains(c))
+                        && path.chars().all(|c| c.is_ascii_alphanumeric() || "._~-/?=%+:".contains(c))
                 })
             }
             Self::Number => value.len() <= 15 && value.bytes().all(|byte| byte.is_ascii_digit()),
@@ -102,10 +103,12 @@ impl Format {
                     && !user.is_empty()
                     && user.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
             }),
-            Self::Word => all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)),
+            // A word in the place of an argument must not become an option.
+            Self::Word => all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !value.starts_with('-'),
             Self::Text => {
-                all(|c| !super::printable::is_deceptive(c) && !"\"'`\\${}<>".contains(c))
-                    && value.trim() == value
+                all(|c| is_letter(c) || " .,-_+@/".contains(c))
+                    && value.starts_with(is_letter)
+                    && !value.ends_with(' ')
             }
             Self::Choice => choices.iter().any(|choice| choice == value),
         }
@@ -116,6 +119,13 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// A letter of any script with its marks, or a digit; nothing that only fills space.
+fn is_letter(character: char) -> bool {
+    use unicode_normalization::char::is_combining_mark;
+    (character.is_alphanumeric() || is_combining_mark(character))
+        && !super::printable::is_deceptive(character)
 }
 
 /// RFC 1123: labels of letters, digits and inner hyphens; or an address.
@@ -183,7 +193,7 @@ mod tests {
 
     /// J20: what a site writes cannot end a string, a line or a template in any configuration.
     #[test]
-    fn j20_values_cannot_leave_their_place() {
+    fn f_sec_22_j20_values_cannot_leave_their_place() {
         let formats = [
             Format::Host,
             Format::Registry,
@@ -195,14 +205,44 @@ mod tests {
             Format::Text,
         ];
         for format in formats {
-            for bad in
-                ["", "a\nb", "a\"b", "a'b", "a`b", "a\\b", "$(x)", "{{ x }}", "a\0", "\u{202e}x", "<b>"]
-            {
+            for bad in [
+                "",
+                "a;b",
+                "a&b",
+                "a|b",
+                "a #b",
+                "a: b",
+                "[a",
+                "a]",
+                "(a)",
+                "*a",
+                "!a",
+                "|a",
+                "a\nb",
+                "a\"b",
+                "a'b",
+                "a`b",
+                "a\\b",
+                "$(x)",
+                "{{ x }}",
+                "a\0",
+                "\u{202e}x",
+                "<b>",
+            ] {
                 assert!(!format.fits(bad, &[]), "{format}: {bad:?}");
                 let inside = format!("https://a.example/{bad}x");
                 assert!(bad.is_empty() || !Format::Url.fits(&inside, &[]), "{inside:?}");
             }
             assert!(!format.fits(&"1".repeat(256), &[]), "{format}");
+        }
+        for bad in ["-rf", "-"] {
+            assert!(!Format::Word.fits(bad, &[]) && !Format::Text.fits(bad, &[]), "{bad}");
+        }
+        for bad in [" a", "a ", "_a", "@a", "a\u{3164}"] {
+            assert!(!Format::Text.fits(bad, &[]), "{bad:?}");
+        }
+        for bad in ["https://a.example/?a=1&touch", "https://a.example/a,b"] {
+            assert!(!Format::Url.fits(bad, &[]), "{bad}");
         }
         for bad in ["/a/../b", "a/b", "/a b"] {
             assert!(!Format::Path.fits(bad, &[]), "{bad}");

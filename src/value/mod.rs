@@ -14,6 +14,7 @@ pub mod name;
 pub mod percent;
 pub mod platform;
 pub mod printable;
+pub mod reason;
 pub mod rel_path;
 pub mod size;
 pub mod spoken;
@@ -64,6 +65,9 @@ pub enum ValueError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Not a reason.
+    #[error("this is no reason: {0}")]
+    Reason(&'static str),
     /// Not a platform of an image.
     #[error("`{}` is not a platform: expected `OS/ARCHITECTURE`, like `linux/amd64`, with an optional `/VARIANT`", printable::Printable(.0))]
     Platform(String),
@@ -78,6 +82,7 @@ impl Fault for ValueError {
             Self::ImageName { .. } => Code::ValueImageName,
             Self::Moment(_) => Code::ValueMoment,
             Self::Spoken { .. } => Code::ValueSpoken,
+            Self::Reason(_) => Code::ValueReason,
             Self::Platform(_) => Code::ValuePlatform,
         }
     }

@@ -465,7 +465,7 @@ fn waiver(rule: &str, at_place: Option<&str>) -> Judged {
         rule: name(rule),
         at: at_place.map(str::to_owned),
     };
-    let waiver = Waiver::new(scope, now(), at("2026-12-01T00:00:00Z"), "agreed".to_owned());
+    let waiver = Waiver::new(scope, now(), at("2026-12-01T00:00:00Z"), "agreed".parse().unwrap());
     let id: KeyId = "0".repeat(64).parse().unwrap();
     let who = vec![Who { name: name("carol"), id }];
     Judged { granted: vec![Granted { waiver, who }], set_aside: Vec::new() }

@@ -1,8 +1,13 @@
 //! The tags of a template, before the engine sees them.
 //!
+//! A list stands behind `in`, and nowhere else. Elsewhere the engine would join, repeat and nest lists without counting
+//! what that costs: `5 in [0] * 100000000` is one step of it, and `[[...], ...]` in a variable grows with every tag.
+//!
 //! The engine takes an expression of any length, and its stack grows with it: half a megabyte of minus signs would end
 //! the process. So no tag may be long, and no `if` may have very many branches. What a tag is, is read here as the engine reads it (minijinja 3, `lexer.rs`):
 //! its end stands outside of strings. Braces in a tag, where the two could differ, are refused.
+
+mod expression;
 
 /// Bytes of the longest tag.
 const LONGEST: usize = 500;
@@ -41,6 +46,8 @@ pub(super) fn check(text: &str) -> Result<(), (usize, String)> {
                         end - start
                     )));
                 }
+                let expression = text.get(inside..end.saturating_sub(2)).unwrap_or_default();
+                expression::check(expression, mark == b'%').map_err(|reason| wrong(reason.to_owned()))?;
                 elifs += usize::from(text.get(inside..end).is_some_and(|tag| tag.contains("elif")));
                 if elifs > ELIFS {
                     return Err(wrong(format!("it has more than {ELIFS} `elif`")));

@@ -12,10 +12,11 @@ use crate::audit::lint::{File, outward, secrets};
 use crate::bundle::entry::Node;
 use crate::bundle::item::{FileKind, ItemKind};
 use crate::bundle::needs::Parameter;
-use crate::bundle::template::Engine;
+use crate::bundle::template::{Engine, Unfilled};
 use crate::value::format::Format;
 use crate::value::name::Name;
 use crate::value::size::ByteSize;
+use crate::value::watch::Unwatched;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -167,7 +168,10 @@ impl Opened {
 /// Whether a site could fill the template.
 fn template(file: &File<'_>, engine: &Engine) -> Option<Finding> {
     let text = std::str::from_utf8(file.bytes).ok()?;
-    let objection = engine.fill(text).err()?;
+    let objection = match engine.fill(text, &Unwatched) {
+        Err(Unfilled::Refused(objection)) => objection,
+        Ok(_) | Err(Unfilled::Interrupted) => return None,
+    };
     let rule = if objection.unknown.is_some() { Rule::ParameterUndeclared } else { Rule::TemplateSyntax };
     let fix = match &objection.unknown {
         Some(_) => "declare it, `[parameter.NAME]`, or correct the name in the template",

@@ -1,7 +1,8 @@
 //! Heads of answers.
 
-use super::body::Body;
-use super::route::Refusal;
+use super::body::{Body, PIECE};
+use super::route::{BUSY, Refusal};
+use super::state::State;
 use crate::value::escaped::escape_json;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -38,6 +39,16 @@ impl Answer {
         self
     }
 
+    /// The same, with its share of the memory for answers; refused when there is none to be had.
+    pub(super) async fn within(self, state: &State) -> Result<Self, Refusal> {
+        let held = self.0.body().held();
+        if held <= PIECE {
+            return Ok(self);
+        }
+        let share = state.share(held).await.ok_or(BUSY)?;
+        Ok(Self(self.0.map(|body| body.budgeted(share))))
+    }
+
     /// Ready to be sent: with its length, and for HEAD without its content.
     pub(super) fn finish(self, is_head: bool) -> Response<Body> {
         let mut response = self.0;
@@ -63,6 +74,10 @@ impl From<Refusal> for Answer {
         let error = json!({ "errors": [{ "code": refusal.code, "message": refusal.message }] });
         let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = Self::new(status, "application/json", Body::Whole(Bytes::from(error.to_string())));
-        if refusal.status == 405 { answer.with("allow", "GET, HEAD") } else { answer }
+        match refusal.status {
+            405 => answer.with("allow", "GET, HEAD"),
+            503 => answer.with("retry-after", "10"),
+            _ => answer,
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 /// Bytes of one piece. A connection holds two at most, one being sent and one being read: 64 pulls hold 16 MiB.
@@ -16,14 +17,7 @@ pub(super) enum Body {
     /// Read when it is due.
     Pieces {
         /// The piece that is being read.
-        next: JoinHandle<Step>,
-        /// Bytes that are still to come.
-        left: u64,
-    },
-    /// Sent by a thread that reads.
-    Sent {
-        /// Where they come from; an end before the last byte means that the rest is not to be had.
-        pieces: Receiver<Bytes>,
+        next: Task,
         /// Bytes that are still to come.
         left: u64,
     },
@@ -36,6 +30,56 @@ pub(super) type Step = Option<(Bytes, Box<dyn Source>)>;
 pub(super) trait Source: Send + 'static {
     /// The next piece. It has told the operator why, when there is none.
     fn next(self: Box<Self>) -> Step;
+
+    /// Whose turn it is where reading takes much memory; asked before each piece, so that no client holds a place while
+    /// it takes nothing.
+    fn turns(&self) -> Option<Arc<Semaphore>> {
+        None
+    }
+}
+
+/// A piece that is being read. Nobody goes on reading for a client that is gone.
+pub(super) struct Task(JoinHandle<Step>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Begins to read the next piece.
+pub(super) fn begin(source: Box<dyn Source>) -> Task {
+    Task(tokio::spawn(async move {
+        let turn = match source.turns() {
+            Some(turns) => Some(turns.acquire_owned().await.ok()?),
+            None => None,
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            // Held by the thread that reads, also when nobody waits for it any more.
+            let _turn = turn;
+            source.next()
+        });
+        read.await.ok().flatten()
+    }))
+}
+
+impl Task {
+    /// The piece.
+    pub(super) async fn wait(mut self) -> Step {
+        (&mut self.0).await.ok().flatten()
+    }
+}
+
+/// Bytes that hold their share of the memory for answers until the last of them is sent.
+struct Budgeted {
+    bytes: Bytes,
+    _share: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Budgeted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// The answer is cut off: what is left of it could not be read, or is not what was signed.
@@ -55,14 +99,30 @@ impl Body {
         if bytes.len() as u64 == len {
             return Self::Whole(bytes);
         }
-        Self::Pieces { next: tokio::spawn(async move { Some((bytes, source)) }), left: len }
+        Self::Pieces { next: Task(tokio::spawn(async move { Some((bytes, source)) })), left: len }
+    }
+
+    /// The same, with its share of the memory for answers.
+    pub(super) fn budgeted(self, share: OwnedSemaphorePermit) -> Self {
+        match self {
+            Self::Whole(bytes) => Self::Whole(Bytes::from_owner(Budgeted { bytes, _share: share })),
+            pieces @ Self::Pieces { .. } => pieces,
+        }
+    }
+
+    /// How many bytes of it are in memory.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Pieces { .. } => 0,
+        }
     }
 
     /// How many bytes it has.
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Whole(bytes) => bytes.len() as u64,
-            Self::Pieces { left, .. } | Self::Sent { left, .. } => *left,
+            Self::Pieces { left, .. } => *left,
         }
     }
 }
@@ -81,19 +141,15 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Pieces { left: 0, .. } | Self::Sent { left: 0, .. } => Poll::Ready(None),
-            Self::Pieces { next, left } => match ready!(Pin::new(&mut *next).poll(cx)) {
+            Self::Pieces { left: 0, .. } => Poll::Ready(None),
+            Self::Pieces { next, left } => match ready!(Pin::new(&mut next.0).poll(cx)) {
                 Ok(Some((bytes, source))) => {
                     if (bytes.len() as u64) < *left {
-                        *next = tokio::task::spawn_blocking(|| source.next());
+                        *next = begin(source);
                     }
                     Poll::Ready(Some(Ok(came(bytes, left))))
                 }
                 Ok(None) | Err(_) => Poll::Ready(Some(Err(Cut))),
-            },
-            Self::Sent { pieces, left } => match ready!(pieces.poll_recv(cx)) {
-                Some(bytes) => Poll::Ready(Some(Ok(came(bytes, left)))),
-                None => Poll::Ready(Some(Err(Cut))),
             },
         }
     }

@@ -3,47 +3,55 @@
 //! A path is looked up in the signed inventory of its tree, and nowhere else: there is no folder it could leave.
 
 use super::answer::Answer;
-use super::body::{Body, PIECE};
+use super::body::{Body, PIECE, Source, Step};
 use super::catalog::Bundle;
 use super::error::ServeError;
 use super::page;
-use super::respond::Head;
+use super::respond::{Head, begin};
 use super::route::{self, NO_PAGE, NOT_BELIEVED, Refusal};
 use super::state::State;
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::inventory::Inventory;
-use crate::trust::verify::{Sink, Verified};
+use crate::bundle::read::same_digest;
+use crate::trust::TrustError;
+use crate::trust::verify::{FramePart, Verified};
+use crate::value::digest::{Digest, Hasher};
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use std::sync::Arc;
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use tokio::sync::{Mutex, Semaphore};
 
-/// Files up to this size are read as a whole before the answer begins; larger ones go on their way frame by frame.
-const AT_ONCE: u64 = 1 << 20;
-/// Small files that are read at one time: a frame may have 16 MiB, and so may what it is decoded from.
-const SMALL: usize = 2;
-/// Large files that are read at one time. Each goes as slowly as its client takes it, so small ones do not wait for it.
-const LARGE: usize = 4;
+/// Frames that are decoded at one time: one may have 16 MiB, and so may what it is decoded from.
+const DECODING: usize = 3;
+/// Decoded frames that are kept. A client that takes a file as fast as it comes finds its frame here; one that lets others
+/// go before has it decoded again.
+const FRAMES: usize = 4;
 /// Inventories that are kept; the pages of one document ask for the same one again and again.
 const KEPT: usize = 4;
 
 /// A believed inventory, and whose it is.
 type Kept = (usize, String, Arc<Verified<Inventory>>);
 
+/// A decoded frame, which was compared with its digest, and where it is from.
+struct Frame {
+    bundle: usize,
+    item: String,
+    number: usize,
+    content: Arc<Verified<Vec<u8>>>,
+}
+
 /// What is at hand for reading trees.
 pub(super) struct Shelf {
     inventories: Arc<Mutex<Vec<Kept>>>,
-    small: Arc<Semaphore>,
-    large: Arc<Semaphore>,
+    frames: std::sync::Mutex<Vec<Frame>>,
+    decoding: Arc<Semaphore>,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
-        Self {
-            inventories: Arc::default(),
-            small: Arc::new(Semaphore::new(SMALL)),
-            large: Arc::new(Semaphore::new(LARGE)),
-        }
+        let decoding = Arc::new(Semaphore::new(DECODING));
+        Self { inventories: Arc::default(), frames: std::sync::Mutex::default(), decoding }
     }
 }
 
@@ -82,9 +90,9 @@ async fn inventory(
 /// Answers `/files/BUNDLE/ITEM/PATH`.
 pub(super) async fn answer(
     state: &Arc<State>,
-    key: &str,
-    item: &str,
+    (key, item): (&str, &str),
     path: Option<&str>,
+    after: Option<&str>,
     head: &Head,
 ) -> Result<Answer, Refusal> {
     let found = state.bundles.iter().enumerate().find(|(_, bundle)| bundle.key == key);
@@ -120,18 +128,16 @@ pub(super) async fn answer(
         Some(entry) if followed || !is_folder => {
             Ok(Answer::redirect(&format!("{base}/{}/", route::encode(entry.path.as_str()))))
         }
-        Some(_) | None => folder(state, number, bundle, item, &inventory, name, head).await,
+        Some(_) | None => folder(state, (number, bundle, item), &inventory, (name, after), head).await,
     }
 }
 
 /// A folder: its own front page, or a list of what is in it.
 async fn folder(
     state: &Arc<State>,
-    number: usize,
-    bundle: &Bundle,
-    item: &str,
+    (number, bundle, item): (usize, &Bundle, &str),
     inventory: &Arc<Verified<Inventory>>,
-    name: &str,
+    (name, after): (&str, Option<&str>),
     head: &Head,
 ) -> Result<Answer, Refusal> {
     let below = if name.is_empty() { String::new() } else { format!("{name}/") };
@@ -145,11 +151,10 @@ async fn folder(
         let answer = Answer::new(StatusCode::OK, media_type, body).with("content-security-policy", &policy);
         return Ok(answer.with("content-length", &size.to_string()).with("referrer-policy", "no-referrer"));
     }
-    Ok(page::folder(&bundle.key, item, &below, &inventory.tree))
+    Ok(page::folder((&bundle.key, item), &below, after, &inventory.tree))
 }
 
-/// The content of a file: as a whole and compared with its digest, or frame by frame, with its end held back until
-/// the digest of the whole file is right.
+/// The content of a file, piece by piece, with its end held back until the digest of the whole file is right.
 async fn content(
     state: &Arc<State>,
     number: usize,
@@ -157,69 +162,95 @@ async fn content(
     inventory: &Arc<Verified<Inventory>>,
     entry: &Entry,
 ) -> Result<Body, Refusal> {
-    let Node::File { size, .. } = entry.node else { return Err(NO_PAGE) };
-    let readers = if size <= AT_ONCE { &state.shelf.small } else { &state.shelf.large };
-    let permit = Arc::clone(readers).acquire_owned().await.map_err(|_| NOT_BELIEVED)?;
-    let (sender, mut pieces) = mpsc::channel(1);
-    let (state, item, inventory, entry) =
-        (Arc::clone(state), item.to_owned(), Arc::clone(inventory), entry.clone());
-    let work = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        let Some(bundle) = state.bundles.get(number) else { return };
-        let sink = Post { sender, held: Vec::new(), at_once: size <= AT_ONCE };
-        match bundle.place.read::<_, Ended>(&item, &inventory, &entry, sink) {
-            Ok(()) | Err(Ended::Gone) => {}
-            Err(Ended::Failed(error)) => state.report(number, &error),
-        }
-    });
-    if size > AT_ONCE {
-        return Ok(Body::Sent { pieces, left: size });
+    let Node::File { size, sha256, .. } = entry.node else { return Err(NO_PAGE) };
+    let bundle = state.bundles.get(number).ok_or(NO_PAGE)?;
+    let parts = bundle.place.parts(inventory, entry).map_err(|error| {
+        state.report(number, &error.into());
+        NOT_BELIEVED
+    })?;
+    if size == 0 {
+        return if sha256 == Digest::of(b"") { Ok(Body::empty()) } else { Err(NOT_BELIEVED) };
     }
-    let whole = pieces.recv().await;
-    work.await.map_err(|_| NOT_BELIEVED)?;
-    whole.map(Body::Whole).ok_or(NOT_BELIEVED)
+    let source = TreeFile {
+        state: Arc::clone(state),
+        bundle: number,
+        item: item.to_owned(),
+        path: entry.path.as_str().to_owned(),
+        inventory: Arc::clone(inventory),
+        parts: parts.into(),
+        left: size,
+        hasher: Hasher::new(),
+        sha256,
+    };
+    begin(Box::new(source), size).await
 }
 
-/// Hands on what is read, one piece behind.
-struct Post {
-    sender: mpsc::Sender<Bytes>,
-    held: Vec<u8>,
-    at_once: bool,
+/// A file of a tree that is on its way. It holds neither a thread nor a frame while its client takes nothing.
+struct TreeFile {
+    state: Arc<State>,
+    bundle: usize,
+    item: String,
+    path: String,
+    inventory: Arc<Verified<Inventory>>,
+    /// What is still to come.
+    parts: VecDeque<FramePart>,
+    left: u64,
+    hasher: Hasher,
+    sha256: Digest,
 }
 
-/// Why reading ended early.
-enum Ended {
-    /// The client is not there any more.
-    Gone,
-    /// The bundle is not what was signed, or could not be read.
-    Failed(ServeError),
-}
+impl TreeFile {
+    fn read(&mut self) -> Result<Option<Bytes>, ServeError> {
+        let Some((number, mut part)) = self.parts.pop_front() else { return Ok(None) };
+        let Some(frame) = self.frame(number)? else { return Ok(None) };
+        let end = part.end.min(part.start.saturating_add(PIECE));
+        let piece = frame.get(part.start..end).unwrap_or_default();
+        self.hasher.update(piece);
+        self.left = self.left.saturating_sub(piece.len() as u64);
+        part.start = end;
+        if !part.is_empty() {
+            self.parts.push_front((number, part));
+        }
+        if self.left == 0 {
+            let found = std::mem::take(&mut self.hasher).finish();
+            let name = format!("{}/{}", self.item, self.path);
+            same_digest(&name, self.sha256, found).map_err(TrustError::from)?;
+        }
+        Ok(Some(Bytes::copy_from_slice(piece)))
+    }
 
-impl From<crate::trust::TrustError> for Ended {
-    fn from(error: crate::trust::TrustError) -> Self {
-        Self::Failed(error.into())
+    /// A decoded frame: one that is kept, or read now.
+    fn frame(&self, number: usize) -> Result<Option<Arc<Verified<Vec<u8>>>>, ServeError> {
+        let Some(Bundle { place, .. }) = self.state.bundles.get(self.bundle) else { return Ok(None) };
+        let frames = || self.state.shelf.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |frame: &Frame| {
+            (frame.bundle, frame.number) == (self.bundle, number) && frame.item == self.item
+        };
+        if let Some(found) = frames().iter().find(|frame| is_it(frame)) {
+            return Ok(Some(Arc::clone(&found.content)));
+        }
+        let content = Arc::new(place.frame(&self.item, &self.inventory, number)?);
+        let mut kept = frames();
+        kept.truncate(FRAMES - 1);
+        let (item, kept_content) = (self.item.clone(), Arc::clone(&content));
+        kept.insert(0, Frame { bundle: self.bundle, item, number, content: kept_content });
+        Ok(Some(content))
     }
 }
 
-impl Sink for Post {
-    type Error = Ended;
-
-    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), Ended> {
-        if self.at_once {
-            self.held.extend_from_slice(piece);
-            return Ok(());
-        }
-        for part in piece.chunks(PIECE) {
-            let before = std::mem::replace(&mut self.held, part.to_vec());
-            if !before.is_empty() {
-                self.sender.blocking_send(before.into()).map_err(|_| Ended::Gone)?;
+impl Source for TreeFile {
+    fn next(mut self: Box<Self>) -> Step {
+        match self.read() {
+            Ok(piece) => Some((piece?, self)),
+            Err(error) => {
+                self.state.report(self.bundle, &error);
+                None
             }
         }
-        Ok(())
     }
 
-    fn finish(self) -> Result<(), Ended> {
-        self.sender.blocking_send(self.held.into()).map_err(|_| Ended::Gone)
+    fn turns(&self) -> Option<Arc<Semaphore>> {
+        Some(Arc::clone(&self.state.shelf.decoding))
     }
 }
 

@@ -1,32 +1,51 @@
-//! A connection that does not wait for ever for a client that takes nothing.
+//! A connection that does not wait for ever for a client that takes next to nothing.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
-/// Ends a write that has made no progress for a while.
+/// Ends a connection whose client takes too little of what it asked for.
+///
+/// A client may keep us waiting for `patience`, and gets that time back as it takes bytes, at `rate` bytes a second. So a
+/// slow line lasts, and neither one that takes nothing nor one that takes a byte now and then.
 pub(super) struct Guard<S> {
     stream: S,
     patience: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
+    rate: u32,
+    /// How long we may still be kept waiting.
+    credit: Duration,
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl<S> Guard<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+    pub(super) fn new(stream: S, patience: Duration, rate: u32) -> Self {
+        Self { stream, patience, rate, credit: patience, waiting: None }
     }
 
-    /// Passes on what came of a write, and turns a long wait into an error.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
-            self.waiting = None;
-            return outcome;
+    /// Passes on what came of a write that took so many bytes, and turns too long a wait into an error.
+    fn watch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+        taken: impl FnOnce(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        if let Poll::Ready(outcome) = outcome {
+            if let Some((since, _)) = self.waiting.take() {
+                self.credit = self.credit.saturating_sub(since.elapsed());
+            }
+            if let Ok(value) = &outcome {
+                let bytes = u32::try_from(taken(value)).unwrap_or(u32::MAX);
+                let earned = Duration::from_secs(1).saturating_mul(bytes) / self.rate.max(1);
+                self.credit = self.credit.saturating_add(earned).min(self.patience);
+            }
+            return Poll::Ready(outcome);
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(self.patience)));
-        match waiting.as_mut().poll(cx) {
+        let credit = self.credit;
+        let (_, sleep) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(credit))));
+        match sleep.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
@@ -47,7 +66,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.watch(cx, outcome)
+        this.watch(cx, outcome, |taken| *taken)
     }
 
     fn poll_write_vectored(
@@ -57,7 +76,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write_vectored(cx, parts);
-        this.watch(cx, outcome)
+        this.watch(cx, outcome, |taken| *taken)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -67,12 +86,51 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_flush(cx);
-        this.watch(cx, outcome)
+        this.watch(cx, outcome, |()| 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_shutdown(cx);
-        this.watch(cx, outcome)
+        this.watch(cx, outcome, |()| 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Guard;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    /// Whether 60 kB arrive at a client that takes `bytes` of them each 20 ms; it may keep us waiting 100 ms at 50 kB/s.
+    fn arrives(bytes: usize) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (ours, mut client) = duplex(1000);
+            let mut guard = Guard::new(ours, Duration::from_millis(100), 50_000);
+            let taking = tokio::spawn(async move {
+                let mut buffer = vec![0; bytes.max(1)];
+                loop {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    if bytes == 0 {
+                        continue;
+                    }
+                    // As much as there is at once, in as many reads as it takes.
+                    if client.read_exact(&mut buffer).await.is_err() {
+                        break;
+                    }
+                }
+            });
+            let outcome = guard.write_all(&[0; 60_000]).await;
+            taking.abort();
+            outcome.is_ok()
+        })
+    }
+
+    #[test]
+    fn f_sec_16_who_takes_next_to_nothing_is_left() {
+        assert!(arrives(6_000), "a slow line");
+        assert!(!arrives(0), "a client that takes nothing");
+        assert!(!arrives(1), "a client that takes a byte now and then");
     }
 }

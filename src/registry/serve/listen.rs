@@ -3,10 +3,12 @@
 use super::catalog::{Bundle, Catalog};
 use super::error::ServeError;
 use super::guard::Guard;
+use super::peers::Peers;
 use super::respond::respond;
 use super::state::State;
 use super::tls;
 use super::{Library, Operator, Options};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,6 +25,8 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections at one time; further ones wait in the queue of the system.
 const CONNECTIONS: usize = 512;
+/// While fewer connections than this are free, each ends after its answer: an unused one takes the place of a client.
+const CROWDED: usize = CONNECTIONS / 4;
 /// Threads that read bundles at one time.
 const READING: usize = 32;
 /// Bytes of the head of a request, and of an answer that waits to be sent.
@@ -31,6 +35,8 @@ const HEAD: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client may take nothing of an answer.
 const STALL: Duration = Duration::from_mins(1);
+/// Bytes a second that a client has to take; a bad satellite link has more.
+const RATE: u32 = 4 << 10;
 /// How long running answers may go on after the wish to stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// How often the wish to stop is looked for.
@@ -44,6 +50,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    hosts: Vec<String>,
 }
 
 impl Server {
@@ -59,7 +66,7 @@ impl Server {
             .map_err(wrong)?;
         let listener = runtime.block_on(TcpListener::bind(options.listen)).map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
-        Ok(Self { runtime, listener, address, tls })
+        Ok(Self { runtime, listener, address, tls, hosts: options.hosts.clone() })
     }
 
     /// Where it listens.
@@ -70,8 +77,14 @@ impl Server {
 
     /// Answers until the operator wants it to stop; running answers then have ten seconds to finish.
     pub fn run(self, library: Library, operator: &dyn Operator) {
-        let Self { runtime, listener, address, tls } = self;
-        runtime.block_on(accept(&listener, tls, address, (library.bundles, library.catalog), operator));
+        let Self { runtime, listener, address, tls, hosts } = self;
+        runtime.block_on(accept(
+            &listener,
+            tls,
+            (address, hosts),
+            (library.bundles, library.catalog),
+            operator,
+        ));
         // A thread that still reads for somebody who is gone must not hold up the end.
         runtime.shutdown_background();
     }
@@ -80,12 +93,13 @@ impl Server {
 async fn accept(
     listener: &TcpListener,
     tls: Option<TlsAcceptor>,
-    address: SocketAddr,
+    (address, hosts): (SocketAddr, Vec<String>),
     library: (Vec<Bundle>, Catalog),
     operator: &dyn Operator,
 ) {
     let (reports, mut reported) = mpsc::channel(64);
-    let state = Arc::new(State::new(library, address, tls.is_some(), reports));
+    let state = Arc::new(State::new(library, address, tls.is_some(), hosts, reports));
+    let peers = Peers::default();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let (end, ending) = watch::channel(false);
     let mut glance = tokio::time::interval(GLANCE);
@@ -93,11 +107,14 @@ async fn accept(
         loop {
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
+                    // Who has enough of them is hung up on, so that others find a place.
+                    let Some(ticket) = peers.enter(from.ip()) else { continue };
                     let (state, tls, ending) = (Arc::clone(&state), tls.clone(), ending.clone());
+                    let room = Arc::clone(&room);
                     tokio::spawn(async move {
-                        connect(stream, tls, state, ending).await;
-                        drop(permit);
+                        connect(stream, tls, (state, room), ending).await;
+                        drop((permit, ticket));
                     });
                 }
                 Err(_) => tokio::time::sleep(BREATH).await,
@@ -124,33 +141,39 @@ async fn accept(
 async fn connect(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    state: Arc<State>,
+    shared: (Arc<State>, Arc<Semaphore>),
     ending: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
     match tls {
-        None => speak(stream, state, ending).await,
+        None => speak(stream, shared, ending).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                speak(stream, state, ending).await;
+                speak(stream, shared, ending).await;
             }
         }
     }
 }
 
-async fn speak<S>(stream: S, state: Arc<State>, mut ending: watch::Receiver<bool>)
+async fn speak<S>(stream: S, shared: (Arc<State>, Arc<Semaphore>), mut ending: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(respond(state, request).await) }
+        let (state, room) = shared.clone();
+        async move {
+            let mut answer = respond(state, request).await;
+            if room.available_permits() < CROWDED {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(Guard::new(stream, STALL)), service);
+        .serve_connection(TokioIo::new(Guard::new(stream, STALL, RATE)), service);
     let mut connection = pin!(connection);
     tokio::select! {
         // Whatever goes wrong here is between this client and its network.

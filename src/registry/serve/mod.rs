@@ -11,7 +11,7 @@
 //! | `respond`, `files`, `page` | what the answer is |
 //! | `answer`, `body` | how it is sent |
 //! | `state` | what connections share: the bundles, and which blobs are proved |
-//! | `listen`, `guard`, `tls` | who may connect, and for how long |
+//! | `listen`, `peers`, `guard`, `hosts`, `tls` | who may connect, by which name, and for how long |
 
 mod answer;
 mod body;
@@ -20,9 +20,11 @@ mod document;
 pub mod error;
 mod files;
 mod guard;
+mod hosts;
 mod listen;
 mod names;
 mod page;
+mod peers;
 mod respond;
 mod route;
 mod state;
@@ -45,6 +47,8 @@ pub struct Options {
     pub tls: Option<Identity>,
     /// Threads that answer.
     pub threads: usize,
+    /// Names by which clients may call this server, beside those that cannot deceive.
+    pub hosts: Vec<String>,
 }
 
 /// Who runs the server.

@@ -134,21 +134,35 @@ fn image(state: &State, item: &ItemLine, host: &str) -> String {
     )
 }
 
-/// The list of what is in a folder of a tree; `below` is its path with a slash behind it, or empty.
-pub(super) fn folder(key: &str, item: &str, below: &str, tree: &Tree) -> Answer {
+/// Entries of a folder on one page.
+const ENTRIES: usize = 1000;
+/// Bytes of a page behind which it ends, however few its entries are.
+const LENGTH: usize = 256 << 10;
+
+/// The list of what is in a folder of a tree, from the name behind `after` on; `below` is its path with a slash behind
+/// it, or empty. A folder that does not fit on one page goes on at an address of its own, so that no page is large.
+pub(super) fn folder((key, item): (&str, &str), below: &str, after: Option<&str>, tree: &Tree) -> Answer {
     let place = format!("{key} / {item} / {}", below.trim_end_matches('/').replace('/', " / "));
     let place = place.trim_end_matches([' ', '/']);
     let mut body = format!("<header>\n<h1>{}</h1>\n<p><a href=\"/\">All bundles</a>", escaped(place));
     if !below.is_empty() {
         body += " · <a href=\"../\">Folder above</a>";
     }
+    if after.is_some() {
+        body += " · <a href=\"./\">First page</a>";
+    }
     body += "</p>\n</header>\n<table>\n<thead><tr><th>Name</th><th class=\"number\">Size</th></tr></thead>\n<tbody>\n";
-    for (name, entry) in children(below, tree) {
+    let mut last = None;
+    for (number, (name, entry)) in children(below, after, tree).enumerate() {
+        if number == ENTRIES || body.len() > LENGTH {
+            break;
+        }
         let (slash, size) = match &entry.node {
             Node::Dir => ("/", String::new()),
             Node::File { size, .. } => ("", ByteSize(*size).to_string()),
             Node::Link { target } => ("", format!("→ {}", escaped(target))),
         };
+        last = Some(name);
         let address = format!("./{}{slash}", encode(name));
         let name = escaped(name);
         body += &format!(
@@ -156,14 +170,23 @@ pub(super) fn folder(key: &str, item: &str, below: &str, tree: &Tree) -> Answer 
             escaped(address)
         );
     }
-    page(place, &(body + "</tbody>\n</table>\n"))
+    body += "</tbody>\n</table>\n";
+    if let Some(last) = last.filter(|last| children(below, Some(last), tree).next().is_some()) {
+        body += &format!("<p><a href=\"./?after={}\">Next page</a></p>\n", escaped(encode(last)));
+    }
+    page(place, &body)
 }
 
-/// What lies directly in a folder.
-fn children<'a>(below: &'a str, tree: &'a Tree) -> impl Iterator<Item = (&'a str, &'a Entry)> {
-    let inside = tree
-        .entries()
-        .iter()
-        .filter_map(move |entry| Some((entry.path.as_str().strip_prefix(below)?, entry)));
+/// What lies directly in a folder, behind the name `after`; entries are sorted by their paths.
+fn children<'a>(
+    below: &'a str,
+    after: Option<&str>,
+    tree: &'a Tree,
+) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+    let entries = tree.entries();
+    let from = format!("{below}{}", after.unwrap_or_default());
+    let first = entries.partition_point(|entry| entry.path.as_str() <= from.as_str());
+    let inside = entries.get(first..).unwrap_or_default().iter();
+    let inside = inside.map_while(move |entry| Some((entry.path.as_str().strip_prefix(below)?, entry)));
     inside.filter(|(name, _)| !name.contains('/'))
 }

@@ -1,9 +1,9 @@
 //! From a request to its answer.
 
 use super::answer::Answer;
-use super::body::{Body, PIECE, Source, Step};
+use super::body::{self, Body, PIECE, Source, Step};
 use super::catalog::{Held, Page, Repository};
-use super::route::{self, Asked, NO_BLOB, NO_MANIFEST, NO_NAME, NOT_BELIEVED, Refusal, Repo};
+use super::route::{self, Asked, NO_BLOB, NO_MANIFEST, NO_NAME, NOT_BELIEVED, OTHER_HOST, Refusal, Repo};
 use super::state::State;
 use super::{files, page};
 use crate::bundle::oci::OCI_INDEX;
@@ -43,7 +43,16 @@ pub(super) async fn respond<B>(state: Arc<State>, request: Request<B>) -> Respon
     };
     let uri = request.uri();
     let answer = match route::route(request.method().as_str(), uri.path(), uri.query()) {
-        Ok(asked) => answer(&state, asked, &head).await,
+        Ok(_) if !state.hosts.allow(head.host.as_deref()) => Err(OTHER_HOST),
+        Ok(asked) => {
+            // Held until the answer has its share of the memory.
+            let _turn = if asked.is_list() { state.turn().await } else { None };
+            match answer(&state, asked, &head).await {
+                Ok(answer) if is_head => Ok(answer),
+                Ok(answer) => answer.within(&state).await,
+                Err(refusal) => Err(refusal),
+            }
+        }
         Err(refusal) => Err(refusal),
     };
     let answer = answer.unwrap_or_else(Answer::from);
@@ -94,8 +103,8 @@ async fn answer(state: &Arc<State>, asked: Asked, head: &Head) -> Result<Answer,
             Ok(linked(list, "/v2/_catalog", &page, &names, more))
         }
         Asked::Overview => Ok(page::overview(state, head.host.as_deref())),
-        Asked::File { bundle, item, path } => {
-            files::answer(state, &bundle, &item, path.as_deref(), head).await
+        Asked::File { bundle, item, path, after } => {
+            files::answer(state, (&bundle, &item), path.as_deref(), after.as_deref(), head).await
         }
     }
 }
@@ -164,8 +173,8 @@ async fn blob(state: &Arc<State>, held: &Held, media_type: &str, head: &Head) ->
 }
 
 /// Reads the first piece, so that what fails at once is an error and not an answer that breaks off.
-async fn begin(source: Box<dyn Source>, len: u64) -> Result<Body, Refusal> {
-    let first = tokio::task::spawn_blocking(|| source.next()).await.ok().flatten();
+pub(super) async fn begin(source: Box<dyn Source>, len: u64) -> Result<Body, Refusal> {
+    let first = body::begin(source).wait().await;
     Ok(Body::pieces(first.ok_or(NOT_BELIEVED)?, len))
 }
 

@@ -31,6 +31,8 @@ pub(super) enum Asked {
         item: String,
         /// The path in its tree, or nothing when the address has no slash behind the item.
         path: Option<String>,
+        /// In a list of a folder: the name behind which it begins.
+        after: Option<String>,
     },
 }
 
@@ -54,6 +56,19 @@ pub(super) struct Refusal {
     pub message: &'static str,
 }
 
+impl Asked {
+    /// Whether the answer is made as a whole: a list or a page.
+    pub(super) fn is_list(&self) -> bool {
+        match self {
+            Self::Tags(..) | Self::Referrers(..) | Self::Catalog(_) | Self::Overview => true,
+            Self::File { path, .. } => {
+                path.as_ref().is_none_or(|path| path.is_empty() || path.ends_with('/'))
+            }
+            Self::Version | Self::Manifest(..) | Self::Blob(..) => false,
+        }
+    }
+}
+
 impl Refusal {
     const fn new(status: u16, code: &'static str, message: &'static str) -> Self {
         Self { status, code, message }
@@ -71,6 +86,15 @@ pub(super) const NO_MANIFEST: Refusal =
 pub(super) const NO_BLOB: Refusal = Refusal::new(404, "BLOB_UNKNOWN", "the repository has no such blob");
 /// No such page or file.
 pub(super) const NO_PAGE: Refusal = Refusal::new(404, "NOT_FOUND", "there is nothing here; the list is at /");
+/// The client calls this server by a name that may be somebody else's.
+pub(super) const OTHER_HOST: Refusal = Refusal::new(
+    421,
+    "DENIED",
+    "this server is not known by that name; the operator allows it with `sealift serve --host NAME`",
+);
+/// Too much is being sent.
+pub(super) const BUSY: Refusal =
+    Refusal::new(503, "TOOMANYREQUESTS", "too many clients read large pages; try again in a moment");
 /// What is asked for is there, and is not what was signed.
 pub(super) const NOT_BELIEVED: Refusal = Refusal::new(
     500,
@@ -102,7 +126,7 @@ pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Result<Ask
     let (bundle, rest) = rest.split_once('/').ok_or(NO_PAGE)?;
     let (item, path) =
         rest.split_once('/').map_or((rest, None), |(item, path)| (item, Some(path.to_owned())));
-    Ok(Asked::File { bundle: bundle.to_owned(), item: item.to_owned(), path })
+    Ok(Asked::File { bundle: bundle.to_owned(), item: item.to_owned(), path, after: query.get("after") })
 }
 
 fn registry(rest: &str, query: &Query<'_>) -> Result<Asked, Refusal> {

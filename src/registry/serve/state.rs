@@ -3,16 +3,27 @@
 use super::catalog::{Bundle, Catalog};
 use super::error::ServeError;
 use super::files::Shelf;
+use super::hosts::Hosts;
 use crate::bundle::index::Blob;
 use crate::trust::verify::Proof;
 use crate::value::digest::Digest;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Semaphore, mpsc};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
 
 /// Blobs that are read at one time only to prove them; each takes a buffer of 1 MiB and one thread.
 const PROVING: usize = 4;
+
+/// Pages and lists that are made at one time: what is made and does not have its share of the memory yet.
+const MAKING: usize = 4;
+/// Memory for answers that are held as a whole, in units of [`SHARE`]: 64 MiB.
+const SHARES: usize = 64 << 10;
+/// How long an answer waits for its share.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a share.
+const SHARE: usize = 1 << 10;
 
 /// The bundles, and what was found out about them since the start.
 pub(super) struct State {
@@ -26,6 +37,10 @@ pub(super) struct State {
     pub secure: bool,
     /// Inventories and readers of trees.
     pub shelf: Shelf,
+    /// By which names it may be called.
+    pub hosts: Hosts,
+    making: Semaphore,
+    shares: Arc<Semaphore>,
     proofs: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<Option<Proof>>>>>,
     proving: Arc<Semaphore>,
     reports: mpsc::Sender<String>,
@@ -36,10 +51,25 @@ impl State {
         (bundles, catalog): (Vec<Bundle>, Catalog),
         address: SocketAddr,
         secure: bool,
+        hosts: Vec<String>,
         reports: mpsc::Sender<String>,
     ) -> Self {
         let (proofs, proving) = (Mutex::default(), Arc::new(Semaphore::new(PROVING)));
-        Self { bundles, catalog, address, secure, shelf: Shelf::default(), proofs, proving, reports }
+        let (making, shares) = (Semaphore::new(MAKING), Arc::new(Semaphore::new(SHARES)));
+        let (shelf, hosts) = (Shelf::default(), Hosts::new(address, hosts));
+        Self { bundles, catalog, address, secure, shelf, hosts, making, shares, proofs, proving, reports }
+    }
+
+    /// The turn to make a page or a list.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.making.acquire().await.ok()
+    }
+
+    /// Memory for so many bytes of an answer, once those who read other answers leave some.
+    pub(super) async fn share(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let shares = u32::try_from(bytes.div_ceil(SHARE).min(SHARES)).ok()?;
+        let share = Arc::clone(&self.shares).acquire_many_owned(shares);
+        tokio::time::timeout(PATIENCE, share).await.ok()?.ok()
     }
 
     /// Tells the operator. When nobody listens or too much is told at once, the client has been refused all the same.

@@ -12,7 +12,7 @@ mod seal;
 mod trees;
 
 pub use content::receive;
-pub use place::{InPlace, Reading, Whole};
+pub use place::{FramePart, InPlace, Reading, Whole};
 pub use proof::{Proof, Proofs};
 pub use seal::{Signer, Trusted, Warning};
 pub use trees::SharedInventory;

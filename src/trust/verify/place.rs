@@ -1,5 +1,9 @@
 //! Reading parts of a bundle where it lies, at any size in the same time.
 
+mod frame;
+
+pub use frame::FramePart;
+
 use super::Depth;
 use super::content::{derived_members, receive};
 use super::proof::{Proof, Proofs, Proving};

@@ -72,6 +72,7 @@ fn files_are_named_by_bundle_item_and_path() {
         bundle: "a-1".to_owned(),
         item: "doc".to_owned(),
         path: path.map(str::to_owned),
+        after: None,
     };
     assert_eq!(get("/files/a-1/doc", ""), Ok(file(None)));
     assert_eq!(get("/files/a-1/doc/", ""), Ok(file(Some(""))));
