@@ -61,8 +61,9 @@ impl Store {
     /// Opens the store in `folder` and makes the folder where there is none.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let blobs = folder.join("blobs/sha256");
-        match fs::create_dir_all(&blobs) {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), blobs }),
+        // Its own path may lead over links; what lies in it is read without following any.
+        match fs::create_dir_all(&blobs).and_then(|()| fs::canonicalize(folder)) {
+            Ok(folder) => Ok(Self { blobs: folder.join("blobs/sha256"), folder }),
             Err(source) => Err(StoreError::Io { path: blobs, source }),
         }
     }

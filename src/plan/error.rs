@@ -81,6 +81,10 @@ pub enum PlanError {
     Changed { path: PathBuf, reason: String },
     #[error("`{}` is {found}, which cannot travel", shown(.path))]
     Type { path: PathBuf, found: &'static str },
+    #[error("`{}` lies outside of `{}`, and nothing outside of it is read", shown(.path), shown(.root))]
+    Outside { path: PathBuf, root: PathBuf },
+    #[error("`{document}` leads to `{address}`: {reason}")]
+    LeadsOut { document: String, address: String, reason: &'static str },
     #[error("`{path}` cannot travel: {objection}")]
     Name { path: String, objection: Objection },
     #[error("the tree at `{}` cannot travel", shown(.path))]
@@ -199,6 +203,7 @@ impl Fault for PlanError {
             Self::Empty { .. } => Code::SourceEmpty,
             Self::Changed { .. } => Code::SourceChanged,
             Self::Type { .. } => Code::SourceType,
+            Self::Outside { .. } | Self::LeadsOut { .. } => Code::SourceOutside,
             Self::Name { .. } => Code::SourceName,
             Self::Tree { source, .. } => match source.reason {
                 TreeObjection::Collision(_) => Code::SourceCollision,
@@ -265,6 +270,12 @@ impl Fault for PlanError {
             Self::Empty { .. } => "correct `path`, `include` or `exclude` of the item, or take the item out",
             Self::Changed { .. } => "wait until nothing writes there, then run the same command again",
             Self::Type { .. } => "name it in `exclude` of the item, or move it out of the folder",
+            Self::Outside { .. } => {
+                "find out who put the link or the address there; copy what is meant into the folder"
+            }
+            Self::LeadsOut { .. } => {
+                "ask whoever keeps it; or download the file yourself and name it with `path`"
+            }
             Self::Name { .. } => "rename it, or name it in `exclude` of the item",
             Self::Tree { source, .. } => match source.reason {
                 TreeObjection::Collision(_) => "rename one of the two, or name it in `exclude` of the item",

@@ -1,7 +1,7 @@
 //! The members of an image source: files of a folder, or parts of a tar.
 
 use super::error::PlanError;
-use super::work::{Part, open_regular, read_part};
+use super::work::{Part, open_regular, read_part, resolved_within};
 use crate::value::limits::Limits;
 use crate::value::watch::Watch;
 use std::collections::BTreeMap;
@@ -69,12 +69,14 @@ impl Members {
         if resolved("", name).as_deref() != Some(name) {
             return Ok(None);
         }
-        let path = match fs::canonicalize(self.path.join(name)) {
+        // Archives that were taken apart hold links from one layer to another; none leads out of the folder.
+        let path = match resolved_within(&self.path, Path::new(name)) {
             Ok(path) => path,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(PlanError::Missing { .. }) => return Ok(None),
+            Err(PlanError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotADirectory => {
                 return Ok(None);
             }
-            Err(source) => return Err(PlanError::read(&self.path.join(name), source)),
+            Err(error) => return Err(error),
         };
         let file = open_regular(&path)?;
         let size = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();

@@ -8,6 +8,7 @@ mod candidate;
 mod chart;
 mod composing;
 mod drawing;
+mod folder;
 mod git;
 mod grammar;
 mod laying;
