@@ -91,6 +91,10 @@ pub enum PlanError {
     Tree { path: PathBuf, source: TreeError },
     #[error("`{}` is not a sound image source: {reason}", shown(.path))]
     Image { path: PathBuf, reason: String },
+    #[error("an image in `{}` contradicts itself: {reason}", shown(.path))]
+    Layers { path: PathBuf, reason: String },
+    #[error("`{}` does not hold the image for `{wanted}`; it holds it for {}", shown(.path), listed(.found))]
+    NotForPlatform { path: PathBuf, wanted: String, found: Vec<String> },
     #[error("`{}` is compressed as a whole", shown(.path))]
     Compressed { path: PathBuf, with: &'static str },
     #[error("`{}` holds several images: {}", shown(.path), listed(.names))]
@@ -199,6 +203,7 @@ impl Fault for PlanError {
             Self::Missing { .. }
             | Self::NotStored { .. }
             | Self::NotSelected { .. }
+            | Self::NotForPlatform { .. }
             | Self::NoPlatform { .. } => Code::SourceMissing,
             Self::Empty { .. } => Code::SourceEmpty,
             Self::Changed { .. } => Code::SourceChanged,
@@ -212,7 +217,7 @@ impl Fault for PlanError {
                 // The walk sorts and lists every folder; only a tree that changes meanwhile comes here.
                 TreeObjection::Order | TreeObjection::Parent(_) => Code::SourceChanged,
             },
-            Self::Image { .. } | Self::Compressed { .. } => Code::SourceImage,
+            Self::Image { .. } | Self::Layers { .. } | Self::Compressed { .. } => Code::SourceImage,
             Self::Digest { .. } => Code::SourceDigest,
             Self::Fetch { .. } | Self::Git { .. } | Self::Chart { .. } => Code::SourceFetch,
             Self::Limit { .. } => Code::SourceLimit,
@@ -287,8 +292,8 @@ impl Fault for PlanError {
                     "wait until nothing writes there, then run the same command again"
                 }
             },
-            Self::Image { .. } => {
-                "export the image again: `skopeo copy --all docker://IMAGE oci:FOLDER:NAME`"
+            Self::Image { .. } | Self::Layers { .. } => {
+                "export the image again with another version of the tool, or with `skopeo copy --all FROM oci:FOLDER:NAME`, and name the folder with `layout`"
             }
             Self::Compressed { path, with } => {
                 return Some(format!("decompress it: `{with} {}`", shown(path)));
@@ -318,7 +323,7 @@ impl Fault for PlanError {
             Self::Bundle(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Registry(error) => return error.hint(),
-            Self::NoPlatform { .. } => "correct `platforms` of the image",
+            Self::NoPlatform { .. } | Self::NotForPlatform { .. } => "correct `platforms` of the image",
             Self::ManifestRead { .. }
             | Self::LockRead { .. }
             | Self::Unreadable { .. }

@@ -11,6 +11,7 @@ mod drawing;
 mod folder;
 mod git;
 mod grammar;
+mod inflate;
 mod laying;
 mod layout;
 mod lines;
@@ -20,6 +21,7 @@ mod patterns;
 mod pinning;
 mod pulling;
 mod reading;
+mod rootfs;
 #[cfg(test)]
 mod sample;
 mod tree;

@@ -2,18 +2,20 @@
 
 use super::error::PlanError;
 use super::folder::Folder;
+use super::members::Members;
 use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use crate::value::watch::Watch;
 use rustix::fs::FileType;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Bytes read at a time.
 const STEP: usize = 1 << 18;
@@ -39,11 +41,25 @@ pub struct Work<'a> {
 pub(super) struct Task<'a> {
     pub(super) work: &'a Work<'a>,
     expected: AtomicU64,
+    /// Image sources that were opened: one can hold a thousand images.
+    opened: Mutex<HashMap<PathBuf, Arc<Members>>>,
 }
 
 impl<'a> Task<'a> {
     pub(super) fn new(work: &'a Work<'a>) -> Self {
-        Self { work, expected: AtomicU64::new(0) }
+        Self { work, expected: AtomicU64::new(0), opened: Mutex::default() }
+    }
+
+    /// The image source at a path, relative to the folder of the manifest; opened once.
+    pub(super) fn members(&self, path: &str) -> Result<Arc<Members>, PlanError> {
+        let path = self.work.folder.join(path);
+        let mut opened = self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(known) = opened.get(&path) {
+            return Ok(Arc::clone(known));
+        }
+        let members = Arc::new(Members::open(&path, self.work)?);
+        opened.insert(path, Arc::clone(&members));
+        Ok(members)
     }
 
     /// So many more bytes will be read.

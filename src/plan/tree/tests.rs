@@ -88,14 +88,8 @@ fn a_single_file_and_links_that_were_named() {
 fn p21_p22_z16_what_is_no_file_is_refused() {
     let bench = Bench::new();
     let fifo = bench.file("t/x", "").with_file_name("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::from_raw_mode(0o644),
-        0,
-    )
-    .unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o644), 0)
+        .unwrap();
     assert!(refused(&bench, "t", Code::SourceType).contains("a FIFO"));
     assert!(refused(&bench, "t/fifo", Code::SourceType).contains("a FIFO"));
     assert_eq!(paths(&read_with(&bench, "t", &patterns(None, Some(&["fifo"]))).unwrap()), ["x"]);
