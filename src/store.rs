@@ -62,9 +62,11 @@ impl Store {
     /// Opens the store in `folder` and makes the folder where there is none.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let blobs = folder.join("blobs/sha256");
-        // Private images lie here. Folders that are there keep their mode: some stores are shared on purpose.
-        match fs::DirBuilder::new().recursive(true).mode(0o700).create(&blobs) {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), blobs }),
+        // Private images lie here. Folders that exist keep their mode: some stores are shared on purpose. The path of the
+        // store may lead over links; what is in it is read without following any.
+        let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&blobs);
+        match created.and_then(|()| fs::canonicalize(folder)) {
+            Ok(folder) => Ok(Self { blobs: folder.join("blobs/sha256"), folder }),
             Err(source) => Err(StoreError::Io { path: blobs, source }),
         }
     }

@@ -59,6 +59,8 @@ mod site;
 mod site_faults;
 #[cfg(feature = "connected")]
 mod sources;
+#[cfg(feature = "connected")]
+mod sources_findings;
 mod support;
 mod tamper;
 mod trust_life;

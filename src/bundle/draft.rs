@@ -94,7 +94,7 @@ pub struct BlobSource {
     pub digest: Digest,
     /// How many they are.
     pub size: u64,
-    /// The file that holds them.
+    /// The file that holds them. No component of the path may be a symbolic link when it is read.
     pub path: PathBuf,
     /// Where in the file they begin.
     pub offset: u64,
@@ -107,6 +107,7 @@ pub struct DraftTree {
     pub head: ItemHead,
     /// Its entries.
     pub tree: Tree,
-    /// One path for each file of [`Tree::files`], in the same order.
+    /// One path for each file of [`Tree::files`], in the same order. No component of a path may be a symbolic link when
+    /// it is read.
     pub sources: Vec<PathBuf>,
 }

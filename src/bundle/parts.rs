@@ -246,7 +246,7 @@ fn read_blob(images: &[&DraftImage], digest: &Digest) -> Result<Vec<u8>, BundleE
     }
     let unreadable = |error| BundleError::SourceRead { path: source.path.clone(), source: error };
     let mut bytes = vec![0; usize::try_from(source.size).unwrap_or_default()];
-    let file = place::open_regular(&source.path).map_err(unreadable)?;
+    let file = place::open_unlinked(&source.path).map_err(unreadable)?;
     file.read_exact_at(&mut bytes, source.offset).map_err(unreadable)?;
     let found = Digest::of(&bytes);
     if found == *digest {

@@ -193,7 +193,7 @@ impl<'a> Payload<'a> {
     /// Copies a layer from where it lies, hashing it on the way.
     fn copy(&self, source: &BlobSource, at: u64) -> Result<(), BundleError> {
         let unreadable = |error| BundleError::SourceRead { path: source.path.clone(), source: error };
-        let input = place::open_regular(&source.path).map_err(unreadable)?;
+        let input = place::open_unlinked(&source.path).map_err(unreadable)?;
         self.put(&member_header(&blob_name(&source.digest), source.size), at)?;
         let mut hasher = Hasher::new();
         let mut buffer = vec![0; COPY];

@@ -1,9 +1,10 @@
 //! Files that appear at their final name whole or not at all.
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -11,6 +12,53 @@ use std::path::Path;
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
+}
+
+/// Opens what lies at a relative path beneath an open folder. No component of the path may be a link, so the result
+/// is beneath that folder even when somebody swaps a part of the path for a link at this moment.
+pub fn open_beneath(folder: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let folder = folder.as_fd();
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(folder, path, flags, Mode::empty(), resolve) {
+        // Kernels before 5.6, and sandboxes that do not know the call: component by component.
+        Err(Errno::NOSYS | Errno::PERM) => open_each(folder, path, flags),
+        other => other,
+    }
+}
+
+fn open_each(folder: std::os::fd::BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name());
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at = rustix::fs::openat(folder, ".", step, Mode::empty())?;
+    for component in parent.components() {
+        let std::path::Component::Normal(name) = component else { return Err(Errno::XDEV) };
+        at = rustix::fs::openat(&at, name, step, Mode::empty())?;
+    }
+    rustix::fs::openat(&at, name.ok_or(Errno::XDEV)?, flags, Mode::empty())
+}
+
+/// Opens a regular file at an absolute path on which no component is a link, without waiting for a FIFO's writer.
+///
+/// For files whose path was resolved before: a folder that is swapped for a link later leads nowhere.
+pub fn open_unlinked(path: &Path) -> io::Result<File> {
+    let opened = match path.strip_prefix("/") {
+        Ok(below) => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = rustix::fs::open("/", flags, Mode::empty())?;
+            open_beneath(root, below, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
+        }
+        Err(_) => open_beneath(CWD, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY),
+    };
+    let file = match opened {
+        Ok(file) => File::from(file),
+        Err(Errno::LOOP) => {
+            let reason = "it is a symbolic link, or lies behind one";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        Err(error) => return Err(error.into()),
+    };
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
 }
 
@@ -112,6 +160,35 @@ mod tests {
     use super::*;
     use rustix::fs::FileType;
     use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    #[test]
+    fn f_sec_03_nothing_is_opened_behind_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("d/e")).unwrap();
+        std::fs::write(at("d/e/f"), "x").unwrap();
+        symlink("d", at("l")).unwrap();
+        symlink("f", at("d/e/g")).unwrap();
+        assert!(open_unlinked(&at("d/e/f")).is_ok());
+        let root = rustix::fs::open(folder.path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        for (path, expected) in [
+            ("d/e/f", Ok(())),
+            ("l/e/f", Err(Errno::LOOP)),
+            ("d/e/g", Err(Errno::LOOP)),
+            ("../f", Err(Errno::XDEV)),
+        ] {
+            let path = Path::new(path);
+            assert_eq!(open_beneath(&root, path, OFlags::RDONLY).map(drop), expected, "{path:?}");
+            // Without the system call, a link for a folder is seen as no folder.
+            assert_eq!(
+                open_each(root.as_fd(), path, OFlags::RDONLY | OFlags::NOFOLLOW).is_ok(),
+                expected.is_ok()
+            );
+        }
+        for path in ["l/e/f", "d/e/g", "d/e"] {
+            assert_eq!(open_unlinked(&at(path)).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{path}");
+        }
+    }
 
     #[test]
     fn what_is_no_file_stays_what_it_is_when_it_is_written_to() {

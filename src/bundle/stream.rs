@@ -63,10 +63,12 @@ impl<'a> TreeStream<'a> {
 impl<'a> OpenFile<'a> {
     fn open(path: &'a Path, size: u64, sha256: Digest) -> Result<Self, BundleError> {
         let unreadable = |source: io::Error| match source.kind() {
-            io::ErrorKind::InvalidInput => changed(path, "it is no longer a regular file"),
+            io::ErrorKind::InvalidInput => {
+                changed(path, "it is no longer a regular file, or lies behind a symbolic link")
+            }
             _ => BundleError::SourceRead { path: path.to_owned(), source },
         };
-        let file = place::open_regular(path).map_err(unreadable)?;
+        let file = place::open_unlinked(path).map_err(unreadable)?;
         let found = file.metadata().map_err(unreadable)?.len();
         if found != size {
             return Err(changed(path, &format!("it has {found} bytes, expected {size}")));

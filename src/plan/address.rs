@@ -5,7 +5,7 @@ use crate::value::percent;
 use crate::value::printable::is_deceptive;
 use crate::value::rel_path::RelPath;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An `https://`, `http://` or `file://` address without user and password.
 ///
@@ -15,6 +15,26 @@ pub struct Address {
     text: String,
     scheme: Scheme,
     path: usize,
+    /// Of a file: the folder that it must not lead out of.
+    within: Option<PathBuf>,
+}
+
+/// What is asked in the place of an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The address that is asked.
+    pub address: Address,
+    /// The mirror that it leads to, as it was named; nothing where the address itself is asked.
+    pub mirror: Option<String>,
+}
+
+/// Why an address in a document is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinError {
+    /// It breaks this rule of addresses.
+    Invalid(&'static str),
+    /// It leads to this, out of what the document may lead to.
+    Outside(&'static str),
 }
 
 /// How an address is reached.
@@ -26,6 +46,27 @@ pub enum Scheme {
     Http,
     /// `file://`: a file on this machine.
     File,
+}
+
+impl Scheme {
+    /// Whether a document that was reached in this way may lead to an address of the other scheme: never to one that
+    /// proves less about who answers, and never from the network to the files of this machine.
+    #[must_use]
+    pub const fn may_lead_to(self, other: Self) -> bool {
+        match other {
+            Self::Https => true,
+            Self::Http => matches!(self, Self::Http),
+            Self::File => matches!(self, Self::File),
+        }
+    }
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Https => "https://",
+            Self::Http => "http://",
+            Self::File => "file://",
+        }
+    }
 }
 
 impl Address {
@@ -53,7 +94,7 @@ impl Address {
             (Scheme::Https | Scheme::Http, "") => return Err("it names no host"),
             (Scheme::Https | Scheme::Http, _) => {}
         }
-        let address = Self { text: text.to_owned(), scheme, path: prefix.len() + end };
+        let address = Self { text: text.to_owned(), scheme, path: prefix.len() + end, within: None };
         match address.decoded() {
             Some(path) if !path.contains('\0') => Ok(address),
             _ => Err("its path has a `%` that stands for no UTF-8 text"),
@@ -75,10 +116,9 @@ impl Address {
     /// What is asked in its place: the mirror of its host, if it has one. A mirror is a host and perhaps a path, or
     /// `file:///FOLDER`.
     #[must_use]
-    pub fn through(&self, access: &Access) -> Self {
-        let host =
-            self.text.get(..self.path).and_then(|front| Some(front.split_once("://")?.1)).unwrap_or_default();
-        let Some(mirror) = access.mirrors.get(host) else { return self.clone() };
+    pub fn through(&self, access: &Access) -> Asked {
+        let itself = || Asked { address: self.clone(), mirror: None };
+        let Some(mirror) = self.host().and_then(|host| access.mirrors.get(host)) else { return itself() };
         let rest = self.text.get(self.path..).unwrap_or_default();
         let front = if mirror.starts_with("file://") {
             mirror.clone()
@@ -87,7 +127,48 @@ impl Address {
             format!("{}://{mirror}", if access.is_plain(host) { "http" } else { "https" })
         };
         // A mirror that makes no address leaves the address as it is, and then its host is asked.
-        Self::parse(&format!("{front}{rest}")).unwrap_or_else(|_| self.clone())
+        let Ok(address) = Self::parse(&format!("{front}{rest}")) else { return itself() };
+        let within = Self::parse(mirror).ok().and_then(|folder| folder.file());
+        Asked { address: Self { within, ..address }, mirror: Some(mirror.clone()) }
+    }
+
+    /// The host, with its port.
+    fn host(&self) -> Option<&str> {
+        self.text.get(..self.path)?.split_once("://").map(|(_, host)| host)
+    }
+
+    /// Where a reference leads that stands in a document at this address (RFC 3986, section 5). The error says which rule
+    /// the result breaks.
+    ///
+    /// What came over the network leads to no file and to no weaker protocol; what lies in a folder leads to files in that
+    /// folder alone.
+    pub fn join(&self, reference: &str) -> Result<Self, JoinError> {
+        let folder = self.text.get(self.path..).unwrap_or_default();
+        let folder = folder.split('?').next().unwrap_or_default();
+        let folder = folder.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let prefix = self.scheme.prefix();
+        let text = if reference.contains("://") {
+            reference.to_owned()
+        } else if let Some(rest) = reference.strip_prefix("//") {
+            format!("{prefix}{rest}")
+        } else {
+            let (path, query) = match reference.split_once('?') {
+                Some((path, query)) => (path, format!("?{query}")),
+                None => (reference, String::new()),
+            };
+            let path = if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
+            format!("{prefix}{}{}{query}", self.host().unwrap_or_default(), without_dots(&path))
+        };
+        let address = Self::parse(&text).map_err(JoinError::Invalid)?;
+        match (self.scheme, address.scheme) {
+            (Scheme::File, Scheme::File) => {
+                let within = self.file().and_then(|file| Some(file.parent()?.to_owned()));
+                Ok(Self { within: self.within.clone().or(within), ..address })
+            }
+            (from, to) if from.may_lead_to(to) => Ok(address),
+            (_, Scheme::File) => Err(JoinError::Outside("a file of this machine")),
+            _ => Err(JoinError::Outside("`http://`, by which the document itself was not reached")),
+        }
     }
 
     /// The file of a `file://` address.
@@ -97,6 +178,11 @@ impl Address {
             Scheme::File => self.decoded().map(PathBuf::from),
             Scheme::Https | Scheme::Http => None,
         }
+    }
+
+    /// The folder that a file must not lead out of.
+    pub(super) fn within(&self) -> Option<&Path> {
+        self.within.as_deref()
     }
 
     /// The last part of its path, when that can be a file name on every system.
@@ -114,6 +200,26 @@ impl Address {
     fn decoded(&self) -> Option<String> {
         percent::decoded(self.raw_path())
     }
+}
+
+/// A path without the components `.` and `..` (RFC 3986, section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut components = path.split('/').skip(1).peekable();
+    while let Some(component) = components.next() {
+        match component {
+            "." | ".." => {
+                if component == ".." {
+                    kept.pop();
+                }
+                if components.peek().is_none() {
+                    kept.push("");
+                }
+            }
+            other => kept.push(other),
+        }
+    }
+    format!("/{}", kept.join("/"))
 }
 
 impl fmt::Display for Address {
@@ -142,6 +248,34 @@ mod tests {
             assert!(!address.to_string().contains("token"));
         }
         assert_eq!(Address::parse("file:///a/b%20c").unwrap().file(), Some(PathBuf::from("/a/b c")));
+    }
+
+    #[test]
+    fn f_sec_01_a_document_leads_to_no_file_and_no_weaker_protocol() {
+        let joined = |base: &str, reference: &str| {
+            Address::parse(base).unwrap().join(reference).map(|address| address.as_str().to_owned()).ok()
+        };
+        let base = "https://x.org/sub/index.yaml";
+        for (reference, expected) in [
+            ("a.tgz", Some("https://x.org/sub/a.tgz")),
+            ("c/a.tgz?v=1", Some("https://x.org/sub/c/a.tgz?v=1")),
+            ("/sub/c/a.tgz", Some("https://x.org/sub/c/a.tgz")),
+            ("../c/./a.tgz", Some("https://x.org/c/a.tgz")),
+            ("../../../a.tgz", Some("https://x.org/a.tgz")),
+            ("//y.org/a.tgz", Some("https://y.org/a.tgz")),
+            ("https://y.org/a.tgz", Some("https://y.org/a.tgz")),
+            ("http://y.org/a.tgz", None),
+            ("file:///etc/passwd", None),
+            ("file://localhost/etc/passwd", None),
+        ] {
+            assert_eq!(joined(base, reference).as_deref(), expected, "{reference}");
+        }
+        assert!(joined("http://x.org/index.yaml", "http://y.org/a").is_some());
+        assert!(joined("http://x.org/index.yaml", "https://y.org/a").is_some());
+        assert!(joined("http://x.org/index.yaml", "file:///a").is_none());
+        assert!(joined("file:///srv/index.yaml", "http://y.org/a").is_none());
+        let local = Address::parse("file:///srv/r/index.yaml").unwrap().join("file:///etc/passwd").unwrap();
+        assert_eq!(local.within(), Some(Path::new("/srv/r")));
     }
 
     #[test]

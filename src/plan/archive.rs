@@ -1,6 +1,6 @@
 //! Images in docker archives: what `docker save` and `podman save` write.
 
-use super::candidate::{self, Candidate};
+use super::candidate::Candidate;
 use super::error::PlanError;
 use super::layout;
 use super::lock::LockedBlob;
@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 
 /// A layer that is a tar compressed with gzip.
 const OCI_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// Where archives that are layouts as well keep what is named by its digest.
+const BLOBS: &str = "blobs/sha256/";
 
 /// One image as `manifest.json` lists it.
 #[derive(Debug, Deserialize)]
@@ -73,44 +76,79 @@ fn read_listed(members: &Members, limits: &Limits) -> Result<Vec<Listed>, PlanEr
 /// configuration.
 pub(super) fn names(members: &Members, limits: &Limits) -> Result<Vec<Vec<String>>, PlanError> {
     let listed = read_listed(members, limits)?;
-    let names = listed.into_iter().map(|image| match image.repo_tags.as_deref() {
-        None | Some([]) => Ok(vec![read_config(members, &image, limits)?.0.digest.to_string()]),
-        Some(names) => Ok(names.to_vec()),
+    let names = listed.into_iter().map(|image| match tags(&image).cloned().collect::<Vec<_>>() {
+        none if none.is_empty() => Ok(vec![read_config(members, &image, limits)?.0.digest.to_string()]),
+        names => Ok(names),
     });
     names.collect()
 }
 
 /// The image of an archive that is chosen, and every blob of it.
 ///
-/// An archive that is a layout as well (docker 25 and later) is read as a layout, which keeps more.
+/// An archive that is a layout as well (docker 25 and later) is read as a layout, which keeps more. Where that lacks the
+/// image, or lists other layers than the image has, `manifest.json` of the same archive counts, as it does for
+/// `docker load`.
 pub(super) fn pin(
     members: &Members,
     source: &ImageSource,
     task: &Task<'_>,
-) -> Result<(Candidate, Vec<LockedBlob>), PlanError> {
+) -> Result<layout::Pinned, PlanError> {
     let limits = task.work.limits;
-    if layout::is_layout(members)? {
-        let candidates = layout::candidates(members, limits)?;
-        let chosen = candidate::choose(&candidates, source.select.as_deref(), &members.path)?;
-        return Ok((chosen.clone(), layout::pin(members, chosen, task)?));
-    }
-    let listed = read_listed(members, limits)?;
+    let is_layout = layout::is_layout(members)?;
+    let mut choices = if is_layout { layout::candidates(members, limits)?.to_vec() } else { Vec::new() };
+    let known: Vec<Vec<Digest>> = choices
+        .iter()
+        .map(|image| layout::configs(members, &image.media_type, &image.digest, limits))
+        .collect();
+    let is_listed = members.find(MANIFEST)?.is_some();
+    let listed = if is_listed || !is_layout { read_listed(members, limits)? } else { Vec::new() };
     let configs: Vec<_> =
         listed.iter().map(|image| read_config(members, image, limits)).collect::<Result<_, _>>()?;
-    let choices: Vec<_> = listed
-        .iter()
-        .zip(&configs)
-        .map(|(image, (config, _))| {
-            let names = image.repo_tags.clone().unwrap_or_default();
+    for (image, (config, _)) in listed.iter().zip(&configs) {
+        if !known.iter().any(|known| known.contains(&config.digest)) {
             // Until the manifest is made, the image goes by its configuration.
-            Candidate { media_type: String::new(), digest: config.digest, size: config.size, names }
-        })
-        .collect();
-    let chosen = candidate::choose(&choices, source.select.as_deref(), &members.path)?;
-    let at = choices.iter().position(|choice| std::ptr::eq(choice, chosen));
-    let Some((image, (config, json))) = at.and_then(|at| listed.get(at).zip(configs.get(at))) else {
-        return Err(members.wrong("the image chosen is not listed"));
+            let names = tags(image).cloned().collect();
+            choices.push(Candidate {
+                media_type: String::new(),
+                digest: config.digest,
+                size: config.size,
+                names,
+            });
+        }
+    }
+    let chosen = layout::choose(members, &choices, source.select.as_deref(), limits)?;
+    let images = || listed.iter().zip(&configs);
+    let Some(at) = choices.iter().position(|one| one.digest == chosen.digest).filter(|at| *at >= known.len())
+    else {
+        let pinned = layout::pin(members, &chosen, &source.platforms, task);
+        let Err(error @ PlanError::Layers { .. }) = pinned else { return pinned };
+        let own = layout::configs(members, &chosen.media_type, &chosen.digest, limits);
+        let same = images().find(|(_, (config, _))| own.contains(&config.digest));
+        return match same {
+            Some((image, config)) => pin_listed(members, image, config, chosen.names, task).or(Err(error)),
+            None => Err(error),
+        };
     };
+    let digest = choices.get(at).map(|choice| choice.digest);
+    match images().find(|(_, (config, _))| Some(config.digest) == digest) {
+        Some((image, config)) => pin_listed(members, image, config, chosen.names, task),
+        None => Err(members.wrong("the image chosen is not listed")),
+    }
+}
+
+/// The names of an image; docker writes `<none>:<none>` where it has none.
+fn tags(image: &Listed) -> impl Iterator<Item = &String> {
+    image.repo_tags.iter().flatten().filter(|tag| !tag.contains("<none>"))
+}
+
+/// An image as `manifest.json` lists it, with the manifest that it lacks.
+fn pin_listed(
+    members: &Members,
+    image: &Listed,
+    (config, json): &(Described, Vec<u8>),
+    names: Vec<String>,
+    task: &Task<'_>,
+) -> Result<layout::Pinned, PlanError> {
     let layers = pin_layers(members, image, task)?;
     compare(members, json, &layers)?;
     let manifest = Manifest {
@@ -135,8 +173,8 @@ pub(super) fn pin(
             order.push(blob);
         }
     }
-    let names = chosen.names.clone();
-    Ok((Candidate { media_type: OCI_MANIFEST.to_owned(), digest, size, names }, order))
+    let root = Candidate { media_type: OCI_MANIFEST.to_owned(), digest, size, names };
+    Ok(layout::Pinned { root, blobs: order, withheld: Vec::new(), missing: 0 })
 }
 
 fn read_config(
@@ -150,7 +188,8 @@ fn read_config(
     })?;
     let digest = Digest::of(&json);
     // Named after its digest by whoever wrote the archive.
-    let stated = image.config.strip_suffix(".json").and_then(|hex| Digest::from_hex(hex).ok());
+    let stated = image.config.strip_suffix(".json").or(image.config.strip_prefix(BLOBS));
+    let stated = stated.and_then(|hex| Digest::from_hex(hex).ok());
     if stated.is_some_and(|stated| stated != digest) {
         return Err(members.wrong(format!("configuration `{name}` has the digest {digest}")));
     }
@@ -188,6 +227,15 @@ fn pin_layers(
         };
         Ok(Described { media_type, digest: hash_part(part, task, buffer)?, size: part.size })
     })?;
+    for (name, at) in &layers {
+        let stated = name.strip_prefix(BLOBS).and_then(|hex| Digest::from_hex(hex).ok());
+        if let Some(layer) =
+            described.get(*at).filter(|layer| stated.is_some_and(|stated| stated != layer.digest))
+        {
+            let (name, found) = (Printable(name), layer.digest);
+            return Err(members.wrong(format!("layer `{name}` has the digest {found}")));
+        }
+    }
     Ok(layers.into_iter().filter_map(|(name, at)| Some((name, described.get(at)?.clone()))).collect())
 }
 

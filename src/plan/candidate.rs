@@ -1,7 +1,7 @@
 //! Choosing one image among those of a source, and what it is called at the site.
 
 use super::error::PlanError;
-use super::manifest::ImageSource;
+use super::manifest::{ImageForm, ImageSource};
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use std::path::Path;
@@ -67,16 +67,31 @@ pub(super) fn reference(
     // `latest` alone would be read as a repository of that name.
     let full = |name: &&String| name.contains([':', '/']);
     let mut names = selected.chain(&image.names).filter(full);
-    names.find_map(|name| name.parse().ok()).ok_or_else(|| {
+    let parse = |name: &String| match source.form {
+        ImageForm::Archive => normalized(name),
+        ImageForm::Layout => name.parse().ok(),
+    };
+    names.find_map(parse).ok_or_else(|| {
         let found = image.names.first().cloned();
         PlanError::Nameless { path: path.to_owned(), found }
     })
 }
 
+/// A name as docker writes it into an archive: it leaves the registry and the folder out that every engine adds again
+/// (`nginx:1` is `docker.io/library/nginx:1`).
+fn normalized(name: &str) -> Option<ImageName> {
+    let parsed: ImageName = name.parse().ok()?;
+    if parsed.registry().is_some() {
+        return Some(parsed);
+    }
+    let library = if parsed.path().contains('/') { "" } else { "library/" };
+    format!("docker.io/{library}{name}").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::ImageForm;
+    use crate::plan::manifest::Platforms;
     use crate::value::code::{Code, Fault as _};
 
     fn image(content: &str, names: &[&str]) -> Candidate {
@@ -108,12 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_alone_is_no_reference() {
+    fn f_field_06_names_of_docker_are_completed_and_a_tag_alone_is_no_reference() {
         let source = |select: Option<&str>, reference: Option<&str>| ImageSource {
             form: ImageForm::Layout,
             path: "x".to_owned(),
             select: select.map(str::to_owned),
             reference: reference.map(|text| text.parse().unwrap()),
+            platforms: Platforms::All,
         };
         let named = |names: &[&str], source: &ImageSource| {
             reference(&image("1", names), source, Path::new("x")).map(|name| name.to_string())
@@ -121,6 +137,15 @@ mod tests {
         assert_eq!(named(&["latest", "a/b:1"], &source(None, None)).unwrap(), "a/b:1");
         assert_eq!(named(&["a:1", "a:2"], &source(Some("a:2"), None)).unwrap(), "a:2");
         assert_eq!(named(&["a:1"], &source(None, Some("r.org/b:2"))).unwrap(), "r.org/b:2");
+        let archive = ImageSource { form: ImageForm::Archive, ..source(None, None) };
+        for (name, full) in [
+            ("nginx:1", "docker.io/library/nginx:1"),
+            ("rancher/rancher:2", "docker.io/rancher/rancher:2"),
+            ("r.org/a:1", "r.org/a:1"),
+            ("localhost/a:1", "localhost/a:1"),
+        ] {
+            assert_eq!(named(&[name], &archive).unwrap(), full);
+        }
         let error = named(&["latest"], &source(None, None)).unwrap_err();
         assert_eq!(error.code(), Code::ManifestItem);
         assert!(error.hint().unwrap().contains("REPOSITORY:latest"));

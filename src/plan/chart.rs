@@ -1,6 +1,6 @@
 //! Helm charts, as the packed files that `helm install` takes, into the store.
 
-use super::address::Address;
+use super::address::{Address, JoinError, Scheme};
 use super::error::PlanError;
 use super::fetch;
 use super::manifest::ChartPlace;
@@ -18,6 +18,12 @@ use std::fmt;
 
 /// Bytes of the longest list of charts.
 const INDEX: u64 = 64 << 20;
+
+/// Where a list of charts says that one lies.
+enum Listed {
+    File(Address),
+    Registry(ImageName),
+}
 
 impl fmt::Display for ChartPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,10 +53,17 @@ pub(super) fn fetch(
     task: &Task<'_>,
 ) -> Result<(Digest, u64), PlanError> {
     let found = match place {
-        ChartPlace::Repository { url, name } => {
-            let (address, digest) = look_up(url, name, version, task)?;
-            fetch::fetch(&address, digest.as_ref(), task)?
-        }
+        ChartPlace::Repository { url, name } => match look_up(url, name, version, task)? {
+            (Listed::File(address), digest) => fetch::fetch(&address, digest.as_ref(), task)?,
+            (Listed::Registry(reference), digest) => {
+                let found = pull(&reference, task)?;
+                if let Some(expected) = digest.filter(|digest| *digest != found.0) {
+                    let url = format!("oci://{reference}");
+                    return Err(PlanError::Digest { url, expected, found: found.0 });
+                }
+                found
+            }
+        },
         ChartPlace::Registry(reference) => pull(reference, task)?,
     };
     match known.filter(|known| *known != found.0) {
@@ -65,7 +78,7 @@ fn look_up(
     name: &str,
     version: &str,
     task: &Task<'_>,
-) -> Result<(Address, Option<Digest>), PlanError> {
+) -> Result<(Listed, Option<Digest>), PlanError> {
     let wrong = |reason: String| PlanError::Chart { url: url.to_string(), reason };
     let base = url.as_str().trim_end_matches('/');
     let list = Address::parse(&format!("{base}/index.yaml")).map_err(|reason| wrong(reason.to_owned()))?;
@@ -90,13 +103,37 @@ fn look_up(
     };
     let place = chart.get("urls").and_then(|urls| urls.elements().first()?.text().map(str::to_owned));
     let place = place.ok_or_else(|| wrong(format!("does not say where `{}` lies", Printable(name))))?;
-    let place =
-        if place.contains("://") { place } else { format!("{base}/{}", place.trim_start_matches('/')) };
-    let address = Address::parse(&place)
-        .map_err(|reason| wrong(format!("says no address of `{}`: {reason}", Printable(name))))?;
     let digest =
         said(chart, "digest").and_then(|hex| Digest::from_hex(hex.trim_start_matches("sha256:")).ok());
-    Ok((address, digest))
+    let no_place = |reason: String| {
+        wrong(format!("says that `{}` lies at `{}`: {reason}", Printable(name), Printable(&place)))
+    };
+    let outside = |reason| PlanError::LeadsOut {
+        document: list.to_string(),
+        address: Printable(&place).to_string(),
+        reason,
+    };
+    let Some(reference) = place.strip_prefix("oci://") else {
+        let address = list.join(&place).map_err(|reason| match reason {
+            JoinError::Invalid(reason) => no_place(reason.to_owned()),
+            JoinError::Outside(reason) => outside(reason),
+        })?;
+        return Ok((Listed::File(address), digest));
+    };
+    // Bitnami and others list what they keep in registries.
+    let mut reference: ImageName =
+        reference.parse().map_err(|error: ValueError| no_place(error.to_string()))?;
+    if reference.tag().is_none() && reference.digest().is_none() {
+        let tagged = format!("{reference}:{}", version.replace('+', "_"));
+        reference = tagged.parse().map_err(|error: ValueError| no_place(error.to_string()))?;
+    }
+    match reference.registry() {
+        None => Err(no_place("it names no registry".to_owned())),
+        Some(host) if url.scheme() != Scheme::Http && task.work.access.is_plain(host) => {
+            Err(outside("a registry that is reached by `http://`"))
+        }
+        Some(_) => Ok((Listed::Registry(reference), digest)),
+    }
 }
 
 /// The one layer of a chart in a registry.
@@ -104,7 +141,8 @@ fn pull(reference: &ImageName, task: &Task<'_>) -> Result<(Digest, u64), PlanErr
     let work = task.work;
     let client = Client::new(work.access.clone())?;
     let repository = Repository::of(reference)?;
-    let tag = reference.tag().unwrap_or_default();
+    let digest = reference.digest().map(|digest| digest.to_string());
+    let tag = digest.as_deref().or(reference.tag()).unwrap_or_default();
     let found = client.manifest(&repository, tag, work.limits, work.watch)?;
     let wrong = |reason: &str| {
         let reason = reason.to_owned();

@@ -81,12 +81,20 @@ pub enum PlanError {
     Changed { path: PathBuf, reason: String },
     #[error("`{}` is {found}, which cannot travel", shown(.path))]
     Type { path: PathBuf, found: &'static str },
+    #[error("`{}` lies outside of `{}`, and nothing outside of it is read", shown(.path), shown(.root))]
+    Outside { path: PathBuf, root: PathBuf },
+    #[error("`{document}` leads to `{address}`: {reason}")]
+    LeadsOut { document: String, address: String, reason: &'static str },
     #[error("`{path}` cannot travel: {objection}")]
     Name { path: String, objection: Objection },
     #[error("the tree at `{}` cannot travel", shown(.path))]
     Tree { path: PathBuf, source: TreeError },
     #[error("`{}` is not a sound image source: {reason}", shown(.path))]
     Image { path: PathBuf, reason: String },
+    #[error("an image in `{}` contradicts itself: {reason}", shown(.path))]
+    Layers { path: PathBuf, reason: String },
+    #[error("`{}` does not hold the image for `{wanted}`; it holds it for {}", shown(.path), listed(.found))]
+    NotForPlatform { path: PathBuf, wanted: String, found: Vec<String> },
     #[error("`{}` is compressed as a whole", shown(.path))]
     Compressed { path: PathBuf, with: &'static str },
     #[error("`{}` holds several images: {}", shown(.path), listed(.names))]
@@ -195,10 +203,12 @@ impl Fault for PlanError {
             Self::Missing { .. }
             | Self::NotStored { .. }
             | Self::NotSelected { .. }
+            | Self::NotForPlatform { .. }
             | Self::NoPlatform { .. } => Code::SourceMissing,
             Self::Empty { .. } => Code::SourceEmpty,
             Self::Changed { .. } => Code::SourceChanged,
             Self::Type { .. } => Code::SourceType,
+            Self::Outside { .. } | Self::LeadsOut { .. } => Code::SourceOutside,
             Self::Name { .. } => Code::SourceName,
             Self::Tree { source, .. } => match source.reason {
                 TreeObjection::Collision(_) => Code::SourceCollision,
@@ -207,7 +217,7 @@ impl Fault for PlanError {
                 // The walk sorts and lists every folder; only a tree that changes meanwhile comes here.
                 TreeObjection::Order | TreeObjection::Parent(_) => Code::SourceChanged,
             },
-            Self::Image { .. } | Self::Compressed { .. } => Code::SourceImage,
+            Self::Image { .. } | Self::Layers { .. } | Self::Compressed { .. } => Code::SourceImage,
             Self::Digest { .. } => Code::SourceDigest,
             Self::Fetch { .. } | Self::Git { .. } | Self::Chart { .. } => Code::SourceFetch,
             Self::Limit { .. } => Code::SourceLimit,
@@ -265,6 +275,12 @@ impl Fault for PlanError {
             Self::Empty { .. } => "correct `path`, `include` or `exclude` of the item, or take the item out",
             Self::Changed { .. } => "wait until nothing writes there, then run the same command again",
             Self::Type { .. } => "name it in `exclude` of the item, or move it out of the folder",
+            Self::Outside { .. } => {
+                "find out who put the link or the address there; copy what is meant into the folder"
+            }
+            Self::LeadsOut { .. } => {
+                "ask whoever keeps it; or download the file yourself and name it with `path`"
+            }
             Self::Name { .. } => "rename it, or name it in `exclude` of the item",
             Self::Tree { source, .. } => match source.reason {
                 TreeObjection::Collision(_) => "rename one of the two, or name it in `exclude` of the item",
@@ -276,8 +292,8 @@ impl Fault for PlanError {
                     "wait until nothing writes there, then run the same command again"
                 }
             },
-            Self::Image { .. } => {
-                "export the image again: `skopeo copy --all docker://IMAGE oci:FOLDER:NAME`"
+            Self::Image { .. } | Self::Layers { .. } => {
+                "export the image again with another version of the tool, or with `skopeo copy --all FROM oci:FOLDER:NAME`, and name the folder with `layout`"
             }
             Self::Compressed { path, with } => {
                 return Some(format!("decompress it: `{with} {}`", shown(path)));
@@ -307,7 +323,7 @@ impl Fault for PlanError {
             Self::Bundle(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Registry(error) => return error.hint(),
-            Self::NoPlatform { .. } => "correct `platforms` of the image",
+            Self::NoPlatform { .. } | Self::NotForPlatform { .. } => "correct `platforms` of the image",
             Self::ManifestRead { .. }
             | Self::LockRead { .. }
             | Self::Unreadable { .. }

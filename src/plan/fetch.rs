@@ -2,7 +2,7 @@
 
 use super::address::{Address, Scheme};
 use super::error::PlanError;
-use super::work::{Task, open_regular};
+use super::work::{Task, open_regular, resolved, resolved_within};
 use crate::registry::http::{Failure, Http, Query, REDIRECTS, through};
 use crate::registry::waiting::{Pump, watched};
 use crate::store::StoreError;
@@ -15,7 +15,7 @@ const SILENCE: Duration = Duration::from_mins(1);
 
 /// A small document, into memory; `ceiling` is how many bytes it may have.
 pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
-    let (reader, _) = open(&url.through(task.work.access), task)?;
+    let (reader, _) = open(&url.through(task.work.access).address, task)?;
     let mut bytes = Vec::new();
     reader.take(ceiling + 1).read_to_end(&mut bytes).map_err(|error| failed(url, error.to_string()))?;
     let found = bytes.len() as u64;
@@ -39,7 +39,7 @@ pub(super) fn fetch(
     {
         return Ok((*sha256, size));
     }
-    let (mut reader, length) = open(&url.through(task.work.access), task)?;
+    let (mut reader, length) = open(&url.through(task.work.access).address, task)?;
     let ceiling = task.work.limits.bytes;
     if let Some(found) = length.filter(|length| *length > ceiling) {
         return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
@@ -73,6 +73,10 @@ type Opened<'a> = (Box<dyn Read + 'a>, Option<u64>);
 
 fn open<'a>(url: &Address, task: &'a Task<'_>) -> Result<Opened<'a>, PlanError> {
     let Some(path) = url.file() else { return request(url, task) };
+    let path = match url.within() {
+        Some(folder) => resolved_within(folder, &path)?,
+        None => resolved(&path)?,
+    };
     let file = open_regular(&path)?;
     let length = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();
     Ok((Box::new(file), Some(length)))

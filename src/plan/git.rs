@@ -4,7 +4,7 @@
 //! hooks nor attributes of the repository have a say. What arrives is checked object by object (`fetch.fsckObjects`), and
 //! the lock pins every file by SHA-256.
 
-use super::address::Address;
+use super::address::{Address, Scheme};
 use super::commit::Commit;
 use super::error::PlanError;
 use super::patterns::Patterns;
@@ -21,10 +21,13 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Bytes of the longest target of a symbolic link.
 const TARGET: u64 = 4096;
+/// Bytes that are kept of what git complains about.
+const COMPLAINTS: usize = 16 << 10;
 /// How often somebody who waits for git looks whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// Variables that would lead git to another repository than the one it is given.
@@ -78,44 +81,42 @@ impl Repository<'_> {
         PlanError::Git { url: self.url.to_string(), reason: reason.into() }
     }
 
-    fn git(&self) -> Command {
+    /// `from` is the address that is asked, where one is.
+    fn git(&self, from: Option<&Address>) -> Command {
         let mut command = Command::new("git");
         for name in MISLEADING {
             command.env_remove(name);
         }
         // Nobody sits there to answer, and messages are read by this program.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").arg("--git-dir").arg(&self.folder);
-        for setting in [
-            "fetch.fsckObjects=true",
-            "protocol.allow=never",
-            "protocol.https.allow=always",
-            "protocol.http.allow=always",
-            "protocol.file.allow=always",
-        ] {
+        // A server may redirect, and name other repositories that it borrows from: never to a weaker protocol.
+        let protocols: &[&str] = match from.map(Address::scheme) {
+            None => &[],
+            Some(Scheme::Https) => &["protocol.https.allow=always"],
+            Some(Scheme::Http) => &["protocol.https.allow=always", "protocol.http.allow=always"],
+            Some(Scheme::File) => &["protocol.file.allow=always"],
+        };
+        for setting in ["fetch.fsckObjects=true", "protocol.allow=never"].iter().chain(protocols) {
             command.arg("-c").arg(setting);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }
 
-    fn start(&self, command: &mut Command) -> Result<Child, PlanError> {
-        command.spawn().map_err(|error| match error.kind() {
+    fn start(&self, command: &mut Command) -> Result<Running, PlanError> {
+        let child = command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => self.wrong("the program `git` is not installed"),
             _ => self.wrong(error.to_string()),
-        })
+        })?;
+        Ok(Running::new(child))
     }
 
     /// Runs to the end, or until the person wants to stop.
     fn run(&self, command: &mut Command, task: &Task<'_>) -> Result<(), PlanError> {
         let mut child = self.start(command)?;
         let status = loop {
-            if let Err(stop) = task.go_on() {
-                // It may be gone by itself meanwhile.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(stop);
-            }
-            match child.try_wait().map_err(|error| self.wrong(error.to_string()))? {
+            task.go_on()?;
+            match child.process.try_wait().map_err(|error| self.wrong(error.to_string()))? {
                 Some(status) => break status,
                 None => std::thread::sleep(LOOK),
             }
@@ -123,13 +124,13 @@ impl Repository<'_> {
         if status.success() {
             return Ok(());
         }
-        Err(self.wrong(last_words(&mut child)))
+        Err(self.wrong(child.last_words()))
     }
 
     /// Makes sure that the commit is there.
     fn bring(&self, commit: &Commit, task: &Task<'_>) -> Result<(), PlanError> {
         let is_there = |repository: &Self| {
-            let mut command = repository.git();
+            let mut command = repository.git(None);
             command.args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
             repository.run(&mut command, task).is_ok()
         };
@@ -137,9 +138,9 @@ impl Repository<'_> {
             return Ok(());
         }
         std::fs::create_dir_all(&self.folder).map_err(|error| self.wrong(error.to_string()))?;
-        self.run(self.git().args(["init", "--quiet", "--bare"]), task)?;
-        let from = self.url.through(task.work.access);
-        let mut fetch = self.git();
+        self.run(self.git(None).args(["init", "--quiet", "--bare"]), task)?;
+        let from = self.url.through(task.work.access).address;
+        let mut fetch = self.git(Some(&from));
         fetch.args([
             "fetch",
             "--quiet",
@@ -158,9 +159,10 @@ impl Repository<'_> {
 
     /// What of the commit belongs to the item, in the order of paths.
     fn list(&self, commit: &Commit, patterns: &Patterns, task: &Task<'_>) -> Result<Vec<Listed>, PlanError> {
-        let mut child =
-            self.start(self.git().args(["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()]))?;
-        let Some(output) = child.stdout.take() else { return Err(self.wrong("git says nothing")) };
+        let mut list = self.git(None);
+        list.args(["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()]).stdout(Stdio::piped());
+        let mut child = self.start(&mut list)?;
+        let Some(output) = child.process.stdout.take() else { return Err(self.wrong("git says nothing")) };
         let mut listed = Vec::new();
         for line in BufReader::new(output).split(0) {
             let line = line.map_err(|error| self.wrong(error.to_string()))?;
@@ -174,8 +176,8 @@ impl Repository<'_> {
                 return Err(PlanError::Limit { what, found: found as u64, ceiling: ceiling as u64 });
             }
         }
-        if !child.wait().is_ok_and(|status| status.success()) {
-            return Err(self.wrong(last_words(&mut child)));
+        if !child.process.wait().is_ok_and(|status| status.success()) {
+            return Err(self.wrong(child.last_words()));
         }
         if listed.is_empty() {
             let reason = "the patterns leave nothing of the commit";
@@ -220,8 +222,10 @@ impl Repository<'_> {
     /// Takes the content of each file into the store.
     fn store(&self, listed: Vec<Listed>, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
         task.expect(listed.iter().map(|one| one.size).sum());
-        let mut child = self.start(self.git().args(["cat-file", "--batch"]).stdin(Stdio::piped()))?;
-        let (Some(mut ask), Some(answer)) = (child.stdin.take(), child.stdout.take()) else {
+        let mut batch = self.git(None);
+        batch.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = self.start(&mut batch)?;
+        let (Some(mut ask), Some(answer)) = (child.process.stdin.take(), child.process.stdout.take()) else {
             return Err(self.wrong("git cannot be spoken to"));
         };
         let mut answer = BufReader::new(answer);
@@ -236,8 +240,8 @@ impl Repository<'_> {
             entries.push(Entry { path: one.path, node });
         }
         drop(ask);
-        if !child.wait().is_ok_and(|status| status.success()) {
-            return Err(self.wrong(last_words(&mut child)));
+        if !child.process.wait().is_ok_and(|status| status.success()) {
+            return Err(self.wrong(child.last_words()));
         }
         for folder in folders {
             let path = folder.parse().map_err(|_| self.wrong("it has a folder that cannot travel"))?;
@@ -284,14 +288,53 @@ impl Repository<'_> {
     }
 }
 
-/// What git said last, in one line.
-fn last_words(child: &mut Child) -> String {
-    let mut said = String::new();
-    if let Some(errors) = &mut child.stderr {
-        // Words that are no text are none to repeat.
-        let _ = errors.take(16 << 10).read_to_string(&mut said);
+/// A git that runs. It is stopped when nobody waits for it any more.
+struct Running {
+    process: Child,
+    /// Reads what git complains about. A pipe that nobody empties is full after 64 KiB, which a server can fill with
+    /// messages of its own, and then git waits for ever.
+    complaints: Option<JoinHandle<Vec<u8>>>,
+}
+
+impl Running {
+    fn new(mut process: Child) -> Self {
+        let errors = process.stderr.take();
+        let complaints = errors.map(|mut errors| std::thread::spawn(move || tail(&mut errors)));
+        Self { process, complaints }
     }
-    let line =
-        said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git failed, and does not say why");
-    Printable(line.trim()).to_string()
+
+    /// What git gives as the reason, in one line.
+    fn last_words(&mut self) -> String {
+        let said = self.complaints.take().and_then(|reader| reader.join().ok()).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+        // Behind the reason, git gives advice that fits or does not.
+        let reason = lines().find(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
+        let line = reason.or(lines().next_back()).unwrap_or("git failed, and does not say why");
+        Printable(line).to_string()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be gone by itself meanwhile.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The last bytes of a stream that is read to its end.
+fn tail(stream: &mut dyn std::io::Read) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return kept,
+            Ok(read) => {
+                kept.extend_from_slice(buffer.get(..read).unwrap_or_default());
+                kept.drain(..kept.len().saturating_sub(COMPLAINTS));
+            }
+        }
+    }
 }

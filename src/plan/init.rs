@@ -252,13 +252,13 @@ struct Images {
 
 /// The images at a path, if there are any.
 fn images(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<Option<Images>, PlanError> {
-    let members = Members::open(path, limits, watch)?;
+    let members = Members::peek(path, limits, watch)?;
     let is_archive = members.find(MANIFEST)?.is_some();
     let images = if layout::is_layout(&members)? {
         let found = layout::candidates(&members, limits)?;
-        let names = found.into_iter().map(|image| {
+        let names = found.iter().map(|image| {
             let label = image.label();
-            if image.names.is_empty() { vec![label] } else { image.names }
+            if image.names.is_empty() { vec![label] } else { image.names.clone() }
         });
         Images { form: "layout", names: names.collect() }
     } else if is_archive {

@@ -1,14 +1,17 @@
 //! Images in OCI image layouts.
 
-use super::candidate::Candidate;
+use super::candidate::{self, Candidate};
 use super::error::PlanError;
 use super::lock::LockedBlob;
+use super::manifest::Platforms;
 use super::members::Members;
+use super::rootfs::Layers;
 use super::work::{Part, Task, each, hash_part, read_part};
 use crate::bundle::member::{INDEX, MANIFEST, OCI_LAYOUT, blob_name};
 use crate::bundle::oci::{self, Descriptor, Document};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
+use crate::value::platform::Platform;
 use crate::value::printable::Printable;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -24,7 +27,8 @@ struct Marker {
 #[serde(rename_all = "camelCase")]
 struct Index {
     schema_version: u64,
-    manifests: Vec<Listed>,
+    /// Docker 25.0.1 writes `null` for none.
+    manifests: Option<Vec<Listed>>,
 }
 
 #[derive(Deserialize)]
@@ -46,8 +50,16 @@ pub(super) fn is_layout(members: &Members) -> Result<bool, PlanError> {
     Ok(members.find(OCI_LAYOUT)?.is_some() && members.find(INDEX)?.is_some())
 }
 
-/// The images of a layout. What refers to another image (signatures, SBOMs) is none of them.
-pub(super) fn candidates(members: &Members, limits: &Limits) -> Result<Vec<Candidate>, PlanError> {
+/// The images of a layout, looked for once. What refers to another image (signatures, SBOMs) is none of them.
+pub(super) fn candidates<'a>(members: &'a Members, limits: &Limits) -> Result<&'a [Candidate], PlanError> {
+    if let Some(known) = members.listed.get() {
+        return Ok(known);
+    }
+    let found = find_candidates(members, limits)?;
+    Ok(members.listed.get_or_init(|| found))
+}
+
+fn find_candidates(members: &Members, limits: &Limits) -> Result<Vec<Candidate>, PlanError> {
     let marker = members.read(OCI_LAYOUT, limits.document)?.ok_or_else(|| {
         members
             .wrong("it has no `oci-layout`; what `docker save` wrote is named with `archive`, not `layout`")
@@ -67,7 +79,7 @@ pub(super) fn candidates(members: &Members, limits: &Limits) -> Result<Vec<Candi
         );
     }
     let mut found: Vec<Candidate> = Vec::new();
-    for listed in index.manifests {
+    for listed in index.manifests.unwrap_or_default() {
         let annotation = |key: &str| listed.annotations.as_ref().and_then(|all| all.get(key)).cloned();
         let tag = annotation("org.opencontainers.image.ref.name");
         if !oci::is_document(&listed.media_type) || tag.as_deref().is_some_and(is_referrers_tag) {
@@ -131,7 +143,7 @@ fn add_docker_names(members: &Members, found: &mut [Candidate], limits: &Limits)
 }
 
 /// The configurations of a manifest, or of the manifests of an index.
-fn configs(members: &Members, media_type: &str, digest: &Digest, limits: &Limits) -> Vec<Digest> {
+pub(super) fn configs(members: &Members, media_type: &str, digest: &Digest, limits: &Limits) -> Vec<Digest> {
     let document = |media_type: &str, digest: &Digest| {
         let bytes = members.read(&blob_name(digest), limits.document).ok()??;
         oci::parse(media_type, &bytes, limits).ok()
@@ -149,39 +161,157 @@ fn configs(members: &Members, media_type: &str, digest: &Digest, limits: &Limits
     }
 }
 
-/// Every blob of an image, found and hashed; the root first.
+/// An image of a layout, all of it found and hashed.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    /// Its index or manifest.
+    pub(super) root: Candidate,
+    /// Every blob, the root first.
+    pub(super) blobs: Vec<LockedBlob>,
+    /// Manifests that its indexes list and that do not travel, ascending.
+    pub(super) withheld: Vec<Digest>,
+    /// How many of those the source does not hold.
+    pub(super) missing: usize,
+}
+
+/// The image that `select` names, or the only one. A digest may be that of a manifest in an index of an image.
+pub(super) fn choose(
+    members: &Members,
+    candidates: &[Candidate],
+    select: Option<&str>,
+    limits: &Limits,
+) -> Result<Candidate, PlanError> {
+    let chosen = candidate::choose(candidates, select, &members.path).cloned();
+    let Err(error @ PlanError::NotSelected { .. }) = chosen else { return chosen };
+    let wanted: Option<Digest> = select.and_then(|select| select.parse().ok());
+    let children = candidates.iter().flat_map(|image| {
+        let child = children(members, image, limits).into_iter().find(|child| Some(child.digest) == wanted);
+        child.map(|child| of_child(image, &child))
+    });
+    children.into_iter().next().ok_or(error)
+}
+
+fn of_child(image: &Candidate, child: &Descriptor) -> Candidate {
+    let (media_type, digest, size) = (child.media_type.clone(), child.digest, child.size);
+    Candidate { media_type, digest, size, names: image.names.clone() }
+}
+
+/// What an image that is an index lists.
+fn children(members: &Members, image: &Candidate, limits: &Limits) -> Vec<Descriptor> {
+    let bytes = members.read(&blob_name(&image.digest), limits.document).ok().flatten().unwrap_or_default();
+    match oci::parse(&image.media_type, &bytes, limits) {
+        Ok(Document::Index(children)) => children,
+        Ok(Document::Manifest { .. }) | Err(_) => Vec::new(),
+    }
+}
+
+/// Every blob of an image, found and hashed.
+///
+/// Manifests that its index lists and that the source does not hold are withheld, as those of other platforms are:
+/// Docker 29 saves the whole index and the content of what was pulled.
 pub(super) fn pin(
     members: &Members,
     image: &Candidate,
+    platforms: &Platforms,
     task: &Task<'_>,
-) -> Result<Vec<LockedBlob>, PlanError> {
+) -> Result<Pinned, PlanError> {
+    let image = match platforms {
+        Platforms::Narrow(platform) => narrowed(members, image, platform, task.work.limits)?,
+        Platforms::All | Platforms::Sparse(_) => image.clone(),
+    };
     let root = Descriptor {
         media_type: image.media_type.clone(),
         digest: image.digest,
         size: image.size,
         platform: None,
     };
-    let (order, known, documents) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-    let mut blobs = Blobs { members, limits: task.work.limits, order, known, documents };
+    let mut blobs = Blobs {
+        members,
+        limits: task.work.limits,
+        platforms,
+        order: Vec::new(),
+        known: BTreeMap::new(),
+        documents: BTreeSet::new(),
+        images: Vec::new(),
+        withheld: BTreeSet::new(),
+        missing: 0,
+        found: BTreeSet::new(),
+    };
     blobs.document(&root, INDEX, 0)?;
-    let order = blobs.order;
-    task.expect(order.iter().map(|(blob, ..)| blob.size).sum());
-    each(task, &order, |(blob, part, parent), buffer| {
+    blobs.check_platforms()?;
+    let Blobs { order, images, withheld, missing, .. } = blobs;
+    if images.is_empty() {
+        return Err(
+            members.wrong(format!("it holds none of the manifests that the index {} lists", image.digest))
+        );
+    }
+    let new: Vec<_> = order.iter().filter(|(blob, ..)| !members.is_verified(&blob.digest)).collect();
+    task.expect(new.iter().map(|(blob, ..)| blob.size).sum());
+    each(task, &new, |(blob, part, parent), buffer| {
         let found = hash_part(part, task, buffer)?;
         if found == blob.digest {
+            members.add_verified(found);
             return Ok(());
         }
         Err(members.wrong(format!("blob {} of {parent} has the digest {found}", blob.digest)))
     })?;
-    Ok(order.into_iter().map(|(blob, ..)| blob).collect())
+    for layers in images.iter().filter(|layers| layers.is_image()) {
+        let name = blob_name(&layers.config.digest);
+        let config = members.read(&name, task.work.limits.document)?.unwrap_or_default();
+        let path = || members.path.clone();
+        layers.compare(&config).map_err(|reason| PlanError::Layers { path: path(), reason })?;
+    }
+    let blobs = order.into_iter().map(|(blob, ..)| blob).collect();
+    Ok(Pinned { root: image, blobs, withheld: withheld.into_iter().collect(), missing })
 }
+
+/// The manifest of one platform of an image.
+fn narrowed(
+    members: &Members,
+    image: &Candidate,
+    platform: &Platform,
+    limits: &Limits,
+) -> Result<Candidate, PlanError> {
+    let all = children(members, image, limits);
+    if all.is_empty() {
+        return Ok(image.clone());
+    }
+    let covered = |child: &&Descriptor| child.platform.as_ref().is_some_and(|found| platform.covers(found));
+    let found = || all.iter().filter_map(|child| child.platform.clone());
+    match all.iter().filter(covered).collect::<Vec<_>>().as_slice() {
+        [one] => Ok(of_child(image, one)),
+        [] => Err(no_platform(members, platform.as_str(), found())),
+        _ => {
+            Err(members
+                .wrong(format!("several manifests of the index {} are for `{platform}`", image.digest)))
+        }
+    }
+}
+
+fn no_platform(members: &Members, wanted: &str, found: impl Iterator<Item = String>) -> PlanError {
+    let found: BTreeSet<_> = found.filter(|found| found != UNKNOWN).collect();
+    PlanError::NotForPlatform {
+        path: members.path.clone(),
+        wanted: wanted.to_owned(),
+        found: found.into_iter().collect(),
+    }
+}
+
+/// The platform of attestations.
+const UNKNOWN: &str = "unknown/unknown";
 
 struct Blobs<'a> {
     members: &'a Members,
     limits: &'a Limits,
+    platforms: &'a Platforms,
     order: Vec<(LockedBlob, Part, String)>,
     known: BTreeMap<Digest, u64>,
     documents: BTreeSet<Digest>,
+    images: Vec<Layers>,
+    withheld: BTreeSet<Digest>,
+    missing: usize,
+    /// Platforms of manifests that the source holds.
+    found: BTreeSet<String>,
 }
 
 impl Blobs<'_> {
@@ -208,11 +338,47 @@ impl Blobs<'_> {
         let parent = digest.to_string();
         match document {
             Document::Index(children) => {
-                children.iter().try_for_each(|child| self.document(child, &parent, depth + 1))
+                children.iter().try_for_each(|child| self.child(child, &parent, depth + 1))
             }
-            Document::Manifest { config, layers } => std::iter::once(&config)
-                .chain(&layers)
-                .try_for_each(|blob| self.blob(blob, &parent).map(drop)),
+            Document::Manifest { config, layers } => {
+                std::iter::once(&config)
+                    .chain(&layers)
+                    .try_for_each(|blob| self.blob(blob, &parent).map(drop))?;
+                if descriptor.platform.as_deref() != Some(UNKNOWN) {
+                    self.images.push(Layers { manifest: digest, config, layers });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes up what an index lists, unless it stays behind or is not there.
+    fn child(&mut self, child: &Descriptor, parent: &str, depth: usize) -> Result<(), PlanError> {
+        let is_there = self.members.find(&blob_name(&child.digest))?.is_some();
+        self.found.extend(child.platform.clone().filter(|_| is_there));
+        let is_wanted = match (self.platforms, &child.platform) {
+            (Platforms::Sparse(wanted), Some(found)) if found != UNKNOWN => {
+                wanted.iter().any(|wanted| wanted.covers(found))
+            }
+            _ => true,
+        };
+        if is_there && is_wanted {
+            return self.document(child, parent, depth);
+        }
+        self.missing += usize::from(is_wanted);
+        self.withheld.insert(child.digest);
+        Ok(())
+    }
+
+    fn check_platforms(&self) -> Result<(), PlanError> {
+        let Platforms::Sparse(wanted) = self.platforms else { return Ok(()) };
+        // An image that is no index has one platform, and nothing to leave out.
+        if self.found.is_empty() && self.withheld.is_empty() {
+            return Ok(());
+        }
+        match wanted.iter().find(|wanted| !self.found.iter().any(|found| wanted.covers(found))) {
+            Some(lacking) => Err(no_platform(self.members, lacking.as_str(), self.found.iter().cloned())),
+            None => Ok(()),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::bundle::needs::{Needs, Selection};
 use crate::bundle::tree::Tree;
 use crate::value::digest::Digest;
 use crate::value::name::Name;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 impl Lock {
@@ -36,13 +36,12 @@ impl Lock {
             Ok::<_, PlanError>(false)
         };
         let mut items = Vec::new();
-        // A tar with a hundred images is looked through once.
-        let mut opened = HashMap::new();
+        let task = Task::new(work);
         for image in &self.image {
             if !travels(&image.labels(), &|| Ok(image.digest))? {
                 continue;
             }
-            let item = locate_image(image, work, &mut opened);
+            let item = locate_image(image, &task);
             items.push(item.map_err(|error| error.about(ItemKind::Image, &image.name))?);
         }
         for (kind, tree) in self.trees() {
@@ -121,23 +120,13 @@ fn tree_of(locked: &LockedTree, work: &Work<'_>) -> Result<Tree, PlanError> {
         .map_err(|source| PlanError::LockTree { item: locked.name.clone(), source })
 }
 
-fn locate_image(
-    image: &LockedImage,
-    work: &Work<'_>,
-    opened: &mut HashMap<PathBuf, Members>,
-) -> Result<DraftItem, PlanError> {
+fn locate_image(image: &LockedImage, task: &Task<'_>) -> Result<DraftItem, PlanError> {
+    let work = task.work;
     let blobs = match image.source() {
         None => locate_pulled(image, work)?,
         Some(path) => {
-            let path = work.folder.join(path);
-            let members = match opened.entry(path) {
-                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::hash_map::Entry::Vacant(new) => {
-                    let members = Members::open(new.key(), work.limits, work.watch)?;
-                    new.insert(members)
-                }
-            };
-            image.blobs.iter().map(|blob| locate_blob(blob, members, work)).collect::<Result<_, _>>()?
+            let members = task.members(path)?;
+            image.blobs.iter().map(|blob| locate_blob(blob, &members, work)).collect::<Result<_, _>>()?
         }
     };
     Ok(DraftItem::Image(DraftImage {
@@ -216,13 +205,14 @@ pub(super) fn files(locked: &LockedTree, work: &Work<'_>) -> Result<(Tree, Vec<P
 }
 
 /// A document of an image, as the lock pins it.
-pub(super) fn document(image: &LockedImage, digest: &Digest, work: &Work<'_>) -> Result<Vec<u8>, PlanError> {
+pub(super) fn document(image: &LockedImage, digest: &Digest, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
+    let work = task.work;
     let missing = || PlanError::NotStored { what: format!("the document {digest}") };
     let blob = image.blobs.iter().find(|blob| blob.digest == *digest).ok_or_else(missing)?;
     let part = match image.source() {
         None => Part { path: work.store.get(digest).ok_or_else(missing)?, offset: 0, size: blob.size },
         Some(path) => {
-            let members = Members::open(&work.folder.join(path), work.limits, work.watch)?;
+            let members = task.members(path)?;
             let BlobSource { path, offset, size, .. } = locate_blob(blob, &members, work)?;
             Part { path, offset, size }
         }

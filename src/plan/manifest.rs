@@ -255,6 +255,8 @@ pub struct ImageSource {
     pub select: Option<String>,
     /// What it will be called at the site, when that is not the name found in the source.
     pub reference: Option<ImageName>,
+    /// What of an image for several platforms travels.
+    pub platforms: Platforms,
 }
 
 /// An image to pull.

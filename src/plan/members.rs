@@ -1,13 +1,16 @@
 //! The members of an image source: files of a folder, or parts of a tar.
 
+use super::candidate::Candidate;
 use super::error::PlanError;
-use super::work::{Part, open_regular, read_part};
+use super::inflate::{Compression, inflated};
+use super::work::{Part, Work, open_regular, read_part, resolved as real_path, resolved_within};
+use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use crate::value::watch::Watch;
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::{ErrorKind, Read as _, Seek as _};
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// How many links are followed from one member of a tar to the next.
 const HOPS: usize = 8;
@@ -18,8 +21,13 @@ pub(super) struct Members {
     pub(super) path: PathBuf,
     /// What a tar holds; a folder is looked into when it is asked.
     tar: Option<BTreeMap<String, Member>>,
+    /// The images of a layout, once they were looked for.
+    pub(super) listed: OnceLock<Vec<Candidate>>,
+    /// Blobs that were hashed and found right: images share layers.
+    verified: Mutex<HashSet<Digest>>,
 }
 
+#[derive(PartialEq, Eq)]
 enum Member {
     File(Part),
     /// To another member, by its full name.
@@ -27,13 +35,48 @@ enum Member {
 }
 
 impl Members {
-    /// Opens a folder, or reads the headers of a tar.
-    pub(super) fn open(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<Self, PlanError> {
+    /// Opens a folder, or reads the headers of a tar; one that is compressed with gzip or zstd is unpacked into the store.
+    pub(super) fn open(path: &Path, work: &Work<'_>) -> Result<Self, PlanError> {
+        Self::open_with(path, Some(work), work.limits, work.watch)
+    }
+
+    /// The same without a store, where a compressed tar is an error.
+    pub(super) fn peek(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<Self, PlanError> {
+        Self::open_with(path, None, limits, watch)
+    }
+
+    fn open_with(
+        path: &Path,
+        work: Option<&Work<'_>>,
+        limits: &Limits,
+        watch: &dyn Watch,
+    ) -> Result<Self, PlanError> {
         // A person named it, so a link is followed once; from here on it is the thing itself.
-        let path = fs::canonicalize(path).map_err(|source| PlanError::read(path, source))?;
-        let is_folder = fs::metadata(&path).map_err(|source| PlanError::read(&path, source))?.is_dir();
-        let tar = if is_folder { None } else { Some(scan(&path, limits, watch)?) };
-        Ok(Self { path, tar })
+        let path = real_path(path)?;
+        let tar = if path.is_dir() {
+            None
+        } else {
+            let content = match (compression(&path)?, work) {
+                (None, _) => path.clone(),
+                (Some(compression), Some(work)) => inflated(&path, compression, work)?,
+                (Some(compression), None) => {
+                    let with = compression.decompressor();
+                    return Err(PlanError::Compressed { path, with });
+                }
+            };
+            Some(scan(&path, &content, limits, watch)?)
+        };
+        Ok(Self { path, tar, listed: OnceLock::new(), verified: Mutex::new(HashSet::new()) })
+    }
+
+    /// Whether a blob of this digest was found right in this run.
+    pub(super) fn is_verified(&self, digest: &Digest) -> bool {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    /// Remembers that a blob of this digest was found right.
+    pub(super) fn add_verified(&self, digest: Digest) {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
     }
 
     /// The place of a member.
@@ -69,12 +112,14 @@ impl Members {
         if resolved("", name).as_deref() != Some(name) {
             return Ok(None);
         }
-        let path = match fs::canonicalize(self.path.join(name)) {
+        // Archives that were taken apart hold links from one layer to another; none leads out of the folder.
+        let path = match resolved_within(&self.path, Path::new(name)) {
             Ok(path) => path,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(PlanError::Missing { .. }) => return Ok(None),
+            Err(PlanError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotADirectory => {
                 return Ok(None);
             }
-            Err(source) => return Err(PlanError::read(&self.path.join(name), source)),
+            Err(error) => return Err(error),
         };
         let file = open_regular(&path)?;
         let size = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();
@@ -82,22 +127,35 @@ impl Members {
     }
 }
 
-/// Reads the headers of a tar and passes over the contents.
-fn scan(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<BTreeMap<String, Member>, PlanError> {
+/// How a file is compressed as a whole, if it is in one of the ways that are read.
+fn compression(path: &Path) -> Result<Option<Compression>, PlanError> {
+    let mut magic = Vec::new();
+    let read = open_regular(path)?.take(4).read_to_end(&mut magic);
+    read.map_err(|source| PlanError::read(path, source))?;
+    let with = match magic.as_slice() {
+        [0x1f, 0x8b, ..] => return Ok(Some(Compression::Gzip)),
+        [0x28, 0xb5, 0x2f, 0xfd] => return Ok(Some(Compression::Zstd)),
+        [0xfd, b'7', b'z', b'X'] => "unxz",
+        [b'B', b'Z', b'h', _] => "bunzip2",
+        _ => return Ok(None),
+    };
+    Err(PlanError::Compressed { path: path.to_owned(), with })
+}
+
+/// Reads the headers of a tar and passes over the contents. `path` is what was named, `content` where its tar lies.
+fn scan(
+    path: &Path,
+    content: &Path,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<BTreeMap<String, Member>, PlanError> {
     let failed = |source| PlanError::read(path, source);
     let wrong = |reason: String| PlanError::Image { path: path.to_owned(), reason };
-    let mut file = open_regular(path)?;
+    let file = open_regular(content)?;
     let length = file.metadata().map_err(failed)?.len();
-    let mut magic = [0; 4];
-    if file.read(&mut magic).map_err(failed)? == 4
-        && let Some(with) = decompressor(magic)
-    {
-        return Err(PlanError::Compressed { path: path.to_owned(), with });
-    }
-    file.rewind().map_err(failed)?;
     let mut members = BTreeMap::new();
     let mut archive = tar::Archive::new(file);
-    let no_tar = |error: std::io::Error| wrong(format!("as a tar it cannot be read: {error}"));
+    let no_tar = |error: io::Error| wrong(format!("as a tar it cannot be read: {error}"));
     for entry in archive.entries_with_seek().map_err(no_tar)? {
         if watch.is_stopped() {
             return Err(PlanError::Interrupted);
@@ -111,7 +169,7 @@ fn scan(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<BTreeMap<Stri
             if offset.checked_add(size).is_none_or(|end| end > length) {
                 return Err(wrong(format!("it ends inside its member `{name}`")));
             }
-            Some(Member::File(Part { path: path.to_owned(), offset, size }))
+            Some(Member::File(Part { path: content.to_owned(), offset, size }))
         } else if kind.is_symlink() {
             let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
             link().and_then(|target| resolved(folder, &target)).map(Member::Link)
@@ -121,9 +179,16 @@ fn scan(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<BTreeMap<Stri
             None
         };
         let Some(member) = member else { continue };
-        if members.insert(name.clone(), member).is_some() {
-            // P18: tools differ in which of the two they take.
-            return Err(wrong(format!("it has two members called `{name}`")));
+        match members.get(&name) {
+            None => {
+                members.insert(name, member);
+            }
+            // P18: tools differ in which of the two they take. Some writers repeat a member as it is.
+            Some(first) => {
+                if !is_same(first, &member).map_err(failed)? {
+                    return Err(wrong(format!("it has two different members called `{name}`")));
+                }
+            }
         }
         let ceiling = limits.entries;
         if members.len() > ceiling {
@@ -156,15 +221,23 @@ fn resolved(folder: &str, path: &str) -> Option<String> {
     if parts.is_empty() { None } else { Some(parts.join("/")) }
 }
 
-/// What undoes the compression of a whole file, by its first bytes.
-fn decompressor(magic: [u8; 4]) -> Option<&'static str> {
-    match magic {
-        [0x1f, 0x8b, ..] => Some("gunzip"),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some("unzstd"),
-        [0xfd, b'7', b'z', b'X'] => Some("unxz"),
-        [b'B', b'Z', b'h', _] => Some("bunzip2"),
-        _ => None,
+/// Whether two members are equal, byte for byte.
+fn is_same(one: &Member, other: &Member) -> io::Result<bool> {
+    match (one, other) {
+        (Member::File(one), Member::File(other)) if one.size == other.size => {
+            Ok(digest_of(one)? == digest_of(other)?)
+        }
+        (Member::Link(_), Member::Link(_)) => Ok(one == other),
+        _ => Ok(false),
     }
+}
+
+fn digest_of(part: &Part) -> io::Result<Digest> {
+    let mut file = crate::bundle::place::open_unlinked(&part.path)?;
+    file.seek(SeekFrom::Start(part.offset))?;
+    let mut hasher = Hasher::new();
+    io::copy(&mut file.take(part.size), &mut hasher)?;
+    Ok(hasher.finish())
 }
 
 #[cfg(test)]

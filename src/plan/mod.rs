@@ -8,8 +8,10 @@ mod candidate;
 mod chart;
 mod composing;
 mod drawing;
+mod folder;
 mod git;
 mod grammar;
+mod inflate;
 mod laying;
 mod layout;
 mod lines;
@@ -19,6 +21,7 @@ mod patterns;
 mod pinning;
 mod pulling;
 mod reading;
+mod rootfs;
 #[cfg(test)]
 mod sample;
 mod tree;

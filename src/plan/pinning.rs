@@ -3,8 +3,7 @@
 use super::choosing::Chosen;
 use super::error::PlanError;
 use super::lock::{Lock, LockedAudience, LockedBundle, LockedImage, LockedTree, VERSION};
-use super::manifest::{ImageForm, ImageSource, Item, Scope, Source};
-use super::members::Members;
+use super::manifest::{ImageForm, ImageSource, Item, Platforms, Scope, Source};
 use super::pulling::{self, Pulled};
 use super::work::{Task, Work};
 use super::{archive, candidate, chart, fetch, git, layout, locating, tree};
@@ -13,6 +12,7 @@ use crate::bundle::item::{ItemKind, PRIORITY};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::words::counted;
 use std::collections::{BTreeSet, HashMap};
 
 impl Lock {
@@ -145,12 +145,12 @@ fn pulled_image(item: &Item, pulled: &Pulled) -> LockedImage {
 
 fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<LockedImage, PlanError> {
     let work = task.work;
-    let members = Members::open(&work.folder.join(&source.path), work.limits, work.watch)?;
-    let (image, blobs) = match source.form {
+    let members = task.members(&source.path)?;
+    let image = match source.form {
         ImageForm::Layout => {
             let candidates = layout::candidates(&members, work.limits)?;
-            let chosen = candidate::choose(&candidates, source.select.as_deref(), &members.path)?;
-            (chosen.clone(), layout::pin(&members, chosen, task)?)
+            let chosen = layout::choose(&members, candidates, source.select.as_deref(), work.limits)?;
+            layout::pin(&members, &chosen, &source.platforms, task)?
         }
         ImageForm::Archive => archive::pin(&members, source, task)?,
     };
@@ -159,22 +159,30 @@ fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<Locke
         ImageForm::Layout => "",
         ImageForm::Archive => "; a docker archive does not keep the digest of the registry",
     };
+    let missing = match image.missing {
+        0 => String::new(),
+        count => format!("; it does not hold {} that its index lists", counted(count as u64, "manifest")),
+    };
+    let narrowed = match &source.platforms {
+        Platforms::Narrow(platform) => format!(", narrowed to {platform}"),
+        Platforms::All | Platforms::Sparse(_) => String::new(),
+    };
     let keep = |wanted| (source.form == wanted).then(|| path.clone());
     Ok(LockedImage {
         name: item.name.clone(),
         layout: keep(ImageForm::Layout),
         archive: keep(ImageForm::Archive),
-        origin: format!("{form} {path}{lost}"),
+        origin: format!("{form} {path}{narrowed}{lost}{missing}"),
         license: item.license.clone(),
         version: item.labels.version.clone(),
         audience: item.labels.audience.clone(),
         priority: place_of(item),
-        reference: candidate::reference(&image, source, &members.path)?,
-        media_type: image.media_type,
-        digest: image.digest,
-        size: image.size,
-        blobs,
-        withheld: Vec::new(),
+        reference: candidate::reference(&image.root, source, &members.path)?,
+        media_type: image.root.media_type,
+        digest: image.root.digest,
+        size: image.root.size,
+        blobs: image.blobs,
+        withheld: image.withheld,
         referrers: Vec::new(),
     })
 }

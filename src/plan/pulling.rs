@@ -3,7 +3,8 @@
 use super::error::PlanError;
 use super::lock::{LockedBlob, LockedReferrer};
 use super::manifest::{Item, Platforms, PullSource, Referrers, Source};
-use super::work::{Task, each_on};
+use super::rootfs::Layers;
+use super::work::{Part, Task, each_on, read_part};
 use crate::bundle::index::Blob;
 use crate::bundle::oci::{self, Descriptor, Document};
 use crate::registry::{Client, Fetched, RegistryError, Repository};
@@ -28,6 +29,8 @@ pub(super) struct Pulled {
     pub(super) blobs: Vec<LockedBlob>,
     pub(super) withheld: Vec<Digest>,
     pub(super) referrers: Vec<LockedReferrer>,
+    /// Its manifests, with what they announce.
+    images: Vec<Layers>,
 }
 
 /// Pulls every image of a manifest that lies in a registry: their documents first, then every blob once.
@@ -47,7 +50,7 @@ pub(super) fn pull(items: &[&Item], task: &Task<'_>) -> Result<HashMap<Name, Pul
         return Ok(HashMap::new());
     }
     let client = Client::new(task.work.access.clone())?;
-    let walked = each_on(CONNECTIONS, &sources, |(item, source), _| {
+    let walked: Vec<(Pulled, Vec<Blob>)> = each_on(CONNECTIONS, &sources, |(item, source), _| {
         let walk = Walk::new(&client, source, task).and_then(Walk::run);
         walk.map_err(|error| error.about(item.kind, &item.name))
     })?;
@@ -59,7 +62,26 @@ pub(super) fn pull(items: &[&Item], task: &Task<'_>) -> Result<HashMap<Name, Pul
     let missing: Vec<_> = missing.into_values().collect();
     task.expect(missing.iter().map(|(blob, ..)| blob.size).sum());
     fetch_all(&client, &missing, task)?;
+    for ((item, _), (pulled, _)) in sources.iter().zip(&walked) {
+        check_layers(pulled, task).map_err(|error| error.about(item.kind, &item.name))?;
+    }
     Ok(sources.iter().zip(walked).map(|((item, _), (pulled, _))| (item.name.clone(), pulled)).collect())
+}
+
+/// Compares the layers of an image with its configurations, which are in the store by now.
+fn check_layers(pulled: &Pulled, task: &Task<'_>) -> Result<(), PlanError> {
+    let ceiling = task.work.limits.document;
+    for layers in pulled.images.iter().filter(|layers| layers.is_image()) {
+        let digest = layers.config.digest;
+        let path = task.work.store.get(&digest);
+        let path =
+            path.ok_or_else(|| PlanError::NotStored { what: format!("the configuration {digest}") })?;
+        let config = read_part(&Part { path, offset: 0, size: layers.config.size }, ceiling)?;
+        let host = pulled.reference.registry().unwrap_or_default().to_owned();
+        let what = format!("an image in `{}`", pulled.reference);
+        layers.compare(&config).map_err(|reason| RegistryError::Document { host, what, reason })?;
+    }
+    Ok(())
 }
 
 /// Brings blobs into the store.
@@ -141,6 +163,7 @@ struct Walk<'a> {
     platforms: BTreeSet<String>,
     /// What referrers are looked for of: the root and every manifest.
     subjects: Vec<Digest>,
+    images: Vec<Layers>,
 }
 
 impl<'a> Walk<'a> {
@@ -157,6 +180,7 @@ impl<'a> Walk<'a> {
             passed_over: BTreeSet::new(),
             platforms: BTreeSet::new(),
             subjects: Vec::new(),
+            images: Vec::new(),
         })
     }
 
@@ -198,6 +222,7 @@ impl<'a> Walk<'a> {
             blobs: self.order,
             withheld: self.withheld.into_iter().collect(),
             referrers,
+            images: self.images,
         };
         Ok((pulled, self.fetch))
     }
@@ -321,7 +346,9 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             Document::Manifest { config, layers } => {
-                std::iter::once(&config).chain(&layers).try_for_each(|blob| self.blob(blob))
+                std::iter::once(&config).chain(&layers).try_for_each(|blob| self.blob(blob))?;
+                self.images.push(Layers { manifest: fetched.digest, config, layers });
+                Ok(())
             }
         }
     }

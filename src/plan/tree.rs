@@ -1,42 +1,50 @@
 //! From a folder or a file on this machine to a tree.
 
 use super::error::PlanError;
+use super::folder::{Folder, Found};
 use super::patterns::Patterns;
-use super::work::{Task, each, hash_file, kind_of_special};
+use super::work::{Task, each, hash_file, kind_of, kind_of_special, resolved};
 use crate::bundle::entry::{Entry, Node};
+use crate::bundle::place;
 use crate::bundle::tree::Tree;
 use crate::value::ValueError;
 use crate::value::rel_path::{Objection, RelPath};
+use rustix::fs::FileType;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// The tree of what lies at `path`, with every file hashed.
 ///
 /// `path` itself may be a link, because a person named it; links below it are never followed.
 pub(super) fn read(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<Tree, PlanError> {
-    let found = fs::metadata(path).map_err(|source| PlanError::read(path, source))?;
-    let listing = if found.is_dir() {
-        Listing::of_folder(path, patterns, task)?
-    } else if found.is_file() {
-        Listing::of_file(path, patterns, found.len())?
-    } else {
-        return Err(PlanError::Type { path: path.to_owned(), found: kind_of_special(found.file_type()) });
-    };
-    let mut entries = listing.hashed(path, task)?;
+    let (folder, listing) = list(path, patterns, task)?;
+    let mut entries = listing.hashed(&folder, path, task)?;
     entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     Tree::new(entries, task.work.limits).map_err(|source| PlanError::Tree { path: path.to_owned(), source })
 }
 
-/// Where the files of a tree lie: below the folder at `path`, or, when that is a file, at `path`.
+fn list(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<(Folder, Listing), PlanError> {
+    let found = fs::metadata(path).map_err(|source| PlanError::read(path, source))?;
+    if found.is_dir() {
+        let folder = Folder::open(path)?;
+        let listing = Listing::of_folder(&folder, path, patterns, task)?;
+        Ok((folder, listing))
+    } else if found.is_file() {
+        let listing = Listing::of_file(path, patterns, found.len())?;
+        Ok((Folder::open(place::folder_of(&resolved(path)?))?, listing))
+    } else {
+        Err(PlanError::Type { path: path.to_owned(), found: kind_of_special(found.file_type()) })
+    }
+}
+
+/// Where the files of a tree lie: below the folder at `path`, or, when that is a file, at `path`. Links on the path
+/// itself are resolved.
 pub(super) fn sources(path: &Path, tree: &Tree) -> Result<Vec<PathBuf>, PlanError> {
-    let failed = |source| PlanError::read(path, source);
-    if fs::metadata(path).map_err(failed)?.is_file() {
-        // Whoever opens it follows no links; this one was named by a person.
-        let file = fs::canonicalize(path).map_err(failed)?;
-        return Ok(tree.files().map(|_| file.clone()).collect());
+    let path = resolved(path)?;
+    if path.is_file() {
+        return Ok(tree.files().map(|_| path.clone()).collect());
     }
     Ok(tree.files().map(|(entry, _)| path.join(entry.path.as_str())).collect())
 }
@@ -44,6 +52,7 @@ pub(super) fn sources(path: &Path, tree: &Tree) -> Result<Vec<PathBuf>, PlanErro
 /// What was found, before files are read.
 #[derive(Default)]
 struct Listing {
+    /// Names in the tree, and paths in the folder that was listed.
     files: Vec<(RelPath, PathBuf)>,
     links: Vec<(RelPath, String)>,
     folders: BTreeSet<String>,
@@ -58,42 +67,43 @@ impl Listing {
             let reason = "its name does not match the patterns";
             return Err(PlanError::Empty { path: path.to_owned(), reason });
         }
-        let file = fs::canonicalize(path).map_err(|source| PlanError::read(path, source))?;
-        Ok(Self { files: vec![(travelling(name, path)?, file)], bytes: size, ..Self::default() })
+        let real = PathBuf::from(resolved(path)?.file_name().unwrap_or_default());
+        Ok(Self { files: vec![(travelling(name, path)?, real)], bytes: size, ..Self::default() })
     }
 
-    fn of_folder(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<Self, PlanError> {
+    fn of_folder(
+        folder: &Folder,
+        path: &Path,
+        patterns: &Patterns,
+        task: &Task<'_>,
+    ) -> Result<Self, PlanError> {
         let mut listing = Self::default();
         // Folders that are not empty on disk, whether or not what is in them belongs to the item.
         let mut filled = BTreeSet::new();
         let mut folders = Vec::new();
-        let mut walk = WalkDir::new(path).min_depth(1).into_iter();
-        while let Some(entry) = walk.next() {
+        folder.walk(&mut |found| {
             task.go_on()?;
-            let entry = entry.map_err(|error| unreadable(path, error))?;
-            let inner = entry.path().strip_prefix(path).unwrap_or(entry.path()).to_owned();
-            filled.extend(inner.parent().map(Path::to_owned));
-            let kind = entry.file_type();
-            if patterns.leave_out(&inner) {
-                if kind.is_dir() {
-                    walk.skip_current_dir();
-                }
-            } else if kind.is_dir() {
-                folders.push((inner, entry.into_path()));
-            } else if patterns.take(&inner) {
-                let name = travelling(inner.as_os_str(), entry.path())?;
+            filled.extend(found.inner.parent().map(Path::to_owned));
+            if patterns.leave_out(found.inner) {
+                return Ok(false);
+            }
+            if found.kind.is_dir() {
+                folders.push(found.inner.to_owned());
+            } else if patterns.take(found.inner) {
+                let name = travelling(found.inner.as_os_str(), &folder.shown(found.inner))?;
                 listing.keep_parents(&name);
-                listing.add(name, &entry)?;
+                listing.add(name, found, folder)?;
             }
-            let (found, ceiling) = (listing.len() + folders.len(), task.work.limits.entries);
-            if found > ceiling {
+            let (count, ceiling) = (listing.len() + folders.len(), task.work.limits.entries);
+            if count > ceiling {
                 let what = format!("entries of `{}`", super::error::shown(path));
-                return Err(PlanError::Limit { what, found: found as u64, ceiling: ceiling as u64 });
+                return Err(PlanError::Limit { what, found: count as u64, ceiling: ceiling as u64 });
             }
-        }
+            Ok(true)
+        })?;
         if patterns.take_empty_folders() {
-            for (inner, at) in folders.into_iter().filter(|(inner, _)| !filled.contains(inner)) {
-                let name = travelling(inner.as_os_str(), &at)?;
+            for inner in folders.into_iter().filter(|inner| !filled.contains(inner)) {
+                let name = travelling(inner.as_os_str(), &folder.shown(&inner))?;
                 listing.keep_parents(&name);
                 listing.folders.insert(name.as_str().to_owned());
             }
@@ -109,20 +119,21 @@ impl Listing {
         self.files.len() + self.links.len() + self.folders.len()
     }
 
-    fn add(&mut self, name: RelPath, entry: &walkdir::DirEntry) -> Result<(), PlanError> {
-        let at = entry.path();
-        let kind = entry.file_type();
-        if kind.is_file() {
-            self.bytes += entry.metadata().map_err(|error| unreadable(at, error))?.len();
-            self.files.push((name, at.to_owned()));
-        } else if kind.is_symlink() {
-            let target = fs::read_link(at).map_err(|source| PlanError::read(at, source))?;
-            match target.to_str() {
-                Some(target) => self.links.push((name, target.to_owned())),
-                None => return Err(unable(&target, Objection::Encoding)),
+    fn add(&mut self, name: RelPath, found: &Found<'_>, folder: &Folder) -> Result<(), PlanError> {
+        let at = folder.shown(found.inner);
+        match found.kind {
+            FileType::RegularFile => {
+                self.bytes = self.bytes.saturating_add(found.size);
+                self.files.push((name, found.inner.to_owned()));
             }
-        } else {
-            return Err(PlanError::Type { path: at.to_owned(), found: kind_of_special(kind) });
+            FileType::Symlink => {
+                let target = found.target().map_err(|error| PlanError::read(&at, error.into()))?;
+                match target.to_str() {
+                    Some(target) => self.links.push((name, target.to_owned())),
+                    None => return Err(unable(Path::new(&target), Objection::Encoding)),
+                }
+            }
+            other => return Err(PlanError::Type { path: at, found: kind_of(other) }),
         }
         Ok(())
     }
@@ -137,9 +148,9 @@ impl Listing {
         }
     }
 
-    fn hashed(self, path: &Path, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
+    fn hashed(self, folder: &Folder, path: &Path, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
         task.expect(self.bytes);
-        let pinned = each(task, &self.files, |(_, at), buffer| hash_file(at, task, buffer))?;
+        let pinned = each(task, &self.files, |(_, inner), buffer| hash_file(folder, inner, task, buffer))?;
         let files = self.files.into_iter().zip(pinned).map(|((path, _), pinned)| {
             let (size, sha256, executable) = (pinned.size, pinned.sha256, pinned.executable);
             Ok(Entry { path, node: Node::File { size, sha256, executable } })
@@ -184,12 +195,6 @@ fn unable(path: &Path, objection: Objection) -> PlanError {
         }
     }
     PlanError::Name { path: shown, objection }
-}
-
-fn unreadable(path: &Path, error: walkdir::Error) -> PlanError {
-    let path = error.path().unwrap_or(path).to_owned();
-    let source = error.into_io_error().unwrap_or_else(|| std::io::Error::other("the folder holds itself"));
-    PlanError::read(&path, source)
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! Reading sources: what it may use, how files are opened, and hashing on several threads.
 
 use super::error::PlanError;
+use super::folder::Folder;
+use super::members::Members;
 use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use crate::value::watch::Watch;
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::FileType;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Bytes read at a time.
 const STEP: usize = 1 << 18;
@@ -38,11 +41,25 @@ pub struct Work<'a> {
 pub(super) struct Task<'a> {
     pub(super) work: &'a Work<'a>,
     expected: AtomicU64,
+    /// Image sources that were opened: one can hold a thousand images.
+    opened: Mutex<HashMap<PathBuf, Arc<Members>>>,
 }
 
 impl<'a> Task<'a> {
     pub(super) fn new(work: &'a Work<'a>) -> Self {
-        Self { work, expected: AtomicU64::new(0) }
+        Self { work, expected: AtomicU64::new(0), opened: Mutex::default() }
+    }
+
+    /// The image source at a path, relative to the folder of the manifest; opened once.
+    pub(super) fn members(&self, path: &str) -> Result<Arc<Members>, PlanError> {
+        let path = self.work.folder.join(path);
+        let mut opened = self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(known) = opened.get(&path) {
+            return Ok(Arc::clone(known));
+        }
+        let members = Arc::new(Members::open(&path, self.work)?);
+        opened.insert(path, Arc::clone(&members));
+        Ok(members)
     }
 
     /// So many more bytes will be read.
@@ -80,27 +97,43 @@ pub(super) struct Pinned {
     pub(super) executable: bool,
 }
 
-/// Opens a regular file.
+/// Opens a regular file whose path was resolved before.
 ///
-/// Z16: a link or a FIFO that has taken the place of a file since the folder was listed is neither followed nor
+/// Z16: a link or a FIFO that has taken the place of a file, or of a folder above it, since then is neither followed nor
 /// waited for.
 pub(super) fn open_regular(path: &Path) -> Result<File, PlanError> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let root = if path.is_absolute() { "/" } else { "." };
+    Folder::open(Path::new(root))?.file(path.strip_prefix("/").unwrap_or(path)).map_err(|error| match error {
+        PlanError::Missing { .. } => PlanError::Missing { path: path.to_owned() },
+        PlanError::Unreadable { source, .. } => PlanError::Unreadable { path: path.to_owned(), source },
+        PlanError::Type { found, .. } => PlanError::Type { path: path.to_owned(), found },
+        other => other,
+    })
+}
+
+/// Resolves the links on a path that a person named.
+pub(super) fn resolved(path: &Path) -> Result<PathBuf, PlanError> {
+    std::fs::canonicalize(path).map_err(|source| PlanError::read(path, source))
+}
+
+/// Where `inner` lies in the folder `root`, both resolved; an error when a link or `..` leads out of it.
+pub(super) fn resolved_within(root: &Path, inner: &Path) -> Result<PathBuf, PlanError> {
+    let (root, path) = (resolved(root)?, resolved(&root.join(inner))?);
+    if path.starts_with(&root) { Ok(path) } else { Err(PlanError::Outside { path, root }) }
+}
+
+/// Why something could not be opened as a file.
+pub(super) fn not_a_file(path: &Path, error: rustix::io::Errno) -> PlanError {
     let kind = |found| PlanError::Type { path: path.to_owned(), found };
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(rustix::io::Errno::LOOP) => return Err(kind("a symbolic link")),
-        Err(rustix::io::Errno::NXIO) => return Err(kind("a socket or a device without a driver")),
-        Err(error) => return Err(PlanError::read(path, error.into())),
-    };
-    let found = rustix::fs::fstat(&file).map_err(|error| PlanError::read(path, error.into()))?;
-    match FileType::from_raw_mode(found.st_mode) {
-        FileType::RegularFile => Ok(file),
-        other => Err(kind(kind_of(other))),
+    match error {
+        rustix::io::Errno::LOOP if path.is_symlink() => kind("a symbolic link"),
+        rustix::io::Errno::LOOP => kind("behind a symbolic link"),
+        rustix::io::Errno::NXIO => kind("a socket or a device without a driver"),
+        error => PlanError::read(path, error.into()),
     }
 }
 
-fn kind_of(found: FileType) -> &'static str {
+pub(super) fn kind_of(found: FileType) -> &'static str {
     match found {
         FileType::RegularFile => "a regular file",
         FileType::Directory => "a folder",
@@ -125,11 +158,17 @@ pub(super) fn kind_of_special(found: std::fs::FileType) -> &'static str {
     }
 }
 
-/// Hashes a whole file; an error when it changes meanwhile (Z17).
-pub(super) fn hash_file(path: &Path, task: &Task<'_>, buffer: &mut Vec<u8>) -> Result<Pinned, PlanError> {
-    let failed = |source| PlanError::read(path, source);
-    let changed = |reason: String| PlanError::Changed { path: path.to_owned(), reason };
-    let mut file = open_regular(path).map_err(|error| match error {
+/// Hashes a whole file of a folder; an error when it changes meanwhile (Z17).
+pub(super) fn hash_file(
+    folder: &Folder,
+    inner: &Path,
+    task: &Task<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<Pinned, PlanError> {
+    let path = folder.shown(inner);
+    let failed = |source| PlanError::read(&path, source);
+    let changed = |reason: String| PlanError::Changed { path: path.clone(), reason };
+    let mut file = folder.file(inner).map_err(|error| match error {
         PlanError::Missing { .. } => changed("vanished while the folder was read".to_owned()),
         other => other,
     })?;

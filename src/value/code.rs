@@ -133,6 +133,8 @@ codes! {
         "A source is not what the lock pinned, or changed while it was read. Nothing was packed. If the change is wanted, run `sealift lock` and review it."
     SourceType "source.type" WrongUse
         "A tree holds something that is neither a file, a folder nor a link inside the tree: a FIFO, a socket, a device. It cannot travel."
+    SourceOutside "source.outside" NotBelieved
+        "A link in a source, or an address in a document that was downloaded, leads out of the place that the manifest names: to another file of this machine, or to a weaker protocol. It is not followed, because whoever made the source would decide what of this machine ends up in the bundle."
     SourceName "source.name" WrongUse
         "A name in a tree would be refused or read differently by some system on the way: not UTF-8, reserved on Windows, invisible characters."
     SourceLink "source.link" WrongUse

@@ -1,19 +1,27 @@
 use super::*;
-use crate::plan::manifest::ImageForm;
+use crate::plan::manifest::{ImageForm, Platforms};
 use crate::plan::sample::{Bench, LIMITS, tar_with};
 use crate::value::code::{Code, Fault as _};
-use crate::value::watch::Unwatched;
 use serde_json::{Value, json};
 use std::fs;
 
 fn source(select: Option<&str>) -> ImageSource {
     let select = select.map(str::to_owned);
-    ImageSource { form: ImageForm::Archive, path: "x.tar".to_owned(), select, reference: None }
+    ImageSource {
+        form: ImageForm::Archive,
+        path: "x.tar".to_owned(),
+        select,
+        reference: None,
+        platforms: Platforms::All,
+    }
 }
 
 fn pinned(bench: &Bench, select: Option<&str>) -> Result<(Candidate, Vec<LockedBlob>), PlanError> {
-    let members = Members::open(&bench.folder().join("x.tar"), &LIMITS, &Unwatched)?;
-    bench.with(2, |work| pin(&members, &source(select), &Task::new(work)))
+    bench.with(2, |work| {
+        let members = Members::open(&bench.folder().join("x.tar"), work)?;
+        let image = pin(&members, &source(select), &Task::new(work))?;
+        Ok((image.root, image.blobs))
+    })
 }
 
 fn config(layers: &[&[u8]]) -> Vec<u8> {
@@ -118,4 +126,100 @@ fn contradictions_are_refused() {
     assert!(pinned(&bench, None).unwrap_err().to_string().contains("`layout`, not `archive`"));
     archive(&bench, &json!([]), &[]);
     assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceEmpty);
+}
+
+/// An archive that is a layout as well: blobs, the images of `index.json`, and those of `manifest.json`.
+fn saved(bench: &Bench, blobs: &[&[u8]], index: &Value, listed: &Value) {
+    let names: Vec<_> = blobs.iter().map(|blob| format!("blobs/sha256/{}", Digest::of(blob).hex())).collect();
+    let (index, listed) = (index.to_string(), listed.to_string());
+    let mut members: Listing<'_> = vec![
+        ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#, ""),
+        ("index.json", index.as_bytes(), ""),
+        ("manifest.json", listed.as_bytes(), ""),
+    ];
+    members.extend(names.iter().zip(blobs).map(|(name, blob)| (name.as_str(), *blob, "")));
+    tar_with(&bench.folder().join("x.tar"), &members);
+}
+
+fn described(media_type: &str, content: &[u8]) -> Value {
+    json!({ "mediaType": media_type, "digest": Digest::of(content).to_string(), "size": content.len() })
+}
+
+fn manifest_of(config: &[u8], layers: &[&[u8]]) -> Vec<u8> {
+    let layers: Vec<_> = layers.iter().map(|layer| described(OCI_LAYER, layer)).collect();
+    let config = described(OCI_CONFIG, config);
+    let manifest =
+        json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers });
+    manifest.to_string().into_bytes()
+}
+
+fn at(content: &[u8]) -> String {
+    format!("blobs/sha256/{}", Digest::of(content).hex())
+}
+
+#[test]
+fn f_field_02_manifest_json_counts_where_the_layout_lost_layers() {
+    let bench = Bench::new();
+    let config = config(&[b"one", b"two"]);
+    for layers in [&[][..], &[&b"two"[..], b"one"]] {
+        let manifest = manifest_of(&config, layers);
+        let index = json!({ "schemaVersion": 2, "manifests": [described(OCI_MANIFEST, &manifest)] });
+        let right =
+            json!([{ "Config": at(&config), "RepoTags": ["app:1"], "Layers": [at(b"one"), at(b"two")] }]);
+        saved(&bench, &[&config, &manifest, b"one", b"two"], &index, &right);
+        let (image, blobs) = pinned(&bench, None).unwrap();
+        assert_eq!(
+            blobs[2..].iter().map(|blob| blob.digest).collect::<Vec<_>>(),
+            [b"one", b"two"].map(|layer| Digest::of(layer))
+        );
+        assert_eq!(image.names, ["app:1"]);
+        // Wrong in both places.
+        let wrong =
+            json!([{ "Config": at(&config), "RepoTags": ["app:1"], "Layers": [at(b"two"), at(b"one")] }]);
+        saved(&bench, &[&config, &manifest, b"one", b"two"], &index, &wrong);
+        assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceImage);
+    }
+    // Damage is no contradiction, and what `manifest.json` says does not heal it.
+    let manifest = manifest_of(&config, &[b"one", b"two"]);
+    let index = json!({ "schemaVersion": 2, "manifests": [described(OCI_MANIFEST, &manifest)] });
+    let listed =
+        json!([{ "Config": at(&config), "RepoTags": ["app:1"], "Layers": [at(b"one"), at(b"two")] }]);
+    saved(&bench, &[&config, &manifest, b"one"], &index, &listed);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceImage);
+}
+
+#[test]
+fn f_field_23_images_that_only_manifest_json_lists_are_found() {
+    let bench = Bench::new();
+    let (one, two) = (config(&[b"one"]), config(&[b"two"]));
+    let entry = |config: &[u8], layer: &[u8], tags: Value| json!({ "Config": at(config), "RepoTags": tags, "Layers": [at(layer)] });
+    // Docker 25.0.1, `docker save ID`.
+    let index = json!({ "schemaVersion": 2, "manifests": null });
+    saved(&bench, &[&one, b"one"], &index, &json!([entry(&one, b"one", json!(null))]));
+    assert_eq!(pinned(&bench, None).unwrap().1[2].digest, Digest::of(b"one"));
+    // Two by digest, of which the index lists the first.
+    let manifest = manifest_of(&one, &[b"one"]);
+    let index = json!({ "schemaVersion": 2, "manifests": [described(OCI_MANIFEST, &manifest)] });
+    let listed = json!([entry(&one, b"one", json!([])), entry(&two, b"two", json!(["<none>:<none>"]))]);
+    saved(&bench, &[&one, &two, &manifest, b"one", b"two"], &index, &listed);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::ManifestItem);
+    let (image, blobs) = pinned(&bench, Some(&Digest::of(&two).to_string())).unwrap();
+    assert_eq!((blobs[2].digest, image.names.len()), (Digest::of(b"two"), 0));
+    let (image, _) = pinned(&bench, Some(&Digest::of(&manifest).to_string())).unwrap();
+    assert_eq!(image.digest, Digest::of(&manifest));
+    // What is named by a digest has it.
+    let listed = json!([{ "Config": at(&two), "RepoTags": ["a:1"], "Layers": [at(b"two")] }]);
+    let (index, listed) = (json!({ "schemaVersion": 2, "manifests": [] }).to_string(), listed.to_string());
+    let gzip = b"\x1f\x8b\x08 other bytes".as_slice();
+    tar_with(
+        &bench.folder().join("x.tar"),
+        &[
+            ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#, ""),
+            ("index.json", index.as_bytes(), ""),
+            ("manifest.json", listed.as_bytes(), ""),
+            (&at(&two), &two, ""),
+            (&at(b"two"), gzip, ""),
+        ],
+    );
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceImage);
 }

@@ -5,7 +5,7 @@ use super::super::error::PlanError;
 use super::super::locating;
 use super::super::lock::{Lock, LockedImage};
 use super::super::manifest::{Item, Manifest, Source};
-use super::super::work::Work;
+use super::super::work::{Task, Work};
 use super::{Medium, place};
 use crate::audit::lint::finding::{Finding, Rule};
 use crate::bundle::entry::Node;
@@ -112,9 +112,10 @@ pub(super) fn platforms(
     work: &Work<'_>,
 ) -> Result<Vec<Finding>, PlanError> {
     let mut findings = Vec::new();
+    let task = Task::new(work);
     let wanted = &chosen.manifest.platforms;
     for image in lock.image.iter().filter(|_| !wanted.is_empty()) {
-        let found = platforms_of(image, work)?;
+        let found = platforms_of(image, &task)?;
         let lacking: Vec<&Platform> =
             wanted.iter().filter(|wanted| !found.iter().any(|found| wanted.covers(found))).collect();
         let Some(item) = chosen.item(&image.name).filter(|_| !lacking.is_empty()) else { continue };
@@ -131,11 +132,11 @@ pub(super) fn platforms(
 }
 
 /// The platforms of an image whose manifests travel.
-fn platforms_of(image: &LockedImage, work: &Work<'_>) -> Result<BTreeSet<String>, PlanError> {
-    let read = |digest| locating::document(image, digest, work);
+fn platforms_of(image: &LockedImage, task: &Task<'_>) -> Result<BTreeSet<String>, PlanError> {
+    let read = |digest| locating::document(image, digest, task);
     let bytes = read(&image.digest)?;
     let unclear = |reason| PlanError::LockItem { item: image.name.clone(), reason };
-    match oci::parse(&image.media_type, &bytes, work.limits).map_err(unclear)? {
+    match oci::parse(&image.media_type, &bytes, task.work.limits).map_err(unclear)? {
         Document::Index(children) => {
             let travels =
                 |child: &&oci::Descriptor| image.blobs.iter().any(|blob| blob.digest == child.digest);

@@ -76,8 +76,8 @@ item! {
         #[serde(default)]
         #[schemars(with = "Option<schema::Text>")]
         pub(in crate::plan) reference: Option<Spanned<String>>,
-        /// Of an image that is pulled, only these platforms, like `linux/amd64`. The index travels byte for byte, and the
-        /// other platforms are recorded as left out.
+        /// Only these platforms of the image, like `linux/amd64`. The index travels byte for byte, and the other platforms
+        /// are recorded as left out.
         #[serde(default)]
         #[schemars(with = "Option<Vec<schema::Text>>")]
         pub(in crate::plan) platforms: Option<Vec<Spanned<String>>>,

@@ -38,17 +38,14 @@ impl Text<'_> {
             "" => Err(self.value(&select.span(), "`select` is empty")),
             text => Ok(text.to_owned()),
         });
-        let pulling = [
-            image.platforms.as_ref().and_then(|all| all.first()).map(Spanned::span),
-            image.narrow.as_ref().map(Spanned::span),
-            image.referrers.as_ref().map(Spanned::span),
-        ];
-        if let Some(place) = pulling.into_iter().flatten().next() {
-            let title = "`platforms`, `narrow` and `referrers` belong to an image that is pulled";
-            return Err(self.item(&place, title, "take it out, or take out `layout` or `archive`"));
+        if let Some(word) = &image.referrers {
+            let title = "`referrers` belongs to an image that is pulled";
+            return Err(self.item(&word.span(), title, "take it out, or take out `layout` or `archive`"));
         }
+        let platforms = self.platforms(image)?;
         let path = self.path(path)?;
-        Ok(Source::Image(ImageSource { form, path, select: select.transpose()?, reference }))
+        let select = select.transpose()?;
+        Ok(Source::Image(ImageSource { form, path, select, reference, platforms }))
     }
 
     fn pull(
@@ -74,28 +71,33 @@ impl Text<'_> {
                 "add `:TAG` or `@sha256:...`; which image `latest` is changes without anybody saying so";
             return Err(self.item(&word.span(), "this names neither a tag nor a digest", help));
         }
-        let words = image.platforms.as_deref().unwrap_or_default();
-        let platforms: Vec<Platform> =
-            words.iter().map(|platform| self.word(platform)).collect::<Result<_, _>>()?;
-        let narrow = image.narrow.as_ref().filter(|narrow| *narrow.get_ref());
-        let platforms = match (narrow, platforms.as_slice()) {
-            (None, []) => Platforms::All,
-            (None, _) => Platforms::Sparse(platforms),
-            (Some(narrow), _) if reference.tag().is_none() => {
-                let title = "`narrow` changes the digest, so the image needs a tag to be known by";
-                return Err(self.item(&narrow.span(), title, "add a tag to `reference`"));
-            }
-            (Some(_), [one]) => Platforms::Narrow(one.clone()),
-            (Some(narrow), _) => {
-                let help = "name it: `platforms = [\"linux/amd64\"]`";
-                return Err(self.item(&narrow.span(), "`narrow` takes the manifest of one platform", help));
-            }
-        };
+        let platforms = self.platforms(image)?;
+        if let (Platforms::Narrow(_), Some(narrow), None) = (&platforms, &image.narrow, reference.tag()) {
+            let title = "`narrow` changes the digest, so the image needs a tag to be known by";
+            return Err(self.item(&narrow.span(), title, "add a tag to `reference`"));
+        }
         let referrers = match image.referrers.as_ref().map(Spanned::get_ref) {
             Some(false) => Referrers::Leave,
             Some(true) | None => Referrers::Carry,
         };
         Ok(Source::Pull(PullSource { reference, platforms, referrers }))
+    }
+
+    /// What of an image for several platforms travels.
+    fn platforms(self, image: &grammar::Image) -> Result<Platforms, PlanError> {
+        let words = image.platforms.as_deref().unwrap_or_default();
+        let platforms: Vec<Platform> =
+            words.iter().map(|platform| self.word(platform)).collect::<Result<_, _>>()?;
+        let narrow = image.narrow.as_ref().filter(|narrow| *narrow.get_ref());
+        match (narrow, platforms.as_slice()) {
+            (None, []) => Ok(Platforms::All),
+            (None, _) => Ok(Platforms::Sparse(platforms)),
+            (Some(_), [one]) => Ok(Platforms::Narrow(one.clone())),
+            (Some(narrow), _) => {
+                let help = "name it: `platforms = [\"linux/amd64\"]`";
+                Err(self.item(&narrow.span(), "`narrow` takes the manifest of one platform", help))
+            }
+        }
     }
 
     fn two_sources(self, one: &Spanned<String>, other: &Spanned<String>) -> PlanError {

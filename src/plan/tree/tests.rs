@@ -88,19 +88,16 @@ fn a_single_file_and_links_that_were_named() {
 fn p21_p22_z16_what_is_no_file_is_refused() {
     let bench = Bench::new();
     let fifo = bench.file("t/x", "").with_file_name("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::from_raw_mode(0o644),
-        0,
-    )
-    .unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o644), 0)
+        .unwrap();
     assert!(refused(&bench, "t", Code::SourceType).contains("a FIFO"));
     assert!(refused(&bench, "t/fifo", Code::SourceType).contains("a FIFO"));
     assert_eq!(paths(&read_with(&bench, "t", &patterns(None, Some(&["fifo"]))).unwrap()), ["x"]);
     // One that takes the place of a file after the folder was listed: nobody waits for a writer.
-    let hashed = bench.with(1, |work| hash_file(&fifo, &Task::new(work), &mut Vec::new()));
+    let hashed = bench.with(1, |work| {
+        let folder = Folder::open(fifo.parent().unwrap()).unwrap();
+        hash_file(&folder, Path::new("fifo"), &Task::new(work), &mut Vec::new())
+    });
     assert_eq!(hashed.unwrap_err().code(), Code::SourceType);
     fs::remove_file(&fifo).unwrap();
     let socket = UnixListener::bind(bench.folder().join("t/socket")).unwrap();
@@ -226,4 +223,31 @@ fn the_number_of_threads_changes_nothing() {
     assert_eq!(one.files().count(), 200);
     assert_eq!(one, with(8));
     assert_eq!(one, with(0));
+}
+
+#[test]
+fn f_sec_03_a_folder_that_becomes_a_link_after_it_was_listed_leads_nowhere() {
+    struct Swap(PathBuf);
+    impl Watch for Swap {
+        fn advance(&self, _: u64) {}
+        // Said once the folder was listed, and before a file of it is read.
+        fn expect(&self, _: u64) {
+            if fs::rename(self.0.join("t/d"), self.0.join("moved")).is_ok() {
+                symlink("../private", self.0.join("t/d")).unwrap();
+            }
+        }
+        fn is_stopped(&self) -> bool {
+            false
+        }
+    }
+    let bench = Bench::new();
+    bench.file("t/d/secret", "placeholder");
+    bench.file("private/secret", "private");
+    let swap = Swap(bench.folder());
+    let error = bench.with(1, |work| {
+        let work = Work { watch: &swap, ..*work };
+        read(&work.folder.join("t"), &Patterns::default(), &Task::new(&work)).unwrap_err()
+    });
+    assert_eq!(error.code(), Code::SourceType, "{error}");
+    assert!(error.to_string().contains("behind a symbolic link"), "{error}");
 }
