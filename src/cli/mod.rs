@@ -33,6 +33,7 @@ mod scan;
 mod site;
 mod status;
 mod term;
+mod tips;
 mod trust;
 mod unpack;
 mod util;
@@ -231,7 +232,7 @@ impl Verb {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return misused(&error),
+        Err(error) => return misused(error),
     };
     let term = Term::new(&cli.term);
     let named = cli.verb.named();
@@ -293,7 +294,8 @@ pub fn main() -> ExitCode {
 }
 
 /// A command line that is none; also `--help` and `--version`, which are no mistakes.
-fn misused(error: &clap::Error) -> ExitCode {
+fn misused(mut error: clap::Error) -> ExitCode {
+    tips::add(&mut error);
     let is_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
     if !is_json || !error.use_stderr() {
         error.exit();
