@@ -93,8 +93,9 @@ impl Fault for RegistryError {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NoRegistry { reference } => {
+                let library = if reference.contains('/') { "" } else { "library/" };
                 return Some(format!(
-                    "write it in full, for example `docker.io/library/{}`",
+                    "write it in full, for example `docker.io/{library}{}`",
                     Printable(reference)
                 ));
             }
