@@ -9,12 +9,15 @@ pub use cyclonedx::search;
 
 use crate::value::digest::Digest;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// How many components that match are kept of one SBOM; the rest is counted.
 const MATCHES: usize = 1000;
 /// How many names that are like the one asked for are kept.
 const LIKE: usize = 8;
+/// How many items are kept of one component; the rest is counted.
+const ITEMS: usize = 100;
 /// Characters of the longest text that is kept.
 const TEXT: usize = 500;
 
@@ -41,9 +44,38 @@ pub struct Component {
     /// Its package URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purl: Option<String>,
-    /// The item that it was found in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub item: Option<String>,
+    /// The items that it was found in: one package of a base image is in every image on top of it.
+    #[serde(skip_serializing_if = "Items::is_empty")]
+    pub items: Items,
+}
+
+/// The items that hold a component: as many as are kept, sorted, and how many more there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Items {
+    /// Their names.
+    pub names: BTreeSet<String>,
+    /// How many more an SBOM names.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Items {
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.more == 0
+    }
+
+    fn add(&mut self, name: String) {
+        if self.names.len() < ITEMS {
+            self.names.insert(cut(name));
+        } else if !self.names.contains(&name) {
+            self.more += 1;
+        }
+    }
 }
 
 /// What an SBOM says about what is looked for.
@@ -131,15 +163,18 @@ impl Findings {
 impl Component {
     /// The same, with texts of a length that a person reads.
     fn cut(self) -> Self {
-        let cut = |text: String| text.chars().take(TEXT).collect::<String>();
         Self {
             name: cut(self.name),
             group: self.group.map(cut),
             version: self.version.map(cut),
             purl: self.purl.map(cut),
-            item: self.item.map(cut),
+            items: self.items,
         }
     }
+}
+
+fn cut(text: String) -> String {
+    if text.len() <= TEXT { text } else { text.chars().take(TEXT).collect() }
 }
 
 #[cfg(test)]
@@ -196,11 +231,30 @@ mod tests {
             assert_eq!((findings.components, findings.matching), (5, found as u64), "{query}");
             assert_eq!(findings.statement, Some(Digest::of(b"statement")), "{query}");
         }
-        let items = |query| ask(query, &text).unwrap().found.first().and_then(|one| one.item.clone());
+        let items = |query| {
+            let found = ask(query, &text).unwrap().found;
+            found.first().map(|one| one.items.names.iter().cloned().collect::<Vec<_>>().join(" "))
+        };
         assert_eq!(items("openssl").as_deref(), Some("base"), "that of the component around it");
         assert_eq!(items("core").as_deref(), Some("web"));
-        assert_eq!(items("log4j-core"), None);
+        assert_eq!(items("log4j-core").as_deref(), Some(""));
         assert_eq!(ask("log4j", &text).unwrap().like, ["log4j-core@2.14.1", "log4j-core@2.17.1"]);
+    }
+
+    #[test]
+    fn f_new_c_a_component_of_several_items_names_all_of_them() {
+        let item = |name: &str| format!(r#"{{"name":"sealift:item","value":"{name}"}}"#);
+        let components = |items: &[String]| {
+            let properties = items.iter().map(|name| item(name)).collect::<Vec<_>>().join(",");
+            sbom(&format!(r#"[{{"name":"openssl","version":"3","properties":[{properties}]}}]"#))
+        };
+        let few =
+            ask("openssl", &components(&["web".to_owned(), "db".to_owned(), "web".to_owned()])).unwrap();
+        let names: Vec<_> = few.found[0].items.names.iter().map(String::as_str).collect();
+        assert_eq!((names.as_slice(), few.found[0].items.more), (["db", "web"].as_slice(), 0));
+        let many: Vec<String> = (0..ITEMS + 7).map(|number| format!("item-{number:04}")).collect();
+        let items = ask("openssl", &components(&many)).unwrap().found.swap_remove(0).items;
+        assert_eq!((items.names.len(), items.more), (ITEMS, 7));
     }
 
     #[test]

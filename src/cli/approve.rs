@@ -1,5 +1,8 @@
 //! `sealift approve`
 
+mod summary;
+
+use super::diff::since;
 use super::error::CliError;
 use super::inspect::head;
 use super::passphrase::{KeyArg, PassphraseArgs};
@@ -17,16 +20,19 @@ use crate::value::name::Name;
 use crate::value::reason::Reason;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// Approve a bundle: sign a file beside it
 ///
 /// Reads and decodes the whole bundle first: nobody approves what does not hold. The approval names the bundle's
 /// statement, so it stays valid however the bundle is carried on. It goes into BUNDLE.approvals, beside what others
-/// have signed. With a policy, nothing is signed that is not as the policy wants it.
+/// have signed. What is signed is shown first: the items, what gains rights, what looks like a secret, and with `--since`
+/// what changed. With a policy, nothing is signed that is not as the policy wants it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key\n  \
-    sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key --condition malware-scan"
+    sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key --condition malware-scan\n  \
+    sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key --since air-gapped-2026.10.0.sealift"
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -40,6 +46,9 @@ pub(super) struct Args {
     /// Let sites install it although its number is lower than what they have, or far higher; say why
     #[arg(long, value_name = "REASON")]
     out_of_order: Option<Reason>,
+    /// Show what changed since this bundle, or since the release that this site uses
+    #[arg(long, value_name = "OLDER")]
+    since: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -66,6 +75,12 @@ impl Args {
         let scenario = trusted.statement.predicate.scenario.clone();
         let overview = overview(trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
+        let mut census = summary::look(&place, self.since.is_some(), conditions.threads)?;
+        let changes =
+            self.since.as_ref().map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
+        let changes = changes.transpose()?;
+        term.say(summary::summary(&overview, &census, changes.as_ref()).trim_end());
+        drop(census);
         if let Some(judging) = &judging {
             let judgement =
                 judging.judge(&place, Stage::Approving, conditions.threads, conditions.now, &watch)?;

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
 use crate::audit::census::class::Class;
-use crate::audit::census::oddity::{Group, Oddity};
+use crate::audit::census::oddity::{Group, Kind, Oddity};
 use crate::audit::census::{
     Attached, Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe,
 };
@@ -126,13 +126,24 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         (Group::Image, "image"),
     ] {
         let of = oddities.iter().filter(|oddity| oddity.kind.group() == group);
-        let lines = of.map(|Oddity { kind, path, detail }| {
+        let (most, of) = by_severity(of.copied().collect(), most);
+        let lines = of.iter().map(|Oddity { kind, path, detail }| {
             format!("{kind:24} {} ({})", Printable(path), Printable(detail))
         });
         text += &lines_of(title, &lines.collect::<Vec<_>>(), most);
     }
     text += &secrets_of(&secrets, most);
     text
+}
+
+/// The severe ones first, and how many are shown: whatever gives rights is never cut, because the one that matters may
+/// be the last. What anybody may write comes behind it, and is cut.
+fn by_severity(mut of: Vec<&Oddity>, most: usize) -> (usize, Vec<&Oddity>) {
+    of.sort_by_key(|oddity| oddity.kind == Kind::WorldWritable);
+    let gives =
+        |oddity: &&&Oddity| oddity.kind.group() == Group::Privilege && oddity.kind != Kind::WorldWritable;
+    let severe = of.iter().filter(gives).count();
+    (most.max(severe), of)
 }
 
 fn secrets_of(secrets: &[&Finding], most: usize) -> String {
@@ -142,7 +153,8 @@ fn secrets_of(secrets: &[&Finding], most: usize) -> String {
         });
         format!("{:24} {place}: {}", finding.rule.as_str(), finding.message)
     });
-    lines_of("secrets", &lines.collect::<Vec<_>>(), most)
+    // Each of them is a decision, so none is cut.
+    lines_of("secrets", &lines.collect::<Vec<_>>(), most.max(secrets.len()))
 }
 
 /// What travels with an image beside its layers.

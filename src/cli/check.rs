@@ -2,9 +2,10 @@
 
 use super::error::CliError;
 use super::lock::{StoreArgs, VariantArgs, work};
-use super::term::Term;
+use super::term::{Progress, Term};
 use super::{ThreadArgs, sarif};
 use crate::audit::lint::finding::{Finding, Severity};
+use crate::plan::Work;
 use crate::plan::check::{Medium, Report, check};
 use crate::plan::choosing::Choice;
 use crate::plan::lock::{Lock, path_for};
@@ -12,6 +13,7 @@ use crate::plan::manifest::Manifest;
 use crate::registry::Access;
 use crate::value::size::ByteSize;
 use crate::value::words::{counted, quoted};
+use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -69,6 +71,60 @@ fn medium(text: &str) -> Result<Medium, String> {
         },
     };
     Ok(Medium { name: text.to_owned(), bytes, file })
+}
+
+/// How much `check` found, for a command that does not list it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Counts {
+    warnings: usize,
+    notes: usize,
+    accepted: usize,
+}
+
+pub(super) fn counts(report: &Report) -> Counts {
+    Counts {
+        warnings: report.count(Severity::Warning),
+        notes: report.count(Severity::Note),
+        accepted: report.accepted.len(),
+    }
+}
+
+impl Counts {
+    /// In a few words, if there is anything that somebody should read.
+    pub(super) fn words(&self) -> Option<String> {
+        let Self { warnings, notes, accepted } = *self;
+        (warnings + accepted > 0).then(|| {
+            format!(
+                "{}, {}, {accepted} explained in the manifest",
+                counted(warnings as u64, "warning"),
+                counted(notes as u64, "note")
+            )
+        })
+    }
+}
+
+/// Looks at what a lock pins, for a medium that nobody named.
+pub(super) fn look(manifest: &Manifest, lock: &Lock, work: &Work<'_>) -> Result<Report, CliError> {
+    let choice = Choice { variant: lock.variant.clone(), features: lock.features.clone() };
+    Ok(check(&manifest.choose(&choice)?, lock, None, work)?)
+}
+
+/// Nothing is packed that is known to fail at the site, or that must not travel.
+pub(super) fn refuse_errors(term: &Term, report: &Report, watch: &Progress) -> Result<(), CliError> {
+    let errors: Vec<_> =
+        report.findings.iter().filter(|finding| finding.severity() == Severity::Error).collect();
+    if errors.is_empty() {
+        return Ok(());
+    }
+    watch.done();
+    let mut text = String::new();
+    let mut explained = HashSet::new();
+    for finding in &errors {
+        // Writing to a string does not fail.
+        let _ = lay(&mut text, finding, explained.insert(finding.rule));
+    }
+    term.data("check", report, &text)?;
+    Err(CliError::NotPacked { errors: errors.len() })
 }
 
 impl Args {

@@ -64,6 +64,9 @@ pub(super) enum CliError {
     #[cfg(feature = "connected")]
     #[error("{} and {} to look at", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
     Check { errors: usize, warnings: usize },
+    #[cfg(feature = "connected")]
+    #[error("not packed: `check` found {}", counted(*.errors as u64, "error"))]
+    NotPacked { errors: usize },
     #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
     Unopened,
     #[error("not believed, and left out of all of the above: {}", counted(*.count as u64, "file"))]
@@ -119,6 +122,7 @@ impl CliError {
             | Self::Store(_)
             | Self::ManifestExists { .. }
             | Self::Check { .. }
+            | Self::NotPacked { .. }
             | Self::Demo { .. } => false,
         };
         is_about && self.code() != Code::Interrupted
@@ -152,7 +156,7 @@ impl Fault for CliError {
             Self::Uncompared { .. } => Code::DiffIncomplete,
             Self::Findings { .. } => Code::TrustFindings,
             #[cfg(feature = "connected")]
-            Self::Check { .. } => Code::CheckFindings,
+            Self::Check { .. } | Self::NotPacked { .. } => Code::CheckFindings,
             Self::Write { .. } => Code::CliWrite,
             Self::Output { .. } => Code::CliOutput,
             Self::Unopened => Code::CarrierUnopened,
@@ -222,6 +226,11 @@ impl Fault for CliError {
             #[cfg(feature = "connected")]
             Self::Check { .. } => Some(
                 "mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`"
+                    .to_owned(),
+            ),
+            #[cfg(feature = "connected")]
+            Self::NotPacked { .. } => Some(
+                "fix each as described, lock again and pack again; or explain it in the manifest with `[[accept]]`"
                     .to_owned(),
             ),
             #[cfg(feature = "connected")]

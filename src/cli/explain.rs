@@ -2,46 +2,91 @@
 
 use super::error::CliError;
 use super::term::Term;
+use crate::audit::census::oddity::Kind;
+use crate::audit::lint::finding;
+use crate::audit::policy::rule;
 use crate::value::code::Code;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Explain an error code
+/// Explain an error code, or a finding of `check`, `census` or a policy
 ///
-/// Without a code: all of them, with the exit code that goes with each.
+/// Without a code: all of them, one a line.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The code, as it stands in brackets behind `error`
+    /// The code, as it stands in brackets behind `error`, or the name of a finding, like `image.mutable-tag`
     code: Option<String>,
+}
+
+/// Something that a command prints by its code.
+struct Known {
+    code: &'static str,
+    /// What it is, in a few words.
+    what: String,
+    explanation: &'static str,
+    json: Value,
+}
+
+/// Every code: those of errors first. A name that `check` and policies share stands once for each.
+fn all() -> impl Iterator<Item = Known> {
+    let errors = Code::ALL.iter().map(|code| {
+        let (exit, explanation) = (code.class().exit(), code.explanation());
+        Known {
+            code: code.as_str(),
+            what: format!("exit code {exit}"),
+            explanation,
+            json: json!({ "code": code.as_str(), "exit": exit, "explanation": explanation }),
+        }
+    });
+    let known =
+        |code: &'static str, of: &'static str, severity: Option<&str>, explanation: &'static str| Known {
+            code,
+            what: severity.map_or_else(|| of.to_owned(), |severity| format!("{of}, {severity}")),
+            explanation,
+            json: json!({ "code": code, "of": of, "severity": severity, "explanation": explanation }),
+        };
+    let findings = finding::Rule::ALL.iter();
+    let findings =
+        findings.map(move |rule| known(rule.as_str(), "check", Some(rule.severity().as_str()), rule.why()));
+    let oddities = Kind::ALL.iter().map(move |kind| known(kind.as_str(), "census", None, kind.why()));
+    let rules = rule::Rule::ALL.iter().map(move |rule| known(rule.as_str(), "policy", None, rule.sentence()));
+    errors.chain(findings).chain(oddities).chain(rules)
 }
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let Some(asked) = self.code else {
-            for code in Code::ALL {
-                show(term, *code, &format!("{:24} exit {:3}\n", code, code.class().exit()))?;
+            for known in all() {
+                let first = known.explanation.split_once(". ").map_or(known.explanation, |(first, _)| first);
+                let first = first.trim_end_matches('.');
+                term.data(
+                    "explanation",
+                    &known.json,
+                    &format!("{:24} {:15} {first}\n", known.code, known.what),
+                )?;
             }
             return Ok(());
         };
-        let code = Code::ALL.iter().find(|code| code.as_str() == asked).ok_or_else(|| CliError::Usage {
-            message: format!("there is no error code `{asked}`"),
-            hint: Some(match nearest(&asked) {
-                Some(code) => format!("did you mean `{code}`? All of them: `sealift explain`"),
-                None => "see all of them: `sealift explain`".to_owned(),
-            }),
-        })?;
-        show(term, *code, &format!("{code} (exit code {})\n\n{}\n", code.class().exit(), code.explanation()))
+        let found: Vec<_> = all().filter(|known| known.code == asked).collect();
+        if found.is_empty() {
+            return Err(CliError::Usage {
+                message: format!("there is no code `{asked}`"),
+                hint: Some(match nearest(&asked) {
+                    Some(code) => format!("did you mean `{code}`? All of them: `sealift explain`"),
+                    None => "see all of them: `sealift explain`".to_owned(),
+                }),
+            });
+        }
+        for known in found {
+            let text = format!("{} ({})\n\n{}\n", known.code, known.what, known.explanation);
+            term.data("explanation", &known.json, &text)?;
+        }
+        Ok(())
     }
 }
 
 /// The code that was probably meant.
-fn nearest(asked: &str) -> Option<Code> {
-    let distance = |code: &Code| strsim::damerau_levenshtein(asked, code.as_str());
-    let nearest = Code::ALL.iter().copied().min_by_key(distance)?;
-    (distance(&nearest) <= nearest.as_str().len() / 3).then_some(nearest)
-}
-
-fn show(term: &Term, code: Code, text: &str) -> Result<(), CliError> {
-    let value =
-        json!({ "code": code.as_str(), "exit": code.class().exit(), "explanation": code.explanation() });
-    term.data("explanation", &value, text)
+fn nearest(asked: &str) -> Option<&'static str> {
+    let distance = |code: &&str| strsim::damerau_levenshtein(asked, code);
+    let nearest = all().map(|known| known.code).min_by_key(distance)?;
+    (distance(&nearest) <= nearest.len() / 3).then_some(nearest)
 }

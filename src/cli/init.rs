@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 /// Write a commented manifest made from what lies in a folder
 ///
-/// Looks through the folder of the manifest: OCI layouts and docker archives become images, folders of documents and
-/// configurations docs and configs, everything else files. Read it and change it; nothing is packed by it alone.
+/// Looks through the folder of the manifest: OCI layouts and docker archives become images, and so do images that compose
+/// files, Kubernetes resources and charts name; folders of documents and configurations docs and configs, everything else
+/// files. Read it and change it; nothing is packed by it alone.
 /// With a scenario, it writes the reference manifest for that, and beside it the parts, configurations and runbooks that
 /// it names.
 #[derive(Debug, clap::Args)]
@@ -79,7 +80,14 @@ impl Args {
             }
             None => Vec::new(),
         };
-        let text = init::manifest_for(folder, &name_for(manifest), &pulled, &LIMITS, &watch)?;
+        let text = init::manifest_for(
+            folder,
+            &name_for(manifest),
+            &pulled,
+            self.images.as_deref(),
+            &LIMITS,
+            &watch,
+        )?;
         drop(watch);
         place::write_new(manifest, text.as_bytes(), 0o644)
             .map_err(|source| CliError::Write { path: manifest.clone(), source })?;

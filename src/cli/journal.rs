@@ -98,6 +98,17 @@ fn verify(term: &Term, place: &Path, heads: &[Typed], since: Option<&Path>) -> R
     if let Some((_, missing)) = passed.iter().zip(heads).find(|(at, _)| at.is_none()) {
         return Err(SiteError::NotPassed { head: missing.to_string() }.into());
     }
+    for (typed, at) in heads.iter().zip(&passed) {
+        let Some(at) = at else { continue };
+        lines += &match journal.head.entries - at {
+            0 => format!("matches: the journal ends with `{typed}`, entry {at}\n"),
+            later => format!("matches: the journal passed `{typed}` at entry {at}, {later} before its end\n"),
+        };
+    }
+    if since.is_some() {
+        let entries = counted(earlier.len() as u64, "entry").replace("entrys", "entries");
+        lines += &format!("matches: the journal begins with the {entries} of the earlier export\n");
+    }
     let words = Spoken(journal.head.digest).to_string();
     let text = format!(
         "{lines}{}, each follows from the one before\n  ends with  {words}\n             {}\n",

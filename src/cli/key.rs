@@ -62,7 +62,7 @@ fn new(term: &Term, name: &Path, passphrase: &PassphraseArgs) -> Result<(), CliE
         }
     }
     let key = SecretKey::generate()?;
-    let pem = key.to_encrypted_pem(&passphrase.choose(&secret.display().to_string())?)?;
+    let pem = key.to_encrypted_pem(&passphrase.choose(term, &secret.display().to_string())?)?;
     key_file::write_secret(&secret, &pem)?;
     key_file::write_public(&public, key.public())?;
     term.say(&format!("wrote {} (keep it to yourself) and {}", secret.display(), public.display()));

@@ -12,10 +12,13 @@ use crate::plan::{PlanError, Work};
 use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::Digest;
+use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::printable::Printable;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Pin every source of a manifest to digest and size
 ///
@@ -127,6 +130,22 @@ pub(super) fn work<'a>(
     }
 }
 
+/// When the lock says it was written: now, or what `SOURCE_DATE_EPOCH` says (reproducible-builds.org).
+fn lock_time() -> Result<Moment, CliError> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
+        return now();
+    };
+    let seconds = text.to_str().and_then(|text| text.parse().ok());
+    let time = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    time.and_then(Moment::of).ok_or_else(|| CliError::Usage {
+        message: format!(
+            "`SOURCE_DATE_EPOCH` is `{}`, expected seconds since 1970",
+            Printable(text.to_string_lossy())
+        ),
+        hint: Some("unset it, or take the time of a commit: `git log -1 --format=%ct`".to_owned()),
+    })
+}
+
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let manifest = Manifest::open(&self.manifest)?;
@@ -141,7 +160,7 @@ impl Args {
         let watch = term.watch("locking");
         let access = self.registry.access();
         let work = work(&self.manifest, &store, self.threads, &watch, &access);
-        let mut lock = Lock::make(&chosen, &work, before.as_ref(), now()?)?;
+        let mut lock = Lock::make(&chosen, &work, before.as_ref(), lock_time()?)?;
         drop(watch);
         if let Some(previous) = self.previous {
             lock = lock.after(previous);

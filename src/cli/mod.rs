@@ -33,6 +33,7 @@ mod scan;
 mod site;
 mod status;
 mod term;
+mod tips;
 mod trust;
 mod unpack;
 mod util;
@@ -233,7 +234,7 @@ impl Verb {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return misused(&error),
+        Err(error) => return misused(error),
     };
     no_core_dumps();
     let term = Term::new(&cli.term);
@@ -306,7 +307,8 @@ fn no_core_dumps() {
 }
 
 /// A command line that is none; also `--help` and `--version`, which are no mistakes.
-fn misused(error: &clap::Error) -> ExitCode {
+fn misused(mut error: clap::Error) -> ExitCode {
+    tips::add(&mut error);
     let is_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
     if !is_json || !error.use_stderr() {
         error.exit();

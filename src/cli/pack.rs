@@ -11,7 +11,7 @@ use super::registry::RegistryArgs;
 use super::sealing::seal;
 use super::source::Address;
 use super::term::{Progress, Term};
-use super::{LIMITS, ThreadArgs, conditions, threads};
+use super::{LIMITS, ThreadArgs, check, conditions, threads};
 use crate::audit::policy::Stage;
 use crate::plan::PlanError;
 use crate::plan::lock::{Lock, path_for};
@@ -39,7 +39,7 @@ use {
 /// Make a sealed bundle from a lock
 ///
 /// Reads only the lock beside the manifest and the sources it pins; a source that is no longer what the lock says is
-/// an error. The same lock, trust root and keys give the same bytes, on any machine and at any time. With recipients, the
+/// an error. What `sealift check` calls an error stops it too, unless the manifest explains it (`[[accept]]`). The same lock, trust root and keys give the same bytes, on any machine and at any time. With recipients, the
 /// bundle is encrypted and a seal of its own lies beside it: NAME-VERSION.sealift.age and .age.seal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift pack my-site.toml --key packer.key -o out/")]
@@ -52,7 +52,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     audience: Option<Name>,
     /// A packer's secret key, or `agent:PUB` for one that an ssh-agent holds; several where the trust root asks for several
-    #[arg(long = "key", value_name = "KEY", required = true)]
+    #[arg(long = "key", value_name = "KEY")]
     keys: Vec<KeyArg>,
     /// The trust root that travels with the bundle, all versions of it
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
@@ -84,6 +84,7 @@ impl Args {
             .map_err(|source| PlanError::LockRead { path: path.clone(), source })?;
         let lock = Lock::parse(&text, &path.to_string_lossy())?;
         lock.check_current(&manifest, &self.manifest)?;
+        self.has_authority()?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
         // Asked before the work, and not after it.
         root.chain().map_err(|error| error.in_file(&self.trust))?;
@@ -95,6 +96,9 @@ impl Args {
         let access = self.registry.access();
         let work = work(&self.manifest, &store, self.threads, &watch, &access);
         let draft = lock.draft(Digest::of(text.as_bytes()), self.audience.as_ref(), &work)?;
+        let report = check::look(&manifest, &lock, &work)?;
+        check::refuse_errors(term, &report, &watch)?;
+        let checked = check::counts(&report);
         let to = Address::of(&self.output)?;
         let passing = match &to {
             Some(_) => Some(PrivateFolder::in_store(&store)?),
@@ -121,6 +125,7 @@ impl Args {
                 &borrowed(&signers),
                 recipients,
                 (folder, &store, &watch, judging.as_ref()),
+                &checked,
             );
         }
         // What a policy refuses never gets its name.
@@ -145,6 +150,7 @@ impl Args {
         let shown = sealed.path.display();
         let value = json!({
             "file": sealed.path, "statement": sealed.statement, "size": sealed.size, "totals": sealed.totals,
+            "check": checked,
         });
         let text = format!(
             "{shown}\n  statement  {}\n{}\n  size       {} ({} bytes)\n",
@@ -154,12 +160,39 @@ impl Args {
             sealed.size,
         );
         term.data("packed", &value, &text)?;
+        self.say_checked(term, &checked);
         term.say(&format!("next: sealift verify {} --trust {}", quoted(&sealed.path), quoted(&self.trust)));
         Ok(())
     }
 }
 
 impl Args {
+    /// Whether there is a key and a trust root; on the first day nobody has either.
+    fn has_authority(&self) -> Result<(), CliError> {
+        let day_one = "sealift key new root && sealift key new packer && sealift trust init --key root.key --packer packer.pub";
+        let has_root = self.trust.symlink_metadata().is_ok();
+        let message = match (self.keys.is_empty(), has_root) {
+            (false, true) => return Ok(()),
+            (true, true) => "no key to seal the bundle with".to_owned(),
+            (_, false) => format!("no trust root at `{}`", self.trust.display()),
+        };
+        let hint = if has_root {
+            "add `--key packer.key`; without a key yet: `sealift key new packer`, and the holders of the root keys add it: \
+             `sealift trust add-key`"
+                .to_owned()
+        } else {
+            format!("name it with `--trust`; without one yet: `{day_one}`, then add `--key packer.key`")
+        };
+        Err(CliError::Usage { message, hint: Some(hint) })
+    }
+
+    fn say_checked(&self, term: &Term, checked: &check::Counts) {
+        if let Some(words) = checked.words() {
+            let (manifest, variant) = (quoted(&self.manifest), self.variant.words());
+            term.say(&format!("check: {words}: sealift check {manifest}{variant}"));
+        }
+    }
+
     /// Holds a bundle against a policy before anybody gets it.
     fn judge(
         &self,
@@ -189,6 +222,7 @@ impl Args {
         keys: &[&dyn Signer],
         recipients: &Recipients,
         (folder, store, watch, judging): (&Path, &Store, &Progress, Option<&Judging>),
+        checked: &check::Counts,
     ) -> Result<(), CliError> {
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
         // It costs nothing to find out now, and an hour after packing.
@@ -208,6 +242,7 @@ impl Args {
         let beside = seal_path(&to);
         let value = json!({
             "file": to, "seal": beside, "statement": sealed.statement, "size": size, "totals": sealed.totals,
+            "check": checked,
         });
         let text = format!(
             "{}\n{}\n  statement  {}\n{}\n  size       {} ({size} bytes), encrypted\n",
@@ -218,6 +253,7 @@ impl Args {
             ByteSize(size),
         );
         term.data("packed", &value, &text)?;
+        self.say_checked(term, checked);
         let (file, trust) = (quoted(&to), quoted(&self.trust));
         term.say(&format!(
             "next: carry both files, then: sealift verify {file} --trust {trust} --identity FILE"

@@ -2,6 +2,7 @@
 //! argument or the environment, and keys that an `ssh-agent` holds.
 
 use super::error::CliError;
+use super::term::Term;
 use crate::trust::key::Signer;
 use crate::trust::key_file;
 use crate::trust::secret::{Passphrase, SecretKey};
@@ -37,6 +38,13 @@ impl KeyArg {
     }
 }
 
+/// Characters of the shortest passphrase of a new key (NIST SP 800-63B, section 5.1.1.2).
+const SHORTEST: usize = 8;
+
+fn is_short(passphrase: &str) -> bool {
+    passphrase.chars().count() < SHORTEST
+}
+
 /// Where the passphrase of a key comes from.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct PassphraseArgs {
@@ -55,12 +63,26 @@ impl PassphraseArgs {
         .map(Passphrase::new)
     }
 
-    /// The passphrase of a new key; a person types it twice.
-    pub(super) fn choose(&self, what: &str) -> Result<Passphrase, CliError> {
-        if self.passphrase_fd.is_some() {
-            return self.read(what);
+    /// The passphrase of a new key, typed twice at a terminal.
+    ///
+    /// A short one is refused at the terminal. From a descriptor comes what another program chose, so it is only warned.
+    pub(super) fn choose(&self, term: &Term, what: &str) -> Result<Passphrase, CliError> {
+        if let Some(fd) = self.passphrase_fd {
+            let given = from_descriptor(fd)?;
+            if is_short(&given) {
+                term.warn(&format!(
+                    "the passphrase of {what} has less than {SHORTEST} characters: whoever gets the file can guess it"
+                ));
+            }
+            return Ok(Passphrase::new(given));
         }
         let first = prompt(&format!("new passphrase for {what}: "))?;
+        if is_short(&first) {
+            return Err(CliError::Usage {
+                message: format!("the passphrase has less than {SHORTEST} characters"),
+                hint: Some("choose a longer one, such as four or more unrelated words".to_owned()),
+            });
+        }
         if *prompt("the same again: ")? != *first {
             let message = "the two passphrases differ".to_owned();
             return Err(CliError::Usage { message, hint: Some("run the same command again".to_owned()) });

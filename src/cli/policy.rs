@@ -23,6 +23,9 @@ use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
+/// A policy with every key there is; a test reads it as one.
+const REFERENCE: &str = include_str!("../../manifests/policy.toml");
+
 /// Judge a bundle by a policy, and show what policies can ask for
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -36,6 +39,8 @@ enum Verb {
     Check(Box<CheckArgs>),
     /// List every rule, what it says, and the controls that it helps to meet
     Rules,
+    /// Print a policy that has every key, each with its meaning
+    Reference,
 }
 
 /// Judge a bundle by a policy
@@ -124,7 +129,7 @@ impl Args {
     pub(super) fn bundle(&self) -> Option<&BundleArgs> {
         match &self.verb {
             Verb::Check(args) => Some(&args.bundle),
-            Verb::Rules => None,
+            Verb::Rules | Verb::Reference => None,
         }
     }
 
@@ -132,6 +137,7 @@ impl Args {
         match self.verb {
             Verb::Check(args) => args.run(term),
             Verb::Rules => rules(term),
+            Verb::Reference => term.data("policy_reference", &json!({ "toml": REFERENCE }), REFERENCE),
         }
     }
 }

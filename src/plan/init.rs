@@ -1,9 +1,13 @@
 //! A first manifest, made from what lies in a folder.
 
+mod mentioned;
+
+use self::mentioned::{Mentioned, are_charts};
 use super::error::{PlanError, shown};
 use super::laying::Quoted;
 use super::layout;
 use super::members::Members;
+use crate::audit::lint::references::normalised;
 use crate::bundle::item::ItemKind;
 use crate::bundle::member::{MANIFEST, OCI_LAYOUT};
 use crate::value::ValueError;
@@ -19,15 +23,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
+/// Lines of a list that an error names beside the first.
+const LINES: usize = 50;
 /// How many files of a folder are looked at to see what it holds.
 const GLANCE: usize = 1000;
 
-/// A commented manifest with an item for everything in the folder that could travel, and one for each image to pull;
-/// comments say what was left out.
+/// A commented manifest with an item for everything in the folder that could travel, and one for each image to pull: those
+/// of a list, and those that files in the folder name. Comments say what was left out, and the list is.
 pub fn manifest_for(
     folder: &Path,
     bundle: &Name,
     pulled: &[ImageName],
+    list: Option<&Path>,
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<String, PlanError> {
@@ -36,7 +43,10 @@ pub fn manifest_for(
         references: HashSet::new(),
         tables: BTreeMap::new(),
         left_out: Vec::new(),
+        looked: Vec::new(),
+        unclear: Vec::new(),
     };
+    let list = list.and_then(|list| list.canonicalize().ok());
     let failed = |source| PlanError::read(folder, source);
     let entries = fs::read_dir(folder).map_err(failed)?;
     let mut paths: Vec<PathBuf> =
@@ -46,11 +56,21 @@ pub fn manifest_for(
         if watch.is_stopped() {
             return Err(PlanError::Interrupted);
         }
+        if list.is_some() && path.canonicalize().ok() == list {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            draft.left_out.push((name, "the list of images that this manifest has"));
+            continue;
+        }
         draft.add(&path, limits, watch);
     }
     for reference in pulled {
-        draft.pull(reference);
+        draft.pull(reference, None);
     }
+    let Mentioned { images, unclear } = mentioned::look(folder, &draft.looked);
+    for (image, place) in &images {
+        draft.pull(image, Some(place));
+    }
+    draft.unclear = unclear;
     let has_schema = folder.join("schema.json").is_file();
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -58,29 +78,40 @@ pub fn manifest_for(
     Ok(text)
 }
 
-/// The references of a plain list: one a line, `#` begins a comment. The error says which line is none.
+/// The references of a plain list: one a line, `#` begins a comment. Short names are completed as Docker does. The error
+/// names every line that is none.
 pub fn references(text: &str, file: &Path) -> Result<Vec<ImageName>, PlanError> {
     let lines = text
         .lines()
         .enumerate()
         .map(|(at, line)| (at + 1, line.split('#').next().unwrap_or_default().trim()));
     let mut found: Vec<ImageName> = Vec::new();
+    let mut wrong = Vec::new();
     for (line, word) in lines.filter(|(_, word)| !word.is_empty()) {
-        let wrong = |reason: String| PlanError::List { path: file.to_owned(), line, reason };
-        let name: ImageName = word.parse().map_err(|error: ValueError| wrong(error.to_string()))?;
-        if name.registry().is_none() {
-            return Err(wrong(format!(
-                "`{name}` does not say which registry it is in, like `docker.io/library/{name}`"
-            )));
-        }
-        if name.tag().is_none() && name.digest().is_none() {
-            return Err(wrong(format!("`{name}` has neither a tag nor a digest")));
-        }
-        if !found.contains(&name) {
-            found.push(name);
+        match reference(word) {
+            Ok(name) if found.contains(&name) => {}
+            Ok(name) => found.push(name),
+            Err(reason) => wrong.push((line, reason)),
         }
     }
-    Ok(found)
+    let Some((line, mut reason)) = wrong.first().cloned() else { return Ok(found) };
+    for (line, other) in wrong.iter().skip(1).take(LINES) {
+        let _ = write!(reason, "; line {line}: {other}");
+    }
+    if let Some(more) = wrong.len().checked_sub(LINES + 1).filter(|more| *more > 0) {
+        let _ = write!(reason, "; and {more} more lines");
+    }
+    Err(PlanError::List { path: file.to_owned(), line, reason })
+}
+
+/// A reference of a list, in full.
+fn reference(word: &str) -> Result<ImageName, String> {
+    let name: ImageName = word.parse().map_err(|error: ValueError| error.to_string())?;
+    if name.tag().is_none() && name.digest().is_none() {
+        return Err(format!("`{name}` has neither a tag nor a digest"));
+    }
+    let full = normalised(word).ok_or_else(|| format!("`{name}` cannot be written in full"))?;
+    full.parse().map_err(|error: ValueError| error.to_string())
 }
 
 struct Sketch {
@@ -89,6 +120,10 @@ struct Sketch {
     references: HashSet<String>,
     tables: BTreeMap<ItemKind, Vec<String>>,
     left_out: Vec<(String, &'static str)>,
+    /// What became an item other than an image: its path and kind.
+    looked: Vec<(PathBuf, ItemKind)>,
+    /// Images that files name and that could not be resolved.
+    unclear: Vec<String>,
 }
 
 impl Sketch {
@@ -119,13 +154,23 @@ impl Sketch {
         let stem = if path.is_dir() { text } else { text.split('.').next().unwrap_or(text) };
         let name = self.unique(stem, kind);
         let slash = if path.is_dir() { "/" } else { "" };
-        self.table(kind, format!("name = \"{name}\"\npath = {}\n", Quoted(&format!("{text}{slash}"))));
+        let chart = if kind == ItemKind::File && are_charts(path) { "kind = \"chart\"\n" } else { "" };
+        self.looked.push((path.to_owned(), kind));
+        self.table(kind, format!("name = \"{name}\"\npath = {}\n{chart}", Quoted(&format!("{text}{slash}"))));
     }
 
-    fn pull(&mut self, reference: &ImageName) {
+    /// An image to pull, unless one of this name is there already; `place` is what names it.
+    fn pull(&mut self, reference: &ImageName, place: Option<&str>) {
+        let full = normalised(reference.as_str()).unwrap_or_else(|| reference.to_string());
+        let is_here = self.references.iter().any(|known| normalised(known).as_ref() == Some(&full));
+        if is_here && place.is_some() {
+            return;
+        }
+        self.references.insert(full);
         let stem = reference.path().rsplit('/').next().unwrap_or_default().to_owned();
         let name = self.unique(&stem, ItemKind::Image);
-        self.table(ItemKind::Image, format!("name = \"{name}\"\nreference = \"{reference}\"\n"));
+        let by = place.map_or_else(String::new, |place| format!("   # named by {place}"));
+        self.table(ItemKind::Image, format!("name = \"{name}\"\nreference = \"{reference}\"{by}\n"));
     }
 
     fn add_images(&mut self, path: &str, images: &Images) {
@@ -210,6 +255,10 @@ impl Sketch {
         if self.tables.is_empty() {
             text.write_str(EXAMPLES)?;
         }
+        if !self.unclear.is_empty() {
+            text.write_str("\n# may be images that the site needs, and could not be resolved (`sealift check` lists them too):\n")?;
+        }
+        self.unclear.iter().try_for_each(|line| writeln!(text, "#   {line}"))?;
         if !self.left_out.is_empty() {
             text.write_str("\n# left out:\n")?;
         }

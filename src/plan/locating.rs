@@ -149,9 +149,9 @@ fn locate_image(image: &LockedImage, task: &Task<'_>) -> Result<DraftItem, PlanE
 /// Holds every image against the rules that packing and every reader hold it against, so that an image which cannot
 /// travel is found when it is locked.
 pub(super) fn check_images(images: &[LockedImage], work: &Work<'_>) -> Result<(), PlanError> {
-    let mut opened = HashMap::new();
+    let task = Task::new(work);
     for image in images {
-        let checked = locate_image(image, work, &mut opened).and_then(|item| match item {
+        let checked = locate_image(image, &task).and_then(|item| match item {
             DraftItem::Image(image) => Ok(image.check(work.limits)?),
             DraftItem::Tree(_) => Ok(()),
         });

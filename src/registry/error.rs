@@ -105,9 +105,9 @@ impl Fault for RegistryError {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::NoRegistry { reference } => {
+                let library = if reference.contains('/') { "" } else { "library/" };
                 return Some(format!(
-                    "write it in full, for example `docker.io/{}{}`",
-                    if reference.contains('/') { "" } else { "library/" },
+                    "write it in full, for example `docker.io/{library}{}`",
                     Printable(reference)
                 ));
             }

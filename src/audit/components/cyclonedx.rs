@@ -1,12 +1,13 @@
 //! `CycloneDX` in JSON, read as a stream.
 
-use super::{Component, Findings, Query};
+use super::{Component, Findings, Items, Query};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// The property of an SBOM that says which bundle it is about.
 const STATEMENT: &str = "sealift:statement";
-/// The property of a component that says in which item it was found.
+/// The property of a component that names an item it was found in. CycloneDX lets names of properties repeat: a package
+/// of several items has one property for each.
 const ITEM: &str = "sealift:item";
 
 /// Looks for a component in an SBOM; what is kept of it does not grow with it.
@@ -81,7 +82,7 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 }
 
-/// `metadata`: the value of the property of this name.
+/// `metadata`: the value of the one property of this name.
 struct Metadata<'a>(&'a str);
 
 seed!(Metadata, Option<String>, deserialize_map);
@@ -97,7 +98,12 @@ impl<'de> Visitor<'de> for Metadata<'_> {
         let mut value = None;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "properties" => once(&mut value, &key, map.next_value_seed(Properties(self.0))?)?,
+                "properties" => {
+                    let (mut values, mut one) = (Vec::new(), None);
+                    map.next_value_seed(Properties(self.0, &mut |text| values.push(text)))?;
+                    values.into_iter().try_for_each(|text| once(&mut one, self.0, text))?;
+                    once(&mut value, &key, one)?;
+                }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -105,26 +111,25 @@ impl<'de> Visitor<'de> for Metadata<'_> {
     }
 }
 
-/// `properties`: the value of the one of this name.
-struct Properties<'a>(&'a str);
+/// `properties`: each value of those of this name is handed on.
+struct Properties<'a>(&'a str, &'a mut dyn FnMut(String));
 
-seed!(Properties, Option<String>, deserialize_seq);
+seed!(Properties, (), deserialize_seq);
 
 impl<'de> Visitor<'de> for Properties<'_> {
-    type Value = Option<String>;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of properties")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<String>, A::Error> {
-        let mut value = None;
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(property) = list.next_element::<Property>()? {
             if property.name == self.0 {
-                once(&mut value, self.0, property.value.unwrap_or_default())?;
+                (self.1)(property.value.unwrap_or_default());
             }
         }
-        Ok(value)
+        Ok(())
     }
 }
 
@@ -175,14 +180,17 @@ impl<'de> Visitor<'de> for One<'_> {
         let Self { query, findings } = self;
         let first = findings.found.len();
         let (mut name, mut group, mut version, mut purl) = (None, None, None, None);
-        let (mut item, mut inner) = (None, None);
+        let (mut items, mut properties, mut inner) = (Items::default(), None, None);
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "name" => once(&mut name, &key, map.next_value::<String>()?)?,
                 "group" => once(&mut group, &key, map.next_value::<Option<String>>()?)?,
                 "version" => once(&mut version, &key, map.next_value::<Option<String>>()?)?,
                 "purl" => once(&mut purl, &key, map.next_value::<Option<String>>()?)?,
-                "properties" => once(&mut item, &key, map.next_value_seed(Properties(ITEM))?)?,
+                "properties" => {
+                    once(&mut properties, &key, ())?;
+                    map.next_value_seed(Properties(ITEM, &mut |name| items.add(name)))?;
+                }
                 "components" => {
                     once(&mut inner, &key, ())?;
                     map.next_value_seed(Components { query, findings: &mut *findings })?;
@@ -191,17 +199,16 @@ impl<'de> Visitor<'de> for One<'_> {
             }
         }
         let name = name.ok_or_else(|| A::Error::custom("a component has no `name`"))?;
-        let item = item.flatten();
-        // What lies inside a component lies in the same item, unless it says another one.
-        for inner in findings.found.iter_mut().skip(first).filter(|inner| inner.item.is_none()) {
-            inner.item.clone_from(&item);
+        // What lies inside a component lies in the same items, unless it says others.
+        for inner in findings.found.iter_mut().skip(first).filter(|inner| inner.items.is_empty()) {
+            inner.items.clone_from(&items);
         }
         let component = Component {
             name,
             group: group.flatten().filter(|group| !group.is_empty()),
             version: version.flatten(),
             purl: purl.flatten(),
-            item,
+            items,
         };
         findings.take(component, query);
         Ok(())

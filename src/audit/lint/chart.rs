@@ -1,12 +1,13 @@
 //! Helm charts as archives: the images that their values, templates and annotations name.
 //!
 //! Nothing is rendered. A line `image: ...` of a template is resolved where it is made of plain paths; whatever else it
-//! is made of is said. What a chart leaves out by default (`enabled: false`) is unclear, because the site may turn it on.
+//! is made of is said, and so is what looks like a reference anywhere else. What a chart leaves out by default (`enabled: false`) is unclear, because the site may turn it on.
 
 mod blocks;
 
 use super::document::{self, Node, Value};
 use super::expression::Scope;
+use super::numbers::Numbers;
 use super::references::{Finder, How, Parts, is_image_key};
 use super::tarball::{self, Member};
 use crate::value::printable::Printable;
@@ -27,6 +28,8 @@ struct Chart {
     root: String,
     about: Option<Node>,
     values: Option<Node>,
+    /// `requirements.yaml`, where charts of the first version name what they need.
+    requirements: Option<Node>,
     files: Vec<(String, String)>,
     charts: Vec<Self>,
 }
@@ -37,10 +40,15 @@ impl Chart {
         self.about.as_ref()?.get(key)?.text()
     }
 
+    /// The charts that it says it needs.
+    fn dependencies(&self) -> impl Iterator<Item = &Node> {
+        let lists = [&self.about, &self.requirements].into_iter().flatten();
+        lists.filter_map(|node| node.get("dependencies")).flat_map(Node::elements)
+    }
+
     /// How the chart above speaks of this one.
     fn dependency<'a>(&self, above: &'a Self) -> Option<&'a Node> {
-        let list = above.about.as_ref()?.get("dependencies")?.elements();
-        list.iter().find(|node| node.get("name").and_then(Node::text) == self.text("name"))
+        above.dependencies().find(|node| node.get("name").and_then(Node::text) == self.text("name"))
     }
 
     /// The key of its values in those of the chart above.
@@ -50,10 +58,17 @@ impl Chart {
     }
 }
 
-/// Finds the images of a packed chart. An archive that is no chart names none.
+/// Whether a chart lies in the archive.
+pub(super) fn is_chart(bytes: &[u8]) -> bool {
+    let is_about = |path: &str| path == "Chart.yaml" || path.ends_with("/Chart.yaml");
+    tarball::members(bytes, is_about).is_ok_and(|members| !members.is_empty())
+}
+
+/// Finds the images of a packed chart, and the charts that it lacks. An archive without a chart is unclear.
 pub(super) fn find(bytes: &[u8], finder: &mut Finder<'_>) {
     let archive = finder.path.clone();
     match read(bytes, 0, finder) {
+        Ok(charts) if charts.is_empty() => finder.unclear("", None, "no `Chart.yaml` is in it"),
         Ok(charts) => {
             for chart in &charts {
                 look(chart, &archive, &Above::default(), finder);
@@ -68,7 +83,9 @@ fn is_wanted(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let inside = path.contains("/templates/") || path.contains("/crds/");
     match ending(path) {
-        "yaml" | "yml" | "tpl" | "json" => inside || matches!(name, "Chart.yaml" | "values.yaml"),
+        "yaml" | "yml" | "tpl" | "json" => {
+            inside || matches!(name, "Chart.yaml" | "values.yaml" | "requirements.yaml")
+        }
         "tgz" => path.contains("/charts/"),
         _ => false,
     }
@@ -131,12 +148,14 @@ fn build(root: String, members: Vec<Member>, depth: usize, finder: &mut Finder<'
         let slot = match below {
             "Chart.yaml" => &mut chart.about,
             "values.yaml" => &mut chart.values,
+            "requirements.yaml" => &mut chart.requirements,
             _ => {
                 chart.files.push((path, text));
                 continue;
             }
         };
-        match document::yaml(&text) {
+        let numbers = if below == "values.yaml" { Numbers::Values } else { Numbers::Metadata };
+        match document::yaml_with(&text, numbers) {
             Ok(mut documents) if !documents.is_empty() => *slot = Some(documents.swap_remove(0)),
             Ok(_) => {}
             Err(reason) => finder.unclear(&path, None, &Printable(reason).to_string()),
@@ -152,6 +171,8 @@ struct Above<'a> {
     globals: Vec<&'a Node>,
     /// Why the chart may not be used at all.
     off: Option<String>,
+    /// Whether there is a chart above.
+    is_within: bool,
 }
 
 fn look(chart: &Chart, archive: &str, above: &Above<'_>, finder: &mut Finder<'_>) {
@@ -186,14 +207,43 @@ fn look(chart: &Chart, archive: &str, above: &Above<'_>, finder: &mut Finder<'_>
     }
     finder.path = format!("{archive}!{}Chart.yaml", chart.root);
     annotations(chart, finder);
+    lacking(chart, above.is_within, finder);
 
     for below in &chart.charts {
         let key = below.key(chart);
         let handed = scope.values.iter().filter_map(|values| values.get(&key)).collect();
         let condition = below.dependency(chart).and_then(|node| node.get("condition")).and_then(Node::text);
         let off = condition.filter(|condition| is_off(condition, &scope)).map(off_by_default);
-        let above = Above { values: handed, globals: scope.globals.clone(), off: above.off.clone().or(off) };
+        let above = Above {
+            values: handed,
+            globals: scope.globals.clone(),
+            off: above.off.clone().or(off),
+            is_within: true,
+        };
         look(below, archive, &above, finder);
+    }
+}
+
+/// Charts that a chart names and that do not lie in it.
+///
+/// Helm refuses the outermost chart for each, whether or not a condition turns it off (`CheckDependencies`). For a chart
+/// within, it does not look, and goes without.
+fn lacking(chart: &Chart, is_within: bool, finder: &mut Finder<'_>) {
+    for needed in chart.dependencies() {
+        let Some(name) = needed.get("name").filter(|name| name.text().is_some()) else { continue };
+        if chart.charts.iter().any(|below| below.text("name") == name.text()) {
+            continue;
+        }
+        let text = name.text().unwrap_or_default();
+        if is_within {
+            finder.unclear(
+                text,
+                name.line,
+                "it is a chart that this chart names and that does not lie in it",
+            );
+        } else {
+            finder.lacks_chart(text, name.line);
+        }
     }
 }
 
@@ -242,17 +292,38 @@ fn template(
         || content.lines().any(|line| line.contains("helm.sh/hook") && line.contains("test"));
     let mut blocks = Blocks::default();
     let mut image_of_environment = false;
+    let mut image_continues = false;
     let is_helper = ending(path) == "tpl";
     for (line, text) in (1..).zip(content.lines().take(MAX_LINES)) {
         blocks.read(text, scope);
-        let found = entry(text, "image").or_else(|| entry(text, "imageName"));
+        let found = entry(text, "image").or_else(|| entry(text, "imageName")).or_else(|| in_flow(text));
+        // `image:`, and its value on a line of its own.
+        let is_blank = text.trim().is_empty() || text.trim_start().starts_with('#');
+        let continued = if image_continues {
+            Some(text.trim()).filter(|text| !text.contains(": ") && !text.ends_with(':'))
+        } else {
+            None
+        };
+        image_continues =
+            found.is_some_and(|raw| raw.is_empty() || is_folded(raw)) || (image_continues && is_blank);
+        let found = found.filter(|raw| !is_folded(raw)).or(continued.filter(|_| !is_blank));
         // `name: RELATED_IMAGE_X`, and its value on the next line.
         let value = entry(text, "value").filter(|_| image_of_environment);
         image_of_environment = entry(text, "name").is_some_and(|name| {
             let name = unquoted(name);
             name.starts_with("RELATED_IMAGE_") || name.ends_with("_IMAGE")
         });
-        let Some(raw) = found.or(value).map(unquoted).filter(|raw| !raw.is_empty()) else { continue };
+        let how = || match (is_test, off.map(str::to_owned).or_else(|| blocks.off())) {
+            (true, _) => How::Test,
+            (false, Some(reason)) => How::Unclear(reason),
+            (false, None) => How::Named,
+        };
+        let Some(raw) = found.or(value).map(unquoted).filter(|raw| !raw.is_empty()) else {
+            if !is_blank {
+                finder.probable(text, line, &how());
+            }
+            continue;
+        };
         if is_helper && found.is_some() && !raw.contains('/') && !raw.contains("{{") {
             continue;
         }
@@ -260,12 +331,7 @@ fn template(
         match resolve(raw, scope, &mut paths) {
             Ok(reference) => {
                 used.extend(paths);
-                let how = match (is_test, off.map(str::to_owned).or_else(|| blocks.off())) {
-                    (true, _) => How::Test,
-                    (false, Some(reason)) => How::Unclear(reason),
-                    (false, None) => How::Named,
-                };
-                finder.add(&reference, line, &how);
+                finder.add(&reference, line, &how());
             }
             Err(reason) => finder.unclear(raw, line, &format!("{} is not understood", Printable(reason))),
         }
@@ -281,6 +347,47 @@ fn entry<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     let rest =
         line.strip_prefix(key).or_else(|| line.strip_prefix('"')?.strip_prefix(key)?.strip_prefix('"'))?;
     rest.trim_start().strip_prefix(':').map(str::trim)
+}
+
+/// The value of `image` in a map on one line, in YAML or JSON: `- {name: n, image: "x:1"}`.
+fn in_flow(line: &str) -> Option<&str> {
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("image") {
+        rest = after;
+        let before = before.trim_end_matches(['"', '\'']).trim_end();
+        let value = after.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':').map(str::trim_start);
+        let Some(value) = value.filter(|_| before.ends_with(['{', ',']) && !before.ends_with("{{")) else {
+            continue;
+        };
+        return Some(first_value(value));
+    }
+    None
+}
+
+/// A value in a map on one line: quoted, or to the comma or brace behind it, holes left whole.
+fn first_value(value: &str) -> &str {
+    if let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\'')) {
+        let end = value.get(1..).and_then(|rest| rest.find(quote)).map(|at| at + 2);
+        return end.and_then(|end| value.get(..end)).unwrap_or(value);
+    }
+    let (mut depth, mut end) = (0_usize, value.len());
+    for (at, character) in value.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            '}' | ',' if depth == 0 => {
+                end = at;
+                break;
+            }
+            _ => {}
+        }
+    }
+    value.get(..end).unwrap_or(value).trim_end()
+}
+
+/// `>-` and `|`: the value is on the next line.
+fn is_folded(raw: &str) -> bool {
+    matches!(raw, ">" | ">-" | ">+" | "|" | "|-" | "|+")
 }
 
 fn unquoted(value: &str) -> &str {
@@ -365,11 +472,15 @@ impl ValuesWalk<'_, '_, '_> {
                         self.finder.add(text, below.line, &how);
                     }
                 }
+                Value::Text(text) => self.finder.probable(text, below.line, &how),
                 _ => self.node(below, path, in_list),
             }
             path.pop();
         }
         for element in node.elements() {
+            if let Some(text) = element.text() {
+                self.finder.probable(text, element.line, &how);
+            }
             self.node(element, path, true);
         }
     }

@@ -1,6 +1,8 @@
 //! JSON, YAML and TOML as one kind of tree that knows its lines.
 
-use saphyr_parser::{Event, Parser};
+use super::holes::HOLE;
+use super::numbers::Numbers;
+use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -78,7 +80,12 @@ pub(crate) type Unread = String;
 ///
 /// Aliases are replaced by what they stand for, and `<<` merges maps, as YAML 1.1 and compose files have it.
 pub(crate) fn yaml(text: &str) -> Result<Vec<Node>, Unread> {
-    let mut builder = Builder::default();
+    yaml_with(text, Numbers::Kept)
+}
+
+/// As [`yaml`], with plain numbers as what reads the document prints them.
+pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<Node>, Unread> {
+    let mut builder = Builder { numbers, ..Builder::default() };
     for event in Parser::new_from_str(bounded(text)?) {
         let (event, span) = event.map_err(|error| format!("it is no YAML: {error}"))?;
         builder.take(event, span.start.line())?;
@@ -135,14 +142,18 @@ struct Builder {
     anchored: HashMap<usize, (Node, usize, usize)>,
     weight: usize,
     documents: Vec<Node>,
+    numbers: Numbers,
 }
 
 impl Builder {
     fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Unread> {
         match event {
-            Event::Scalar(text, _, anchor, _) => {
+            Event::Scalar(text, style, anchor, tag) => {
                 self.weight += 1 + text.len() / 64;
-                self.finish(Node::new(line, Value::Text(text.into_owned())), anchor)?;
+                let is_plain = style == ScalarStyle::Plain && tag.is_none() && !text.contains(HOLE);
+                let printed = if is_plain { self.numbers.printed(&text) } else { None };
+                let text = printed.unwrap_or_else(|| text.into_owned());
+                self.finish(Node::new(line, Value::Text(text)), anchor)?;
             }
             Event::SequenceStart(anchor, _) => {
                 self.begin(Node::new(line, Value::List(Vec::new())), anchor)?;

@@ -87,12 +87,16 @@ rules! {
         "Whoever holds an invitation can join or connect, so it goes to the one it is meant for, apart from the bundle."
     ContentUnread "content.unread" Warning
         "A file could not be looked through for secrets, so nothing is known about it."
+    ContentEmpty "content.empty" Warning
+        "A folder holds nothing but a note about what belongs into it, so the site gets an item without content."
     ReferenceMissing "reference.missing" Error
         "An image is named and does not travel, so the site cannot start what needs it."
     ReferenceUnclear "reference.unclear" Warning
         "An image is named in a way that could not be resolved here, so nobody knows whether it travels."
     ReferenceTest "reference.test" Note
         "Only a test of a chart names the image, so nothing but that test fails without it."
+    ChartDependency "chart.dependency" Error
+        "A chart names another one that is not in its archive, so Helm refuses to install it."
     ImageMutableTag "image.mutable-tag" Warning
         "A tag that its publisher moves means another image tomorrow than the one that was reviewed."
     ImagePlatform "image.platform" Error

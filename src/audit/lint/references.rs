@@ -5,11 +5,13 @@ use super::chart;
 use super::document::{self, Node, Value};
 use super::finding::Place;
 use super::holes::{HOLE, filled, restored};
+use super::numbers::Numbers;
+use super::probable;
 use super::settings::{self, Form};
 use crate::value::image_name::ImageName;
 use crate::value::printable::Printable;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What variables in compose files stand for: those of `.env` files beside them.
 pub type Variables = BTreeMap<String, String>;
@@ -38,7 +40,14 @@ pub enum How {
     Test,
     /// It is not known which one, or whether it is used; the reason is safe to show.
     Unclear(String),
+    /// It is no image: a chart of this name that a chart needs and does not hold.
+    Chart,
 }
+
+/// Why a text that looks like a reference is no more than that.
+const PROBABLE: &str = "the text looks like an image reference, and what reads it is not known";
+/// How deep texts in texts are read as documents.
+const TEXTS: usize = 3;
 
 /// The variables of an environment file, for the compose files beside it.
 #[must_use]
@@ -55,19 +64,37 @@ pub fn variables(file: &File<'_>) -> Variables {
 /// one mention that is unclear.
 #[must_use]
 pub fn mentions(file: &File<'_>, variables: &Variables) -> Vec<Mention> {
-    let mut found = Finder { variables, path: file.path.to_owned(), found: Vec::new() };
+    let mut found =
+        Finder { variables, path: file.path.to_owned(), found: Vec::new(), within: None, depth: 0 };
     if file.is_gzip() {
         chart::find(file.bytes, &mut found);
     } else if let Some(text) = settings::text_of(file.bytes) {
         match Form::of(file, &text) {
             form @ (Form::Yaml | Form::Json) => found.document(form, &text),
-            form @ (Form::Toml | Form::Environment | Form::Ini) => found.settings(form, &text),
+            form @ (Form::Toml | Form::Environment | Form::Ini) => {
+                found.settings(form, &text);
+                found.lines(&text);
+            }
             Form::Nginx | Form::Caddy | Form::Other => {}
         }
     }
-    found.found.sort();
-    found.found.dedup();
-    found.found
+    let mut found = found.found;
+    found.sort();
+    found.dedup();
+    // What is known to be an image needs no guess beside it.
+    let is_probable = |mention: &Mention| matches!(&mention.how, How::Unclear(reason) if reason == PROBABLE);
+    let known: BTreeSet<_> = found.iter().filter(|mention| !is_probable(mention)).cloned().collect();
+    let is_known = |mention: &Mention| {
+        known.iter().any(|one| (&one.reference, &one.place) == (&mention.reference, &mention.place))
+    };
+    found.retain(|mention| !is_probable(mention) || !is_known(mention));
+    found
+}
+
+/// Whether an archive is a packed chart.
+#[must_use]
+pub fn is_chart(bytes: &[u8]) -> bool {
+    super::tarball::is_gzip(bytes) && chart::is_chart(bytes)
 }
 
 /// A reference with registry and tag: short names as the tools of Docker and containerd complete them.
@@ -109,16 +136,59 @@ pub(super) struct Finder<'a> {
     variables: &'a Variables,
     pub(super) path: String,
     pub(super) found: Vec<Mention>,
+    /// The line of the text that a document stands in.
+    within: Option<u32>,
+    depth: usize,
 }
 
 impl Finder<'_> {
+    fn place(&self, line: impl Into<Option<u32>>) -> Place {
+        Place::new(&self.path, self.within.or(line.into()))
+    }
+
+    /// A text that nothing says is an image: a document within a text, or references in a text.
+    pub(super) fn probable(&mut self, text: &str, line: u32, how: &How) {
+        let is_document = text.contains('\n') || text.trim_start().starts_with(['{', '[']);
+        if is_document
+            && self.depth < TEXTS
+            && text.contains("mage")
+            && let Ok(documents) = document::yaml_with(text, Numbers::Values)
+            && documents.iter().any(|node| node.text().is_none())
+        {
+            let outer = self.within;
+            self.within = outer.or(Some(line));
+            self.depth += 1;
+            documents.iter().for_each(|node| self.resource(node, how));
+            self.depth -= 1;
+            self.within = outer;
+            return;
+        }
+        let how = match how {
+            How::Test => How::Test,
+            _ => How::Unclear(PROBABLE.to_owned()),
+        };
+        for reference in probable::references(text) {
+            let place = self.place(line);
+            self.found.push(Mention { reference, site: false, place, how: how.clone() });
+        }
+    }
+
+    /// References in the lines of a script, a unit or a file of settings.
+    fn lines(&mut self, text: &str) {
+        for (line, text) in (1..).zip(text.lines()) {
+            if !text.trim_start().starts_with(['#', ';']) {
+                self.probable(text, line, &How::Named);
+            }
+        }
+    }
+
     /// A reference as a file has it.
     pub(super) fn add(&mut self, text: &str, line: u32, how: &How) {
         let text = text.trim();
         if text.is_empty() {
             return;
         }
-        let place = Place::new(&self.path, line);
+        let place = self.place(line);
         let full = match interpolated(text, self.variables) {
             Ok(full) => full,
             Err(variable) => {
@@ -137,13 +207,20 @@ impl Finder<'_> {
         self.found.push(Mention { reference, site, place, how: how.clone() });
     }
 
+    /// A chart that the outermost chart of an archive needs and does not hold.
+    pub(super) fn lacks_chart(&mut self, name: &str, line: u32) {
+        let shown: String = name.chars().take(200).collect();
+        let (reference, place) = (Printable(shown).to_string(), self.place(line));
+        self.found.push(Mention { reference, site: false, place, how: How::Chart });
+    }
+
     /// Something that names an image, and it is not known which.
     pub(super) fn unclear(&mut self, text: &str, line: impl Into<Option<u32>>, reason: &str) {
         let shown: String = restored(text).chars().take(200).collect();
         self.found.push(Mention {
             reference: Printable(shown).to_string(),
             site: false,
-            place: Place::new(&self.path, line),
+            place: self.place(line),
             how: How::Unclear(reason.to_owned()),
         });
     }
@@ -152,7 +229,7 @@ impl Finder<'_> {
         let text = filled(text);
         let documents = match form {
             Form::Json => document::json(&text).map(|node| vec![node]),
-            _ => document::yaml(&text),
+            _ => document::yaml_with(&text, Numbers::Values),
         };
         match documents {
             Ok(documents) => documents.iter().for_each(|node| self.resource(node, &How::Named)),
@@ -203,6 +280,10 @@ impl Finder<'_> {
 
     /// Images in a tree: `image` and its kin, environments that name images, and maps of the parts of a reference.
     fn walk(&mut self, node: &Node, how: &How) {
+        if let Some(text) = node.text() {
+            return self.probable(text, node.line, how);
+        }
+        self.split(node, how);
         if let (Some(name), Some(value)) = (node.get("name").and_then(Node::text), node.get("value"))
             && let Some(text) = value.text()
             && names_image(name, text)
@@ -223,15 +304,53 @@ impl Finder<'_> {
                     self.add(text, below.line, how);
                 }
                 (false, Value::Text(text)) if names_image(key, text) => self.add(text, below.line, how),
+                (false, Value::Text(text)) if is_image_by_name(key, text) => {
+                    self.add(text, below.line, &unless_test(how));
+                }
                 (true, Value::Map(_)) => self.parts(below, how),
                 _ => self.walk(below, how),
             }
         }
     }
 
+    /// A reference in parts where no key says `image`: `repository` beside `tag`, `imageRepository` beside `imageTag`.
+    fn split(&mut self, node: &Node, how: &How) {
+        for (key, repository) in node.entries() {
+            let Some((front, repository_text)) = key
+                .strip_suffix("epository")
+                .and_then(|front| front.strip_suffix(['r', 'R']))
+                .zip(repository.text().filter(|text| !text.is_empty() && !text.contains("://")))
+            else {
+                continue;
+            };
+            let beside = |word: &str| {
+                let names = [format!("{front}{word}"), format!("{front}{}", word.to_ascii_lowercase())];
+                names
+                    .iter()
+                    .find_map(|name| node.get(name))
+                    .and_then(Node::text)
+                    .filter(|text| !text.is_empty())
+            };
+            let (tag, digest, registry) = (beside("Tag"), beside("Digest"), beside("Registry"));
+            if tag.is_none() && digest.is_none() {
+                continue;
+            }
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            let parts = Parts {
+                registry: text(registry),
+                repository: repository_text.to_owned(),
+                tag: text(tag),
+                digest: text(digest),
+            };
+            if let Some(reference) = parts.joined(None, None) {
+                self.add(&reference, repository.line, &unless_test(how));
+            }
+        }
+    }
+
     /// A map below `image`: parts of a reference, or the schema of one with its default.
     fn parts(&mut self, node: &Node, how: &How) {
-        if let Some(parts) = Parts::of(node) {
+        if let Some(parts) = Parts::of(node).or_else(|| Parts::named(node)) {
             match parts.joined(None, None) {
                 Some(reference) => self.add(&reference, node.line, how),
                 None => self.unclear(&parts.repository, node.line, "no tag is set, so what uses it decides"),
@@ -259,6 +378,21 @@ fn names_image(name: &str, value: &str) -> bool {
         || (name.ends_with("_IMAGE") && name.chars().all(upper) && value.contains(['/', ':']))
 }
 
+/// A key that ends as names of images do, with a value that can be one: `initImage: busybox:1`.
+fn is_image_by_name(key: &str, value: &str) -> bool {
+    let ends = key.ends_with("Image") || key.ends_with("_image");
+    let name: Option<ImageName> = value.parse().ok();
+    ends && name.is_some_and(|name| name.tag().is_some() || name.digest().is_some())
+}
+
+/// How something counts that is an image only by the look of its name.
+fn unless_test(how: &How) -> How {
+    match how {
+        How::Test => How::Test,
+        _ => How::Unclear(PROBABLE.to_owned()),
+    }
+}
+
 /// A reference in parts, as Helm values have it.
 pub(super) struct Parts {
     pub(super) registry: Option<String>,
@@ -271,6 +405,15 @@ impl Parts {
     /// The parts in a map: `repository`, or `image` beside a `registry` or `tag` (ingress-nginx).
     pub(super) fn of(node: &Node) -> Option<Self> {
         Self::from(|key| node.get(key))
+    }
+
+    /// The parts in a map below `image` that calls the repository `name`, as `CloudNativePG` and kustomize do.
+    fn named(node: &Node) -> Option<Self> {
+        let text = |key: &str| node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+        let is_parts = ["tag", "digest", "registry"].iter().any(|key| text(key).is_some());
+        let repository = text("name").filter(|_| is_parts)?.to_owned();
+        let owned = |key: &str| text(key).map(str::to_owned);
+        Some(Self { registry: owned("registry"), repository, tag: owned("tag"), digest: owned("digest") })
     }
 
     /// The parts that `get` knows by their keys.

@@ -26,7 +26,7 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
 
 /// The files of an archive whose paths are wanted, in their order; of several with one path each.
 ///
-/// Links, devices and folders are no files. What a damaged archive gave before the damage is not used.
+/// Charts that were packed on Windows have paths with `\`, and Helm reads them. Links, devices and folders are no files. What a damaged archive gave before the damage is not used.
 pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<Member>, String> {
     let broken = |error: std::io::Error| format!("it is no sound `.tar.gz`: {error}");
     let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(MAX_BYTES));
@@ -40,7 +40,8 @@ pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        let path = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+        let path = String::from_utf8_lossy(&entry.path_bytes()).replace('\\', "/");
+        let path = path.trim_start_matches("./").to_owned();
         if !wanted(&path) {
             continue;
         }
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn wanted_files_come_out() {
-        let archive = packed(&[("a/x.json", b"1"), ("a/y", b"2"), ("./z.json", b"3")]);
+        let archive = packed(&[("a\\x.json", b"1"), ("a/y", b"2"), ("./z.json", b"3")]);
         let found = members(&archive, |path| path.contains("json")).unwrap();
         let list: Vec<_> = found.iter().map(|m| (m.path.as_str(), m.bytes.as_deref())).collect();
         assert_eq!(list, [("a/x.json", Some(&b"1"[..])), ("z.json", Some(b"3"))]);

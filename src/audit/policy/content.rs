@@ -13,17 +13,18 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
     for forbidden in policy.all() {
         docket.ask(rule_of(forbidden));
     }
-    // A layer that several items of a kind have is named with the first of them.
-    let mut seen: BTreeSet<(ItemKind, usize)> = BTreeSet::new();
     for item in &census.items {
         let forbidden = policy.of(item.kind);
         if forbidden.is_empty() {
             continue;
         }
+        // A layer of several platforms counts once. One that several items share counts for each of them: a waiver for
+        // one item must not cover another.
+        let mut seen: BTreeSet<usize> = BTreeSet::new();
         for view in &item.views {
             of_view(forbidden, item, view, census, docket);
             for number in &view.layers {
-                if seen.insert((item.kind, *number))
+                if seen.insert(*number)
                     && let Some(layer) = census.layers.get(*number)
                 {
                     let at = |path: &str| format!("{}/{path}", item.name);

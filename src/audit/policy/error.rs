@@ -31,7 +31,7 @@ impl Fault for PolicyError {
         let text = match self {
             Self::Read { .. } => "name a file that is there and may be read",
             Self::Form { .. } => {
-                "see every key with its meaning: manifests/policy.toml, and `sealift policy rules`"
+                "see every key with its meaning: `sealift policy reference`, and every rule: `sealift policy rules`"
             }
             Self::Ledger { .. } => {
                 "write one with `sealift scan BUNDLE --trust ROOT --engine ENGINE --ledger FILE`"

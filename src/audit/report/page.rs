@@ -190,7 +190,11 @@ fn rows(table: &Table, rows: &[Vec<Cell>], continued: &'static str) -> Element {
         let cells = table.columns.iter().zip(cells).enumerate().map(|(at, (column, one))| {
             let element = if at == 0 { tag("th").attr("scope", "row") } else { tag("td") };
             let element = element.attr("data-label", column.title);
-            let element = if column.number { element.class("number") } else { element };
+            let element = match (column.number, has_long_word(&one.text)) {
+                (true, _) => element.class("number"),
+                (false, true) => element.class("long"),
+                (false, false) => element,
+            };
             element.child(cell(one))
         });
         tag("tr").children(cells)
@@ -202,6 +206,13 @@ fn rows(table: &Table, rows: &[Vec<Cell>], continued: &'static str) -> Element {
         .child(caption)
         .child(tag("thead").child(tag("tr").children(heads)))
         .child(tag("tbody").children(rows.iter().map(row)))
+}
+
+/// Whether a text has a word that may be broken where a column is narrow: a digest, a path. Words that people read
+/// aloud stay whole.
+fn has_long_word(text: &Text) -> bool {
+    const LONG: usize = 20;
+    text.0.iter().any(|span| span.as_str().split_whitespace().any(|word| word.chars().count() > LONG))
 }
 
 fn cell(cell: &Cell) -> Html {

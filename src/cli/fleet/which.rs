@@ -2,7 +2,7 @@
 
 use super::text::{in_use, label};
 use super::{Fleet, LookingArgs, Said};
-use crate::audit::components::{Component, Query, search};
+use crate::audit::components::{Component, Items, Query, search};
 use crate::bundle::place;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
@@ -229,10 +229,39 @@ fn line(of: &Bundle<'_>) -> String {
     text
 }
 
+/// The answer in a few words. A number of sites stands alone only where every bundle was looked up: what could not be
+/// looked up may hold it as well.
+fn headline(answer: &Answer<'_>) -> String {
+    let count = |sites: BTreeSet<Digest>| counted(sites.len() as u64, "site");
+    let held = count(answer.holders.iter().map(|holder| holder.of.site).collect());
+    if answer.not_checked.is_empty() {
+        return format!("held by {held}");
+    }
+    let unknown = count(answer.not_checked.iter().map(|of| of.site).collect());
+    match (answer.holders.is_empty(), answer.clear.is_empty()) {
+        (true, true) => {
+            format!("unknown, no usable SBOM of what {unknown} holds").replace("sites holds", "sites hold")
+        }
+        (true, false) => {
+            let clear = count(answer.clear.iter().map(|of| of.site).collect());
+            format!("not named in the SBOMs of {clear}; unknown for {unknown}")
+        }
+        (false, _) => format!("held by at least {held}; unknown for {unknown}"),
+    }
+}
+
+fn places(items: &Items) -> String {
+    let names: Vec<_> = items.names.iter().take(SHOWN).map(|name| Printable(name).to_string()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let more = items.more.saturating_add((items.names.len() - names.len()) as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(" in {}{more}", names.join(", "))
+}
+
 fn text(term: &Term, answer: &Answer<'_>) -> String {
-    let sites: BTreeSet<_> = answer.holders.iter().map(|holder| holder.of.site).collect();
-    let asked = Printable(&answer.asked);
-    let mut text = format!("{asked}: held by {}\n", counted(sites.len() as u64, "site"));
+    let mut text = format!("{}: {}\n", Printable(&answer.asked), headline(answer));
     for holder in &answer.holders {
         let standing = if holder.verified { "" } else { ", unverified" };
         text += &format!("{}{standing}\n", line(&holder.of));
@@ -243,9 +272,8 @@ fn text(term: &Term, answer: &Answer<'_>) -> String {
                     .group
                     .as_ref()
                     .map_or(found.name.clone(), |group| format!("{group}/{}", found.name));
-                let item =
-                    found.item.as_ref().map(|item| format!(" in {}", Printable(item))).unwrap_or_default();
-                text += &format!("      {} {}{item}\n", Printable(name), Printable(version));
+                let items = places(&found.items);
+                text += &format!("      {} {}{items}\n", Printable(name), Printable(version));
             }
             let more = sbom.matching.saturating_sub(SHOWN as u64);
             if more > 0 {

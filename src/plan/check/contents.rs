@@ -113,6 +113,11 @@ impl Contents {
         egress: &[String],
         engine: Option<&Engine>,
     ) {
+        if kind != ItemKind::Doc && is_only_notes(tree) {
+            let message = "it holds nothing but a note about what belongs into it".to_owned();
+            let fix = "put the files into the folder and lock again, or leave the item out";
+            self.findings.push(Finding::new(Rule::ContentEmpty, tree.name.as_str(), message, fix));
+        }
         let mut variables = references::Variables::new();
         for file in files {
             variables.extend(references::variables(&file.as_file(&tree.name)));
@@ -163,6 +168,20 @@ impl Opened {
     fn as_file<'a>(&'a self, item: &'a Name) -> File<'a> {
         File { item: item.as_str(), path: &self.path, bytes: &self.bytes }
     }
+}
+
+/// Whether a folder has only what keeps it in git, or says what to put there.
+fn is_only_notes(tree: &LockedTree) -> bool {
+    let files = tree.entries.iter().filter(|entry| !matches!(entry.node, Node::Dir));
+    let is_note = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        name == "readme"
+            || name.starts_with("readme.")
+            || matches!(&*name, ".gitkeep" | ".gitignore" | ".keep")
+    };
+    // A README that the manifest names by its own path is meant, and so is one of a repository.
+    let is_folder = tree.path.as_deref().is_some_and(|path| !is_note(path));
+    is_folder && files.map(|entry| entry.path.as_str()).all(is_note)
 }
 
 /// Whether a site could fill the template.

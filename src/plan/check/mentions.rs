@@ -64,10 +64,16 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>
         let travels = name.is_some_and(|name| carried.iter().any(|one| one.is(&name, mention.site)));
         let about = if mention.reference.is_empty() { &mention.place.path } else { &mention.reference };
         let finding = match mention.how {
-            _ if travels => continue,
+            _ if travels && mention.how != How::Chart => continue,
             How::Named => {
                 let message = format!("`{item}` names this image, and it does not travel");
                 Finding::new(Rule::ReferenceMissing, about, message, fix_of(about, &carried))
+            }
+            How::Chart => {
+                let message =
+                    format!("a chart of `{item}` needs the chart `{about}`, which is not in its archive");
+                let fix = "run `helm dependency build` before `helm package`, and lock again";
+                Finding::new(Rule::ChartDependency, about, message, fix)
             }
             How::Test => {
                 let message = format!("a test of `{item}` names this image, and it does not travel");
@@ -75,7 +81,7 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>
                 Finding::new(Rule::ReferenceTest, about, message, fix)
             }
             How::Unclear(reason) => {
-                let message = format!("`{item}` names an image, and it is not clear which: {reason}");
+                let message = format!("`{item}` names an image that could not be resolved: {reason}");
                 let fix = "look it up, list the image if it is needed, and explain it with `[[accept]]`";
                 Finding::new(Rule::ReferenceUnclear, about, message, fix)
             }

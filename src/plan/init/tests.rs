@@ -5,7 +5,7 @@ use crate::value::watch::Unwatched;
 use serde_json::json;
 
 fn made(bench: &Bench) -> String {
-    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), &[], &LIMITS, &Unwatched).unwrap()
+    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), &[], None, &LIMITS, &Unwatched).unwrap()
 }
 
 #[test]
@@ -110,12 +110,64 @@ fn a_plain_list_of_references_becomes_images() {
     let found = references(&list, Path::new("images.txt")).unwrap();
     assert_eq!(found.len(), 2);
     let name = "site".parse().unwrap();
-    let text = manifest_for(&bench.folder(), &name, &found, &LIMITS, &Unwatched).unwrap();
+    let text = manifest_for(&bench.folder(), &name, &found, None, &LIMITS, &Unwatched).unwrap();
     let manifest = Manifest::parse(&text, "site.toml", &bench.folder()).unwrap();
     let names: Vec<_> = manifest.items.iter().map(|item| item.name.as_str()).collect();
     assert_eq!(names, ["app", "app-2"]);
-    for (bad, word) in [("nginx:1", "registry"), ("r.org/app", "tag"), ("r.org/APP:1", "lower-case")] {
+    for (bad, word) in [("nginx", "tag"), ("r.org/app", "tag"), ("r.org/APP:1", "lower-case")] {
         let error = references(&format!("r.org/a:1\n{bad}\n"), Path::new("images.txt")).unwrap_err();
         assert!(error.to_string().contains("line 2") && error.to_string().contains(word), "{error}");
     }
+}
+
+#[test]
+fn f_field_26_short_names_of_a_list_are_completed_as_docker_does() {
+    let list =
+        "rancher/rancher:v2.8.0\nnginx:1\nindex.docker.io/library/redis:7\nquay.io/a/b:1\nbad\nalso/bad\n";
+    let error = references(list, Path::new("images.txt")).unwrap_err().to_string();
+    for word in ["line 5", "`bad` has neither", "line 6: `also/bad` has neither"] {
+        assert!(error.contains(word), "{error}");
+    }
+    let good = list.split("bad").next().unwrap();
+    let found = references(good, Path::new("images.txt")).unwrap();
+    let found: Vec<_> = found.iter().map(ImageName::as_str).collect();
+    assert_eq!(
+        found,
+        [
+            "docker.io/rancher/rancher:v2.8.0",
+            "docker.io/library/nginx:1",
+            "docker.io/library/redis:7",
+            "quay.io/a/b:1"
+        ]
+    );
+}
+
+#[test]
+fn f_new_a_01_images_that_files_name_become_items() {
+    let bench = Bench::new();
+    bench.file("compose.yaml", "services:\n  web:\n    image: nginx:1.27\n  db:\n    image: postgres:${PG}\n  x:\n    image: x:${X}\n");
+    bench.file(".env", "PG=17.6\n");
+    bench.file(
+        "k8s/app.yaml",
+        "kind: Pod\nspec:\n  containers:\n  - image: r.org/app:2\n  - image: nginx:1.27\n",
+    );
+    bench.file("docs/guide.md", "image: r.org/doc:1\n");
+    bench.file("images.txt", "r.org/app:2\n");
+    let (folder, name) = (bench.folder(), "site".parse().unwrap());
+    let listed = ["r.org/app:2".parse().unwrap()];
+    let list = folder.join("images.txt");
+    let text = manifest_for(&folder, &name, &listed, Some(&list), &LIMITS, &Unwatched).unwrap();
+    let manifest = Manifest::parse(&text, "site.toml", &folder).unwrap();
+    let names: Vec<_> = manifest.items.iter().map(|item| format!("{} {}", item.kind, item.name)).collect();
+    assert_eq!(
+        names,
+        ["image app", "image postgres", "image nginx", "doc docs", "config compose", "config k8s"],
+        "{text}"
+    );
+    assert!(
+        text.contains("reference = \"docker.io/library/postgres:17.6\"   # named by compose.yaml:5\n"),
+        "{text}"
+    );
+    assert!(text.contains("#   compose.yaml:7: x:${X}: the variable `X` is set elsewhere\n"), "{text}");
+    assert!(text.contains("#   images.txt: the list of images"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What changed since a bundle that was approved before.
+//! What changed since an earlier bundle or release.
 
 use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
@@ -11,6 +11,11 @@ use crate::value::words::counted;
 /// Texts whose lines are shown, and lines of each.
 const TEXTS: usize = 12;
 const LINES: usize = 60;
+
+/// What was compared: that an older bundle was given says nothing about whether it was approved.
+pub(super) fn title(facts: &Facts<'_>) -> &'static str {
+    if facts.changes.is_some() { "Changes since the earlier bundle" } else { "Changes" }
+}
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let Some(difference) = facts.changes else { return unknown(facts) };

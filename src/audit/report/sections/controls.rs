@@ -20,6 +20,8 @@ enum Rests {
     Vulnerabilities,
     /// The ledger of a scan.
     Scan,
+    /// Receipts and the journal of a site, which no report is given.
+    Journal,
 }
 
 /// A control: its name, who sets it, what it is about, where this report speaks to it, and what that rests on.
@@ -52,7 +54,7 @@ const CONTROLS: [Control; 14] = [
         Rests::Seal,
     ),
     ("SR-4", NIST, "Provenance", "Sources and upstream evidence", Rests::Content),
-    ("CM-3", NIST, "Configuration change control", "Changes since the last approval", Rests::Changes),
+    ("CM-3", NIST, "Configuration change control", "Changes", Rests::Changes),
     ("CM-8", NIST, "System component inventory", "Packages", Rests::Content),
     ("RA-5", NIST, "Vulnerability monitoring and scanning", "Known vulnerabilities", Rests::Vulnerabilities),
     ("SI-3", NIST, "Malicious code protection", "Scan coverage", Rests::Scan),
@@ -74,8 +76,8 @@ const CONTROLS: [Control; 14] = [
         "ISM-1586",
         ISM,
         "Data transfer logs record all imports and exports",
-        "This report; at the site, receipt and journal",
-        Rests::Seal,
+        "Nowhere: the receipt and the journal of the site, `sealift journal verify`",
+        Rests::Journal,
     ),
     (
         "R1.1",
@@ -145,6 +147,8 @@ fn state(facts: &Facts<'_>, rests: Rests) -> (&'static str, Tone) {
         Rests::Scan if facts.own_scans().next().is_some() => {
             ("declared: nobody signed the ledger", Tone::Attention)
         }
-        Rests::Changes | Rests::Vulnerabilities | Rests::Scan => ("not checked", Tone::Unknown),
+        Rests::Changes | Rests::Vulnerabilities | Rests::Scan | Rests::Journal => {
+            ("not checked", Tone::Unknown)
+        }
     }
 }

@@ -42,13 +42,14 @@ pub fn report(facts: &Facts<'_>) -> Document {
                 out(overview.scenario.as_str())
                     .say(format!(", epoch {}, sequence {}", overview.epoch, overview.sequence)),
             ),
+            fact("Sealed by", Basis::Carried, signers::names(facts)),
             fact("Packed by", Basis::Declared, out(&overview.tool)),
             fact("File", Basis::Observed, say(size::bytes(facts.account.size))),
         ],
         strip: summary::strip(facts),
         sections: vec![
             section("in-short", "In short", summary::blocks(facts)),
-            section("changes", "Changes since the last approval", changes::blocks(facts)),
+            section("changes", changes::title(facts), changes::blocks(facts)),
             section("size", "What takes up the space", size::blocks(facts)),
             section("privileges", "What can execute, and as whom", privileges::blocks(facts)),
             section("packages", "Packages, licences, vulnerabilities", packages::blocks(facts)),
@@ -61,6 +62,7 @@ pub fn report(facts: &Facts<'_>) -> Document {
             section("policy", "Policy, waivers and controls", controls::blocks(facts)),
             section("unchecked", "Not checked", unchecked::blocks(facts)),
             section("without-us", "How to check this without sealift", without_us::blocks(facts)),
+            section("signatures", "Signatures on paper", signers::boxes(facts)),
         ],
         everything: facts.command("sealift report BUNDLE --trust ROOT --json"),
     }

@@ -6,6 +6,9 @@ use super::super::table::{Column, Table};
 use super::super::text::{Text, code, out, say};
 use crate::value::words::counted;
 
+/// Boxes for approvers on a printed report, at most.
+const BOXES: usize = 8;
+
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let overview = facts.overview;
     let mut signers = Table::new(
@@ -55,6 +58,42 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
         });
     }
     blocks
+}
+
+/// The holders of the keys that sealed the bundle, each with its key.
+pub(super) fn names(facts: &Facts<'_>) -> Text {
+    let mut text = Text::default();
+    for (at, signer) in facts.overview.signers.iter().enumerate() {
+        let comma = if at == 0 { "" } else { ", " };
+        text = text.say(comma).out(signer.name.as_str()).say(" (key ").code(&signer.key).say(")");
+    }
+    text
+}
+
+/// Boxes to sign on a printed report. They are a record for people: sealift checks signatures of keys alone.
+pub(super) fn boxes(facts: &Facts<'_>) -> Vec<Block> {
+    let overview = facts.overview;
+    let mut table = Table::new(
+        "To sign by hand on a printed copy",
+        None,
+        vec![
+            Column::text("Role"),
+            Column::text("Name"),
+            Column::text("Decision"),
+            Column::text("Date"),
+            Column::text("Signature"),
+        ],
+    );
+    let approvers = overview.approvals_demanded.unwrap_or(0).max(overview.approvals.len()).clamp(1, BOXES);
+    for role in
+        ["Prepared by", "Reviewed by"].into_iter().chain(std::iter::repeat_n("Approved by", approvers))
+    {
+        table.row([say(role).into(), say("").into(), say("").into(), say("").into(), say("").into()]);
+    }
+    let text = say("About the statement ").code(overview.statement.to_string()).say(
+        ". A signature by hand changes nothing for sealift: an approval that a site checks is signed with a key.",
+    );
+    vec![Block::Paragraph { text }, Block::Table(table)]
 }
 
 fn approvals(facts: &Facts<'_>) -> Table {

@@ -16,7 +16,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<(Text, Text)> {
             checks.push((say(what), say(why)));
         }
     };
-    add(facts.changes.is_none(), "changes since the last approval", "no earlier bundle was given (--since)");
+    add(facts.changes.is_none(), "changes since an earlier bundle", "no earlier bundle was given (--since)");
     add(facts.vulnerabilities.is_none(), "known vulnerabilities", "no vulnerability data was given (--osv)");
     add(facts.verdict.is_none(), "policy", "no policy was given (--policy)");
     let is_unscanned = facts.own_scans().next().is_none();
@@ -25,6 +25,8 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<(Text, Text)> {
     add(!facts.evidence.is_empty(), "signatures in upstream evidence", upstream);
     let unnamed = "it is counted as files, and has no name, version or licence";
     add(true, "software that no package list names", unnamed);
+    let journal = "it is kept there: `sealift journal verify` and `sealift receipt check`";
+    add(true, "what sites did with the bundle", journal);
     add(true, "whether a program does what it should", "nothing of the bundle was run");
     for one in facts.vulnerabilities.iter().flat_map(|known| &known.not_checked) {
         let what = say(format!("vulnerabilities of {}", counted(one.packages, "package")));

@@ -1,0 +1,153 @@
+//! What an approver is about to sign, shown before the passphrase is asked for.
+
+use crate::audit::census::oddity::{Group, Kind};
+use crate::audit::census::{Census, FileDigests, observe};
+use crate::audit::diff::{Difference, Extent, text};
+use crate::audit::inspect::Overview;
+use crate::cli::LIMITS;
+use crate::cli::error::CliError;
+use crate::trust::verify::InPlace;
+use crate::value::printable::Printable;
+use crate::value::size::ByteSize;
+use crate::value::words::counted;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Secrets that are listed; the rest is counted. Privileges are all listed: the one that matters may be the last.
+const SECRETS: usize = 20;
+
+/// Opens every layer in place; digests of files are needed only for a comparison.
+pub(super) fn look(place: &InPlace<'_>, compares: bool, threads: usize) -> Result<Census, CliError> {
+    let digests = if compares { FileDigests::Taken } else { FileDigests::Left };
+    Ok(observe(place, digests, threads, &LIMITS)?)
+}
+
+/// The items, what changed, what gains rights, and what needs a decision.
+pub(super) fn summary(overview: &Overview, census: &Census, changes: Option<&Difference>) -> String {
+    let mut text = items(overview);
+    text += &privileges(census);
+    text += &starts(census);
+    text += &secrets(census);
+    text += &others(census);
+    text += &match changes {
+        Some(changes) => format!("\nchanges\n{}", self::text(changes, Extent::Screen)),
+        None => "  changes    not compared: `--since OLDER` shows what is new since an earlier bundle\n"
+            .to_owned(),
+    };
+    text
+}
+
+fn items(overview: &Overview) -> String {
+    let mut text = format!(
+        "  items      {}, {}\n",
+        counted(overview.items.len() as u64, "item"),
+        ByteSize(overview.totals.bytes)
+    );
+    for item in &overview.items {
+        let what = item.reference.as_ref().unwrap_or(&item.origin);
+        text += &format!("    {:6} {}  {}\n", item.kind, item.name, Printable(what));
+    }
+    text
+}
+
+/// Everything odd, each with the items that have it.
+fn oddities(census: &Census) -> BTreeMap<(Kind, String, String), BTreeSet<&str>> {
+    let mut found: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    for item in &census.items {
+        for view in &item.views {
+            for oddity in census.oddities(view) {
+                let key = (oddity.kind, oddity.path.clone(), oddity.detail.clone());
+                found.entry(key).or_default().insert(item.name.as_str());
+            }
+        }
+    }
+    found
+}
+
+fn in_items(items: &BTreeSet<&str>) -> String {
+    format!("  in {}", items.iter().copied().collect::<Vec<_>>().join(", "))
+}
+
+fn privileges(census: &Census) -> String {
+    let all = oddities(census);
+    let of = all.iter().filter(|((kind, ..), _)| kind.group() == Group::Privilege);
+    let (writable, rights): (Vec<_>, Vec<_>) = of.partition(|((kind, ..), _)| *kind == Kind::WorldWritable);
+    let mut text = format!("  privileges {}\n", rights.len());
+    for ((kind, path, detail), items) in rights {
+        text += &format!("    {kind:24} {} ({}){}\n", Printable(path), Printable(detail), in_items(items));
+    }
+    if !writable.is_empty() {
+        let paths = counted(writable.len() as u64, "path");
+        text += &format!("    {:24} {paths}: `sealift census` lists them\n", Kind::WorldWritable);
+    }
+    text
+}
+
+/// Who images run as, and the ports that they name.
+fn starts(census: &Census) -> String {
+    let (mut roots, mut ports) = (BTreeSet::new(), BTreeMap::<&str, BTreeSet<&str>>::new());
+    for item in &census.items {
+        for config in item.views.iter().filter_map(|view| view.config.as_ref()) {
+            if config.runs_as_root() {
+                roots.insert(item.name.as_str());
+            }
+            for port in &config.ports {
+                ports.entry(item.name.as_str()).or_default().insert(port);
+            }
+        }
+    }
+    let mut text = String::new();
+    if !roots.is_empty() {
+        text += &format!("  as root    {}\n", roots.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    for (item, ports) in ports {
+        let ports = ports.into_iter().collect::<Vec<_>>().join(", ");
+        text += &format!("  listens    {item}: {}\n", Printable(ports));
+    }
+    text
+}
+
+fn secrets(census: &Census) -> String {
+    let mut found: BTreeMap<(&str, String), BTreeSet<&str>> = BTreeMap::new();
+    for item in &census.items {
+        for secret in item.views.iter().flat_map(|view| census.secrets(view)) {
+            let place = secret.place.as_ref().map_or(secret.about.as_str(), |place| place.path.as_str());
+            let key = (secret.rule.as_str(), format!("{place}: {}", secret.message));
+            found.entry(key).or_default().insert(item.name.as_str());
+        }
+    }
+    for attached in &census.attached {
+        for secret in &attached.secrets {
+            let key =
+                (secret.rule.as_str(), format!("attached {}: {}", attached.digest.short(), secret.message));
+            found.entry(key).or_default().insert(attached.item.as_str());
+        }
+    }
+    let mut text = format!("  secrets    {}\n", found.len());
+    for ((rule, what), items) in found.iter().take(SECRETS) {
+        text += &format!("    {rule:24} {what}{}\n", in_items(items));
+    }
+    if let Some(more) = found.len().checked_sub(SECRETS).filter(|more| *more > 0) {
+        text += &format!("    and {more} more: `sealift census` lists them\n");
+    }
+    text
+}
+
+fn others(census: &Census) -> String {
+    let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
+    for ((kind, ..), _) in oddities(census) {
+        if kind.group() != Group::Privilege {
+            *counts.entry(kind).or_default() += 1;
+        }
+    }
+    let mut text = String::new();
+    if !counts.is_empty() {
+        let counts: Vec<_> = counts.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        text += &format!("  findings   {}\n", counts.join(", "));
+    }
+    if !census.unchecked.is_empty() {
+        let parts = counted(census.unchecked.len() as u64, "part");
+        text +=
+            &format!("  unchecked  {parts} of the content could not be read: `sealift census` lists them\n");
+    }
+    text
+}
