@@ -1140,7 +1140,7 @@ fn inventory_cases(of: Of<'_>) -> Vec<Case> {
     let mut unlisted = docs();
     unlisted.layer.push(0);
     let mut large = docs();
-    large.frames[0] = r#"{"offset":0,"stored":9,"size":16777217,"sha256":"#.to_owned()
+    large.frames[0] = r#"{"offset":0,"stored":9,"size":8388609,"sha256":"#.to_owned()
         + &large.frames[0][large.frames[0].len() - 67..];
     let mut digest = docs();
     let at = digest.frames[0].len() - 10;
@@ -1293,7 +1293,7 @@ fn inventory_cases(of: Of<'_>) -> Vec<Case> {
             "a byte of the layer that no frame has",
             doc(unlisted),
         ),
-        deep("frames-of-a-limit", "Z07", "bundle.limit", "a frame of 16 MiB and a byte", doc(large)),
+        deep("frames-of-a-limit", "Z07", "bundle.limit", "a frame of 8 MiB and a byte", doc(large)),
         deep("frames-digest", "Z01", "bundle.digest", "the table gives a frame another digest", doc(digest)),
     ]
 }
@@ -1367,7 +1367,7 @@ fn frame_cases(of: Of<'_>) -> Vec<Case> {
             "the id of a dictionary",
             frame(|mut frame| {
                 frame[4] |= 1;
-                frame.insert(6, 7);
+                frame.insert(5, 7);
                 frame
             }),
         ),
@@ -1375,9 +1375,10 @@ fn frame_cases(of: Of<'_>) -> Vec<Case> {
             "frame-window",
             "Z06",
             "bundle.frame",
-            "a window of 16 MiB",
+            "a window of 8 MiB instead of a single segment",
             frame(|mut frame| {
-                frame[5] = 14 << 3;
+                frame[4] = 0x80;
+                frame.insert(5, 13 << 3);
                 frame
             }),
         ),
@@ -1388,7 +1389,7 @@ fn frame_cases(of: Of<'_>) -> Vec<Case> {
             "it does not state the size of its content",
             frame(|mut frame| {
                 frame[4] = 0;
-                frame.drain(6..10);
+                frame.splice(5..9, [13 << 3]);
                 frame
             }),
         ),
@@ -1398,7 +1399,7 @@ fn frame_cases(of: Of<'_>) -> Vec<Case> {
             "bundle.frame",
             "it states one byte more than it holds",
             frame(|mut frame| {
-                frame[6] += 1;
+                frame[5] += 1;
                 frame
             }),
         ),

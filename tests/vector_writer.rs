@@ -59,10 +59,9 @@ pub fn seal(kind: &str, payload: &str, signers: &[(&str, String)]) -> String {
     format!(r#"{{"payloadType":"{kind}","payload":"{payload}","signatures":[{}]}}"#, signatures.join(","))
 }
 
-/// A zstd frame of raw blocks; window 8 MiB, content size in four bytes.
+/// A zstd frame of raw blocks; a single segment, content size in four bytes.
 pub fn raw_frame(bytes: &[u8]) -> Vec<u8> {
-    let mut frame =
-        [&[0x28, 0xb5, 0x2f, 0xfd, 0x80, 13 << 3][..], &(bytes.len() as u32).to_le_bytes()].concat();
+    let mut frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0xa0][..], &(bytes.len() as u32).to_le_bytes()].concat();
     let blocks: Vec<_> = bytes.chunks(128 << 10).collect();
     for (number, block) in blocks.iter().enumerate() {
         let head = (block.len() as u32) << 3 | u32::from(number + 1 == blocks.len());

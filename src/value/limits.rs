@@ -50,12 +50,10 @@ pub struct Limits {
     pub entries: usize,
     /// Frames in one tree.
     pub frames: usize,
-    /// Bytes of a frame when decoded.
+    /// Bytes of a frame when decoded, which is also its zstd window.
     pub frame: u64,
     /// Bytes of a frame as stored.
     pub frame_stored: u64,
-    /// Bytes of the zstd window of a frame.
-    pub window: u64,
 }
 
 impl Limits {
@@ -85,9 +83,8 @@ impl Limits {
             line: 8 << 10,
             entries: 1 << 20,
             frames: 1 << 20,
-            frame: 16 * MIB,
-            frame_stored: 16 * MIB + (64 << 10),
-            window: 8 * MIB,
+            frame: 8 * MIB,
+            frame_stored: 8 * MIB + (64 << 10),
         }
     }
 }
