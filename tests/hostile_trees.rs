@@ -216,7 +216,7 @@ fn p14_to_p25_entries_of_other_types_and_with_other_keys() {
 fn e13_one_claim_of_a_tebibyte() {
     let authorities = Authorities::new();
     let (judge, mut forge) = (Judge::new(&authorities), good(&authorities));
-    let (claim, piece) = (1_usize << 40, 16 << 20);
+    let (claim, piece) = (1_usize << 40, 8 << 20);
     forge.set_entries("t", &[forge::replaced(&file("a"), "\"size\":0", &format!("\"size\":{claim}"))]);
     let mut frames: Vec<_> = (0..claim / piece).map(|_| forge::frame(piece, vec![0])).collect();
     frames.push(forge::frame(512 + 1024, vec![0]));

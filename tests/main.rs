@@ -67,5 +67,8 @@ mod trust_life;
 mod vector_cases;
 mod vector_choices;
 mod vector_images;
+mod vector_roots;
+mod vector_rules;
+mod vector_trees;
 mod vector_writer;
 mod vectors;

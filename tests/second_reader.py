@@ -4,12 +4,17 @@
     second_reader.py BUNDLE ROOT [NOW [APPROVALS]]   prints `ok` or `refused: REASON`; with APPROVALS, it demands what
                                             the policy of the root does, and prints `ok, out of order` for a permit
     second_reader.py --vectors FOLDER       the same for every vector, one a line, its name in front
+    second_reader.py --rules FOLDER         the same, and behind an empty line which vectors need each rule: one line
+                                            for each call of `must`, as `LINE covered|bare NAMES` and its source
 
 It needs Python 3.9 or later and the commands `openssl` (3.x) and `zstd`. It is a test, not a tool: it holds everything
-in memory, and it does not look for weak public keys (FORMAT.md, 3.2).
+in memory.
+
+Each call of `must` is one rule. `--rules` switches each of them off and reads again the vectors that it refused: a rule
+is covered if one of them is not refused any more. A rule that another one always repeats says so behind `not alone:`.
 """
-import base64, hashlib, ipaddress, json, os, re, subprocess, sys, tempfile, unicodedata
-from datetime import datetime, timezone
+import base64, functools, hashlib, ipaddress, json, os, re, subprocess, sys, tempfile, unicodedata
+from datetime import datetime, timedelta, timezone
 
 KIB, MIB, EXACT = 1 << 10, 1 << 20, (1 << 53) - 1
 OCI, DOCKER = "application/vnd.oci.image.", "application/vnd.docker.distribution.manifest."
@@ -25,11 +30,17 @@ FIXED = ["seal/SHA256SUMS", "seal/VERIFY.txt", "seal/RESERVE", "oci-layout", "in
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 class Refused(Exception):
-    pass
+    def __init__(self, reason, rule=None):
+        super().__init__(reason)
+        self.rule = rule
+
+SWITCHED_OFF = None
 
 def must(true, reason):
     if not true:
-        raise Refused(reason)
+        rule = sys._getframe(1).f_lineno
+        if rule != SWITCHED_OFF:
+            raise Refused(reason, rule)
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
@@ -40,7 +51,7 @@ def encode(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 def canonical(data, ceiling, what, check):
-    must(len(data) <= ceiling, f"{what} is larger than its ceiling")
+    must(len(data) <= ceiling, f"{what} is larger than its ceiling")  # not alone: everything that is read here has been bounded before
     try:
         value = json.loads(data.decode(), parse_float=lambda _: None, parse_constant=lambda _: None)
         same = encode(value) == data
@@ -57,7 +68,7 @@ def record(**fields):
     optional = {name.removesuffix("_opt") for name in fields if name.endswith("_opt")}
 
     def check(value, what):
-        must(isinstance(value, dict), f"{what} is not an object")
+        must(isinstance(value, dict), f"{what} is not an object")  # not alone: what is no object has none of the keys either
         must(list(value) == [name for name in names if name in value], f"{what} has other keys or another order")
         for name in names:
             must(name in value or name in optional, f"{what} lacks {name}")
@@ -107,17 +118,27 @@ def name(value, what):
 def moment(value, what):
     text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")(value, what)
     try:
-        datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        time_of(value)
     except ValueError:
         raise Refused(f"{what} is no time") from None
+    must("1970" <= value[:4] <= "9998", f"{what} is {value!r}")
+
+def time_of(value):
+    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ")
+
+def is_port(value):
+    return re.fullmatch("[1-9][0-9]{0,4}", value) and int(value) <= 65535
 
 def image_name(value, what):
     host = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
     part, tag = r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", r":[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
-    registry = rf"((localhost|{host}(\.{host})+)(:\d{{1,5}})?/|{host}:\d{{1,5}}/)?"
+    registry = rf"((localhost|{host}(\.{host})+)(:[0-9]+)?/|{host}:[0-9]+/)?"
     text(rf"{registry}{part}(/{part})*({tag})?(@sha256:[0-9a-f]{{64}})?")(value, what)
     plain = value.split("@")[0]
-    must(len(plain) <= 255 and not re.search(r"\.\.|___", plain.rpartition(":")[0] or plain), f"{what} is {value!r}")
+    must(len(plain) <= 255, f"{what} is longer than 255 bytes")
+    must(not re.search(r"\.\.|___", plain.rpartition(":")[0] or plain), f"{what} is {value!r}")
+    port = re.match("[^/:]+:([0-9]+)/", plain)
+    must(not port or is_port(port[1]), f"{what} has a port {port and port[1]!r}")
 
 def is_ip(value, kind=ipaddress.ip_address):
     try:
@@ -130,8 +151,8 @@ def is_host(value):
     return is_ip(value) or len(value) <= 253 and re.fullmatch(rf"{label}(\.{label})*", value)
 
 def is_authority(value):
-    found = re.fullmatch(r"\[(.*)\](:\d{1,})?" if value.startswith("[") else r"([^:]*)(:\d{1,})?", value, re.ASCII)
-    if not found or found[2] and not 0 < int(found[2][1:]) < 65536:
+    found = re.fullmatch(r"\[(.*)\](:.*)?" if value.startswith("[") else r"([^:]*)(:.*)?", value)
+    if not found or found[2] and not is_port(found[2][1:]):
         return False
     return is_ip(found[1], ipaddress.IPv6Address) if value.startswith("[") else is_host(found[1])
 
@@ -174,7 +195,9 @@ def description(value, what):
 
 hex64, digest = text("[0-9a-f]{64}"), text("sha256:[0-9a-f]{64}")
 base64_text = text("([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-annotations = lambda value, what: [must(type(value) is dict, what), must(list(value) == sorted(value), what)]
+def annotations(value, what):
+    must(isinstance(value, dict), f"{what} is not an object")
+    must(list(value) == sorted(value), f"{what} are not in order")
 envelope_form = record(payloadType=text(), payload=base64_text, signatures=list_of(record(keyid=hex64, sig=base64_text)))
 root_form = record(
     kind_=one_of("https://sealift.dev/root/v1"), version=count, epoch=count, created=moment, expires_opt=moment,
@@ -231,7 +254,7 @@ class Tape:
         self.data, self.at = data, 0
 
     def take(self, size):
-        must(self.at + size <= len(self.data), "the bundle ends early")
+        must(self.at + size <= len(self.data), "the bundle ends early")  # not alone: what is cut off has another digest
         self.at += size
         return self.data[self.at - size:self.at]
 
@@ -243,15 +266,53 @@ class Tape:
         return data
 
     def unbelieved(self, member, ceiling):
-        must(self.at + 512 <= len(self.data), "the bundle ends early")
+        must(self.at + 512 <= len(self.data), "the bundle ends early")  # not alone: what is cut off is no header
         field = self.data[self.at + 124:self.at + 135]
-        must(re.fullmatch(b"[0-7]{11}", field), f"the header of {member} is another one")
+        must(re.fullmatch(b"[0-7]{11}", field), f"the header of {member} is another one")  # not alone: the header is rendered and compared
         must(int(field, 8) <= ceiling, f"{member} is larger than its ceiling")
         return self.member(member, int(field, 8))
 
 # Trust and the statement: sections 3 and 4.
 
+# Points of the curve edwards25519, in affine coordinates (RFC 8032, 5.1).
+PRIME, ORDER = (1 << 255) - 19, (1 << 252) + 27742317777372353535851937790883648493
+CURVE = -121665 * pow(121666, PRIME - 2, PRIME) % PRIME
+
+def point_of(data):
+    """The point, and whether this is its one spelling; nothing where it is not on the curve."""
+    number = int.from_bytes(data, "little")
+    sign, y = number >> 255, number & (1 << 255) - 1
+    root = (y * y - 1) * pow(CURVE * y * y + 1, PRIME - 2, PRIME) % PRIME
+    x = pow(root, (PRIME + 3) // 8, PRIME)
+    x = x if x * x % PRIME == root else x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    if x * x % PRIME != root:
+        return None
+    return (x if x & 1 == sign else -x % PRIME, y % PRIME), y < PRIME and (x != 0 or not sign)
+
+def times(number, point):
+    """In extended coordinates, which need no division (RFC 8032, 5.1.4)."""
+    def add(one, other):
+        a, b = (one[1] - one[0]) * (other[1] - other[0]) % PRIME, (one[1] + one[0]) * (other[1] + other[0]) % PRIME
+        c, d = 2 * CURVE * one[3] * other[3] % PRIME, 2 * one[2] * other[2] % PRIME
+        e, f, g, h = b - a, d - c, d + c, b + a
+        return e * f % PRIME, g * h % PRIME, f * g % PRIME, e * h % PRIME
+    result, point = (0, 1, 1, 0), (*point, 1, point[0] * point[1] % PRIME)
+    while number:
+        result = add(result, point) if number & 1 else result
+        point, number = add(point, point), number >> 1
+    return result[0] == 0 and result[1] == result[2]
+
+@functools.lru_cache(None)
+def facts_of_key(data):
+    """On the curve, canonical, not of small order, without a component of small order."""
+    found = point_of(data)
+    return (False,) * 4 if found is None else (True, found[1], not times(8, found[0]), times(ORDER, found[0]))
+
+@functools.lru_cache(None)
 def signed_by(public, message, signature):
+    found = point_of(signature[:32])
+    if found is None or times(8, found[0]):
+        return False
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, part) for part in ("key", "message", "signature")]
         for path, data in zip(paths, (bytes.fromhex("302a300506032b6570032100") + public, message, signature)):
@@ -268,12 +329,13 @@ def unbase64(value, what):
 
 def open_envelope(data, kind, ceiling, payload_ceiling):
     envelope = canonical(data, ceiling, "an envelope", envelope_form)
-    must(envelope["payloadType"] == kind, "the envelope is for another type of payload")
+    must(envelope["payloadType"] == kind, "the envelope is for another type of payload")  # not alone: the type is part of what is signed
     signatures = [(one["keyid"], unbase64(one["sig"], "a signature")) for one in envelope["signatures"]]
-    must(len(signatures) <= 32 and signatures == sorted(signatures), "too many signatures, or not in order")
+    must(len(signatures) <= 32, "too many signatures")
+    must(signatures == sorted(signatures), "signatures are not in order")
     must(all(len(signature) == 64 for _, signature in signatures), "a signature does not have 64 bytes")
     payload = unbase64(envelope["payload"], "the payload")
-    must(len(payload) <= payload_ceiling, "the payload is larger than its ceiling")
+    must(len(payload) <= payload_ceiling, "the payload is larger than its ceiling")  # not alone: the document that is parsed has the same ceiling
     message = b"DSSEv1 %d %s %d " % (len(kind), kind.encode(), len(payload)) + payload
     return payload, message, signatures
 
@@ -283,25 +345,39 @@ def open_root(data):
     root = canonical(payload, 256 * KIB, "a trust root", root_form)
     keys, roles, revoked = root["keys"], root["roles"], root["revoked"]
     ids = [key["id"] for key in keys]
-    must(len(keys) <= 256 and ascending(ids) and len({key["name"] for key in keys}) == len(keys), "keys of a root")
+    must(len(keys) <= 256, "too many keys in a root")
+    must(ascending(ids), "keys of a root are not in order, each once")
+    must(len({key["name"] for key in keys}) == len(keys), "two keys of one name")
     for key in keys:
         key["public"] = unbase64(key["public"], "a key")
         must(len(key["public"]) == 32, "a key does not have 32 bytes")
         must(sha256(bytes.fromhex("302a300506032b6570032100") + key["public"]) == key["id"], "an id is not that of its key")
+        on_curve, is_canonical, is_large, is_pure = facts_of_key(key["public"])
+        must(on_curve, "a key that is no point of the curve")
+        must(is_canonical or not on_curve, "a key that is not canonical")  # not alone: all of these are of small order or have such a component
+        must(is_large or not on_curve, "a key of small order")
+        must(is_pure or not on_curve or not is_large, "a key with a component of small order")
     must(root.get("expires", "~") > root["created"], "a root expires before it was made")
-    must(ascending(revoked["keys"]) and ascending(revoked["statements"]) and not set(ids) & set(revoked["keys"]), "revoked")
+    must(ascending(revoked["keys"]), "revoked keys are not in order, each once")
+    must(ascending(revoked["statements"]), "revoked statements are not in order, each once")
+    must(not set(ids) & set(revoked["keys"]), "a key is listed and revoked")
     order = {"root": 0, "packer": 1, "approver": 2}
     must(ascending([(order[role["role"]], role.get("scenarios", [])) for role in roles]), "roles not in order")
     for role in roles:
-        must(ascending(role["keys"]) and ascending(role.get("scenarios", [])) and role.get("scenarios") != [], "a role's lists")
-        must(role["threshold"] <= len(role["keys"]) and set(role["keys"]) <= set(ids), "a threshold or key of a role")
+        must(ascending(role["keys"]), "keys of a role are not in order, each once")
+        must(ascending(role.get("scenarios", [])), "scenarios of a role are not in order, each once")
+        must(role.get("scenarios") != [], "a role for no scenario")
+        must(role["threshold"] <= len(role["keys"]), "a threshold above the number of keys")
+        must(set(role["keys"]) <= set(ids), "a role names a key that is not listed")
     for word in order:
         scenarios = [scenario for role in roles if role["role"] == word for scenario in role.get("scenarios", [None])]
-        must(len(set(scenarios)) == len(scenarios) and (word != "root" or scenarios == [None]), f"roles of {word}")
+        must(len(set(scenarios)) == len(scenarios), f"two entries of {word} for one scenario")
+        must(word != "root" or scenarios == [None], "not exactly one entry of the role root, for all scenarios")
         must(word != "packer" or scenarios, "nobody may pack")
     if "approvals" in root["policy"]:
         conditions = root["policy"]["approvals"].get("conditions", ["-"])
-        must(conditions and ascending(conditions), "conditions of the policy")
+        must(conditions, "a list of conditions with none in it")
+        must(ascending(conditions), "conditions of the policy are not in order, each once")
         must(any(role["role"] == "approver" for role in roles), "approvals without an approver")
     of = lambda word: {key for role in roles if role["role"] == word for key in role["keys"]}
     must(not of("approver") & of("packer"), "a key that packs and approves")
@@ -340,9 +416,10 @@ def hold(steps):
         newest = following
     return newest
 
-def newest_root(pinned, chain):
-    must(chain.endswith(b"\n") and chain.count(b"\n") <= 256, "the chain of roots")
-    steps = steps_of(chain[:-1])
+def newest_root(pinned, chain, now):
+    must(chain.endswith(b"\n"), "the chain of roots does not end with a line break")
+    must(chain.count(b"\n") <= 256, "too many roots")
+    steps = steps_of(chain.removesuffix(b"\n"))
     numbered(steps)
     file = steps_of(pinned.removesuffix(b"\n"))
     if len(file) > 1:
@@ -352,7 +429,10 @@ def newest_root(pinned, chain):
     for known, payload, _, _ in file:
         must(carried.get(known["version"], payload) == payload, "another trust root than the pinned one")
     newest = hold(steps)
-    return newest if newest["version"] > root["version"] else root
+    if newest["version"] <= root["version"]:
+        return root
+    must(time_of(newest["created"]) <= time_of(now) + timedelta(days=1), "a root that was made more than a day after now")
+    return newest
 
 def judge_approvals(file, root, statement, scenario, now):
     """Whether enough approvers let the bundle in out of order; refuses where too few approve at all."""
@@ -380,8 +460,7 @@ def judge_approvals(file, root, statement, scenario, now):
         must(ascending(approval["conditions"]), "conditions of an approval")
         fits = approval["statement"] == statement and approval["scenario"] == scenario
         if policy is not None:
-            when = lambda date: datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ")
-            age = (when(now) - when(approval["approved"])).total_seconds()
+            age = (time_of(now) - time_of(approval["approved"])).total_seconds()
             fits = fits and ("max_age_days" not in policy or 0 <= age < policy["max_age_days"] * 86_400)
             fits = fits and set(policy.get("conditions", [])) <= set(approval["conditions"])
         approved.update({key: approval for key in who} if fits else {})
@@ -408,10 +487,10 @@ def check_choice(selection, needs):
 
 def open_statement(tape, pinned, now, approvals):
     chain, seal = tape.unbelieved("seal/roots.dsse.jsonl", 4 * MIB), tape.unbelieved("seal/bundle.dsse.json", 2 * MIB)
-    root = newest_root(pinned, chain)
+    root = newest_root(pinned, chain, now)
     payload, message, signatures = open_envelope(seal, "application/vnd.in-toto+json", 2 * MIB, MIB)
     packers = {key for role in root["roles"] if role["role"] == "packer" for key in role["keys"]}
-    must(signers(root, message, signatures) & packers, "no packer signed")
+    must(signers(root, message, signatures) & packers, "no packer signed")  # not alone: the threshold of the scenario is at least one packer
     statement = canonical(payload, MIB, "the statement", statement_form)
     predicate = statement["predicate"]
     threshold(root, "packer", predicate["scenario"], message, signatures)
@@ -429,7 +508,7 @@ def open_statement(tape, pinned, now, approvals):
         must(member["size"] <= ceiling, f"{member['name']} is larger than its ceiling")
     subject = [{"name": members[at]["name"], "digest": {"sha256": members[at]["sha256"]}} for at in (4, 0)]
     must(statement["subject"] == subject, "the subjects are not the digests of the members")
-    must(tape.member("seal/statement.json", len(payload), sha256(payload)) == payload, "another statement")
+    must(tape.member("seal/statement.json", len(payload), sha256(payload)) == payload, "another statement")  # not alone: its header and digest are those of the payload
     return predicate, permit
 
 # Items and the announced order: section 5.
@@ -448,7 +527,8 @@ def check_referrer(entry, image):
 def check_index(index):
     """The items; an image gets the list of what it withholds and that of its referrers."""
     entries, items, names, references = index["manifests"], [], set(), set()
-    must(index["schemaVersion"] == 2 and len(entries) <= 4096, "the index is of another kind, or too large")
+    must(index["schemaVersion"] == 2, "the index is of another version")
+    must(len(entries) <= 4096, "too many items")
     for item in entries:
         notes = item.get("annotations", {})
         must(all(type(note) is str for note in notes.values()), "an annotation is no text")
@@ -461,7 +541,14 @@ def check_index(index):
         wanted = {ITEM + "kind", ITEM + "name", ITEM + "origin"} | ({REFERENCE, CONTAINERD} if kind == "image" else set())
         own = {"image": {WITHHELD}, "doc": set(), "config": {TEMPLATE}, "file": {FILE_KIND}}[kind]
         may = wanted | {LICENSES, VERSION, AUDIENCE, PRIORITY} | own
-        must(wanted <= set(notes) <= may, "other annotations than an item has")
+        free = {key for key in notes if key.startswith("x-")}
+        must(wanted <= set(notes), "an annotation is missing")
+        must(set(notes) - free <= may, "other annotations than an item has")
+        must(len(free) <= 16, "too many annotations with `x-`")
+        for key in free:
+            name(key[2:], "an annotation with `x-`")
+            must(len(notes[key].encode()) <= 1024, "an annotation with `x-` is too long")
+            must(not any(map(is_hidden, notes[key])), "an annotation with `x-` has a hidden character")
         if notes.get(AUDIENCE):
             audience = notes[AUDIENCE].split(",")
             [name(one, "an audience") for one in audience]
@@ -475,7 +562,8 @@ def check_index(index):
         names.add(notes[ITEM + "name"])
         if kind == "image":
             image_name(notes[REFERENCE], "the reference of an image")
-            must(notes[REFERENCE] not in references and len(references) == len(names) - 1, "a reference twice, or an image behind a tree")
+            must(notes[REFERENCE] not in references, "two images of one reference")
+            must(len(references) == len(names) - 1, "an image behind a tree")
             references.add(notes[REFERENCE])
             must(notes[CONTAINERD] == notes[REFERENCE], "two names for one image")
             item["withheld"], item["referrers"] = notes[WITHHELD].split(",") if WITHHELD in notes else [], []
@@ -513,11 +601,11 @@ def parse_document(data, media_type):
     number(document.get("schemaVersion"), "schemaVersion", 2, 2)
     must(document.get("mediaType") in (None, media_type), "a document calls itself something else")
     parts = {key: document[key] for key in ("manifests", "config", "layers") if document.get(key) is not None}
-    must(media_type in INDEXES + MANIFESTS, f"{media_type} is no manifest or index")
+    must(media_type in INDEXES + MANIFESTS, f"{media_type} is no manifest or index")  # not alone: nothing else is read as a document
     wanted = {"manifests"} if media_type in INDEXES else {"config", "layers"}
     must(set(parts) == wanted, "other keys than its kind of document has")
     parts = {key: blob_of(part) if key == "config" else [blob_of(one) for one in part] for key, part in parts.items()}
-    must(all(child["type"] in INDEXES + MANIFESTS for child in parts.get("manifests", [])), "an index lists no manifest")
+    must(all(child["type"] in INDEXES + MANIFESTS for child in parts.get("manifests", [])), "an index lists no manifest")  # not alone: nothing else is read as a document
     if document.get("subject") is not None:
         parts["subject"] = object_of(document["subject"], "a subject").get("digest")
         digest(parts["subject"], "the digest of a subject")
@@ -556,7 +644,8 @@ def read_documents(tape, items, trees):
     withheld = {one for item in items for one in item.get("withheld", [])}
 
     def visit(media_type, blob_digest, size, depth):
-        must(media_type in INDEXES + MANIFESTS and size <= 4 * MIB, "a document of another kind, or too large")
+        must(media_type in INDEXES + MANIFESTS, "a document of another kind")  # not alone: the parser asks again
+        must(size <= 4 * MIB, "a document is larger than its ceiling")
         if blob_digest in documents:
             must(documents[blob_digest][0] == media_type, "two media types for one document")
             return
@@ -584,13 +673,13 @@ def read_documents(tape, items, trees):
         must(sizes.setdefault(blob["digest"], blob["size"]) == blob["size"], "two sizes for one blob")
         if blob["digest"] not in documents and blob["digest"] not in configs + layers:
             group.append(blob["digest"])
-    must(len(sizes) <= 65_536, "too many blobs")
+    must(len(sizes) <= 65_536, "too many blobs")  # not alone: a vector would have 65,537 blobs
     must(not withheld & set(sizes), "something is withheld and yet there")
     return documents, sizes, configs, layers
 
 def check_tree_manifest(item, documents):
     _, parts, data = documents[item["digest"]]
-    must("config" in parts and len(parts["layers"]) == 1, "a tree has a manifest with one layer")
+    must("config" in parts and len(parts["layers"]) == 1, "a tree has a manifest with one layer")  # not alone: the manifest is rendered and compared
     plain = lambda media_type, blob: {"mediaType": media_type, "digest": blob["digest"], "size": blob["size"]}
     expected = {
         "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": item["artifactType"],
@@ -621,51 +710,90 @@ def docker_manifest(items, documents):
 # Trees: sections 6 and 7.
 
 def one_frame(data, what):
-    """Walks one zstd frame: its end, its window, its content size, whether it has a checksum, and its content."""
-    must(data[:4] == b"\x28\xb5\x2f\xfd" and len(data) > 5, f"{what} does not begin like a zstd frame")
-    flags, at = data[4], 5
-    must(not flags & 0b1011, f"{what} has a dictionary or a reserved bit")
-    single, window, size = bool(flags & 32), None, None
-    if not single:
-        base = 1 << (10 + (data[5] >> 3))
-        window, at = base + base // 8 * (data[5] & 7), 6
-    width = [1 if single else 0, 2, 4, 8][flags >> 6]
-    if width:
-        size = int.from_bytes(data[at:at + width], "little") + (256 if width == 2 else 0)
-    at, last, content = at + width, False, b""
+    """Walks one zstd frame: its end and its content."""
+    must(data[:4] == b"\x28\xb5\x2f\xfd", f"{what} does not begin like a zstd frame")
+    must(len(data) >= 6, f"{what} is cut off in its header")  # not alone: what is cut off there states no size
+    flags = data[4]
+    must(not flags & 0b11, f"{what} has a dictionary")
+    must(not flags & 0b100, f"{what} has a checksum")
+    must(not flags & 0b1000, f"{what} has the reserved bit")
+    must(not flags & 0b10000, f"{what} has the unused bit")
+    must(flags & 0b100000, f"{what} is no single segment")
+    start = 5 + (0 if flags & 0b100000 else 1) + [0, 1, 2, 4][flags & 3]
+    width = [1, 2, 4, 8][flags >> 6]
+    size = int.from_bytes(data[start:start + width], "little") + (256 if width == 2 else 0)
+    must(1 <= size <= 8 * MIB, f"{what} has {size} bytes")
+    at, last, plain, content = start + width, False, True, bytearray()
     while not last:
-        must(at + 3 <= len(data), f"{what} is cut off")
+        must(at + 3 <= len(data), f"{what} is cut off in a block header")  # not alone: a frame without its last block has not the size it states
+        if at + 3 > len(data):
+            break
         head = int.from_bytes(data[at:at + 3], "little")
         last, kind, length = head & 1, head >> 1 & 3, head >> 3
+        must(length <= min(size, 128 * KIB), f"{what} has a block of {length} bytes")
         must(kind != 3, f"{what} has a block of no known type")
-        content = None if kind == 2 or content is None else content + (data[at + 3:at + 3 + length] if kind == 0 else data[at + 3:at + 4] * length)
+        plain = plain and kind != 2
+        content += data[at + 3:at + 4] * length if kind == 1 else data[at + 3:at + 3 + length]
         at += 3 + (1 if kind == 1 else length)
-    end = at + (4 if flags & 4 else 0)
-    must(end <= len(data), f"{what} is cut off")
-    window = size if window is None else window
-    must(window <= 8 * MIB, f"the window of {what} is larger than its ceiling")
-    if content is None or flags & 4:
-        done = subprocess.run(["zstd", "-dcq"], input=data[:end], capture_output=True)
-        must(done.returncode == 0, f"{what} cannot be decoded")
-        content = done.stdout
-    must(size is None or len(content) == size, f"{what} does not have the size it states")
-    return end, size, bool(flags & 4), content
+    at += 4 if flags & 4 else 0
+    must(at <= len(data), f"{what} is cut off")  # not alone: then it has not the size it states
+    if not plain:
+        # As a stream, so that a block that makes more than 128 KiB is refused.
+        done = unpacked(data[:at])
+        must(done is not None, f"{what} cannot be decoded")
+        content = done
+    must(len(content) == size, f"{what} does not have the size it states")
+    return at, bytes(content)
 
-def inventory_lines(data, key, form, head_form, ceiling):
-    must(data.endswith(b"\n") and len(data) <= 512 * MIB, "an inventory ends early, or is too large")
-    lines = data[:-1].split(b"\n")
-    head = canonical(lines[0], 8 * KIB, "the first line of an inventory", head_form)
-    must(head[key] <= ceiling and head[key] == len(lines) - 1, "an inventory has another number of lines")
-    return [canonical(line, 8 * KIB, "a line of an inventory", form) for line in lines[1:]]
+@functools.lru_cache(None)
+def unpacked(frame):
+    done = subprocess.run(["zstd", "-dcq"], input=frame, capture_output=True)
+    return done.stdout if done.returncode == 0 else None
+
+def inventory_list(frames, key, form, head_form, ceiling):
+    """Takes the frames of one list, and returns its lines behind the first."""
+    text, lines = b"", None
+    while lines is None or text.count(b"\n") < lines:
+        must(frames, "an inventory ends early")
+        text += frames.pop(0)
+        must(len(text) <= 512 * MIB, "a list of an inventory is too large")  # not alone: a vector would have 512 MiB of lines
+        if lines is None and b"\n" in text:
+            head = canonical(text[:text.index(b"\n")], 8 * KIB, "the first line of an inventory", head_form)
+            must(head[key] <= ceiling, f"too many {key}")  # not alone: a vector would have 1,048,577 lines
+            lines = head[key] + 1
+    must(text.endswith(b"\n") and text.count(b"\n") == lines, "a list of an inventory does not end with its frame")
+    return [canonical(line, 8 * KIB, "a line of an inventory", form) for line in text.split(b"\n")[1:lines]]
 
 def check_path(path):
     parts = path.split("/")
-    must(path and len(path.encode()) <= 1024 and len(parts) <= 64, f"the length of {path!r}")
+    must(len(path.encode()) <= 1024, f"{path!r} has more than 1,024 bytes")
+    must(len(parts) <= 64, f"{path!r} has more than 64 components")
     for part in parts:
-        must(part not in ("", ".", "..") and len(part.encode()) <= 255, f"a component of {path!r}")
-        must(not re.search(r'[\\:*?"<>|]', part) and part[-1] not in ". " and not is_device(part), f"a component of {path!r}")
-        for character in part:
-            must(not is_hidden(character), f"a character that cannot be seen in {path!r}")
+        must(part, f"an empty component of {path!r}")
+        must(part not in (".", ".."), f"dots in {path!r}")  # not alone: such a component ends with a dot
+        must(len(part.encode()) <= 255, f"a component of {path!r} has more than 255 bytes")
+        must(not re.search(r'[\\:*?"<>|]', part), f"a character of Windows in {path!r}")
+        must(part[-1:] not in (".", " "), f"a component of {path!r} ends with a dot or a space")
+        must(not is_device(part), f"a device in {path!r}")
+        must(not any(map(is_hidden, part)), f"a character that cannot be seen in {path!r}")
+        must(all(map(is_assigned, part)), f"a character that Unicode 15.0 does not have in {path!r}")
+
+@functools.lru_cache(None)
+def assigned_ranges():
+    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../src/value/unicode-15.0.txt")
+    with open(file, encoding="ascii") as ranges:
+        ends = [part.split("-") for part in ranges.read().split()]
+    return [(int(part[0], 16), int(part[-1], 16)) for part in ends]
+
+@functools.lru_cache(None)
+def is_assigned(character):
+    """FORMAT.md 6.3 says where the ranges come from. Python's own tables may be older or newer."""
+    return any(low <= ord(character) <= high for low, high in assigned_ranges())
+
+def key_of(path):
+    """One key for paths that are one file where case and Unicode form are ignored; case character by character."""
+    upper = "".join(one.upper() for one in unicodedata.normalize("NFD", path))
+    return unicodedata.normalize("NFC", "".join(one.lower() for one in upper))
 
 HIDDEN = [(int(part[:6], 16), int(part[-6:], 16)) for part in """0000ad-0000ad 00034f-00034f 00061c-00061c 00115f-001160
     0017b4-0017b5 00180b-00180f 00200b-00200f 002028-00202e 002060-00206f 003164-003164 00feff-00feff 00ffa0-00ffa0
@@ -679,7 +807,7 @@ def check_entries(entries):
         check_path(path)
         folder = path.rpartition("/")[0]
         must(not folder or kinds.get(folder) == "dir", f"{path!r} lies in no folder of the tree")
-        key = unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).upper().lower())
+        key = key_of(path)
         must(key not in keys, f"{path!r} is another name elsewhere")
         keys.add(key)
         kinds[path] = entry["type"]
@@ -714,27 +842,32 @@ def tar_head(entry):
     return head + tar_header(cut(path), entry.get("size", 0), int(mode, 8), kind, cut(target))
 
 def check_tree(inventory, layer, what):
-    must(len(inventory) <= 128 * MIB, "an inventory is larger than its ceiling")
-    end, _, _, first = one_frame(inventory, f"the inventory of {what}")
-    second_end, _, _, second = one_frame(inventory[end:], f"the inventory of {what}")
-    must(end + second_end == len(inventory), f"something behind the inventory of {what}")
+    must(len(inventory) <= 128 * MIB, "an inventory is larger than its ceiling")  # not alone: a vector would have 128 MiB
+    at, contents = 0, []
+    while at < len(inventory):
+        end, content = one_frame(inventory[at:], f"the inventory of {what}")
+        contents.append(content)
+        at += end
     exactly_one = lambda value, about: number(value, about, 1, 1)
-    entries = inventory_lines(first, "entries", entry_form, record(inventory=exactly_one, entries=number), MIB)
-    frames = inventory_lines(second, "frames", frame_form, record(frames=number), MIB)
+    entries = inventory_list(contents, "entries", entry_form, record(inventory=exactly_one, entries=number), MIB)
+    frames = inventory_list(contents, "frames", frame_form, record(frames=number), MIB)
+    must(not contents, f"something behind the inventory of {what}")
     check_entries(entries)
     stream, at = [], 0
     for frame in frames:
         must(frame["offset"] == at, f"a gap between the frames of {what}")
-        must(1 <= frame["size"] <= 16 * MIB and frame["stored"] <= 16 * MIB + 64 * KIB, f"the size of a frame of {what}")
+        must(1 <= frame["size"] <= 8 * MIB, f"the size of a frame of {what}")  # not alone: the frame itself states it
+        must(frame["stored"] <= 8 * MIB + 64 * KIB, f"the stored size of a frame of {what}")
         at += frame["stored"]
     lengths = [len(tar_head(entry)) + entry.get("size", 0) + -entry.get("size", 0) % 512 for entry in entries]
-    must(sum(lengths) + 1024 == sum(frame["size"] for frame in frames) <= EXACT, f"the frames are not the stream of {what}")
+    must(sum(lengths) + 1024 == sum(frame["size"] for frame in frames), f"the frames are not the stream of {what}")
     must(at == len(layer), f"the frames are not the layer of {what}")
     for frame in frames:
         stored = layer[frame["offset"]:frame["offset"] + frame["stored"]]
         must(sha256(stored) == frame["sha256"], f"a frame of {what} has another digest")
-        end, size, checksum, content = one_frame(stored, f"a frame of {what}")
-        must(end == len(stored) and size == frame["size"] and not checksum, f"a frame of {what} is not exactly one frame")
+        end, content = one_frame(stored, f"a frame of {what}")
+        must(end == len(stored), f"there is something behind a frame of {what}")
+        must(len(content) == frame["size"], f"a frame of {what} states another size than the inventory")
         stream.append(content)
     tape = Tape(b"".join(stream))
     for entry in entries:
@@ -776,7 +909,33 @@ def verdict(data, root, now, approvals=None):
     except Refused as reason:
         return f"refused: {reason}"
 
-def vectors(folder):
+def refusing_rule(vector):
+    """Number of the line of the rule that refuses; nothing where none does; "other" where an error of Python does."""
+    try:
+        read(*vector)
+    except Refused as reason:
+        return reason.rule or "other"
+    except Exception:
+        return None
+    return None
+
+def rules(folder):
+    """Which vectors each rule alone refuses."""
+    global SWITCHED_OFF
+    with open(__file__, encoding="utf-8") as file:
+        source = file.read().split("\n")
+    found = {line: [] for line, text in enumerate(source, 1) if re.search(r"(^|[ \[(])must\(", text) and "def must" not in text}
+    for vector_name, vector in all_vectors(folder):
+        SWITCHED_OFF = None
+        print(vector_name, verdict(*vector))
+        SWITCHED_OFF = rule = refusing_rule(vector)
+        if rule in found and refusing_rule(vector) is None:
+            found[rule].append(vector_name)
+    print()
+    for line, names_of in found.items():
+        print(line, "covered" if names_of else "bare", ",".join(names_of[:3]) or "-", source[line - 1].strip())
+
+def all_vectors(folder):
     for file in sorted(os.listdir(folder)):
         if file.endswith(".sealift-vector"):
             with open(os.path.join(folder, file), "rb") as vector:
@@ -784,12 +943,23 @@ def vectors(folder):
             head = dict(line.split(": ", 1) for line in head.decode().split("\n"))
             command = ["zstd", "-dcq", "-D", os.path.join(folder, head["compressed"].split(" -D ")[1])]
             bundle = subprocess.run(command, input=packed, capture_output=True, check=True).stdout
-            with open(os.path.join(folder, head["root"]), "rb") as root:
-                print(file.removesuffix(".sealift-vector"), verdict(bundle, root.read(), head["now"]))
+            beside = []
+            for key in ("root", "approvals"):
+                beside.append(b"")
+                if key in head:
+                    with open(os.path.join(folder, head[key]), "rb") as other:
+                        beside[-1] = other.read()
+            yield file.removesuffix(".sealift-vector"), (bundle, beside[0], head["now"], beside[1])
+
+def vectors(folder):
+    for vector_name, vector in all_vectors(folder):
+        print(vector_name, verdict(*vector))
 
 if __name__ == "__main__":
     if sys.argv[1] == "--vectors":
         vectors(sys.argv[2])
+    elif sys.argv[1] == "--rules":
+        rules(sys.argv[2])
     else:
         now = sys.argv[3] if len(sys.argv) > 3 else datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         approvals = None

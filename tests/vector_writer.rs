@@ -42,7 +42,7 @@ pub fn id(name: &str) -> String {
     key(name).public().id().to_string()
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
@@ -59,10 +59,9 @@ pub fn seal(kind: &str, payload: &str, signers: &[(&str, String)]) -> String {
     format!(r#"{{"payloadType":"{kind}","payload":"{payload}","signatures":[{}]}}"#, signatures.join(","))
 }
 
-/// A zstd frame of raw blocks; window 8 MiB, content size in four bytes.
+/// A zstd frame of raw blocks; a single segment, content size in four bytes.
 pub fn raw_frame(bytes: &[u8]) -> Vec<u8> {
-    let mut frame =
-        [&[0x28, 0xb5, 0x2f, 0xfd, 0x80, 13 << 3][..], &(bytes.len() as u32).to_le_bytes()].concat();
+    let mut frame = [&[0x28, 0xb5, 0x2f, 0xfd, 0xa0][..], &(bytes.len() as u32).to_le_bytes()].concat();
     let blocks: Vec<_> = bytes.chunks(128 << 10).collect();
     for (number, block) in blocks.iter().enumerate() {
         let head = (block.len() as u32) << 3 | u32::from(number + 1 == blocks.len());
@@ -84,6 +83,8 @@ pub struct Tree {
     /// What stands behind its second frame.
     pub behind: Vec<u8>,
     pub layer: Vec<u8>,
+    /// Makes the stored inventory of the text of its two lists.
+    pub pack: fn(&[u8], &[u8]) -> Vec<u8>,
 }
 
 impl Tree {
@@ -101,8 +102,15 @@ impl Tree {
         stream: &[u8],
         cuts: &[usize],
     ) -> Self {
-        let mut tree =
-            Self { name, kind, entries, frames: Vec::new(), behind: Vec::new(), layer: Vec::new() };
+        let mut tree = Self {
+            name,
+            kind,
+            entries,
+            frames: Vec::new(),
+            behind: Vec::new(),
+            layer: Vec::new(),
+            pack: |entries, frames| [raw_frame(entries), raw_frame(frames)].concat(),
+        };
         let mut from = 0;
         for cut in cuts {
             tree.push(&raw_frame(&stream[from..*cut]), cut - from);
@@ -144,11 +152,11 @@ impl Tree {
     pub fn inventory(&self) -> Vec<u8> {
         let text = |head: String, lines: &[String]| {
             let all = std::iter::once(head).chain(lines.iter().cloned()).map(|line| line + "\n");
-            raw_frame(all.collect::<String>().as_bytes())
+            all.collect::<String>().into_bytes()
         };
         let entries = text(format!(r#"{{"inventory":1,"entries":{}}}"#, self.entries.len()), &self.entries);
         let frames = text(format!(r#"{{"frames":{}}}"#, self.frames.len()), &self.frames);
-        [entries, frames, self.behind.clone()].concat()
+        [(self.pack)(&entries, &frames), self.behind.clone()].concat()
     }
 
     fn artifact_type(&self) -> String {
@@ -344,6 +352,7 @@ pub struct Parts {
     pub index: String,
     pub docker: String,
     pub layout: String,
+    pub verify: String,
     pub reserve: Vec<u8>,
     /// In the announced order.
     pub blobs: Vec<Vec<u8>>,
@@ -444,6 +453,7 @@ impl Recipe {
             docker: format!("[{}]", walk.docker.join(",")),
             blobs: walk.blobs(),
             layout: r#"{"imageLayoutVersion":"1.0.0"}"#.to_owned(),
+            verify: "See FORMAT.md.\n".to_owned(),
             reserve: vec![0; 700],
             sums: None,
             index,
@@ -451,7 +461,7 @@ impl Recipe {
         (self.parts)(&mut parts);
         let name = |blob: &Vec<u8>| format!("blobs/sha256/{}", Digest::of(blob).hex());
         let mut members: Members = vec![
-            ("seal/VERIFY.txt".to_owned(), b"See FORMAT.md.\n".to_vec()),
+            ("seal/VERIFY.txt".to_owned(), parts.verify.into_bytes()),
             ("seal/RESERVE".to_owned(), parts.reserve),
             ("oci-layout".to_owned(), parts.layout.into_bytes()),
             ("index.json".to_owned(), parts.index.into_bytes()),

@@ -179,6 +179,20 @@ struct Cipher<'a> {
     watch: &'a dyn Watch,
 }
 
+/// Reads a file from its beginning, wherever its cursor stands.
+struct At<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 #[derive(Clone)]
 struct Shared<'a>(Arc<Mutex<Cipher<'a>>>);
 
@@ -220,10 +234,49 @@ impl Shared<'_> {
         super::read::same_digest("the encrypted bundle", carrier.sha256, cipher.hasher.clone().finish())
     }
 
+    /// The beginning of the file, at most as long as a header may be.
+    fn header(&self) -> Result<Vec<u8>, BundleError> {
+        let cipher = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut header = Vec::new();
+        let mut reader = At { file: cipher.file, at: 0 }.take(cipher.most);
+        reader.read_to_end(&mut header).map_err(|source| {
+            let what = "the header of the encrypted bundle".to_owned();
+            BundleError::Read { what, source }
+        })?;
+        Ok(header)
+    }
+
     /// What an error of age means: if the file is not the signed one, that; otherwise what it was made into.
     fn judge(&self, carrier: &Carrier, error: BundleError) -> BundleError {
         self.compare(carrier).err().unwrap_or(error)
     }
+}
+
+/// Refuses recipients of another kind, and another number of them, than FORMAT.md 18 allows. `header` is the beginning of
+/// the encrypted file; whether it is a well-formed header is for age to say.
+fn check_stanzas(header: &[u8]) -> Result<(), BundleError> {
+    let (mut recipients, mut grease) = (0, 0);
+    for line in header.split(|byte| *byte == b'\n') {
+        if line.starts_with(b"---") {
+            break;
+        }
+        let Some(stanza) = line.strip_prefix(b"-> ") else { continue };
+        let kind = stanza.split(|byte| *byte == b' ').next().unwrap_or_default();
+        if kind == b"X25519" {
+            recipients += 1;
+        } else if kind.ends_with(b"-grease") {
+            grease += 1;
+        } else {
+            return Err(BundleError::Age { reason: "it has a recipient that is not an X25519 key" });
+        }
+    }
+    if recipients == 0 || recipients > MOST {
+        return Err(BundleError::Age { reason: "it is encrypted to more than 128 recipients, or to none" });
+    }
+    if grease > 1 {
+        return Err(BundleError::Age { reason: "it has more than one stanza of grease" });
+    }
+    Ok(())
 }
 
 impl<'a> Plain<'a> {
@@ -240,6 +293,7 @@ impl<'a> Plain<'a> {
         let reader = BufReader::with_capacity(CHUNK, cipher.clone());
         let judged = |error| cipher.judge(carrier, error);
         let decryptor = age::Decryptor::new_buffered(reader).map_err(|error| judged(meaning(error)))?;
+        check_stanzas(&cipher.header()?).map_err(judged)?;
         cipher.0.lock().unwrap_or_else(PoisonError::into_inner).most = u64::MAX;
         let all = identities.0.iter().map(|identity| identity as &dyn age::Identity);
         let stream = decryptor.decrypt(all).map_err(|error| judged(meaning(error)))?;
@@ -278,5 +332,34 @@ fn meaning(error: age::DecryptError) -> BundleError {
         age::DecryptError::InvalidMac => BundleError::Age { reason: "its header is not authentic" },
         age::DecryptError::UnknownFormat => BundleError::Age { reason: "it is of an unknown version" },
         _ => BundleError::Age { reason: "it is not a binary age file with a well-formed header" },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_stanzas;
+
+    #[test]
+    fn f_sec_24_only_1_to_128_x25519_recipients() {
+        let header = |stanzas: &[(&str, usize)]| {
+            let mut text = String::from("age-encryption.org/v1\n");
+            for (stanza, count) in stanzas {
+                text += &format!("-> {stanza}\nYm9keQ\n").repeat(*count);
+            }
+            check_stanzas(format!("{text}--- bWFj\n-> scrypt behind the header").as_bytes())
+        };
+        assert!(header(&[("X25519 share", 1)]).is_ok());
+        assert!(header(&[("X25519 share", 128), ("x!-grease y", 1)]).is_ok());
+        for bad in [
+            &[("X25519 share", 129)][..],
+            &[],
+            &[("x!-grease y", 1)],
+            &[("X25519 share", 1), ("ssh-ed25519 a b", 1)],
+            &[("X25519 share", 1), ("scrypt a 18", 1)],
+            &[("X25519 share", 1), ("a-grease", 2)],
+            &[("X25519 share", 1), ("X25519-more", 1)],
+        ] {
+            assert!(header(bad).is_err(), "{bad:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::limits::Limits;
 use crate::value::name::Name;
-use crate::value::printable::Printable;
+use crate::value::printable::{Printable, is_deceptive};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
@@ -22,6 +22,10 @@ const AUDIENCE: &str = "dev.sealift.item.audience";
 const PLACE: &str = "dev.sealift.item.priority";
 const TEMPLATE: &str = "dev.sealift.item.template";
 const ORIGIN: &str = "dev.sealift.item.origin";
+/// Annotations that are kept and mean nothing to this version; later ones may give them a meaning.
+const NOTE: &str = "x-";
+/// Most such annotations of an item, and bytes of the longest.
+const NOTES: (usize, usize) = (16, 1024);
 /// Manifests that an index of the image lists and the bundle does not have.
 const WITHHELD: &str = "dev.sealift.item.withheld";
 /// The image that a referrer is about, and the tag that leads to it where it has no `subject`.
@@ -136,7 +140,7 @@ fn artifact_type(kind: ItemKind) -> Option<String> {
 
 /// What differs from the labels that an item has by itself.
 fn of_labels(labels: &Labels) -> impl Iterator<Item = (String, String)> {
-    let Labels { version, file_kind, audience, priority, template } = labels;
+    let Labels { version, file_kind, audience, priority, template, notes } = labels;
     let joined = |names: &Vec<Name>| names.iter().map(Name::as_str).collect::<Vec<_>>().join(",");
     [
         (VERSION, version.clone()),
@@ -147,6 +151,7 @@ fn of_labels(labels: &Labels) -> impl Iterator<Item = (String, String)> {
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+    .chain(notes.iter().map(|(name, text)| (format!("{NOTE}{name}"), text.clone())))
 }
 
 impl From<&Item> for RawDescriptor {
@@ -220,7 +225,27 @@ impl RawDescriptor {
             audience,
             priority: place.map_or(Some(PRIORITY), |place| place).ok_or("a priority is a number up to 99")?,
             template: kind == ItemKind::Config && text(TEMPLATE).is_some_and(|word| word == "true"),
+            notes: self.notes()?,
         })
+    }
+
+    fn notes(&self) -> Result<BTreeMap<Name, String>, String> {
+        let mut notes = BTreeMap::new();
+        for (key, text) in &self.annotations {
+            let Some(name) = key.strip_prefix(NOTE) else { continue };
+            let name: Name = name.parse().map_err(|error: ValueError| error.to_string())?;
+            if text.len() > NOTES.1 || text.chars().any(is_deceptive) {
+                return Err(format!(
+                    "`{NOTE}{name}` is longer than {} bytes or has hidden characters",
+                    NOTES.1
+                ));
+            }
+            notes.insert(name, text.clone());
+        }
+        if notes.len() > NOTES.0 {
+            return Err(format!("an item has more than {} annotations with `{NOTE}`", NOTES.0));
+        }
+        Ok(notes)
     }
 
     fn item(&self) -> Result<Item, String> {

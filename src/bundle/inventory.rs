@@ -1,17 +1,16 @@
 //! Inventories: what a tree holds and which frames it is made of.
 //!
-//! An inventory is JSON lines in two zstd frames, so that `zstd -dc` shows it to anybody: first the entries,
-//! which are known before anything is compressed, then the frames.
+//! An inventory is JSON lines in zstd frames, so that `zstd -dc` shows it to anybody: first the entries, which are
+//! known before anything is compressed, then the frames.
 
 use super::entry::Entry;
 use super::error::BundleError;
-use super::frame::{self, Frame};
+use super::frame::{self, Decoder, Frame};
 use super::tree::Tree;
 use crate::value::canonical::{self, CanonicalError};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::io::{self, BufRead, BufReader, Read as _};
 
 /// Media type of an inventory.
 pub const MEDIA_TYPE: &str = "application/vnd.sealift.inventory.v1+zstd";
@@ -49,12 +48,12 @@ struct FramesHead {
     frames: u64,
 }
 
-/// The first zstd frame of an inventory: the entries.
+/// The first list of an inventory, compressed: the entries.
 pub fn encode_entries(tree: &Tree) -> Result<Vec<u8>, BundleError> {
     packed(&EntriesHead::of(tree), tree.entries())
 }
 
-/// What a tree holds, whatever frames it is cut into: SHA-256 of the first frame of its inventory, decoded.
+/// What a tree holds, whatever frames it is cut into: SHA-256 of the first list of its inventory, decoded.
 pub fn content_digest(tree: &Tree) -> Result<Digest, BundleError> {
     let mut hasher = Hasher::new();
     lines(&EntriesHead::of(tree), tree.entries(), |text| {
@@ -64,12 +63,12 @@ pub fn content_digest(tree: &Tree) -> Result<Digest, BundleError> {
     Ok(hasher.finish())
 }
 
-/// The second zstd frame of an inventory: the frames.
+/// The second list of an inventory, compressed: the frames.
 pub fn encode_frames(frames: &[Frame]) -> Result<Vec<u8>, BundleError> {
     packed(&FramesHead { frames: frames.len() as u64 }, frames)
 }
 
-/// The most bytes that the second frame can have for so many frames.
+/// The most bytes that the second list can have for so many frames.
 #[must_use]
 pub fn most_frame_bytes(frames: u64) -> u64 {
     // The longest line names three numbers of 16 digits and a digest; zstd never adds more than 1/128 and a header.
@@ -77,12 +76,26 @@ pub fn most_frame_bytes(frames: u64) -> u64 {
     text + text / 128 + 512
 }
 
+/// Bytes of a list in each of its frames but the last.
+const PIECE: usize = 8 << 20;
+
 fn packed<H: Serialize, T: Serialize>(head: &H, rows: &[T]) -> Result<Vec<u8>, BundleError> {
     let memory = |source| BundleError::Read { what: "memory".to_owned(), source };
-    let mut packed = zstd::stream::Encoder::new(Vec::new(), LEVEL).map_err(memory)?;
-    packed.include_checksum(false).map_err(memory)?;
-    lines(head, rows, |text| io::Write::write_all(&mut packed, text).map_err(memory))?;
-    packed.finish().map_err(memory)
+    let mut zstd = zstd::bulk::Compressor::new(LEVEL).map_err(memory)?;
+    zstd.set_parameter(frame::WINDOW).map_err(memory)?;
+    let (mut packed, mut piece) = (Vec::new(), Vec::new());
+    lines(head, rows, |text| {
+        piece.extend_from_slice(text);
+        while let Some((full, rest)) = piece.split_at_checked(PIECE) {
+            packed.extend(zstd.compress(full).map_err(memory)?);
+            piece = rest.to_vec();
+        }
+        Ok(())
+    })?;
+    if !piece.is_empty() {
+        packed.extend(zstd.compress(&piece).map_err(memory)?);
+    }
+    Ok(packed)
 }
 
 /// The lines of a list, piece by piece.
@@ -153,16 +166,6 @@ impl Inventory {
         if stored.len() as u64 > ceiling {
             return Err(BundleError::Limit { what: document, found: stored.len() as u64, ceiling });
         }
-        let wrong = |reason: String| BundleError::Format { document: document.clone(), reason };
-        let split = zstd::zstd_safe::find_frame_compressed_size(stored)
-            .map_err(|code| wrong(zstd::zstd_safe::get_error_name(code).to_owned()))?;
-        let (first, second) =
-            stored.split_at_checked(split).ok_or_else(|| wrong("it is cut off".to_owned()))?;
-        let one = zstd::zstd_safe::find_frame_compressed_size(second)
-            .map_err(|code| wrong(zstd::zstd_safe::get_error_name(code).to_owned()))?;
-        if one != second.len() {
-            return Err(wrong("there is something behind its second frame".to_owned()));
-        }
         let count = |what: &str, found: u64, ceiling: usize| {
             let fits = usize::try_from(found).ok().filter(|found| *found <= ceiling);
             fits.ok_or_else(|| BundleError::Limit {
@@ -172,15 +175,19 @@ impl Inventory {
             })
         };
 
-        let mut reader = Lines::new(first, &document, limits)?;
+        let mut reader = Lines::new(stored, &document, limits)?;
         let head: EntriesHead = reader.next()?;
         if head.inventory != 1 {
             return Err(BundleError::Version { document: "an inventory", found: head.inventory.to_string() });
         }
         let entries: Vec<Entry> = reader.take(count("entries", head.entries, limits.entries)?)?;
-        let mut reader = Lines::new(second, &document, limits)?;
+        reader.left = limits.inventory_text;
         let head: FramesHead = reader.next()?;
         let frames: Vec<Frame> = reader.take(count("frames", head.frames, limits.frames)?)?;
+        if !reader.stored.is_empty() {
+            let reason = "there is something behind its second list".to_owned();
+            return Err(BundleError::Format { document, reason });
+        }
 
         let tree = Tree::new(entries, limits)
             .map_err(|source| BundleError::Tree { item: item.to_owned(), source })?;
@@ -189,68 +196,86 @@ impl Inventory {
     }
 }
 
-/// JSON lines out of one zstd frame, each in canonical form, each bounded, none read ahead of its limit.
+/// JSON lines out of zstd frames, each in canonical form, each bounded, none read ahead of its limit.
 struct Lines<'a> {
-    text: BufReader<zstd::stream::Decoder<'static, &'a [u8]>>,
+    /// Frames that are not decoded yet.
+    stored: &'a [u8],
+    decoder: Decoder,
+    /// The decoded frame that is being read, and how far.
+    text: Vec<u8>,
+    at: usize,
     document: &'a str,
     limits: &'a Limits,
     line: Vec<u8>,
-    /// Bytes of lines that may still come.
+    /// Bytes of lines of this list that may still come.
     left: u64,
 }
 
 impl<'a> Lines<'a> {
-    fn new(frame: &'a [u8], document: &'a str, limits: &'a Limits) -> Result<Self, BundleError> {
-        let wrong = |error: io::Error| BundleError::Format {
-            document: document.to_owned(),
-            reason: error.to_string(),
-        };
-        let mut decoder = zstd::stream::Decoder::with_buffer(frame).map_err(wrong)?.single_frame();
-        decoder.window_log_max(limits.window.ilog2()).map_err(wrong)?;
-        Ok(Self {
-            text: BufReader::with_capacity(64 << 10, decoder),
-            document,
-            limits,
-            line: Vec::new(),
-            left: limits.inventory_text,
-        })
+    fn new(stored: &'a [u8], document: &'a str, limits: &'a Limits) -> Result<Self, BundleError> {
+        let decoder =
+            Decoder::new().map_err(|source| BundleError::Read { what: "memory".to_owned(), source })?;
+        let left = limits.inventory_text;
+        Ok(Self { stored, decoder, text: Vec::new(), at: 0, document, limits, line: Vec::new(), left })
+    }
+
+    fn wrong(&self, reason: String) -> BundleError {
+        BundleError::Format { document: self.document.to_owned(), reason }
+    }
+
+    fn decode_next_frame(&mut self) -> Result<(), BundleError> {
+        let (frame, size) = frame::first(self.stored).map_err(|reason| self.wrong(reason))?;
+        if size == 0 {
+            return Err(self.wrong("it has an empty frame".to_owned()));
+        }
+        let text = self.decoder.decode(frame, size, self.limits);
+        self.text = text.map_err(|reason| self.wrong(reason))?;
+        self.at = 0;
+        self.stored = self.stored.get(frame.len()..).unwrap_or_default();
+        Ok(())
     }
 
     fn next<T: Serialize + DeserializeOwned>(&mut self) -> Result<T, BundleError> {
         let ceiling = self.limits.line as u64;
-        let wrong = |reason: String| BundleError::Format { document: self.document.to_owned(), reason };
+        let most = self.limits.line.saturating_add(1);
         self.line.clear();
-        let mut bounded = (&mut self.text).take(ceiling + 1);
-        bounded.read_until(b'\n', &mut self.line).map_err(|error| wrong(error.to_string()))?;
+        while self.line.last() != Some(&b'\n') {
+            if self.at == self.text.len() {
+                self.decode_next_frame()?;
+            }
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let rest = rest.get(..most.saturating_sub(self.line.len())).unwrap_or(rest);
+            let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+            self.line.extend_from_slice(rest.get(..end).unwrap_or_default());
+            self.at += end;
+            if self.line.len() == most && self.line.last() != Some(&b'\n') {
+                return Err(self.wrong(format!("a line has more than {ceiling} bytes")));
+            }
+        }
         let read = self.line.len() as u64;
         self.left = self.left.checked_sub(read).ok_or_else(|| BundleError::Limit {
             what: format!("bytes of {} when decoded", self.document),
             found: self.limits.inventory_text + 1,
             ceiling: self.limits.inventory_text,
         })?;
-        if self.line.pop() != Some(b'\n') {
-            let reason = format!("it ends early, or a line has more than {ceiling} bytes");
-            return Err(wrong(reason));
-        }
+        self.line.pop();
         canonical::decode(&self.line, ceiling).map_err(|source: CanonicalError| BundleError::Canonical {
             document: self.document.to_owned(),
             source,
         })
     }
 
-    /// Exactly `count` lines and nothing behind them.
+    /// Exactly `count` lines, the last of which ends a frame.
     fn take<T: Serialize + DeserializeOwned>(&mut self, count: usize) -> Result<Vec<T>, BundleError> {
         // No capacity in advance: the count is a claim until the lines are there.
         let mut rows = Vec::new();
         for _ in 0..count {
             rows.push(self.next()?);
         }
-        match self.text.fill_buf() {
-            Ok([]) => Ok(rows),
-            Ok(_) | Err(_) => Err(BundleError::Format {
-                document: self.document.to_owned(),
-                reason: format!("there is something behind its {count} lines"),
-            }),
+        if self.at == self.text.len() {
+            Ok(rows)
+        } else {
+            Err(self.wrong(format!("there is something behind its {count} lines")))
         }
     }
 }

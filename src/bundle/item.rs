@@ -2,6 +2,7 @@
 
 use crate::value::name::Name;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The four kinds of items.
@@ -101,6 +102,9 @@ pub struct Labels {
     pub priority: u8,
     /// Whether its texts are templates that the site fills with its parameters; of configs only.
     pub template: bool,
+    /// Annotations that this version of the format carries and gives no meaning: what stands behind `x-`, and the text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<Name, String>,
 }
 
 impl Labels {
@@ -113,7 +117,14 @@ impl Labels {
 
 impl Default for Labels {
     fn default() -> Self {
-        Self { version: None, file_kind: None, audience: None, priority: PRIORITY, template: false }
+        Self {
+            version: None,
+            file_kind: None,
+            audience: None,
+            priority: PRIORITY,
+            template: false,
+            notes: BTreeMap::new(),
+        }
     }
 }
 

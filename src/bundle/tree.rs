@@ -4,7 +4,8 @@ use super::entry::{Entry, Node};
 use super::member::header;
 use crate::value::limits::Limits;
 use crate::value::printable::Printable;
-use crate::value::rel_path::{RelPath, collision_key};
+use crate::value::rel_path::RelPath;
+use crate::value::unicode::collision_key;
 use std::collections::HashSet;
 
 /// The bytes that close a tar stream: two zero blocks.

@@ -248,6 +248,7 @@ impl LockedTree {
             audience: self.audience.clone(),
             priority: self.priority.unwrap_or(PRIORITY),
             template: self.template,
+            ..Labels::default()
         }
     }
 }

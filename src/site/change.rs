@@ -51,6 +51,7 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Moment) -> 
     if names.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
         return Err(SiteError::Target { path: folder.to_owned(), found: "not empty" });
     }
+    root.root().check_created(now)?;
     let _lock = open::lock(folder)?;
     // The journal comes first: one without a state is what a set-up that was cut short has left, or, once something was
     // installed, a site that has lost its memory.
@@ -223,6 +224,7 @@ impl Held {
         if recovery.is_some() && root.root().epoch() <= pinned.epoch() {
             return Err(SiteError::EpochNotNew { found: root.root().epoch(), pinned: pinned.epoch() });
         }
+        root.root().check_created(now)?;
         let mut state = self.site.state.clone();
         state.root = *root.fingerprint().digest();
         state.root_version = root.root().version();

@@ -41,6 +41,10 @@ pub enum TrustError {
     Root { version: u64, reason: String },
     #[error("trust root version {version} does not follow from version {}", .version.saturating_sub(1))]
     Step { version: u64, source: Box<TrustError> },
+    #[error(
+        "trust root version {version} was created at {created}, more than a day after now: the clock shows {now}"
+    )]
+    Future { version: u64, created: Moment, now: Moment },
     #[error("the chain of trust roots is broken: expected version {expected}, found {found}")]
     Sequence { expected: u64, found: u64 },
     #[error(
@@ -165,6 +169,7 @@ impl Fault for TrustError {
             Self::Step { source, .. } if matches!(**source, Self::Tampered { .. }) => Code::TrustTampered,
             Self::Root { .. } | Self::Step { .. } | Self::Sequence { .. } => Code::TrustRoot,
             Self::Foreign { .. } => Code::TrustForeign,
+            Self::Future { .. } => Code::TrustFuture,
             Self::Unfinished { .. } => Code::TrustUnfinished,
             Self::FingerprintDiffers { .. } => Code::TrustFingerprint,
             Self::ChainMissing { .. } => Code::TrustChain,
@@ -211,6 +216,7 @@ impl Fault for TrustError {
             Self::InFile { source, .. } if matches!(**source, Self::FingerprintDiffers { .. }) => {
                 return source.hint();
             }
+            Self::InFile { source, .. } if matches!(**source, Self::Future { .. }) => return source.hint(),
             // The file itself, and not a bundle, is what is not believed.
             Self::InFile { source, .. }
                 if source.code().class() == Class::NotBelieved && source.code() != Code::TrustKey =>
@@ -273,6 +279,9 @@ impl Fault for TrustError {
             Self::PassphraseEmpty => "choose a passphrase",
             Self::RootVersion { .. } => "ask for the trust roots that belong to this bundle",
             Self::Revoked { .. } => "ask for a newer bundle; this one was withdrawn",
+            Self::Future { .. } => {
+                "check the clock with `date -u`; if it is right, the trust root has to be made again with the right time"
+            }
             Self::Expired { .. } => "check the clock with `date -u`; if it is right, ask for a newer bundle",
             Self::KeyFileRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
                 let name = quoted(path.with_extension(""));

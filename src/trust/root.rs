@@ -278,6 +278,17 @@ impl Root {
         self.revoked.statements.binary_search(statement).is_ok()
     }
 
+    /// Refuses a root that was made more than a day after now. Sites take `created` for a time that has passed, and no
+    /// later root may have an earlier one: a root from a clock that was years ahead would lock them for good.
+    pub fn check_created(&self, now: Moment) -> Result<(), TrustError> {
+        // Without a date a day from now, nothing can be later than that.
+        if now.plus_days(1).is_some_and(|latest| self.created > latest) {
+            let (version, created) = (self.version, self.created);
+            return Err(TrustError::Future { version, created, now });
+        }
+        Ok(())
+    }
+
     /// Judges the root's own expiry date: nothing when it is not past, the date when it is past and the
     /// policy only warns.
     pub fn check_expiry(&self, now: Moment) -> Result<Option<Moment>, TrustError> {

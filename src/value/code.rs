@@ -246,6 +246,8 @@ codes! {
         "The trust root revokes this bundle."
     TrustEpoch "trust.epoch" NotBelieved
         "The bundle claims an epoch or a root version that its trust root does not have."
+    TrustFuture "trust.future" NotBelieved
+        "A trust root says it was made more than a day after now. Either the clock here is behind, or the root was made with a clock that was ahead; following it would make the site reject everything older for good."
     TrustExpired "trust.expired" NotBelieved
         "The bundle or the trust root is past its expiry date. Check the clock; if it is right, ask for a newer bundle."
     TrustAgent "trust.agent" CouldNot

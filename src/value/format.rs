@@ -153,8 +153,9 @@ fn is_authority(text: &str) -> bool {
     }
 }
 
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
+/// `1` to `65535`, without sign and without zeros in front.
+pub(super) fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port > 0 && port.to_string() == text)
 }
 
 /// A part of the path of a repository, as in the OCI distribution specification.
@@ -247,7 +248,16 @@ mod tests {
         for bad in ["/a/../b", "a/b", "/a b"] {
             assert!(!Format::Path.fits(bad, &[]), "{bad}");
         }
-        for bad in ["https://", "ftp://a", "https://user:pw@a", "https://a:0", "https://a b"] {
+        for bad in [
+            "https://",
+            "ftp://a",
+            "https://user:pw@a",
+            "https://a:0",
+            "https://a:080",
+            "https://a:+1",
+            "https://[::1]:080",
+            "https://a b",
+        ] {
             assert!(!Format::Url.fits(bad, &[]), "{bad}");
         }
         for bad in ["r:x", "r/", "r/A", "r//a", "https://r", "r:70000"] {

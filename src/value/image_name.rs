@@ -1,6 +1,7 @@
 //! Container image references.
 
 use super::digest::Digest;
+use super::format::is_port;
 use super::{ValueError, serde_as_text};
 use std::fmt;
 use std::str::FromStr;
@@ -82,19 +83,18 @@ fn is_registry(text: &str) -> bool {
     // An IPv6 address stands in brackets.
     if let Some(rest) = text.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, port)| {
-            let is_port = |port: &str| port.parse::<u16>().is_ok();
             address.parse::<std::net::Ipv6Addr>().is_ok()
                 && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
         });
     }
-    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
+    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
     let label = |part: &str| {
         !part.is_empty()
             && !part.starts_with('-')
             && !part.ends_with('-')
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    host.split('.').all(label) && port.parse::<u16>().is_ok()
+    host.split('.').all(label) && port.is_none_or(is_port)
 }
 
 fn is_tag(text: &str) -> bool {
@@ -200,6 +200,13 @@ mod tests {
             "a@sha256:0",
             "a..b",
             "ho_st.x:99999/a",
+            // f_fmt_3_5
+            "r:0/a",
+            "r:00/a",
+            "r:080/a",
+            "r:+1/a",
+            "r:65536/a",
+            "r:/a",
             "a//b",
             "a:b/c",
             "a\n",

@@ -54,12 +54,10 @@ pub struct Limits {
     pub all_entries: u64,
     /// Frames in all trees of a bundle, counted in the same way.
     pub all_frames: u64,
-    /// Bytes of a frame when decoded.
+    /// Bytes of a frame when decoded, which is also its zstd window.
     pub frame: u64,
     /// Bytes of a frame as stored.
     pub frame_stored: u64,
-    /// Bytes of the zstd window of a frame.
-    pub window: u64,
 }
 
 impl Limits {
@@ -91,9 +89,8 @@ impl Limits {
             frames: 1 << 20,
             all_entries: 1 << 21,
             all_frames: 1 << 21,
-            frame: 16 * MIB,
-            frame_stored: 16 * MIB + (64 << 10),
-            window: 8 * MIB,
+            frame: 8 * MIB,
+            frame_stored: 8 * MIB + (64 << 10),
         }
     }
 }

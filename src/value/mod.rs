@@ -18,6 +18,7 @@ pub mod reason;
 pub mod rel_path;
 pub mod size;
 pub mod spoken;
+pub mod unicode;
 pub mod watch;
 pub mod words;
 
@@ -55,7 +56,7 @@ pub enum ValueError {
         reason: &'static str,
     },
     /// Not a UTC timestamp in whole seconds.
-    #[error("`{}` is not a time: expected RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`", printable::Printable(.0))]
+    #[error("`{}` is not a time: expected RFC 3339 in UTC and whole seconds, years 1970 to 9998, like `2026-11-22T06:00:00Z`", printable::Printable(.0))]
     Moment(String),
     /// Neither ten words nor 64 digits.
     #[error("`{}` is no fingerprint: expected all ten words, or all 64 digits; {reason}", printable::Printable(.found))]

@@ -5,23 +5,32 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-/// A point in time: RFC 3339 in UTC and whole seconds, years 0000 to 9999, like `2026-11-22T06:00:00Z`.
+/// A point in time: RFC 3339 in UTC and whole seconds, years 1970 to 9998, like `2026-11-22T06:00:00Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(jiff::Timestamp);
 
+/// The years that every library for times agrees on: some end a day before the year 10000, some begin with 1970.
+const YEARS: std::ops::RangeInclusive<&str> = "1970"..="9998";
+
 impl Moment {
-    /// The second in which `time` lies, or nothing when it lies outside the years 0000 to 9999.
+    /// The second in which `time` lies, or nothing when it lies outside the years 1970 to 9998.
     #[must_use]
     pub fn of(time: SystemTime) -> Option<Self> {
         let exact = jiff::Timestamp::try_from(time).ok()?;
-        jiff::Timestamp::from_second(exact.as_second()).ok().map(Self)
+        jiff::Timestamp::from_second(exact.as_second()).ok().map(Self).filter(Self::is_within)
     }
 
-    /// The moment so many days of 24 hours later; nothing when that is beyond the year 9999.
+    /// The moment so many days of 24 hours later; nothing when that is beyond the year 9998.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Option<Self> {
         let days = jiff::SignedDuration::from_hours(i64::from(days).checked_mul(24)?);
-        self.0.checked_add(days).ok().map(Self)
+        self.0.checked_add(days).ok().map(Self).filter(Self::is_within)
+    }
+
+    fn is_within(&self) -> bool {
+        // Other years have a sign and more digits.
+        let text = self.to_string();
+        text.len() >= 20 && text.get(..4).is_some_and(|year| YEARS.contains(&year))
     }
 
     /// Whole days from here to `later`; negative when that is earlier.
@@ -48,7 +57,7 @@ impl FromStr for Moment {
             return Err(wrong());
         }
         // One spelling for one moment: offsets, fractions and lower-case letters are refused.
-        if moment.0.subsec_nanosecond() == 0 && moment.to_string() == text {
+        if moment.is_within() && moment.0.subsec_nanosecond() == 0 && moment.to_string() == text {
             Ok(moment)
         } else {
             Err(wrong())
@@ -64,7 +73,7 @@ mod tests {
 
     #[test]
     fn j17_only_one_spelling_and_four_digit_years() {
-        for good in ["2026-11-22T06:00:00Z", "1970-01-01T00:00:00Z", "9999-12-30T22:00:00Z"] {
+        for good in ["2026-11-22T06:00:00Z", "1970-01-01T00:00:00Z", "9998-12-31T23:59:59Z"] {
             assert_eq!(good.parse::<Moment>().map(|moment| moment.to_string()).as_deref(), Ok(good));
         }
         for bad in [
@@ -72,6 +81,12 @@ mod tests {
             "2026-11-22t06:00:00z",
             "2026-11-22T06:00:00.5Z",
             "2026-11-22",
+            // f_fmt_3_9 and f_sec_24
+            "1969-12-31T23:59:59Z",
+            "0000-01-01T00:00:00Z",
+            "9999-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "2026-06-30T23:59:60Z",
             "10000-01-01T00:00:00Z",
             "+010000-01-01T00:00:00Z",
             "-000001-01-01T00:00:00Z",
@@ -91,7 +106,7 @@ mod tests {
             ("2026-11-23T11:59:59Z", 0),
             ("2026-11-23T12:00:00Z", 1),
             ("2026-11-22T11:59:59Z", -1),
-            ("0000-01-01T00:00:00Z", -740_308),
+            ("1970-01-01T00:00:00Z", -20_780),
         ] {
             assert_eq!(noon.days_until(at(later)), days, "{later}");
         }

@@ -1,10 +1,10 @@
 //! Paths inside a tree.
 
 use super::printable::is_deceptive;
+use super::unicode::is_assigned;
 use super::{ValueError, serde_as_text};
 use std::fmt;
 use std::str::FromStr;
-use unicode_normalization::UnicodeNormalization as _;
 
 /// The path of an entry in a tree: relative, `/`-separated UTF-8 that every system the tree may land on
 /// reads in the same way.
@@ -39,6 +39,9 @@ pub enum Objection {
     /// Control, bidirectional, or zero-width characters.
     #[error("it has a character that cannot be seen")]
     Hidden,
+    /// A character of a Unicode version after 15.0, or none at all.
+    #[error("it has a character that Unicode 15.0 does not have, so systems do not agree on its letter case")]
+    Unassigned,
     /// One of `\ : * ? " < > |`, which Windows, FAT and exFAT refuse.
     #[error("it has one of the characters \\ : * ? \" < > |, which Windows, FAT and exFAT refuse")]
     Reserved,
@@ -83,17 +86,6 @@ impl RelPath {
     }
 }
 
-/// What a path becomes on a file system that ignores case and Unicode form; two paths with equal keys are one file there
-/// (APFS, NTFS, FAT, and folders of ext4 made with `casefold`).
-#[must_use]
-pub fn collision_key(path: &str) -> String {
-    if path.is_ascii() {
-        return path.to_ascii_lowercase();
-    }
-    // Upper case first: it is the full mapping (ß to SS, ﬁ to FI), and lower case then meets equal text.
-    path.nfd().collect::<String>().to_uppercase().to_lowercase().nfc().collect()
-}
-
 /// True for a component that Windows takes for a device, with any extension (`aux.txt`).
 #[must_use]
 pub fn is_device_name(component: &str) -> bool {
@@ -121,6 +113,7 @@ fn objection(text: &str) -> Option<Objection> {
         "" => Some(Objection::EmptyComponent),
         "." | ".." => Some(Objection::Dots),
         _ if part.chars().any(is_deceptive) => Some(Objection::Hidden),
+        _ if !part.chars().all(is_assigned) => Some(Objection::Unassigned),
         _ if part.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) => Some(Objection::Reserved),
         _ if part.ends_with(['.', ' ']) => Some(Objection::TrailingDot),
         _ if is_device_name(part) => Some(Objection::Device),
@@ -219,11 +212,9 @@ mod tests {
     }
 
     #[test]
-    fn p19_twins_on_other_file_systems_have_one_key() {
-        for (one, other) in [("README", "readme"), ("é", "e\u{301}"), ("straße", "STRASSE"), ("Σας", "σασ")]
-        {
-            let key = |text: &str| text.parse::<RelPath>().map(|path| collision_key(path.as_str()));
-            assert_eq!(key(one), key(other), "{one} {other}");
+    fn f_fmt_3_6_characters_that_unicode_15_0_does_not_have() {
+        for text in ["a\u{a7dc}", "\u{1c89}/b", "\u{fdd0}", "\u{10d50}"] {
+            refused(text, Objection::Unassigned);
         }
     }
 }

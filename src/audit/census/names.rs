@@ -3,7 +3,7 @@
 use super::oddity::{Kind, Oddity};
 use super::{Entry, Node};
 use crate::value::printable::is_deceptive;
-use crate::value::rel_path::collision_key;
+use crate::value::unicode::collision_key;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 

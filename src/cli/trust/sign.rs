@@ -28,6 +28,8 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let file = RootFile::open(&self.file, &LIMITS)?;
         // Before anybody types a passphrase.
+        let created = file.last().check_created(crate::cli::now()?);
+        created.map_err(|error| error.in_file(&self.file))?;
         let mut text =
             format!("to sign: version {}, {}\n", file.last().version(), file.fingerprint().spoken());
         text += &changes(&file);

@@ -146,6 +146,7 @@ impl Text<'_> {
             audience: common.audience.map(audience).transpose()?,
             priority,
             template: false,
+            ..Labels::default()
         };
         let pulls: Vec<ImageName> = self.words(common.pulls)?;
         Ok(Item {

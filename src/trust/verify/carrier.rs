@@ -82,6 +82,9 @@ impl Carried {
         let chain = Chain::parse(chain, limits)?;
         let anchored = chain.anchor(pinned)?;
         let root = anchored.root();
+        if root.version() > pinned.root().version() {
+            root.check_created(conditions.now)?;
+        }
         let envelope = Envelope::parse(envelope, PayloadType::Carrier, limits)?;
         let believed = believe(&envelope, root, Role::Packer, |payload| {
             let carrier = Carrier::parse(payload, limits)?;

@@ -97,6 +97,9 @@ impl Trusted {
         let chain = Chain::parse(&roots, limits)?;
         let anchored = chain.anchor(pinned)?;
         let root = anchored.root();
+        if root.version() > pinned.root().version() {
+            root.check_created(conditions.now)?;
+        }
         let envelope = Envelope::parse(&seal, PayloadType::Statement, limits)?;
         let believed = believe(&envelope, root, Role::Packer, |payload| {
             let statement = Statement::parse(payload, limits)?;

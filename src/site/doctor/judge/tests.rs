@@ -244,7 +244,7 @@ cases! {
         |world| world.circumstances.time_floor = Some(at("2027-11-01T00:00:00Z")) => [Clock Warning, Expiry Problem];
         |world| {
             world.needs.as_mut().unwrap().expires = None;
-            world.circumstances.now = at("9999-01-01T00:00:00Z");
+            world.circumstances.now = at("9998-01-01T00:00:00Z");
         } => [];
     }
 
