@@ -273,6 +273,9 @@ impl Fault for TrustError {
             Self::PassphraseEmpty => "choose a passphrase",
             Self::RootVersion { .. } => "ask for the trust roots that belong to this bundle",
             Self::Revoked { .. } => "ask for a newer bundle; this one was withdrawn",
+            Self::Expired { what, .. } if what.starts_with("trust root") => {
+                "check the clock with `date -u`; if it is right, ask whoever runs the signing for a newer trust root"
+            }
             Self::Expired { .. } => "check the clock with `date -u`; if it is right, ask for a newer bundle",
             Self::KeyFileRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
                 let name = quoted(path.with_extension(""));
