@@ -2,10 +2,13 @@
 
 use super::error::CliError;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, now, threads};
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions, now, threads};
+use crate::bundle::read;
 use crate::site::doctor::{Circumstances, Finding, Needs, Outcome, Report, examine};
 use crate::site::open::Site;
 use crate::site::parameters::{Given, Values};
+use crate::trust::chain::PinnedRoot;
+use crate::trust::verify::InPlace;
 use crate::value::platform::Platform;
 use crate::value::printable::Printable;
 use crate::value::words::{counted, quoted};
@@ -18,14 +21,14 @@ use std::path::{Path, PathBuf};
 /// be warnings; 4: there are problems, each with what to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift doctor /srv/site\n  \
-    sealift doctor /srv/site air-gapped-2026.11.0.sealift --trust root.json")]
+    sealift doctor /srv/site air-gapped-2026.11.0.sealift\n  \
+    sealift doctor /srv/new air-gapped-2026.11.0.sealift --trust root.json")]
 pub(super) struct Args {
     /// The folder to unpack into; one that does not exist yet is looked at in the folder that would hold it
     folder: PathBuf,
     /// The bundle that is to come here
-    #[arg(requires = "trust")]
     bundle: Option<PathBuf>,
-    /// The trust root; get it by another way than the bundle
+    /// The trust root; get it by another way than the bundle. A site has one already
     #[arg(long, value_name = "ROOT", requires = "bundle")]
     trust: Option<PathBuf>,
     /// Look for `proc` and `sys` below this folder, as in a container that sees its host there
@@ -34,19 +37,45 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// The bundle to compare with, if one is named.
-    pub(super) fn bundle(&self) -> Option<BundleArgs> {
+    /// The bundle and the trust root, as its errors name them.
+    pub(super) fn named(&self) -> Option<BundleArgs> {
         let (bundle, trust) = (self.bundle.clone()?, self.trust.clone()?);
         Some(BundleArgs { bundle, trust, approvals: Vec::new() })
     }
 
-    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let bundle = self.bundle();
-        let needs = match &bundle {
-            Some(bundle) => Some(bundle.in_place(term, |place| Ok(Needs::of(place, &LIMITS)?))?),
-            None => None,
+    /// What the bundle needs, if one is named: believed by the trust root that is named, or by that of the site.
+    fn needs(&self, term: &Term, site: Option<&Site>) -> Result<Option<Needs>, CliError> {
+        let Some(bundle) = &self.bundle else { return Ok(None) };
+        let root = match (&self.trust, site) {
+            (Some(trust), _) => PinnedRoot::open(trust, &LIMITS)?,
+            (None, Some(site)) => site.root.clone(),
+            (None, None) => {
+                return Err(CliError::Usage {
+                    message: format!(
+                        "`{}` is not a site, so it is not known by which trust root to verify `{}`",
+                        shown(&self.folder),
+                        shown(bundle)
+                    ),
+                    hint: Some("name the trust root: `--trust ROOT`".to_owned()),
+                });
+            }
         };
+        let watch = term.watch("reading");
+        let own = conditions(&watch, ThreadArgs { threads: None })?;
+        let own = site.map_or(own, |site| site.circumstances(&own));
+        let place = InPlace::open(read::open(bundle)?, &root, own)?;
+        term.warn_of(&place.trusted.warnings);
+        let mut needs = Needs::of(&place, &LIMITS)?;
+        if let Some(site) = site {
+            needs.take_off(&place, &site.store()?);
+        }
+        Ok(Some(needs))
+    }
+
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let site = if Site::is_at(&self.folder) { Some(Site::look(&self.folder, &LIMITS)?) } else { None };
+        let needs = self.needs(term, site.as_ref())?;
+        let bundle = self.named();
         let values = site.as_ref().zip(needs.as_ref()).map(|(site, needs)| {
             let given = Given::of_site(site.folder(), &needs.scenario);
             let values = given.and_then(|given| Values::resolve(&needs.asked, &given));
@@ -55,6 +84,7 @@ impl Args {
         let circumstances = Circumstances {
             values,
             now: now()?,
+            is_site: site.is_some(),
             time_floor: site.as_ref().map(|site| site.state.time_floor),
             threads: threads(None),
             platform: platform(),

@@ -3,6 +3,7 @@
 use super::carrier::IdentityArgs;
 use super::error::CliError;
 use super::inspect::listed;
+use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::source::SourceArgs;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
@@ -12,6 +13,7 @@ use crate::bundle::statement::Predicate;
 use crate::site::install::{Extent, Installed};
 use crate::site::open::Held;
 use crate::site::rendering::{Rendered, RenderedItem, Rendering};
+use crate::site::repair::Repaired;
 use crate::site::state::Decision;
 use crate::trust::approval::Approving;
 use crate::trust::verify::Conditions;
@@ -23,7 +25,7 @@ use crate::value::size::ByteSize;
 use crate::value::spoken::Spoken;
 use crate::value::words::{counted, quoted};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Verify a bundle and put it into use at a site, in one step or not at all
 ///
@@ -44,6 +46,9 @@ pub(super) struct Args {
     /// Do everything short of changing the site, and write into the journal that it was done
     #[arg(long)]
     drill: bool,
+    /// Restore the bundle's release, in use or not, where its files are not those that were installed
+    #[arg(long, conflicts_with = "drill")]
+    repair: bool,
     #[cfg(feature = "registry")]
     #[command(flatten)]
     registry: super::registry::RegistryArgs,
@@ -55,12 +60,13 @@ pub(super) struct Args {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    site: &'a std::path::Path,
+    site: &'a Path,
     outcome: &'static str,
     scenario: &'a Name,
     release: &'a Name,
     folder: PathBuf,
     version: &'a Name,
+    images: u64,
     statement: crate::value::digest::Digest,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'a Name>,
@@ -126,31 +132,35 @@ impl Args {
             #[cfg(feature = "registry")]
             registry: self.registry,
         };
+        let (bundle, repair) = (source.bundle.bundle.clone(), self.repair);
         let mut held = Held::open(&self.site, &LIMITS)?;
         let extent = if self.drill { Extent::Drill } else { Extent::Install };
         let watch = term.watch("installing");
         let own = conditions(&watch, self.threads)?;
-        if let Some(floor) = held.site.clock_is_behind(own.now) {
-            term.warn(&format!(
-                "the clock shows {}, and this site has seen signatures of {floor}: set it (`date -u -s ...`)",
-                own.now
-            ));
-        }
+        warn_of_clock(term, &held.site, own.now);
         let approvals = source.bundle.approvals().map_err(|error| remembered(&mut held, own.now, error))?;
         let conditions = Conditions { approvals: Approving::Demanded(&approvals), ..own };
         let seen = held.site.circumstances(&conditions);
         let opened = source.open_with(&self.identity, &held.site.root, &seen);
         let opened = opened.map_err(|error| remembered(&mut held, own.now, error))?;
         let mut tape = opened.tape(&watch).map_err(|error| remembered(&mut held, own.now, error))?;
+        if repair {
+            let repaired = held.repair(&mut tape, &conditions)?;
+            drop(tape);
+            Progress::done(&watch);
+            term.warn_of(&repaired.trusted.warnings);
+            return tell_of_repair(term, &held, &repaired);
+        }
         let installed = held.install(&mut tape, &conditions, extent)?;
         drop(tape);
         Progress::done(&watch);
         term.warn_of(&installed.trusted.warnings);
+        warn_of_no_inventory(term, &installed.release);
         let pruned = match extent {
             Extent::Drill => Vec::new(),
             Extent::Install => prune(term, &mut held, &installed, &conditions),
         };
-        tell(term, &held, &installed, extent, pruned)
+        tell(term, &held, &installed, extent, pruned, &bundle)
     }
 }
 
@@ -181,6 +191,7 @@ fn tell(
     installed: &Installed,
     extent: Extent,
     pruned: Vec<Name>,
+    bundle: &Path,
 ) -> Result<(), CliError> {
     let site = &held.site;
     let predicate = &installed.trusted.statement.predicate;
@@ -195,19 +206,20 @@ fn tell(
         }
         (Extent::Install, Decision::Same) => ("same", format!("{title} is in use already; nothing to do\n")),
         (Extent::Install, Decision::Here(_)) => {
-            ("switched", format!("{title} was there, and is in use again\n"))
+            ("switched", format!("{title} was installed already; switched to it\n"))
         }
         (Extent::Install, Decision::OtherValues) => {
             ("installed", format!("installed {title} with other parameters\n"))
         }
         (Extent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
-            ("switched", format!("{title} was there, and is in use again\n"))
+            ("switched", format!("{title} was installed already; switched to it\n"))
         }
         (Extent::Install, Decision::First | Decision::Newer { .. } | Decision::OutOfOrder { .. }) => (
             "installed",
             format!(
-                "installed {title}: {} of trees, {}\n",
+                "installed {title}: {}, {}, {}\n",
                 counted(release.files, "file"),
+                counted(installed.images, "image"),
                 ByteSize(release.bytes)
             ),
         ),
@@ -253,6 +265,7 @@ fn tell(
         release: &release.folder,
         folder,
         version: &predicate.version,
+        images: installed.images,
         statement: installed.trusted.id,
         before: installed.before.as_ref(),
         out_of_order,
@@ -272,5 +285,35 @@ fn tell(
         }
         Extent::Install => format!("next: sealift status {shown}; back with `sealift rollback {shown}`"),
     });
+    // What came through a pipe cannot be read again.
+    if extent == Extent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
+        term.say(&format!("its images: sealift load {} --trust ROOT --registry HOST[:PORT]", quoted(bundle)));
+    }
+    Ok(())
+}
+
+fn tell_of_repair(term: &Term, held: &Held, repaired: &Repaired) -> Result<(), CliError> {
+    let predicate = &repaired.trusted.statement.predicate;
+    let title = format!("{}-{}", predicate.name, predicate.version);
+    let words = Spoken(held.site.head.digest).to_string();
+    let mut text = match (&repaired.differences, repaired.is_changed()) {
+        (_, false) => format!("{title}: every file is as it was installed; nothing to repair\n"),
+        (Some(found), true) => {
+            format!("repaired {title}: {}\n", counted(found.len() as u64, "difference"))
+        }
+        (None, true) => format!("repaired {title}: what differed is not known\n"),
+    };
+    if repaired.is_changed() {
+        text += &format!("  release    {}, before it was {}\n", repaired.release.folder, repaired.from);
+        text += &format!("  journal    entry {}: {words}\n", held.site.head.entries);
+    }
+    let value = serde_json::json!({
+        "site": held.site.folder(), "outcome": if repaired.is_changed() { "repaired" } else { "whole" },
+        "scenario": predicate.scenario, "release": repaired.release.folder, "from": repaired.from,
+        "statement": repaired.trusted.id, "differences": repaired.differences,
+        "journal": held.site.head, "journal_words": words,
+    });
+    term.data("repair", &value, &text)?;
+    term.say(&format!("next: sealift status {} --deep", quoted(held.site.folder())));
     Ok(())
 }

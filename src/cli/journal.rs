@@ -95,6 +95,11 @@ fn verify(term: &Term, place: &Path, heads: &[Typed], since: Option<&Path>) -> R
         let (expected, found) = (earlier.len() as u64, journal.head.entries);
         return Err(SiteError::JournalShort { expected, found }.into());
     }
+    for (at, typed) in passed.iter().zip(heads) {
+        if let Some(at) = at {
+            lines += &format!("passed entry {at}, which is `{typed}`\n");
+        }
+    }
     if let Some((_, missing)) = passed.iter().zip(heads).find(|(at, _)| at.is_none()) {
         return Err(SiteError::NotPassed { head: missing.to_string() }.into());
     }

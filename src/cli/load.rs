@@ -165,6 +165,9 @@ impl Args {
 }
 
 fn human(outcome: &Outcome) -> String {
+    if outcome.loaded.is_empty() && outcome.refused.is_empty() {
+        return "the bundle has no images: nothing to load\n".to_owned();
+    }
     let mut text = String::new();
     for image in &outcome.loaded {
         text += &format!("{}\n  -> {}\n     {}\n", image.from, image.to, image.digest);

@@ -39,6 +39,7 @@ mod unpack;
 mod util;
 mod verify;
 mod waive;
+mod wrap;
 
 #[cfg(feature = "connected")]
 mod demo;
@@ -210,7 +211,7 @@ impl Verb {
             Self::Request(args) => args.site().map_or(Named::Nothing, |site| Named::Site(site.to_owned())),
             Self::Journal(args) => Named::Site(args.site().to_owned()),
             Self::Evidence(args) => Named::Bundle(args.bundle().clone()),
-            Self::Doctor(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
+            Self::Doctor(args) => args.named().map_or(Named::Nothing, Named::Bundle),
             #[cfg(feature = "registry")]
             Self::Load(args) => Named::Bundle(args.source.bundle.clone()),
             #[cfg(feature = "registry")]

@@ -1,10 +1,12 @@
 //! `sealift rollback` and `sealift prune`
 
 use super::error::CliError;
+use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::term::Term;
-use super::{LIMITS, now};
+use super::{LIMITS, now, threads};
 use crate::site::SiteError;
-use crate::site::open::Held;
+use crate::site::open::{Held, leftovers};
+use crate::site::release_inventory::Checking;
 use crate::value::name::Name;
 use crate::value::size::ByteSize;
 use crate::value::spoken::Spoken;
@@ -14,7 +16,8 @@ use std::path::PathBuf;
 
 /// Put the release before the one in use into use again
 ///
-/// Works without the bundle and without a network. What the site has had stays known: a bundle that is older than the
+/// Works without the bundle and without a network, and on a full disk. Every file of the release is compared with what
+/// was installed first. What the site has had stays known: a bundle that is older than the
 /// newest is refused as before.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -36,7 +39,13 @@ impl Args {
         let nothing = || SiteError::NothingBefore { scenario: scenario.clone() };
         let to = self.to.or_else(|| found.before_current().map(|release| release.folder.clone()));
         let to = to.ok_or_else(nothing)?;
-        let release = held.switch(now()?, &scenario, &to)?;
+        let clock = now()?;
+        warn_of_clock(term, &held.site, clock);
+        let watch = term.watch("checking");
+        let checking = Checking { threads: threads(None), watch: &watch };
+        let release = held.switch(clock, &scenario, &to, checking)?;
+        drop(watch);
+        warn_of_no_inventory(term, &release);
         let head = Spoken(held.site.head.digest).to_string();
         let text = format!(
             "{scenario}: {} in use, before it was {from}\n  in use     {}\n  journal    entry {}: {head}\n",
@@ -67,10 +76,20 @@ pub(super) struct Prune {
 
 impl Prune {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        // What an interrupted installation has left goes when the site is opened, also where nothing is installed.
+        let left = leftovers(&self.site, &LIMITS)?;
         let mut held = Held::open(&self.site, &LIMITS)?;
+        if left.bytes > 0 {
+            term.say(&format!("removed what an interrupted installation had left: {}", ByteSize(left.bytes)));
+            if held.site.state.scenarios.is_empty() {
+                return Ok(());
+            }
+        }
         let scenario = held.site.state.meant(self.scenario.as_ref())?.name.clone();
         let keep = self.keep.unwrap_or(held.site.state.keep);
-        let gone = held.prune(now()?, &scenario, keep)?;
+        let clock = now()?;
+        warn_of_clock(term, &held.site, clock);
+        let gone = held.prune(clock, &scenario, keep)?;
         let mut text = format!("{scenario}: removed {}\n", counted(gone.len() as u64, "release"));
         for release in &gone {
             text += &format!("  {}  {}\n", release.folder, ByteSize(release.bytes));

@@ -7,9 +7,11 @@ use super::{LIMITS, now};
 use crate::bundle::place;
 use crate::site::change::{self, Charter};
 use crate::site::open::{Held, Site};
+use crate::site::state::Release;
 use crate::trust::TrustError;
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::value::digest::Digest;
+use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::reason::Reason;
 use crate::value::spoken::{Spoken, Typed};
@@ -33,6 +35,60 @@ pub(super) enum Verb {
     Trust(Trust),
     /// Set up again what the site remembers, from its journal
     Recover(Recover),
+    /// Change which scenarios the site takes
+    Set(Set),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Set {
+    /// The site
+    pub(super) site: PathBuf,
+    /// A scenario that it takes from now on
+    #[arg(long, value_name = "NAME", required_unless_present = "remove_scenario")]
+    add_scenario: Vec<Name>,
+    /// A scenario that it takes no more, and of which nothing is installed
+    #[arg(long, value_name = "NAME")]
+    remove_scenario: Vec<Name>,
+}
+
+/// The deployment patterns that sealift knows manifests of. Others are as good; a name close to one of these is
+/// probably a typing mistake.
+const SCENARIOS: [&str; 5] = ["out-of-band", "mission-partner", "ddil", "sovereign-microsoft", "air-gapped"];
+
+/// Says when a scenario is probably misspelled.
+fn warn_of_typos(term: &Term, site: &Path, scenarios: &[Name]) {
+    for scenario in scenarios {
+        let name = scenario.as_str();
+        let distance = |known: &str| strsim::damerau_levenshtein(name, known);
+        let near = SCENARIOS.into_iter().find(|known| (1..=2).contains(&distance(known)));
+        if let Some(known) = near.filter(|_| name.len() > 3) {
+            term.warn(&format!(
+                "`{scenario}` is not a scenario that sealift knows; did you mean `{known}`? To change it: \
+                 `sealift site set {} --add-scenario {known} --remove-scenario {scenario}`",
+                quoted(site)
+            ));
+        }
+    }
+}
+
+/// Says when the clock is behind what the site has seen signed: the journal would say so for ever.
+pub(super) fn warn_of_clock(term: &Term, site: &Site, now: Moment) {
+    if let Some(floor) = site.clock_is_behind(now) {
+        term.warn(&format!(
+            "the clock shows {now}, and this site has seen signatures of {floor}: set it (`date -u -s ...`)"
+        ));
+    }
+}
+
+/// Says when a release that comes into use could not be compared with what was installed.
+pub(super) fn warn_of_no_inventory(term: &Term, release: &Release) {
+    if release.inventory.is_none() {
+        term.warn(&format!(
+            "the files of {} were not compared with what was installed: an older sealift kept no list of them; \
+             `sealift install SITE BUNDLE --repair` writes them anew",
+            release.folder
+        ));
+    }
 }
 
 /// A trust root, and the proof that a person compared it.
@@ -50,7 +106,7 @@ pub(super) struct FirstTrust {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift site init /srv/sealift --trust root.json --scenario air-gapped")]
 pub(super) struct Init {
-    /// The folder, which is new or empty
+    /// The folder, which is new or empty; its mode follows the umask, what lies in it is readable by whoever may enter
     pub(super) site: PathBuf,
     #[command(flatten)]
     first: FirstTrust,
@@ -104,6 +160,7 @@ impl Args {
             Verb::Init(init) => init.run(term),
             Verb::Trust(trust) => trust.run(term),
             Verb::Recover(recover) => recover.run(term),
+            Verb::Set(set) => set.run(term),
         }
     }
 
@@ -111,7 +168,8 @@ impl Args {
         match &self.verb {
             Verb::Init(Init { site, .. })
             | Verb::Trust(Trust { site, .. })
-            | Verb::Recover(Recover { site, .. }) => site,
+            | Verb::Recover(Recover { site, .. })
+            | Verb::Set(Set { site, .. }) => site,
         }
     }
 }
@@ -173,7 +231,13 @@ impl Init {
             key,
             compared,
         };
-        change::init(&self.site, &root, charter, now()?)?;
+        let now = now()?;
+        let scenarios = charter.accepts.clone();
+        if let Some(expired) = root.root().check_expiry(now)? {
+            term.warn(&format!("the trust root expired at {expired}, and only warns of that"));
+        }
+        change::init(&self.site, &root, charter, now)?;
+        warn_of_typos(term, &self.site, &scenarios);
         let site = Site::look(&self.site, &LIMITS)?;
         let head = Spoken(site.head.digest).to_string();
         let value = json!({
@@ -205,6 +269,7 @@ fn folder_name(site: &Path) -> Result<Name, CliError> {
 impl Trust {
     fn run(self, term: &Term) -> Result<(), CliError> {
         let mut held = Held::open(&self.site, &LIMITS)?;
+        warn_of_clock(term, &held.site, now()?);
         let root = if self.reason.is_some() {
             FirstTrust { root: self.root.clone(), fingerprint: self.fingerprint }.compared()?.0
         } else {
@@ -226,18 +291,23 @@ impl Trust {
         };
         let before = held.site.state.root_version;
         if root.fingerprint() != held.site.root.fingerprint() {
-            held.trust(now()?, root, self.reason)?;
+            let now = now()?;
+            if root.root().expires().is_some_and(|expires| expires <= now) {
+                term.warn(
+                    "this trust root is past its expiry date: ask whoever runs the signing for a newer one",
+                );
+            }
+            held.trust(now, root, self.reason)?;
         }
         let Site { state, head, .. } = &held.site;
-        let text = if before == state.root_version {
+        let mut text = if before == state.root_version {
             format!("root version {before} is pinned already, and nothing newer follows from it\n")
         } else {
             format!("root version {} is pinned now: {}\n", state.root_version, Spoken(state.root))
         };
         let value = json!({ "root_version": state.root_version, "root": state.root, "head": head.digest });
-        term.data("trusted", &value, &text)?;
-        term.say(&format!("journal: {}", Spoken(head.digest)));
-        Ok(())
+        text += &format!("journal: {}\n", Spoken(head.digest));
+        term.data("trusted", &value, &text)
     }
 }
 
@@ -254,5 +324,26 @@ impl Recover {
         term.data("recovered", &value, &text)?;
         term.say(&format!("next: sealift status {}", quoted(&self.site)));
         Ok(())
+    }
+}
+
+impl Set {
+    fn run(self, term: &Term) -> Result<(), CliError> {
+        let mut held = Held::open(&self.site, &LIMITS)?;
+        let now = now()?;
+        warn_of_clock(term, &held.site, now);
+        held.accept(now, &self.add_scenario, &self.remove_scenario)?;
+        warn_of_typos(term, &self.site, &self.add_scenario);
+        let Site { state, head, .. } = &held.site;
+        let names: Vec<_> = state.accepts.iter().map(ToString::to_string).collect();
+        let text = format!(
+            "site `{}` takes {}\n  journal    entry {}: {}\n",
+            state.name,
+            if names.is_empty() { "no scenario".to_owned() } else { names.join(", ") },
+            head.entries,
+            Spoken(head.digest)
+        );
+        let value = json!({ "site": held.site.folder(), "accepts": state.accepts, "journal": head });
+        term.data("site", &value, &text)
     }
 }

@@ -1,12 +1,19 @@
 //! `sealift status`
 
 use super::error::CliError;
+use super::site::warn_of_clock;
 use super::term::Term;
-use super::{LIMITS, now};
-use crate::site::open::Site;
+use super::{LIMITS, now, threads};
+use crate::site::SiteError;
+use crate::site::open::{Site, leftovers};
+use crate::site::release_inventory::{Checking, ReleaseCheck, ReleaseDifference};
 use crate::site::state::Scenario;
+use crate::value::name::Name;
+use crate::value::printable::Printable;
 use crate::value::size::ByteSize;
 use crate::value::spoken::Spoken;
+use crate::value::words::{counted, quoted};
+use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -17,39 +24,133 @@ use std::path::PathBuf;
 pub(super) struct Args {
     /// The site
     pub(super) site: PathBuf,
+    /// Hash every file of every release, and compare it with what was installed; exit code 4 if something differs
+    #[arg(long)]
+    deep: bool,
+}
+
+/// Differences that are listed on a screen; `--json` has all of them.
+const SHOWN: usize = 20;
+
+/// What came of comparing a release.
+#[derive(Serialize)]
+struct Checked<'a> {
+    scenario: &'a Name,
+    release: &'a Name,
+    /// `whole`, `changed` or `not checked`.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    differences: Vec<ReleaseDifference>,
 }
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let site = Site::look(&self.site, &LIMITS)?;
         let state = &site.state;
+        let now = now()?;
         let names: Vec<_> = state.accepts.iter().map(ToString::to_string).collect();
         let mut text = format!("site `{}` at {}\n", state.name, site.folder().display());
         text += &format!("  takes      {}\n", names.join(", "));
         text += &format!("  trusts     root version {}, {}\n", state.root_version, Spoken(state.root));
         if let Some(expires) = site.root.root().expires() {
-            text += &format!("             expires {expires}\n");
+            let is_past = expires <= now.max(state.time_floor);
+            let note = if is_past { ": EXPIRED, ask whoever runs the signing for a newer one" } else { "" };
+            text += &format!("             expires {expires}{note}\n");
         }
         let words = Spoken(site.head.digest).to_string();
         text += &format!("  journal    entry {} of {}: {words}\n", site.head.entries, site.time);
-        let now = now()?;
-        if let Some(floor) = site.clock_is_behind(now) {
-            term.warn(&format!("the clock shows {now}, and this site has seen signatures of {floor}"));
-        }
+        warn_of_clock(term, &site, now);
         for scenario in &state.scenarios {
             text += &show(&site, scenario);
         }
         for missing in state.accepts.iter().filter(|name| state.scenario(name).is_none()) {
             text += &format!("\n{missing}: nothing installed yet\n");
         }
-        let value = json!({
+        let left = leftovers(&self.site, &LIMITS)?;
+        if left.bytes > 0 {
+            let size = ByteSize(left.bytes);
+            text += &match left.is_running {
+                true => format!("\nan installation is running: {size} so far\n"),
+                false => format!(
+                    "\nan interrupted installation left {size} behind: the next command that changes the site removes \
+                     it, as `sealift prune {}` does\n",
+                    quoted(site.folder())
+                ),
+            };
+        }
+        let checked = if self.deep { deep(term, &site)? } else { Vec::new() };
+        for one in &checked {
+            text += &shown(one);
+        }
+        let mut value = json!({
             "site": site.folder(), "id": state.site, "name": state.name, "accepts": state.accepts,
             "keep": state.keep, "root_version": state.root_version, "root": state.root,
             "time_floor": state.time_floor, "journal": site.head, "journal_words": words,
             "scenarios": state.scenarios,
         });
-        term.data("status", &value, &text)
+        if left.bytes > 0 {
+            value["left_behind"] = json!({ "bytes": left.bytes, "running": left.is_running });
+        }
+        if self.deep {
+            value["checked"] = json!(checked);
+        }
+        term.data("status", &value, &text)?;
+        let changed = checked.iter().filter(|one| one.outcome == "changed");
+        let releases: Vec<_> = changed.map(|one| one.release.clone()).collect();
+        if releases.is_empty() { Ok(()) } else { Err(SiteError::ReleasesChanged { releases }.into()) }
     }
+}
+
+/// Compares every release with what was installed.
+fn deep<'a>(term: &Term, site: &'a Site) -> Result<Vec<Checked<'a>>, CliError> {
+    let watch = term.watch("checking");
+    let checking = Checking { threads: threads(None), watch: &watch };
+    let mut all = Vec::new();
+    for scenario in &site.state.scenarios {
+        for release in &scenario.releases {
+            let mut one = Checked {
+                scenario: &scenario.name,
+                release: &release.folder,
+                outcome: "changed",
+                reason: None,
+                differences: Vec::new(),
+            };
+            let is_there = site.release(&scenario.name, &release.folder).is_dir();
+            let outcome = is_there.then(|| site.check_release(&scenario.name, release, checking));
+            match outcome.transpose() {
+                Ok(None) => one.reason = Some("its folder is gone".to_owned()),
+                Ok(Some(ReleaseCheck::Compared(found))) => {
+                    one.outcome = if found.is_empty() { "whole" } else { "changed" };
+                    one.differences = found;
+                }
+                Ok(Some(ReleaseCheck::NoInventory)) => {
+                    one.outcome = "not checked";
+                    one.reason = Some("an older sealift kept no list of its files".to_owned());
+                }
+                Err(error @ SiteError::InventoryDamaged { .. }) => one.reason = Some(error.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+            all.push(one);
+        }
+    }
+    Ok(all)
+}
+
+fn shown(one: &Checked<'_>) -> String {
+    let title = format!("\n{} {}: ", one.scenario, one.release);
+    let mut text = match (&one.reason, one.differences.len() as u64) {
+        (Some(reason), _) => format!("{title}{}: {reason}\n", one.outcome),
+        (None, 0) => format!("{title}every file is as it was installed\n"),
+        (None, count) => format!("{title}{}\n", counted(count, "difference")),
+    };
+    for ReleaseDifference { path, change } in one.differences.iter().take(SHOWN) {
+        text += &format!("  {change:8} {}\n", Printable(path));
+    }
+    if let Some(more) = one.differences.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        text += &format!("  and {more} more: `--json` lists all\n");
+    }
+    text
 }
 
 fn show(site: &Site, scenario: &Scenario) -> String {

@@ -2,18 +2,19 @@
 
 use super::error::CliError;
 use super::named::Named;
+use super::wrap::wrapped;
 use crate::trust::verify::Warning;
 use crate::value::code::Fault as _;
 use crate::value::escaped::escape_json;
 use crate::value::printable::{Printable, without_deception};
 use crate::value::watch::Watch;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 use serde::Serialize;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Version of the JSON lines that `--json` writes: types and keys may come, none may go without a new number.
 const JSON_VERSION: u32 = 1;
@@ -25,6 +26,10 @@ pub(super) struct Term {
     quiet: bool,
     progress: bool,
     color: bool,
+    /// Whether the locale can show more than ASCII.
+    is_utf8: bool,
+    /// The bar on the screen, if there is one: talk must not leave a copy of it behind.
+    bar: Mutex<Option<WeakProgressBar>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -80,7 +85,8 @@ impl Term {
             Color::Auto => !no_color && (terminal || forced),
         };
         let progress = terminal && !args.json && !args.quiet && !args.no_progress;
-        Self { json: args.json, quiet: args.quiet, progress, color, stop }
+        let bar = Mutex::new(None);
+        Self { json: args.json, quiet: args.quiet, progress, color, is_utf8: is_utf8(), bar, stop }
     }
 
     /// True when standard output carries JSON lines.
@@ -98,13 +104,26 @@ impl Term {
     pub(super) fn say(&self, line: &str) {
         if !self.quiet {
             // A closed standard error is no reason to stop working.
-            let _ = writeln!(io::stderr(), "{line}");
+            self.above_the_bar(|| {
+                let _ = writeln!(io::stderr(), "{line}");
+            });
+        }
+    }
+
+    /// Writes to standard error with the bar out of the way.
+    fn above_the_bar(&self, write: impl FnOnce()) {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match bar.as_ref().and_then(WeakProgressBar::upgrade) {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 
     /// Talk about what is allowed and should be said all the same; `--quiet` does not silence it.
     pub(super) fn warn(&self, line: &str) {
-        let _ = writeln!(io::stderr(), "{} {line}", self.paint("warning:", "33"));
+        self.above_the_bar(|| {
+            let _ = writeln!(io::stderr(), "{} {line}", self.paint("warning:", "33"));
+        });
     }
 
     /// Says everything that verifying found worth saying.
@@ -117,7 +136,10 @@ impl Term {
     /// Data: text for a person, or one JSON object of this type for a program.
     pub(super) fn data<T: Serialize>(&self, kind: &str, value: &T, text: &str) -> Result<(), CliError> {
         if !self.json {
-            return self.text(text);
+            let width =
+                rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+            // No width is no terminal, or one that does not tell.
+            return if width == 0 { self.text(text) } else { self.text(&wrapped(text, width)) };
         }
         let mut line = json!({ "type": kind, "version": JSON_VERSION });
         if let (Some(line), Ok(serde_json::Value::Object(value))) =
@@ -178,10 +200,12 @@ impl Term {
         let target =
             if self.progress { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
-        let style = "{msg:10} {bar:30} {binary_bytes:>11} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
+        // The bar takes what the numbers leave of the line, so that no terminal wraps it.
+        let style = "{msg:10} {wide_bar} {binary_bytes:>11} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
+            bar.set_style(if self.is_utf8 { style } else { style.progress_chars("=> ") });
         }
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
         bar.set_message(what.to_owned());
         Progress { bar, color: self.color, stop: Arc::clone(&self.stop) }
     }
@@ -192,6 +216,14 @@ fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or_default()
+}
+
+/// Whether the locale can show more than ASCII: the first of these that is set decides, as in C.
+fn is_utf8() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
 }
 
 /// An error as one JSON line.
@@ -241,6 +273,8 @@ impl Watch for Progress {
     }
 
     fn expect(&self, total: u64) {
+        // What is expected now begins at nothing: some work has two parts.
+        self.bar.set_position(0);
         self.bar.set_length(total);
     }
 

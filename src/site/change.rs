@@ -3,7 +3,9 @@
 use super::SiteError;
 use super::commit::{self, Moves, Pending, Spot};
 use super::journal::{Act, Entry, Journal};
-use super::open::{self, CURRENT, Held, JOURNAL, LOCK, RELEASES, STATE, STORE, Site};
+use super::open::{self, CURRENT, Held, INVENTORIES, JOURNAL, LOCK, RELEASES, RESERVE, STATE, STORE, Site};
+use super::ownership;
+use super::release_inventory::{self, Checking};
 use super::state::{Release, State};
 use crate::bundle::place;
 use crate::trust::TrustError;
@@ -41,12 +43,16 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Moment) -> 
         let path = path.to_owned();
         move |source| SiteError::Write { path, source }
     };
-    open::make_folder(folder)?;
+    ownership::refuse_unsafe_parent(place::folder_of(folder))?;
+    // A root that is past its date, and refuses what is past its date, would let no bundle in.
+    root.root().check_expiry(now)?;
+    open::make_site_folder(folder)?;
     if commit::is_there(&folder.join(STATE)).map_err(failed(folder))? {
         return Err(SiteError::SiteExists { path: folder.to_owned() });
     }
     let mut names = fs::read_dir(folder).map_err(failed(folder))?;
-    let ours = [LOCK, "state.json.partial", JOURNAL, RELEASES, CURRENT, STORE, ".probe"];
+    let ours =
+        [LOCK, "state.json.partial", JOURNAL, RELEASES, CURRENT, STORE, INVENTORIES, RESERVE, ".probe"];
     let is_ours = |name: &std::ffi::OsStr| ours.iter().any(|known| name == *known);
     if names.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
         return Err(SiteError::Target { path: folder.to_owned(), found: "not empty" });
@@ -55,12 +61,17 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Moment) -> 
     let _lock = open::lock(folder)?;
     // The journal comes first: one without a state is what a set-up that was cut short has left, or, once something was
     // installed, a site that has lost its memory.
-    let releases = folder.join(RELEASES);
-    if fs::read_dir(&releases).is_ok_and(|mut names| names.next().is_some()) {
-        return Err(SiteError::StateMissing { path: folder.to_owned() });
-    }
     let journal = folder.join(JOURNAL);
-    if commit::is_there(&journal).map_err(failed(&journal))? {
+    let has_journal = commit::is_there(&journal).map_err(failed(&journal))?;
+    if open::has_releases(folder) {
+        let path = folder.to_owned();
+        return Err(if has_journal {
+            SiteError::StateMissing { path }
+        } else {
+            SiteError::MemoryLost { path }
+        });
+    }
+    if has_journal {
         fs::remove_file(&journal).map_err(failed(&journal))?;
     }
     probe(folder)?;
@@ -114,14 +125,21 @@ pub fn recover(
     now: Moment,
     limits: &Limits,
 ) -> Result<Site, SiteError> {
-    open::refuse_unsafe(folder)?;
+    ownership::refuse_unsafe_site(folder, ownership::Access::Change)?;
     let lock = open::lock(folder)?;
     if let Some(pending) = Pending::load(folder)? {
         commit::finish(folder, &pending)?;
     }
-    let journal = Journal::read(&folder.join(JOURNAL), |_, _| {})?;
+    let mut passed = None;
+    let journal = Journal::of_site(folder, |_, now| {
+        passed = passed.or_else(|| head.is_of(&now.digest).then_some(now.entries));
+    })?;
     if !head.is_of(&journal.head.digest) {
-        return Err(SiteError::NotPassed { head: head.to_string() });
+        let (head, entries) = (head.to_string(), journal.head.entries);
+        return Err(match passed {
+            Some(entry) => SiteError::PassedEarlier { head, entry, entries },
+            None => SiteError::NotPassed { head },
+        });
     }
     let state = journal.last.state;
     if state.root != *root.fingerprint().digest() {
@@ -140,8 +158,16 @@ pub fn recover(
 
 impl Held {
     /// Puts a release into use that is there.
-    pub fn switch(&mut self, now: Moment, scenario: &Name, to: &Name) -> Result<Release, SiteError> {
-        self.switch_for(now, scenario, to, None)
+    ///
+    /// Every file of it is compared with what was installed first: it may have been changed while it was not in use.
+    pub fn switch(
+        &mut self,
+        now: Moment,
+        scenario: &Name,
+        to: &Name,
+        checking: Checking<'_>,
+    ) -> Result<Release, SiteError> {
+        self.switch_for(now, scenario, to, None, checking)
     }
 
     /// As `switch`, and where approvers permit it, with their word for it.
@@ -151,6 +177,7 @@ impl Held {
         scenario: &Name,
         to: &Name,
         permit: Option<&Permit>,
+        checking: Checking<'_>,
     ) -> Result<Release, SiteError> {
         let found = self.site.state.meant(Some(scenario))?;
         let missing = || SiteError::NoRelease {
@@ -169,6 +196,7 @@ impl Held {
             );
         }
         let from = found.current.clone();
+        self.site.refuse_changed_release(scenario, &release, checking)?;
         if from == *to {
             return Ok(release);
         }
@@ -209,7 +237,33 @@ impl Held {
         let act = Act::Pruned { scenario: scenario.clone(), releases };
         let root = self.site.root.clone();
         self.commit(now, act, state, root, Moves { remove, ..Moves::default() })?;
+        release_inventory::drop_unused(&self.site.folder, &self.site.state);
         Ok(gone)
+    }
+
+    /// Takes more scenarios, or none of some any more. Nothing may be installed of those.
+    pub fn accept(&mut self, now: Moment, added: &[Name], removed: &[Name]) -> Result<(), SiteError> {
+        let mut state = self.site.state.clone();
+        for scenario in removed {
+            if state.scenario(scenario).is_some() {
+                return Err(SiteError::ScenarioInUse { scenario: scenario.clone() });
+            }
+            let Ok(at) = state.accepts.binary_search(scenario) else {
+                return Err(SiteError::NotAccepted { scenario: scenario.clone(), accepts: state.accepts });
+            };
+            state.accepts.remove(at);
+        }
+        let mut news = added.to_vec();
+        news.retain(|scenario| state.accepts.binary_search(scenario).is_err());
+        state.accepts.extend_from_slice(&news);
+        state.accepts.sort();
+        state.accepts.dedup();
+        if state.accepts == self.site.state.accepts {
+            return Ok(());
+        }
+        let act = Act::Accepting { added: news, removed: removed.to_vec() };
+        let root = self.site.root.clone();
+        self.commit(now, act, state, root, Moves::default())
     }
 
     /// Pins a root that follows from the pinned one, or, for this reason, one that need not: then whoever calls has had

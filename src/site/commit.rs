@@ -9,6 +9,7 @@ use super::SiteError;
 use super::clearing::{clear_away, share};
 use super::journal::{self, Act, Entry, Head};
 use super::open::{self, Anchor, CURRENT, Held, JOURNAL, PENDING, RELEASES, STATE, STORE};
+use super::reserve;
 use super::staging::staging_name;
 use super::state::State;
 use crate::bundle::place;
@@ -67,6 +68,11 @@ impl Spot {
 }
 
 impl Pending {
+    /// Bytes that it takes, but for names.
+    fn size(&self) -> u64 {
+        (self.line.len() + self.state.len()) as u64
+    }
+
     /// The act that is pending at a site, if one is.
     pub(super) fn load(site: &Path) -> Result<Option<Self>, SiteError> {
         let path = site.join(PENDING);
@@ -98,13 +104,21 @@ impl Held {
             // What was decided and could not be finished is not overwritten.
             return Err(SiteError::Pending { path: folder });
         }
+        let may_use_reserve = reserve::may_use(&act);
         let (line, head) = Entry::after(Some(&self.site.head), now, act, state.clone())?;
         let pending = pending(self.site.journal_len, &line, head, &root, moves)?;
-        decide(&folder, &pending)?;
-        if let Err(error) = append(&folder, &pending) {
-            return Err(take_back(&folder, &pending, error));
+        let decided = || {
+            decide(&folder, &pending)?;
+            append(&folder, &pending).map_err(|error| take_back(&folder, &pending, error))
+        };
+        if may_use_reserve {
+            reserve::with_reserve(&folder, decided)?;
+            reserve::with_reserve(&folder, || carry_out(&folder, &pending))?;
+        } else {
+            decided()?;
+            carry_out(&folder, &pending)?;
         }
-        carry_out(&folder, &pending)?;
+        reserve::fill(&folder, pending.size());
         self.site.time = now;
         self.site.journal_len += line.len() as u64;
         self.site.head = head;
@@ -119,7 +133,10 @@ pub(super) fn found(folder: &Path, line: &[u8], head: Head, root: &PinnedRoot) -
     let journal = folder.join(JOURNAL);
     place::write_new(&journal, line, 0o644)
         .map_err(|source| SiteError::Write { path: journal.clone(), source })?;
-    replace(folder, STATE, &Anchor::encode(head, root)?)
+    let state = Anchor::encode(head, root)?;
+    replace(folder, STATE, &state)?;
+    reserve::fill(folder, (line.len() + state.len()) as u64);
+    Ok(())
 }
 
 /// Writes the memory of a site anew behind its journal.
@@ -131,8 +148,10 @@ pub(super) fn refound(
     root: &PinnedRoot,
 ) -> Result<(), SiteError> {
     let pending = pending(journal_len, line, head, root, Moves::default())?;
-    decide(folder, &pending)?;
-    finish(folder, &pending)
+    reserve::with_reserve(folder, || decide(folder, &pending))?;
+    finish(folder, &pending)?;
+    reserve::fill(folder, pending.size());
+    Ok(())
 }
 
 fn pending(
@@ -238,6 +257,10 @@ fn cut_off(folder: &Path, pending: &Pending) -> io::Result<()> {
 
 /// Finishes an act that was decided before, in this process or in one that was ended. Every step may have been done.
 pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+    reserve::with_reserve(folder, || finish_once(folder, pending))
+}
+
+fn finish_once(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     if let Some(spot) = &pending.place {
         let (from, to) = spot.places(folder);
         let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
@@ -300,7 +323,7 @@ fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
     }
     remove_file(&folder.join(PENDING)).and_then(|()| place::sync_folder(folder)).map_err(unfinished)?;
     for spot in &pending.remove {
-        clear_away(&folder.join(RELEASES).join(spot.scenario.as_str()), &folder.join(STORE));
+        clear_away(folder, &spot.scenario);
     }
     Ok(())
 }

@@ -144,6 +144,8 @@ impl Report {
 pub struct Circumstances<'a> {
     /// What the clock says.
     pub now: Moment,
+    /// Whether the folder is a site.
+    pub is_site: bool,
     /// A moment that the site knows to have passed.
     pub time_floor: Option<Moment>,
     /// How many threads would unpack.

@@ -1,5 +1,6 @@
 //! What can go wrong on the isolated side.
 
+use super::release_inventory::ReleaseDifference;
 use super::state::Mark;
 use crate::bundle::BundleError;
 use crate::store::StoreError;
@@ -54,6 +55,8 @@ pub enum SiteError {
     #[error("everything is unpacked to `{}`, but its folder could not be made durable (synced)", .path.display())]
     NotSynced { path: PathBuf, source: io::Error },
 
+    #[error("`{}` belongs to the user with the id {owner}, who could change it meanwhile", .path.display())]
+    OtherOwner { path: PathBuf, owner: u32 },
     #[error("there is no site at `{}`", .path.display())]
     NoSite { path: PathBuf },
     #[error("there is a site at `{}` already", .path.display())]
@@ -70,6 +73,8 @@ pub enum SiteError {
     StateRead { path: PathBuf, source: io::Error },
     #[error("the site `{}` has lost its `state.json`", .path.display())]
     StateMissing { path: PathBuf },
+    #[error("the site `{}` has lost both its `state.json` and its `journal.jsonl`", .path.display())]
+    MemoryLost { path: PathBuf },
     #[error("what the site remembers is damaged: {}", Printable(.reason))]
     StateDamaged { reason: String },
     #[error("`state.json` is older than the journal: it knows {knows} entries, the journal has {found}")]
@@ -82,6 +87,13 @@ pub enum SiteError {
     JournalFork { entry: u64 },
     #[error("the journal never ended with `{}`", Printable(.head))]
     NotPassed { head: String },
+    #[error(
+        "the journal does not end with `{}`: it did at entry {entry}, and now has {entries}",
+        Printable(.head)
+    )]
+    PassedEarlier { head: String, entry: u64, entries: u64 },
+    #[error("the site has lost its journal: there is no `{}`", .path.display())]
+    JournalMissing { path: PathBuf },
     #[error("the site would remember {found} bytes, and a line of its journal holds {ceiling}")]
     EntryLong { found: u64, ceiling: u64 },
     #[error("line {line} of the journal is damaged: {}", Printable(.reason))]
@@ -119,6 +131,19 @@ pub enum SiteError {
     NothingBefore { scenario: Name },
     #[error("the folder of the release is gone: `{}`", .path.display())]
     ReleaseGone { path: PathBuf },
+    #[error(
+        "release `{release}` is not what was installed: {}, the first is `{}` ({})",
+        counted(*.count, "difference"), Printable(&.first.path), .first.change
+    )]
+    ReleaseChanged { release: Name, count: u64, first: ReleaseDifference },
+    #[error("{} not what was installed: {}", if .releases.len() == 1 { "a release is" } else { "releases are" }, list(.releases))]
+    ReleasesChanged { releases: Vec<Name> },
+    #[error("the inventory `{}` cannot be used: {}", .path.display(), Printable(.reason))]
+    InventoryDamaged { path: PathBuf, reason: String },
+    #[error("scenario `{scenario}` has releases at this site")]
+    ScenarioInUse { scenario: Name },
+    #[error("the site does not take scenario `{scenario}`; it takes {}", list(.accepts))]
+    NotAccepted { scenario: Name, accepts: Vec<Name> },
 
     #[error("cannot read the folder `{}`", .path.display())]
     FleetRead { path: PathBuf, source: io::Error },
@@ -163,7 +188,7 @@ impl Fault for SiteError {
             Self::Store(error) => error.code(),
             Self::RefusedAndNotWritten { error, .. } => error.code(),
             Self::Target { .. } => Code::SiteTarget,
-            Self::NoParent { .. } | Self::Parent { .. } => Code::SiteParent,
+            Self::NoParent { .. } | Self::Parent { .. } | Self::OtherOwner { .. } => Code::SiteParent,
             Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
             Self::Look { .. } => Code::DoctorLook,
             Self::Unfit { .. } => Code::DoctorProblems,
@@ -178,10 +203,15 @@ impl Fault for SiteError {
             Self::Busy { .. } | Self::SiteBusy { .. } => Code::SiteBusy,
             Self::Pending { .. } | Self::Unfinished { .. } => Code::SiteUnfinished,
             Self::StateRead { .. } | Self::JournalRead { .. } => Code::SiteRead,
-            Self::StateMissing { .. } | Self::StateDamaged { .. } | Self::StateOld { .. } => Code::SiteState,
+            Self::StateMissing { .. }
+            | Self::MemoryLost { .. }
+            | Self::StateDamaged { .. }
+            | Self::StateOld { .. } => Code::SiteState,
             Self::JournalShort { .. }
             | Self::JournalFork { .. }
             | Self::JournalDamaged { .. }
+            | Self::JournalMissing { .. }
+            | Self::PassedEarlier { .. }
             | Self::NotPassed { .. } => Code::SiteJournal,
             Self::JournalWrite { .. } | Self::EntryLong { .. } => Code::SiteJournalWrite,
             Self::OtherRoot { .. } | Self::EpochNotNew { .. } => Code::SiteRoot,
@@ -191,7 +221,12 @@ impl Fault for SiteError {
             Self::NoScenario { .. }
             | Self::NoRelease { .. }
             | Self::NothingBefore { .. }
+            | Self::ScenarioInUse { .. }
+            | Self::NotAccepted { .. }
             | Self::ReleaseGone { .. } => Code::SiteRelease,
+            Self::ReleaseChanged { .. } | Self::ReleasesChanged { .. } | Self::InventoryDamaged { .. } => {
+                Code::SiteReleaseChanged
+            }
             Self::FleetRead { .. } | Self::FleetLimit { .. } => Code::FleetFolder,
             Self::Evidence { .. } => Code::EvidenceInput,
         }
@@ -205,8 +240,11 @@ impl Fault for SiteError {
             Self::Target { .. } => Some("name a folder that does not exist yet: `--to NEW`".to_owned()),
             Self::NoParent { path } => Some(format!("make it first: `mkdir -p {}`", quoted(path))),
             Self::Parent { .. } => Some("choose a folder that only you can write to".to_owned()),
+            Self::OtherOwner { owner, .. } => {
+                Some(format!("run the command as that user: `sudo -u '#{owner}' sealift ...`"))
+            }
             Self::Space { .. } | Self::Inodes { .. } => {
-                Some("free space there, or choose a folder on another disk".to_owned())
+                Some("free space there, at a site also with `sealift prune SITE --keep 1`; or choose a folder on another disk".to_owned())
             }
             Self::Busy { .. } => Some("wait for it to end, or choose another folder".to_owned()),
             Self::Look { .. } => {
@@ -240,8 +278,17 @@ impl Fault for SiteError {
                 Some("look at the permissions and the disk".to_owned())
             }
             Self::StateMissing { .. } | Self::StateDamaged { .. } | Self::StateOld { .. } => Some(
-                "find out who changed it; then set it up again from the journal: `sealift site recover SITE --trust ROOT --head WORDS --reason TEXT`".to_owned(),
+                "find out who changed it; then set it up again from the journal: `sealift site recover SITE --trust ROOT --head WORDS --reason TEXT`; WORDS are where the journal ended, as written down or in a receipt; if nobody wrote them down, `sealift journal verify SITE/journal.jsonl` shows every entry: compare them with what was done here".to_owned(),
             ),
+            Self::MemoryLost { .. } => Some(
+                "bring both back from a backup; without one, set up a new site in another folder and install the newest bundle there".to_owned(),
+            ),
+            Self::JournalMissing { .. } => Some(
+                "bring it back: from a backup, or from `sealift journal export` if nothing was done since; without either, set up a new site in another folder and install the newest bundle there".to_owned(),
+            ),
+            Self::PassedEarlier { entry, .. } => Some(format!(
+                "if what stands behind entry {entry} was done here (`sealift journal verify SITE/journal.jsonl`), give the words of the end"
+            )),
             Self::JournalShort { .. }
             | Self::JournalFork { .. }
             | Self::JournalDamaged { .. }
@@ -256,7 +303,9 @@ impl Fault for SiteError {
                 "make the new root with `sealift trust init --epoch {}`, so that no bundle of before counts",
                 pinned.saturating_add(1)
             )),
-            Self::Scenario { .. } => Some("bring the bundle to the site that it is for".to_owned()),
+            Self::Scenario { found, .. } => Some(format!(
+                "bring the bundle to the site that it is for; if this site should take it: `sealift site set SITE --add-scenario {found}`"
+            )),
             Self::Older { .. } => Some(
                 "to use a release that is here: `sealift rollback SITE`; to install this bundle all the same, an approver signs `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned(),
             ),
@@ -272,6 +321,13 @@ impl Fault for SiteError {
             Self::NoScenario { .. } => Some("see what is there: `sealift status SITE`; name one with `--scenario`".to_owned()),
             Self::NoRelease { .. } | Self::NothingBefore { .. } => Some("see the releases: `sealift status SITE`".to_owned()),
             Self::ReleaseGone { .. } => Some("install its bundle again".to_owned()),
+            Self::ReleaseChanged { .. } | Self::ReleasesChanged { .. } | Self::InventoryDamaged { .. } => Some(
+                "see all of it: `sealift status SITE --deep`; find out who changed it; restore it from its bundle: `sealift install SITE BUNDLE --repair`".to_owned(),
+            ),
+            Self::ScenarioInUse { .. } => {
+                Some("a scenario is taken back only while nothing of it is installed".to_owned())
+            }
+            Self::NotAccepted { .. } => Some("see what it takes: `sealift status SITE`".to_owned()),
             Self::FleetRead { .. } => Some("name the folder that has the receipts: `sealift fleet FOLDER`".to_owned()),
             Self::FleetLimit { .. } => Some("name a folder that has only what the sites sent".to_owned()),
             Self::Evidence { .. } => Some("name what belongs to this bundle, or leave it out; nothing was written".to_owned()),

@@ -5,14 +5,17 @@ use super::commit::{Moves, Spot, is_there};
 use super::journal::{Act, Under};
 use super::open::{self, Held};
 use super::parameters::{Given, Values};
+use super::release_inventory::{Checking, ReleaseInventory};
 use super::rendering::{Renderer, Rendering};
 use super::staging::Staging;
 use super::state::{Decision, Mark, Release, Scenario, State};
 use super::unpack::{Staged, path_error, stage};
+use crate::bundle::item::ItemKind;
+use crate::bundle::order::Contents;
 use crate::bundle::place;
 use crate::bundle::read::Tape;
 use crate::trust::approval::Permit;
-use crate::trust::verify::{Conditions, Trusted};
+use crate::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
 use crate::value::code::{Class, Code, Fault as _};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
@@ -38,6 +41,8 @@ pub struct Installed {
     pub before: Option<Name>,
     /// What was rendered just now, where the bundle has templates.
     pub rendering: Option<Rendering>,
+    /// How many images the bundle has.
+    pub images: u64,
 }
 
 /// How far an installation goes.
@@ -58,9 +63,20 @@ impl Held {
         extent: Extent,
     ) -> Result<Installed, SiteError> {
         let mut statement = None;
-        match self.try_install(tape, conditions, extent, &mut statement) {
+        let outcome = self.try_install(tape, conditions, extent, &mut statement);
+        self.remembered(outcome, conditions.now, statement)
+    }
+
+    /// Writes into the journal why a bundle was refused, where it was.
+    pub(super) fn remembered<T>(
+        &mut self,
+        outcome: Result<T, SiteError>,
+        now: Moment,
+        statement: Option<Digest>,
+    ) -> Result<T, SiteError> {
+        match outcome {
             Err(error) if is_to_be_remembered(&error) => {
-                match self.remember_refusal(conditions.now, error.code(), &error.to_string(), statement) {
+                match self.remember_refusal(now, error.code(), &error.to_string(), statement) {
                     Ok(()) => Err(error),
                     Err(unwritten) => Err(SiteError::RefusedAndNotWritten {
                         error: Box::new(error),
@@ -98,8 +114,7 @@ impl Held {
         self.refuse_unwritable_journal()?;
         let (clock, root_before) = (conditions.now, self.site.state.root_version);
         let conditions = self.site.circumstances(conditions);
-        let trusted = Trusted::open(tape, &self.site.root, &conditions)?;
-        *statement = Some(trusted.id);
+        let trusted = Trusted::open_noting(tape, &self.site.root, &conditions, statement)?;
         let predicate = &trusted.statement.predicate;
         let permit = trusted.approvals.permit();
         let given = Given::of_site(self.site.folder(), &predicate.scenario);
@@ -109,26 +124,36 @@ impl Held {
         let decision = self.site.state.decide(predicate, trusted.id, mark, permit.as_ref())?;
         let values = values?;
         let name = predicate.scenario.clone();
-        let (before, here) = match self.site.state.scenario(&name) {
+        let (before, known) = match self.site.state.scenario(&name) {
             Some(scenario) => (Some(scenario.current.clone()), scenario.with(trusted.id, mark).cloned()),
             None => (None, None),
         };
-        let here = here.filter(|release| self.site.release(&name, &release.folder).is_dir());
+        let here = known.clone().filter(|release| self.site.release(&name, &release.folder).is_dir());
         let is_new = here.is_none();
         let mut rendering = None;
+        let images;
         let release = match (extent, here) {
             (Extent::Install, Some(here)) => {
+                // Nothing is said of a medium that was not read to its end, also where its release is there already.
+                let contents = receive(&trusted, tape, &conditions, &Looking(Depth::Stored))?;
+                images = images_of(&contents);
                 // The chain of roots is not part of what the statement covers: the same bundle may bring a newer one.
                 if trusted.root.root().version() > self.site.state.root_version {
                     self.trust(clock, trusted.root.clone(), None)?;
                 }
-                // Does nothing when it is in use already.
-                self.switch_for(clock, &name, &here.folder, permit_of(&decision, permit.as_ref()))?;
+                let permit = permit_of(&decision, permit.as_ref());
+                // Does nothing when it is in use already, but for comparing it with what was installed.
+                let checking = Checking { threads: conditions.threads, watch: conditions.watch };
+                self.switch_for(clock, &name, &here.folder, permit, checking)?;
                 here
             }
             (Extent::Install, None) => {
-                let folder = folder_name(&predicate.version, trusted.id, mark)?;
+                let folder = match known {
+                    Some(gone) => gone.folder,
+                    None => folder_name(&predicate.version, trusted.id, mark)?,
+                };
                 let (staged, release) = self.stage(&trusted, tape, &conditions, clock, &folder, values)?;
+                images = images_of(&staged.contents);
                 rendering.clone_from(&staged.rendering);
                 self.put_into_use(&trusted, clock, staged, &release, permit_of(&decision, permit.as_ref()))?;
                 release
@@ -137,6 +162,7 @@ impl Held {
                 let folder = "drill".parse().map_err(path_error)?;
                 let (staged, release) = self.stage(&trusted, tape, &conditions, clock, &folder, values)?;
                 drop(staged.staging);
+                images = images_of(&staged.contents);
                 rendering = staged.rendering;
                 let bundle = release.mark;
                 let act = Act::Drilled { scenario: name, bundle, under: Under::of(&trusted.root) };
@@ -145,11 +171,11 @@ impl Held {
                 release
             }
         };
-        Ok(Installed { trusted, decision, release, is_new, root_before, before, rendering })
+        Ok(Installed { trusted, decision, release, is_new, root_before, before, rendering, images })
     }
 
     /// Verifies what stands behind the seal, and writes it beside the releases.
-    fn stage(
+    pub(super) fn stage(
         &self,
         trusted: &Trusted,
         tape: &mut Tape<'_>,
@@ -170,6 +196,7 @@ impl Held {
         let renderer = Renderer::new(values, Some(&self.site.state.name))?;
         let staging = Staging::beside(&target)?;
         let staged = stage(trusted, tape, conditions, staging, Some(&store), Some(renderer))?;
+        let inventory = ReleaseInventory::new(staged.entries.clone()).write(self.site.folder())?;
         let release = Release {
             folder: folder.clone(),
             bundle: predicate.name.clone(),
@@ -179,6 +206,7 @@ impl Held {
             files: staged.files,
             bytes: staged.bytes,
             parameters,
+            inventory: Some(inventory),
         };
         Ok((staged, release))
     }
@@ -215,7 +243,7 @@ impl Held {
         outcome
     }
 
-    fn refuse_unwritable_journal(&self) -> Result<(), SiteError> {
+    pub(super) fn refuse_unwritable_journal(&self) -> Result<(), SiteError> {
         let path = self.site.journal();
         super::journal::open_for_writing(&path)
             .map(drop)
@@ -265,6 +293,10 @@ impl State {
     }
 }
 
+fn images_of(contents: &Contents) -> u64 {
+    contents.items.iter().filter(|item| item.item.head.kind == ItemKind::Image).count() as u64
+}
+
 /// The permit, where it is what decided.
 fn permit_of<'a>(decision: &Decision, permit: Option<&'a Permit>) -> Option<&'a Permit> {
     match decision {
@@ -279,7 +311,11 @@ fn permit_of<'a>(decision: &Decision, permit: Option<&'a Permit>) -> Option<&'a 
 
 /// Version, first digits of the statement, and of the values for its parameters: readable, and never the same for two
 /// bundles that a site would take.
-fn folder_name(version: &Name, statement: Digest, values: Option<Digest>) -> Result<Name, SiteError> {
+pub(super) fn folder_name(
+    version: &Name,
+    statement: Digest,
+    values: Option<Digest>,
+) -> Result<Name, SiteError> {
     let values = values.map(|digest| format!("-{}", digest.short())).unwrap_or_default();
     // A name has 64 characters at most.
     let version: String = version.as_str().chars().take(48 - values.len()).collect();

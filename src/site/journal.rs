@@ -1,6 +1,7 @@
 //! The journal: one line an act, each with the digest of the line before it and with all that the site then knew.
 
 use super::SiteError;
+use super::open::JOURNAL;
 use super::rendering::Rendered;
 use super::state::{Mark, State};
 use crate::trust::chain::PinnedRoot;
@@ -10,6 +11,8 @@ use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
+use crate::value::words::counted;
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
@@ -78,6 +81,31 @@ pub enum Act {
     Recovered {
         /// Why.
         reason: String,
+    },
+    /// A release that was not what was installed any more was restored from its bundle.
+    Repaired {
+        /// Its scenario.
+        scenario: Name,
+        /// The folder that it had.
+        from: Name,
+        /// The folder that it has.
+        to: Name,
+        /// The bundle.
+        bundle: Mark,
+        /// What it was believed under.
+        under: Under,
+        /// How many entries were not what was installed; absent where that was not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        differences: Option<u64>,
+    },
+    /// The site takes other scenarios.
+    Accepting {
+        /// Those that it takes from now on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        added: Vec<Name>,
+        /// Those that it takes no more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<Name>,
     },
     /// An installation was rehearsed: everything but the change itself.
     Drilled {
@@ -167,13 +195,16 @@ impl Act {
     #[must_use]
     pub fn statement(&self) -> Option<Digest> {
         match self {
-            Self::Installed { bundle, .. } | Self::Drilled { bundle, .. } => Some(bundle.statement),
+            Self::Installed { bundle, .. } | Self::Drilled { bundle, .. } | Self::Repaired { bundle, .. } => {
+                Some(bundle.statement)
+            }
             Self::Refused { statement, .. } => *statement,
             Self::Founded { .. }
             | Self::Switched { .. }
             | Self::Pruned { .. }
             | Self::Trusted { .. }
-            | Self::Recovered { .. } => None,
+            | Self::Recovered { .. }
+            | Self::Accepting { .. } => None,
         }
     }
 }
@@ -201,6 +232,18 @@ impl fmt::Display for Act {
                 write!(f, "pinned another trust root: {}", Printable(why))
             }
             Self::Recovered { reason } => write!(f, "recovered: {}", Printable(reason)),
+            Self::Repaired { scenario, to, differences, .. } => {
+                write!(f, "repaired {scenario} {to}")?;
+                differences.iter().try_for_each(|count| write!(f, ", {}", counted(*count, "difference")))
+            }
+            Self::Accepting { added, removed } => {
+                let list = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ");
+                match (added.is_empty(), removed.is_empty()) {
+                    (false, true) => write!(f, "takes {} too", list(added)),
+                    (_, false) if added.is_empty() => write!(f, "takes no {} any more", list(removed)),
+                    _ => write!(f, "takes {} in place of {}", list(added), list(removed)),
+                }
+            }
             Self::Drilled { scenario, bundle, .. } => write!(f, "drilled {scenario} {bundle}"),
             Self::Refused { code, message, .. } => {
                 write!(f, "refused [{}] {}", Printable(code), Printable(message))
@@ -240,6 +283,16 @@ impl Journal {
         let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
         let file = crate::bundle::place::open_regular(path).map_err(failed)?;
         Self::follow(BufReader::with_capacity(1 << 16, file), path, each)
+    }
+
+    /// Reads the journal of a site.
+    pub(super) fn of_site(site: &Path, each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
+        match Self::read(&site.join(JOURNAL), each) {
+            Err(SiteError::JournalRead { path, source }) if source.kind() == io::ErrorKind::NotFound => {
+                Err(SiteError::JournalMissing { path })
+            }
+            other => other,
+        }
     }
 
     /// The same of a journal whose bytes are at hand; `path` is for messages.
@@ -284,7 +337,9 @@ impl Journal {
     }
 }
 
-/// Opens the journal for one more line.
+/// Opens the journal for one more line. A link in its place is not followed.
 pub(super) fn open_for_writing(path: &Path) -> io::Result<File> {
-    File::options().read(true).write(true).open(path)
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
 }

@@ -14,6 +14,7 @@ use super::SiteError;
 use super::clearing;
 use super::commit::{self, Pending};
 use super::journal::{Entry, Head, Journal};
+use super::ownership::{Access, refuse_unsafe, refuse_unsafe_site};
 use super::state::State;
 use crate::bundle::place;
 use crate::store::Store;
@@ -27,7 +28,7 @@ use rustix::fs::{FlockOperation, Mode};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ impl Site {
 
     /// Opens a site to look at it, while others may be changing it.
     pub fn look(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
-        refuse_unsafe(folder)?;
+        refuse_unsafe_site(folder, Access::Read)?;
         refuse_no_site(folder)?;
         let mut looks = 0;
         loop {
@@ -141,7 +142,7 @@ impl Site {
         let root = PinnedRoot::parse(anchor.root.as_bytes(), limits)
             .map_err(|error| damaged(format!("its trust root: {error}")))?;
         let (expected, mut passed) = (anchor.journal, None);
-        let journal = Journal::read(&folder.join(JOURNAL), |_, head| {
+        let journal = Journal::of_site(folder, |_, head| {
             if head.entries == expected.entries {
                 passed = Some(*head);
             }
@@ -211,10 +212,24 @@ impl Site {
     }
 }
 
+/// What interrupted installations have left beside the releases of a site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Bytes of all of it.
+    pub bytes: u64,
+    /// Whether an installation is under way, which is writing it.
+    pub is_running: bool,
+}
+
+/// What interrupted installations have left at a site.
+pub fn leftovers(folder: &Path, limits: &Limits) -> Result<Leftovers, SiteError> {
+    clearing::leftovers(&Site::look(folder, limits)?)
+}
+
 impl Held {
     /// Opens a site to change it; finishes first what a power cut or a full disk left unfinished.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
-        refuse_unsafe(folder)?;
+        refuse_unsafe_site(folder, Access::Change)?;
         refuse_no_site(folder)?;
         let lock = lock(folder)?;
         if let Some(pending) = Pending::load(folder)? {
@@ -222,9 +237,13 @@ impl Held {
         }
         let site = Site::read(folder, limits)?;
         let scenarios = site.state.accepts.iter().map(|name| folder.join(RELEASES).join(name.as_str()));
-        for below in [CURRENT, RELEASES, STORE].map(|name| folder.join(name)).into_iter().chain(scenarios) {
+        for below in [CURRENT, RELEASES, STORE, INVENTORIES, RESERVE]
+            .map(|name| folder.join(name))
+            .into_iter()
+            .chain(scenarios)
+        {
             if commit::is_there(&below).unwrap_or(true) {
-                refuse_unsafe(&below)?;
+                refuse_unsafe(&below, Access::Change)?;
             }
         }
         // What a killed process had begun to write. Nothing of it has a name that counts.
@@ -240,6 +259,8 @@ pub(super) const CURRENT: &str = "current";
 pub(super) const RELEASES: &str = "releases";
 pub(super) const STORE: &str = "store";
 pub(super) const LOCK: &str = "lock";
+pub(super) const INVENTORIES: &str = "inventories";
+pub(super) const RESERVE: &str = "reserve";
 
 pub(super) fn release(site: &Path, scenario: &Name, folder: &Name) -> PathBuf {
     site.join(RELEASES).join(scenario.as_str()).join(folder.as_str())
@@ -269,7 +290,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, SiteError> {
 pub(super) fn make_folder(path: &Path) -> Result<(), SiteError> {
     let failed = |source| SiteError::Write { path: path.to_owned(), source };
     match std::fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_unsafe(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_unsafe(path, Access::Change),
         other => other
             .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)))
             .and_then(|()| place::sync_folder(place::folder_of(path)))
@@ -277,28 +298,27 @@ pub(super) fn make_folder(path: &Path) -> Result<(), SiteError> {
     }
 }
 
-fn refuse_no_site(folder: &Path) -> Result<(), SiteError> {
-    if Site::is_at(folder) { Ok(()) } else { Err(SiteError::NoSite { path: folder.to_owned() }) }
+/// Makes the folder of a site. Its mode follows the umask, so `umask 077` keeps a whole site to its owner; what lies in
+/// it has the modes of a release.
+pub(super) fn make_site_folder(path: &Path) -> Result<(), SiteError> {
+    let failed = |source| SiteError::Write { path: path.to_owned(), source };
+    let made = std::fs::DirBuilder::new().mode(0o755).create(path);
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_unsafe(path, Access::Change),
+        other => other.and_then(|()| place::sync_folder(place::folder_of(path))).map_err(failed),
+    }
 }
 
-/// A site that others may write to is nobody's memory.
-pub(super) fn refuse_unsafe(folder: &Path) -> Result<(), SiteError> {
-    let found = match folder.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(SiteError::NoSite { path: folder.to_owned() });
-        }
-        other => other.map_err(|source| SiteError::StateRead { path: folder.to_owned(), source })?,
-    };
-    let refuse = |reason| Err(SiteError::Parent { path: folder.to_owned(), reason });
-    if !found.is_dir() {
-        return refuse("is not a folder");
+fn refuse_no_site(folder: &Path) -> Result<(), SiteError> {
+    let path = || folder.to_owned();
+    match Site::is_at(folder) {
+        true => Ok(()),
+        false if has_releases(folder) => Err(SiteError::MemoryLost { path: path() }),
+        false => Err(SiteError::NoSite { path: path() }),
     }
-    if found.permissions().mode() & 0o022 != 0 {
-        return refuse("can be written by others, who could change what the site remembers");
-    }
-    let owner = rustix::process::geteuid().as_raw();
-    if found.uid() != owner && owner != 0 {
-        return refuse("belongs to somebody else");
-    }
-    Ok(())
+}
+
+/// Whether a folder has releases, so that it is or was a site.
+pub(super) fn has_releases(folder: &Path) -> bool {
+    std::fs::read_dir(folder.join(RELEASES)).is_ok_and(|mut names| names.next().is_some())
 }

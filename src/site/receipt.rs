@@ -209,6 +209,8 @@ impl Site {
                 | Act::Pruned { .. }
                 | Act::Trusted { .. }
                 | Act::Recovered { .. }
+                | Act::Repaired { .. }
+                | Act::Accepting { .. }
                 | Act::Refused { .. } => false,
             };
             if is_meant {
@@ -225,6 +227,8 @@ impl Site {
             | Act::Pruned { .. }
             | Act::Trusted { .. }
             | Act::Recovered { .. }
+            | Act::Repaired { .. }
+            | Act::Accepting { .. }
             | Act::Refused { .. } => return Err(nothing()),
         };
         let held = match inventory {

@@ -35,6 +35,8 @@ pub struct Written {
     pub path: String,
     /// The digest of what was written.
     pub sha256: Digest,
+    /// Bytes of it.
+    pub size: u64,
     /// Whether it is no text, and was copied as it is.
     pub is_copy: bool,
 }
@@ -177,7 +179,8 @@ impl Renderer {
             let reason = format!("the templates make more than {} of text", ByteSize(GROWTH));
             return Err(wrong(&file, None, reason));
         }
-        done.files.push(Written { item: item.clone(), path: file, sha256: Digest::of(&made), is_copy });
+        let (sha256, size) = (Digest::of(&made), made.len() as u64);
+        done.files.push(Written { item: item.clone(), path: file, sha256, size, is_copy });
         Ok(made)
     }
 

@@ -1,14 +1,17 @@
 //! A folder of our own beside the target, which becomes the target in one rename.
 
 use super::SiteError;
+use super::ownership::refuse_unsafe_parent;
 use crate::bundle::place::{self, folder_of};
+use crate::value::digest::{Digest, Hasher};
 use crate::value::rel_path::RelPath;
-use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfs};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfs};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An exclusive folder beside the target, held by its handle; everything is written beneath that handle.
 ///
@@ -20,6 +23,8 @@ pub struct Staging {
     target: PathBuf,
     readers: Readers,
     published: bool,
+    /// Set once the file system has shown that it has no reflinks.
+    no_reflink: AtomicBool,
 }
 
 /// Who may read what is written.
@@ -93,7 +98,14 @@ impl Staging {
                 break root;
             }
         };
-        let staging = Self { root, path, target: target.to_owned(), readers: Readers::All, published: false };
+        let staging = Self {
+            root,
+            path,
+            target: target.to_owned(),
+            readers: Readers::All,
+            published: false,
+            no_reflink: AtomicBool::new(false),
+        };
         // Whoever held the lock until now may just have filled the target.
         refuse_taken(target)?;
         staging.clear()?;
@@ -135,9 +147,18 @@ impl Staging {
 
     /// Makes a file, which must be new.
     pub fn file(&self, path: &RelPath, executable: bool) -> Result<File, SiteError> {
+        self.create(path, file_mode(executable))
+    }
+
+    /// Makes a file for a blob, which nobody writes to again.
+    pub fn blob(&self, path: &RelPath) -> Result<File, SiteError> {
+        self.create(path, BLOB_MODE)
+    }
+
+    fn create(&self, path: &RelPath, mode: Mode) -> Result<File, SiteError> {
         let parent = self.open_parent(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = self.readers.keep(file_mode(executable));
+        let mode = self.readers.keep(mode);
         let failed = |source: Errno| self.failed(path, source.into());
         let file = rustix::fs::openat(&parent, path.file_name(), flags, mode).map_err(failed)?;
         // Whatever the umask is, the tree is the one that was packed.
@@ -152,14 +173,48 @@ impl Staging {
             .map_err(|source| self.failed(path, source.into()))
     }
 
-    /// Gives a file that lies elsewhere on this file system a further name here; false where that cannot be done.
-    pub fn share(&self, path: &RelPath, from: &Path) -> Result<bool, SiteError> {
+    /// Takes over a blob that lies elsewhere on this file system, if it has this digest; false where that cannot be
+    /// done.
+    ///
+    /// A reflink where the file system can, so that a write to one copy never shows in the other; else a further name.
+    /// What is hashed is the copy in this folder, so a change behind its back is found.
+    pub fn share(&self, path: &RelPath, from: &Path, digest: &Digest) -> Result<bool, SiteError> {
         let parent = self.open_parent(path)?;
-        match rustix::fs::linkat(CWD, from, &parent, path.file_name(), AtFlags::empty()) {
-            Ok(()) => Ok(true),
-            Err(errno) if CANNOT_LINK.contains(&errno) => Ok(false),
-            Err(source) => Err(self.failed(path, source.into())),
+        let failed = |source: Errno| self.failed(path, source.into());
+        if !self.reflink(&parent, path, from)? {
+            match rustix::fs::linkat(CWD, from, &parent, path.file_name(), AtFlags::empty()) {
+                Ok(()) => {}
+                Err(errno) if CANNOT_LINK.contains(&errno) => return Ok(false),
+                Err(source) => return Err(failed(source)),
+            }
         }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&parent, path.file_name(), flags, Mode::empty()).map_err(failed)?;
+        // Blobs of sites of before could be written by their owner.
+        rustix::fs::fchmod(&file, BLOB_MODE).map_err(failed)?;
+        let mut hasher = Hasher::new();
+        io::copy(&mut File::from(file), &mut hasher).map_err(|source| self.failed(path, source))?;
+        if hasher.finish() == *digest {
+            return Ok(true);
+        }
+        rustix::fs::unlinkat(&parent, path.file_name(), AtFlags::empty()).map_err(failed)?;
+        Ok(false)
+    }
+
+    /// Makes a file that shares its bytes with another one until either is written; false where that cannot be done.
+    fn reflink(&self, parent: &OwnedFd, path: &RelPath, from: &Path) -> Result<bool, SiteError> {
+        if self.no_reflink.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let Ok(source) = place::open_regular(from) else { return Ok(false) };
+        let file = self.create(path, BLOB_MODE)?;
+        if rustix::fs::ioctl_ficlone(&file, &source).is_ok() {
+            return Ok(true);
+        }
+        self.no_reflink.store(true, Ordering::Relaxed);
+        rustix::fs::unlinkat(parent, path.file_name(), AtFlags::empty())
+            .map_err(|source| self.failed(path, source.into()))?;
+        Ok(false)
     }
 
     /// Gives a folder that is complete the mode in which it stays.
@@ -261,6 +316,9 @@ impl Readers {
     }
 }
 
+/// Blobs are named by their content, so nobody has a reason to write to them.
+pub(super) const BLOB_MODE: Mode = Mode::RUSR.union(Mode::RGRP).union(Mode::ROTH);
+
 const fn folder_mode() -> Mode {
     Mode::RWXU.union(Mode::RGRP).union(Mode::XGRP).union(Mode::ROTH).union(Mode::XOTH)
 }
@@ -338,33 +396,6 @@ fn refuse_taken(target: &Path) -> Result<(), SiteError> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(source) => return Err(write_error(target, source)),
-    }
-    Ok(())
-}
-
-/// A folder on the way to the target that everybody may write to lets them swap what is in it, unless its sticky bit
-/// keeps them from it.
-///
-/// One that its group may write to is taken: where every user has a group of their own and the umask is 002, as on
-/// Debian and Fedora, that is each folder of theirs, and a mode does not say who else is in a group.
-pub(super) fn refuse_unsafe_parent(parent: &Path) -> Result<(), SiteError> {
-    let wrong = |path: &Path, reason| SiteError::Parent { path: path.to_owned(), reason };
-    let stat = rustix::fs::stat(parent).map_err(|error| match error {
-        Errno::NOENT => SiteError::NoParent { path: parent.to_owned() },
-        Errno::NOTDIR => wrong(parent, "is not a folder"),
-        other => write_error(parent, other.into()),
-    })?;
-    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-        return Err(wrong(parent, "is not a folder"));
-    }
-    let resolved = parent.canonicalize().map_err(|source| write_error(parent, source))?;
-    for folder in resolved.ancestors() {
-        let stat = rustix::fs::stat(folder).map_err(|source| write_error(folder, source.into()))?;
-        let mode = Mode::from_raw_mode(stat.st_mode);
-        if mode.contains(Mode::WOTH) && !mode.contains(Mode::SVTX) {
-            let shown = if folder == resolved { parent } else { folder };
-            return Err(wrong(shown, "can be written by everybody, who could swap what is unpacked there"));
-        }
     }
     Ok(())
 }

@@ -112,6 +112,9 @@ pub struct Release {
     /// The digest of the values for its parameters, where it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Digest>,
+    /// The digest of the inventory of all that was installed; absent for releases of versions that kept none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Digest>,
 }
 
 /// What a new bundle is to a site.

@@ -6,6 +6,7 @@
 //! TARGET/images/oci-layout  images/index.json  images/manifest.json  images/blobs/sha256/...
 //! ```
 
+mod entries;
 mod plan;
 
 pub(super) use plan::{Plan, path_error};
@@ -29,6 +30,7 @@ use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::rel_path::RelPath;
 use crate::value::watch::Watch;
+use entries::Entries;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
@@ -81,6 +83,8 @@ pub(super) struct Staged {
     pub(super) bytes: u64,
     /// What was rendered, where there are templates.
     pub(super) rendering: Option<Rendering>,
+    /// Everything that the folder holds, as it was verified.
+    pub(super) entries: Vec<Entry>,
 }
 
 /// Verifies what stands behind the seal and writes it beneath `staging`. Blobs of images that `store` has are shared;
@@ -100,14 +104,19 @@ pub(super) fn stage(
         store,
         renderer,
         plan: OnceLock::new(),
+        entries: OnceLock::new(),
         blobs: Mutex::default(),
     };
     let contents = verify::receive(trusted, tape, conditions, &writer)?;
-    writer.complete(&contents)?;
+    let layout = writer.complete(&contents)?;
     let (files, bytes) = writer.plan.get().map(|plan| (plan.files, plan.bytes)).unwrap_or_default();
     let has_templates = contents.items.iter().any(|item| item.item.head.labels.template);
     let rendering = writer.renderer.filter(|_| has_templates).map(|renderer| renderer.finish());
-    Ok(Staged { staging: writer.staging, contents, files, bytes, rendering })
+    let entries = match writer.entries.into_inner() {
+        Some(entries) => entries.complete(layout, rendering.as_ref())?,
+        None => layout,
+    };
+    Ok(Staged { staging: writer.staging, contents, files, bytes, rendering, entries })
 }
 
 /// Writes what is verified beneath the staging folder.
@@ -118,35 +127,39 @@ struct Writer<'a> {
     /// Shared with the files that are being written on other threads.
     renderer: Option<Arc<Renderer>>,
     plan: OnceLock<Plan>,
+    entries: OnceLock<Entries>,
     /// Blobs that are begun, so that none is written twice.
     blobs: Mutex<HashSet<Digest>>,
 }
 
 impl Writer<'_> {
     /// Links last, so that nothing can have been written through one; then modes, then the disk.
-    fn complete(&self, contents: &Verified<Contents>) -> Result<(), SiteError> {
+    fn complete(&self, contents: &Verified<Contents>) -> Result<Vec<Entry>, SiteError> {
+        let mut layout = Vec::new();
         if let Some(plan) = self.plan.get() {
             for (path, target) in &plan.links {
                 self.staging.link(path, target)?;
             }
-            self.write_layout(contents)?;
+            layout = self.write_layout(contents)?;
             for folder in plan.folders.iter().rev() {
                 self.staging.close_folder(folder)?;
             }
         }
-        self.staging.complete()
+        self.staging.complete()?;
+        Ok(layout)
     }
 
-    /// What makes `images/` an OCI image layout.
-    fn write_layout(&self, contents: &Contents) -> Result<(), SiteError> {
+    /// Writes what makes `images/` an OCI image layout; returns its files.
+    fn write_layout(&self, contents: &Contents) -> Result<Vec<Entry>, SiteError> {
         let images: Vec<_> = contents
             .items
             .iter()
             .filter(|item| item.item.head.kind == ItemKind::Image)
             .map(|item| item.item.clone())
             .collect();
+        let mut entries = Vec::new();
         if images.is_empty() {
-            return Ok(());
+            return Ok(entries);
         }
         let index = Index::new(images).encode()?;
         // With it, a tar of the folder is what `docker load` and `podman load` read.
@@ -159,8 +172,10 @@ impl Writer<'_> {
             let path: RelPath = format!("images/{name}").parse().map_err(path_error)?;
             let mut file = self.staging.file(&path, false)?;
             file.write_all(content).map_err(|source| self.failed(&path, source))?;
+            let (size, sha256) = (content.len() as u64, Digest::of(content));
+            entries.push(Entry { path, node: Node::File { size, sha256, executable: false } });
         }
-        Ok(())
+        Ok(entries)
     }
 
     fn failed(&self, path: &RelPath, source: std::io::Error) -> SiteError {
@@ -192,6 +207,9 @@ impl<'a> Receiver for Writer<'a> {
         for folder in &plan.folders {
             self.staging.folder(folder)?;
         }
+        if self.store.is_some() {
+            let _ = self.entries.set(Entries::new(&plan, contents, trees)?);
+        }
         let _ = self.plan.set(plan);
         Ok(())
     }
@@ -217,15 +235,20 @@ impl<'a> Receiver for Writer<'a> {
         if !self.blobs.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.digest) {
             return Ok(None);
         }
-        let path: RelPath =
-            format!("images/blobs/sha256/{}", blob.digest.hex()).parse().map_err(path_error)?;
-        if let Some((stored, _)) = self.store.map_or(Ok(None), |store| store.checked(&blob.digest))?
-            && self.staging.share(&path, &stored)?
+        let path = blob_path(&blob.digest)?;
+        if let Some(stored) = self.store.and_then(|store| store.get(&blob.digest))
+            && self.staging.share(&path, &stored, &blob.digest)?
         {
             return Ok(None);
         }
-        Ok(Some(LayoutBlob(self.open(&path, false)?)))
+        let (file, path) = (self.staging.blob(&path)?, self.staging.shown(&path));
+        Ok(Some(LayoutBlob(Open { file, path })))
     }
+}
+
+/// Where a blob of an image lies.
+fn blob_path(digest: &Digest) -> Result<RelPath, SiteError> {
+    format!("images/blobs/sha256/{}", digest.hex()).parse().map_err(path_error)
 }
 
 /// A file in the staging folder.

@@ -282,6 +282,9 @@ impl Fault for TrustError {
             Self::Future { .. } => {
                 "check the clock with `date -u`; if it is right, the trust root has to be made again with the right time"
             }
+            Self::Expired { what, .. } if what.starts_with("trust root") => {
+                "check the clock with `date -u`; if it is right, ask whoever runs the signing for a newer trust root"
+            }
             Self::Expired { .. } => "check the clock with `date -u`; if it is right, ask for a newer bundle",
             Self::KeyFileRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
                 let name = quoted(path.with_extension(""));

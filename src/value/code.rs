@@ -258,7 +258,7 @@ codes! {
     SiteTarget "site.target" WrongUse
         "The target exists and is not an empty folder, or is a link. Unpacking never writes over anything: name a new folder."
     SiteParent "site.parent" WrongUse
-        "The folder that would hold the target is missing, or everybody may rename what is in it. Choose a folder that only you can write to."
+        "The folder that would hold the target is missing, or it, the site or a folder above belongs to another user or can be written by others, who could swap what is put there. Choose a folder that only you can write to."
     SiteSpace "site.space" CouldNot
         "There is not enough space or there are not enough inodes for what the bundle holds. Nothing was written."
     SiteBusy "site.busy" CouldNot
@@ -285,6 +285,8 @@ codes! {
         "Two different bundles have the same number in the same epoch. A packer never does that, so somebody else may hold the keys."
     SiteRelease "site.release" WrongUse
         "The scenario or the release asked for is not installed at this site."
+    SiteReleaseChanged "site.release-changed" NotAsWanted
+        "The files of a release are not those that were installed: changed, missing or added since, or the list of them was changed. `sealift status SITE --deep` names each; `sealift install SITE BUNDLE --repair` restores them from the bundle."
     SiteParameters "site.parameters" WrongUse
         "The file of parameters cannot be read, says something that the bundle does not ask for, has a value of another format, or leaves a value out. It is flat TOML, `name = \"text\"`, and can set the parameters of the bundle and nothing else."
     SiteRendering "site.rendering" NotAsWanted

@@ -1,7 +1,8 @@
 //! What can be done in a folder, found out by doing it.
 
 use super::super::SiteError;
-use super::super::staging::{Room, refuse_unsafe_parent};
+use super::super::ownership::refuse_unsafe_parent;
+use super::super::staging::Room;
 use crate::bundle::place::folder_of;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
@@ -61,10 +62,8 @@ pub(super) struct Place {
     pub(super) no_programs: bool,
     /// Bytes of the longest name.
     pub(super) name_max: u64,
-    /// Nobody else may rename what is in it.
+    /// Nobody else may rename what is in it, or a folder above it.
     pub(super) own: Tried,
-    /// The same for the folder that holds it.
-    pub(super) own_above: Tried,
     pub(super) create: Tried,
     pub(super) lock: Tried,
     pub(super) sync: Tried,
@@ -97,8 +96,6 @@ impl Place {
         };
         let unseen = |source: Errno| SiteError::Look { path: path.to_owned(), source: source.into() };
         let own = owned(path)?;
-        let above = path.canonicalize().ok().and_then(|path| path.parent().map(owned));
-        let own_above = above.transpose()?.unwrap_or(Tried::Did(()));
         let vfs = rustix::fs::statvfs(path).map_err(unseen)?;
         let kind = kind(path).map_err(unseen)?;
         let shop = Workshop::open(path);
@@ -115,7 +112,6 @@ impl Place {
             no_programs: vfs.f_flag.contains(StatVfsMountFlags::NOEXEC),
             name_max: vfs.f_namemax,
             own,
-            own_above,
             create,
             lock: Tried::untried(),
             sync: Tried::untried(),
@@ -162,8 +158,8 @@ impl Place {
 fn owned(path: &Path) -> Result<Tried, SiteError> {
     match refuse_unsafe_parent(path) {
         Ok(()) => Ok(Tried::Did(())),
-        Err(SiteError::Parent { reason, .. }) if path.is_dir() => Ok(Tried::Failed(reason.to_owned())),
-        Err(SiteError::Write { path, source }) => Err(SiteError::Look { path, source }),
+        Err(error @ SiteError::Parent { .. }) if path.is_dir() => Ok(Tried::Failed(error.to_string())),
+        Err(SiteError::StateRead { path, source }) => Err(SiteError::Look { path, source }),
         Err(other) => Err(other),
     }
 }

@@ -6,6 +6,7 @@ use crate::bundle::entry::Node;
 use crate::bundle::index::Item;
 use crate::bundle::oci::{self, Document};
 use crate::bundle::order::Parts;
+use crate::store::Store;
 use crate::trust::TrustError;
 use crate::trust::root::Expiry;
 use crate::trust::verify::InPlace;
@@ -104,6 +105,12 @@ impl Needs {
             }
         }
         Ok(needs)
+    }
+
+    /// Takes off the blobs that a store has: they are shared, not written. As `install` counts.
+    pub fn take_off(&mut self, place: &InPlace<'_>, store: &Store) {
+        let shared = place.contents.blobs().filter(|blob| store.get(&blob.digest).is_some());
+        self.bytes = self.bytes.saturating_sub(shared.map(|blob| blob.size).sum());
     }
 
     fn name(&mut self, name: &str, path: &str) {

@@ -91,6 +91,17 @@ impl Trusted {
         pinned: &PinnedRoot,
         conditions: &Conditions<'_>,
     ) -> Result<Self, TrustError> {
+        Self::open_noting(tape, pinned, conditions, &mut None)
+    }
+
+    /// As `open`; `sealed` is set to the bundle's identity once its seal is verified, also if the bundle is rejected
+    /// after that: revoked, expired, not approved.
+    pub fn open_noting(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+        sealed: &mut Option<Digest>,
+    ) -> Result<Self, TrustError> {
         let limits = conditions.limits;
         let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
         let seal = tape.unbelieved(member::SEAL, limits.seal)?;
@@ -106,8 +117,9 @@ impl Trusted {
             Ok::<_, TrustError>((statement.predicate.scenario.clone(), statement))
         })?;
         let predicate = &believed.value().predicate;
-        tape.must_carry(&predicate.scenario, predicate.created)?;
         let id = Digest::of(believed.payload());
+        *sealed = Some(id);
+        tape.must_carry(&predicate.scenario, predicate.created)?;
         let (Approving::Demanded(approvals) | Approving::Shown(approvals)) = conditions.approvals;
         let bundle = (id, &believed.value().predicate.scenario);
         let approvals = approvals.judge(root, bundle, conditions.now, limits)?;

@@ -47,12 +47,19 @@ impl Case<'_> {
             None | Some(0) => fine(found),
             Some(missing) => {
                 let missing = ByteSize(missing);
+                let folder = self.folder();
                 problem(
                     found,
-                    format!(
-                        "free {missing} there (`du -xh {} | sort -h | tail`), or name a folder on another disk",
-                        self.folder()
-                    ),
+                    if self.circumstances.is_site {
+                        format!(
+                            "free {missing}: `sealift prune {folder} --keep 1` removes old releases; \
+                             `du -xh {folder} | sort -h | tail` shows what else is large"
+                        )
+                    } else {
+                        format!(
+                            "free {missing} there (`du -xh {folder} | sort -h | tail`), or name a folder on another disk"
+                        )
+                    },
                 )
             }
         }
@@ -82,18 +89,12 @@ impl Case<'_> {
     }
 
     pub(super) fn others(&self) -> Verdict {
-        let folder = self.folder();
-        match (&self.place.own, &self.place.own_above) {
-            (Tried::Failed(why), _) => problem(
-                format!("the folder {why}"),
-                format!("`chmod o-w {folder}`, or choose a folder that only you can write to"),
-            ),
-            (Tried::Did(()), Tried::Failed(why)) => warning(
-                format!("the folder above {why}"),
-                format!("`chmod o-w {folder}/..`, or choose a folder that only you can write to"),
-            ),
-            (Tried::Did(()), Tried::Did(())) => fine("nobody else can rename what is there"),
-            (Tried::Skipped(why), _) | (_, Tried::Skipped(why)) => skipped(why),
+        match &self.place.own {
+            Tried::Failed(why) => {
+                problem(why, "take the permission away, or choose a folder that only you can write to")
+            }
+            Tried::Did(()) => fine("nobody else can rename what is there"),
+            Tried::Skipped(why) => skipped(why),
         }
     }
 

@@ -22,7 +22,6 @@ fn place() -> Place {
         no_programs: false,
         name_max: 255,
         own: Tried::Did(()),
-        own_above: Tried::Did(()),
         create: Tried::Did(()),
         lock: Tried::Did(()),
         sync: Tried::Did(()),
@@ -72,6 +71,7 @@ fn needs() -> Needs {
 fn circumstances() -> Circumstances<'static> {
     Circumstances {
         now: at("2026-11-22T00:00:00Z"),
+        is_site: false,
         time_floor: None,
         values: None,
         threads: 2,
@@ -179,7 +179,6 @@ cases! {
         |world| world.place.modes = Tried::Did(false) => [Modes Problem];
         |world| world.place.remove = failed() => [Remove Problem];
         |world| world.place.own = failed() => [Others Problem];
-        |world| world.place.own_above = failed() => [Others Warning];
         |world| world.place.openat2 = false => [];
     }
 

@@ -1,0 +1,302 @@
+//! What a release consisted of when it was installed, so that every later change of it is found.
+//!
+//! Kept at `SITE/inventories/DIGITS`, named by its digest, which the journal states for each release. It is made from
+//! the inventories and digests that were verified, not from what lies on the disk.
+
+use super::SiteError;
+use super::open::{self, INVENTORIES, Site};
+use super::state::{Release, State};
+use crate::bundle::BundleError;
+use crate::bundle::entry::{Entry, Node};
+use crate::bundle::place;
+use crate::trust::TrustError;
+use crate::value::canonical;
+use crate::value::digest::{Digest, Hasher};
+use crate::value::name::Name;
+use crate::value::watch::Watch;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::fs;
+use std::io::{self, Read as _};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of the largest one: about ten million entries.
+const CEILING: u64 = 2 << 30;
+/// Bytes that are hashed at a time.
+const CHUNK: usize = 1 << 20;
+
+/// The entries of a release, by path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReleaseInventory(Vec<Entry>);
+
+/// How an entry of a release is not as it was installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Its content, its target or its kind is another one.
+    Changed,
+    /// Its permissions are others: executable or not, or writable by others.
+    Mode,
+    /// It is not there.
+    Missing,
+    /// It was not installed.
+    Added,
+}
+
+/// An entry of a release that is not as it was installed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ReleaseDifference {
+    /// Where, beneath the folder of the release.
+    pub path: String,
+    /// How.
+    pub change: Change,
+}
+
+/// What came of comparing a release with what was installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseCheck {
+    /// Every file was hashed: these differ; none means that it is whole.
+    Compared(Vec<ReleaseDifference>),
+    /// It was installed by a version of sealift that kept no inventory.
+    NoInventory,
+}
+
+/// How a release is compared.
+#[derive(Clone, Copy)]
+pub struct Checking<'a> {
+    /// How many threads hash.
+    pub threads: usize,
+    /// Told about progress.
+    pub watch: &'a dyn Watch,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Changed => "changed",
+            Self::Mode => "mode",
+            Self::Missing => "missing",
+            Self::Added => "added",
+        })
+    }
+}
+
+impl ReleaseInventory {
+    pub(super) fn new(mut entries: Vec<Entry>) -> Self {
+        entries.sort_by(|one, other| one.path.cmp(&other.path));
+        Self(entries)
+    }
+
+    /// Writes it to its place at a site, and onto the disk; returns its digest.
+    pub(super) fn write(&self, site: &Path) -> Result<Digest, SiteError> {
+        let bytes = canonical::encode(&self.0)
+            .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
+        let (digest, folder) = (Digest::of(&bytes), site.join(INVENTORIES));
+        open::make_folder(&folder)?;
+        let path = folder.join(digest.hex());
+        if place::read_bounded(&path, CEILING).is_ok_and(|found| found == bytes) {
+            return Ok(digest);
+        }
+        place::replace(&path, &bytes).map_err(|source| SiteError::Write { path, source })?;
+        Ok(digest)
+    }
+
+    fn read(site: &Path, digest: &Digest) -> Result<Self, SiteError> {
+        let path = site.join(INVENTORIES).join(digest.hex());
+        let damaged = |reason: String| SiteError::InventoryDamaged { path: path.clone(), reason };
+        let bytes = match place::read_bounded(&path, CEILING) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(damaged("it is missing".into()));
+            }
+            other => other.map_err(|source| SiteError::StateRead { path: path.clone(), source })?,
+        };
+        if Digest::of(&bytes) != *digest {
+            return Err(damaged("it was changed".to_owned()));
+        }
+        canonical::decode(&bytes, CEILING).map(Self).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// Compares a folder with it, hashing every file. No link is followed, and nothing below a folder that does not
+    /// belong there is read.
+    fn compare(&self, base: &Path, checking: Checking<'_>) -> Result<Vec<ReleaseDifference>, SiteError> {
+        let mut expected: BTreeMap<&str, &Node> = BTreeMap::new();
+        expected.extend(self.0.iter().map(|entry| (entry.path.as_str(), &entry.node)));
+        let mut walk = Walk { base, expected, files: Vec::new(), differences: Vec::new() };
+        walk.folder("")?;
+        let Walk { expected, files, mut differences, .. } = walk;
+        differences.extend(expected.into_keys().map(|path| differs(path, Change::Missing)));
+        checking.watch.expect(files.iter().map(|file| file.size).sum());
+        differences.extend(changed(base, &files, checking)?);
+        differences.sort();
+        Ok(differences)
+    }
+}
+
+fn differs(path: &str, change: Change) -> ReleaseDifference {
+    ReleaseDifference { path: path.to_owned(), change }
+}
+
+struct Walk<'a> {
+    base: &'a Path,
+    /// What has not been met yet.
+    expected: BTreeMap<&'a str, &'a Node>,
+    /// Files that have the expected size, and remain to be hashed.
+    files: Vec<FileToHash>,
+    differences: Vec<ReleaseDifference>,
+}
+
+struct FileToHash {
+    path: String,
+    size: u64,
+    sha256: Digest,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, below: &str) -> Result<(), SiteError> {
+        let failed = |path: PathBuf| move |source| SiteError::StateRead { path, source };
+        let folder = self.base.join(below);
+        for entry in fs::read_dir(&folder).map_err(failed(folder.clone()))? {
+            let entry = entry.map_err(failed(folder.clone()))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+            let full = entry.path();
+            let found = full.symlink_metadata().map_err(failed(full.clone()))?;
+            let mode = found.permissions().mode();
+            // A name that is not UTF-8 is never one that was installed, however it is shown.
+            let known = entry.file_name().to_str().and_then(|_| self.expected.remove(path.as_str()));
+            let Some(node) = known else {
+                self.differences.push(differs(&path, Change::Added));
+                continue;
+            };
+            match node {
+                Node::Dir if found.is_dir() => {
+                    if mode & 0o022 != 0 {
+                        self.differences.push(differs(&path, Change::Mode));
+                    }
+                    self.folder(&path)?;
+                }
+                Node::Link { target } if found.is_symlink() => {
+                    let now = fs::read_link(&full).map_err(failed(full.clone()))?;
+                    if now != Path::new(target) {
+                        self.differences.push(differs(&path, Change::Changed));
+                    }
+                }
+                Node::File { size, sha256, executable } if found.is_file() => {
+                    if (mode & 0o100 != 0) != *executable || mode & 0o022 != 0 {
+                        self.differences.push(differs(&path, Change::Mode));
+                    }
+                    if found.len() == *size {
+                        self.files.push(FileToHash { path, size: *size, sha256: *sha256 });
+                    } else {
+                        self.differences.push(differs(&path, Change::Changed));
+                    }
+                }
+                Node::Dir | Node::Link { .. } | Node::File { .. } => {
+                    self.differences.push(differs(&path, Change::Changed));
+                    // What lay in a folder that is none any more is missing with it, and said once.
+                    let inside = format!("{path}/");
+                    self.expected.retain(|path, _| !path.starts_with(&inside));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Hashes files on all threads; returns those that are not what they were.
+fn changed(
+    base: &Path,
+    files: &[FileToHash],
+    checking: Checking<'_>,
+) -> Result<Vec<ReleaseDifference>, SiteError> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if hash(&base.join(&file.path), checking.watch)? != file.sha256 {
+                found.push(differs(&file.path, Change::Changed));
+            }
+        }
+        Ok::<_, SiteError>(found)
+    };
+    let threads = NonZeroUsize::new(checking.threads.min(files.len())).map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work()?;
+        for worker in workers {
+            match worker.join() {
+                Ok(found) => all.extend(found?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(all)
+    })
+}
+
+fn hash(path: &Path, watch: &dyn Watch) -> Result<Digest, SiteError> {
+    let failed = |source| SiteError::StateRead { path: path.to_owned(), source };
+    let mut file = place::open_regular(path).map_err(failed)?;
+    let (mut hasher, mut buffer) = (Hasher::new(), vec![0; CHUNK]);
+    loop {
+        if watch.is_stopped() {
+            return Err(TrustError::from(BundleError::Interrupted).into());
+        }
+        let filled = file.read(&mut buffer).map_err(failed)?;
+        if filled == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(buffer.get(..filled).unwrap_or_default());
+        watch.advance(filled as u64);
+    }
+}
+
+impl Site {
+    /// Compares a release with what was installed: every file is hashed.
+    pub fn check_release(
+        &self,
+        scenario: &Name,
+        release: &Release,
+        checking: Checking<'_>,
+    ) -> Result<ReleaseCheck, SiteError> {
+        let Some(digest) = &release.inventory else { return Ok(ReleaseCheck::NoInventory) };
+        let inventory = ReleaseInventory::read(self.folder(), digest)?;
+        inventory.compare(&self.release(scenario, &release.folder), checking).map(ReleaseCheck::Compared)
+    }
+
+    /// Refuses a release that is not what was installed.
+    pub(super) fn refuse_changed_release(
+        &self,
+        scenario: &Name,
+        release: &Release,
+        checking: Checking<'_>,
+    ) -> Result<(), SiteError> {
+        match self.check_release(scenario, release, checking)? {
+            ReleaseCheck::NoInventory => Ok(()),
+            ReleaseCheck::Compared(found) => match found.first() {
+                None => Ok(()),
+                Some(first) => Err(SiteError::ReleaseChanged {
+                    release: release.folder.clone(),
+                    count: found.len() as u64,
+                    first: first.clone(),
+                }),
+            },
+        }
+    }
+}
+
+/// Removes the inventories of releases that are gone. What cannot be removed stays for the next time.
+pub(super) fn drop_unused(site: &Path, state: &State) {
+    let releases = state.scenarios.iter().flat_map(|scenario| &scenario.releases);
+    let used: HashSet<String> =
+        releases.filter_map(|release| release.inventory.as_ref().map(Digest::hex)).collect();
+    let Ok(entries) = fs::read_dir(site.join(INVENTORIES)) else { return };
+    for entry in entries.flatten() {
+        if !used.contains(entry.file_name().to_string_lossy().as_ref()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
