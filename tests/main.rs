@@ -61,6 +61,8 @@ mod site_faults;
 mod sources;
 mod support;
 mod tamper;
+#[cfg(feature = "registry")]
+mod trust_findings;
 mod trust_life;
 mod vector_cases;
 mod vector_choices;
