@@ -605,7 +605,7 @@ fn histories() -> Histories {
     };
     let signed = second.sign(&[&one, &two]).unwrap();
     let genuine = lines(&[&first.sign(&[&one]).unwrap(), &signed]);
-    let forged = lines(&[&past.sign(&[&attacker]).unwrap(), &signed.cosign(&attacker).unwrap()]);
+    let forged = lines(&[&past.sign(&[&attacker]).unwrap(), &signed.clone().cosign(&attacker).unwrap()]);
     let pinned = PinnedRoot::parse(&genuine, &LIMITS).unwrap();
     let authorities = Authorities { root: two, packer, chain: genuine.clone(), pinned };
     Histories { authorities, attacker, second: lines(&[&signed]), genuine, forged }
