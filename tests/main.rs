@@ -63,6 +63,8 @@ mod sources;
 mod sources_findings;
 mod support;
 mod tamper;
+#[cfg(feature = "registry")]
+mod trust_findings;
 mod trust_life;
 mod vector_cases;
 mod vector_choices;

@@ -405,3 +405,52 @@ fn read_error(source: io::Error, member: &str, offset: u64) -> BundleError {
         _ => BundleError::Read { what: format!("`{member}` at byte {offset} of the bundle"), source },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::watch::Unwatched;
+
+    #[test]
+    fn f_sec_08_a_second_reading_gives_what_the_first_one_hashed() {
+        let step = usize::try_from(STEP).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        for size in [0, 1, step - 1, step, step + 1, 4 * step, 4 * step + 3] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            file.write_all_at(&bytes, 100).unwrap();
+            let each = |_: &[u8]| Ok::<_, BundleError>(());
+            let size = size as u64;
+            let marks = marked(&file, "it", 100, size, Digest::of(&bytes), &Unwatched, each).unwrap();
+            let mut again = Vec::new();
+            while again.len() < bytes.len() {
+                again.extend(marks.read_again(&file, "it", 100, again.len() as u64).unwrap());
+            }
+            assert_eq!(again, bytes);
+            assert!(marks.read_again(&file, "it", 100, size).unwrap().is_empty());
+            for at in [0, 1, step / 2, step, step + 1].map(|at| at as u64).into_iter().filter(|at| *at < size)
+            {
+                let index = usize::try_from(at).unwrap();
+                let found = marks.read_again(&file, "it", 100, at).unwrap();
+                assert_eq!(found, bytes[index..][..found.len()], "{at} of {size}");
+                // Another byte of the same step, also one that was not asked for.
+                let other = at - at % STEP;
+                let was = bytes[usize::try_from(other).unwrap()];
+                file.write_all_at(&[!was], 100 + other).unwrap();
+                let error = marks.read_again(&file, "it", 100, at).unwrap_err();
+                assert!(matches!(error, BundleError::Changed { .. }), "{error}");
+                file.write_all_at(&[was], 100 + other).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn steps_grow_with_the_blob_and_marks_do_not() {
+        assert_eq!(Marks::step(0), STEP);
+        assert_eq!(Marks::step(64 << 30), STEP);
+        for size in [(64 << 30) + 1, 1 << 40, (1 << 53) - 1] {
+            let step = Marks::step(size);
+            assert!(step % STEP == 0 && size.div_ceil(step) <= MARKS, "{size}: {step}");
+        }
+        assert_eq!(Marks::step(u64::MAX) % STEP, 0);
+    }
+}

@@ -104,8 +104,10 @@ impl Args {
         let root = self.source.bundle.root()?;
         let verifying = term.watch("verifying");
         let approvals = self.source.bundle.approvals()?;
-        let conditions =
-            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&verifying, self.threads)? };
+        let conditions = Conditions {
+            approvals: Approving::Demanded(&approvals),
+            ..conditions(&verifying, self.threads)?
+        };
         let file = self.source.open()?.into_file(&verifying)?;
         let place = InPlace::open_whole(file, &root, conditions, Depth::Stored)?;
         term.warn_of(&place.trusted.warnings);

@@ -93,8 +93,10 @@ impl Args {
         let digests = if self.since.is_some() { FileDigests::Taken } else { FileDigests::Left };
         let mut census = observe(&place, digests, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
-        let changes =
-            self.since.as_ref().map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
+        let changes = self
+            .since
+            .as_ref()
+            .map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
         let changes = changes.transpose()?;
         let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, &watch)).transpose()?;
         let vulnerabilities = assess(&census, data.as_ref(), &vex, conditions.now);

@@ -27,10 +27,7 @@ pub(in crate::site) struct Plan {
 }
 
 impl Plan {
-    pub(in crate::site) fn new(
-        contents: &Contents,
-        trees: &[SharedInventory],
-    ) -> Result<Self, ValueError> {
+    pub(in crate::site) fn new(contents: &Contents, trees: &[SharedInventory]) -> Result<Self, ValueError> {
         let mut plan = Self {
             roots: Vec::new(),
             folders: Vec::new(),

@@ -14,13 +14,13 @@ use crate::bundle::order::{Contents, Order, Parts};
 use crate::bundle::read::{self, Tape, same_digest};
 use crate::bundle::statement::{Member, Statement, Totals};
 use crate::value::digest::{Digest, Hasher};
-use crate::value::watch::Unwatched;
 use crate::value::limits::Limits;
+use crate::value::watch::Unwatched;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write as _;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Reads the whole bundle behind its seal, every stored byte once, and hands its content to `receiver`.
 pub fn receive<R: Receiver>(
@@ -366,8 +366,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
                         None => Ok(()),
                     };
                     if let Some(proofs) = self.receiver.proofs() {
-                        let marks =
-                            read::marked(file, &name, *at, blob.size, blob.digest, watch, each)?;
+                        let marks = read::marked(file, &name, *at, blob.size, blob.digest, watch, each)?;
                         proofs.keep(Proof::new(*blob, marks));
                     } else {
                         read::part(file, &name, *at, blob.size, blob.digest, watch, each)?;

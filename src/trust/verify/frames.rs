@@ -99,7 +99,8 @@ impl<'a, R: Receiver> Frames<'a, R> {
     }
 
     fn try_take(&self, number: usize, stored: &[u8], decoder: &mut Decoder) -> Result<(), R::Error> {
-        let (Some(frame), Some(&start)) = (self.inventory.frames.get(number), self.layout.cuts.get(number)) else {
+        let (Some(frame), Some(&start)) = (self.inventory.frames.get(number), self.layout.cuts.get(number))
+        else {
             return Err(self.wrong(number, "there is no such frame").into());
         };
         same_digest(&format!("frame {number} of `{}`", self.name), frame.sha256, Digest::of(stored))?;
