@@ -20,13 +20,14 @@ fn vector(shop: &Shop, name: &str) -> String {
     format!("{name}.sealift --trust one.json")
 }
 
+const MANIFEST: &str = "[bundle]\nname = \"app\"\nscenario = \"office\"\nversion = \"1.0\"\n\n[[image]]\nname = \"app\"\n\
+                    reference = \"registry.example.com/app:1\"\nlayout = \"image\"\n";
+
 /// A shop with the folder `image`, an OCI layout of one image, and a manifest that takes it.
 fn shop(config: Value, layers: &[Vec<u8>]) -> Shop {
     let shop = Shop::new();
     layout(&shop.path("image"), config, layers);
-    let manifest = "[bundle]\nname = \"app\"\nscenario = \"office\"\nversion = \"1.0\"\n\n[[image]]\nname = \"app\"\n\
-                    reference = \"registry.example.com/app:1\"\nlayout = \"image\"\n";
-    std::fs::write(shop.path("app.toml"), manifest).unwrap();
+    std::fs::write(shop.path("app.toml"), MANIFEST).unwrap();
     shop
 }
 
@@ -165,6 +166,26 @@ fn f_sec_10_a_policy_refuses_root_in_another_spelling() {
     let check = "sealift policy check app-1.0.sealift --trust root.json --policy p.toml";
     let refused = shop.fails(check, 4, "policy.violated");
     assert!(refused.shown().contains("content.root-user"), "{}", refused.shown());
+}
+
+#[test]
+fn f_sec_10_a_policy_refuses_a_name_that_the_image_gives_to_root() {
+    let users = b"root:x:0:0::/:\napp:x:1000:1000\ntoor:x:00:0\nbroken:x\napp:x:0:0\nlate:x:7:7\n";
+    let below = layer(&[("etc/passwd", 0o644, b"late:x:0:0\n")]);
+    let above = layer(&[("etc/passwd", 0o644, users)]);
+    let policy = "[policy]\nname = \"p\"\n[content]\nimage = [\"root-user\"]\nunread = \"allow\"\n";
+    let shop = Shop::new();
+    for (user, exit) in [("toor", 4), ("broken:1000", 4), ("app", 0), ("late", 0), ("nobody", 0)] {
+        let _ = std::fs::remove_dir_all(shop.path("image"));
+        let _ = std::fs::remove_file(shop.path("app-1.0.sealift"));
+        layout(&shop.path("image"), json!({ "User": user }), &[below.clone(), above.clone()]);
+        std::fs::write(shop.path("app.toml"), MANIFEST).unwrap();
+        std::fs::write(shop.path("p.toml"), policy).unwrap();
+        pack(&shop);
+        let check = "sealift policy check app-1.0.sealift --trust root.json --policy p.toml";
+        let outcome = shop.run(check);
+        assert_eq!(outcome.code, Some(exit), "{user}: {}", outcome.shown());
+    }
 }
 
 #[test]
