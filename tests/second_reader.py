@@ -586,18 +586,67 @@ def blob_of(value):
     if platform is not None:
         part = object_of(platform, "a platform")
         [text()(part.get(key), key) for key in ("os", "architecture")]
-        variant = "" if part.get("variant") is None else "/" + part["variant"]
-        platform = f"{part['os']}/{part['architecture']}{variant}"
+        variant = part.get("variant")
+        must(variant is None or isinstance(variant, str), "a variant is no text")
+        platform = f"{part['os']}/{part['architecture']}" + ("/" + variant if variant else "")
+        platform = "unknown/unknown" if platform.startswith("unknown/unknown/") else platform
     return {"type": value["mediaType"], "digest": value["digest"], "size": value["size"], "platform": platform}
 
-def parse_document(data, media_type):
-    def pairs(found):
-        must(len(dict(found)) == len(found), "a doubled key in a document")
-        return dict(found)
+# Image JSON: what stands behind the known keys of an object. A tuple is an array of such objects, MAP a map.
+MAP = object()
+known = lambda names, **others: {**dict.fromkeys(names.split()), **others}
+PLATFORM = known("architecture os os.version os.features variant features")
+DESCRIPTOR = known("mediaType digest size urls data artifactType", annotations=MAP, platform=PLATFORM)
+DOCUMENT = known("schemaVersion mediaType artifactType", manifests=(DESCRIPTOR,), config=DESCRIPTOR,
+                 layers=(DESCRIPTOR,), blobs=(DESCRIPTOR,), subject=DESCRIPTOR, annotations=MAP)
+HEALTH = known("Test Interval Timeout StartPeriod StartInterval Retries")
+EXECUTION = known("""Hostname Domainname User AttachStdin AttachStdout AttachStderr Tty OpenStdin StdinOnce Env Cmd ArgsEscaped
+    Image WorkingDir Entrypoint NetworkDisabled MacAddress OnBuild StopSignal StopTimeout Shell Memory MemorySwap CpuShares""",
+                  ExposedPorts=MAP, Healthcheck=HEALTH, Volumes=MAP, Labels=MAP)
+HISTORY = known("created created_by author comment empty_layer")
+CONFIG = known("created author architecture variant os os.version os.features container docker_version id parent comment",
+               config=EXECUTION, container_config=EXECUTION, rootfs=known("type diff_ids"), history=(HISTORY,))
+
+class Pairs(list):
+    """The keys and values of an object, as they stand there."""
+
+def image_json(data, keys, what):
+    """Refuses what parsers read differently, and gives the document."""
+    def walk(value, shape, depth):
+        if isinstance(value, (Pairs, list)):
+            must(depth < 64, f"{what} is nested too deep")
+        if isinstance(value, Pairs):
+            must(not isinstance(shape, tuple), f"an object stands where {what} has an array")
+            names = [name for name, _ in value]
+            "".join(names).encode()
+            if shape is not MAP:
+                must(all(name.isascii() for name in names), f"a key of {what} is not ASCII")
+                for name in names:
+                    must(name in (shape or {}) or name.lower() not in map(str.lower, shape or {}), f"the case of a key of {what}")
+                names = list(map(str.lower, names))
+            must(len(set(names)) == len(names), f"a key of {what} stands twice")
+            return {name: walk(one, None if shape is MAP else (shape or {}).get(name), depth + 1) for name, one in value}
+        if isinstance(value, list):
+            must(shape is None or isinstance(shape, tuple), f"an array stands where {what} has an object")
+            return [walk(one, shape[0] if shape else None, depth + 1) for one in value]
+        if isinstance(value, str):
+            value.encode()
+        return value
+    def constant(_):
+        raise ValueError
+    def is_double(text):
+        must(abs(float(text)) < float("inf"), f"a number of {what} is beyond what a double holds")
+        return int(text) if re.fullmatch("-?[0-9]+", text) else None
     try:
-        document = object_of(json.loads(data.decode(), object_pairs_hook=pairs), "a document")
+        document = json.loads(data.decode(), object_pairs_hook=Pairs, parse_constant=constant, parse_int=is_double,
+                              parse_float=is_double)
+        must(isinstance(document, Pairs), f"{what} is not an object")
+        return walk(document, keys, 0)
     except (ValueError, RecursionError):
-        raise Refused("a document is not JSON") from None
+        raise Refused(f"{what} is not JSON in UTF-8") from None
+
+def parse_document(data, media_type):
+    document = image_json(data, DOCUMENT, "a document")
     number(document.get("schemaVersion"), "schemaVersion", 2, 2)
     must(document.get("mediaType") in (None, media_type), "a document calls itself something else")
     parts = {key: document[key] for key in ("manifests", "config", "layers") if document.get(key) is not None}
@@ -605,7 +654,6 @@ def parse_document(data, media_type):
     wanted = {"manifests"} if media_type in INDEXES else {"config", "layers"}
     must(set(parts) == wanted, "other keys than its kind of document has")
     parts = {key: blob_of(part) if key == "config" else [blob_of(one) for one in part] for key, part in parts.items()}
-    must(all(child["type"] in INDEXES + MANIFESTS for child in parts.get("manifests", [])), "an index lists no manifest")  # not alone: nothing else is read as a document
     if document.get("subject") is not None:
         parts["subject"] = object_of(document["subject"], "a subject").get("digest")
         digest(parts["subject"], "the digest of a subject")
@@ -648,6 +696,7 @@ def read_documents(tape, items, trees):
         must(size <= 4 * MIB, "a document is larger than its ceiling")
         if blob_digest in documents:
             must(documents[blob_digest][0] == media_type, "two media types for one document")
+            must(sizes[blob_digest] == size, "two sizes for one document")
             return
         data = tape.member("blobs/sha256/" + blob_digest[7:], size, blob_digest[7:])
         parts = parse_document(data, media_type)
@@ -673,9 +722,11 @@ def read_documents(tape, items, trees):
         must(sizes.setdefault(blob["digest"], blob["size"]) == blob["size"], "two sizes for one blob")
         if blob["digest"] not in documents and blob["digest"] not in configs + layers:
             group.append(blob["digest"])
+    of_images = {parts["config"]["digest"] for _, parts in manifests if parts["config"]["type"] in IMAGE_CONFIGS}
+    must(not of_images & set(documents), "a document is also the configuration of an image")
     must(len(sizes) <= 65_536, "too many blobs")  # not alone: a vector would have 65,537 blobs
     must(not withheld & set(sizes), "something is withheld and yet there")
-    return documents, sizes, configs, layers
+    return documents, sizes, configs, layers, of_images
 
 def check_tree_manifest(item, documents):
     _, parts, data = documents[item["digest"]]
@@ -885,7 +936,7 @@ def read(data, pinned, now, approvals):
     fixed = {member["name"]: tape.member(member["name"], member["size"], member["sha256"]) for member in predicate["members"]}
     must(not any(fixed["seal/RESERVE"]) and fixed["oci-layout"] == LAYOUT, "seal/RESERVE or oci-layout")
     items = check_index(canonical(fixed["index.json"], 16 * MIB, "index.json", index_form))
-    documents, sizes, configs, layers = read_documents(tape, items, {item["digest"] for item in items if item.get("artifactType")})
+    documents, sizes, configs, layers, of_images = read_documents(tape, items, {item["digest"] for item in items if item.get("artifactType")})
     trees = [(item, *check_tree_manifest(item, documents)) for item in items if item.get("artifactType")]
     for _, inventory, layer in trees:
         must(inventory["digest"] in configs and layer["digest"] in layers, "a tree shares a part with another kind of part")
@@ -899,6 +950,8 @@ def read(data, pinned, now, approvals):
     blobs = {blob: tape.member("blobs/sha256/" + blob[7:], sizes[blob], blob[7:]) for blob in configs + layers}
     must(not any(tape.take(1024)), "the closing blocks are not zero")
     must(tape.at == len(data), "something behind the end")
+    for config in of_images:
+        image_json(blobs[config], CONFIG, "a configuration")
     for item, inventory, layer in trees:
         check_tree(blobs[inventory["digest"]], blobs[layer["digest"]], item["annotations"][ITEM + "name"])
     return permit

@@ -5,7 +5,7 @@ use crate::vector_writer::{
     INDEX, Image, Item, LAYER, MANIFEST, Members, Parts, Recipe, Tree, id, image, image_index, key, manifest,
     raw_frame, stream,
 };
-use crate::{vector_choices, vector_images, vector_roots, vector_rules, vector_trees};
+use crate::{vector_choices, vector_documents, vector_images, vector_roots, vector_rules, vector_trees};
 use sealift::trust::key::Signer;
 use sealift::trust::root::{ApprovalPolicy, Expiry, Grant, Policy, Revoked, Role, Root, Terms};
 use sealift::value::digest::Digest;
@@ -190,6 +190,7 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
     cases.extend(index_cases(&of));
     cases.extend(vector_choices::cases(&of));
     cases.extend(vector_images::cases(&of));
+    cases.extend(vector_documents::cases(&of));
     cases.extend(inventory_cases(&of));
     cases.extend(frame_cases(&of));
     cases.extend(vector_trees::cases(&of));

@@ -164,7 +164,7 @@ impl Walk {
     fn below<E: Error>(self, shape: Shape) -> Result<Self, E> {
         let depth = self.depth + 1;
         if depth > DEPTH {
-            return Err(E::custom(format_args!("objects and arrays are nested more than {DEPTH} deep")));
+            return Err(E::custom(format_args!("objects and arrays are nested deeper than {DEPTH} levels")));
         }
         Ok(Self { shape, depth })
     }
@@ -212,7 +212,7 @@ impl<'de> Visitor<'de> for Walk {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let below = match self.shape {
             // serde fills a struct from an array as well, and Go does not.
-            Object(_) | Map => return Err(A::Error::custom("an array stands where an object belongs")),
+            Object(_) | Map => return Err(A::Error::custom("expected an object, found an array")),
             Objects(keys) => self.below(Object(keys))?,
             Other => self.below(Other)?,
         };
@@ -223,7 +223,7 @@ impl<'de> Visitor<'de> for Walk {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let known = match self.shape {
             Object(keys) => keys,
-            Objects(_) => return Err(A::Error::custom("an object stands where an array belongs")),
+            Objects(_) => return Err(A::Error::custom("expected an array, found an object")),
             Map | Other => &[],
         };
         let is_map = matches!(self.shape, Map);
@@ -234,8 +234,8 @@ impl<'de> Visitor<'de> for Walk {
                 key.make_ascii_lowercase();
             }
             if seen.contains(&key) {
-                let what = if is_map { "a key stands twice" } else { "a key stands twice, in whatever case" };
-                return Err(A::Error::custom(format_args!("{what}: `{}`", quoted(&key))));
+                let how = if is_map { "" } else { ", compared without regard to case" };
+                return Err(A::Error::custom(format_args!("duplicate key `{}`{how}", quoted(&key))));
             }
             seen.insert(key);
             map.next_value_seed(self.below(shape)?)?;
@@ -250,12 +250,12 @@ impl<'de> Visitor<'de> for Walk {
 /// letters are one in every case depends on the version of Unicode, so no such key is let in.
 fn shape_of(known: &[(&'static str, Shape)], key: &str) -> Result<Shape, String> {
     if !key.is_ascii() {
-        return Err(format!("a key has a character that is not ASCII: `{}`", quoted(key)));
+        return Err(format!("key `{}` contains a character that is not ASCII", quoted(key)));
     }
     match known.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
         None => Ok(Other),
         Some((name, shape)) if *name == key => Ok(*shape),
-        Some((name, _)) => Err(format!("`{}` stands for `{name}`, which some tools read it as", quoted(key))),
+        Some((name, _)) => Err(format!("ambiguous key `{}`: Go programs read it as `{name}`", quoted(key))),
     }
 }
 
@@ -348,7 +348,7 @@ mod tests {
         let nested = |arrays: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(arrays), "]".repeat(arrays));
         assert!(check(ImageJson::Document, nested(DEPTH - 1).as_bytes()).is_ok());
         let reason = check(ImageJson::Document, nested(DEPTH).as_bytes()).unwrap_err();
-        assert!(reason.contains("more than 64 deep"), "{reason}");
+        assert!(reason.contains("deeper than 64"), "{reason}");
         assert!(check(ImageJson::Document, nested(2_000_000).as_bytes()).is_err());
     }
 

@@ -210,6 +210,7 @@ impl<'a> Walk<'a> {
         };
         let passed_over = match self.passed_over.len() {
             0 => String::new(),
+            1 => ", without 1 referrer of an unknown media type".to_owned(),
             count => format!(", without {count} referrers of unknown media types"),
         };
         let kept = if reference.tag().is_some() { reference.without_digest() } else { reference.clone() };

@@ -14,7 +14,7 @@ mod pull_secret;
 pub mod real;
 mod referring;
 pub mod runnable;
-mod scripted;
+pub mod scripted;
 mod secrets;
 mod tool;
 mod uploads;

@@ -41,6 +41,9 @@ pub struct ImageConfig {
     pub diff_ids: Vec<Digest>,
     /// What made its layers, as written.
     pub history: Vec<String>,
+    /// Names that the image's `etc/passwd` gives to root.
+    #[serde(skip)]
+    pub root_users: Vec<String>,
 }
 
 impl ImageConfig {
@@ -67,10 +70,12 @@ impl ImageConfig {
             labels: inner.labels.unwrap_or_default(),
             diff_ids: raw.rootfs.and_then(|rootfs| rootfs.diff_ids).unwrap_or_default(),
             history: raw.history.unwrap_or_default().into_iter().filter_map(|step| step.created_by).collect(),
+            root_users: Vec::new(),
         })
     }
 
-    /// Whether programs run as root: nobody is named, or root is, or the number of root in any spelling.
+    /// Whether programs run as root: nobody is named, or root is, or the number of root in any spelling, or a name that
+    /// `etc/passwd` of the image gives to root.
     ///
     /// Engines read what stands before the colon with Go's `strconv.Atoi`, so `00`, `+0` and `-0` are 0. A number outside
     /// of 0 to 2^31 - 1 is no user to most of them, and older ones run it as 0 (CVE-2024-40635).
@@ -82,7 +87,7 @@ impl ImageConfig {
         match user {
             "" | "root" => true,
             number if is_number => number.parse::<i32>().ok().is_none_or(|number| number <= 0),
-            _ => false,
+            name => self.root_users.iter().any(|root| root == name),
         }
     }
 }

@@ -228,8 +228,10 @@ fn finish_all(items: &mut [ItemCensus], layers: &[Layer], unchecked: &mut Vec<Un
 fn finish(view: &mut View, layers: &[Layer]) {
     (view.visible, view.buried) = view::apply(layers, &view.layers);
     view.sums = view::sums(layers, &view.visible, &view.buried);
-    (view.system, view.packages) = view::announced(layers, view);
-    let Some(config) = &view.config else { return };
+    let (system, packages, root_users) = view::announced(layers, view);
+    (view.system, view.packages) = (system, packages);
+    let Some(config) = &mut view.config else { return };
+    config.root_users = root_users;
     let found: Vec<_> = view.layers.iter().filter_map(|layer| layers.get(*layer)).collect();
     if found.len() != config.diff_ids.len() {
         let detail =

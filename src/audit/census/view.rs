@@ -82,9 +82,9 @@ pub(super) fn sums(layers: &[Layer], visible: &[Spot], buried: &[Spot]) -> Sums 
 }
 
 /// The packages and the operating system that files announce which can be seen.
-pub(super) fn announced(layers: &[Layer], view: &View) -> (Option<System>, Vec<Found>) {
+pub(super) fn announced(layers: &[Layer], view: &View) -> (Option<System>, Vec<Found>, Vec<String>) {
     let by_spot: HashMap<Spot, Vec<&Evidence>> = evidence(layers, view);
-    let mut system = None;
+    let (mut system, mut root_users) = (None, Vec::new());
     let mut packages = Vec::new();
     let mut licenses: HashMap<&str, &[String]> = HashMap::new();
     for spot in &view.visible {
@@ -104,6 +104,7 @@ pub(super) fn announced(layers: &[Layer], view: &View) -> (Option<System>, Vec<F
                     licenses.insert(package, found);
                 }
                 Evidence::System(found) => system = Some(found.clone()),
+                Evidence::RootUsers(found) => root_users.clone_from(found),
             }
         }
     }
@@ -118,7 +119,7 @@ pub(super) fn announced(layers: &[Layer], view: &View) -> (Option<System>, Vec<F
     }
     packages.sort();
     packages.dedup();
-    (system, packages)
+    (system, packages, root_users)
 }
 
 fn evidence<'a>(layers: &'a [Layer], view: &View) -> HashMap<Spot, Vec<&'a Evidence>> {

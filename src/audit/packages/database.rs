@@ -1,6 +1,7 @@
 //! Files that announce packages, known by their path.
 
 use super::{Package, System, apk, debian, npm, python, rpm, system};
+use std::collections::HashSet;
 
 /// Bytes of a file that describes one thing. Databases have no limit here but that of their reader.
 const MAX_DOCUMENT: usize = 8 << 20;
@@ -31,6 +32,8 @@ pub enum Database {
     NpmPackage,
     /// `etc/os-release`.
     OsRelease,
+    /// `etc/passwd`.
+    Passwd,
 }
 
 /// What a file of [`Database`] says.
@@ -47,6 +50,8 @@ pub enum Evidence {
     },
     /// What the system says it is.
     System(System),
+    /// Names of users that are root.
+    RootUsers(Vec<String>),
 }
 
 impl Database {
@@ -68,6 +73,7 @@ impl Database {
             }
             "installed" if is_in("lib/apk/db") => Some(Self::Apk),
             "os-release" if matches!(folder, "etc" | "usr/lib") => Some(Self::OsRelease),
+            "passwd" if folder == "etc" => Some(Self::Passwd),
             "rpmdb.sqlite" if is_rpm() => Some(Self::RpmSqlite),
             "rpmdb.sqlite-wal" if is_rpm() => Some(Self::RpmSqliteLog),
             "Packages.db" if is_rpm() => Some(Self::RpmNdb),
@@ -96,12 +102,17 @@ impl Database {
             Self::PythonMetadata => "Python metadata",
             Self::NpmPackage => "npm's package.json",
             Self::OsRelease => "os-release",
+            Self::Passwd => "list of users",
         }
     }
 
     const fn is_document(self) -> bool {
         match self {
-            Self::DebianCopyright | Self::PythonMetadata | Self::NpmPackage | Self::OsRelease => true,
+            Self::DebianCopyright
+            | Self::PythonMetadata
+            | Self::NpmPackage
+            | Self::OsRelease
+            | Self::Passwd => true,
             Self::DpkgStatus
             | Self::DpkgStatusDir
             | Self::Apk
@@ -148,8 +159,24 @@ pub fn read(database: Database, path: &str, bytes: &[u8]) -> Result<Evidence, St
         Database::PythonMetadata => python::packages(bytes),
         Database::NpmPackage => npm::packages(bytes),
         Database::OsRelease => return system::system(bytes).map(Evidence::System),
+        Database::Passwd => return Ok(Evidence::RootUsers(root_users(bytes))),
     };
     packages.map(Evidence::Packages)
+}
+
+/// The names in a `passwd` that engines take for root, as the library of runc, containerd, Docker and Podman reads it
+/// (`moby/sys/user`): the first line of a name counts, and a number that is none is 0.
+fn root_users(bytes: &[u8]) -> Vec<String> {
+    let (text, mut seen, mut found) = (String::from_utf8_lossy(bytes), HashSet::new(), Vec::new());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let mut fields = line.split(':');
+        let name = fields.next().unwrap_or_default();
+        let number = fields.nth(1).unwrap_or_default();
+        if seen.insert(name) && number.parse::<i64>().unwrap_or(0) == 0 {
+            found.push(name.to_owned());
+        }
+    }
+    found
 }
 
 #[cfg(test)]
