@@ -1,6 +1,7 @@
 //! Pushing: blobs piece by piece, manifests whole.
 
 use super::access::Repository;
+use super::answer::stays;
 use super::client::{Action, Ask, Client, Target, is_passing, locked, rest};
 use super::error::RegistryError;
 use super::pull::text;
@@ -71,7 +72,7 @@ impl Client {
         watch: &dyn Watch,
     ) -> Result<Option<Digest>, RegistryError> {
         let target = self.target(repository, Action::Push, watch)?;
-        let found = optional(self.send(&target, &head_of(&target, reference), watch))?;
+        let found = self.send_optional(&target, &head_of(&target, reference), watch)?;
         let found = found.filter(|response| response.status() == 200);
         Ok(found.and_then(|response| text(&response, "docker-content-digest")?.parse().ok()))
     }
@@ -90,7 +91,7 @@ impl Client {
         let url = target.endpoint.url(&format!("blobs/uploads/?mount={}&from={source}", blob.digest));
         target.also.push(source);
         let ask = Ask::new(Method::POST, url, format!("the mount of blob `{}`", blob.digest));
-        let response = optional(self.send_once(&target, &ask, watch))?;
+        let response = self.send_optional(&target, &ask, watch)?;
         Ok(response.is_some_and(|response| response.status() == 201))
     }
 
@@ -347,8 +348,29 @@ impl Upload<'_> {
 }
 
 impl Client {
+    /// Asks what a registry need not answer: tried again only where there is no answer at all.
+    pub(super) fn send_optional(
+        &self,
+        target: &Target,
+        ask: &Ask<'_>,
+        watch: &dyn Watch,
+    ) -> Result<Option<Response<Body>>, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            match self.send_once(target, ask, watch) {
+                Err(RegistryError::Unreachable { reason, .. })
+                    if attempt < self.patience().attempts && !stays(&reason) =>
+                {
+                    rest(self.patience().pause * attempt, watch)?;
+                    attempt += 1;
+                }
+                other => return optional(other),
+            }
+        }
+    }
+
     fn has_blob_at(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<bool, RegistryError> {
-        let response = optional(self.send(target, &ask_for(target, blob), watch))?;
+        let response = self.send_optional(target, &ask_for(target, blob), watch)?;
         let fits = |response: &Response<Body>| {
             text(response, "content-length").is_none_or(|length| length == blob.size.to_string())
         };
@@ -383,6 +405,8 @@ pub(super) fn optional(
     match outcome {
         Ok(response) => Ok(Some(response)),
         Err(RegistryError::Denied { .. } | RegistryError::Challenge { .. }) => Ok(None),
+        // Redirects that lead nowhere: there is an answer, and it is none.
+        Err(RegistryError::Unreachable { reason, .. }) if reason.starts_with("it ") => Ok(None),
         Err(error) => Err(error),
     }
 }

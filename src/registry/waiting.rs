@@ -114,7 +114,7 @@ mod tests {
         let begun = Instant::now();
         let silent = || std::thread::sleep(Duration::from_secs(20));
         assert!(matches!(watched(&Stopped, silent), Err(RegistryError::Interrupted)));
-        let (reader, _writer) = std::io::pipe().unwrap();
+        let (reader, _writer) = io::pipe().unwrap();
         let error = Pump::new(reader, &Stopped).unwrap().read(&mut [0]).unwrap_err();
         assert!(error.to_string().contains("interrupted"), "{error}");
         assert!(begun.elapsed() < Duration::from_secs(10));
