@@ -132,12 +132,17 @@ def is_port(value):
 def image_name(value, what):
     host = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
     part, tag = r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", r":[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
-    registry = rf"((localhost|{host}(\.{host})+)(:[0-9]+)?/|{host}:[0-9]+/)?"
+    address = re.match(r"\[([0-9a-f:]+)\](:[0-9]+)?/", value) if isinstance(value, str) else None
+    if address:
+        must(is_ip(address[1], ipaddress.IPv6Address), f"{what} is {value!r}")
+        parsed = ipaddress.IPv6Address(address[1])
+        must(parsed.compressed == address[1] and not parsed.ipv4_mapped, f"{what} is {value!r}")
+    registry = rf"((localhost|\[[0-9a-f:]+\]|{host}(\.{host})+)(:[0-9]+)?/|{host}:[0-9]+/)?"
     text(rf"{registry}{part}(/{part})*({tag})?(@sha256:[0-9a-f]{{64}})?")(value, what)
     plain = value.split("@")[0]
     must(len(plain) <= 255, f"{what} is longer than 255 bytes")
     must(not re.search(r"\.\.|___", plain.rpartition(":")[0] or plain), f"{what} is {value!r}")
-    port = re.match("[^/:]+:([0-9]+)/", plain)
+    port = re.match(r"(?:\[[^]]*\]|[^/:]+):([0-9]+)/", plain)
     must(not port or is_port(port[1]), f"{what} has a port {port and port[1]!r}")
 
 def is_ip(value, kind=ipaddress.ip_address):

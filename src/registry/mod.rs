@@ -7,6 +7,7 @@
 pub mod access;
 pub mod client;
 pub mod credentials;
+pub mod destination;
 pub mod error;
 pub mod load;
 pub mod proxies;
@@ -24,11 +25,13 @@ mod referring;
 mod secrets;
 mod sending;
 mod stream;
+mod upload;
 pub(crate) mod waiting;
 
 pub use access::{Access, Repository};
 pub use client::Client;
 pub use error::RegistryError;
 pub use pull::Fetched;
-pub use push::{Taken, Upload};
+pub use push::Taken;
 pub use referring::referrers_tag;
+pub use upload::Upload;

@@ -6,8 +6,9 @@
 
 use super::access::Repository;
 use super::client::Client;
+use super::destination::{Destination, Names, Referrers};
 use super::error::RegistryError;
-use super::load::{Destination, Doc, Load, Names, Referrers};
+use super::load::{Doc, Load};
 use super::pull::Fetched;
 use super::stream::BlobReader;
 use crate::bundle::BundleError;

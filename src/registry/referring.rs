@@ -175,6 +175,7 @@ impl Client {
             }
             // Something else than a manifest, like a page.
             Err(RegistryError::Document { .. }) => Ok(None),
+            Err(RegistryError::Unreachable { reason, .. }) if reason.starts_with("it ") => Ok(None),
             other => other,
         }
     }
@@ -187,7 +188,7 @@ impl Client {
         watch: &dyn Watch,
     ) -> Result<Option<Response<Body>>, RegistryError> {
         let known = locked(&self.reluctant).contains(&target.endpoint.host);
-        optional(if known { self.send_once(target, ask, watch) } else { self.send(target, ask, watch) })
+        if known { self.send_optional(target, ask, watch) } else { optional(self.send(target, ask, watch)) }
     }
 
     /// The entries of a list of referrers; one that cannot be read has none.

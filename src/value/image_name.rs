@@ -83,7 +83,9 @@ fn is_registry(text: &str) -> bool {
     // An IPv6 address stands in brackets.
     if let Some(rest) = text.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, port)| {
-            address.parse::<std::net::Ipv6Addr>().is_ok()
+            // Written in one way only: two names of one registry would be two registries.
+            address.parse::<std::net::Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == address)
+                && !address.contains('.')
                 && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
         });
     }
@@ -182,6 +184,8 @@ mod tests {
             ("apps/nginx", None, "apps/nginx"),
             ("localhost/a", Some("localhost"), "a"),
             ("r.org:5000/a/b:1", Some("r.org:5000"), "a/b"),
+            ("[::1]:5000/a/b:1", Some("[::1]:5000"), "a/b"),
+            ("[fd00::1]/a", Some("[fd00::1]"), "a"),
         ] {
             let name: ImageName = text.parse().unwrap();
             assert_eq!((name.registry(), name.path()), (registry, path), "{text}");
@@ -210,6 +214,15 @@ mod tests {
             "a//b",
             "a:b/c",
             "a\n",
+            "[::1]",
+            "[::1/a",
+            "[::1]5000/a",
+            "[::1]:99999/a",
+            "[FD00::1]/a",
+            "[0:0:0:0:0:0:0:1]/a",
+            "[::ffff:127.0.0.1]/a",
+            "[::ffff:7f00:1]/a",
+            "[r.org]/a",
         ] {
             assert!(bad.parse::<ImageName>().is_err(), "{bad:?}");
         }

@@ -252,9 +252,11 @@ fn statuses_that_stay_are_errors() {
         let said = bench.lock(&server, "app:1").unwrap_err();
         assert!(words.iter().all(|word| said.contains(word)), "{said}");
         assert_eq!(server.asked_for("manifests/1").len(), 3);
-        // Signatures are not left out because a registry was busy.
-        let referrers = format!("referrers/{}", sample.manifest);
-        refused(sample.content.clone(), at(referrers, stays), &words);
+        // Signatures are not left out because a registry was busy. One that fails may be one that never can (F09).
+        if status != 500 {
+            let referrers = format!("referrers/{}", sample.manifest);
+            refused(sample.content.clone(), at(referrers, stays), &words);
+        }
     }
 }
 

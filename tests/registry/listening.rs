@@ -49,7 +49,16 @@ impl Listening {
         silence: Duration,
         answer: impl Fn(&Asked, &[Asked], &mut Line) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1:0", silence, answer)
+    }
+
+    /// The same at another address.
+    pub fn at(
+        address: &str,
+        silence: Duration,
+        answer: impl Fn(&Asked, &[Asked], &mut Line) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let (asked, stopped) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let (log, end, answer) = (Arc::clone(&asked), Arc::clone(&stopped), Arc::new(answer));

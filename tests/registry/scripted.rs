@@ -44,6 +44,11 @@ impl Reply {
         Self { bytes: [head.as_bytes(), headers.as_bytes(), b"\r\n", body].concat(), then: Then::Close }
     }
 
+    /// What goes over the line.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// As `raw`, with its length.
     pub fn new(status: u16, headers: &str, body: &[u8]) -> Self {
         Self::raw(status, format!("{headers}\nContent-Length: {}", body.len()).trim_start(), body)
@@ -57,6 +62,11 @@ impl Reply {
     pub fn cut(mut self, lost: usize) -> Self {
         self.bytes.truncate(self.bytes.len() - lost);
         self
+    }
+
+    /// Nothing, for a while.
+    pub fn silence() -> Self {
+        Self { bytes: Vec::new(), then: Then::Hold }
     }
 
     pub fn hold(self) -> Self {

@@ -168,12 +168,15 @@ fn statuses_that_pass_and_that_stay() {
     large.site = Real::new();
     large.shop.done("rm -r settings");
     let front = Front::new(&large.site.open, |asked, _| match asked.method.as_str() {
-        "PATCH" => Then::Say(500, String::new(), r#"{"errors":[{"code":"UNKNOWN","message":"no luck"}]}"#),
+        "PATCH" => Then::Say(405, String::new(), ""),
+        "PUT" if asked.path.contains("/blobs/") => {
+            Then::Say(507, String::new(), r#"{"errors":[{"code":"UNKNOWN","message":"no luck"}]}"#)
+        }
         _ => Then::Pass,
     });
-    let outcome = large.shop.fails(&format!("{LOAD} {}", front.host), 1, "registry.failed");
-    assert!(outcome.err.contains("status 500") && outcome.err.contains("UNKNOWN no luck"), "{}", outcome.err);
-    assert!(!large.arrived() && !large.shop.path("settings").exists());
+    let outcome = large.shop.fails(&format!("{LOAD} {}", front.host), 4, "registry.refused");
+    assert!(outcome.out.contains("status 507") && outcome.out.contains("UNKNOWN no luck"), "{}", outcome.out);
+    assert!(!large.arrived() && large.shop.path("settings/mapping.json").exists());
 }
 
 #[test]
@@ -226,7 +229,6 @@ fn a_registry_whose_disk_is_full() {
     large.shop.done(&format!("mount -t tmpfs -o size=12m tmpfs {data}"));
     let outcome = large.shop.run(&format!("{LOAD} {}", large.site.open));
     large.shop.done(&format!("umount -l {data}"));
-    assert!(outcome.code == Some(1) && outcome.is("registry.failed"), "{}", outcome.shown());
-    assert!(outcome.err.contains("run the same command again"), "{}", outcome.err);
-    assert!(!large.shop.path("settings").exists());
+    assert!(outcome.code == Some(4) && outcome.is("registry.refused"), "{}", outcome.shown());
+    assert!(outcome.out.contains("run the same command again"), "{}", outcome.out);
 }
