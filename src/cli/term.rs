@@ -193,6 +193,11 @@ fn ignored_signals() -> u64 {
     ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or_default()
 }
 
+/// An error as text that cannot do anything to the terminal.
+pub(super) fn fail_plainly(text: &str) {
+    let _ = io::stderr().write_all(without_deception(text).as_bytes());
+}
+
 /// An error as one JSON line.
 pub(super) fn fail_in_json(error: &CliError, named: &Named) {
     let code = error.code();
