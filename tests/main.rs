@@ -14,6 +14,7 @@
 
 #[cfg(feature = "agent")]
 mod agent;
+mod bounds_findings;
 #[cfg(feature = "connected")]
 mod census;
 mod check;

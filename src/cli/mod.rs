@@ -67,6 +67,7 @@ use crate::bundle::place;
 use crate::value::code::Fault as _;
 use crate::value::limits::Limits;
 use crate::value::moment::Moment;
+use crate::value::printable::is_deceptive;
 use args::{BundleArgs, NO_APPROVALS, ThreadArgs, conditions, threads};
 use clap::{Parser, Subcommand};
 use error::CliError;
@@ -311,10 +312,15 @@ fn no_core_dumps() {
 fn misused(mut error: clap::Error) -> ExitCode {
     tips::add(&mut error);
     let is_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    let text = error.render().to_string();
+    if !is_json && error.use_stderr() && text.chars().any(|c| c != '\n' && is_deceptive(c)) {
+        // clap repeats what was typed or pasted, escape sequences and all.
+        term::fail_plainly(&text);
+        return crate::value::code::Class::WrongUse.into();
+    }
     if !is_json || !error.use_stderr() {
         error.exit();
     }
-    let text = error.render().to_string();
     let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
     let message = parts.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     let hint = parts.next().map(|hint| hint.trim_start_matches("tip: ").to_owned());

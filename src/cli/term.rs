@@ -226,6 +226,11 @@ fn is_utf8() -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
+/// An error as text that cannot do anything to the terminal.
+pub(super) fn fail_plainly(text: &str) {
+    let _ = io::stderr().write_all(without_deception(text).as_bytes());
+}
+
 /// An error as one JSON line.
 pub(super) fn fail_in_json(error: &CliError, named: &Named) {
     let code = error.code();
