@@ -79,7 +79,13 @@ impl Args {
             }
             None => Vec::new(),
         };
-        let text = init::manifest_for(folder, &name_for(manifest), &pulled, &LIMITS, &watch)?;
+        let text = init::manifest_for(
+            folder,
+            &name_for(manifest),
+            (self.images.as_deref(), &pulled),
+            &LIMITS,
+            &watch,
+        )?;
         drop(watch);
         place::write_new(manifest, text.as_bytes(), 0o644)
             .map_err(|source| CliError::Write { path: manifest.clone(), source })?;

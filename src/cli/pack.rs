@@ -13,6 +13,7 @@ use super::term::{Progress, Term};
 use super::{LIMITS, ThreadArgs, conditions, threads};
 use crate::audit::policy::Stage;
 use crate::plan::PlanError;
+use crate::plan::check::refuse_added;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::trust::chain::PinnedRoot;
@@ -99,6 +100,7 @@ impl Args {
         let access = self.registry.access();
         let work = work(&self.manifest, &store, self.threads, &watch, &access);
         let draft = lock.draft(Digest::of(text.as_bytes()), self.audience.as_ref(), &work)?;
+        refuse_added(&manifest, &lock, self.audience.as_ref(), &work)?;
         let to = Address::of(&self.output)?;
         let passing = match &to {
             Some(_) => Some(passing_folder(Path::new("."))?),

@@ -23,14 +23,15 @@ use walkdir::WalkDir;
 const GLANCE: usize = 1000;
 
 /// A commented manifest with an item for everything in the folder that could travel, and one for each image to pull;
-/// comments say what was left out.
+/// comments say what was left out. `pulled` comes with the file that lists it, which is no document.
 pub fn manifest_for(
     folder: &Path,
     bundle: &Name,
-    pulled: &[ImageName],
+    pulled: (Option<&Path>, &[ImageName]),
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<String, PlanError> {
+    let (list, pulled) = pulled;
     let mut draft = Sketch {
         names: HashSet::new(),
         references: HashSet::new(),
@@ -45,6 +46,10 @@ pub fn manifest_for(
     for path in paths {
         if watch.is_stopped() {
             return Err(PlanError::Interrupted);
+        }
+        // Read by now; the images themselves travel.
+        if list.is_some_and(|list| fs::canonicalize(list).ok() == fs::canonicalize(&path).ok()) {
+            continue;
         }
         draft.add(&path, limits, watch);
     }
