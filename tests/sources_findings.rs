@@ -158,3 +158,199 @@ fn f_field_22_a_chart_repository_names_charts_by_any_address_that_helm_takes() {
     let asked = shop.run("rm try.lock.toml && sealift lock try.toml --store store");
     assert!(asked.is("registry.failed") && asked.err.contains("127.0.0.1:1"), "{}", asked.shown());
 }
+
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0000000000000000000000000000000000000000000000000000000000000007\nsize 48211234\n";
+
+#[test]
+fn f_field_14_pointers_of_git_lfs_do_not_travel_in_the_place_of_files() {
+    let shop = shop("[[doc]]\nname = \"d\"\npath = \"r\"\n");
+    shop.done(
+        "git init --quiet r && git -C r config user.email x@example.org && git -C r config user.name x",
+    );
+    std::fs::write(shop.path("r/manual.pdf"), POINTER).unwrap();
+    std::fs::write(shop.path("r/about.md"), format!("A pointer looks like this:\n{POINTER}")).unwrap();
+    let refused = shop.fails("sealift lock try.toml --store store", 2, "source.lfs");
+    assert!(refused.err.contains("manual.pdf") && refused.err.contains("git lfs pull"), "{}", refused.err);
+    shop.done("cd r && git add . && git commit --quiet -m one && git rev-parse HEAD > ../commit");
+    let commit = text(&shop, "commit");
+    let git = format!("git = \"file://{}\"\ncommit = \"{}\"", shop.path("r").display(), commit.trim());
+    let manifest = format!("{HEAD}[[doc]]\nname = \"d\"\n{git}\n");
+    std::fs::write(shop.path("try.toml"), &manifest).unwrap();
+    let refused = shop.fails("sealift lock try.toml --store store", 2, "source.lfs");
+    assert!(refused.err.contains("manual.pdf"), "{}", refused.err);
+    std::fs::write(shop.path("try.toml"), format!("{manifest}exclude = [\"*.pdf\"]\n")).unwrap();
+    shop.done("sealift lock try.toml --store store");
+}
+
+#[test]
+fn f_field_15_a_file_that_was_added_after_the_lock_is_noticed() {
+    let shop = shop("[[doc]]\nname = \"d\"\npath = \"d\"\nexclude = [\"*.tmp\"]\nlicense = \"MIT\"\n");
+    shop.done("mkdir d && echo a > d/a.md && sealift lock try.toml --store store");
+    let pack = "sealift pack try.toml --key packer.key --store store --passphrase-fd 0 <<<pw";
+    shop.done("touch d/x.tmp && sealift check try.toml --store store");
+    shop.done("echo 'read me first' > d/HOTFIX.md");
+    for command in ["sealift check try.toml --store store", pack] {
+        let refused = shop.fails(command, 3, "source.changed");
+        assert!(refused.err.contains("`HOTFIX.md`") && !refused.err.contains("a.md"), "{}", refused.err);
+    }
+    assert!(!shop.path("try-1.0.0.sealift").exists());
+    shop.done(&format!("rm d/HOTFIX.md && {pack}"));
+}
+
+#[test]
+fn f_field_21_a_download_that_is_cut_goes_on_where_it_stopped() {
+    let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    let digest = sealift::value::digest::Digest::of(&content).hex();
+    let whole = content.clone();
+    let (host, requests) = serve(move |path, headers| {
+        let range = headers.iter().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-'));
+        let from: usize = range.map_or(0, |from| from.parse().unwrap());
+        let (status, from) =
+            if path == "/ranges" && from > 0 { ("206 Partial Content", from) } else { ("200 OK", 0) };
+        let length = whole.len() - from;
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nContent-Range: bytes {from}-{}/{}\r\nConnection: close\r\n\r\n",
+            whole.len() - 1,
+            whole.len()
+        );
+        let end = whole.len().min(from + 500_000);
+        [head.as_bytes(), &whole[from..end]].concat()
+    });
+    let file = |path: &str| {
+        format!("{HEAD}[[file]]\nname = \"f\"\nurl = \"http://{host}/{path}\"\nsha256 = \"{digest}\"\n")
+    };
+    let shop = shop("");
+    std::fs::write(shop.path("try.toml"), file("ranges")).unwrap();
+    shop.done("sealift lock try.toml --store store");
+    let ranges: Vec<_> = requests
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|one| one.lines().find_map(|line| line.strip_prefix("range: ").map(str::to_owned)))
+        .collect();
+    assert_eq!(ranges, [None, Some("bytes=500000-".to_owned()), Some("bytes=1000000-".to_owned())]);
+    assert_eq!(std::fs::read(shop.path(format!("store/blobs/sha256/{digest}"))).unwrap(), content);
+}
+
+#[test]
+fn f_new_a_06_lock_names_every_source_that_fails() {
+    let shop = shop(
+        "[[image]]\nname = \"i\"\nlayout = \"no-layout\"\n[[image]]\nname = \"p\"\nreference = \"127.0.0.1:1/a:1\"\n[[doc]]\nname = \"d\"\npath = \"no-docs\"\n[[config]]\nname = \"good\"\npath = \"config\"\n",
+    );
+    let refused = shop.run("sealift lock try.toml --store store");
+    for word in ["3 sources cannot be pinned", "no-layout", "no-docs", "127.0.0.1:1", "`i`", "`p`", "`d`"] {
+        assert!(refused.err.contains(word), "{word}: {}", refused.err);
+    }
+    assert!(!refused.err.contains("good"), "{}", refused.err);
+    assert_ne!(refused.code, Some(0));
+}
+
+#[test]
+fn f_new_a_07_errors_name_the_mirror_that_was_asked() {
+    let digest = "0".repeat(64);
+    let shop = shop(&format!(
+        "[[file]]\nname = \"f\"\nurl = \"https://files.example/x.bin\"\nsha256 = \"{digest}\"\n"
+    ));
+    shop.done("mkdir mirror");
+    let refused = shop.fails(
+        "sealift lock try.toml --store store --mirror files.example=file://$PWD/mirror",
+        2,
+        "source.missing",
+    );
+    assert!(
+        refused.err.contains("mirror/x.bin") && refused.err.contains("into the folder of the mirror"),
+        "{}",
+        refused.err
+    );
+    let (host, _) = serve(|_, _| NOT_FOUND.to_vec());
+    let refused = shop.fails(
+        &format!("sealift lock try.toml --store store --mirror files.example={host}"),
+        1,
+        "source.fetch",
+    );
+    assert!(refused.err.contains(&format!("http://{host}/x.bin")), "{}", refused.err);
+    let image = format!("{HEAD}[[image]]\nname = \"i\"\nreference = \"docker.io/library/a:17.6\"\n");
+    std::fs::write(shop.path("try.toml"), image).unwrap();
+    let refused = shop.run(&format!("sealift lock try.toml --store store --mirror docker.io={host}/hub"));
+    assert!(refused.err.contains(&host) && refused.err.contains("hub/library/a"), "{}", refused.err);
+    assert!(!refused.err.contains("registry `docker.io`"), "{}", refused.err);
+}
+
+#[test]
+fn f_new_a_09_13_the_lock_says_which_mirror_content_came_from_and_keeps_it() {
+    let digest = sealift::value::digest::Digest::of(b"content").hex();
+    let shop = shop(&format!(
+        "[[file]]\nname = \"f\"\nurl = \"https://files.example/x.bin\"\nsha256 = \"{digest}\"\n"
+    ));
+    shop.done("mkdir mirror other && printf content | tee mirror/x.bin > other/x.bin");
+    let lock = |store: &str, mirror: &str| {
+        format!("sealift lock try.toml --store {store} --mirror files.example=file://$PWD/{mirror}")
+    };
+    shop.done(&lock("store", "mirror"));
+    let first = text(&shop, "try.lock.toml");
+    let mirror = shop.path("mirror").display().to_string();
+    assert!(
+        first.contains(&format!("https://files.example/x.bin, by way of the mirror file://{mirror}\"")),
+        "{first}"
+    );
+    // The same content from another mirror, or found in a store, is the same lock, and has the same number.
+    shop.done(&format!("{} | grep -q unchanged", lock("another", "other")));
+    shop.done("sealift lock try.toml --store store | grep -q unchanged");
+    assert_eq!(text(&shop, "try.lock.toml"), first);
+    // A new lock from a store says where the content of the store came from.
+    shop.done("rm try.lock.toml && sealift lock try.toml --store another");
+    let other = shop.path("other").display().to_string();
+    assert!(text(&shop, "try.lock.toml").contains(&format!("file://{other}\"")));
+}
+
+#[test]
+fn f_new_a_04_12_what_was_meant_is_offered_and_a_list_of_images_is_no_document() {
+    let shop = shop("[[image]]\nname = \"i\"\nimage = \"docker.io/library/nginx:1.27\"\n");
+    let refused = shop.fails("sealift lock try.toml --store store", 2, "manifest.unknown-key");
+    assert!(refused.err.contains("did you mean `reference`?"), "{}", refused.err);
+    std::fs::write(
+        shop.path("try.toml"),
+        format!("{HEAD}[[doc]]\nname = \"d\"\npath = \"docs\"\nqqqqqqqqqq = 1\n"),
+    )
+    .unwrap();
+    let refused = shop.fails("sealift lock try.toml --store store", 2, "manifest.unknown-key");
+    assert!(refused.err.contains("sealift util schema"), "{}", refused.err);
+    shop.done("mkdir new && echo docker.io/library/nginx:1.27 > new/images.txt && echo '# a' > new/read.md");
+    shop.done("cd new && sealift init try.toml --images images.txt");
+    let manifest = text(&shop, "new/try.toml");
+    assert!(manifest.contains("docker.io/library/nginx:1.27") && manifest.contains("read.md"), "{manifest}");
+    assert!(!manifest.contains("images.txt"), "{manifest}");
+}
+
+#[test]
+fn f_field_r12_the_history_of_a_clone_stays_behind() {
+    let shop = shop("[[doc]]\nname = \"d\"\npath = \"r\"\n");
+    shop.done(
+        "mkdir -p r/.git r/sub && echo token > r/.git/config && echo a > r/a.md && echo gitdir > r/sub/.git",
+    );
+    shop.done("echo '*.x' > r/.gitignore && sealift lock try.toml --store store");
+    let lock = text(&shop, "try.lock.toml");
+    assert!(!lock.contains(".git/") && !lock.contains("\"sub"), "{lock}");
+    assert!(lock.contains("a.md") && lock.contains(".gitignore"), "{lock}");
+    let manifest = format!("{HEAD}[[doc]]\nname = \"d\"\npath = \"r\"\ninclude = [\".git/**\"]\n");
+    std::fs::write(shop.path("try.toml"), manifest).unwrap();
+    shop.done("sealift lock try.toml --store store");
+    assert!(text(&shop, "try.lock.toml").contains(".git/config"));
+}
+
+#[test]
+fn f_field_06_short_names_of_docker_are_locked_as_docker_reads_them() {
+    let shop = shop("[[image]]\nname = \"i\"\narchive = \"a.tar.gz\"\n");
+    shop.done(
+        r#"mkdir a && echo hello > a/f && tar -C a -cf a/layer.tar f
+        D=sha256:$(sha256sum a/layer.tar | cut -c-64)
+        echo '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["'$D'"]}}' > a/c.json
+        echo '[{"Config":"c.json","RepoTags":["nginx:1"],"Layers":["layer.tar"]}]' > a/manifest.json
+        tar -C a -czf a.tar.gz c.json manifest.json layer.tar"#,
+    );
+    shop.done("sealift lock try.toml --store store");
+    assert!(text(&shop, "try.lock.toml").contains("reference = \"docker.io/library/nginx:1\""));
+    // f_field_r07: what was compressed is packed from the store.
+    shop.done("sealift pack try.toml --key packer.key --store store --passphrase-fd 0 <<<pw");
+    shop.done("sealift verify try-1.0.0.sealift --trust root.json --deep");
+}

@@ -83,8 +83,7 @@ impl Args {
         let text = init::manifest_for(
             folder,
             &name_for(manifest),
-            &pulled,
-            self.images.as_deref(),
+            (self.images.as_deref(), &pulled),
             &LIMITS,
             &watch,
         )?;

@@ -152,9 +152,9 @@ fn pull(reference: &ImageName, task: &Task<'_>) -> Result<(Digest, u64), PlanErr
             reason,
         }
     };
-    let fetched = found.ok_or_else(|| RegistryError::NotFound {
-        host: repository.host.clone(),
-        what: format!("chart `{tag}` in `{}`", repository.path),
+    let fetched = found.ok_or_else(|| {
+        let asked = work.access.asked(&repository);
+        RegistryError::NotFound { host: asked.host, what: format!("chart `{tag}` in `{}`", asked.path) }
     })?;
     let document = oci::parse(&fetched.media_type, &fetched.bytes, work.limits);
     let Ok(Document::Manifest { layers, .. }) = document else {
@@ -167,5 +167,6 @@ fn pull(reference: &ImageName, task: &Task<'_>) -> Result<(Digest, u64), PlanErr
     task.expect(layer.size);
     let blob = Blob { digest: layer.digest, size: layer.size };
     client.fetch(&repository, blob, work.store, work.watch)?;
+    fetch::remember_mirror(&layer.digest, work.access.mirrors.get(&repository.host), task)?;
     Ok((layer.digest, layer.size))
 }

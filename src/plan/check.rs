@@ -11,9 +11,11 @@ mod mentions;
 use super::choosing::Chosen;
 use super::error::PlanError;
 use super::lock::Lock;
-use super::manifest::Manifest;
-use super::work::Work;
+use super::manifest::{Manifest, Source};
+use super::tree;
+use super::work::{Task, Work};
 use crate::audit::lint::finding::{Finding, Place, Severity, sort};
+use crate::value::name::Name;
 use crate::value::printable::Printable;
 use serde::Serialize;
 
@@ -73,6 +75,7 @@ pub fn check(
     medium: Option<&Medium>,
     work: &Work<'_>,
 ) -> Result<Report, PlanError> {
+    refuse_added(chosen.manifest, lock, None, work)?;
     let contents = contents::Contents::look(chosen, lock, work)?;
     let mut findings = contents.findings;
     findings.extend(mentions::missing(chosen, lock, contents.mentions));
@@ -84,6 +87,31 @@ pub fn check(
     sort(&mut findings);
     let (accepted, findings) = accept(chosen.manifest, findings);
     Ok(Report { findings, accepted, files: contents.files, unread: contents.unread, bytes })
+}
+
+/// An error when a folder holds more by now than the lock pins: it would stay behind without a word. Of what an audience
+/// does not get, nothing is looked at.
+pub fn refuse_added(
+    manifest: &Manifest,
+    lock: &Lock,
+    audience: Option<&Name>,
+    work: &Work<'_>,
+) -> Result<(), PlanError> {
+    let task = Task::new(work);
+    for (kind, tree) in lock.trees() {
+        if audience.is_some_and(|audience| !tree.labels().is_for(audience)) {
+            continue;
+        }
+        let Some(item) = manifest.items.iter().find(|item| item.name == tree.name) else { continue };
+        let Source::Path { path, patterns } = &item.source else { continue };
+        let path = work.folder.join(path);
+        let added = tree::added(&path, patterns, &tree.entries, &task);
+        let names = added.map_err(|error| error.about(kind, &tree.name))?;
+        if !names.is_empty() {
+            return Err(PlanError::Added { path, names });
+        }
+    }
+    Ok(())
 }
 
 /// Puts what the manifest explains aside.

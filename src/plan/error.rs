@@ -12,6 +12,7 @@ use crate::value::image_name::ImageName;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::rel_path::Objection;
+use crate::value::words::counted;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +86,14 @@ pub enum PlanError {
     Outside { path: PathBuf, root: PathBuf },
     #[error("`{document}` leads to `{address}`: {reason}")]
     LeadsOut { document: String, address: String, reason: &'static str },
+    #[error("`{}` is a pointer of Git LFS, and not the file that it stands for", shown(.path))]
+    Lfs { path: PathBuf, next: &'static str },
+    #[error("`{}` holds {} that the lock does not pin: {}", shown(.path), counted(.names.len() as u64, "entry"), listed(.names))]
+    Added { path: PathBuf, names: Vec<String> },
+    #[error("the mirror of `{}` has no `{}`", Printable(.url), shown(.path))]
+    NotMirrored { url: String, path: PathBuf },
+    #[error("{} cannot be pinned:{}", counted(.errors.len() as u64, "source"), each_of(.errors))]
+    Unpinned { errors: Vec<Self> },
     #[error("`{path}` cannot travel: {objection}")]
     Name { path: String, objection: Objection },
     #[error("the tree at `{}` cannot travel", shown(.path))]
@@ -136,6 +145,31 @@ fn chosen_of(asked: Option<&Name>, what: &str, all: &[Name]) -> String {
 
 fn names(all: &[Name]) -> String {
     all.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Errors with what caused them, one a line, and what to do about each where that differs.
+fn each_of(errors: &[PlanError]) -> String {
+    let is_one = one_hint(errors).is_some();
+    let mut text = String::new();
+    for error in errors {
+        text += &format!("\n  {error}");
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            text += &format!(": {cause}");
+            source = cause.source();
+        }
+        if let Some(hint) = error.hint().filter(|_| !is_one) {
+            text += &format!("\n    next: {hint}");
+        }
+    }
+    text
+}
+
+/// The next step that several errors have in common.
+fn one_hint(errors: &[PlanError]) -> Option<String> {
+    let mut hints = errors.iter().map(PlanError::hint);
+    let first = hints.next()?;
+    if hints.all(|hint| hint == first) { first } else { None }
 }
 
 /// A path as people may see it.
@@ -208,6 +242,10 @@ impl Fault for PlanError {
             Self::Empty { .. } => Code::SourceEmpty,
             Self::Changed { .. } => Code::SourceChanged,
             Self::Type { .. } => Code::SourceType,
+            Self::Lfs { .. } => Code::SourceLfs,
+            Self::Added { .. } => Code::SourceChanged,
+            Self::NotMirrored { .. } => Code::SourceMissing,
+            Self::Unpinned { errors } => errors.first().map_or(Code::SourceMissing, Self::code),
             Self::Outside { .. } | Self::LeadsOut { .. } => Code::SourceOutside,
             Self::Name { .. } => Code::SourceName,
             Self::Tree { source, .. } => match source.reason {
@@ -275,6 +313,17 @@ impl Fault for PlanError {
             Self::Empty { .. } => "correct `path`, `include` or `exclude` of the item, or take the item out",
             Self::Changed { .. } => "wait until nothing writes there, then run the same command again",
             Self::Type { .. } => "name it in `exclude` of the item, or move it out of the folder",
+            Self::Lfs { next, .. } => {
+                return Some(format!("{next}, or name the file in `exclude` of the item"));
+            }
+            Self::Added { .. } => {
+                "run `sealift lock MANIFEST` and review what is new, or name it in `exclude` of the item"
+            }
+            Self::NotMirrored { .. } => "put the file into the folder of the mirror",
+            Self::Unpinned { errors } => {
+                let all = "correct all of them, then run the same command again".to_owned();
+                return Some(one_hint(errors).unwrap_or(all));
+            }
             Self::Outside { .. } => {
                 "find out who put the link or the address there; copy what is meant into the folder"
             }

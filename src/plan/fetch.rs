@@ -1,23 +1,30 @@
 //! Downloads, into the store.
 
-use super::address::{Address, Scheme};
+use super::address::{Address, Asked, Scheme};
 use super::error::PlanError;
 use super::work::{Task, open_regular, resolved, resolved_within};
 use crate::registry::http::{Failure, Http, Query, REDIRECTS, through};
 use crate::registry::waiting::{Pump, watched};
-use crate::store::StoreError;
+use crate::store::{Partial, StoreError};
 use crate::value::digest::Digest;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::time::Duration;
+use ureq::Body;
+use ureq::http::Response;
 
+/// Bytes moved at a time.
+const STEP: usize = 256 << 10;
 /// How long anything may take that moves no bytes.
 const SILENCE: Duration = Duration::from_mins(1);
 
 /// A small document, into memory; `ceiling` is how many bytes it may have.
 pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
-    let (reader, _) = open(&url.through(task.work.access).address, task)?;
+    let source = Download::new(url, task);
+    let (reader, _) = source.open()?;
     let mut bytes = Vec::new();
-    reader.take(ceiling + 1).read_to_end(&mut bytes).map_err(|error| failed(url, error.to_string()))?;
+    let read = reader.take(ceiling.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| source.failed(error.to_string()))?;
     let found = bytes.len() as u64;
     if found > ceiling {
         return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
@@ -25,7 +32,8 @@ pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<V
     Ok(bytes)
 }
 
-/// Makes sure that the store has the file at `url`, and returns its size. What the store has is not fetched again.
+/// Makes sure that the store has the file at `url`, and returns its size. What the store has is not fetched again, and a
+/// download that was cut goes on where it stopped.
 ///
 /// Without a digest, what the address gives now is taken.
 pub(super) fn fetch(
@@ -39,64 +47,271 @@ pub(super) fn fetch(
     {
         return Ok((*sha256, size));
     }
-    let (mut reader, length) = open(&url.through(task.work.access).address, task)?;
-    let ceiling = task.work.limits.bytes;
-    if let Some(found) = length.filter(|length| *length > ceiling) {
-        return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
-    }
-    task.expect(length.unwrap_or_default());
-    let mut watched = Watched { reader: &mut reader, task, rest: length.unwrap_or(ceiling) };
-    let stored = store.put(&mut watched, sha256.copied());
-    let rest = watched.rest;
-    task.go_on()?;
-    match stored {
-        // Only a length that was stated can be missed. A body that ends early is no other file; and without a digest to
-        // compare with, that length is all there is.
-        Ok(_) | Err(StoreError::Digest { .. }) if length.is_some() && rest > 0 => {
-            let length = length.unwrap_or_default();
-            Err(failed(url, format!("it ended {rest} bytes before the {length} that were announced")))
-        }
-        Ok(stored) => Ok(stored),
-        Err(StoreError::Digest { expected, found }) => {
-            Err(PlanError::Digest { url: url.to_string(), expected, found })
-        }
-        Err(StoreError::Read { source }) => Err(failed(url, source.to_string())),
-        Err(error @ StoreError::Io { .. }) => Err(PlanError::Store(error)),
-    }
+    let source = Download::new(url, task);
+    let found = match sha256 {
+        Some(sha256) if source.asked.address.file().is_none() => source.resume(*sha256)?,
+        Some(_) | None => source.whole(sha256.copied())?,
+    };
+    remember_mirror(&found.0, source.asked.mirror.as_ref(), task)?;
+    Ok(found)
 }
 
-fn failed(url: &Address, reason: impl Into<String>) -> PlanError {
-    PlanError::Fetch { url: url.to_string(), reason: reason.into() }
+/// The mirror that a file of the store was downloaded from, if it came from one.
+pub(super) fn mirror_of(digest: &Digest, task: &Task<'_>) -> Option<String> {
+    std::fs::read_to_string(memory_of(digest, task)).ok()
+}
+
+/// Remembers where a file came from: the lock says so, also when a later run finds it in the store.
+pub(super) fn remember_mirror(
+    digest: &Digest,
+    mirror: Option<&String>,
+    task: &Task<'_>,
+) -> Result<(), PlanError> {
+    let path = memory_of(digest, task);
+    let done = match mirror {
+        Some(mirror) => std::fs::create_dir_all(task.work.store.beside("mirrors"))
+            .and_then(|()| crate::bundle::place::replace(&path, mirror.as_bytes())),
+        None => match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        },
+    };
+    done.map_err(|source| PlanError::Write { path, source })
+}
+
+fn memory_of(digest: &Digest, task: &Task<'_>) -> PathBuf {
+    task.work.store.beside("mirrors").join(digest.hex())
+}
+
+/// Something to download.
+struct Download<'a> {
+    url: &'a Address,
+    asked: Asked,
+    task: &'a Task<'a>,
 }
 
 type Opened<'a> = (Box<dyn Read + 'a>, Option<u64>);
 
-fn open<'a>(url: &Address, task: &'a Task<'_>) -> Result<Opened<'a>, PlanError> {
-    let Some(path) = url.file() else { return request(url, task) };
-    let path = match url.within() {
-        Some(folder) => resolved_within(folder, &path)?,
-        None => resolved(&path)?,
-    };
-    let file = open_regular(&path)?;
-    let length = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();
-    Ok((Box::new(file), Some(length)))
+/// Why a server gave no content, and the proxy that was asked.
+type Unanswered = (ureq::Error, Option<String>);
+
+/// What ends a request for a part of a file.
+enum Cut {
+    /// The connection; another request goes on.
+    Connection(PlanError),
+    /// For good.
+    Other(PlanError),
 }
 
-fn request<'a>(url: &Address, task: &'a Task<'_>) -> Result<Opened<'a>, PlanError> {
-    let http = Http::new(task.work.access, SILENCE)?;
-    // What begins with https stays with https, over every redirect.
-    let query = Query::get(url.as_str().to_owned(), url.scheme() == Scheme::Https);
-    let response = match watched(task.work.watch, move || http.exchange(query))? {
-        Ok(response) => response,
-        Err(Failure::Sent { error, proxy }) => return Err(failed(url, reason(&error) + &through(proxy))),
-        Err(Failure::Proxy(error)) => return Err(error.into()),
-    };
-    if !response.status().is_success() {
-        return Err(failed(url, reason(&ureq::Error::StatusCode(response.status().as_u16()))));
+impl<'a> Download<'a> {
+    fn new(url: &'a Address, task: &'a Task<'a>) -> Self {
+        Self { url, asked: url.through(task.work.access), task }
     }
-    let length = response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
-    let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
-    Ok((Box::new(Pump::new(reader, task.work.watch)?), length))
+
+    /// An error that names the place that was really asked.
+    fn failed(&self, reason: impl Into<String>) -> PlanError {
+        let mirror = self.asked.mirror.as_ref().map(|_| format!("at its mirror `{}`: ", self.asked.address));
+        let reason = format!("{}{}", mirror.unwrap_or_default(), reason.into());
+        PlanError::Fetch { url: self.url.to_string(), reason }
+    }
+
+    fn open(&self) -> Result<Opened<'a>, PlanError> {
+        let address = &self.asked.address;
+        let Some(path) = address.file() else {
+            let response = self.request(0)?.map_err(|error| self.unanswered(error))?;
+            let length = length_of(&response);
+            return Ok((Box::new(self.body(response)?), length));
+        };
+        let real = match address.within() {
+            Some(folder) => resolved_within(folder, &path),
+            None => resolved(&path),
+        };
+        let real = real.map_err(|error| match error {
+            PlanError::Missing { .. } if self.asked.mirror.is_some() => {
+                PlanError::NotMirrored { url: self.url.to_string(), path }
+            }
+            other => other,
+        })?;
+        let file = open_regular(&real)?;
+        let length = file.metadata().map_err(|source| PlanError::read(&real, source))?.len();
+        Ok((Box::new(file), Some(length)))
+    }
+
+    /// Asks for what begins at byte `from`.
+    fn request(&self, from: u64) -> Result<Result<Response<Body>, Unanswered>, PlanError> {
+        let address = &self.asked.address;
+        let http = Http::new(self.task.work.access, SILENCE)?;
+        // What begins with https stays with https, over every redirect.
+        let mut query = Query::get(address.as_str().to_owned(), address.scheme() == Scheme::Https);
+        if from > 0 {
+            query.headers.push(("range", format!("bytes={from}-")));
+        }
+        match watched(self.task.work.watch, move || http.exchange(query))? {
+            Ok(response) if response.status().is_success() => Ok(Ok(response)),
+            Ok(response) => Ok(Err((ureq::Error::StatusCode(response.status().as_u16()), None))),
+            Err(Failure::Sent { error, proxy }) => Ok(Err((error, proxy))),
+            Err(Failure::Proxy(error)) => Err(error.into()),
+        }
+    }
+
+    fn unanswered(&self, (error, proxy): Unanswered) -> PlanError {
+        self.failed(reason(&error) + &through(proxy))
+    }
+
+    fn body(&self, response: Response<Body>) -> Result<Pump<'a>, PlanError> {
+        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        Ok(Pump::new(reader, self.task.work.watch)?)
+    }
+
+    fn too_large(&self, found: u64) -> Option<PlanError> {
+        let ceiling = self.task.work.limits.bytes;
+        let what = || format!("bytes of `{}`", self.url);
+        (found > ceiling).then(|| PlanError::Limit { what: what(), found, ceiling })
+    }
+
+    /// All of it in one request, from the beginning.
+    fn whole(&self, sha256: Option<Digest>) -> Result<(Digest, u64), PlanError> {
+        let task = self.task;
+        let (mut reader, length) = self.open()?;
+        if let Some(error) = self.too_large(length.unwrap_or_default()) {
+            return Err(error);
+        }
+        task.expect(length.unwrap_or_default());
+        let mut watched =
+            Watched { reader: &mut reader, task, rest: length.unwrap_or(task.work.limits.bytes) };
+        let stored = task.work.store.put(&mut watched, sha256);
+        let rest = watched.rest;
+        task.go_on()?;
+        match stored {
+            // Only a length that was stated can be missed. A body that ends early is no other file; and without a digest
+            // to compare with, that length is all there is.
+            Ok(_) | Err(StoreError::Digest { .. }) if length.is_some() && rest > 0 => {
+                Err(self.failed(early(rest, length.unwrap_or_default())))
+            }
+            Ok(stored) => Ok(stored),
+            Err(StoreError::Digest { expected, found }) => {
+                Err(PlanError::Digest { url: self.url.to_string(), expected, found })
+            }
+            Err(StoreError::Read { source }) => Err(self.failed(source.to_string())),
+            Err(error @ StoreError::Io { .. }) => Err(PlanError::Store(error)),
+        }
+    }
+
+    /// A file whose digest is known, in as many requests as it takes.
+    fn resume(&self, sha256: Digest) -> Result<(Digest, u64), PlanError> {
+        let store = self.task.work.store;
+        let mut partial = loop {
+            if let Some(partial) = store.resume(&sha256)? {
+                break partial;
+            }
+            // Another process downloads it, or has just done so.
+            self.pause(Duration::from_millis(200))?;
+            if let Some((_, size)) = store.checked(&sha256)? {
+                return Ok((sha256, size));
+            }
+        };
+        let begun_before = !partial.is_empty();
+        let patience = self.task.work.access.patience;
+        let (mut stalls, mut pause, mut has_begun) = (0, patience.pause, false);
+        loop {
+            let before = partial.len();
+            match self.receive(&mut partial) {
+                Ok(()) => break,
+                Err(Cut::Connection(error)) => {
+                    let moved = partial.len() > before;
+                    has_begun |= moved;
+                    (stalls, pause) = if moved { (0, patience.pause) } else { (stalls + 1, pause * 2) };
+                    if !has_begun || stalls >= patience.attempts {
+                        return Err(error);
+                    }
+                    self.pause(pause.min(patience.longest))?;
+                }
+                Err(Cut::Other(error)) => return Err(error),
+            }
+        }
+        match partial.finish() {
+            Ok(size) => Ok((sha256, size)),
+            // What lay there from an earlier run may have been damaged; what arrives now is judged alone.
+            Err(StoreError::Digest { .. }) if begun_before => self.resume(sha256),
+            Err(StoreError::Digest { expected, found }) => {
+                Err(PlanError::Digest { url: self.url.to_string(), expected, found })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// One request for what is missing.
+    fn receive(&self, partial: &mut Partial) -> Result<(), Cut> {
+        let from = partial.len();
+        let response = match self.request(from).map_err(Cut::Other)? {
+            Ok(response) => response,
+            // There is nothing behind what has arrived; its digest says whether it is the file.
+            Err((ureq::Error::StatusCode(416), _)) if from > 0 => return Ok(()),
+            Err(error @ (ureq::Error::StatusCode(_), _)) => return Err(Cut::Other(self.unanswered(error))),
+            Err(error) => return Err(Cut::Connection(self.unanswered(error))),
+        };
+        let store = |error: StoreError| Cut::Other(error.into());
+        let is_rest = response.status() == 206 && begins_at(&response, from);
+        if from > 0 && !is_rest {
+            partial.restart().map_err(store)?;
+            if response.status() == 206 {
+                let reason = "it answers with another part of the file than it was asked for";
+                return Err(Cut::Connection(self.failed(reason)));
+            }
+        }
+        let length = length_of(&response);
+        let end = length.map(|length| partial.len().saturating_add(length));
+        if let Some(error) = self.too_large(end.unwrap_or_default()) {
+            return Err(Cut::Other(error));
+        }
+        self.task.expect(length.unwrap_or_default());
+        let mut reader = self.body(response).map_err(Cut::Other)?;
+        let mut buffer = vec![0; STEP];
+        loop {
+            let read = match reader.read(&mut buffer) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Cut::Connection(self.failed(error.to_string()))),
+            };
+            if read == 0 {
+                break;
+            }
+            partial.append(buffer.get(..read).unwrap_or_default()).map_err(store)?;
+            self.task.advance(read).map_err(Cut::Other)?;
+            if let Some(error) = self.too_large(partial.len()) {
+                return Err(Cut::Other(error));
+            }
+        }
+        match end.map(|end| end.saturating_sub(partial.len())) {
+            Some(rest @ 1..) => Err(Cut::Connection(self.failed(early(rest, length.unwrap_or_default())))),
+            Some(0) | None => Ok(()),
+        }
+    }
+
+    fn pause(&self, pause: Duration) -> Result<(), PlanError> {
+        let mut left = pause;
+        while !left.is_zero() {
+            self.task.go_on()?;
+            let step = left.min(Duration::from_millis(50));
+            std::thread::sleep(step);
+            left -= step;
+        }
+        self.task.go_on()
+    }
+}
+
+fn early(rest: u64, length: u64) -> String {
+    format!("it ended {rest} bytes before the {length} that were announced")
+}
+
+fn length_of(response: &Response<Body>) -> Option<u64> {
+    response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
+/// `content-range: bytes FROM-...`
+fn begins_at(response: &Response<Body>, from: u64) -> bool {
+    let range = response.headers().get("content-range").and_then(|value| value.to_str().ok());
+    range.and_then(|range| range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok()) == Some(from)
 }
 
 /// Says what went wrong without repeating addresses: what a redirect leads to may hold a token.

@@ -4,12 +4,12 @@
 //! hooks nor attributes of the repository have a say. What arrives is checked object by object (`fetch.fsckObjects`), and
 //! the lock pins every file by SHA-256.
 
-use super::address::{Address, Scheme};
+use super::address::{Address, Asked, Scheme};
 use super::commit::Commit;
 use super::error::PlanError;
 use super::patterns::Patterns;
 use super::tree::travelling;
-use super::work::Task;
+use super::work::{LFS_POINTER, Task, is_lfs_pointer};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::tree::Tree;
 use crate::value::digest::Digest;
@@ -40,26 +40,29 @@ const MISLEADING: [&str; 6] = [
     "GIT_NAMESPACE",
 ];
 
-/// The tree of what belongs to the item, every file of it in the store.
+/// The tree of what belongs to the item, every file of it in the store, and the mirror that the commit came from.
 pub(super) fn read(
     url: &Address,
     commit: &Commit,
     patterns: &Patterns,
     task: &Task<'_>,
-) -> Result<Tree, PlanError> {
+) -> Result<(Tree, Option<String>), PlanError> {
     let folder = task.work.store.beside("git").join(Digest::of(url.as_str().as_bytes()).hex());
-    let repository = Repository { url, folder };
+    let asked = url.through(task.work.access);
+    let repository = Repository { url, folder, asked };
     repository.bring(commit, task)?;
     let listed = repository.list(commit, patterns, task)?;
     let entries = repository.store(listed, task)?;
-    Tree::new(entries, task.work.limits)
-        .map_err(|source| PlanError::Tree { path: PathBuf::from(url.as_str()), source })
+    let tree = Tree::new(entries, task.work.limits)
+        .map_err(|source| PlanError::Tree { path: PathBuf::from(url.as_str()), source })?;
+    Ok((tree, std::fs::read_to_string(repository.mirror_of(commit)).ok()))
 }
 
 /// A bare repository beside the store.
 struct Repository<'a> {
     url: &'a Address,
     folder: PathBuf,
+    asked: Asked,
 }
 
 /// A file or link of a commit.
@@ -78,7 +81,14 @@ enum What {
 
 impl Repository<'_> {
     fn wrong(&self, reason: impl Into<String>) -> PlanError {
-        PlanError::Git { url: self.url.to_string(), reason: reason.into() }
+        let mirror = self.asked.mirror.as_ref().map(|_| format!("at its mirror `{}`: ", self.asked.address));
+        let reason = format!("{}{}", mirror.unwrap_or_default(), reason.into());
+        PlanError::Git { url: self.url.to_string(), reason }
+    }
+
+    /// The file that says which mirror a commit came from, if it came from one.
+    fn mirror_of(&self, commit: &Commit) -> PathBuf {
+        self.folder.join(format!("sealift-mirror-{commit}"))
     }
 
     /// `from` is the address that is asked, where one is.
@@ -139,8 +149,8 @@ impl Repository<'_> {
         }
         std::fs::create_dir_all(&self.folder).map_err(|error| self.wrong(error.to_string()))?;
         self.run(self.git(None).args(["init", "--quiet", "--bare"]), task)?;
-        let from = self.url.through(task.work.access).address;
-        let mut fetch = self.git(Some(&from));
+        let from = &self.asked.address;
+        let mut fetch = self.git(Some(from));
         fetch.args([
             "fetch",
             "--quiet",
@@ -151,6 +161,10 @@ impl Repository<'_> {
         ]);
         self.run(fetch.arg("--").arg(from.as_str()).arg(commit.as_str()), task)?;
         if is_there(self) {
+            if let Some(mirror) = &self.asked.mirror {
+                let failed = |error: std::io::Error| self.wrong(error.to_string());
+                std::fs::write(self.mirror_of(commit), mirror).map_err(failed)?;
+            }
             Ok(())
         } else {
             Err(self.wrong(format!("it gave something else than the commit {commit}")))
@@ -277,7 +291,18 @@ impl Repository<'_> {
                 Node::Link { target }
             }
             What::File { executable } => {
-                let (sha256, size) = task.work.store.put(&mut content, None)?;
+                let (sha256, size) = if one.size < LFS_POINTER as u64 {
+                    let mut small = Vec::new();
+                    content.read_to_end(&mut small).map_err(failed)?;
+                    if is_lfs_pointer(&small) {
+                        let next =
+                            "clone the repository, run `git lfs pull` in it, and name its folder with `path`";
+                        return Err(PlanError::Lfs { path: PathBuf::from(one.path.as_str()), next });
+                    }
+                    task.work.store.put(&mut small.as_slice(), None)?
+                } else {
+                    task.work.store.put(&mut content, None)?
+                };
                 Node::File { size, sha256, executable }
             }
         };

@@ -96,7 +96,7 @@ pub(super) struct Bundle {
     #[schemars(with = "Option<schema::MomentText>")]
     pub(super) expires: Option<Spanned<String>>,
     /// Counts the bundles of a scenario; a site never goes back. Without it, `sealift lock` counts: one more than
-    /// the lock before.
+    /// the lock before whenever anything in the lock changes, because two bundles never have one number. Gaps mean nothing.
     #[serde(default)]
     #[schemars(with = "Option<schema::Sequence>")]
     pub(super) sequence: Option<Spanned<u64>>,

@@ -29,15 +29,16 @@ const LINES: usize = 50;
 const GLANCE: usize = 1000;
 
 /// A commented manifest with an item for everything in the folder that could travel, and one for each image to pull: those
-/// of a list, and those that files in the folder name. Comments say what was left out, and the list is.
+/// of a list, and those that files in the folder name. Comments say what was left out, and the list is. `pulled` comes with
+/// the file that lists it.
 pub fn manifest_for(
     folder: &Path,
     bundle: &Name,
-    pulled: &[ImageName],
-    list: Option<&Path>,
+    pulled: (Option<&Path>, &[ImageName]),
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<String, PlanError> {
+    let (list, pulled) = pulled;
     let mut draft = Sketch {
         names: HashSet::new(),
         references: HashSet::new(),

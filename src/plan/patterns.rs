@@ -8,6 +8,7 @@ use std::path::Path;
 pub struct Patterns {
     include: Option<GlobSet>,
     exclude: GlobSet,
+    name_git: bool,
 }
 
 /// A pattern that is none.
@@ -42,7 +43,16 @@ impl Patterns {
         Ok(Self {
             include: include.map(|patterns| set(0, patterns)).transpose()?,
             exclude: set(1, exclude.unwrap_or_default())?,
+            name_git: include
+                .into_iter()
+                .flatten()
+                .any(|pattern| pattern.split('/').any(|part| part == ".git")),
         })
+    }
+
+    /// True when `include` names `.git`, which stays behind otherwise.
+    pub(super) fn name_git(&self) -> bool {
+        self.name_git
     }
 
     /// True for a file or folder that, with everything below it, does not belong.

@@ -54,9 +54,23 @@ impl Lock {
             let (found, ceiling) = (chosen.items.len() as u64, limit as u64);
             return Err(PlanError::Limit { what: "items of the manifest".to_owned(), found, ceiling });
         }
-        let pulled = pulling::pull(&chosen.items, &task)?;
+        // Whoever corrects sources wants to know of all that fail, and not of one in each run.
+        let (pulled, mut errors) = pulling::pull(&chosen.items, &task)?;
         for item in &chosen.items {
-            lock.add(item, &pulled, before, &task).map_err(|error| error.about(item.kind, &item.name))?;
+            match lock.add(item, &pulled, before, &task).map_err(|error| error.about(item.kind, &item.name)) {
+                Err(PlanError::Interrupted) => return Err(PlanError::Interrupted),
+                Err(error) => errors.push(error),
+                Ok(()) => {}
+            }
+        }
+        if errors.len() > 1 {
+            return Err(PlanError::Unpinned { errors });
+        }
+        if let Some(error) = errors.pop() {
+            return Err(error);
+        }
+        if let Some(before) = before {
+            lock.keep_origins(before);
         }
         let mut called = HashMap::new();
         for image in &lock.image {
@@ -72,6 +86,28 @@ impl Lock {
         lock.sequence = manifest.sequence.unwrap_or(before.sequence.saturating_add(1));
         lock.previous = None;
         Ok(lock)
+    }
+
+    /// What an earlier lock pins in the same way keeps the origin that it has there: the same bytes, found in the store or
+    /// at another mirror by now, came from where they came from.
+    fn keep_origins(&mut self, before: &Self) {
+        let plain = |origin: &str| origin.split(BY_WAY_OF).next().unwrap_or_default().to_owned();
+        for image in &mut self.image {
+            let known = before.image.iter().find(|known| known.name == image.name);
+            if let Some(known) = known.filter(|known| plain(&known.origin) == plain(&image.origin)) {
+                let same = LockedImage { origin: known.origin.clone(), ..image.clone() };
+                if same == *known {
+                    *image = same;
+                }
+            }
+        }
+        for tree in self.doc.iter_mut().chain(&mut self.config).chain(&mut self.file) {
+            let known = before.trees().map(|(_, known)| known).find(|known| known.name == tree.name);
+            let same_place = |known: &&LockedTree| plain(&known.origin) == plain(&tree.origin);
+            if let Some(known) = known.filter(same_place).filter(|known| known.entries == tree.entries) {
+                tree.origin.clone_from(&known.origin);
+            }
+        }
     }
 
     fn add(
@@ -187,6 +223,14 @@ fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<Locke
     })
 }
 
+/// Stands in an origin between the place that was named and the mirror that was asked.
+const BY_WAY_OF: &str = ", by way of the mirror ";
+
+/// What an origin says of the mirror that content came from, if it came from one.
+pub(super) fn by_way_of(mirror: Option<String>) -> String {
+    mirror.map_or_else(String::new, |mirror| format!("{BY_WAY_OF}{mirror}"))
+}
+
 /// The place of an item that has one of its own.
 fn place_of(item: &Item) -> Option<u8> {
     Some(item.labels.priority).filter(|place| *place != PRIORITY)
@@ -234,7 +278,9 @@ fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<Locke
                 tree.origin += ", pinned when it was first used";
             }
             let known = sha256.or_else(|| pinned_before(before, &tree));
-            tree.entries = one_file(file_name.clone(), fetch::fetch(url, known.as_ref(), task)?);
+            let found = fetch::fetch(url, known.as_ref(), task)?;
+            tree.origin += &by_way_of(fetch::mirror_of(&found.0, task));
+            tree.entries = one_file(file_name.clone(), found);
         }
         Source::Chart { place, version } => {
             tree.chart = Some(place.to_string());
@@ -245,13 +291,15 @@ fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<Locke
                 Some((known, (_, size))) => (known, size),
                 None => chart::fetch(place, version, known, task)?,
             };
+            tree.origin += &by_way_of(fetch::mirror_of(&found.0, task));
             tree.entries = one_file(chart::file_name(place, version)?, found);
         }
         Source::Git { url, commit, patterns } => {
             tree.git = Some(url.as_str().to_owned());
             tree.commit = Some(commit.to_string());
-            tree.origin = format!("git {url} {commit}");
-            tree.entries = git::read(url, commit, patterns, task)?.entries().to_vec();
+            let (found, mirror) = git::read(url, commit, patterns, task)?;
+            tree.origin = format!("git {url} {commit}{}", by_way_of(mirror));
+            tree.entries = found.entries().to_vec();
         }
         // Images have no trees: the manifest's grammar sees to that.
         Source::Image(_) | Source::Pull(_) => {}
@@ -263,7 +311,7 @@ fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<Locke
 /// the lock.
 fn pinned_before(before: Option<&Lock>, tree: &LockedTree) -> Option<Digest> {
     let same = |one: &&LockedTree| {
-        one.name == tree.name && one.url == tree.url && one.chart == tree.chart && one.origin == tree.origin
+        one.name == tree.name && one.url == tree.url && one.chart == tree.chart && one.version == tree.version
     };
     before?.trees().map(|(_, tree)| tree).find(same)?.first_file()
 }

@@ -3,11 +3,12 @@
 use super::error::PlanError;
 use super::lock::{LockedBlob, LockedReferrer};
 use super::manifest::{Item, Platforms, PullSource, Referrers, Source};
+use super::pinning::by_way_of;
 use super::rootfs::Layers;
 use super::work::{Part, Task, each_on, read_part};
 use crate::bundle::index::Blob;
 use crate::bundle::oci::{self, Descriptor, Document};
-use crate::registry::{Client, Fetched, RegistryError, Repository};
+use crate::registry::{Access, Client, Fetched, RegistryError, Repository};
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::name::Name;
@@ -34,7 +35,12 @@ pub(super) struct Pulled {
 }
 
 /// Pulls every image of a manifest that lies in a registry: their documents first, then every blob once.
-pub(super) fn pull(items: &[&Item], task: &Task<'_>) -> Result<HashMap<Name, Pulled>, PlanError> {
+///
+/// When some cannot be pulled, no blob is, and there is an error for each of them.
+pub(super) fn pull(
+    items: &[&Item],
+    task: &Task<'_>,
+) -> Result<(HashMap<Name, Pulled>, Vec<PlanError>), PlanError> {
     let sources: Vec<_> = items
         .iter()
         .filter_map(|item| match &item.source {
@@ -47,13 +53,26 @@ pub(super) fn pull(items: &[&Item], task: &Task<'_>) -> Result<HashMap<Name, Pul
         })
         .collect();
     if sources.is_empty() {
-        return Ok(HashMap::new());
+        return Ok((HashMap::new(), Vec::new()));
     }
     let client = Client::new(task.work.access.clone())?;
-    let walked: Vec<(Pulled, Vec<Blob>)> = each_on(CONNECTIONS, &sources, |(item, source), _| {
+    let tried = each_on(CONNECTIONS, &sources, |(item, source), _| {
         let walk = Walk::new(&client, source, task).and_then(Walk::run);
-        walk.map_err(|error| error.about(item.kind, &item.name))
+        match walk.map_err(|error| error.about(item.kind, &item.name)) {
+            Err(PlanError::Interrupted) => Err(PlanError::Interrupted),
+            other => Ok(other),
+        }
     })?;
+    let (mut walked, mut errors): (Vec<(Pulled, Vec<Blob>)>, _) = (Vec::new(), Vec::new());
+    for tried in tried {
+        match tried {
+            Ok(found) => walked.push(found),
+            Err(error) => errors.push(error),
+        }
+    }
+    if !errors.is_empty() {
+        return Ok((HashMap::new(), errors));
+    }
     let mut missing = BTreeMap::new();
     for ((item, _), (pulled, fetch)) in sources.iter().zip(&walked) {
         let repository = Repository::of(&pulled.reference)?;
@@ -65,7 +84,8 @@ pub(super) fn pull(items: &[&Item], task: &Task<'_>) -> Result<HashMap<Name, Pul
     for ((item, _), (pulled, _)) in sources.iter().zip(&walked) {
         check_layers(pulled, task).map_err(|error| error.about(item.kind, &item.name))?;
     }
-    Ok(sources.iter().zip(walked).map(|((item, _), (pulled, _))| (item.name.clone(), pulled)).collect())
+    let pulled = sources.iter().zip(walked).map(|((item, _), (pulled, _))| (item.name.clone(), pulled));
+    Ok((pulled.collect(), errors))
 }
 
 /// Compares the layers of an image with its configurations, which are in the store by now.
@@ -105,7 +125,7 @@ pub(super) fn restore(reference: &ImageName, blobs: &[Blob], task: &Task<'_>) ->
             Err(RegistryError::NotFound { .. }) => {
                 let digest = blob.digest.to_string();
                 let found = client.manifest(&repository, &digest, work.limits, work.watch)?;
-                let fetched = found.ok_or_else(|| missing(&repository, &digest))?;
+                let fetched = found.ok_or_else(|| missing(work.access, &repository, &digest))?;
                 work.store.put(&mut fetched.bytes.as_slice(), Some(blob.digest))?;
                 Ok(())
             }
@@ -115,11 +135,10 @@ pub(super) fn restore(reference: &ImageName, blobs: &[Blob], task: &Task<'_>) ->
     .map(drop)
 }
 
-fn missing(repository: &Repository, reference: &str) -> RegistryError {
-    RegistryError::NotFound {
-        host: repository.host.clone(),
-        what: format!("manifest `{reference}` in `{}`", repository.path),
-    }
+/// Names the place that was asked, which a mirror may have led to.
+fn missing(access: &Access, repository: &Repository, reference: &str) -> RegistryError {
+    let asked = access.asked(repository);
+    RegistryError::NotFound { host: asked.host, what: format!("manifest `{reference}` in `{}`", asked.path) }
 }
 
 /// What builders attest has no platform of its own.
@@ -219,13 +238,21 @@ impl<'a> Walk<'a> {
             media_type,
             digest,
             size,
-            origin: format!("registry {}{narrowed}{passed_over}", self.source.reference),
+            origin: format!(
+                "registry {}{narrowed}{passed_over}{}",
+                self.source.reference,
+                by_way_of(self.mirror())
+            ),
             blobs: self.order,
             withheld: self.withheld.into_iter().collect(),
             referrers,
             images: self.images,
         };
         Ok((pulled, self.fetch))
+    }
+
+    fn mirror(&self) -> Option<String> {
+        self.task.work.access.mirrors.get(&self.repository.host).cloned()
     }
 
     fn wrong(&self, what: String, reason: String) -> PlanError {
@@ -237,7 +264,7 @@ impl<'a> Walk<'a> {
         let work = self.task.work;
         self.task.go_on()?;
         let found = self.client.manifest(&self.repository, name, work.limits, work.watch)?;
-        Ok(found.ok_or_else(|| missing(&self.repository, name))?)
+        Ok(found.ok_or_else(|| missing(work.access, &self.repository, name))?)
     }
 
     fn child(&self, descriptor: &Descriptor) -> Result<Fetched, PlanError> {

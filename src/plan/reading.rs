@@ -51,7 +51,8 @@ impl Text<'_> {
             let drawing = self.draw_toml(&error);
             // These are serde's own words; what the text contributes comes behind them.
             if let Some(rest) = error.message().strip_prefix("unknown field `") {
-                let drawing = drawing.help(nearest(rest));
+                let other = "take it out; `sealift util schema` has every key of every table";
+                let drawing = drawing.help(nearest(rest).or_else(|| Some(other.to_owned())));
                 PlanError::UnknownKey(Box::new(drawing))
             } else if let Some(rest) = error.message().strip_prefix("missing field `") {
                 let key = rest.trim_end_matches('`');
@@ -131,10 +132,35 @@ impl Text<'_> {
     }
 }
 
+/// Keys that other tools have for the same, and the keys here.
+const MEANT: [(&str, &str); 16] = [
+    ("image", "reference"),
+    ("ref", "reference"),
+    ("tag", "reference"),
+    ("tarball", "archive"),
+    ("tar", "archive"),
+    ("repo", "repository"),
+    ("digest", "sha256"),
+    ("checksum", "sha256"),
+    ("source", "path"),
+    ("folder", "path"),
+    ("directory", "path"),
+    ("file", "path"),
+    ("rev", "commit"),
+    ("ignore", "exclude"),
+    ("platform", "platforms"),
+    ("feature", "features"),
+];
+
 /// `imagee`, expected one of `bundle`, `image`...: the word that was probably meant.
 fn nearest(rest: &str) -> Option<String> {
     let (word, expected) = rest.rsplit_once("`, expected ")?;
     let known = expected.split('`').skip(1).step_by(2);
+    let meant =
+        MEANT.iter().find(|(other, meant)| *other == word && known.clone().any(|known| known == *meant));
+    if let Some((_, meant)) = meant {
+        return Some(format!("did you mean `{meant}`?"));
+    }
     let close = known
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .min_by_key(|(distance, _)| *distance)?;
@@ -152,5 +178,8 @@ mod tests {
         assert_eq!(nearest(&rest("imagee")).as_deref(), Some("did you mean `image`?"));
         assert_eq!(nearest(&rest("bundel")).as_deref(), Some("did you mean `bundle`?"));
         assert_eq!(nearest(&rest("parameters")), None);
+        // f_new_a_04
+        let image = "image`, expected one of `name`, `layout`, `archive`, `select`, `reference`, `platforms`";
+        assert_eq!(nearest(image).as_deref(), Some("did you mean `reference`?"));
     }
 }

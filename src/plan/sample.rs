@@ -26,7 +26,10 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("site")).unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
-        Self { folder, store, access: Access::default() }
+        let pause = std::time::Duration::from_millis(1);
+        let mut access = Access::default();
+        (access.patience.attempts, access.patience.pause, access.patience.longest) = (3, pause, pause);
+        Self { folder, store, access }
     }
 
     pub(super) fn folder(&self) -> PathBuf {

@@ -10,10 +10,13 @@ use crate::bundle::tree::Tree;
 use crate::value::ValueError;
 use crate::value::rel_path::{Objection, RelPath};
 use rustix::fs::FileType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// What git keeps beside the files of a clone.
+const GIT: &str = ".git";
 
 /// The tree of what lies at `path`, with every file hashed.
 ///
@@ -37,6 +40,23 @@ fn list(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<(Folder, Li
     } else {
         Err(PlanError::Type { path: path.to_owned(), found: kind_of_special(found.file_type()) })
     }
+}
+
+/// What lies at `path` and is not among the entries that a lock pins; nothing is read.
+pub(super) fn added(
+    path: &Path,
+    patterns: &Patterns,
+    entries: &[Entry],
+    task: &Task<'_>,
+) -> Result<Vec<String>, PlanError> {
+    let (_, listing) = list(path, patterns, task)?;
+    let pinned: HashSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+    let files = listing.files.iter().map(|(name, _)| name.as_str());
+    let links = listing.links.iter().map(|(name, _)| name.as_str());
+    let found = files.chain(links).chain(listing.folders.iter().map(String::as_str));
+    let mut added: Vec<_> = found.filter(|name| !pinned.contains(name)).map(str::to_owned).collect();
+    added.sort_unstable();
+    Ok(added)
 }
 
 /// Where the files of a tree lie: below the folder at `path`, or, when that is a file, at `path`. Links on the path
@@ -84,7 +104,9 @@ impl Listing {
         folder.walk(&mut |found| {
             task.go_on()?;
             filled.extend(found.inner.parent().map(Path::to_owned));
-            if patterns.leave_out(found.inner) {
+            // The history of a clone is no part of its files, and its settings may hold a password.
+            let is_history = found.inner.file_name().is_some_and(|name| name == GIT) && !patterns.name_git();
+            if is_history || patterns.leave_out(found.inner) {
                 return Ok(false);
             }
             if found.kind.is_dir() {

@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex};
 /// Bytes read at a time.
 const STEP: usize = 1 << 18;
 
+/// Bytes below which a file may be a pointer of Git LFS.
+pub(super) const LFS_POINTER: usize = 1024;
+
 /// What locking may use.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
@@ -133,6 +136,16 @@ pub(super) fn not_a_file(path: &Path, error: rustix::io::Errno) -> PlanError {
     }
 }
 
+/// True for what stands in the place of a file that is kept in Git LFS (git-lfs/spec.md: less than 1,024 bytes, the version
+/// first).
+pub(super) fn is_lfs_pointer(content: &[u8]) -> bool {
+    let has = |line: &str| std::str::from_utf8(content).is_ok_and(|text| text.contains(line));
+    content.len() < LFS_POINTER
+        && content.starts_with(b"version https://git-lfs.github.com/spec/v1\n")
+        && has("\noid sha256:")
+        && has("\nsize ")
+}
+
 pub(super) fn kind_of(found: FileType) -> &'static str {
     match found {
         FileType::RegularFile => "a regular file",
@@ -178,6 +191,9 @@ pub(super) fn hash_file(
         let read = read_some(&mut file, buffer).map_err(failed)?;
         if read.is_empty() {
             break;
+        }
+        if before.len() < LFS_POINTER as u64 && is_lfs_pointer(read) {
+            return Err(PlanError::Lfs { path, next: "run `git lfs pull` in its folder and lock again" });
         }
         hasher.update(read);
         task.advance(read.len())?;

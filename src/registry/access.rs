@@ -131,6 +131,16 @@ impl Access {
         Endpoint { host, plain, path }
     }
 
+    /// The repository that is asked in the place of one that has a mirror; what has none is named as it is.
+    #[must_use]
+    pub fn asked(&self, repository: &Repository) -> Repository {
+        if !self.mirrors.contains_key(&repository.host) {
+            return repository.clone();
+        }
+        let Endpoint { host, path, .. } = self.endpoint(repository);
+        Repository { host, path }
+    }
+
     /// Whether a host is reached by plain HTTP.
     #[must_use]
     pub fn is_plain(&self, host: &str) -> bool {

@@ -133,6 +133,8 @@ codes! {
         "A source is not what the lock pinned, or changed while it was read. Nothing was packed. If the change is wanted, run `sealift lock` and review it."
     SourceType "source.type" WrongUse
         "A tree holds something that is neither a file, a folder nor a link inside the tree: a FIFO, a socket, a device. It cannot travel."
+    SourceLfs "source.lfs" WrongUse
+        "A file of a source is a pointer of Git LFS: a short text in the place of a large file that is kept elsewhere. It would arrive instead of the file. Fetch the files with `git lfs pull` in a clone, and name that folder with `path`."
     SourceOutside "source.outside" NotBelieved
         "A link in a source, or an address in a document that was downloaded, leads out of the place that the manifest names: to another file of this machine, or to a weaker protocol. It is not followed, because whoever made the source would decide what of this machine ends up in the bundle."
     SourceName "source.name" WrongUse
@@ -146,7 +148,7 @@ codes! {
     SourceDigest "source.digest" NotBelieved
         "A download does not have the SHA-256 that the manifest pins. Somebody changed the file or the pin; find out which before you go on."
     SourceFetch "source.fetch" CouldNot
-        "A download failed. The next run begins it anew; files already in the store are not fetched again."
+        "A download failed. The next run goes on where it stopped, if the server can do that; files already in the store are not fetched again."
     SourceLimit "source.limit" WrongUse
         "A source is larger or has more parts than a bundle can hold. FORMAT.md lists the ceilings. Split it into several items or bundles."
     StoreIo "store.io" CouldNot

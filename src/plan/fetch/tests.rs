@@ -114,3 +114,28 @@ fn files_of_this_machine() {
     let folder = format!("file://{}", bench.folder().display());
     assert_eq!(get(&bench, &folder, "x").unwrap_err().code(), Code::SourceType);
 }
+
+#[test]
+fn f_field_21_a_server_without_ranges_begins_again_and_what_was_kept_wrong_is_forgotten() {
+    let bench = Bench::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    let (address, _) = serve(move |_| match seen.fetch_add(1, Ordering::SeqCst) {
+        0 => ok("hel", 5),
+        1 => ok("hell", 5),
+        _ => ok("hello", 5),
+    });
+    assert_eq!(get(&bench, &format!("{address}/x"), "hello").unwrap(), 5);
+    // What an earlier run left is of another file.
+    let rest = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\nConnection: close\r\n\r\nlo";
+    let (address, _) = serve(move |path| if path == "/x" { rest.as_bytes().to_vec() } else { ok("x", 1) });
+    let begin = |bytes: &[u8]| {
+        let digest = Digest::of(b"other");
+        bench.with(1, |work| work.store.resume(&digest).unwrap().unwrap().append(bytes).unwrap());
+    };
+    begin(b"oth");
+    assert_eq!(get(&bench, &format!("{address}/x"), "other").unwrap_err().code(), Code::SourceDigest);
+    begin(b"othlo");
+    let error = get(&bench, &format!("{address}/x"), "other").unwrap_err();
+    assert_eq!(error.code(), Code::SourceFetch, "{error}");
+}

@@ -103,7 +103,7 @@ item! {
         /// Name of the item, unique in the manifest.
         #[schemars(with = "schema::NameText")]
         pub(in crate::plan) name: Spanned<String>,
-        /// A folder, or a single file. Relative to this file.
+        /// A folder, or a single file. Relative to this file. `.git` of a clone stays behind unless `include` names it.
         #[serde(default)]
         #[schemars(with = "Option<schema::Text>")]
         pub(in crate::plan) path: Option<Spanned<String>>,
@@ -144,7 +144,7 @@ item! {
         #[serde(default)]
         #[schemars(with = "Option<crate::bundle::item::FileKind>")]
         pub(in crate::plan) kind: Option<Spanned<String>>,
-        /// A folder, or a single file. Relative to this file.
+        /// A folder, or a single file. Relative to this file. `.git` of a clone stays behind unless `include` names it.
         #[serde(default)]
         #[schemars(with = "Option<schema::Text>")]
         pub(in crate::plan) path: Option<Spanned<String>>,

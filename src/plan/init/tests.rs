@@ -5,7 +5,7 @@ use crate::value::watch::Unwatched;
 use serde_json::json;
 
 fn made(bench: &Bench) -> String {
-    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), &[], None, &LIMITS, &Unwatched).unwrap()
+    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), (None, &[]), &LIMITS, &Unwatched).unwrap()
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_plain_list_of_references_becomes_images() {
     let found = references(&list, Path::new("images.txt")).unwrap();
     assert_eq!(found.len(), 2);
     let name = "site".parse().unwrap();
-    let text = manifest_for(&bench.folder(), &name, &found, None, &LIMITS, &Unwatched).unwrap();
+    let text = manifest_for(&bench.folder(), &name, (None, &found), &LIMITS, &Unwatched).unwrap();
     let manifest = Manifest::parse(&text, "site.toml", &bench.folder()).unwrap();
     let names: Vec<_> = manifest.items.iter().map(|item| item.name.as_str()).collect();
     assert_eq!(names, ["app", "app-2"]);
