@@ -15,6 +15,8 @@
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "connected")]
+mod auditor_findings;
+#[cfg(feature = "connected")]
 mod census;
 mod check;
 mod checking_without_us;
