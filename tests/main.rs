@@ -16,6 +16,8 @@
 mod agent;
 mod bounds_findings;
 #[cfg(feature = "connected")]
+mod auditor_findings;
+#[cfg(feature = "connected")]
 mod census;
 mod check;
 mod checking_without_us;

@@ -747,7 +747,8 @@ fn a_real_bundle_becomes_a_page_and_a_ticket() {
             "timeline",
             "policy",
             "unchecked",
-            "without-us"
+            "without-us",
+            "signatures"
         ]
     );
     let bytes = section("bytes");

@@ -25,6 +25,7 @@ mod parts;
 pub mod payload;
 pub mod place;
 pub mod read;
+pub mod reseal;
 pub mod statement;
 pub mod stream;
 pub mod template;

@@ -122,10 +122,10 @@ impl Unsealed<'_> {
 
     /// Puts the seal in, makes the file last, and gives it its name.
     ///
-    /// A bundle with the same bytes that is already there is left as it is; one with other bytes is an error.
+    /// A seal may be shorter than the room that was kept for it: packers who sign later make it that long. A bundle with the same bytes that is already there is left as it is; one with other bytes is an error.
     pub fn seal(self, seal: &[u8]) -> Result<Sealed, BundleError> {
         let expected = (self.authority.seal_len)(self.statement.len());
-        if seal.len() != expected {
+        if seal.len() > expected {
             let (expected, found) = (expected as u64, seal.len() as u64);
             return Err(BundleError::Size { what: "the seal".to_owned(), expected, found });
         }
@@ -139,14 +139,32 @@ impl Unsealed<'_> {
         }
         let temporary = &self.partial.0;
         let cannot_write = |source| BundleError::Write { path: temporary.clone(), source };
+        // No gap may be left where signatures are still missing.
+        let shift = member::span(expected as u64) - member::span(seal.len() as u64);
+        let from = (head.len() + self.front.len()) as u64 + shift;
+        move_down(&self.file, from, self.end, shift).map_err(cannot_write)?;
+        let end = self.end - shift;
         self.file.write_all_at(&head, 0).map_err(cannot_write)?;
         self.file.write_all_at(&self.front, head.len() as u64).map_err(cannot_write)?;
-        self.file.set_len(self.end).map_err(cannot_write)?;
+        self.file.set_len(end).map_err(cannot_write)?;
         self.file.sync_all().map_err(cannot_write)?;
         give_name(&self.file, temporary, &self.path)?;
         let statement = Digest::of(&self.statement);
-        Ok(Sealed { path: self.path.clone(), statement, size: self.end, totals: self.totals })
+        Ok(Sealed { path: self.path.clone(), statement, size: end, totals: self.totals })
     }
+}
+
+/// Moves the bytes from `from` to `end` towards the beginning.
+fn move_down(file: &File, from: u64, end: u64, by: u64) -> io::Result<()> {
+    let (mut at, mut buffer) = (from, vec![0; 1 << 20]);
+    while by > 0 && at < end {
+        let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let piece = buffer.get_mut(..most).unwrap_or_default();
+        file.read_exact_at(piece, at)?;
+        file.write_all_at(piece, at - by)?;
+        at += most as u64;
+    }
+    Ok(())
 }
 
 impl Sealed {

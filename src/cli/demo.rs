@@ -107,7 +107,7 @@ impl Demo<'_> {
         self.step("lock demo.toml", &format!("{items}, each source pinned to digest and size"))?;
 
         let watch = self.term.watch("packing");
-        let bundle = seal(&draft, &root, &[&packer], self.folder, threads(None), &watch)?;
+        let bundle = seal(&draft, &root, &[&packer], 1, self.folder, threads(None), &watch)?;
         drop(watch);
         let name = shown(&bundle.path);
         self.step(

@@ -7,6 +7,7 @@ mod cat;
 mod census;
 #[cfg(feature = "connected")]
 mod check;
+mod cosign;
 mod diff;
 mod doctor;
 mod error;
@@ -125,6 +126,8 @@ enum Verb {
     Scan(scan::Args),
     /// Show what changed from one bundle to another, the gravest first
     Diff(diff::Args),
+    /// Add a packer's signature to a sealed bundle
+    Cosign(cosign::Args),
     /// Approve a bundle: sign a file beside it
     Approve(approve::Args),
     /// Judge a bundle by a policy, and show what policies can ask for
@@ -197,6 +200,7 @@ impl Verb {
             Self::Ls(args) => Named::Bundle(args.bundle.clone()),
             Self::Cat(args) => Named::Bundle(args.bundle.clone()),
             Self::Scan(args) => args.bundle().map_or(Named::Nothing, Named::Bundle),
+            Self::Cosign(args) => Named::Bundle(args.bundle.clone()),
             Self::Approve(args) => Named::Bundle(args.bundle.clone()),
             Self::Policy(args) => {
                 args.bundle().map_or(Named::Nothing, |bundle| Named::Bundle(bundle.clone()))
@@ -261,6 +265,7 @@ pub fn main() -> ExitCode {
         Verb::Cat(args) => args.run(&term),
         Verb::Scan(args) => args.run(&term),
         Verb::Diff(args) => args.run(&term),
+        Verb::Cosign(args) => args.run(&term),
         Verb::Approve(args) => args.run(&term),
         Verb::Policy(args) => args.run(&term),
         Verb::Waive(args) => args.run(&term),

@@ -25,6 +25,7 @@ use crate::value::name::Name;
 use crate::value::size::ByteSize;
 use crate::value::words::quoted;
 use serde_json::json;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "encryption")]
@@ -55,6 +56,9 @@ pub(super) struct Args {
     /// A packer's secret key, or `agent:PUB` for one that an ssh-agent holds; several where the trust root asks for several
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<KeyArg>,
+    /// Leave room for this many signatures: the packers whose keys are not here sign later with `sealift cosign`
+    #[arg(long, value_name = "N")]
+    signatures: Option<NonZeroUsize>,
     /// The trust root that travels with the bundle, all versions of it
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
@@ -92,6 +96,7 @@ impl Args {
         #[cfg(feature = "encryption")]
         let recipients = self.recipients.read()?;
         let signers = self.passphrase.open(&self.keys)?;
+        let signatures = self.signatures(signers.len())?;
         let store = self.store.open()?;
         let watch = term.watch("packing");
         let access = self.registry.access();
@@ -136,8 +141,15 @@ impl Args {
             _ => None,
         };
         let here = aside.as_ref().map_or(folder, PrivateFolder::path);
-        let mut sealed =
-            seal(&draft, &root, &borrowed(&signers), here, threads(self.threads.threads), &watch)?;
+        let mut sealed = seal(
+            &draft,
+            &root,
+            &borrowed(&signers),
+            signatures,
+            here,
+            threads(self.threads.threads),
+            &watch,
+        )?;
         if let Some(judging) = &judging {
             self.judge(term, judging, &sealed.path, &root, &watch)?;
         }
@@ -163,6 +175,14 @@ impl Args {
         );
         term.data("packed", &value, &text)?;
         self.say_checked(term, &checked);
+        if signatures > signers.len() {
+            let (bundle, trust) = (quoted(&sealed.path), quoted(&self.trust));
+            term.say(&format!(
+                "next: {} of {signatures} signatures; another packer: sealift cosign {bundle} --trust {trust} --key OTHER.key",
+                signers.len()
+            ));
+            return Ok(());
+        }
         term.say(&format!("next: sealift verify {} --trust {}", quoted(&sealed.path), quoted(&self.trust)));
         Ok(())
     }
@@ -186,6 +206,33 @@ impl Args {
             format!("name it with `--trust`; without one yet: `{day_one}`, then add `--key packer.key`")
         };
         Err(CliError::Usage { message, hint: Some(hint) })
+    }
+
+    /// How many signatures the seal will have. What lacks some is not yet a bundle that anything else can be done with.
+    fn signatures(&self, keys: usize) -> Result<usize, CliError> {
+        let asked = self.signatures.map_or(keys, NonZeroUsize::get);
+        let wrong =
+            |message: String, hint: &str| Err(CliError::Usage { message, hint: Some(hint.to_owned()) });
+        if asked < keys || asked > LIMITS.signatures {
+            let most = LIMITS.signatures;
+            return wrong(
+                format!("`--signatures` is {asked}, expected {keys} to {most}"),
+                "count the packers who sign",
+            );
+        }
+        #[cfg(feature = "encryption")]
+        let is_encrypted = self.recipients.read()?.is_some();
+        #[cfg(not(feature = "encryption"))]
+        let is_encrypted = false;
+        if asked > keys
+            && (is_encrypted || self.policy.read()?.is_some() || Address::of(&self.output)?.is_some())
+        {
+            return wrong(
+                "a bundle that lacks signatures is not encrypted, published or judged by a policy".to_owned(),
+                "pack it into a folder, `sealift cosign` it, and then `sealift publish` or `sealift policy check` it",
+            );
+        }
+        Ok(asked)
     }
 
     fn say_checked(&self, term: &Term, checked: &check::Counts) {
@@ -233,7 +280,7 @@ impl Args {
         let passing = PrivateFolder::in_store(store)?;
         let sealed = {
             let _only_ours = OwnerOnly::begin();
-            seal(draft, root, keys, passing.path(), threads(self.threads.threads), watch)?
+            seal(draft, root, keys, keys.len(), passing.path(), threads(self.threads.threads), watch)?
         };
         if let Some(judging) = judging {
             self.judge(term, judging, &sealed.path, root, watch)?;

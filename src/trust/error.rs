@@ -3,6 +3,7 @@
 use super::approval::Judged;
 use super::chain::Fingerprint;
 use super::key::KeyId;
+use super::root::Role;
 use super::threshold::{Shortfall, Tally, Who};
 use crate::bundle::BundleError;
 use crate::value::canonical::CanonicalError;
@@ -125,6 +126,8 @@ pub enum TrustError {
     Unapproved(Box<Judged>),
     #[error("the key {key} has no approver role for scenario `{scenario}` in the trust root")]
     NoApprover { key: KeyId, scenario: Name },
+    #[error("the key {key} has no packer role for scenario `{scenario}` in the trust root")]
+    NoPacker { key: KeyId, scenario: Name },
     #[error("cannot read the approvals `{}`", Printable(.path.to_string_lossy()))]
     ApprovalsRead { path: PathBuf, source: io::Error },
     #[error("trust root version {version} revokes the statement {statement}")]
@@ -196,6 +199,7 @@ impl Fault for TrustError {
             }
             Self::Tampered { .. } | Self::NotItsSignature { .. } => Code::TrustTampered,
             Self::Threshold(_) => Code::TrustThreshold,
+            Self::NoPacker { .. } => Code::TrustPacker,
             Self::Unapproved(_) => Code::TrustUnapproved,
             Self::NoApprover { .. } | Self::ApprovalsRead { .. } => Code::TrustApprover,
             Self::Revoked { .. } => Code::TrustRevoked,
@@ -244,6 +248,9 @@ impl Fault for TrustError {
             Self::Threshold(shortfall) if !shortfall.revoked.is_empty() => {
                 "a key that signed was revoked: ask for a newer bundle; if that key was stolen, keep this one as evidence"
             }
+            Self::Threshold(shortfall) if shortfall.role == Role::Packer && !shortfall.found.is_empty() => {
+                "each packer that is missing runs `sealift cosign BUNDLE --trust ROOT --key KEY`; or give all keys to one `pack`"
+            }
             Self::Threshold(_) => {
                 "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
             }
@@ -252,6 +259,7 @@ impl Fault for TrustError {
                 "each approver that is missing looks at the bundle and runs `sealift approve BUNDLE --trust ROOT --key KEY`; bring the file it writes along with the bundle"
             }
             Self::NoApprover { .. } => "see who may approve: `sealift trust show ROOT`",
+            Self::NoPacker { .. } => "see who may pack: `sealift trust show ROOT`",
             Self::ApprovalsRead { .. } => "name a file of approvals that can be read: `--approvals FILE`",
             Self::KeyId { .. } => "show a key's id with `sealift key show KEY.pub`",
             Self::Unfinished { .. } => "who is missing signs it: `sealift trust sign ROOT --key KEY`",

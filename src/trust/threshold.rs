@@ -238,6 +238,15 @@ impl<T> Believed<T> {
     }
 }
 
+/// How many keys of a role are enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enough {
+    /// As many as the root asks for.
+    Threshold,
+    /// One: only for the packer who signs next, and whose signature is still missing.
+    OneForTheNextSigner,
+}
+
 /// Hands out what an envelope holds, if enough keys of `role` signed it for the scenario it is for.
 ///
 /// Which keys count depends on the scenario, and the scenario stands in the payload. So `read` is called in
@@ -250,6 +259,17 @@ pub fn believe<T, E: From<TrustError>>(
     role: Role,
     read: impl FnOnce(&[u8]) -> Result<(Name, T), E>,
 ) -> Result<Believed<T>, E> {
+    believe_with(envelope, root, role, Enough::Threshold, read)
+}
+
+/// As [`believe`], with as many keys as `enough` says.
+pub(super) fn believe_with<T, E: From<TrustError>>(
+    envelope: &Envelope,
+    root: &Root,
+    role: Role,
+    enough: Enough,
+    read: impl FnOnce(&[u8]) -> Result<(Name, T), E>,
+) -> Result<Believed<T>, E> {
     let signers = signers(envelope, root)?;
     let entries = || root.roles().iter().filter(|entry| entry.role() == role);
     if !signers.iter().any(|who| entries().any(|entry| entry.keys().contains(&who.id))) {
@@ -258,6 +278,13 @@ pub fn believe<T, E: From<TrustError>>(
         return Err(shortfall(envelope, root, role, None, (needed, asked), (Vec::new(), signers)).into());
     }
     let (scenario, value) = read(envelope.payload())?;
-    let signers = count(envelope, root, role, Some(&scenario))?;
+    let signers = match (count(envelope, root, role, Some(&scenario)), enough) {
+        (Err(TrustError::Threshold(shortfall)), Enough::OneForTheNextSigner)
+            if !shortfall.found.is_empty() =>
+        {
+            shortfall.found
+        }
+        (counted, _) => counted?,
+    };
     Ok(Believed { value, payload: envelope.payload().to_vec(), signers })
 }

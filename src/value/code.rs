@@ -244,6 +244,8 @@ codes! {
         "The trust root demands approvals, and too few of those that came with the bundle count. The message says who is missing, and why an approval does not count: too old, for another bundle, without a condition that the policy asks for."
     TrustApprover "trust.approver" WrongUse
         "The key has no approver role for the scenario of this bundle, or the file of approvals named cannot be read."
+    TrustPacker "trust.packer" WrongUse
+        "The key has no packer role for the scenario of this bundle, so its signature would not count."
     TrustRevoked "trust.revoked" NotBelieved
         "The trust root revokes this bundle."
     TrustEpoch "trust.epoch" NotBelieved

@@ -10,7 +10,7 @@ use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::KeyId;
 use crate::trust::root::{Role, Root};
-use crate::trust::threshold::{Who, believe};
+use crate::trust::threshold::{Enough, Who, believe_with};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
@@ -94,12 +94,32 @@ impl Trusted {
         Self::open_noting(tape, pinned, conditions, &mut None)
     }
 
+    /// As [`Trusted::open`] for a bundle that still lacks signatures: one packer is enough. It is for the packer who is about
+    /// to sign what this makes readable, and nothing that comes of it may be used in another way.
+    pub fn open_before_threshold(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+    ) -> Result<Self, TrustError> {
+        Self::open_with(tape, pinned, conditions, Enough::OneForTheNextSigner, &mut None)
+    }
+
     /// As `open`; `sealed` is set to the bundle's identity once its seal is verified, also if the bundle is rejected
     /// after that: revoked, expired, not approved.
     pub fn open_noting(
         tape: &mut Tape<'_>,
         pinned: &PinnedRoot,
         conditions: &Conditions<'_>,
+        sealed: &mut Option<Digest>,
+    ) -> Result<Self, TrustError> {
+        Self::open_with(tape, pinned, conditions, Enough::Threshold, sealed)
+    }
+
+    fn open_with(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+        enough: Enough,
         sealed: &mut Option<Digest>,
     ) -> Result<Self, TrustError> {
         let limits = conditions.limits;
@@ -112,7 +132,7 @@ impl Trusted {
             root.check_created(conditions.now)?;
         }
         let envelope = Envelope::parse(&seal, PayloadType::Statement, limits)?;
-        let believed = believe(&envelope, root, Role::Packer, |payload| {
+        let believed = believe_with(&envelope, root, Role::Packer, enough, |payload| {
             let statement = Statement::parse(payload, limits)?;
             Ok::<_, TrustError>((statement.predicate.scenario.clone(), statement))
         })?;

@@ -1,0 +1,98 @@
+//! `sealift cosign`
+
+use super::error::CliError;
+use super::inspect::head;
+use super::passphrase::{KeyArg, PassphraseArgs};
+use super::term::Term;
+use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use crate::audit::inspect::overview;
+use crate::bundle::read::{self, Tape};
+use crate::bundle::reseal::{reseal, unverified_seal};
+use crate::trust::TrustError;
+use crate::trust::envelope::{Envelope, PayloadType};
+use crate::trust::root::{Role, RoleEntry};
+use crate::trust::threshold::count;
+use crate::trust::verify::{Depth, Looking, Trusted, receive};
+use crate::value::words::{counted, quoted};
+use serde_json::json;
+
+/// Add a packer's signature to a sealed bundle
+///
+/// For two packers who each keep their key on a machine of their own: the first one runs `sealift pack --signatures 2`, the
+/// second one `sealift cosign` on the file. It reads and decodes the whole bundle first, which at least one packer has to
+/// have signed, shows what it is, and replaces the file in one step. The result is byte for byte what `pack` makes with
+/// both keys at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sealift pack my-site.toml --key alice.key --signatures 2\n  \
+    sealift cosign my-site-0.1.0.sealift --trust root.json --key bob.key")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) bundle: BundleArgs,
+    /// The secret key of a packer, or `agent:PUB` for one that an ssh-agent holds
+    #[arg(long, value_name = "KEY")]
+    key: KeyArg,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Args {
+    pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
+        let root = self.bundle.root()?;
+        let path = &self.bundle.bundle;
+        let file = read::open(path)?;
+        let watch = term.watch("verifying");
+        let conditions = conditions(&watch, self.threads)?;
+        let mut tape = Tape::file(&file);
+        let trusted = Trusted::open_before_threshold(&mut tape, &root, &conditions)?;
+        let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
+        watch.done();
+        term.warn_of(&trusted.warnings);
+        let overview = overview(&trusted, &contents.items);
+        term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
+
+        // The bytes that were verified are those that are signed: the seal is read again, the statement in it compared.
+        let seal = Envelope::parse(&unverified_seal(&file, &LIMITS)?, PayloadType::Statement, &LIMITS)?;
+        if seal.payload_digest() != trusted.id {
+            return Err(CliError::Usage {
+                message: "the bundle file was changed while it was read".to_owned(),
+                hint: Some("run the same command again, and let nobody else write there".to_owned()),
+            });
+        }
+        let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
+        let Some(signer) = keys.first().map(|key| &**key) else { return Ok(()) };
+        let id = signer.public().id();
+        let known = trusted.root.root();
+        let scenario = &trusted.statement.predicate.scenario;
+        let role = known.entry(Role::Packer, Some(scenario));
+        if !role.is_some_and(|role| role.keys().contains(&id)) {
+            return Err(TrustError::NoPacker { key: id, scenario: scenario.clone() }.into());
+        }
+        let seal = seal.cosign(signer)?;
+        let needed = role.map_or(0, RoleEntry::threshold);
+        let signed = match count(&seal, known, Role::Packer, Some(scenario)) {
+            Ok(signed) => signed.len(),
+            Err(TrustError::Threshold(shortfall)) => shortfall.found.len(),
+            Err(other) => return Err(other.into()),
+        };
+        let watch = term.watch("writing");
+        let size = reseal(&file, &seal.encode()?, path, &LIMITS, &watch)?;
+        drop(watch);
+        let value = json!({
+            "file": path, "statement": trusted.id, "size": size, "signatures": signed, "needed": needed,
+            "key": id.to_string(),
+        });
+        let text =
+            format!("{}: {signed} of {} of packers\n", path.display(), counted(needed as u64, "signature"));
+        term.data("cosigned", &value, &text)?;
+        let (bundle, trust) = (quoted(path), quoted(&self.bundle.trust));
+        if signed < needed {
+            let more = counted((needed - signed) as u64, "more packer");
+            term.say(&format!("next: {more}: sealift cosign {bundle} --trust {trust} --key OTHER.key"));
+        } else {
+            term.say(&format!("next: sealift verify {bundle} --trust {trust}"));
+        }
+        Ok(())
+    }
+}
