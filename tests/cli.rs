@@ -95,6 +95,13 @@ impl Shop {
         shop
     }
 
+    /// Another folder with all that this one has.
+    pub fn copy(&self) -> Self {
+        let copy = Self(tempfile::tempdir_in(self.0.path().parent().unwrap()).unwrap());
+        self.done(&format!("cp -a . {}/", copy.0.path().display()));
+        copy
+    }
+
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.0.path().join(name)
     }
@@ -364,7 +371,7 @@ error[bundle.digest]: `seal/RESERVE` does not have the digest that was signed: e
 exit 3
 --- stdout
 --- stderr
-error[bundle.digest]: `blobs/sha256/<hex>` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
+error[bundle.digest]: `blobs/sha256/<hex>` of config `server` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
   in: sample-1.0.0.sealift
   next: copy the bundle again from its source, then verify it again
   more: sealift explain bundle.digest

@@ -225,7 +225,7 @@ fn others_who_could_rename_what_is_there() {
     shop.done("chmod 1777 to");
     finds(&shop, &format!("{DOCTOR} --json"), &[]);
     shop.done("mkdir to/mine; chmod 777 to");
-    finds(&shop, &format!("{} --json", DOCTOR.replace(" to ", " to/mine ")), &[("others", "warning")]);
+    finds(&shop, &format!("{} --json", DOCTOR.replace(" to ", " to/mine ")), &[("others", "problem")]);
 }
 
 #[test]

@@ -61,6 +61,7 @@ mod serve;
 mod shape;
 mod site;
 mod site_faults;
+mod site_findings;
 #[cfg(feature = "connected")]
 mod sources;
 #[cfg(feature = "connected")]

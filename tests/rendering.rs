@@ -213,7 +213,7 @@ fn other_values_are_another_release_of_the_same_bundle() {
     shop.done("sealift rollback site");
     assert_eq!((port().as_str(), releases()), ("port = 8065", 2));
     let forward = shop.done("sealift install site 1.0.sealift");
-    assert!(forward.out.contains("was there, and is in use again"), "{}", forward.shown());
+    assert!(forward.out.contains("was installed already; switched to it"), "{}", forward.shown());
     assert_eq!((port().as_str(), releases()), ("port = 443", 2));
     // Back by saying the former values.
     workshop.set(PARAMETERS);

@@ -34,13 +34,13 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let mut held = Held::open(&self.site, &LIMITS)?;
+        let clock = now()?;
+        warn_of_clock(term, &held.site, clock);
         let found = held.site.state.meant(self.scenario.as_ref())?;
         let (scenario, from) = (found.name.clone(), found.current.clone());
         let nothing = || SiteError::NothingBefore { scenario: scenario.clone() };
         let to = self.to.or_else(|| found.before_current().map(|release| release.folder.clone()));
         let to = to.ok_or_else(nothing)?;
-        let clock = now()?;
-        warn_of_clock(term, &held.site, clock);
         let watch = term.watch("checking");
         let checking = Checking { threads: threads(None), watch: &watch };
         let release = held.switch(clock, &scenario, &to, checking)?;
@@ -79,6 +79,8 @@ impl Prune {
         // What an interrupted installation has left goes when the site is opened, also where nothing is installed.
         let left = leftovers(&self.site, &LIMITS)?;
         let mut held = Held::open(&self.site, &LIMITS)?;
+        let clock = now()?;
+        warn_of_clock(term, &held.site, clock);
         if left.bytes > 0 {
             term.say(&format!("removed what an interrupted installation had left: {}", ByteSize(left.bytes)));
             if held.site.state.scenarios.is_empty() {
@@ -87,8 +89,6 @@ impl Prune {
         }
         let scenario = held.site.state.meant(self.scenario.as_ref())?.name.clone();
         let keep = self.keep.unwrap_or(held.site.state.keep);
-        let clock = now()?;
-        warn_of_clock(term, &held.site, clock);
         let gone = held.prune(clock, &scenario, keep)?;
         let mut text = format!("{scenario}: removed {}\n", counted(gone.len() as u64, "release"));
         for release in &gone {

@@ -158,7 +158,10 @@ impl Place {
 fn owned(path: &Path) -> Result<Tried, SiteError> {
     match refuse_unsafe_parent(path) {
         Ok(()) => Ok(Tried::Did(())),
-        Err(error @ SiteError::Parent { .. }) if path.is_dir() => Ok(Tried::Failed(error.to_string())),
+        Err(SiteError::Parent { path: wrong, reason }) if path.is_dir() => Ok(Tried::Failed(match wrong {
+            wrong if wrong == path => format!("the folder {reason}"),
+            above => format!("`{}` {reason}", above.display()),
+        })),
         Err(SiteError::StateRead { path, source }) => Err(SiteError::Look { path, source }),
         Err(other) => Err(other),
     }

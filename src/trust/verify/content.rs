@@ -95,8 +95,15 @@ pub fn receive<R: Receiver>(
     for (layer, frames) in &frames {
         by_layer.entry(*layer).or_default().push(frames);
     }
-    let layers =
-        Layers { contents: &contents, frames: &frames, by_layer, wanted: &wanted, conditions, receiver };
+    let layers = Layers {
+        contents: &contents,
+        frames: &frames,
+        by_layer,
+        wanted: &wanted,
+        owners: owners(&contents),
+        conditions,
+        receiver,
+    };
     match tape.as_file() {
         Some(file) => layers.read_file(file, tape)?,
         None => layers.read_pipe(tape)?,
@@ -156,6 +163,23 @@ fn image_blobs(contents: &Contents) -> HashSet<Digest> {
         Parts::Tree { .. } => None,
     });
     images.flatten().map(|blob| blob.digest).collect()
+}
+
+fn owners(contents: &Contents) -> HashMap<Digest, (usize, usize)> {
+    let mut owners: HashMap<_, _> = contents.layers.iter().map(|layer| (layer.digest, (0, 0))).collect();
+    let mut own = |digest: &Digest, number: usize| {
+        if let Some((first, count)) = owners.get_mut(digest) {
+            *first = if *count == 0 { number } else { *first };
+            *count += 1;
+        }
+    };
+    for (number, item) in contents.items.iter().enumerate() {
+        match &item.parts {
+            Parts::Image { blobs, .. } => blobs.iter().for_each(|blob| own(&blob.digest, number)),
+            Parts::Tree { layer, .. } => own(&layer.digest, number),
+        }
+    }
+    owners
 }
 
 /// The members between the statement and the blobs.
@@ -240,6 +264,8 @@ struct Layers<'a, R: Receiver> {
     /// The same by layer, so that thousands of trees are not gone through once for each layer.
     by_layer: HashMap<Blob, Vec<&'a Frames<'a, R>>>,
     wanted: &'a HashSet<Digest>,
+    /// The first item that each layer belongs to, and how many there are.
+    owners: HashMap<Digest, (usize, usize)>,
     conditions: &'a Conditions<'a>,
     receiver: &'a R,
 }
@@ -288,13 +314,23 @@ impl<'a, R: Receiver> Layers<'a, R> {
                 }
                 watch.advance(stored);
             }
-            same_digest(&name, layer.digest, whole.finish())?;
+            same_digest(&self.shown(layer), layer.digest, whole.finish())?;
             if let Some(sink) = sink {
                 sink.keep(&Verified(*layer))?;
             }
             tape.padding(&name, layer.size)?;
         }
         Ok(tape.end()?)
+    }
+
+    /// A layer as errors name it: by its blob, and by an item that it belongs to.
+    fn shown(&self, layer: &Blob) -> String {
+        let name = blob_name(&layer.digest);
+        let Some((item, count)) = self.owners.get(&layer.digest) else { return name };
+        let Some(head) = self.contents.items.get(*item).map(|item| &item.item.head) else { return name };
+        let others = if *count > 1 { "others and of " } else { "" };
+        // The error puts the whole name between backticks.
+        format!("{name}` of {others}{} `{}", head.kind, head.name)
     }
 
     fn sink(&self, layer: &Blob) -> Result<Option<R::Blob>, R::Error> {
@@ -360,7 +396,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
             match job {
                 Job::Layer { blob, at } => {
                     let mut sink = self.sink(blob)?;
-                    let name = blob_name(&blob.digest);
+                    let name = self.shown(blob);
                     let each = |chunk: &[u8]| match &mut sink {
                         Some(sink) => sink.quarantine(chunk),
                         None => Ok(()),

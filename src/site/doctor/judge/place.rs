@@ -90,6 +90,10 @@ impl Case<'_> {
 
     pub(super) fn others(&self) -> Verdict {
         match &self.place.own {
+            Tried::Failed(why) if why.starts_with("the folder can be written by everybody") => {
+                let folder = self.folder();
+                problem(why, format!("`chmod o-w {folder}`, or choose a folder that only you can write to"))
+            }
             Tried::Failed(why) => {
                 problem(why, "take the permission away, or choose a folder that only you can write to")
             }
