@@ -14,9 +14,9 @@
 
 #[cfg(feature = "agent")]
 mod agent;
-mod bounds_findings;
 #[cfg(feature = "connected")]
 mod auditor_findings;
+mod bounds_findings;
 #[cfg(feature = "connected")]
 mod census;
 mod check;

@@ -76,8 +76,10 @@ impl Args {
         let overview = overview(trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
         let mut census = summary::look(&place, self.since.is_some(), conditions.threads)?;
-        let changes =
-            self.since.as_ref().map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
+        let changes = self
+            .since
+            .as_ref()
+            .map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
         let changes = changes.transpose()?;
         term.say(summary::summary(&overview, &census, changes.as_ref()).trim_end());
         drop(census);

@@ -156,7 +156,7 @@ fn f_new_a_01_images_that_files_name_become_items() {
     let (folder, name) = (bench.folder(), "site".parse().unwrap());
     let listed = ["r.org/app:2".parse().unwrap()];
     let list = folder.join("images.txt");
-    let text = manifest_for(&folder, &name, &listed, Some(&list), &LIMITS, &Unwatched).unwrap();
+    let text = manifest_for(&folder, &name, (Some(&list), &listed), &LIMITS, &Unwatched).unwrap();
     let manifest = Manifest::parse(&text, "site.toml", &folder).unwrap();
     let names: Vec<_> = manifest.items.iter().map(|item| format!("{} {}", item.kind, item.name)).collect();
     assert_eq!(

@@ -223,9 +223,8 @@ impl TreeFile {
     fn frame(&self, number: usize) -> Result<Option<Arc<Verified<Vec<u8>>>>, ServeError> {
         let Some(Bundle { place, .. }) = self.state.bundles.get(self.bundle) else { return Ok(None) };
         let frames = || self.state.shelf.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |frame: &Frame| {
-            (frame.bundle, frame.number) == (self.bundle, number) && frame.item == self.item
-        };
+        let is_it =
+            |frame: &Frame| (frame.bundle, frame.number) == (self.bundle, number) && frame.item == self.item;
         if let Some(found) = frames().iter().find(|frame| is_it(frame)) {
             return Ok(Some(Arc::clone(&found.content)));
         }
