@@ -12,6 +12,7 @@ use super::source::Address;
 use super::term::{Progress, Term};
 use super::{LIMITS, ThreadArgs, conditions, threads};
 use crate::audit::policy::Stage;
+use crate::bundle::pack::Sealed;
 use crate::plan::PlanError;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
@@ -136,7 +137,7 @@ impl Args {
         let mut sealed =
             seal(&draft, &root, &borrowed(&signers), here, threads(self.threads.threads), &watch)?;
         if let Some(judging) = &judging {
-            self.judge(term, judging, &sealed.path, &root, &watch)?;
+            self.judge(term, judging, &sealed, &root, &watch)?;
         }
         if aside.is_some() {
             sealed = sealed.settle(folder)?;
@@ -144,7 +145,7 @@ impl Args {
         drop(watch);
         if let Some(to) = &to {
             let file = crate::bundle::read::open(&sealed.path)?;
-            return put(term, file, &root, to, &self.registry, self.threads, &self.trust);
+            return put(term, (file, Some(sealed.statement)), &root, to, &self.registry, self.threads, &self.trust);
         }
         let shown = sealed.path.display();
         let value = json!({
@@ -169,12 +170,13 @@ impl Args {
         &self,
         term: &Term,
         judging: &Judging,
-        path: &Path,
+        sealed: &Sealed,
         root: &PinnedRoot,
         watch: &Progress,
     ) -> Result<(), CliError> {
         let conditions = conditions(watch, self.threads)?;
-        let place = InPlace::open(crate::bundle::read::open(path)?, root, conditions)?;
+        let place = InPlace::open(crate::bundle::read::open(&sealed.path)?, root, conditions)?;
+        place.must_be(sealed.statement)?;
         let judgement = judging.judge(&place, Stage::Packing, conditions.threads, conditions.now, watch)?;
         watch.done();
         term.data("policy", &judgement, &judgement.text(term))?;
@@ -200,7 +202,7 @@ impl Args {
         let passing = passing_folder(place::folder_of(&to))?;
         let sealed = seal(draft, root, keys, passing.path(), threads(self.threads.threads), watch)?;
         if let Some(judging) = judging {
-            self.judge(term, judging, &sealed.path, root, watch)?;
+            self.judge(term, judging, &sealed, root, watch)?;
         }
         let size = carry((draft, &sealed), &to, recipients, root, keys, watch)?;
         passing.close().map_err(|source| CliError::Write { path: folder.to_owned(), source })?;
