@@ -15,6 +15,7 @@ mod front;
 pub mod index;
 pub mod inventory;
 pub mod item;
+pub mod marks;
 pub mod member;
 pub mod needs;
 pub mod oci;

@@ -145,7 +145,15 @@ impl Args {
         drop(watch);
         if let Some(to) = &to {
             let file = crate::bundle::read::open(&sealed.path)?;
-            return put(term, (file, Some(sealed.statement)), &root, to, &self.registry, self.threads, &self.trust);
+            return put(
+                term,
+                (file, Some(sealed.statement)),
+                &root,
+                to,
+                &self.registry,
+                self.threads,
+                &self.trust,
+            );
         }
         let shown = sealed.path.display();
         let value = json!({
