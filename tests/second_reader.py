@@ -932,6 +932,7 @@ def check_tree(inventory, layer, what):
         must(sha256(tape.take(size)) == entry.get("sha256", sha256(b"")), f"{entry['path']!r} has another digest")
         must(not any(tape.take(-size % 512)), f"the padding of {entry['path']!r} is not zero")
     must(not any(tape.take(1024)), f"the end of {what} is not zero")
+    return len(entries), len(frames)
 
 # All of it: section 8.
 
@@ -957,8 +958,11 @@ def read(data, pinned, now, approvals):
     must(tape.at == len(data), "something behind the end")
     for config in of_images:
         image_json(blobs[config], CONFIG, "a configuration")
+    entries, frames = 0, 0
     for item, inventory, layer in trees:
-        check_tree(blobs[inventory["digest"]], blobs[layer["digest"]], item["annotations"][ITEM + "name"])
+        counts = check_tree(blobs[inventory["digest"]], blobs[layer["digest"]], item["annotations"][ITEM + "name"])
+        entries, frames = entries + counts[0], frames + counts[1]
+        must(max(entries, frames) <= 2 * MIB, "the trees have too many entries or frames together")  # not alone: a vector would have two million entries
     return permit
 
 def verdict(data, root, now, approvals=None):

@@ -16,6 +16,7 @@ pub mod image_json;
 pub mod index;
 pub mod inventory;
 pub mod item;
+pub mod marks;
 pub mod member;
 pub mod needs;
 pub mod oci;

@@ -13,6 +13,7 @@ use super::source::Address;
 use super::term::{Progress, Term};
 use super::{LIMITS, ThreadArgs, check, conditions, threads};
 use crate::audit::policy::Stage;
+use crate::bundle::pack::Sealed;
 use crate::plan::PlanError;
 use crate::plan::check::refuse_added;
 use crate::plan::lock::{Lock, path_for};
@@ -151,7 +152,7 @@ impl Args {
             &watch,
         )?;
         if let Some(judging) = &judging {
-            self.judge(term, judging, &sealed.path, &root, &watch)?;
+            self.judge(term, judging, &sealed, &root, &watch)?;
         }
         if aside.is_some() {
             sealed = sealed.settle(folder)?;
@@ -159,7 +160,15 @@ impl Args {
         drop(watch);
         if let Some(to) = &to {
             let file = crate::bundle::read::open(&sealed.path)?;
-            return put(term, file, &root, to, &self.registry, self.threads, &self.trust);
+            return put(
+                term,
+                (file, Some(sealed.statement)),
+                &root,
+                to,
+                &self.registry,
+                self.threads,
+                &self.trust,
+            );
         }
         let shown = sealed.path.display();
         let value = json!({
@@ -247,12 +256,13 @@ impl Args {
         &self,
         term: &Term,
         judging: &Judging,
-        path: &Path,
+        sealed: &Sealed,
         root: &PinnedRoot,
         watch: &Progress,
     ) -> Result<(), CliError> {
         let conditions = conditions(watch, self.threads)?;
-        let place = InPlace::open(crate::bundle::read::open(path)?, root, conditions)?;
+        let place = InPlace::open(crate::bundle::read::open(&sealed.path)?, root, conditions)?;
+        place.must_be(sealed.statement)?;
         let judgement = judging.judge(&place, Stage::Packing, conditions.threads, conditions.now, watch)?;
         watch.done();
         term.data("policy", &judgement, &judgement.text(term))?;
@@ -283,7 +293,7 @@ impl Args {
             seal(draft, root, keys, keys.len(), passing.path(), threads(self.threads.threads), watch)?
         };
         if let Some(judging) = judging {
-            self.judge(term, judging, &sealed.path, root, watch)?;
+            self.judge(term, judging, &sealed, root, watch)?;
         }
         let size = carry((draft, &sealed), &to, recipients, root, keys, watch)?;
         passing.remove()?;

@@ -10,6 +10,7 @@ use crate::registry::publish::publish;
 use crate::registry::{Client, RegistryError};
 use crate::trust::chain::PinnedRoot;
 use crate::trust::verify::{Depth, InPlace};
+use crate::value::digest::Digest;
 use crate::value::size::ByteSize;
 use crate::value::words::{counted, quoted};
 use serde_json::json;
@@ -44,14 +45,14 @@ impl Args {
             message: format!("{} is no address of a registry", quoted(&self.to)),
             hint: Some("write it like `oci://registry.site:5000/bundles/air-gapped`".to_owned()),
         })?;
-        put(term, file, &root, &to, &self.registry, self.threads, &self.bundle.trust)
+        put(term, (file, None), &root, &to, &self.registry, self.threads, &self.bundle.trust)
     }
 }
 
-/// Verifies a bundle file and publishes it.
+/// Verifies a bundle file and publishes it, if it is the expected one.
 pub(super) fn put(
     term: &Term,
-    file: File,
+    (file, expected): (File, Option<Digest>),
     root: &PinnedRoot,
     to: &Address,
     registry: &RegistryArgs,
@@ -60,6 +61,9 @@ pub(super) fn put(
 ) -> Result<(), CliError> {
     let verifying = term.watch("verifying");
     let place = InPlace::open_whole(file, root, conditions(&verifying, threads)?, Depth::Stored)?;
+    if let Some(statement) = expected {
+        place.must_be(statement)?;
+    }
     term.warn_of(&place.trusted.warnings);
     let watch = term.watch("publishing");
     let place = place.with_conditions(conditions(&watch, threads)?);

@@ -156,6 +156,14 @@ impl<'a> InPlace<'a> {
         Self { file, conditions, trusted, contents, places, proofs, inventories: Held::default() }
     }
 
+    /// Refuses another bundle than the one with this statement: one that was sealed a moment ago, and is read back.
+    pub fn must_be(&self, statement: Digest) -> Result<(), TrustError> {
+        if self.trusted.id == statement {
+            return Ok(());
+        }
+        Err(BundleError::Changed { member: member::STATEMENT.to_owned() }.into())
+    }
+
     /// The inventory of the tree called `name`.
     ///
     /// Items that share an inventory share what is parsed of it, as long as somebody holds it.
