@@ -144,12 +144,15 @@ pub fn check(kind: ImageJson, bytes: &[u8]) -> Result<(), String> {
         ImageJson::Document => DOCUMENT,
         ImageJson::Config => CONFIG,
     };
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err("it is not a JSON object".to_owned());
-    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let walk = Walk { shape: Object(keys), depth: 0 };
-    walk.deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|error| error.to_string())
+    walk.deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end())
+        .map_err(|error| error.to_string())?;
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
+        return Ok(());
+    }
+    Err("it is not a JSON object".to_owned())
 }
 
 /// Walks a value and everything in it, and keeps nothing but the keys of the objects it is in.

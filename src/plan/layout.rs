@@ -7,6 +7,7 @@ use super::manifest::Platforms;
 use super::members::Members;
 use super::rootfs::Layers;
 use super::work::{Part, Task, each, hash_part, read_part};
+use crate::bundle::image_json::{self, ImageJson};
 use crate::bundle::member::{INDEX, MANIFEST, OCI_LAYOUT, blob_name};
 use crate::bundle::oci::{self, Descriptor, Document};
 use crate::value::digest::Digest;
@@ -71,6 +72,8 @@ fn find_candidates(members: &Members, limits: &Limits) -> Result<Vec<Candidate>,
         return Err(members.wrong(format!("it is a layout of version {version}, expected 1.0.0")));
     }
     let index = members.read(INDEX, limits.index)?.ok_or_else(|| members.wrong("it has no `index.json`"))?;
+    image_json::check(ImageJson::Document, &index)
+        .map_err(|reason| members.wrong(format!("its `index.json` is ambiguous: {reason}")))?;
     let index: Index = serde_json::from_slice(&index)
         .map_err(|error| members.wrong(format!("its `index.json` cannot be read: {error}")))?;
     if index.schema_version != 2 {
