@@ -17,7 +17,9 @@ const SILENCE: Duration = Duration::from_mins(1);
 pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
     let (reader, _) = open(&url.through(task.work.access), task)?;
     let mut bytes = Vec::new();
-    reader.take(ceiling + 1).read_to_end(&mut bytes).map_err(|error| failed(url, error.to_string()))?;
+    let read = reader.take(ceiling + 1).read_to_end(&mut bytes);
+    task.go_on()?;
+    read.map_err(|error| failed(url, error.to_string()))?;
     let found = bytes.len() as u64;
     if found > ceiling {
         return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
