@@ -24,6 +24,7 @@ pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<V
     let (reader, _) = source.open()?;
     let mut bytes = Vec::new();
     let read = reader.take(ceiling.saturating_add(1)).read_to_end(&mut bytes);
+    task.go_on()?;
     read.map_err(|error| source.failed(error.to_string()))?;
     let found = bytes.len() as u64;
     if found > ceiling {

@@ -52,7 +52,10 @@ impl ProxySetting {
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let unfit =
             "its address is not `http://HOST:PORT`; in user and password, write special characters as `%XX`";
-        if host.is_empty() || host.starts_with(':') || rest.contains(['?', '#']) {
+        let (name, _) = host_and_port(host);
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let fits = name.parse::<IpAddr>().is_ok() || !name.is_empty() && name.bytes().all(is_name);
+        if !fits || rest.contains(['?', '#']) {
             return Err(unfit);
         }
         let proxy = ureq::Proxy::new(&format!("{scheme}://{authority}")).map_err(|_| unfit)?;

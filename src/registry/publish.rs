@@ -11,6 +11,7 @@ use super::error::RegistryError;
 use super::load::{Doc, Load};
 use super::pull::Fetched;
 use super::stream::BlobReader;
+use super::waiting::in_io;
 use crate::bundle::BundleError;
 use crate::bundle::index::{Blob, Index};
 use crate::bundle::member::{self, blob_name, member_header, padding};
@@ -216,11 +217,10 @@ impl<'a> Reader<'a> {
             let blob = Blob { digest: layer.digest, size: layer.size };
             let mut bytes = Vec::new();
             let read = BlobReader::new(client, repository, blob, watch)?.read_to_end(&mut bytes);
-            read.map_err(|error| match error.downcast::<RegistryError>() {
-                Ok(RegistryError::Interrupted) => RegistryError::Interrupted,
-                Ok(error) => reader.wrong(format!("`{name}` does not arrive: {error}")),
-                Err(error) => reader.wrong(format!("`{name}` does not arrive: {error}")),
-            })?;
+            if let Err(error) = read {
+                let wrong = || reader.wrong(format!("`{name}` does not arrive: {error}"));
+                return Err(if watch.is_stopped() { RegistryError::Interrupted } else { wrong() });
+            }
             members.insert(name, bytes);
         }
         reader.lay(&members, index)?;
@@ -304,7 +304,7 @@ impl Read for Reader<'_> {
         loop {
             let Some(segment) = self.segments.front_mut() else {
                 let Some(order) = self.order.take() else { return Ok(0) };
-                self.go_on(order).map_err(io::Error::other)?;
+                self.go_on(order).map_err(in_io)?;
                 continue;
             };
             let read = match segment {
@@ -319,7 +319,7 @@ impl Read for Reader<'_> {
                         Some(reader) => Ok(reader),
                         None => BlobReader::new(self.client, &self.repository, *blob, self.watch),
                     }
-                    .map_err(io::Error::other)?;
+                    .map_err(in_io)?;
                     let read = reader.read(buffer)?;
                     self.blob = Some(reader);
                     read

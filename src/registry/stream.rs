@@ -4,7 +4,7 @@ use super::access::Repository;
 use super::client::{Action, Ask, Client, Target};
 use super::error::RegistryError;
 use super::pull::text;
-use super::waiting::Pump;
+use super::waiting::{Pump, in_io};
 use crate::bundle::index::Blob;
 use crate::value::watch::Watch;
 use std::io::{self, Read};
@@ -70,7 +70,7 @@ impl Read for BlobReader<'_> {
         loop {
             let mut body = match self.body.take() {
                 Some(body) => body,
-                None => self.open().map_err(io::Error::other)?,
+                None => self.open().map_err(in_io)?,
             };
             match body.read(buffer) {
                 Ok(read) if read > 0 => {
@@ -84,8 +84,7 @@ impl Read for BlobReader<'_> {
                         let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
                         return Err(cut.err().unwrap_or_else(ended));
                     }
-                    super::client::rest(self.client.patience().pause, self.watch)
-                        .map_err(io::Error::other)?;
+                    super::client::rest(self.client.patience().pause, self.watch).map_err(in_io)?;
                 }
             }
         }

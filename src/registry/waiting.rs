@@ -1,6 +1,7 @@
 //! Blocking work on a thread of its own, so that the wish to stop is seen while a host or a helper is silent.
 
 use super::error::RegistryError;
+use crate::bundle::BundleError;
 use crate::value::watch::Watch;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -38,6 +39,14 @@ pub(crate) fn watched<T: Send + 'static>(
 fn start(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RegistryError> {
     let worker = std::thread::Builder::new().name("request".to_owned()).spawn(work);
     worker.map_err(|source| RegistryError::Thread { source })
+}
+
+/// The error for those who read: the wish to stop is recognised there.
+pub(super) fn in_io(error: RegistryError) -> io::Error {
+    match error {
+        RegistryError::Interrupted => io::Error::other(BundleError::Interrupted),
+        other => io::Error::other(other),
+    }
 }
 
 /// A body that is read on a thread of its own, a little ahead.
@@ -81,7 +90,7 @@ impl Read for Pump<'_> {
                     self.ended = self.piece.is_empty();
                 }
                 Err(RecvTimeoutError::Timeout) if self.watch.is_stopped() => {
-                    return Err(io::Error::other(RegistryError::Interrupted));
+                    return Err(in_io(RegistryError::Interrupted));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::UnexpectedEof.into()),

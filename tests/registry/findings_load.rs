@@ -4,8 +4,17 @@
 use super::odd::{Odd, Request, bundle};
 use super::scripted::Reply;
 use crate::cli::Outcome;
+use crate::support::{LIMITS, conditions};
+use sealift::registry::access::{Access, Patience};
+use sealift::registry::client::Client;
+use sealift::registry::destination::{Destination, Names, Referrers};
+use sealift::registry::load::Load;
+use sealift::trust::chain::PinnedRoot;
+use sealift::trust::verify::{Conditions, InPlace};
+use sealift::value::watch::Unwatched;
 use serde_json::Value;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A folder for the settings of one load.
@@ -253,10 +262,72 @@ fn f_field_r9_a_first_signal_is_seen_while_the_registry_is_silent() {
         assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(10));
     }
+    stops(child);
+    // The first member of a seal, and the first blob behind it.
+    for number in [0, 7] {
+        let got = Arc::new(AtomicUsize::new(usize::MAX / 2));
+        let count = Arc::clone(&got);
+        let odd = Odd::new(move |request| {
+            if request.is("GET", "blobs") && count.fetch_add(1, Ordering::Relaxed) == number {
+                std::thread::sleep(Duration::from_secs(15));
+            }
+            None
+        });
+        let address = format!("oci://{}/bundles/pulled", odd.host);
+        bundle().done(&format!("sealift publish --trust root.json pulled-1.sealift {address}"));
+        got.store(0, Ordering::Relaxed);
+        let script = format!("exec sealift pull --trust root.json {address}:1 -o never-{number}");
+        let child = bundle().command(&script).spawn().unwrap();
+        while got.load(Ordering::Relaxed) <= number {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        stops(child);
+    }
+}
+
+/// Ends a command by one signal, soon.
+fn stops(mut child: std::process::Child) {
     let begun = Instant::now();
     assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn f_field_05_a_registry_that_goes_away_leaves_an_account() {
+    // It hangs up on everybody as soon as one image has its tag.
+    let gone = Arc::new(AtomicBool::new(false));
+    let odd = Odd::new(move |request| {
+        if gone.load(Ordering::Relaxed) {
+            return Some(Reply::silence());
+        }
+        let tags = request.is("PUT", "manifests") && !request.name.starts_with("sha256");
+        gone.fetch_or(tags, Ordering::Relaxed);
+        None
+    });
+    let pinned = PinnedRoot::parse(&bundle().read("root.json"), &LIMITS).unwrap();
+    let file = std::fs::File::open(bundle().path("pulled-1.sealift")).unwrap();
+    let conditions = Conditions { now: "2027-01-01T00:00:00Z".parse().unwrap(), ..conditions() };
+    let place = InPlace::open(file, &pinned, conditions).unwrap();
+    let (pause, longest) = (Duration::from_millis(5), Duration::from_millis(5));
+    let access = Access { patience: Patience { attempts: 2, pause, longest }, ..Access::default() };
+    let (client, host) = (Client::new(access).unwrap(), odd.host.clone());
+    let (prefix, names, referrers) = (String::new(), Names::Path, Referrers::Push);
+    let destination = Destination { host, prefix, names, referrers, fallback: None };
+    let load = Load {
+        place: &place,
+        client: &client,
+        destination: &destination,
+        limits: &LIMITS,
+        watch: &Unwatched,
+    };
+    let outcome = load.run(&[]).unwrap();
+    assert_eq!((outcome.loaded.len(), outcome.refused.len()), (1, 3), "{outcome:?}");
+    assert!(
+        outcome.refused.iter().all(|one| one.reason.contains("cannot reach the registry")),
+        "{outcome:?}"
+    );
 }
 
 #[test]
