@@ -354,3 +354,29 @@ fn f_field_06_short_names_of_docker_are_locked_as_docker_reads_them() {
     shop.done("sealift pack try.toml --key packer.key --store store --passphrase-fd 0 <<<pw");
     shop.done("sealift verify try-1.0.0.sealift --trust root.json --deep");
 }
+
+#[test]
+fn f_field_r01_names_for_linux_alone_travel_when_the_manifest_says_so() {
+    let item = "[[doc]]\nname = \"d\"\npath = \"r\"\n";
+    let shop = shop(item);
+    shop.done(r#"mkdir -p r/nested && cd r && echo 1 > 'a:b' && echo 2 > README && echo 3 > readme && echo 4 > 'nested/q?"\x' && ln -s 'a:b' link"#);
+    let refused = shop.fails("sealift lock try.toml --store store", 2, "source.name");
+    for part in ["a:b", "readme", "nested/q?", "names = \"linux\""] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    std::fs::write(shop.path("try.toml"), format!("{HEAD}{item}names = \"windows\"\n")).unwrap();
+    shop.fails("sealift lock try.toml --store store", 2, "manifest.value");
+    std::fs::write(shop.path("try.toml"), format!("{HEAD}{item}names = \"linux\"\n")).unwrap();
+    shop.done("sealift lock try.toml --store store");
+    let lock = text(&shop, "try.lock.toml");
+    assert!(lock.contains("names = \"linux\""), "{lock}");
+    shop.done("sealift lock try.toml --store store | grep -q unchanged");
+    shop.done("sealift pack try.toml --key packer.key --store store --passphrase-fd 0 <<<pw");
+    shop.done("sealift verify try-1.0.0.sealift --trust root.json --deep");
+    shop.done("sealift unpack try-1.0.0.sealift --trust root.json --to out && diff -r r out/doc/d");
+    // A lock that loses the word is refused: its names are no longer allowed.
+    std::fs::write(shop.path("try.lock.toml"), lock.replace("names = \"linux\"\n", "")).unwrap();
+    let pack =
+        "rm try-1.0.0.sealift; sealift pack try.toml --key packer.key --store store --passphrase-fd 0 <<<pw";
+    shop.fails(pack, 2, "lock.syntax");
+}

@@ -1,7 +1,7 @@
 //! Entries of a tree.
 
 use crate::value::digest::Digest;
-use crate::value::rel_path::RelPath;
+use crate::value::rel_path::{Names, RelPath};
 use serde::{Deserialize, Serialize};
 
 /// One file, folder or link of a tree.
@@ -39,6 +39,7 @@ pub enum Node {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
+    #[serde(deserialize_with = "any_path")]
     path: RelPath,
     r#type: Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +50,13 @@ struct Line {
     sha256: Option<Bare>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+}
+
+/// A path for some system; for which one is said in the list that the entry stands in, and
+/// [`Tree::with_names`](super::tree::Tree::with_names) compares.
+fn any_path<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<RelPath, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    RelPath::parse_for(&text, Names::Linux).map_err(serde::de::Error::custom)
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use super::tree::Tree;
 use crate::value::canonical::{self, CanonicalError};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
+use crate::value::rel_path::Names;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Media type of an inventory.
@@ -33,11 +34,14 @@ pub struct Inventory {
 struct EntriesHead {
     inventory: u64,
     entries: u64,
+    /// Said only where the names are not for every system.
+    #[serde(default, skip_serializing_if = "Names::is_portable")]
+    names: Names,
 }
 
 impl EntriesHead {
     fn of(tree: &Tree) -> Self {
-        Self { inventory: 1, entries: tree.entries().len() as u64 }
+        Self { inventory: 1, entries: tree.entries().len() as u64, names: tree.names() }
     }
 }
 
@@ -180,6 +184,7 @@ impl Inventory {
         if head.inventory != 1 {
             return Err(BundleError::Version { document: "an inventory", found: head.inventory.to_string() });
         }
+        let names = head.names;
         let entries: Vec<Entry> = reader.take(count("entries", head.entries, limits.entries)?)?;
         reader.left = limits.inventory_text;
         let head: FramesHead = reader.next()?;
@@ -189,7 +194,7 @@ impl Inventory {
             return Err(BundleError::Format { document, reason });
         }
 
-        let tree = Tree::new(entries, limits)
+        let tree = Tree::with_names(entries, names, limits)
             .map_err(|source| BundleError::Tree { item: item.to_owned(), source })?;
         frame::check_table(&frames, layer, tree.positions().1, limits)?;
         Ok(Self { tree, frames })

@@ -4,7 +4,7 @@ use super::entry::{Entry, Node};
 use super::member::header;
 use crate::value::limits::Limits;
 use crate::value::printable::Printable;
-use crate::value::rel_path::RelPath;
+use crate::value::rel_path::{Names, Objection, RelPath};
 use crate::value::unicode::collision_key;
 use std::collections::HashSet;
 
@@ -15,9 +15,12 @@ pub const END: u64 = 1024;
 ///
 /// Strictly increasing by the bytes of their paths, so that none comes twice and a folder comes before what is in
 /// it; every folder is listed; nothing lies below a file or a link; no two names are one name on a file system
-/// that ignores case or Unicode form; every link leads to a file or folder of the tree.
+/// that ignores case or Unicode form, unless the tree is for Linux alone; every link leads to a file or folder of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tree(Vec<Entry>);
+pub struct Tree {
+    entries: Vec<Entry>,
+    names: Names,
+}
 
 /// An entry that may not stand where it does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,68 +56,105 @@ pub enum TreeObjection {
         /// The rule it breaks.
         reason: &'static str,
     },
+    /// A name that some system refuses or reads differently.
+    #[error("cannot travel: {0}")]
+    Name(Objection),
     /// A number that no tar stream of this format holds.
     #[error("is larger than a bundle can hold")]
     Size,
 }
 
 impl Tree {
-    /// Takes entries that are already in order.
+    /// Takes entries that are already in order, for every system.
     pub fn new(entries: Vec<Entry>, limits: &Limits) -> Result<Self, TreeError> {
+        Self::with_names(entries, Names::Portable, limits)
+    }
+
+    /// Takes entries that are already in order, for the systems that `names` stands for.
+    pub fn with_names(entries: Vec<Entry>, names: Names, limits: &Limits) -> Result<Self, TreeError> {
+        match Self::objections(&entries, names, limits, 1).into_iter().next() {
+            Some(objection) => Err(objection),
+            None => Ok(Self { entries, names }),
+        }
+    }
+
+    /// What keeps entries from being a tree, up to `most` objections.
+    #[must_use]
+    pub fn objections(entries: &[Entry], names: Names, limits: &Limits, most: usize) -> Vec<TreeError> {
         let wrong = |entry: &Entry, reason| TreeError { path: entry.path.as_str().to_owned(), reason };
         if let Some(entry) = entries.get(limits.entries) {
-            return Err(wrong(entry, TreeObjection::Count(limits.entries)));
+            return vec![wrong(entry, TreeObjection::Count(limits.entries))];
         }
+        let mut found = Vec::new();
         let mut keys = std::collections::HashMap::with_capacity(entries.len());
         let mut dirs = HashSet::new();
         let mut total = END;
-        for (number, entry) in entries.iter().enumerate() {
-            if number
-                .checked_sub(1)
-                .and_then(|before| entries.get(before))
-                .is_some_and(|b| b.path >= entry.path)
-            {
-                return Err(wrong(entry, TreeObjection::Order));
+        let mut before: Option<&Entry> = None;
+        for entry in entries {
+            if found.len() >= most {
+                return found;
+            }
+            if before.replace(entry).is_some_and(|before| before.path >= entry.path) {
+                found.push(wrong(entry, TreeObjection::Order));
             }
             if let Some(parent) = entry.path.parent().filter(|parent| !dirs.contains(parent)) {
-                return Err(wrong(entry, TreeObjection::Parent(parent.to_owned())));
+                found.push(wrong(entry, TreeObjection::Parent(parent.to_owned())));
             }
-            if let Some(twin) = keys.insert(collision_key(entry.path.as_str()), &entry.path) {
-                return Err(wrong(entry, TreeObjection::Collision(twin.as_str().to_owned())));
+            if names.is_portable() {
+                if let Some(objection) = entry.path.portable_objection() {
+                    found.push(wrong(entry, TreeObjection::Name(objection)));
+                }
+                if let Some(twin) = keys.insert(collision_key(entry.path.as_str()), &entry.path) {
+                    found.push(wrong(entry, TreeObjection::Collision(twin.as_str().to_owned())));
+                }
             }
             if matches!(entry.node, Node::Dir) {
                 dirs.insert(entry.path.as_str());
             }
-            total = stream_len(entry)
-                .and_then(|len| total.checked_add(len))
-                .filter(|total| *total <= limits.bytes)
-                .ok_or_else(|| wrong(entry, TreeObjection::Size))?;
-        }
-        for entry in &entries {
-            if let Node::Link { target } = &entry.node {
-                follow(&entries, &entry.path, target)
-                    .map_err(|reason| wrong(entry, TreeObjection::Link { target: target.clone(), reason }))?;
+            let sum = stream_len(entry).and_then(|len| total.checked_add(len));
+            match sum.filter(|total| *total <= limits.bytes) {
+                Some(sum) => total = sum,
+                None => {
+                    found.push(wrong(entry, TreeObjection::Size));
+                    return found;
+                }
             }
         }
-        Ok(Self(entries))
+        for entry in entries {
+            if found.len() >= most {
+                return found;
+            }
+            if let Node::Link { target } = &entry.node
+                && let Err(reason) = follow(entries, &entry.path, target, names)
+            {
+                found.push(wrong(entry, TreeObjection::Link { target: target.clone(), reason }));
+            }
+        }
+        found
+    }
+
+    /// The systems that its names are for.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.names
     }
 
     /// The entries, in order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
-        &self.0
+        &self.entries
     }
 
     /// The entry at `path`.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Entry> {
-        find(&self.0, path)
+        find(&self.entries, path)
     }
 
     /// The entry that a link of this tree leads to.
     #[must_use]
     pub fn followed(&self, link: &RelPath, target: &str) -> Option<&Entry> {
-        follow(&self.0, link, target).ok()
+        follow(&self.entries, link, target, self.names).ok()
     }
 
     /// Where each entry begins in the tar stream, and how long the stream is.
@@ -122,7 +162,7 @@ impl Tree {
     pub fn positions(&self) -> (Vec<u64>, u64) {
         let mut at = 0;
         // `new` has added up the same numbers without overflow.
-        let starts = self.0.iter().map(|entry| {
+        let starts = self.entries.iter().map(|entry| {
             let start = at;
             at += stream_len(entry).unwrap_or_default();
             start
@@ -138,7 +178,7 @@ impl Tree {
 
     /// Its regular files with their sizes, in order.
     pub fn files(&self) -> impl Iterator<Item = (&Entry, u64)> {
-        self.0.iter().filter_map(|entry| match entry.node {
+        self.entries.iter().filter_map(|entry| match entry.node {
             Node::File { size, .. } => Some((entry, size)),
             Node::Dir | Node::Link { .. } => None,
         })
@@ -152,7 +192,12 @@ fn find<'a>(entries: &'a [Entry], path: &str) -> Option<&'a Entry> {
 
 /// Where a link leads. The target may go up and then down, never up again: so the words alone say where it leads,
 /// whatever other links there are.
-fn follow<'a>(entries: &'a [Entry], link: &RelPath, target: &str) -> Result<&'a Entry, &'static str> {
+fn follow<'a>(
+    entries: &'a [Entry],
+    link: &RelPath,
+    target: &str,
+    names: Names,
+) -> Result<&'a Entry, &'static str> {
     let mut base: Vec<&str> = link.components().collect();
     base.pop();
     let mut down = target;
@@ -160,8 +205,8 @@ fn follow<'a>(entries: &'a [Entry], link: &RelPath, target: &str) -> Result<&'a 
         base.pop().ok_or("which leaves the tree")?;
         down = rest;
     }
-    let down: RelPath =
-        down.parse().map_err(|_| "which is not `../` any number of times and then a plain path")?;
+    let down = RelPath::parse_for(down, names)
+        .map_err(|_| "which is not `../` any number of times and then a plain path")?;
     base.extend(down.components());
     let path = base.join("/");
     let entry = find(entries, &path).ok_or("which is not in the tree")?;

@@ -94,6 +94,8 @@ pub enum PlanError {
     NotMirrored { url: String, path: PathBuf },
     #[error("{} cannot be pinned:{}", counted(.errors.len() as u64, "source"), each_of(.errors))]
     Unpinned { errors: Vec<Self> },
+    #[error("the tree at `{}` cannot travel:{}", shown(.path), each_of(.errors))]
+    Objections { path: PathBuf, errors: Vec<Self> },
     #[error("`{path}` cannot travel: {objection}")]
     Name { path: String, objection: Objection },
     #[error("the tree at `{}` cannot travel", shown(.path))]
@@ -163,6 +165,14 @@ fn each_of(errors: &[PlanError]) -> String {
         }
     }
     text
+}
+
+/// What to do about names that only some systems refuse.
+const RENAME: &str = "rename it, or name it in `exclude` of the item; where all sites have Linux, say so in the item: `names = \"linux\"`";
+
+/// True for what Linux has nothing against.
+fn is_of_systems(objection: Objection) -> bool {
+    matches!(objection, Objection::Reserved | Objection::TrailingDot | Objection::Device)
 }
 
 /// The next step that several errors have in common.
@@ -242,6 +252,7 @@ impl Fault for PlanError {
             Self::Empty { .. } => Code::SourceEmpty,
             Self::Changed { .. } => Code::SourceChanged,
             Self::Type { .. } => Code::SourceType,
+            Self::Objections { errors, .. } => errors.first().map_or(Code::SourceName, Self::code),
             Self::Lfs { .. } => Code::SourceLfs,
             Self::Added { .. } => Code::SourceChanged,
             Self::NotMirrored { .. } => Code::SourceMissing,
@@ -249,6 +260,7 @@ impl Fault for PlanError {
             Self::Outside { .. } | Self::LeadsOut { .. } => Code::SourceOutside,
             Self::Name { .. } => Code::SourceName,
             Self::Tree { source, .. } => match source.reason {
+                TreeObjection::Name(_) => Code::SourceName,
                 TreeObjection::Collision(_) => Code::SourceCollision,
                 TreeObjection::Link { .. } => Code::SourceLink,
                 TreeObjection::Count(_) | TreeObjection::Size => Code::SourceLimit,
@@ -313,6 +325,10 @@ impl Fault for PlanError {
             Self::Empty { .. } => "correct `path`, `include` or `exclude` of the item, or take the item out",
             Self::Changed { .. } => "wait until nothing writes there, then run the same command again",
             Self::Type { .. } => "name it in `exclude` of the item, or move it out of the folder",
+            Self::Objections { errors, .. } => {
+                let all = "correct all of them, or name them in `exclude` of the item".to_owned();
+                return Some(one_hint(errors).unwrap_or(all));
+            }
             Self::Lfs { next, .. } => {
                 return Some(format!("{next}, or name the file in `exclude` of the item"));
             }
@@ -330,9 +346,13 @@ impl Fault for PlanError {
             Self::LeadsOut { .. } => {
                 "ask whoever keeps it; or download the file yourself and name it with `path`"
             }
+            Self::Name { objection, .. } if is_of_systems(*objection) => RENAME,
             Self::Name { .. } => "rename it, or name it in `exclude` of the item",
             Self::Tree { source, .. } => match source.reason {
-                TreeObjection::Collision(_) => "rename one of the two, or name it in `exclude` of the item",
+                TreeObjection::Name(_) => RENAME,
+                TreeObjection::Collision(_) => {
+                    "rename one of the two, or name it in `exclude` of the item; where all sites have Linux, say so in the item: `names = \"linux\"`"
+                }
                 TreeObjection::Link { .. } => {
                     "put a copy in the place of the link, or name the link in `exclude` of the item"
                 }

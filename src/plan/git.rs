@@ -14,7 +14,7 @@ use crate::bundle::entry::{Entry, Node};
 use crate::bundle::tree::Tree;
 use crate::value::digest::Digest;
 use crate::value::printable::Printable;
-use crate::value::rel_path::RelPath;
+use crate::value::rel_path::{Names, RelPath};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -52,8 +52,8 @@ pub(super) fn read(
     let repository = Repository { url, folder, asked };
     repository.bring(commit, task)?;
     let listed = repository.list(commit, patterns, task)?;
-    let entries = repository.store(listed, task)?;
-    let tree = Tree::new(entries, task.work.limits)
+    let entries = repository.store(listed, patterns.names(), task)?;
+    let tree = Tree::with_names(entries, patterns.names(), task.work.limits)
         .map_err(|source| PlanError::Tree { path: PathBuf::from(url.as_str()), source })?;
     Ok((tree, std::fs::read_to_string(repository.mirror_of(commit)).ok()))
 }
@@ -230,11 +230,16 @@ impl Repository<'_> {
             other => return Err(self.wrong(format!("it has an entry of mode {}", Printable(other)))),
         };
         let size = size.parse().map_err(|_| unclear())?;
-        Ok(Some(Listed { path: travelling(path.as_os_str(), path)?, object: object.to_owned(), size, what }))
+        Ok(Some(Listed {
+            path: travelling(path.as_os_str(), path, patterns.names())?,
+            object: object.to_owned(),
+            size,
+            what,
+        }))
     }
 
     /// Takes the content of each file into the store.
-    fn store(&self, listed: Vec<Listed>, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
+    fn store(&self, listed: Vec<Listed>, names: Names, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
         task.expect(listed.iter().map(|one| one.size).sum());
         let mut batch = self.git(None);
         batch.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -258,7 +263,8 @@ impl Repository<'_> {
             return Err(self.wrong(child.last_words()));
         }
         for folder in folders {
-            let path = folder.parse().map_err(|_| self.wrong("it has a folder that cannot travel"))?;
+            let path = RelPath::parse_for(&folder, names)
+                .map_err(|_| self.wrong("it has a folder that cannot travel"))?;
             entries.push(Entry { path, node: Node::Dir });
         }
         entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));

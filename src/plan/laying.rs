@@ -4,6 +4,7 @@ use super::lock::{Lock, LockedAudience, LockedImage, LockedTree, VERSION};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::item::{FileKind, ItemKind, Labels, PRIORITY};
 use crate::bundle::needs::{Parameter, Secret};
+use crate::value::rel_path::Names;
 use std::fmt::{self, Display, Write as _};
 
 impl Lock {
@@ -125,6 +126,9 @@ fn lay_tree(text: &mut String, kind: ItemKind, tree: &LockedTree) -> fmt::Result
     writeln!(text, "origin = {}", Quoted(&tree.origin))?;
     optional(text, "license", tree.license.as_ref())?;
     lay_labels(text, &tree.labels())?;
+    if tree.names == Names::Linux {
+        text.write_str("names = \"linux\"\n")?;
+    }
     text.write_str("entries = [\n")?;
     tree.entries.iter().try_for_each(|entry| lay_entry(text, entry))?;
     text.write_str("]\n")

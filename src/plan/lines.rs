@@ -52,7 +52,8 @@ pub(super) fn parse(text: &str) -> Option<Lock> {
 fn entry(line: &str) -> Option<Entry> {
     let (path, rest) = line.strip_prefix("  { path = \"")?.split_once("\", type = \"")?;
     let rest = rest.strip_suffix(" },")?;
-    // A path has neither quotes nor backslashes, so it is the same with and without the escapes of TOML.
+    // A path that every system takes has neither quotes nor backslashes, so it is the same with and without the escapes of
+    // TOML. All others are left to the general parser.
     let path = path.parse().ok()?;
     let node = if rest == "dir\"" {
         Node::Dir

@@ -116,7 +116,7 @@ fn content_of(locked: &LockedTree, work: &Work<'_>) -> Result<Digest, PlanError>
 }
 
 fn tree_of(locked: &LockedTree, work: &Work<'_>) -> Result<Tree, PlanError> {
-    Tree::new(locked.entries.clone(), work.limits)
+    Tree::with_names(locked.entries.clone(), locked.names, work.limits)
         .map_err(|source| PlanError::LockTree { item: locked.name.clone(), source })
 }
 

@@ -12,6 +12,7 @@ use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::rel_path::Names;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -212,6 +213,9 @@ pub struct LockedTree {
     /// Whether its texts are templates.
     #[serde(default)]
     pub template: bool,
+    /// The systems that its names are for.
+    #[serde(default)]
+    pub names: Names,
     /// Every entry, in order.
     pub entries: Vec<Entry>,
 }

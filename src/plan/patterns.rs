@@ -1,5 +1,6 @@
 //! Which paths of a folder belong to an item.
 
+use crate::value::rel_path::Names;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::path::Path;
 
@@ -9,6 +10,7 @@ pub struct Patterns {
     include: Option<GlobSet>,
     exclude: GlobSet,
     name_git: bool,
+    names: Names,
 }
 
 /// A pattern that is none.
@@ -47,7 +49,18 @@ impl Patterns {
                 .into_iter()
                 .flatten()
                 .any(|pattern| pattern.split('/').any(|part| part == ".git")),
+            names: Names::Portable,
         })
+    }
+
+    /// The same, for trees whose names are for these systems.
+    pub(super) fn with_names(self, names: Names) -> Self {
+        Self { names, ..self }
+    }
+
+    /// The systems that the names of the tree are for.
+    pub(super) fn names(&self) -> Names {
+        self.names
     }
 
     /// True when `include` names `.git`, which stays behind otherwise.

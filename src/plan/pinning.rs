@@ -12,6 +12,7 @@ use crate::bundle::item::{ItemKind, PRIORITY};
 use crate::value::digest::Digest;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::rel_path::Names;
 use crate::value::words::counted;
 use std::collections::{BTreeSet, HashMap};
 
@@ -260,12 +261,14 @@ fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<Locke
         audience: item.labels.audience.clone(),
         priority: place_of(item),
         template: item.labels.template,
+        names: Names::Portable,
         entries: Vec::new(),
     };
     let one_file =
         |path, (sha256, size)| vec![Entry { path, node: Node::File { size, sha256, executable: false } }];
     match &item.source {
         Source::Path { path, patterns } => {
+            tree.names = patterns.names();
             tree.entries = tree::read(&task.work.folder.join(path), patterns, task)?.entries().to_vec();
             tree.origin = format!("path {path}");
             tree.path = Some(path.clone());
@@ -295,6 +298,7 @@ fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<Locke
             tree.entries = one_file(chart::file_name(place, version)?, found);
         }
         Source::Git { url, commit, patterns } => {
+            tree.names = patterns.names();
             tree.git = Some(url.as_str().to_owned());
             tree.commit = Some(commit.to_string());
             let (found, mirror) = git::read(url, commit, patterns, task)?;

@@ -67,6 +67,7 @@ words! {
     GitUrl { "type": "string", "pattern": "^(https|file)://" }
     Commit { "type": "string", "pattern": "^[0-9a-f]{40}$" }
     Pin { "const": "first-use" }
+    SystemNames { "const": "linux" }
     Url { "type": "string", "pattern": "^(https?|file)://" }
     Sha256 { "type": "string", "pattern": "^[0-9a-f]{64}$" }
 }

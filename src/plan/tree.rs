@@ -6,15 +6,18 @@ use super::patterns::Patterns;
 use super::work::{Task, each, hash_file, kind_of, kind_of_special, resolved};
 use crate::bundle::entry::{Entry, Node};
 use crate::bundle::place;
-use crate::bundle::tree::Tree;
+use crate::bundle::tree::{Tree, TreeObjection};
 use crate::value::ValueError;
-use crate::value::rel_path::{Objection, RelPath};
+use crate::value::digest::Digest;
+use crate::value::rel_path::{Names, Objection, RelPath};
 use rustix::fs::FileType;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// How many objections to one tree are told.
+const OBJECTIONS: usize = 100;
 /// What git keeps beside the files of a clone.
 const GIT: &str = ".git";
 
@@ -23,9 +26,11 @@ const GIT: &str = ".git";
 /// `path` itself may be a link, because a person named it; links below it are never followed.
 pub(super) fn read(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<Tree, PlanError> {
     let (folder, listing) = list(path, patterns, task)?;
+    listing.check(path, patterns.names(), task)?;
     let mut entries = listing.hashed(&folder, path, task)?;
     entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-    Tree::new(entries, task.work.limits).map_err(|source| PlanError::Tree { path: path.to_owned(), source })
+    Tree::with_names(entries, patterns.names(), task.work.limits)
+        .map_err(|source| PlanError::Tree { path: path.to_owned(), source })
 }
 
 fn list(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<(Folder, Listing), PlanError> {
@@ -77,6 +82,8 @@ struct Listing {
     links: Vec<(RelPath, String)>,
     folders: BTreeSet<String>,
     bytes: u64,
+    /// What keeps it from traveling, as far as single names say that.
+    objections: Vec<PlanError>,
 }
 
 impl Listing {
@@ -88,7 +95,11 @@ impl Listing {
             return Err(PlanError::Empty { path: path.to_owned(), reason });
         }
         let real = PathBuf::from(resolved(path)?.file_name().unwrap_or_default());
-        Ok(Self { files: vec![(travelling(name, path)?, real)], bytes: size, ..Self::default() })
+        Ok(Self {
+            files: vec![(travelling(name, path, Names::Linux)?, real)],
+            bytes: size,
+            ..Self::default()
+        })
     }
 
     fn of_folder(
@@ -112,9 +123,15 @@ impl Listing {
             if found.kind.is_dir() {
                 folders.push(found.inner.to_owned());
             } else if patterns.take(found.inner) {
-                let name = travelling(found.inner.as_os_str(), &folder.shown(found.inner))?;
-                listing.keep_parents(&name);
-                listing.add(name, found, folder)?;
+                let name = travelling(found.inner.as_os_str(), &folder.shown(found.inner), Names::Linux);
+                let added = name.and_then(|name| {
+                    listing.keep_parents(&name);
+                    listing.add(name, found, folder)
+                });
+                match added {
+                    Err(error @ (PlanError::Name { .. } | PlanError::Type { .. })) => listing.object(error),
+                    other => other?,
+                }
             }
             let (count, ceiling) = (listing.len() + folders.len(), task.work.limits.entries);
             if count > ceiling {
@@ -125,16 +142,54 @@ impl Listing {
         })?;
         if patterns.take_empty_folders() {
             for inner in folders.into_iter().filter(|inner| !filled.contains(inner)) {
-                let name = travelling(inner.as_os_str(), &folder.shown(&inner))?;
-                listing.keep_parents(&name);
-                listing.folders.insert(name.as_str().to_owned());
+                match travelling(inner.as_os_str(), &folder.shown(&inner), Names::Linux) {
+                    Ok(name) => {
+                        listing.keep_parents(&name);
+                        listing.folders.insert(name.as_str().to_owned());
+                    }
+                    Err(error) => listing.object(error),
+                }
             }
         }
-        if listing.len() == 0 {
+        if listing.len() == 0 && listing.objections.is_empty() {
             let reason = if filled.is_empty() { "the folder is empty" } else { "the patterns leave nothing" };
             return Err(PlanError::Empty { path: path.to_owned(), reason });
         }
         Ok(listing)
+    }
+
+    fn object(&mut self, objection: PlanError) {
+        if self.objections.len() < OBJECTIONS {
+            self.objections.push(objection);
+        }
+    }
+
+    /// Everything that keeps it from traveling, before a byte of it is read.
+    fn check(&self, path: &Path, names: Names, task: &Task<'_>) -> Result<(), PlanError> {
+        let file = Node::File { size: 0, sha256: Digest::of(b""), executable: false };
+        let files = self.files.iter().map(|(path, _)| Entry { path: path.clone(), node: file.clone() });
+        let links = self
+            .links
+            .iter()
+            .map(|(path, target)| Entry { path: path.clone(), node: Node::Link { target: target.clone() } });
+        let mut entries: Vec<Entry> = files.chain(links).collect();
+        for folder in &self.folders {
+            let name = travelling(OsStr::new(folder), path, Names::Linux)?;
+            entries.push(Entry { path: name, node: Node::Dir });
+        }
+        entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        let most = OBJECTIONS.saturating_sub(self.objections.len()).max(1);
+        let of_tree = Tree::objections(&entries, names, task.work.limits, most).into_iter().map(|error| {
+            match error.reason {
+                TreeObjection::Name(objection) => unable(&path.join(&error.path), objection),
+                _ => PlanError::Tree { path: path.to_owned(), source: error },
+            }
+        });
+        let mut all: Vec<PlanError> = self.objections.iter().filter_map(again).chain(of_tree).collect();
+        if all.len() > 1 {
+            return Err(PlanError::Objections { path: path.to_owned(), errors: all });
+        }
+        all.pop().map_or(Ok(()), Err)
     }
 
     fn len(&self) -> usize {
@@ -179,18 +234,28 @@ impl Listing {
         });
         let links =
             self.links.into_iter().map(|(path, target)| Ok(Entry { path, node: Node::Link { target } }));
-        let folders = self
-            .folders
-            .iter()
-            .map(|name| Ok(Entry { path: travelling(OsStr::new(name), path)?, node: Node::Dir }));
+        let folders = self.folders.iter().map(|name| {
+            Ok(Entry { path: travelling(OsStr::new(name), path, Names::Linux)?, node: Node::Dir })
+        });
         files.chain(links).chain(folders).collect()
     }
 }
 
+/// An objection to a single name once more; errors are no values that can be copied.
+fn again(error: &PlanError) -> Option<PlanError> {
+    match error {
+        PlanError::Name { path, objection } => {
+            Some(PlanError::Name { path: path.clone(), objection: *objection })
+        }
+        PlanError::Type { path, found } => Some(PlanError::Type { path: path.clone(), found }),
+        _ => None,
+    }
+}
+
 /// The name an entry has in the tree; `at` is where it lies, for the message.
-pub(super) fn travelling(name: &OsStr, at: &Path) -> Result<RelPath, PlanError> {
+pub(super) fn travelling(name: &OsStr, at: &Path, names: Names) -> Result<RelPath, PlanError> {
     let Some(text) = name.to_str() else { return Err(unable(at, Objection::Encoding)) };
-    text.parse().map_err(|error| match error {
+    RelPath::parse_for(text, names).map_err(|error| match error {
         ValueError::Path { reason, .. } => unable(at, reason),
         // Parsing a path fails in no other way.
         ValueError::Digest(_)

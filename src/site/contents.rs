@@ -11,7 +11,7 @@ use crate::trust::TrustError;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use crate::value::name::Name;
-use crate::value::rel_path::RelPath;
+use crate::value::rel_path::{Names, RelPath};
 use crate::value::watch::Watch;
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, File};
@@ -109,7 +109,7 @@ impl Walk<'_> {
             let shown = format!("{below}/{name}");
             let path = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
             // The path is parsed whole, so it is no deeper than paths of bundles are.
-            let path = entry.file_name().to_str().and_then(|_| path.parse::<RelPath>().ok());
+            let path = entry.file_name().to_str().and_then(|_| RelPath::parse_for(&path, Names::Linux).ok());
             let (Some(path), Some(left)) = (path, self.left.checked_sub(1)) else {
                 self.found.wrong.push(format!("{shown}: no bundle can have it"));
                 continue;

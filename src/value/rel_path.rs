@@ -53,7 +53,45 @@ pub enum Objection {
     Device,
 }
 
+/// The systems on which the names in a tree have to mean the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Names {
+    /// Windows, macOS, FAT and exFAT too.
+    #[default]
+    Portable,
+    /// Linux alone: names that other systems refuse, shorten or take for one another may travel.
+    Linux,
+}
+
+impl Names {
+    /// True for the names that need not be said.
+    #[must_use]
+    pub fn is_portable(&self) -> bool {
+        *self == Self::Portable
+    }
+}
+
 impl RelPath {
+    /// Reads a path for trees of these systems. What leads out of a tree, or deceives who reads it, is refused on every
+    /// system; only [`Names::Portable`] refuses what Linux alone can hold.
+    pub fn parse_for(text: &str, names: Names) -> Result<Self, ValueError> {
+        let objection = match names {
+            Names::Portable => objection(text),
+            Names::Linux => danger(text),
+        };
+        match objection {
+            None => Ok(Self(text.to_owned())),
+            Some(reason) => Err(ValueError::Path { path: text.to_owned(), reason }),
+        }
+    }
+
+    /// Why the path cannot travel to every system.
+    #[must_use]
+    pub fn portable_objection(&self) -> Option<Objection> {
+        objection(&self.0)
+    }
+
     /// The path as text, for showing and comparing.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -99,7 +137,8 @@ pub fn is_device_name(component: &str) -> bool {
     matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
 }
 
-fn objection(text: &str) -> Option<Objection> {
+/// Why a path is refused for every system.
+fn danger(text: &str) -> Option<Objection> {
     if text.is_empty() {
         return Some(Objection::Empty);
     }
@@ -112,6 +151,25 @@ fn objection(text: &str) -> Option<Objection> {
     text.split('/').find_map(|part| match part {
         "" => Some(Objection::EmptyComponent),
         "." | ".." => Some(Objection::Dots),
+        _ if part.chars().any(|character| is_deceptive(character) && !is_joiner(character)) => {
+            Some(Objection::Hidden)
+        }
+        _ => None,
+    })
+}
+
+/// U+200C and U+200D, which several scripts are written with.
+const fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200c}' | '\u{200d}')
+}
+
+/// Why a path is refused where it has to mean the same on every system.
+fn objection(text: &str) -> Option<Objection> {
+    let first = danger(text);
+    if first.is_some() {
+        return first;
+    }
+    text.split('/').find_map(|part| match part {
         _ if part.chars().any(is_deceptive) => Some(Objection::Hidden),
         _ if !part.chars().all(is_assigned) => Some(Objection::Unassigned),
         _ if part.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) => Some(Objection::Reserved),
@@ -125,10 +183,7 @@ impl FromStr for RelPath {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        match objection(text) {
-            None => Ok(Self(text.to_owned())),
-            Some(reason) => Err(ValueError::Path { path: text.to_owned(), reason }),
-        }
+        Self::parse_for(text, Names::Portable)
     }
 }
 
@@ -215,6 +270,33 @@ mod tests {
     fn f_fmt_3_6_characters_that_unicode_15_0_does_not_have() {
         for text in ["a\u{a7dc}", "\u{1c89}/b", "\u{fdd0}", "\u{10d50}"] {
             refused(text, Objection::Unassigned);
+        }
+    }
+
+    #[test]
+    fn f_field_r01_names_for_linux_alone_are_still_refused_where_they_are_dangerous() {
+        for text in
+            ["a:b", "a\\b", "what?", "a*", "<a>", "dot.", "space ", "CON", "می\u{200c}خواهم", "a\u{200d}b"]
+        {
+            assert!(RelPath::parse_for(text, Names::Linux).is_ok(), "{text:?}");
+            assert!(RelPath::parse_for(text, Names::Portable).is_err(), "{text:?}");
+            let path = RelPath::parse_for(text, Names::Linux).unwrap();
+            assert!(path.portable_objection().is_some(), "{text:?}");
+        }
+        for text in [
+            "..",
+            "a/../b",
+            "/a",
+            "",
+            "a//b",
+            "a\0b",
+            "a\nb",
+            "a\x1bb",
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "a\u{feff}",
+        ] {
+            assert!(RelPath::parse_for(text, Names::Linux).is_err(), "{text:?}");
         }
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec
         if !entry.header().entry_type().is_file() {
             continue;
         }
+        // Archives that were made on Windows may have backslashes between folders.
         let path = String::from_utf8_lossy(&entry.path_bytes()).replace('\\', "/");
         let path = path.trim_start_matches("./").to_owned();
         if !wanted(&path) {

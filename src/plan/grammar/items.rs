@@ -127,6 +127,10 @@ item! {
         #[serde(default)]
         #[schemars(with = "Option<Vec<schema::Text>>")]
         pub(in crate::plan) exclude: Option<Vec<Spanned<String>>>,
+        /// `linux`: all sites have Linux, so names may travel that Windows, macOS or FAT refuse or take for one another.
+        #[serde(default)]
+        #[schemars(with = "Option<schema::SystemNames>")]
+        pub(in crate::plan) names: Option<Spanned<String>>,
     }
 }
 
@@ -156,6 +160,10 @@ item! {
         #[serde(default)]
         #[schemars(with = "Option<Vec<schema::Text>>")]
         pub(in crate::plan) exclude: Option<Vec<Spanned<String>>>,
+        /// `linux`: all sites have Linux, so names may travel that Windows, macOS or FAT refuse or take for one another.
+        #[serde(default)]
+        #[schemars(with = "Option<schema::SystemNames>")]
+        pub(in crate::plan) names: Option<Spanned<String>>,
         /// Address of a download: `https://`, `http://` or `file://`, without user and password.
         #[serde(default)]
         #[schemars(with = "Option<schema::Url>")]

@@ -13,7 +13,7 @@ use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::platform::Platform;
 use crate::value::printable::Printable;
-use crate::value::rel_path::RelPath;
+use crate::value::rel_path::{Names, RelPath};
 use std::ops::Range;
 use toml::Spanned;
 
@@ -112,12 +112,19 @@ impl Text<'_> {
         self,
         include: Option<&[Spanned<String>]>,
         exclude: Option<&[Spanned<String>]>,
+        names: Option<&Spanned<String>>,
     ) -> Result<Patterns, PlanError> {
+        let names = match names {
+            None => Names::Portable,
+            Some(word) if word.get_ref() == "linux" => Names::Linux,
+            Some(word) => return Err(self.value(&word.span(), "the only word for `names` is `linux`")),
+        };
         let words = |list: Option<&[Spanned<String>]>| -> Option<Vec<String>> {
             list.map(|list| list.iter().map(|pattern| pattern.get_ref().clone()).collect())
         };
         let (included, excluded) = (words(include), words(exclude));
-        Patterns::new(included.as_deref(), excluded.as_deref()).map_err(|mistake| {
+        let patterns = Patterns::new(included.as_deref(), excluded.as_deref());
+        patterns.map(|patterns| patterns.with_names(names)).map_err(|mistake| {
             let list = if mistake.list == 0 { include } else { exclude };
             let place = list.and_then(|list| list.get(mistake.number)).map_or(0..0, Spanned::span);
             self.value(&place, &format!("this is no pattern: {}", mistake.reason))
@@ -125,7 +132,8 @@ impl Text<'_> {
     }
 
     pub(in crate::plan) fn tree(self, tree: &grammar::Tree) -> Result<Source, PlanError> {
-        let patterns = self.patterns(tree.include.as_deref(), tree.exclude.as_deref())?;
+        let patterns =
+            self.patterns(tree.include.as_deref(), tree.exclude.as_deref(), tree.names.as_ref())?;
         match (&tree.path, &tree.git) {
             (Some(path), None) => {
                 self.refuse(tree.commit.as_ref(), "`commit` belongs to `git`", "take it out")?;
@@ -161,8 +169,10 @@ impl Text<'_> {
             let pattern = [&file.include, &file.exclude].into_iter().flatten().flatten().next();
             let help = "take them out: a download is one file";
             self.refuse(pattern, "`include` and `exclude` belong to `path` and `git`", help)?;
+            self.refuse(file.names.as_ref(), "`names` belongs to `path` and `git`", help)?;
         }
-        let patterns = self.patterns(file.include.as_deref(), file.exclude.as_deref())?;
+        let patterns =
+            self.patterns(file.include.as_deref(), file.exclude.as_deref(), file.names.as_ref())?;
         if let Some(path) = &file.path {
             Ok(Source::Path { path: self.path(path)?, patterns })
         } else if let Some(git) = &file.git {

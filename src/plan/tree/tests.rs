@@ -251,3 +251,30 @@ fn f_sec_03_a_folder_that_becomes_a_link_after_it_was_listed_leads_nowhere() {
     assert_eq!(error.code(), Code::SourceType, "{error}");
     assert!(error.to_string().contains("behind a symbolic link"), "{error}");
 }
+
+#[test]
+fn f_field_r01_everything_that_keeps_a_tree_from_traveling_is_told_at_once() {
+    let bench = Bench::new();
+    for name in ["a:b", "what?", "dir/CON", "README", "readme", "fine"] {
+        bench.file(&format!("t/{name}"), "x");
+    }
+    fs::write(bench.folder().join("t").join(OsStr::from_bytes(b"caf\xe9")), "").unwrap();
+    symlink("/etc/passwd", bench.folder().join("t/out")).unwrap();
+    let error = read_with(&bench, "t", &Patterns::default()).unwrap_err();
+    let text = error.to_string();
+    for part in ["a:b", "what?", "dir/CON", "`readme`", "caf\\xe9", "`out`"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("fine"), "{text}");
+    assert!(text.contains("names = \"linux\""), "{text}");
+    // The choice lets through what Linux has nothing against, and nothing else.
+    let linux = || Patterns::default().with_names(Names::Linux);
+    let text = read_with(&bench, "t", &linux()).unwrap_err().to_string();
+    assert!(text.contains("caf\\xe9") && text.contains("`out`"), "{text}");
+    assert!(!text.contains("a:b") && !text.contains("readme"), "{text}");
+    fs::remove_file(bench.folder().join("t/out")).unwrap();
+    fs::remove_file(bench.folder().join("t").join(OsStr::from_bytes(b"caf\xe9"))).unwrap();
+    let tree = read_with(&bench, "t", &linux()).unwrap();
+    assert_eq!(tree.names(), Names::Linux);
+    assert!(tree.get("dir/CON").is_some() && tree.get("README").is_some() && tree.get("readme").is_some());
+}
