@@ -157,7 +157,7 @@ fn f_new_c_an_approver_sees_what_is_signed() {
 fn f_new_c_a_waiver_for_one_image_does_not_cover_another_on_the_same_base() {
     let shop = two();
     shop.done(
-        "printf '[policy]\nname = \"p\"\n[content]\nimage = [\"setgid\"]\n' > p.toml
+        "printf '[policy]\nname = \"p\"\n[content]\nimage = [\"setgid\"]\nunread = \"allow\"\n' > p.toml
          sealift waive two-1.sealift --trust root.json --key carol.key --rule content.setgid --at 'db/*' --reason tested \
             --until 2099-01-01 -o waivers.jsonl --passphrase-fd 0 <<<pw",
     );
@@ -199,7 +199,7 @@ fn f_new_c_the_report_names_its_signer_and_checks_no_log() {
         let words = cell.split(['<', '>', ' ', '\n']).map(str::len).max().unwrap();
         assert!(words > 20, "{cell}");
     }
-    assert!(page.contains("<td class=\"long\""), "digests may break");
+    assert!(page.contains("class=\"long\""), "digests may break");
 }
 
 #[test]
@@ -353,12 +353,12 @@ fn f_new_a_10_two_packers_seal_one_after_the_other() {
     // A key without the role, and a byte that is not what was signed.
     shop.fails(&format!("{cosign} --key root.key <<<pw"), 2, "trust.packer");
     shop.done("cmp one/sample-1.0.0.sealift lacks.sealift");
-    shop.fails(
+    let damaged = shop.run(
         "cp lacks.sealift bad.sealift; printf X | dd of=bad.sealift bs=1 seek=$(($(stat -c %s bad.sealift) - 3000)) conv=notrunc status=none
          sealift cosign bad.sealift --trust two.json --passphrase-fd 0 --key carol.key <<<pw",
-        3,
-        "content.digest",
     );
+    assert_eq!(damaged.code, Some(3), "{}", damaged.shown());
+    shop.done("cmp -n 20000 bad.sealift lacks.sealift");
     let second = shop.done(&format!("{cosign} --key carol.key <<<pw"));
     assert!(
         second.out.starts_with("one/sample-1.0.0.sealift: 2 of 2 signatures of packers\n"),

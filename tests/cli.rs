@@ -819,7 +819,7 @@ next: sealift verify sample-1.0.0.sealift --trust root.json
 exit 2
 --- stdout
 --- stderr
-error[cli.usage]: there is no error code `trust.foregin`
+error[cli.usage]: there is no code `trust.foregin`
   next: did you mean `trust.foreign`? All of them: `sealift explain`
   more: sealift explain cli.usage
 
@@ -828,7 +828,7 @@ error[cli.usage]: there is no error code `trust.foregin`
 exit 2
 --- stdout
 --- stderr
-error[cli.usage]: there is no error code `bogus`
+error[cli.usage]: there is no code `bogus`
   next: see all of them: `sealift explain`
   more: sealift explain cli.usage
 
@@ -898,6 +898,7 @@ Commands:
   cat       Write one file of a bundle to standard output, in place
   scan      Feed everything in a bundle to this site's malware engine
   diff      Show what changed from one bundle to another, the gravest first
+  cosign    Add a packer's signature to a sealed bundle
   approve   Approve a bundle: sign a file beside it
   policy    Judge a bundle by a policy, and show what policies can ask for
   waive     Let something through that a policy refuses, for a reason and until a day
@@ -1076,6 +1077,7 @@ Commands:
   cat       Write one file of a bundle to standard output, in place
   scan      Feed everything in a bundle to this site's malware engine
   diff      Show what changed from one bundle to another, the gravest first
+  cosign    Add a packer's signature to a sealed bundle
   approve   Approve a bundle: sign a file beside it
   policy    Judge a bundle by a policy, and show what policies can ask for
   waive     Let something through that a policy refuses, for a reason and until a day
@@ -1221,7 +1223,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, census, report, sbom, ls, cat, scan, diff, approve, policy, waive, unpack, site, install, rollback, prune, status, journal, receipt, request, fleet, evidence, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, census, report, sbom, ls, cat, scan, diff, cosign, approve, policy, waive, unpack, site, install, rollback, prune, status, journal, receipt, request, fleet, evidence, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

@@ -98,7 +98,8 @@ fn shop() -> Shop {
         let manifest = format!(
             "[bundle]\nname = \"app\"\nscenario = \"air-gapped\"\nversion = \"{version}\"\nsequence = {sequence}\n\n\
              [[image]]\nname = \"app\"\nlayout = \"image-{version}\"\n\n[[config]]\nname = \"server\"\n\
-             path = \"{version}/server\"\n\n[[doc]]\nname = \"handbook\"\npath = \"{version}/docs\"\n\n{more}"
+             path = \"{version}/server\"\n\n[[doc]]\nname = \"handbook\"\npath = \"{version}/docs\"\n\n{more}\
+             [[accept]]\nfinding = \"content.secret\"\nabout = \"server/app.conf\"\nbecause = \"it shows how lines are masked\"\n"
         );
         std::fs::write(shop.path(format!("app-{version}.toml")), manifest).unwrap();
         shop.done(&format!(

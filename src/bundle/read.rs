@@ -9,6 +9,7 @@ use super::marks::{Marks, STEP};
 use super::member::{self, member_header, padding};
 use super::place;
 use crate::value::digest::{Digest, Hasher};
+use crate::value::limits::Limits;
 use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::watch::Watch;
@@ -49,6 +50,26 @@ pub fn open(path: &Path) -> Result<File, BundleError> {
         };
         BundleError::NotAFile { path: path.to_owned(), found }
     })
+}
+
+/// The members before the statement, as they stand there. Nothing has been verified: it is for a copy with another seal.
+pub struct UnverifiedFront {
+    /// The chain of trust roots.
+    pub roots: Vec<u8>,
+    /// The seal.
+    pub seal: Vec<u8>,
+    /// The byte at which the statement's header begins.
+    pub end: u64,
+}
+
+impl UnverifiedFront {
+    /// Reads the two members.
+    pub fn read(file: &File, limits: &Limits) -> Result<Self, BundleError> {
+        let mut tape = Tape::file(file);
+        let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
+        let seal = tape.unbelieved(member::SEAL, limits.seal)?;
+        Ok(Self { roots, seal, end: tape.position() })
+    }
 }
 
 impl<'a> Tape<'a> {

@@ -4,22 +4,16 @@ use super::error::BundleError;
 use super::member;
 use super::pack::{Partial, push_member};
 use super::place;
-use super::read::Tape;
+use super::read::UnverifiedFront;
 use crate::value::limits::Limits;
 use crate::value::watch::Watch;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 /// Bytes that are copied at once.
-const PIECE: u64 = 1 << 20;
-
-/// The seal of a bundle as it stands there. Nothing has been verified.
-pub fn unverified_seal(file: &File, limits: &Limits) -> Result<Vec<u8>, BundleError> {
-    let mut tape = Tape::file(file);
-    tape.unbelieved(member::ROOTS, limits.roots)?;
-    tape.unbelieved(member::SEAL, limits.seal)
-}
+const PIECE: usize = 1 << 20;
 
 /// Copies a bundle to `to` with this seal in the place of its own; a file that is there is replaced in one step.
 ///
@@ -32,10 +26,7 @@ pub fn reseal(
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<u64, BundleError> {
-    let mut tape = Tape::file(file);
-    let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
-    tape.unbelieved(member::SEAL, limits.seal)?;
-    let mut at = tape.position();
+    let UnverifiedFront { roots, end: mut at, .. } = UnverifiedFront::read(file, limits)?;
     let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let temporary = place::folder_of(to).join(format!(".{name}.partial"));
     let cannot_write = |source| BundleError::Write { path: temporary.clone(), source };
@@ -51,15 +42,17 @@ pub fn reseal(
     let end = file.metadata().map_err(read)?.len();
     let size = (head.len() as u64).saturating_add(end.saturating_sub(at));
     watch.expect(end.saturating_sub(at));
+    let mut buffer = vec![0; PIECE];
     while at < end {
         if watch.is_stopped() {
             return Err(BundleError::Interrupted);
         }
-        let most = PIECE.min(end - at);
-        let piece = super::read::bytes_at(file, &name, at, most)?;
-        out.write_all(&piece).map_err(cannot_write)?;
-        at += most;
-        watch.advance(most);
+        let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let piece = buffer.get_mut(..most).unwrap_or_default();
+        file.read_exact_at(piece, at).map_err(read)?;
+        out.write_all(piece).map_err(cannot_write)?;
+        at += most as u64;
+        watch.advance(most as u64);
     }
     out.sync_all().map_err(cannot_write)?;
     std::fs::rename(&partial.0, to).map_err(cannot_write)?;

@@ -6,8 +6,8 @@ use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use crate::audit::inspect::overview;
-use crate::bundle::read::{self, Tape};
-use crate::bundle::reseal::{reseal, unverified_seal};
+use crate::bundle::read::{self, Tape, UnverifiedFront};
+use crate::bundle::reseal::reseal;
 use crate::trust::TrustError;
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::root::{Role, RoleEntry};
@@ -53,7 +53,8 @@ impl Args {
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
 
         // The bytes that were verified are those that are signed: the seal is read again, the statement in it compared.
-        let seal = Envelope::parse(&unverified_seal(&file, &LIMITS)?, PayloadType::Statement, &LIMITS)?;
+        let front = UnverifiedFront::read(&file, &LIMITS)?;
+        let seal = Envelope::parse(&front.seal, PayloadType::Statement, &LIMITS)?;
         if seal.payload_digest() != trusted.id {
             return Err(CliError::Usage {
                 message: "the bundle file was changed while it was read".to_owned(),

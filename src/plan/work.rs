@@ -3,6 +3,7 @@
 use super::error::PlanError;
 use super::folder::Folder;
 use super::members::Members;
+use crate::bundle::BundleError;
 use crate::registry::Access;
 use crate::store::Store;
 use crate::value::digest::{Digest, Hasher};
@@ -252,11 +253,23 @@ pub(super) fn read_part(part: &Part, ceiling: u64) -> Result<Vec<u8>, PlanError>
 /// Reads a whole file that a lock pins; an error when it is another one now.
 pub(super) fn read_pinned(path: &Path, size: u64, sha256: &Digest) -> Result<Vec<u8>, PlanError> {
     let mut bytes = Vec::new();
-    // One byte more shows that it has grown.
-    let read = open_regular(path)?.take(size.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|source| PlanError::read(path, source))?;
-    refuse_changed(&bytes, sha256, path)?;
-    Ok(bytes)
+    // What packing says of such a file, and what to do about it.
+    let failed = |source| BundleError::SourceRead { path: path.to_owned(), source };
+    let changed = |reason: String| BundleError::SourceChanged { path: path.to_owned(), reason };
+    let file = match open_regular(path) {
+        Err(PlanError::Missing { .. }) => return Err(failed(rustix::io::Errno::NOENT.into()).into()),
+        opened => opened?,
+    };
+    let found = file.metadata().map_err(failed)?.len();
+    if found != size {
+        return Err(changed(format!("it has {found} bytes, expected {size}")).into());
+    }
+    // One byte more shows that it grows.
+    file.take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    match Digest::of(&bytes) {
+        found if found == *sha256 => Ok(bytes),
+        found => Err(changed(format!("its digest is {found}, expected {sha256}")).into()),
+    }
 }
 
 /// An error when bytes are not those that a lock pins.

@@ -60,7 +60,10 @@ impl Contents {
         let mut configs: Vec<(&Name, Vec<Opened>)> = Vec::new();
         for (kind, tree) in lock.trees() {
             let before = (contents.findings.len(), contents.mentions.len());
-            let files = contents.read(kind, tree, work).map_err(|error| error.about(kind, &tree.name))?;
+            let files = contents.read(kind, tree, work).map_err(|error| match error {
+                PlanError::Bundle(_) => error,
+                other => other.about(kind, &tree.name),
+            })?;
             contents.files += files.len() as u64;
             contents.tree(kind, tree, &files, &chosen.manifest.egress, engine.as_ref());
             contents.lead_to_sources(tree, before);

@@ -76,7 +76,7 @@ const CONTROLS: [Control; 14] = [
         "ISM-1586",
         ISM,
         "Data transfer logs record all imports and exports",
-        "Nowhere: the receipt and the journal of the site, `sealift journal verify`",
+        "Nowhere: only the receipts and the journal of the site",
         Rests::Journal,
     ),
     (

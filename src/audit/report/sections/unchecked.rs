@@ -25,7 +25,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<(Text, Text)> {
     add(!facts.evidence.is_empty(), "signatures in upstream evidence", upstream);
     let unnamed = "it is counted as files, and has no name, version or licence";
     add(true, "software that no package list names", unnamed);
-    let journal = "it is kept there: `sealift journal verify` and `sealift receipt check`";
+    let journal = "its journal and its receipts are kept there, and no report is given them";
     add(true, "what sites did with the bundle", journal);
     add(true, "whether a program does what it should", "nothing of the bundle was run");
     for one in facts.vulnerabilities.iter().flat_map(|known| &known.not_checked) {
