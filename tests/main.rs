@@ -32,6 +32,7 @@ mod evidence;
 mod fleet;
 mod forge;
 mod format_doc;
+mod format_findings;
 mod hostile_documents;
 mod hostile_frames;
 mod hostile_seals;

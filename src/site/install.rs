@@ -11,6 +11,7 @@ use super::state::{Decision, Mark, Release, Scenario, State};
 use super::unpack::{Staged, path_error, stage};
 use crate::bundle::place;
 use crate::bundle::read::Tape;
+use crate::trust::TrustError;
 use crate::trust::approval::Permit;
 use crate::trust::verify::{Conditions, Trusted};
 use crate::value::code::{Class, Code, Fault as _};
@@ -60,6 +61,10 @@ impl Held {
         let mut statement = None;
         match self.try_install(tape, conditions, extent, &mut statement) {
             Err(error) if is_to_be_remembered(&error) => {
+                // Its seal was verified before the approvals were counted.
+                if let SiteError::Trust(TrustError::Unapproved(judged)) = &error {
+                    statement = Some(judged.statement);
+                }
                 match self.remember_refusal(conditions.now, error.code(), &error.to_string(), statement) {
                     Ok(()) => Err(error),
                     Err(unwritten) => Err(SiteError::RefusedAndNotWritten {
