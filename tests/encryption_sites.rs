@@ -53,12 +53,12 @@ fn packed_for_two_sites_and_unpacked_there() {
     assert_eq!((value["depth"].as_str(), value["scenario"].as_str()), (Some("outer"), Some("air-gapped")));
 }
 
-/// The commands of FORMAT.md, section 18.
+/// The commands of CARRIER.md, section 18.
 #[test]
 fn the_outside_is_checked_with_common_tools() {
     let shop = shop();
     shop.done(PACK);
-    let (_, block) = include_str!("../src/bundle/FORMAT.md").rsplit_once("```sh\n").unwrap();
+    let (_, block) = include_str!("../src/bundle/CARRIER.md").rsplit_once("```sh\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
     let script = format!("cp packer.pub out; cd out\n{}", block.replace("NAME-VERSION", "sample-1.0.0"));
     let outcome = shop.done(&script);

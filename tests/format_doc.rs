@@ -8,7 +8,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-const FORMAT: &str = include_str!("../src/bundle/FORMAT.md");
+/// All documents of the format, in the order in which its examples are compared.
+const FORMAT: &str = concat!(
+    include_str!("../src/bundle/FORMAT.md"),
+    include_str!("../src/bundle/SITE.md"),
+    include_str!("../src/bundle/CARRIER.md"),
+    include_str!("../src/bundle/POLICY.md"),
+);
 const BUNDLE: &str = "tests/bundles/v1-0.1.0.sealift";
 
 /// The fenced blocks of a language.
@@ -61,6 +67,34 @@ fn the_table_of_limits_is_the_type() {
         .map(|(name, value)| (name, value.parse().unwrap()))
         .collect();
     assert_eq!(table, fields);
+}
+
+/// The table of rules in section 20: its vectors are there, and each gives one of the codes beside it.
+#[test]
+fn f_fmt_4_each_rule_has_its_code_and_its_vectors() {
+    let cells = |line: &'static str| line.split(" | ").collect::<Vec<_>>();
+    let quoted = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect::<Vec<_>>();
+    let mut rules = std::collections::BTreeSet::new();
+    for cells in FORMAT.lines().filter(|line| line.starts_with("| R-")).map(cells) {
+        let [rule, _, codes, vectors] = cells[..] else { panic!("{cells:?}") };
+        assert!(rules.insert(rule), "{rule} stands there twice");
+        let section = rule.trim_start_matches("| R-").rsplit_once('-').unwrap().0;
+        let heading = |hashes, end| FORMAT.contains(&format!("\n{hashes} {section}{end} "));
+        assert!(heading("##", ".") || heading("###", ""), "{rule}: no such section");
+        let mut found: Vec<String> = Vec::new();
+        for vector in quoted(vectors) {
+            let bytes = std::fs::read(format!("tests/vectors/{vector}.sealift-vector"));
+            let bytes = bytes.unwrap_or_else(|error| panic!("{rule}: {vector}: {error}"));
+            let line = bytes.split(|byte| *byte == b'\n').next().unwrap();
+            found.push(String::from_utf8(line.to_vec()).unwrap().replace("expect: ", ""));
+        }
+        found.sort();
+        found.dedup();
+        let mut codes = quoted(codes);
+        codes.sort_unstable();
+        assert_eq!(found, codes, "{rule}");
+    }
+    assert!(rules.len() > 70, "{rules:?}");
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod evidence;
 mod fleet;
 mod forge;
 mod format_doc;
+mod format_findings;
 mod hostile_documents;
 mod hostile_frames;
 mod hostile_seals;

@@ -173,7 +173,14 @@ fn index_and_documents(of: Of<'_>) -> Vec<Case> {
         good(
             "ok-free-annotations",
             "annotations that version 1 keeps and gives no meaning",
-            with_notes(format!(r#""x-a":"","x-b.c":"{}""#, "\u{e4}".repeat(512))),
+            of(vec![hello(), Item::Tree(docs())]).index(|text| {
+                *text = text.replace(r#"tools/hello:1"}}"#, r#"tools/hello:1","x-a":"of an image"}}"#);
+                *text = text.replace(
+                    r#"item.origin":"vectors"}}"#,
+                    r#"item.origin":"vectors","x-a":"","x-b.c":"of a tree"}}"#,
+                );
+                assert!(text.contains("of an image") && text.contains("of a tree"), "{text}");
+            }),
         ),
         wrong("index-17-free-annotations", "J05", "17 annotations with `x-`", with_notes(many.join(","))),
         wrong(

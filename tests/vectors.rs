@@ -52,6 +52,11 @@ impl Vector {
     }
 }
 
+/// The bundle of a vector.
+pub fn bundle(name: &str) -> Vec<u8> {
+    Vector::read(Path::new(&format!("{FOLDER}/{name}.{SUFFIX}"))).bundle
+}
+
 fn file_of(case: &Case) -> (String, String) {
     let Case { name, case, comment, expect, depth, root, now, approvals, .. } = case;
     let beside = approvals.as_ref().map_or_else(String::new, |_| format!("approvals: approvals/{name}\n"));

@@ -252,7 +252,7 @@ impl Shared<'_> {
     }
 }
 
-/// Refuses recipients of another kind, and another number of them, than FORMAT.md 18 allows. `header` is the beginning of
+/// Refuses recipients of another kind, and another number of them, than CARRIER.md allows. `header` is the beginning of
 /// the encrypted file; whether it is a well-formed header is for age to say.
 fn check_stanzas(header: &[u8]) -> Result<(), BundleError> {
     let (mut recipients, mut grease) = (0, 0);

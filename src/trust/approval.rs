@@ -180,6 +180,7 @@ impl Approvals {
         }
         let approved: Vec<_> = approved.into_values().collect();
         Ok(Judged {
+            statement,
             is_demanded: root.policy().approvals.is_some(),
             threshold: entry.map(RoleEntry::threshold),
             missing: entry
@@ -258,6 +259,8 @@ pub struct Judged {
     pub set_aside: Vec<SetAside>,
     /// Approvers that have said nothing that counts.
     pub missing: Vec<Who>,
+    /// The bundle: the digest of its statement, which packers have signed.
+    pub(crate) statement: Digest,
     /// Whether the policy demands any.
     is_demanded: bool,
     /// How many approvers of this scenario decide together.

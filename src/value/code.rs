@@ -91,7 +91,7 @@ codes! {
     ValueImageName "value.image-name" WrongUse
         "An image reference does not follow `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`."
     ValueMoment "value.time" WrongUse
-        "A time is not RFC 3339 in UTC and whole seconds, like `2026-11-22T06:00:00Z`."
+        "A time is not RFC 3339 in UTC and whole seconds, years 1970 to 9998, like `2026-11-22T06:00:00Z`."
     ValueSpoken "value.fingerprint" WrongUse
         "A fingerprint is typed as all ten words of it or as all 64 digits. A part of it is never accepted: whoever wants to deceive needs to match only that part."
     ValueReason "value.reason" WrongUse

@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 ///
 /// Above everything measured as peak resident size with 1, 2, 4 and 8 threads: 59, 91, 160 and 261 MiB for two files of
 /// 200 and 260 MB, 39 to 73 MiB for 100,000 entries, and 214 MiB for a million (`tests/environment.rs`, e13). A thread
-/// holds one frame as it is stored and one decoded: at most `frame_stored` and `frame` of FORMAT.md, 32 MiB together.
+/// holds one frame as it is stored and one decoded: at most `frame_stored` and `frame` of FORMAT.md, and the copy of its window that zstd keeps: less than 32 MiB together.
 const MEMORY: (u64, u64, u64) = (30 * MIB, 34 * MIB, 192);
 
 /// Open files with which `unpack` is tested to work (`tests/environment.rs`, e11), and with which nobody has to think.
