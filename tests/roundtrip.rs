@@ -66,10 +66,10 @@ fn a_small_bundle_goes_all_the_way() {
 40755 images
 40755 images/blobs
 40755 images/blobs/sha256
-100644 images/blobs/sha256/[..]
-100644 images/blobs/sha256/[..]
-100644 images/blobs/sha256/[..]
-100644 images/blobs/sha256/[..]
+100444 images/blobs/sha256/[..]
+100444 images/blobs/sha256/[..]
+100444 images/blobs/sha256/[..]
+100444 images/blobs/sha256/[..]
 100644 images/index.json
 100644 images/manifest.json
 100644 images/oci-layout

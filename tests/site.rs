@@ -297,7 +297,7 @@ fn j19_memory_that_does_not_fit_is_refused() {
         ("E14 a line is doubled", "sed -i 2p site/journal.jsonl", "site.journal"),
         ("E14 half a line at the end", "head -c 50 good/journal.jsonl >> site/journal.jsonl", "site.journal"),
         ("E14 an edited time", "sed -i '2s/\"time\":\"2/\"time\":\"3/' site/journal.jsonl", "site.journal"),
-        ("E14 no journal", "rm site/journal.jsonl", "site.read"),
+        ("E14 no journal", "rm site/journal.jsonl", "site.journal"),
         ("E14 a fork", "cp -a before fork; sealift install fork sample-1.2.0.sealift; cp fork/journal.jsonl site/", "site.journal"),
     ];
     for (case, damage, code) in cases {
