@@ -146,7 +146,7 @@ fn is_attestation(child: &Descriptor) -> bool {
     child.platform.as_deref() == Some("unknown/unknown")
 }
 
-/// Which manifest an attestation in an index is about (BuildKit, "Image attestation storage").
+/// Which manifest an attestation in an index is about (`BuildKit`, "Image attestation storage").
 fn attested(index: &[u8]) -> BTreeMap<Digest, Digest> {
     #[derive(serde::Deserialize)]
     struct Index {

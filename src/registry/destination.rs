@@ -45,7 +45,7 @@ impl Destination {
 
     /// What stands at the site before the repositories that came from one registry; may be empty.
     pub(super) fn folder(&self, source: Option<&str>) -> String {
-        let named = source.filter(|_| self.names == Names::Full).map(|source| folder_name(source));
+        let named = source.filter(|_| self.names == Names::Full).map(folder_name);
         let prefix = Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty());
         prefix.into_iter().chain(named).collect::<Vec<_>>().join("/")
     }

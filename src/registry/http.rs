@@ -20,8 +20,8 @@ pub(crate) const REDIRECTS: u32 = 5;
 pub(crate) struct Http {
     proxies: Proxies,
     direct: Agent,
-    https: Option<Way>,
-    http: Option<Way>,
+    secure: Option<Way>,
+    plain: Option<Way>,
 }
 
 /// The way through a proxy, with how the proxy is shown; or why there is none.
@@ -111,13 +111,13 @@ impl Http {
             Way(setting.parse().map(|(proxy, address)| (agent(Some(proxy)), shown(address))))
         };
         let proxies = access.proxies.clone();
-        let (https, http) = (proxies.https.as_ref().map(way), proxies.http.as_ref().map(way));
-        Ok(Self { direct: agent(None), https, http, proxies })
+        let (secure, plain) = (proxies.https.as_ref().map(way), proxies.http.as_ref().map(way));
+        Ok(Self { direct: agent(None), secure, plain, proxies })
     }
 
     fn way(&self, uri: &Uri) -> Result<(&Agent, Option<String>), Failure> {
         let Some(setting) = self.proxies.find(uri) else { return Ok((&self.direct, None)) };
-        let way = if uri.scheme_str() == Some("https") { &self.https } else { &self.http };
+        let way = if uri.scheme_str() == Some("https") { &self.secure } else { &self.plain };
         match way {
             Some(Way(Ok((agent, shown)))) => Ok((agent, Some(shown.clone()))),
             Some(Way(Err(reason))) => Err(Failure::Proxy(setting.unfit(reason))),

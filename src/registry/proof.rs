@@ -63,7 +63,8 @@ impl Client {
     /// without TLS anyway. No other network sees it in the clear because a registry says so.
     fn may_see_password(&self, target: &Target, realm: &str) -> bool {
         let Ok(uri) = realm.parse::<Uri>() else { return false };
-        let Some(authority) = uri.authority().map(|authority| authority.as_str()) else { return false };
+        let Some(authority) = uri.authority() else { return false };
+        let authority = authority.as_str();
         uri.scheme_str() == Some("https")
             || host_and_port(authority).0 == host_and_port(&target.endpoint.host).0
             || self.access.is_plain(authority)

@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
             }
             members.insert(name, bytes);
         }
-        reader.lay(&members, index)?;
+        reader.lay(&members, &index)?;
         Ok(reader)
     }
 
@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Lays the members in front of the blobs one behind the other, as they stand in the file.
-    fn lay(&mut self, members: &HashMap<&str, Vec<u8>>, index: Fetched) -> Result<(), RegistryError> {
+    fn lay(&mut self, members: &HashMap<&str, Vec<u8>>, index: &Fetched) -> Result<(), RegistryError> {
         let limits = self.limits;
         let held = |name: &str| members.get(name).cloned().unwrap_or_default();
         for name in [member::ROOTS, member::SEAL, member::STATEMENT] {
