@@ -76,7 +76,8 @@ impl Store {
         let failed = |source| StoreError::Io { path: self.folder.clone(), source };
         let found = fs::metadata(&self.folder).map_err(failed)?;
         let is_ours = found.uid() == rustix::process::geteuid().as_raw();
-        if !is_ours || found.mode() & 0o077 == 0 {
+        let others = found.mode() & 0o077;
+        if !is_ours || others == 0 {
             return Ok(());
         }
         fs::set_permissions(&self.folder, fs::Permissions::from_mode(0o700)).map_err(failed)
