@@ -6,7 +6,7 @@
 use super::entry::Entry;
 use super::error::BundleError;
 use super::frame::{self, Frame};
-use super::tree::Tree;
+use super::tree::{Tree, TreeObjection};
 use crate::value::canonical::{self, CanonicalError};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
@@ -149,8 +149,11 @@ impl Inventory {
         let head: FramesHead = reader.next()?;
         let frames: Vec<Frame> = reader.take(count("frames", head.frames, limits.frames)?)?;
 
-        let tree = Tree::with_names(entries, names, limits)
-            .map_err(|source| BundleError::Tree { item: item.to_owned(), source })?;
+        let tree = Tree::with_names(entries, names, limits).map_err(|source| match source.reason {
+            // As any other text that is no path of such a tree.
+            TreeObjection::Name(_) => wrong(source.to_string()),
+            _ => BundleError::Tree { item: item.to_owned(), source },
+        })?;
         frame::check_table(&frames, layer, tree.positions().1, limits)?;
         Ok(Self { tree, frames })
     }
