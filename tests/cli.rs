@@ -600,7 +600,7 @@ error[bundle.exists]: `sample-1.0.0.sealift` is already there and holds other by
 exit 2
 --- stdout
 --- stderr
-error[manifest.unknown-key]: unknown field `pth`, expected one of `name`, `path`, `git`, `commit`, `template`, `include`, `exclude`, `license`, `version`, `variants`, `features`, `requires`, `audience`, `priority`
+error[manifest.unknown-key]: unknown field `pth`, expected one of `name`, `path`, `git`, `commit`, `template`, `include`, `exclude`, `names`, `license`, `version`, `variants`, `features`, `requires`, `audience`, `priority`
   --> site.toml:12:1
    |
 12 | pth = "docs"

@@ -6,7 +6,7 @@
 use super::entry::Entry;
 use super::error::BundleError;
 use super::frame::{self, Decoder, Frame};
-use super::tree::Tree;
+use super::tree::{Tree, TreeObjection};
 use crate::value::canonical::{self, CanonicalError};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
@@ -194,8 +194,11 @@ impl Inventory {
             return Err(BundleError::Format { document, reason });
         }
 
-        let tree = Tree::with_names(entries, names, limits)
-            .map_err(|source| BundleError::Tree { item: item.to_owned(), source })?;
+        let tree = Tree::with_names(entries, names, limits).map_err(|source| match source.reason {
+            // As any other text that is no path of such a tree.
+            TreeObjection::Name(_) => wrong(source.to_string()),
+            _ => BundleError::Tree { item: item.to_owned(), source },
+        })?;
         frame::check_table(&frames, layer, tree.positions().1, limits)?;
         Ok(Self { tree, frames })
     }

@@ -33,10 +33,14 @@ fn open_each(folder: std::os::fd::BorrowedFd<'_>, path: &Path, flags: OFlags) ->
     let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut at = rustix::fs::openat(folder, ".", step, Mode::empty())?;
     for component in parent.components() {
-        let std::path::Component::Normal(name) = component else { return Err(Errno::XDEV) };
+        let name = match component {
+            std::path::Component::Normal(name) => name,
+            std::path::Component::CurDir => continue,
+            _ => return Err(Errno::XDEV),
+        };
         at = rustix::fs::openat(&at, name, step, Mode::empty())?;
     }
-    rustix::fs::openat(&at, name.ok_or(Errno::XDEV)?, flags, Mode::empty())
+    rustix::fs::openat(&at, name.unwrap_or(".".as_ref()), flags, Mode::empty())
 }
 
 /// Opens a regular file at an absolute path on which no component is a link, without waiting for a FIFO's writer.

@@ -94,19 +94,21 @@ impl Tree {
             if found.len() >= most {
                 return found;
             }
+            if names.is_portable()
+                && let Some(objection) = entry.path.portable_objection()
+            {
+                found.push(wrong(entry, TreeObjection::Name(objection)));
+            }
             if before.replace(entry).is_some_and(|before| before.path >= entry.path) {
                 found.push(wrong(entry, TreeObjection::Order));
             }
             if let Some(parent) = entry.path.parent().filter(|parent| !dirs.contains(parent)) {
                 found.push(wrong(entry, TreeObjection::Parent(parent.to_owned())));
             }
-            if names.is_portable() {
-                if let Some(objection) = entry.path.portable_objection() {
-                    found.push(wrong(entry, TreeObjection::Name(objection)));
-                }
-                if let Some(twin) = keys.insert(collision_key(entry.path.as_str()), &entry.path) {
-                    found.push(wrong(entry, TreeObjection::Collision(twin.as_str().to_owned())));
-                }
+            if names.is_portable()
+                && let Some(twin) = keys.insert(collision_key(entry.path.as_str()), &entry.path)
+            {
+                found.push(wrong(entry, TreeObjection::Collision(twin.as_str().to_owned())));
             }
             if matches!(entry.node, Node::Dir) {
                 dirs.insert(entry.path.as_str());

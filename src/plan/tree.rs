@@ -10,7 +10,7 @@ use crate::bundle::tree::{Tree, TreeObjection};
 use crate::value::ValueError;
 use crate::value::digest::Digest;
 use crate::value::rel_path::{Names, Objection, RelPath};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, OFlags};
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -67,11 +67,16 @@ pub(super) fn added(
 /// Where the files of a tree lie: below the folder at `path`, or, when that is a file, at `path`. Links on the path
 /// itself are resolved.
 pub(super) fn sources(path: &Path, tree: &Tree) -> Result<Vec<PathBuf>, PlanError> {
-    let path = resolved(path)?;
+    // Without links on it, a path stays as it was named, which reads better in messages.
+    let path = if is_unlinked(path) { path.to_owned() } else { resolved(path)? };
     if path.is_file() {
         return Ok(tree.files().map(|_| path.clone()).collect());
     }
     Ok(tree.files().map(|(entry, _)| path.join(entry.path.as_str())).collect())
+}
+
+fn is_unlinked(path: &Path) -> bool {
+    path.is_relative() && place::open_beneath(rustix::fs::CWD, path, OFlags::PATH).is_ok()
 }
 
 /// What was found, before files are read.
