@@ -12,6 +12,7 @@ fn list(found: &[Mention]) -> Vec<(&str, &str)> {
         How::Named => "named",
         How::Test => "test",
         How::Unclear(_) => "unclear",
+        How::Chart => "chart",
     };
     found.iter().map(|mention| (mention.reference.as_str(), how(mention))).collect()
 }
