@@ -70,13 +70,14 @@ impl Args {
         let left = leftovers(&self.site, &LIMITS)?;
         if left.bytes > 0 {
             let size = ByteSize(left.bytes);
-            text += &match left.is_running {
-                true => format!("\nan installation is running: {size} so far\n"),
-                false => format!(
+            text += &if left.is_running {
+                format!("\nan installation is running: {size} so far\n")
+            } else {
+                format!(
                     "\nan interrupted installation left {size} behind: the next command that changes the site removes \
                      it, as `sealift prune {}` does\n",
                     quoted(site.folder())
-                ),
+                )
             };
         }
         let checked = if self.deep { deep(term, &site)? } else { Vec::new() };
@@ -89,11 +90,10 @@ impl Args {
             "time_floor": state.time_floor, "journal": site.head, "journal_words": words,
             "scenarios": state.scenarios,
         });
-        if left.bytes > 0 {
-            value["left_behind"] = json!({ "bytes": left.bytes, "running": left.is_running });
-        }
-        if self.deep {
-            value["checked"] = json!(checked);
+        if let Some(value) = value.as_object_mut() {
+            let left = (left.bytes > 0).then(|| json!({ "bytes": left.bytes, "running": left.is_running }));
+            value.extend(left.map(|left| ("left_behind".to_owned(), left)));
+            value.extend(self.deep.then(|| ("checked".to_owned(), json!(checked))));
         }
         term.data("status", &value, &text)?;
         let changed = checked.iter().filter(|one| one.outcome == "changed");
