@@ -161,7 +161,7 @@ fn f_new_a_01_images_that_files_name_become_items() {
     let names: Vec<_> = manifest.items.iter().map(|item| format!("{} {}", item.kind, item.name)).collect();
     assert_eq!(
         names,
-        ["image app", "image postgres", "image nginx", "doc docs", "config compose", "config k8s"],
+        ["image app", "image nginx", "image postgres", "doc docs", "config compose", "config k8s"],
         "{text}"
     );
     assert!(

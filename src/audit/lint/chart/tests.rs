@@ -180,7 +180,8 @@ fn p52_charts_too_deep_in_charts_are_refused() {
 
 #[test]
 fn what_is_no_chart_or_damaged() {
-    assert_eq!(of(&[("plugin/plugin.json", "{}"), ("plugin/x.yaml", "image: a/b:1")]), []);
+    let plugin = of(&[("plugin/plugin.json", "{}"), ("plugin/x.yaml", "image: a/b:1")]);
+    assert!(plugin.len() == 1 && matches!(&plugin[0].how, How::Unclear(why) if why.contains("Chart.yaml")));
     let damaged =
         mentions(&File { item: "i", path: "x.tgz", bytes: b"\x1f\x8bxxxxxxxxxxxx" }, &Variables::new());
     assert!(damaged.len() == 1 && matches!(damaged[0].how, How::Unclear(_)));
