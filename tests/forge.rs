@@ -212,10 +212,12 @@ pub(crate) fn inventory(entries: &[String], frames: &[String]) -> Vec<u8> {
     [lines(&entries_head, entries), lines(&frames_head, frames)].concat()
 }
 
-/// One zstd frame with these lines.
+/// zstd frames with these lines, each short enough for a single segment.
 pub(crate) fn lines(head: &str, rows: &[String]) -> Vec<u8> {
     let rows = rows.iter().map(|row| format!("{row}\n"));
-    zstd::bulk::compress(format!("{head}\n{}", rows.collect::<String>()).as_bytes(), 1).unwrap()
+    let text = format!("{head}\n{}", rows.collect::<String>());
+    let frame = |piece: &[u8]| zstd::bulk::compress(piece, 1).unwrap();
+    text.as_bytes().chunks(256 << 10).flat_map(frame).collect()
 }
 
 /// A tar stream in frames of at most so many bytes.
