@@ -189,9 +189,9 @@ impl Inventory {
         reader.left = limits.inventory_text;
         let head: FramesHead = reader.next()?;
         let frames: Vec<Frame> = reader.take(count("frames", head.frames, limits.frames)?)?;
+        let wrong = |reason| BundleError::Format { document: document.clone(), reason };
         if !reader.stored.is_empty() {
-            let reason = "there is something behind its second list".to_owned();
-            return Err(BundleError::Format { document, reason });
+            return Err(wrong("there is something behind its second list".to_owned()));
         }
 
         let tree = Tree::with_names(entries, names, limits).map_err(|source| match source.reason {
