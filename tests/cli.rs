@@ -755,7 +755,7 @@ sample-1.0.0
 
   image  hello        <size>  registry.example.com/demo/hello:1
   doc    handbook     <size>  path docs
-  config server         943 B  path config
+  config server         946 B  path config
 
 not checked: the contents (`sealift verify` reads every byte)
 --- stderr

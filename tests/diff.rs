@@ -169,9 +169,9 @@ items: 1 new, 3 changed
   + doc extra  path docs  <size>
   ~ image app: <hex> -> <hex>  <size> -> <size> (+<size>)
       ~ origin: layout image-1.0 -> layout image-1.1
-  ~ doc handbook: <hex> -> <hex>  893 B -> 892 B (-1 B)
+  ~ doc handbook: <hex> -> <hex>
       ~ origin: path 1.0/docs -> path 1.1/docs
-  ~ config server: <hex> -> <hex>  <number> B -> <number> B (+2 B)
+  ~ config server: <hex> -> <hex>  <number> B -> <number> B (+4 B)
       ~ origin: path 1.0/server -> path 1.1/server
 
 how images are started

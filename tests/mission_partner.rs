@@ -162,14 +162,15 @@ const WORDS: [(&str, &str); 14] = [
 ];
 
 fn layout(shop: &Shop, name: &str, reference: &str, layer: &str) {
-    let root = manifest(PICTURE, &[layer]);
+    let picture = PICTURE.replace("[]", &format!(r#"["{}"]"#, Digest::of(layer.as_bytes())));
+    let root = manifest(&picture, &[layer]);
     let mut entry: Value = serde_json::from_str(&descriptor(MANIFEST, root.as_bytes())).unwrap();
     entry["annotations"] = json!({ "org.opencontainers.image.ref.name": reference });
     shop.done(&format!("mkdir -p {name}/blobs/sha256"));
     let put = |path: &str, bytes: &[u8]| std::fs::write(shop.path(format!("{name}/{path}")), bytes).unwrap();
     put("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
     put("index.json", json!({ "schemaVersion": 2, "manifests": [entry] }).to_string().as_bytes());
-    for blob in [root.as_str(), PICTURE, layer] {
+    for blob in [root.as_str(), &picture, layer] {
         put(&format!("blobs/sha256/{}", Digest::of(blob.as_bytes()).hex()), blob.as_bytes());
     }
 }

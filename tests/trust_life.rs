@@ -479,7 +479,8 @@ fn a_person_compares_the_fingerprint_in_words_or_digits() {
         "$(tr -d ' ' < digits)",
     ] {
         // The trust root is the right one; that one key alone packs is another matter.
-        life.fails(&format!("sealift trust check trust.json --fingerprint {good}"), 4, "trust.findings");
+        let matched = life.done(&format!("sealift trust check trust.json --fingerprint {good}"));
+        says(&matched, &["fingerprint matches"]);
     }
     let zoo = ["zoo"; 10].join(" ");
     let other =

@@ -248,6 +248,8 @@ fn config_cases(of: Of<'_>) -> Vec<Case> {
         ),
         plain("config-not-json", "a configuration that is not JSON", "a configuration"),
         plain("config-is-an-array", "a configuration that is an array", "[]"),
+        plain("config-number-beyond-a-double", "a number that no double holds", r#"{"x":1e999}"#),
+        plain("config-is-a-number", "a configuration that is a number", "7"),
     ]
 }
 
@@ -259,6 +261,9 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
     let at = twice.rfind(r#","platform""#).unwrap();
     let other_size = format!("{}0{}", &twice[..at], &twice[at..]);
     let listing = image_index(&[child, (ARTIFACT, "an artifact", None)]);
+    let arm = arm();
+    let number = image_index(&[(MANIFEST, &arm, Some(("linux", "arm64"))), child]);
+    let number = change(&number, r#""architecture":"amd64""#, r#""architecture":"amd64","variant":8"#);
     // The manifest for arm64 names that for amd64 as its configuration.
     let confused = manifest(&amd, &["layer arm"]);
     let both = image_index(&[child, (MANIFEST, &confused, Some(("linux", "arm64")))]);
@@ -271,6 +276,13 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
             "bundle.image",
             "an index lists one manifest twice, with two sizes",
             one(indexed(other_size)),
+        ),
+        bad(
+            "index-platform-variant-is-a-number",
+            "J23",
+            "bundle.image",
+            "a variant of a platform is a number",
+            one(indexed(number)),
         ),
         bad(
             "index-lists-an-unknown-type",

@@ -414,6 +414,11 @@ fn approval_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
             text("2026-11-20T00:00:00Z", r#"["scan"]"#, r#","out_of_order":"  ""#),
         ),
         refused(
+            "approval-reason-hidden",
+            "a reason with a character that cannot be seen",
+            text("2026-11-20T00:00:00Z", r#"["scan"]"#, ",\"out_of_order\":\"urgent\u{200b}\""),
+        ),
+        refused(
             "approval-of-a-later-version",
             "version 2 of an approval",
             right().replace("approval/v1", "approval/v2"),

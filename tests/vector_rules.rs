@@ -2,8 +2,7 @@
 
 use crate::vector_cases::{Case, Of, PICTURE, bad, docs, good, hello, replace};
 use crate::vector_writer::{
-    CONFIG, INDEX, Image, Item, LAYER, MANIFEST, Recipe, Tree, base64, descriptor, image, image_index,
-    manifest,
+    INDEX, Image, Item, LAYER, MANIFEST, Recipe, Tree, base64, descriptor, image, image_index, manifest,
 };
 use sealift::value::digest::Digest;
 use std::collections::BTreeMap;
@@ -155,7 +154,9 @@ fn index_and_documents(of: Of<'_>) -> Vec<Case> {
     };
     let shared = {
         let tree = docs();
-        let (config, layer) = (descriptor(CONFIG, &tree.layer), descriptor(LAYER, b"layer one"));
+        // Of a type whose content no reader looks at.
+        let config = descriptor("application/vnd.example.config.v1+json", &tree.layer);
+        let layer = descriptor(LAYER, b"layer one");
         let root =
             format!(r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{config},"layers":[{layer}]}}"#);
         let mut image = Image::new("shared", "r.example/shared:1", MANIFEST, root, &["layer one"]);
@@ -260,6 +261,18 @@ fn index_and_documents(of: Of<'_>) -> Vec<Case> {
             "J23",
             "a port with a zero in front",
             named("r.example:080/a:1".to_owned()),
+        ),
+        wrong(
+            "index-reference-ipv6-wrong",
+            "J23",
+            "an IPv6 address with two gaps",
+            named("[1::2::3]:5000/a:1".to_owned()),
+        ),
+        wrong(
+            "index-reference-ipv6-spelling",
+            "J23",
+            "an IPv6 address with a zero in front",
+            named("[2001:0db8::1]:5000/a:1".to_owned()),
         ),
         wrong("index-reference-port-0", "J23", "port 0", named("r.example:0/a:1".to_owned())),
         wrong("index-reference-port-65536", "J23", "port 65536", named("r.example:65536/a:1".to_owned())),
