@@ -291,7 +291,7 @@ fn signed(add: &mut impl FnMut(&str, &str, &[u8])) {
         at: Some("web/*".to_owned()),
     };
     let until = "2027-01-01T00:00:00Z".parse().expect("a moment");
-    let waivers = Waiver::new(scope, at, until, "because".to_owned()).sign(&key, &LIMITS);
+    let waivers = Waiver::new(scope, at, until, "because".parse().expect("a reason")).sign(&key, &LIMITS);
     let waivers = waivers.and_then(|signed| signed.encode()).expect("it can be signed");
     add("waivers", "one", &[&waivers[..], b"\n"].concat());
 }

@@ -47,6 +47,7 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
         Ok(Evidence::Packages(packages)) => packages_make_sense(&packages),
         Ok(Evidence::Licenses { licenses, .. }) => licenses_make_sense(&licenses),
         Ok(Evidence::System(system)) => assert!(!system.id.is_empty()),
+        Ok(Evidence::RootUsers(users)) => assert!(users.iter().all(|user| !user.contains(':'))),
         Err(reason) => assert!(!reason.is_empty()),
     }
 });

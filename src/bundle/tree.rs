@@ -114,13 +114,11 @@ impl Tree {
                 dirs.insert(entry.path.as_str());
             }
             let sum = stream_len(entry).and_then(|len| total.checked_add(len));
-            match sum.filter(|total| *total <= limits.bytes) {
-                Some(sum) => total = sum,
-                None => {
-                    found.push(wrong(entry, TreeObjection::Size));
-                    return found;
-                }
-            }
+            let Some(sum) = sum.filter(|total| *total <= limits.bytes) else {
+                found.push(wrong(entry, TreeObjection::Size));
+                return found;
+            };
+            total = sum;
         }
         for entry in entries {
             if found.len() >= most {

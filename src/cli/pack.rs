@@ -129,11 +129,9 @@ impl Args {
             return self.encrypted(
                 term,
                 &draft,
-                &root,
-                &borrowed(&signers),
-                recipients,
-                (folder, &store, &watch, judging.as_ref()),
-                &checked,
+                (&root, &borrowed(&signers), recipients),
+                (folder, &store, &watch),
+                (judging.as_ref(), &checked),
             );
         }
         // What a policy refuses never gets its name.
@@ -170,6 +168,19 @@ impl Args {
                 &self.trust,
             );
         }
+        self.tell(term, &sealed, &checked, (signers.len(), signatures))
+    }
+}
+
+impl Args {
+    /// Says what was packed, and what comes next.
+    fn tell(
+        &self,
+        term: &Term,
+        sealed: &Sealed,
+        checked: &check::Counts,
+        (signed, signatures): (usize, usize),
+    ) -> Result<(), CliError> {
         let shown = sealed.path.display();
         let value = json!({
             "file": sealed.path, "statement": sealed.statement, "size": sealed.size, "totals": sealed.totals,
@@ -183,21 +194,18 @@ impl Args {
             sealed.size,
         );
         term.data("packed", &value, &text)?;
-        self.say_checked(term, &checked);
-        if signatures > signers.len() {
+        self.say_checked(term, checked);
+        if signatures > signed {
             let (bundle, trust) = (quoted(&sealed.path), quoted(&self.trust));
             term.say(&format!(
-                "next: {} of {signatures} signatures; another packer: sealift cosign {bundle} --trust {trust} --key OTHER.key",
-                signers.len()
+                "next: {signed} of {signatures} signatures; another packer: sealift cosign {bundle} --trust {trust} --key OTHER.key"
             ));
             return Ok(());
         }
         term.say(&format!("next: sealift verify {} --trust {}", quoted(&sealed.path), quoted(&self.trust)));
         Ok(())
     }
-}
 
-impl Args {
     /// Whether there is a key and a trust root; on the first day nobody has either.
     fn has_authority(&self) -> Result<(), CliError> {
         let day_one = "sealift key new root && sealift key new packer && sealift trust init --key root.key --packer packer.pub";
@@ -277,11 +285,9 @@ impl Args {
         &self,
         term: &Term,
         draft: &Draft,
-        root: &PinnedRoot,
-        keys: &[&dyn Signer],
-        recipients: &Recipients,
-        (folder, store, watch, judging): (&Path, &Store, &Progress, Option<&Judging>),
-        checked: &check::Counts,
+        (root, keys, recipients): (&PinnedRoot, &[&dyn Signer], &Recipients),
+        (folder, store, watch): (&Path, &Store, &Progress),
+        (judging, checked): (Option<&Judging>, &check::Counts),
     ) -> Result<(), CliError> {
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
         // It costs nothing to find out now, and an hour after packing.

@@ -245,17 +245,16 @@ impl Fault for PlanError {
             Self::LockStale { .. } => Code::LockStale,
             Self::Pin { source, .. } => source.code(),
             Self::Missing { .. }
+            | Self::NotMirrored { .. }
             | Self::NotStored { .. }
             | Self::NotSelected { .. }
             | Self::NotForPlatform { .. }
             | Self::NoPlatform { .. } => Code::SourceMissing,
             Self::Empty { .. } => Code::SourceEmpty,
-            Self::Changed { .. } => Code::SourceChanged,
+            Self::Changed { .. } | Self::Added { .. } => Code::SourceChanged,
             Self::Type { .. } => Code::SourceType,
             Self::Objections { errors, .. } => errors.first().map_or(Code::SourceName, Self::code),
             Self::Lfs { .. } => Code::SourceLfs,
-            Self::Added { .. } => Code::SourceChanged,
-            Self::NotMirrored { .. } => Code::SourceMissing,
             Self::Unpinned { errors } => errors.first().map_or(Code::SourceMissing, Self::code),
             Self::Outside { .. } | Self::LeadsOut { .. } => Code::SourceOutside,
             Self::Name { .. } => Code::SourceName,
@@ -278,6 +277,7 @@ impl Fault for PlanError {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table with one row for each error")]
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Syntax(drawing) => {
@@ -348,19 +348,7 @@ impl Fault for PlanError {
             }
             Self::Name { objection, .. } if is_of_systems(*objection) => RENAME,
             Self::Name { .. } => "rename it, or name it in `exclude` of the item",
-            Self::Tree { source, .. } => match source.reason {
-                TreeObjection::Name(_) => RENAME,
-                TreeObjection::Collision(_) => {
-                    "rename one of the two, or name it in `exclude` of the item; where all sites have Linux, say so in the item: `names = \"linux\"`"
-                }
-                TreeObjection::Link { .. } => {
-                    "put a copy in the place of the link, or name the link in `exclude` of the item"
-                }
-                TreeObjection::Count(_) | TreeObjection::Size => "split it into several items or bundles",
-                TreeObjection::Order | TreeObjection::Parent(_) => {
-                    "wait until nothing writes there, then run the same command again"
-                }
-            },
+            Self::Tree { source, .. } => tree_hint(&source.reason),
             Self::Image { .. } | Self::Layers { .. } => {
                 "export the image again with another version of the tool, or with `skopeo copy --all FROM oci:FOLDER:NAME`, and name the folder with `layout`"
             }
@@ -401,5 +389,21 @@ impl Fault for PlanError {
             }
         };
         Some(text.to_owned())
+    }
+}
+
+const fn tree_hint(objection: &TreeObjection) -> &'static str {
+    match objection {
+        TreeObjection::Name(_) => RENAME,
+        TreeObjection::Collision(_) => {
+            "rename one of the two, or name it in `exclude` of the item; where all sites have Linux, say so in the item: `names = \"linux\"`"
+        }
+        TreeObjection::Link { .. } => {
+            "put a copy in the place of the link, or name the link in `exclude` of the item"
+        }
+        TreeObjection::Count(_) | TreeObjection::Size => "split it into several items or bundles",
+        TreeObjection::Order | TreeObjection::Parent(_) => {
+            "wait until nothing writes there, then run the same command again"
+        }
     }
 }

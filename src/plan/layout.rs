@@ -187,7 +187,7 @@ pub(super) fn choose(
     let chosen = candidate::choose(candidates, select, &members.path).cloned();
     let Err(error @ PlanError::NotSelected { .. }) = chosen else { return chosen };
     let wanted: Option<Digest> = select.and_then(|select| select.parse().ok());
-    let children = candidates.iter().flat_map(|image| {
+    let children = candidates.iter().filter_map(|image| {
         let child = children(members, image, limits).into_iter().find(|child| Some(child.digest) == wanted);
         child.map(|child| of_child(image, &child))
     });
@@ -348,7 +348,7 @@ impl Blobs<'_> {
                     .chain(&layers)
                     .try_for_each(|blob| self.blob(blob, &parent).map(drop))?;
                 if descriptor.platform.as_deref() != Some(UNKNOWN) {
-                    self.images.push(Layers { manifest: digest, config, layers });
+                    self.images.push(Layers { manifest: digest, config, listed: layers });
                 }
                 Ok(())
             }

@@ -375,7 +375,7 @@ impl<'a> Walk<'a> {
             }
             Document::Manifest { config, layers } => {
                 std::iter::once(&config).chain(&layers).try_for_each(|blob| self.blob(blob))?;
-                self.images.push(Layers { manifest: fetched.digest, config, layers });
+                self.images.push(Layers { manifest: fetched.digest, config, listed: layers });
                 Ok(())
             }
         }

@@ -25,7 +25,7 @@ struct RootFs {
 pub(super) struct Layers {
     pub(super) manifest: Digest,
     pub(super) config: Descriptor,
-    pub(super) layers: Vec<Descriptor>,
+    pub(super) listed: Vec<Descriptor>,
 }
 
 impl Layers {
@@ -43,7 +43,7 @@ impl Layers {
         let config: Config = serde_json::from_slice(config)
             .map_err(|error| format!("the configuration of {manifest} cannot be read: {error}"))?;
         let Some(stated) = config.rootfs.and_then(|rootfs| rootfs.diff_ids) else { return Ok(()) };
-        let (found, expected) = (self.layers.len(), stated.len());
+        let (found, expected) = (self.listed.len(), stated.len());
         if found != expected {
             return Err(format!(
                 "{manifest} lists {found} layers, and its configuration says that there are {expected}"
@@ -51,7 +51,7 @@ impl Layers {
         }
         let is_plain = |layer: &Descriptor| matches!(layer.media_type.as_str(), OCI_LAYER | DOCKER_LAYER);
         let wrong = |(layer, stated): &(&Descriptor, &Digest)| is_plain(layer) && layer.digest != **stated;
-        match self.layers.iter().zip(&stated).enumerate().find(|(_, pair)| wrong(pair)) {
+        match self.listed.iter().zip(&stated).enumerate().find(|(_, pair)| wrong(pair)) {
             None => Ok(()),
             Some((number, (layer, stated))) => Err(format!(
                 "layer {} of {manifest} is {}, and its configuration says {stated}",
@@ -75,7 +75,7 @@ mod tests {
             platform: None,
         };
         let layers = contents.iter().map(|content| descriptor(media_type, content)).collect();
-        Layers { manifest: Digest::of(b"manifest"), config: descriptor(OCI_CONFIG, "config"), layers }
+        Layers { manifest: Digest::of(b"manifest"), config: descriptor(OCI_CONFIG, "config"), listed: layers }
     }
 
     #[test]

@@ -209,6 +209,7 @@ impl Fault for TrustError {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table with one row for each error")]
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::InFile { path, source } if matches!(**source, Self::Unfinished { .. }) => {

@@ -36,8 +36,6 @@ pub struct Request<'a> {
     pub kind: &'static str,
     pub name: String,
     pub query: String,
-    /// How often the same was asked before.
-    pub before: usize,
     pub kept: Arc<Mutex<Kept>>,
 }
 
@@ -55,13 +53,11 @@ impl Odd {
     pub fn at(address: &str, habit: impl Fn(&Request<'_>) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let kept: Arc<Mutex<Kept>> = Arc::default();
         let mine = Arc::clone(&kept);
-        let listening = Listening::at(address, Duration::from_secs(20), move |asked, before, line| {
+        let listening = Listening::at(address, Duration::from_secs(20), move |asked, _, line| {
             let Line { reader, stream } = line;
             let mut body = vec![0; asked.len()];
             reader.read_exact(&mut body)?;
-            let same = |one: &&Asked| one.path == asked.path && one.method == asked.method;
-            let before = before.iter().filter(same).count();
-            let request = taken_apart(asked, &body, before, Arc::clone(&mine));
+            let request = taken_apart(asked, &body, Arc::clone(&mine));
             let reply = habit(&request).unwrap_or_else(|| mine.lock().unwrap().answer(&request));
             stream.write_all(reply.bytes())
         });
@@ -83,14 +79,14 @@ impl Odd {
     }
 }
 
-fn taken_apart<'a>(asked: &'a Asked, body: &'a [u8], before: usize, kept: Arc<Mutex<Kept>>) -> Request<'a> {
+fn taken_apart<'a>(asked: &'a Asked, body: &'a [u8], kept: Arc<Mutex<Kept>>) -> Request<'a> {
     let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
     let path = path.trim_start_matches("/v2/");
     let kinds = ["/blobs/uploads/", "/blobs/", "/manifests/", "/referrers/"];
     let found = kinds.into_iter().find_map(|kind| Some((kind, path.split_once(kind)?)));
     let (kind, (repository, name)) = found.unwrap_or(("", (path, "")));
     let (repository, name, query) = (repository.to_owned(), name.to_owned(), query.to_owned());
-    Request { asked, body, repository, kind: kind.trim_matches('/'), name, query, before, kept }
+    Request { asked, body, repository, kind: kind.trim_matches('/'), name, query, kept }
 }
 
 impl Kept {

@@ -158,7 +158,9 @@ impl Finder<'_> {
             let outer = self.within;
             self.within = outer.or(Some(line));
             self.depth += 1;
-            documents.iter().for_each(|node| self.resource(node, how));
+            for node in &documents {
+                self.resource(node, how);
+            }
             self.depth -= 1;
             self.within = outer;
             return;

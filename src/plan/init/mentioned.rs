@@ -42,7 +42,9 @@ pub(super) fn look(folder: &Path, found: &[(PathBuf, ItemKind)]) -> Mentioned {
     for (path, bytes) in &files {
         let is_other_archive = bytes.starts_with(b"\x1f\x8b") && !is_chart(bytes);
         if !is_other_archive {
-            mentions(&File { item: "", path, bytes }, &known).into_iter().for_each(|one| mentioned.take(one));
+            for one in mentions(&File { item: "", path, bytes }, &known) {
+                mentioned.take(&one);
+            }
         }
     }
     mentioned
@@ -73,7 +75,7 @@ fn name(folder: &Path, path: &Path) -> String {
 }
 
 impl Mentioned {
-    fn take(&mut self, mention: Mention) {
+    fn take(&mut self, mention: &Mention) {
         let line = mention.place.line.map(|line| format!(":{line}")).unwrap_or_default();
         let place = format!("{}{line}", mention.place.path);
         let mut unclear = |reason: &str| {
@@ -81,7 +83,7 @@ impl Mentioned {
         };
         match (&mention.how, mention.reference.parse::<ImageName>()) {
             (How::Named, _) if mention.site => {
-                unclear("the registry of the site; name the one it comes from")
+                unclear("the registry of the site; name the one it comes from");
             }
             (How::Named, Ok(image)) => {
                 self.images.entry(image).or_insert(place);

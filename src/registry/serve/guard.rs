@@ -115,7 +115,7 @@ mod tests {
 
     impl AsyncWrite for Slow {
         fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, all: &[u8]) -> Poll<io::Result<usize>> {
-            let length = if self.bytes == 0 { Duration::from_secs(3600) } else { Duration::from_millis(20) };
+            let length = if self.bytes == 0 { Duration::from_hours(1) } else { Duration::from_millis(20) };
             ready!(self.pause.get_or_insert_with(|| Box::pin(sleep(length))).as_mut().poll(cx));
             self.pause = None;
             Poll::Ready(Ok(self.bytes.min(all.len())))
