@@ -1,6 +1,6 @@
 //! The architecture, read off the sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -107,6 +107,36 @@ fn only_the_command_line_asks_clock_and_environment() {
             assert!(allowed || !code.contains(word), "{} uses {word}", path.display());
         }
     }
+}
+
+/// Numbers of cases that tests carry in their names: `F-sec-06` of `f_sec_06_load_pushes_...`.
+fn cases_of_tests() -> BTreeSet<String> {
+    let number = r"fn f_((?:sec|field|peers|new_[abc])(?:_suspected|_r?0*[1-9][0-9]*)?|fmt(?:_question|_design)?_[0-9]+(?:_[0-9]+)?)_";
+    let number = regex::Regex::new(number).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["src", "tests"].iter().flat_map(|folder| sources(&root.join(folder)));
+    let texts: Vec<String> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let found = texts.iter().flat_map(|text| number.captures_iter(text));
+    found.map(|found| case(&found[1].replace("fmt_3_", "fmt_3."))).collect()
+}
+
+/// A number without zeros in front, as it is compared.
+fn case(text: &str) -> String {
+    let text = text.replace('_', "-");
+    let parts = text.split('-').map(|part| match part.strip_prefix('r').unwrap_or(part).parse::<u32>() {
+        Ok(number) if part.starts_with('r') => format!("r{number}"),
+        Ok(number) => number.to_string(),
+        Err(_) => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("-")
+}
+
+#[test]
+fn every_case_that_was_found_in_use_has_a_test_and_every_such_test_a_case() {
+    let lines = include_str!("CASES.md").lines();
+    let listed = lines.filter_map(|line| line.strip_prefix("| F-")?.split_once(' '));
+    let listed: BTreeSet<String> = listed.map(|(number, _)| case(number)).collect();
+    assert_eq!(listed, cases_of_tests());
 }
 
 #[test]

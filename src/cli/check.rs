@@ -11,6 +11,7 @@ use crate::plan::choosing::Choice;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::registry::Access;
+use crate::value::name::Name;
 use crate::value::size::ByteSize;
 use crate::value::words::{counted, quoted};
 use serde::Serialize;
@@ -104,9 +105,14 @@ impl Counts {
 }
 
 /// Looks at what a lock pins, for a medium that nobody named.
-pub(super) fn look(manifest: &Manifest, lock: &Lock, work: &Work<'_>) -> Result<Report, CliError> {
+pub(super) fn look(
+    manifest: &Manifest,
+    lock: &Lock,
+    audience: Option<&Name>,
+    work: &Work<'_>,
+) -> Result<Report, CliError> {
     let choice = Choice { variant: lock.variant.clone(), features: lock.features.clone() };
-    Ok(check(&manifest.choose(&choice)?, lock, None, work)?)
+    Ok(check(&manifest.choose(&choice)?, lock, audience, None, work)?)
 }
 
 /// Nothing is packed that is known to fail at the site, or that must not travel.
@@ -139,7 +145,7 @@ impl Args {
         // Nothing is asked for over a network, so nothing says how.
         let access = Access::default();
         let work = work(&self.manifest, &store, ThreadArgs { threads: None }, &watch, &access);
-        let report = check(&chosen, &lock, self.media.as_ref(), &work)?;
+        let report = check(&chosen, &lock, None, self.media.as_ref(), &work)?;
         drop(watch);
         match self.format {
             Format::Text => term.data("check", &report, &text_of(&report))?,

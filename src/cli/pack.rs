@@ -15,7 +15,6 @@ use super::{LIMITS, ThreadArgs, check, conditions, threads};
 use crate::audit::policy::Stage;
 use crate::bundle::pack::Sealed;
 use crate::plan::PlanError;
-use crate::plan::check::refuse_added;
 use crate::plan::lock::{Lock, path_for};
 use crate::plan::manifest::Manifest;
 use crate::store::Store;
@@ -103,8 +102,7 @@ impl Args {
         let access = self.registry.access();
         let work = work(&self.manifest, &store, self.threads, &watch, &access);
         let draft = lock.draft(Digest::of(text.as_bytes()), self.audience.as_ref(), &work)?;
-        refuse_added(&manifest, &lock, self.audience.as_ref(), &work)?;
-        let report = check::look(&manifest, &lock, &work)?;
+        let report = check::look(&manifest, &lock, self.audience.as_ref(), &work)?;
         check::refuse_errors(term, &report, &watch)?;
         let checked = check::counts(&report);
         let to = Address::of(&self.output)?;

@@ -68,18 +68,22 @@ impl Report {
     }
 }
 
-/// Looks for what would fail at the site.
+/// Looks for what would fail at the site. For an audience, what it does not get is not read: it may not be here.
 pub fn check(
     chosen: &Chosen<'_>,
     lock: &Lock,
+    audience: Option<&Name>,
     medium: Option<&Medium>,
     work: &Work<'_>,
 ) -> Result<Report, PlanError> {
-    refuse_added(chosen.manifest, lock, None, work)?;
-    let contents = contents::Contents::look(chosen, lock, work)?;
+    refuse_added(chosen.manifest, lock, audience, work)?;
+    let contents = contents::Contents::look(chosen, lock, audience, work)?;
     let mut findings = contents.findings;
     findings.extend(mentions::missing(chosen, lock, contents.mentions));
-    findings.extend(constraints::broken(chosen, lock, work)?);
+    // A constraint may compare what one audience does not get; it is judged for the whole.
+    if audience.is_none() {
+        findings.extend(constraints::broken(chosen, lock, work)?);
+    }
     findings.extend(items::labels(chosen, lock));
     findings.extend(items::platforms(chosen, lock, work)?);
     let bytes = items::most_bytes(lock);
@@ -89,9 +93,8 @@ pub fn check(
     Ok(Report { findings, accepted, files: contents.files, unread: contents.unread, bytes })
 }
 
-/// An error when a folder holds more by now than the lock pins: it would stay behind without a word. Of what an audience
-/// does not get, nothing is looked at.
-pub fn refuse_added(
+/// An error when a folder holds more by now than the lock pins: it would stay behind without a word.
+fn refuse_added(
     manifest: &Manifest,
     lock: &Lock,
     audience: Option<&Name>,

@@ -47,7 +47,12 @@ struct Opened {
 }
 
 impl Contents {
-    pub(super) fn look(chosen: &Chosen<'_>, lock: &Lock, work: &Work<'_>) -> Result<Self, PlanError> {
+    pub(super) fn look(
+        chosen: &Chosen<'_>,
+        lock: &Lock,
+        audience: Option<&Name>,
+        work: &Work<'_>,
+    ) -> Result<Self, PlanError> {
         let mut contents = Self { findings: Vec::new(), mentions: Vec::new(), files: 0, unread: 0 };
         let engine = match Engine::new(&samples(&chosen.needs.parameters), Some(&chosen.manifest.name)) {
             Ok(engine) => Some(engine),
@@ -58,7 +63,8 @@ impl Contents {
             }
         };
         let mut configs: Vec<(&Name, Vec<Opened>)> = Vec::new();
-        for (kind, tree) in lock.trees() {
+        let is_read = |tree: &LockedTree| audience.is_none_or(|audience| tree.labels().is_for(audience));
+        for (kind, tree) in lock.trees().filter(|(_, tree)| is_read(tree)) {
             let before = (contents.findings.len(), contents.mentions.len());
             let files = contents.read(kind, tree, work).map_err(|error| match error {
                 PlanError::Bundle(_) => error,
