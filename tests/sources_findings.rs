@@ -198,6 +198,23 @@ fn f_field_15_a_file_that_was_added_after_the_lock_is_noticed() {
 }
 
 #[test]
+fn a_partner_is_packed_for_where_the_rest_is_not_at_hand() {
+    let doc = |name: &str, more: &str| {
+        format!("[[doc]]\nname = \"{name}\"\npath = \"{name}\"\nlicense = \"MIT\"\n{more}")
+    };
+    let audiences =
+        "[audience.lead]\ndescription = \"packs\"\n[audience.partner-a]\ndescription = \"a partner\"\n";
+    let shop = shop(&format!("{audiences}{}{}", doc("all", ""), doc("few", "audience = [\"lead\"]\n")));
+    shop.done(
+        "mkdir all few && echo a > all/a.md && echo b > few/b.md && sealift lock try.toml --store store",
+    );
+    shop.done("rm -r few");
+    let pack = "sealift pack try.toml --key packer.key --store store --passphrase-fd 0 <<<pw";
+    shop.fails(pack, 2, "source.missing");
+    shop.done(&pack.replace("try.toml", "try.toml --audience partner-a"));
+}
+
+#[test]
 fn f_field_21_a_download_that_is_cut_goes_on_where_it_stopped() {
     let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     let digest = sealift::value::digest::Digest::of(&content).hex();
