@@ -656,12 +656,8 @@ fn f_new_b_damage_names_the_item() {
         "cp sample-1.2.0.sealift flip; at=$(grep -aboP '\\x28\\xb5\\x2f\\xfd' flip | tail -1 | cut -d: -f1)
          printf X | dd of=flip bs=1 seek=$((at + 20)) conv=notrunc status=none",
     );
-    says(
-        &fails(&shop, "sealift install site flip", 3, "bundle.digest"),
-        &["` of doc `handbook` does not have"],
-    );
-    says(
-        &fails(&shop, "sealift verify flip --trust root.json", 3, "bundle.digest"),
-        &["` of doc `handbook` does"],
-    );
+    // Which of its parts lies at that byte, the inventory, the frame or the blob, depends on their digests.
+    for verb in ["sealift install site flip", "sealift verify flip --trust root.json"] {
+        says(&fails(&shop, verb, 3, "bundle.digest"), &["of ", "`handbook` does not have"]);
+    }
 }

@@ -36,7 +36,7 @@ pub enum BundleError {
     Header { expected: String, offset: u64, found: String },
     #[error("the bytes that fill up `{member}` are not zero")]
     Padding { member: String },
-    #[error("`{member}` does not have the digest that was signed: expected {expected}, found {found}")]
+    #[error("{} does not have the digest that was signed: expected {expected}, found {found}", quoted(.member))]
     Digest { member: String, expected: Digest, found: Digest },
     #[error("the bundle changed while it was read: `{member}` is not what it was when it was verified")]
     Changed { member: String },
@@ -80,6 +80,11 @@ pub enum BundleError {
     OtherInside { outside: String, inside: String },
     #[error("interrupted")]
     Interrupted,
+}
+
+/// A member between backticks, unless it is a phrase with names that are quoted in it.
+fn quoted(member: &str) -> String {
+    if member.contains('`') { member.to_owned() } else { format!("`{member}`") }
 }
 
 /// Without even its first header, nothing says that it is a bundle.

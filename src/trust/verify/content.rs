@@ -329,8 +329,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
         let Some((item, count)) = self.owners.get(&layer.digest) else { return name };
         let Some(head) = self.contents.items.get(*item).map(|item| &item.item.head) else { return name };
         let others = if *count > 1 { "others and of " } else { "" };
-        // The error puts the whole name between backticks.
-        format!("{name}` of {others}{} `{}", head.kind, head.name)
+        format!("`{name}` of {others}{} `{}`", head.kind, head.name)
     }
 
     fn sink(&self, layer: &Blob) -> Result<Option<R::Blob>, R::Error> {
