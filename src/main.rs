@@ -1,7 +1,9 @@
 //! The `sealift` command.
 
+mod cli;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sealift::cli::main()
+    cli::main()
 }

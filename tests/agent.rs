@@ -1,11 +1,11 @@
 //! Keys that an `ssh-agent` holds: with OpenSSH's agent, and with agents that lie.
 
 use crate::cli::{Outcome, Shop};
-use sealift::trust::TrustError;
-use sealift::trust::agent::{Agent, AgentKey};
-use sealift::trust::key::Signer as _;
-use sealift::trust::secret::SecretKey;
-use sealift::value::code::{Code, Fault as _};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::key::Signer as _;
+use sealift_bundle::trust::secret::SecretKey;
+use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_net::agent::{Agent, AgentKey};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use crate::cli::Shop;
 use crate::diff::{layer, layout};
-use sealift::bundle::oci::{OCI_INDEX, OCI_MANIFEST};
-use sealift::value::digest::Digest;
+use sealift_bundle::format::oci::{OCI_INDEX, OCI_MANIFEST};
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Command;

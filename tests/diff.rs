@@ -1,7 +1,7 @@
 //! What changed from one to the other, as somebody sees who approved the first last month and gets the second now.
 
 use crate::cli::Shop;
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::path::Path;
 

@@ -2,8 +2,8 @@
 
 use crate::cli::{Outcome, Shop};
 use crate::site::{done, shop};
-use sealift::trust::envelope::{Envelope, PayloadType};
-use sealift::trust::secret::{Passphrase, SecretKey};
+use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+use sealift_bundle::trust::secret::{Passphrase, SecretKey};
 
 /// Three sites with a key each: `site` has 1.2.0, `ship` 1.1.0 after 1.0.0, `desert` 1.0.0. Their records are in `in`.
 const SITES: &str = r#"

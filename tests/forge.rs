@@ -2,15 +2,15 @@
 //! which one can be taken.
 
 use crate::support::{self, Authorities, conditions};
-use sealift::bundle::frame::{Encoder, Frame};
-use sealift::bundle::member::{self, blob_name, member_header, padding};
-use sealift::bundle::read::Tape;
-use sealift::bundle::statement::{Member, Predicate, Statement, Totals};
-use sealift::site::unpack::unpack;
-use sealift::trust::TrustError;
-use sealift::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
-use sealift::value::code::{Code, Fault};
-use sealift::value::digest::Digest;
+use sealift_bundle::format::frame::{Encoder, Frame};
+use sealift_bundle::format::member::{self, blob_name, member_header, padding};
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::statement::{Member, Predicate, Statement, Totals};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
+use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::digest::Digest;
+use sealift_site::unpack::unpack;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -368,7 +368,7 @@ pub(crate) fn sample(authorities: &Authorities) -> Vec<u8> {
 /// The bytes of a bundle made from a draft.
 pub(crate) fn packed(
     authorities: &Authorities,
-    draft: impl FnOnce(&std::path::Path) -> sealift::bundle::draft::Draft,
+    draft: impl FnOnce(&std::path::Path) -> sealift_bundle::format::draft::Draft,
 ) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let sealed = authorities.pack(&draft(folder.path()), folder.path());

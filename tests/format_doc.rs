@@ -1,9 +1,9 @@
 //! What FORMAT.md shows is what the code does: the table of limits, and every example.
 
 use crate::vector_writer::raw_frame;
-use sealift::bundle::entry::{Entry, Node};
-use sealift::bundle::tree;
-use sealift::value::limits::Limits;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::tree;
+use sealift_bundle::value::limits::Limits;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -145,7 +145,11 @@ fn the_dumps_are_bytes_of_the_format() {
     let folder = Entry { path: "d".repeat(150).parse().unwrap(), node: Node::Dir };
     let mut stream = tree::head(&Entry {
         path: "a".parse().unwrap(),
-        node: Node::File { size: 1, sha256: sealift::value::digest::Digest::of(b"a"), executable: false },
+        node: Node::File {
+            size: 1,
+            sha256: sealift_bundle::value::digest::Digest::of(b"a"),
+            executable: false,
+        },
     });
     stream.push(b'a');
     stream.resize(2048, 0);
@@ -157,7 +161,7 @@ fn the_dumps_are_bytes_of_the_format() {
             let (at, rest) = line.split_once(": ").unwrap();
             let at = usize::from_str_radix(at, 16).unwrap();
             let shown: String = rest[..39].chars().filter(|c| *c != ' ').collect();
-            assert_eq!(shown, sealift::value::digest::hex(&bytes[at..at + 16]), "{line}");
+            assert_eq!(shown, sealift_bundle::value::digest::hex(&bytes[at..at + 16]), "{line}");
         }
     }
 }
@@ -280,9 +284,9 @@ fn a_second_reader_judges_approvals_alike() {
 #[test]
 fn a_second_reader_keeps_the_rules_of_approval_policies() {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use sealift::trust::chain::PinnedRoot;
-    use sealift::trust::envelope::{Envelope, PayloadType};
-    use sealift::trust::key::Signer as _;
+    use sealift_bundle::trust::chain::PinnedRoot;
+    use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+    use sealift_bundle::trust::key::Signer as _;
     // Packer 2 packs, packer 1 for one scenario alone, packer 3 approves.
     let root: Value =
         serde_json::from_slice(&std::fs::read("tests/vectors/roots/limited.json").unwrap()).unwrap();

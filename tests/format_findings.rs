@@ -4,12 +4,12 @@
 use crate::cli::Shop;
 use crate::site;
 use crate::vector_writer::key;
-use sealift::trust::chain::PinnedRoot;
-use sealift::trust::envelope::Envelope;
-use sealift::trust::key::Signer;
-use sealift::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
-use sealift::value::code::Fault as _;
-use sealift::value::limits::Limits;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::envelope::Envelope;
+use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::value::limits::Limits;
 
 /// Bundles that decoders, compilers or libraries would have judged differently.
 #[test]
@@ -137,7 +137,7 @@ fn f_fmt_question_22_the_journal_names_a_bundle_that_lacked_approvals() {
 
 #[test]
 fn f_fmt_question_24_the_limits_that_are_written_down_are_those_of_the_code() {
-    use sealift::trust::envelope::PayloadType;
+    use sealift_bundle::trust::envelope::PayloadType;
     let limits = Limits::v1();
     let envelope = Envelope::encoded_len(PayloadType::Carrier, limits.carrier, limits.signatures);
     let row = format!("| {} | bytes of the seal outside of an encrypted bundle", limits.roots + envelope + 1);

@@ -2,15 +2,15 @@
 
 use crate::forge::{self, Forge, Judge, Way, replaced};
 use crate::support::{Authorities, LIMITS};
-use sealift::bundle::index::{Blob, Index, Item};
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::member::{self, blob_name};
-use sealift::bundle::oci;
-use sealift::bundle::order::Order;
-use sealift::trust::verify::Depth;
-use sealift::value::code::{Code, Fault as _};
-use sealift::value::digest::Digest;
-use sealift::value::printable::is_deceptive;
+use sealift_bundle::format::index::{Blob, Index, Item};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member::{self, blob_name};
+use sealift_bundle::format::oci;
+use sealift_bundle::format::order::Order;
+use sealift_bundle::trust::verify::Depth;
+use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::printable::is_deceptive;
 
 fn setup() -> (Authorities, Forge) {
     let authorities = Authorities::new();

@@ -2,17 +2,17 @@
 
 use crate::forge::{self, Forge, Judge};
 use crate::support::{self, Authorities, Put, conditions};
-use sealift::bundle::frame::Frame;
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::member::{self, blob_name};
-use sealift::bundle::read::{self, Tape};
-use sealift::site::unpack::unpack;
-use sealift::trust::TrustError;
-use sealift::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
-use sealift::value::code::{Code, Fault as _};
-use sealift::value::digest::Digest;
-use sealift::value::limits::Limits;
-use sealift::value::watch::Watch;
+use sealift_bundle::format::frame::Frame;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member::{self, blob_name};
+use sealift_bundle::format::read::{self, Tape};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::watch::Watch;
+use sealift_site::unpack::unpack;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};

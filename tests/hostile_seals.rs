@@ -3,15 +3,15 @@
 use crate::forge::{self, Forge, Judge, Way};
 use crate::support::{Authorities, LIMITS};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sealift::bundle::member;
-use sealift::trust::chain::PinnedRoot;
-use sealift::trust::envelope::{Envelope, PayloadType};
-use sealift::trust::key::Signer;
-use sealift::trust::root::{Expiry, Grant, Role, Root, Terms};
-use sealift::trust::secret::SecretKey;
-use sealift::trust::verify::Depth;
-use sealift::value::code::Code;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::member;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::root::{Expiry, Grant, Role, Root, Terms};
+use sealift_bundle::trust::secret::SecretKey;
+use sealift_bundle::trust::verify::Depth;
+use sealift_bundle::value::code::Code;
+use sealift_bundle::value::digest::Digest;
 
 fn setup(change: impl FnOnce(&mut Terms)) -> (Authorities, Forge) {
     let authorities = Authorities::with(change);

@@ -2,12 +2,12 @@
 
 use crate::forge::{self, Forge, Judge, Way};
 use crate::support::{self, Authorities, Put};
-use sealift::bundle::entry::{Entry, Node};
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::member::header;
-use sealift::bundle::tree;
-use sealift::trust::verify::Depth;
-use sealift::value::code::Code;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member::header;
+use sealift_bundle::format::tree;
+use sealift_bundle::trust::verify::Depth;
+use sealift_bundle::value::code::Code;
 use tar::EntryType;
 
 /// A bundle with one tree, `t`: `a`, a folder `d` with `d/x` in it, a link `l` to `a`, and `z`, which is long.

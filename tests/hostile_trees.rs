@@ -3,12 +3,12 @@
 use crate::forge::{self, Forge, Judge, Way};
 use crate::hostile_streams::{A, X, Z, good};
 use crate::support::{self, Authorities, Put, conditions};
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::member::{blob_name, header};
-use sealift::site::unpack::unpack;
-use sealift::trust::verify::Depth;
-use sealift::value::code::{Code, Fault as _};
-use sealift::value::digest::Digest;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member::{blob_name, header};
+use sealift_bundle::trust::verify::Depth;
+use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::value::digest::Digest;
+use sealift_site::unpack::unpack;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 use tar::EntryType;

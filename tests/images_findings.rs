@@ -2,8 +2,8 @@
 
 use crate::cli::Shop;
 use crate::diff::{layer, layout};
-use sealift::audit::census::config::ImageConfig;
-use sealift::value::digest::Digest;
+use sealift_audit::census::config::ImageConfig;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::io::Read as _;
 use std::path::Path;
@@ -248,7 +248,7 @@ fn f_sec_21_json_for_programs_has_no_characters_that_deceive() {
         format!("sealift sbom {bundle} --format spdx"),
     ] {
         let out = shop.done(&command).out;
-        let deceives = |c: char| c != '\n' && sealift::value::printable::is_deceptive(c);
+        let deceives = |c: char| c != '\n' && sealift_bundle::value::printable::is_deceptive(c);
         assert!(!out.chars().any(deceives), "{command}: {out:?}");
         let values = serde_json::Deserializer::from_str(&out).into_iter::<Value>();
         told += values.filter(|value| holds(value.as_ref().unwrap(), evil)).count();
@@ -272,7 +272,7 @@ fn holds(value: &Value, wanted: &str) -> bool {
 mod pulled {
     use crate::registry::images::{Content, OCI_GZIP, digest, with};
     use crate::registry::scripted::{Bench, Reply, Scripted};
-    use sealift::bundle::oci;
+    use sealift_bundle::format::oci;
     use serde_json::{Value, json};
 
     const ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";

@@ -1,7 +1,7 @@
 //! What the documents show is what happens: every command of the README is run and its output compared, and the
 //! example manifest has every key there is.
 
-use sealift::plan::manifest::Manifest;
+use sealift_plan::manifest::Manifest;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;

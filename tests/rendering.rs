@@ -3,10 +3,10 @@
 use crate::cli::{Outcome, Shop};
 use crate::environment::{each, names};
 use crate::support::{self, Authorities, Put, tree};
-use sealift::bundle::draft::{Draft, DraftItem};
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::needs::{Needs, Parameter, Secret, Selection};
-use sealift::value::format::Format;
+use sealift_bundle::format::draft::{Draft, DraftItem};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
+use sealift_bundle::value::format::Format;
 use serde_json::Value;
 
 const TEMPLATE: &[u8] = b"url = {{ site_url }}\nregistry = {{ registry }}\nport = {{ port }}\n";
@@ -404,7 +404,7 @@ fn inspect_and_verify_say_what_a_bundle_is_made_for() {
             features: vec![name("calls"), name("push")],
             without: vec![name("search")],
             audience: Some(name("partner-a")),
-            withheld: vec![sealift::value::digest::Digest::of(b"x")],
+            withheld: vec![sealift_bundle::value::digest::Digest::of(b"x")],
         };
         for item in &mut draft.items {
             if let DraftItem::Tree(tree) = item {

@@ -2,39 +2,39 @@
 
 use crate::cli::Shop;
 use crate::support::{self, Authorities, LIMITS, conditions};
-use sealift::audit::account::Account;
-use sealift::audit::census::class::{Class, Elf};
-use sealift::audit::census::config::ImageConfig;
-use sealift::audit::census::oddity::{Kind, Oddity};
-use sealift::audit::census::{
+use sealift_audit::account::Account;
+use sealift_audit::census::class::{Class, Elf};
+use sealift_audit::census::config::ImageConfig;
+use sealift_audit::census::oddity::{Kind, Oddity};
+use sealift_audit::census::{
     Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View,
 };
-use sealift::audit::diff::{
+use sealift_audit::diff::{
     self, At, Difference, Executable, FactChange, Field, FilesOf, FindingChange, Head, Hunk, ItemChange,
     Line, Lines, Mark, Missing, Outcome, PackageChange, Right, RightChange, Step, TextChange, Turn,
 };
-use sealift::audit::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
-use sealift::audit::layer::Compression;
-use sealift::audit::lint::finding::{Finding, Place, Rule};
-use sealift::audit::packages::{Ecosystem, Package, System};
-use sealift::audit::policy::{self, AsideLine, Stage, Verdict, Violation, Waived};
-use sealift::audit::report::document::{Block, Document};
-use sealift::audit::report::facts::{Evidence, Facts};
-use sealift::audit::report::markdown::markdown;
-use sealift::audit::report::page::html;
-use sealift::audit::report::sections::report;
-use sealift::audit::scan::Ledger;
-use sealift::audit::vulnerability::severity::Severity;
-use sealift::audit::vulnerability::vex::{Declared, Status};
-use sealift::audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::needs::{Needs, Parameter, Secret, Selection};
-use sealift::bundle::oci::Referring;
-use sealift::bundle::statement::Totals;
-use sealift::trust::verify::{Depth, Looking, Trusted, receive};
-use sealift::value::digest::Digest;
-use sealift::value::format::Format;
-use sealift::value::moment::Moment;
+use sealift_audit::layer::Compression;
+use sealift_audit::lint::finding::{Finding, Place, Rule};
+use sealift_audit::packages::{Ecosystem, Package, System};
+use sealift_audit::policy::{self, AsideLine, Stage, Verdict, Violation, Waived};
+use sealift_audit::report::document::{Block, Document};
+use sealift_audit::report::facts::{Evidence, Facts};
+use sealift_audit::report::markdown::markdown;
+use sealift_audit::report::page::html;
+use sealift_audit::report::sections::report;
+use sealift_audit::scan::Ledger;
+use sealift_audit::vulnerability::severity::Severity;
+use sealift_audit::vulnerability::vex::{Declared, Status};
+use sealift_audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
+use sealift_bundle::format::oci::Referring;
+use sealift_bundle::format::statement::Totals;
+use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
+use sealift_bundle::trust::verify::{Depth, Looking, Trusted, receive};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::format::Format;
+use sealift_bundle::value::moment::Moment;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -64,7 +64,7 @@ struct Hostile {
 /// What changed, what is known, what was judged and scanned, each with the worst in every text.
 fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
     let digest = |text: &str| Digest::of(text.as_bytes());
-    let name = |text: &str| text.parse::<sealift::value::name::Name>().unwrap();
+    let name = |text: &str| text.parse::<sealift_bundle::value::name::Name>().unwrap();
     let time = || "2026-11-20T00:00:00Z".parse::<Moment>().unwrap();
     let at = || vec![bad("in"), bad("in 2"), bad("in 3"), bad("in 4")];
     let fact = |number: usize| FactChange {
@@ -674,15 +674,18 @@ fn every_byte_of_every_bundle_belongs_to_something() {
         account_of(&sealed.path, &authorities.pinned);
     }
     let pinned =
-        sealift::trust::chain::PinnedRoot::open(Path::new("tests/bundles/root.json"), &LIMITS).unwrap();
+        sealift_bundle::trust::chain::PinnedRoot::open(Path::new("tests/bundles/root.json"), &LIMITS)
+            .unwrap();
     account_of(Path::new("tests/bundles/v1-0.1.0.sealift"), &pinned);
 }
 
-fn account_of(path: &Path, pinned: &sealift::trust::chain::PinnedRoot) {
+fn account_of(path: &Path, pinned: &sealift_bundle::trust::chain::PinnedRoot) {
     let file = support::open(path);
-    let mut tape = sealift::bundle::read::Tape::file(&file);
-    let conditions = sealift::trust::verify::Conditions {
-        approvals: sealift::trust::approval::Approving::Shown(&sealift::trust::approval::Approvals::none()),
+    let mut tape = sealift_bundle::format::read::Tape::file(&file);
+    let conditions = sealift_bundle::trust::verify::Conditions {
+        approvals: sealift_bundle::trust::approval::Approving::Shown(
+            &sealift_bundle::trust::approval::Approvals::none(),
+        ),
         ..conditions()
     };
     let trusted = Trusted::open(&mut tape, pinned, &conditions).unwrap();

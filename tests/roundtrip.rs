@@ -1,14 +1,14 @@
 //! What is packed comes out the same, by every way there is.
 
 use crate::support::{self, Authorities, Put, conditions, image, tree};
-use sealift::bundle::draft::{DraftImage, DraftItem};
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::pack::{Authority, pack};
-use sealift::bundle::read::Tape;
-use sealift::site::unpack::unpack;
-use sealift::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
-use sealift::value::digest::Digest;
-use sealift::value::watch::Unwatched;
+use sealift_bundle::format::draft::{DraftImage, DraftItem};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::pack::{Authority, pack};
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::watch::Unwatched;
+use sealift_site::unpack::unpack;
 use std::path::Path;
 
 fn noise(len: usize, seed: u64) -> Vec<u8> {

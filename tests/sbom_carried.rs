@@ -6,8 +6,8 @@ use crate::registry::images::{Content, digest, with};
 use crate::registry::pull::{LOCK, images, reference};
 use crate::registry::real::Real;
 use base64::Engine as _;
-use sealift::bundle::oci;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::oci;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -836,7 +836,7 @@ def check_path(path):
 
 @functools.lru_cache(None)
 def assigned_ranges():
-    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../src/value/unicode-15.0.txt")
+    file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../src/bundle/value/unicode-15.0.txt")
     with open(file, encoding="ascii") as ranges:
         ends = [part.split("-") for part in ranges.read().split()]
     return [(int(part[0], 16), int(part[-1], 16)) for part in ends]

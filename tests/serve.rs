@@ -2,9 +2,9 @@
 //! requests, damaged bundles, TLS, skopeo, and how much memory it takes.
 
 use crate::support::{self, Authorities, Put, image, tree};
-use sealift::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem};
-use sealift::bundle::item::ItemKind;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::draft::{BlobSource, Draft, DraftImage, DraftItem};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::value::digest::Digest;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write as _};

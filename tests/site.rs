@@ -227,10 +227,10 @@ fn j15_j16_other_epochs_and_scenarios() {
 }
 
 /// Opens a site in this process. A command that another test starts in that moment has its lock until it begins.
-fn lone(site: &std::path::Path) -> sealift::site::open::Held {
+fn lone(site: &std::path::Path) -> sealift_site::open::Held {
     for _ in 0..500 {
-        match sealift::site::open::Held::open(site, &support::LIMITS) {
-            Err(sealift::site::SiteError::SiteBusy { .. }) => {
+        match sealift_site::open::Held::open(site, &support::LIMITS) {
+            Err(sealift_site::SiteError::SiteBusy { .. }) => {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
             other => return other.unwrap(),
@@ -241,15 +241,15 @@ fn lone(site: &std::path::Path) -> sealift::site::open::Held {
 
 #[test]
 fn j18_no_clock_is_believed_that_shows_an_earlier_time() {
-    use sealift::trust::verify::Conditions;
+    use sealift_bundle::trust::verify::Conditions;
     let shop = shop();
     done(&shop, "sealift install site sample-1.0.0.sealift");
     let install = |name: &str, now: &str| {
         let mut held = lone(&shop.path("site"));
         let file = support::open(&shop.path(name));
-        let mut tape = sealift::bundle::read::Tape::file(&file);
+        let mut tape = sealift_bundle::format::read::Tape::file(&file);
         let conditions = Conditions { now: now.parse().unwrap(), ..support::conditions() };
-        let extent = sealift::site::install::Extent::Install;
+        let extent = sealift_site::install::Extent::Install;
         let outcome = held.install(&mut tape, &conditions, extent).map(drop);
         (outcome, held.site.state.time_floor)
     };
@@ -259,7 +259,7 @@ fn j18_no_clock_is_believed_that_shows_an_earlier_time() {
          rm sample-1.[12].0.sealift
          for v in 1.1.0 1.2.0; do sealift lock -q site-$v-sample.toml --store store; sealift pack -q site-$v-sample.toml --key packer.key --store store --passphrase-fd 0 <<<pw; done",
     );
-    use sealift::value::code::Fault as _;
+    use sealift_bundle::value::code::Fault as _;
     // Far ahead: what has an expiry date is past it. The floor follows signatures, not the clock, so it is not poisoned.
     for late in ["2038-01-19T03:14:08Z", "2200-01-01T00:00:00Z"] {
         assert_eq!(install("sample-1.1.0.sealift", late).0.unwrap_err().code().as_str(), "trust.expired");
@@ -418,9 +418,9 @@ fn receipts_and_requests_are_signed_by_the_site() {
     fails(&shop, "sealift receipt check receipt.json --key carol.pub", 3, "trust.signature");
     fails(&shop, "sealift receipt check request.json --key site.pub", 3, "trust.signature");
     let receipt = shop.read("receipt.json");
-    let key = sealift::trust::key_file::read_public(&shop.path("site.pub")).unwrap();
+    let key = sealift_bundle::trust::key_file::read_public(&shop.path("site.pub")).unwrap();
     let read = |bytes: &[u8]| {
-        use sealift::site::receipt::{Receipt, Signed as _};
+        use sealift_site::receipt::{Receipt, Signed as _};
         Receipt::read(bytes, &key, &support::LIMITS)
     };
     assert!(read(&receipt).is_ok());
@@ -507,7 +507,7 @@ fn a_receipt_for_200_items_fits_one_qr_code() {
     );
     let len = shop.read("receipt.json").len();
     println!("a receipt for 200 items has {len} bytes");
-    assert!(len < sealift::site::receipt::RECEIPT_BYTES, "{len}");
+    assert!(len < sealift_site::receipt::RECEIPT_BYTES, "{len}");
 }
 
 #[test]
@@ -581,20 +581,24 @@ fn approvals_are_demanded_where_the_root_says_so() {
     fails(&shop, &format!("{verify} --approvals half"), 3, "trust.format");
     // Too old.
     let late = support::conditions();
-    let late = sealift::trust::verify::Conditions { now: late.now.plus_days(400).unwrap(), ..late };
-    let approvals = sealift::trust::approval::Approvals::parse(
+    let late = sealift_bundle::trust::verify::Conditions { now: late.now.plus_days(400).unwrap(), ..late };
+    let approvals = sealift_bundle::trust::approval::Approvals::parse(
         &shop.read(&format!("{bundle}.approvals")),
         &support::LIMITS,
     )
     .unwrap();
-    let late = sealift::trust::verify::Conditions {
-        approvals: sealift::trust::approval::Approving::Demanded(&approvals),
+    let late = sealift_bundle::trust::verify::Conditions {
+        approvals: sealift_bundle::trust::approval::Approving::Demanded(&approvals),
         ..late
     };
-    let root = sealift::trust::chain::PinnedRoot::parse(&shop.read("root.json"), &support::LIMITS).unwrap();
+    let root =
+        sealift_bundle::trust::chain::PinnedRoot::parse(&shop.read("root.json"), &support::LIMITS).unwrap();
     let file = support::open(&shop.path(bundle));
-    let outcome =
-        sealift::trust::verify::Trusted::open(&mut sealift::bundle::read::Tape::file(&file), &root, &late);
+    let outcome = sealift_bundle::trust::verify::Trusted::open(
+        &mut sealift_bundle::format::read::Tape::file(&file),
+        &root,
+        &late,
+    );
     assert!(outcome.unwrap_err().to_string().contains("which counted until"));
     // The site learns of the policy inside the bundle, and installs.
     done(&shop, &format!("sealift install site {bundle}"));

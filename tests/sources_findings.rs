@@ -217,7 +217,7 @@ fn a_partner_is_packed_for_where_the_rest_is_not_at_hand() {
 #[test]
 fn f_field_21_a_download_that_is_cut_goes_on_where_it_stopped() {
     let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
-    let digest = sealift::value::digest::Digest::of(&content).hex();
+    let digest = sealift_bundle::value::digest::Digest::of(&content).hex();
     let whole = content.clone();
     let (host, requests) = serve(move |path, headers| {
         let range = headers.iter().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-'));
@@ -295,7 +295,7 @@ fn f_new_a_07_errors_name_the_mirror_that_was_asked() {
 
 #[test]
 fn f_new_a_09_13_the_lock_says_which_mirror_content_came_from_and_keeps_it() {
-    let digest = sealift::value::digest::Digest::of(b"content").hex();
+    let digest = sealift_bundle::value::digest::Digest::of(b"content").hex();
     let shop = shop(&format!(
         "[[file]]\nname = \"f\"\nurl = \"https://files.example/x.bin\"\nsha256 = \"{digest}\"\n"
     ));

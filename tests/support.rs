@@ -1,25 +1,25 @@
 //! Bundles made in a few lines, sealed with throw-away keys.
 
-use sealift::bundle::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
-use sealift::bundle::entry::{Entry, Node};
-use sealift::bundle::index::{Blob, Referrer};
-use sealift::bundle::item::{ItemHead, ItemKind, Labels};
-use sealift::bundle::needs::{Needs, Selection};
-use sealift::bundle::oci::{OCI_INDEX, OCI_MANIFEST};
-use sealift::bundle::pack::{Authority, Sealed, pack};
-use sealift::bundle::read::Tape;
-use sealift::bundle::tree::Tree;
-use sealift::trust::approval::{Approvals, Approving};
-use sealift::trust::chain::PinnedRoot;
-use sealift::trust::envelope::{Envelope, PayloadType};
-use sealift::trust::key::Signer;
-use sealift::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
-use sealift::trust::secret::SecretKey;
-use sealift::trust::verify::Conditions;
-use sealift::value::digest::Digest;
-use sealift::value::limits::Limits;
-use sealift::value::moment::Moment;
-use sealift::value::watch::Unwatched;
+use sealift_bundle::format::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::index::{Blob, Referrer};
+use sealift_bundle::format::item::{ItemHead, ItemKind, Labels};
+use sealift_bundle::format::needs::{Needs, Selection};
+use sealift_bundle::format::oci::{OCI_INDEX, OCI_MANIFEST};
+use sealift_bundle::format::pack::{Authority, Sealed, pack};
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::tree::Tree;
+use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift_bundle::trust::secret::SecretKey;
+use sealift_bundle::trust::verify::Conditions;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::watch::Unwatched;
 use std::path::{Path, PathBuf};
 
 /// The ceilings of version 1.
@@ -274,7 +274,7 @@ pub fn sample(folder: &Path) -> Draft {
 
 /// A tape over a file held in memory or on disk.
 pub fn open(path: &Path) -> std::fs::File {
-    sealift::bundle::read::open(path).unwrap()
+    sealift_bundle::format::read::open(path).unwrap()
 }
 
 /// Everything below a folder: path, kind and mode, content.

@@ -2,9 +2,9 @@
 
 use crate::forge::{self, Forge, Judge, Way};
 use crate::support::Authorities;
-use sealift::bundle::member::{self, blob_name};
-use sealift::trust::verify::Depth;
-use sealift::value::code::{Class, Code};
+use sealift_bundle::format::member::{self, blob_name};
+use sealift_bundle::trust::verify::Depth;
+use sealift_bundle::value::code::{Class, Code};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

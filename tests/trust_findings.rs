@@ -5,23 +5,23 @@ use crate::cli::{Outcome, Shop};
 use crate::forge::{Forge, split};
 use crate::registry::real::Real;
 use crate::support::{self, Authorities, LIMITS, Put, conditions, image, tree};
-use sealift::bundle::draft::Draft;
-use sealift::bundle::item::ItemKind;
-use sealift::bundle::member::blob_name;
-use sealift::bundle::read::Tape;
-use sealift::trust::TrustError;
-use sealift::trust::approval::{Approval, Approvals};
-use sealift::trust::chain::PinnedRoot;
-use sealift::trust::envelope::Envelope;
-use sealift::trust::key::Signer as _;
-use sealift::trust::root::{ApprovalPolicy, Grant, Role, Root, Terms};
-use sealift::trust::secret::{Passphrase, SecretKey};
-use sealift::trust::verify::{
+use sealift_bundle::format::draft::Draft;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member::blob_name;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::approval::{Approval, Approvals};
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::envelope::Envelope;
+use sealift_bundle::trust::key::Signer as _;
+use sealift_bundle::trust::root::{ApprovalPolicy, Grant, Role, Root, Terms};
+use sealift_bundle::trust::secret::{Passphrase, SecretKey};
+use sealift_bundle::trust::verify::{
     Conditions, Depth, InPlace, Looking, Receiver, SharedInventory, Trusted, Verified, receive,
 };
-use sealift::value::code::{Code, Fault as _};
-use sealift::value::digest::Digest;
-use sealift::value::limits::Limits;
+use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::FileExt as _;
@@ -465,18 +465,18 @@ impl Receiver for Keeping {
 
     fn begin(
         &self,
-        _: &Verified<sealift::bundle::order::Contents>,
+        _: &Verified<sealift_bundle::format::order::Contents>,
         trees: &[SharedInventory],
     ) -> Result<(), TrustError> {
         self.0.lock().unwrap().extend_from_slice(trees);
         Ok(())
     }
 
-    fn create(&self, _: usize, _: &sealift::bundle::entry::Entry) -> Result<Looking, TrustError> {
+    fn create(&self, _: usize, _: &sealift_bundle::format::entry::Entry) -> Result<Looking, TrustError> {
         Ok(Looking(Depth::Decoded))
     }
 
-    fn blob(&self, _: &sealift::bundle::index::Blob) -> Result<Option<Looking>, TrustError> {
+    fn blob(&self, _: &sealift_bundle::format::index::Blob) -> Result<Option<Looking>, TrustError> {
         Ok(None)
     }
 }
@@ -537,15 +537,16 @@ fn f_sec_14_a_shared_inventory_is_parsed_once_and_all_are_counted() {
         assert_eq!(place.inventory("tree-0").unwrap_err().code(), Code::BundleLimit);
         // What readers refuse is not packed.
         let seal_len = |_: usize| 1000;
-        let authority = sealift::bundle::pack::Authority {
+        let authority = sealift_bundle::format::pack::Authority {
             roots: &authorities.chain,
             root_version: 1,
             epoch: 1,
             seal_len: &seal_len,
         };
         let draft = sharing(folder.path(), 3);
-        let unwatched = &sealift::value::watch::Unwatched;
-        let packed = sealift::bundle::pack::pack(&draft, &authority, folder.path(), 1, limits, unwatched);
+        let unwatched = &sealift_bundle::value::watch::Unwatched;
+        let packed =
+            sealift_bundle::format::pack::pack(&draft, &authority, folder.path(), 1, limits, unwatched);
         assert_eq!(packed.err().map(|error| error.code()), Some(Code::BundleLimit));
     }
 }
@@ -602,8 +603,8 @@ fn histories() -> Histories {
             expires: None,
             grants: vec![grant(Role::Root, root, name), grant(Role::Packer, &packer, "packer")],
             revoked: Default::default(),
-            policy: sealift::trust::root::Policy {
-                expiry: sealift::trust::root::Expiry::Refuse,
+            policy: sealift_bundle::trust::root::Policy {
+                expiry: sealift_bundle::trust::root::Expiry::Refuse,
                 approvals: None,
             },
         }
@@ -682,7 +683,7 @@ fn f_sec_19_what_follows_from_the_pinned_root_begins_with_it() {
     let third = third.unwrap().sign(&[&authorities.root]).unwrap().encode().unwrap();
     let anchor = |carried: &[u8], pinned: &[u8]| {
         let chain = [carried, &third, b"\n"].concat();
-        let chain = sealift::trust::chain::Chain::parse(&chain, &LIMITS).unwrap();
+        let chain = sealift_bundle::trust::chain::Chain::parse(&chain, &LIMITS).unwrap();
         chain.anchor(&PinnedRoot::parse(pinned, &LIMITS).unwrap())
     };
     let versions = |root: &PinnedRoot| -> Vec<u64> {
@@ -714,8 +715,8 @@ fn terms_of(authorities: &Authorities) -> Terms {
             grant(Role::Packer, &authorities.packer, "packer"),
         ],
         revoked: Default::default(),
-        policy: sealift::trust::root::Policy {
-            expiry: sealift::trust::root::Expiry::Refuse,
+        policy: sealift_bundle::trust::root::Policy {
+            expiry: sealift_bundle::trust::root::Expiry::Refuse,
             approvals: None,
         },
     }

@@ -6,9 +6,9 @@ use crate::vector_writer::{
     raw_frame, stream,
 };
 use crate::{vector_choices, vector_documents, vector_images, vector_roots, vector_rules, vector_trees};
-use sealift::trust::key::Signer;
-use sealift::trust::root::{ApprovalPolicy, Expiry, Grant, Policy, Revoked, Role, Root, Terms};
-use sealift::value::digest::Digest;
+use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::root::{ApprovalPolicy, Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift_bundle::value::digest::Digest;
 use std::collections::BTreeMap;
 
 /// One vector.

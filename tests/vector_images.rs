@@ -4,7 +4,7 @@ use crate::vector_cases::{Case, Of, PICTURE, bad, docs, good, hello, replace};
 use crate::vector_writer::{
     INDEX, Image, Item, MANIFEST, Recipe, about, descriptor, image, image_index, manifest, tag,
 };
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 
 const SIGNATURE: &str = "a signature";
 

@@ -3,8 +3,8 @@
 
 use crate::vector_cases::{Case, bad, good, hello};
 use crate::vector_writer::{Recipe, base64, id, key, seal};
-use sealift::trust::key::Signer as _;
-use sealift::value::digest::Digest;
+use sealift_bundle::trust::key::Signer as _;
+use sealift_bundle::value::digest::Digest;
 use std::collections::BTreeMap;
 
 const ROOT_TYPE: &str = "application/vnd.sealift.root.v1+json";

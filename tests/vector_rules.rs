@@ -4,7 +4,7 @@ use crate::vector_cases::{Case, Of, PICTURE, bad, docs, good, hello, replace};
 use crate::vector_writer::{
     INDEX, Image, Item, LAYER, MANIFEST, Recipe, Tree, base64, descriptor, image, image_index, manifest,
 };
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use std::collections::BTreeMap;
 
 pub fn cases(roots: &BTreeMap<&'static str, Vec<u8>>, of: Of<'_>) -> Vec<Case> {

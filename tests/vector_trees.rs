@@ -3,8 +3,8 @@
 
 use crate::vector_cases::{Case, Of, deep, docs, good};
 use crate::vector_writer::{Item, Tree, raw_frame};
-use sealift::bundle::member::padding;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::member::padding;
+use sealift_bundle::value::digest::Digest;
 
 /// What to put at a path that need not be one.
 enum Raw {

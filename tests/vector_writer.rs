@@ -4,15 +4,15 @@
 //! So vectors stay the same when zstd, the text of `VERIFY.txt` or the version of sealift change.
 
 use crate::support::{LIMITS, Put};
-use sealift::bundle::entry::{Entry, Node};
-use sealift::bundle::member::{member_header, padding};
-use sealift::bundle::tree;
-use sealift::trust::chain::PinnedRoot;
-use sealift::trust::envelope::pae;
-use sealift::trust::key::Signer as _;
-use sealift::trust::secret::{Passphrase, SecretKey};
-use sealift::value::canonical;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::member::{member_header, padding};
+use sealift_bundle::format::tree;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::envelope::pae;
+use sealift_bundle::trust::key::Signer as _;
+use sealift_bundle::trust::secret::{Passphrase, SecretKey};
+use sealift_bundle::value::canonical;
+use sealift_bundle::value::digest::Digest;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::OnceLock;

@@ -5,12 +5,12 @@
 use crate::support::{self, LIMITS, conditions};
 use crate::vector_cases::{Case, cases};
 use crate::vector_writer::pinned;
-use sealift::bundle::read::Tape;
-use sealift::trust::TrustError;
-use sealift::trust::approval::{Approvals, Approving};
-use sealift::trust::chain::PinnedRoot;
-use sealift::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
-use sealift::value::code::Fault as _;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
+use sealift_bundle::value::code::Fault as _;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -221,7 +221,7 @@ fn kept_bundles_still_verify() {
         verify(&mut Tape::file(&file), &root, &conditions(), Depth::Decoded).unwrap();
         let target = tempfile::tempdir().unwrap();
         let unpacked = target.path().join("out");
-        sealift::site::unpack::unpack(&mut Tape::file(&file), &root, &unpacked, None, &conditions()).unwrap();
+        sealift_site::unpack::unpack(&mut Tape::file(&file), &root, &unpacked, None, &conditions()).unwrap();
         assert_eq!(std::fs::read(unpacked.join("doc/runbooks/readme.md")).unwrap(), b"read me\n");
         kept += 1;
     }
@@ -233,8 +233,8 @@ fn kept_bundles_still_verify() {
 #[ignore = "run once for each released version: it makes a file that is never changed again"]
 fn keep_a_bundle() {
     use crate::vector_writer::key;
-    use sealift::bundle::pack::{Authority, pack};
-    use sealift::trust::envelope::{Envelope, PayloadType};
+    use sealift_bundle::format::pack::{Authority, pack};
+    use sealift_bundle::trust::envelope::{Envelope, PayloadType};
     let folder = tempfile::tempdir().unwrap();
     let root = std::fs::read("tests/vectors/roots/one.json").unwrap();
     let chain = [&root[..], b"\n"].concat();
@@ -244,7 +244,8 @@ fn keep_a_bundle() {
     let (name, reference) = ("hello", "registry.example.com/tools/hello:1");
     draft.items[1] = support::signed_image(folder.path(), name, reference, &[b"layer one", b"layer two"]);
     let unsealed =
-        pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift::value::watch::Unwatched).unwrap();
+        pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift_bundle::value::watch::Unwatched)
+            .unwrap();
     let payload = unsealed.statement().to_vec();
     let seal = Envelope::sign(PayloadType::Statement, payload, &[key("packer-1")]).unwrap().encode().unwrap();
     let sealed = unsealed.seal(&seal).unwrap();

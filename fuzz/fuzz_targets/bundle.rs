@@ -4,14 +4,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift::bundle::read::Tape;
-use sealift::trust::TrustError;
-use sealift::trust::approval::{Approvals, Approving};
-use sealift::trust::chain::PinnedRoot;
-use sealift::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
-use sealift::value::digest::Digest;
-use sealift::value::limits::Limits;
-use sealift::value::watch::Unwatched;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::watch::Unwatched;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;

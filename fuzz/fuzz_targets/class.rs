@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift::audit::census::class::{Class, HEAD};
-use sealift::audit::census::names::{doubles, examine, leads_outside};
-use sealift::audit::census::oddity::Kind;
-use sealift::audit::census::{Entry, Node};
+use sealift_audit::census::class::{Class, HEAD};
+use sealift_audit::census::names::{doubles, examine, leads_outside};
+use sealift_audit::census::oddity::Kind;
+use sealift_audit::census::{Entry, Node};
 
 fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
     let class = Class::of(&data[..data.len().min(HEAD)]);

@@ -4,8 +4,8 @@
 
 use flate2::{Compression as Level, write::GzEncoder};
 use libfuzzer_sys::fuzz_target;
-use sealift::audit::layer::{Body, Compression, Entry, Node, Visitor, walk};
-use sealift::value::digest::Digest;
+use sealift_audit::layer::{Body, Compression, Entry, Node, Visitor, walk};
+use sealift_bundle::value::digest::Digest;
 use std::io::{self, Read, Write as _};
 
 fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {

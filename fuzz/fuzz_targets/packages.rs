@@ -3,9 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift::audit::packages::{
-    Database, Evidence, Package, System, in_executable, in_jar, purl, read, spdx,
-};
+use sealift_audit::packages::{Database, Evidence, Package, System, in_executable, in_jar, purl, read, spdx};
 use std::io::{Cursor, Write as _};
 
 /// A path for each database; what follows them are executables, jars, and files whose path is in the input.

@@ -1,10 +1,10 @@
 //! The byte account: what every byte of a bundle file belongs to.
 
-use crate::bundle::item::ItemKind;
-use crate::bundle::member::{self, padding};
-use crate::bundle::order::{Contents, Parts};
-use crate::trust::verify::{Trusted, Verified};
-use crate::value::digest::Digest;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member::{self, padding};
+use sealift_bundle::format::order::{Contents, Parts};
+use sealift_bundle::trust::verify::{Trusted, Verified};
+use sealift_bundle::value::digest::Digest;
 use serde::{Serialize, Serializer};
 use std::collections::HashMap;
 

@@ -7,7 +7,7 @@ mod cyclonedx;
 
 pub use cyclonedx::search;
 
-use crate::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;

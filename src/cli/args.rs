@@ -3,11 +3,11 @@
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{LIMITS, now};
-use crate::bundle::{place, read};
-use crate::trust::TrustError;
-use crate::trust::approval::{Approvals, Approving};
-use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::{Conditions, InPlace};
+use sealift_bundle::format::{place, read};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::verify::{Conditions, InPlace};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

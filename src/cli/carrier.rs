@@ -1,30 +1,30 @@
 //! Encrypted bundles: for whom one is packed, what opens one, and its seal outside.
 
 use super::error::CliError;
-use crate::bundle::read::Tape;
-use crate::trust::verify::carrier::Carried;
-use crate::value::watch::Watch;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::verify::carrier::Carried;
+use sealift_bundle::value::watch::Watch;
 use std::fs::File;
 
 #[cfg(feature = "encryption")]
 use {
-    crate::bundle::BundleError,
-    crate::bundle::encryption::Identities,
-    crate::trust::{TrustError, key_file::read_secret},
+    sealift_bundle::format::BundleError,
+    sealift_bundle::format::encryption::Identities,
+    sealift_bundle::trust::{TrustError, key_file::read_secret},
     std::path::PathBuf,
 };
 
 #[cfg(all(feature = "encryption", feature = "connected"))]
 use {
     super::term::Progress,
-    crate::bundle::carrier::Carrier,
-    crate::bundle::draft::Draft,
-    crate::bundle::encryption::{Recipients, encrypt},
-    crate::bundle::pack::Sealed,
-    crate::trust::chain::PinnedRoot,
-    crate::trust::envelope::{Envelope, PayloadType},
-    crate::trust::key::Signer,
-    crate::trust::verify::carrier::encode,
+    sealift_bundle::format::carrier::Carrier,
+    sealift_bundle::format::draft::Draft,
+    sealift_bundle::format::encryption::{Recipients, encrypt},
+    sealift_bundle::format::pack::Sealed,
+    sealift_bundle::trust::chain::PinnedRoot,
+    sealift_bundle::trust::envelope::{Envelope, PayloadType},
+    sealift_bundle::trust::key::Signer,
+    sealift_bundle::trust::verify::carrier::encode,
     std::path::Path,
 };
 
@@ -160,7 +160,7 @@ pub(super) fn carry(
     keys: &[&dyn Signer],
     watch: &Progress,
 ) -> Result<u64, CliError> {
-    let bundle = crate::bundle::read::open(&sealed.path)?;
+    let bundle = sealift_bundle::format::read::open(&sealed.path)?;
     let roots = super::sealing::roots(root)?;
     encrypt(&bundle, to, recipients, watch, |sha256, size| {
         let carrier = Carrier::new(sha256, size, draft.scenario.clone(), draft.created);

@@ -3,8 +3,8 @@
 use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use crate::audit::inspect::cat;
-use crate::trust::verify::{Sink, Verified};
+use sealift_bundle::inspect::cat;
+use sealift_bundle::trust::verify::{Sink, Verified};
 
 /// Write one file of a bundle to standard output, in place
 ///

@@ -3,16 +3,16 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
-use crate::audit::census::class::Class;
-use crate::audit::census::oddity::{Group, Kind, Oddity};
-use crate::audit::census::{
+use sealift_audit::census::class::Class;
+use sealift_audit::census::oddity::{Group, Kind, Oddity};
+use sealift_audit::census::{
     Attached, Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe,
 };
-use crate::audit::lint::finding::Finding;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_audit::lint::finding::Finding;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ impl Args {
 /// One entry of a layer, as `--json` lists it.
 #[derive(Serialize)]
 struct EntryLine<'a> {
-    layer: crate::value::digest::Digest,
+    layer: sealift_bundle::value::digest::Digest,
     #[serde(flatten)]
     entry: &'a Entry,
 }

@@ -5,15 +5,15 @@ use super::inspect::head;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
-use crate::audit::inspect::overview;
-use crate::bundle::read::{self, Tape, UnverifiedFront};
-use crate::bundle::reseal::reseal;
-use crate::trust::TrustError;
-use crate::trust::envelope::{Envelope, PayloadType};
-use crate::trust::root::{Role, RoleEntry};
-use crate::trust::threshold::count;
-use crate::trust::verify::{Depth, Looking, Trusted, receive};
-use crate::value::words::{counted, quoted};
+use sealift_bundle::format::read::{self, Tape, UnverifiedFront};
+use sealift_bundle::format::reseal::reseal;
+use sealift_bundle::inspect::overview;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+use sealift_bundle::trust::root::{Role, RoleEntry};
+use sealift_bundle::trust::threshold::count;
+use sealift_bundle::trust::verify::{Depth, Looking, Trusted, receive};
+use sealift_bundle::value::words::{counted, quoted};
 use serde_json::json;
 
 /// Add a packer's signature to a sealed bundle

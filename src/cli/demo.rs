@@ -6,25 +6,25 @@ use super::lock::work;
 use super::sealing::seal;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions, now, threads};
-use crate::audit::inspect::cat;
-use crate::bundle::draft::Draft;
-use crate::bundle::pack::Sealed;
-use crate::bundle::read::{self, Tape};
-use crate::plan::choosing::Choice;
-use crate::plan::lock::{Lock, path_for};
-use crate::plan::manifest::Manifest;
-use crate::registry::Access;
-use crate::site::unpack::unpack;
-use crate::store::Store;
-use crate::trust::chain::PinnedRoot;
-use crate::trust::key::Signer as _;
-use crate::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
-use crate::trust::secret::SecretKey;
-use crate::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
-use crate::value::code::Fault as _;
-use crate::value::digest::Digest;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_bundle::format::draft::Draft;
+use sealift_bundle::format::pack::Sealed;
+use sealift_bundle::format::read::{self, Tape};
+use sealift_bundle::inspect::cat;
+use sealift_bundle::store::Store;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::key::Signer as _;
+use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift_bundle::trust::secret::SecretKey;
+use sealift_bundle::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
+use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
+use sealift_plan::choosing::Choice;
+use sealift_plan::lock::{Lock, path_for};
+use sealift_plan::manifest::Manifest;
+use sealift_registry::Access;
+use sealift_site::unpack::unpack;
 use serde_json::json;
 use std::fs;
 use std::io::{self, Write as _};
@@ -277,7 +277,7 @@ fn write_image(folder: &Path) -> Result<(), CliError> {
         &folder.join("index.json"),
         json!({ "schemaVersion": 2, "manifests": [root] }).to_string().as_bytes(),
     )?;
-    write(&folder.join("oci-layout"), crate::bundle::member::OCI_LAYOUT_CONTENT)
+    write(&folder.join("oci-layout"), sealift_bundle::format::member::OCI_LAYOUT_CONTENT)
 }
 
 fn layer() -> io::Result<Vec<u8>> {

@@ -6,15 +6,15 @@ use self::open::{Opened, Whom};
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
-use crate::audit::census::{Census, FileDigests, observe};
-use crate::audit::diff::{
+use sealift_audit::census::{Census, FileDigests, observe};
+use sealift_audit::diff::{
     Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts,
     text,
 };
-use crate::trust::approval::Approving;
-use crate::trust::verify::{Conditions, InPlace};
-use crate::value::digest::Digest;
-use crate::value::name::Name;
+use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::verify::{Conditions, InPlace};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
 use std::path::{Path, PathBuf};
 
 /// Show what changed from one bundle to another, the gravest first

@@ -3,15 +3,15 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions, now, threads};
-use crate::bundle::read;
-use crate::site::doctor::{Circumstances, Finding, Needs, Outcome, Report, examine};
-use crate::site::open::Site;
-use crate::site::parameters::{Given, Values};
-use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::InPlace;
-use crate::value::platform::Platform;
-use crate::value::printable::Printable;
-use crate::value::words::{counted, quoted};
+use sealift_bundle::format::read;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::{counted, quoted};
+use sealift_site::doctor::{Circumstances, Finding, Needs, Outcome, Report, examine};
+use sealift_site::open::Site;
+use sealift_site::parameters::{Given, Values};
 use std::path::{Path, PathBuf};
 
 /// Look whether a bundle can be unpacked here, and what to do if not

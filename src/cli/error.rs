@@ -1,32 +1,31 @@
 //! Everything a command can end with.
 
-use crate::audit::inspect::AuditError;
-use crate::audit::policy::PolicyError;
-use crate::audit::scan::ScanError;
-use crate::audit::vulnerability::VulnerabilityError;
-use crate::bundle::BundleError;
-use crate::site::SiteError;
-use crate::trust::TrustError;
-use crate::value::code::{Code, Fault};
-use crate::value::printable::Printable;
-use crate::value::words::counted;
+use sealift_audit::policy::PolicyError;
+use sealift_audit::scan::ScanError;
+use sealift_audit::vulnerability::VulnerabilityError;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::inspect::InspectError;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::counted;
+use sealift_site::SiteError;
 use std::io;
 use std::path::PathBuf;
 
 /// An error of a command.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub(super) enum CliError {
     #[cfg(feature = "connected")]
     #[error(transparent)]
-    Plan(#[from] crate::plan::PlanError),
+    Plan(#[from] sealift_plan::PlanError),
     #[cfg(feature = "connected")]
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] sealift_bundle::store::StoreError),
     #[cfg(feature = "registry")]
     #[error(transparent)]
-    Registry(#[from] crate::registry::RegistryError),
+    Registry(#[from] sealift_registry::RegistryError),
     #[error(transparent)]
     Bundle(#[from] BundleError),
     #[error(transparent)]
@@ -34,7 +33,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Site(#[from] SiteError),
     #[error(transparent)]
-    Audit(#[from] AuditError),
+    Audit(#[from] InspectError),
     #[error(transparent)]
     Scan(#[from] ScanError),
     #[error(transparent)]
@@ -45,7 +44,7 @@ pub(super) enum CliError {
     Violated { count: usize },
     #[cfg(feature = "registry")]
     #[error(transparent)]
-    Serve(#[from] crate::registry::serve::ServeError),
+    Serve(#[from] sealift_registry::serve::ServeError),
     #[error("{message}")]
     Usage { message: String, hint: Option<String> },
     #[cfg(feature = "connected")]
@@ -115,7 +114,7 @@ impl CliError {
             Self::Serve(_) => false,
             #[cfg(feature = "registry")]
             Self::Registry(error) => {
-                matches!(error, crate::registry::RegistryError::Trust(_))
+                matches!(error, sealift_registry::RegistryError::Trust(_))
             }
             #[cfg(feature = "connected")]
             Self::Plan(_)

@@ -2,10 +2,10 @@
 
 use super::error::CliError;
 use super::term::Term;
-use crate::audit::census::oddity::Kind;
-use crate::audit::lint::finding;
-use crate::audit::policy::rule;
-use crate::value::code::Code;
+use sealift_audit::census::oddity::Kind;
+use sealift_audit::lint::finding;
+use sealift_audit::policy::rule;
+use sealift_bundle::value::code::Code;
 use serde_json::{Value, json};
 
 /// Explain an error code, or a finding of `check`, `census` or a policy

@@ -3,11 +3,11 @@
 use super::LIMITS;
 use super::error::CliError;
 use super::term::Term;
-use crate::bundle::place;
-use crate::plan::scenarios::Scenario;
-use crate::plan::{PlanError, init};
-use crate::value::name::Name;
-use crate::value::words::{counted, quoted};
+use sealift_bundle::format::place;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::words::{counted, quoted};
+use sealift_plan::scenarios::Scenario;
+use sealift_plan::{PlanError, init};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

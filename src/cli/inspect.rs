@@ -3,13 +3,13 @@
 use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use crate::audit::inspect::{ItemLine, Overview, SignerLine, overview};
-use crate::bundle::needs::{Needs, Parameter, Secret, Selection};
-use crate::bundle::statement::Totals;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
+use sealift_bundle::format::statement::Totals;
+use sealift_bundle::inspect::{ItemLine, Overview, SignerLine, overview};
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
 
 /// Show what is in a bundle, in place
 ///

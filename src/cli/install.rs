@@ -7,23 +7,23 @@ use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::source::SourceArgs;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
-use crate::audit::inspect::{SignerLine, signers};
-use crate::bundle::needs::Secret;
-use crate::bundle::statement::Predicate;
-use crate::site::install::{Extent, Installed};
-use crate::site::open::Held;
-use crate::site::rendering::{Rendered, RenderedItem, Rendering};
-use crate::site::repair::Repaired;
-use crate::site::state::Decision;
-use crate::trust::approval::Approving;
-use crate::trust::verify::Conditions;
-use crate::value::code::Fault as _;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::spoken::Spoken;
-use crate::value::words::{counted, quoted};
+use sealift_bundle::format::needs::Secret;
+use sealift_bundle::format::statement::Predicate;
+use sealift_bundle::inspect::{SignerLine, signers};
+use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::verify::Conditions;
+use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::spoken::Spoken;
+use sealift_bundle::value::words::{counted, quoted};
+use sealift_site::install::{Extent, Installed};
+use sealift_site::open::Held;
+use sealift_site::rendering::{Rendered, RenderedItem, Rendering};
+use sealift_site::repair::Repaired;
+use sealift_site::state::Decision;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -67,14 +67,14 @@ struct Line<'a> {
     folder: PathBuf,
     version: &'a Name,
     images: u64,
-    statement: crate::value::digest::Digest,
+    statement: sealift_bundle::value::digest::Digest,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'a Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     out_of_order: Option<&'a str>,
     signers: Vec<SignerLine>,
     root_version: u64,
-    journal: crate::site::journal::Head,
+    journal: sealift_site::journal::Head,
     journal_words: String,
     pruned: Vec<Name>,
     #[serde(skip_serializing_if = "Option::is_none")]

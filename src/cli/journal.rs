@@ -3,13 +3,13 @@
 use super::LIMITS;
 use super::error::CliError;
 use super::term::Term;
-use crate::bundle::place;
-use crate::site::SiteError;
-use crate::site::journal::{Entry, Head, Journal};
-use crate::site::open::Site;
-use crate::value::digest::Digest;
-use crate::value::spoken::{Spoken, Typed};
-use crate::value::words::counted;
+use sealift_bundle::format::place;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::spoken::{Spoken, Typed};
+use sealift_bundle::value::words::counted;
+use sealift_site::SiteError;
+use sealift_site::journal::{Entry, Head, Journal};
+use sealift_site::open::Site;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

@@ -3,9 +3,9 @@
 use super::error::CliError;
 use super::passphrase::PassphraseArgs;
 use super::term::Term;
-use crate::trust::key::{PublicKey, Signer as _};
-use crate::trust::key_file;
-use crate::trust::secret::SecretKey;
+use sealift_bundle::trust::key::{PublicKey, Signer as _};
+use sealift_bundle::trust::key_file;
+use sealift_bundle::trust::secret::SecretKey;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ fn new(term: &Term, name: &Path, passphrase: &PassphraseArgs) -> Result<(), CliE
     let (secret, public) = (ending(".key"), ending(".pub"));
     for path in [&secret, &public] {
         if path.symlink_metadata().is_ok() {
-            return Err(crate::trust::TrustError::KeyFileExists { path: path.clone() }.into());
+            return Err(sealift_bundle::trust::TrustError::KeyFileExists { path: path.clone() }.into());
         }
     }
     let key = SecretKey::generate()?;

@@ -4,16 +4,16 @@ use super::error::CliError;
 use super::source::SourceArgs;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions};
-use crate::bundle::place;
-use crate::registry::destination::{Destination, Names, Outcome, Referrers};
-use crate::registry::load::Load;
-use crate::registry::settings::{self, Origin};
-use crate::registry::{Client, RegistryError};
-use crate::trust::approval::Approving;
-use crate::trust::verify::{Conditions, Depth, InPlace};
-use crate::value::platform::Platform;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_bundle::format::place;
+use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::verify::{Conditions, Depth, InPlace};
+use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
+use sealift_registry::destination::{Destination, Names, Outcome, Referrers};
+use sealift_registry::load::Load;
+use sealift_registry::settings::{self, Origin};
+use sealift_registry::{Client, RegistryError};
 use std::path::PathBuf;
 
 /// Verify a bundle and push its images into a registry
@@ -93,7 +93,7 @@ fn destination(text: &str) -> Result<(String, String), String> {
     let prefix = prefix.trim_end_matches('/');
     // The grammar of references knows what a host and a repository are.
     let probe = if prefix.is_empty() { format!("{host}/x") } else { format!("{host}/{prefix}/x") };
-    match probe.parse::<crate::value::image_name::ImageName>() {
+    match probe.parse::<sealift_bundle::value::image_name::ImageName>() {
         Ok(name) if name.registry() == Some(host) => Ok((host.to_owned(), prefix.to_owned())),
         Ok(_) => Err(format!("`{host}` is no host: write `{host}:443` for a name without a dot")),
         Err(error) => Err(error.to_string()),

@@ -3,10 +3,10 @@
 use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use crate::audit::inspect::{EntryLine, inventories};
-use crate::bundle::entry::Node;
-use crate::bundle::inventory::Inventory;
-use crate::value::printable::Printable;
+use sealift_bundle::format::entry::Node;
+use sealift_bundle::format::inventory::Inventory;
+use sealift_bundle::inspect::{EntryLine, inventories};
+use sealift_bundle::value::printable::Printable;
 
 /// List the files in a bundle, in place
 ///

@@ -64,15 +64,15 @@ mod sealing;
 mod serve;
 mod source;
 
-use crate::bundle::place;
-use crate::value::code::Fault as _;
-use crate::value::limits::Limits;
-use crate::value::moment::Moment;
-use crate::value::printable::is_deceptive;
 use args::{BundleArgs, NO_APPROVALS, ThreadArgs, conditions, threads};
 use clap::{Parser, Subcommand};
 use error::CliError;
 use named::Named;
+use sealift_bundle::format::place;
+use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::printable::is_deceptive;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -237,7 +237,7 @@ impl Verb {
 
 /// Runs the command that the process was started with.
 #[must_use]
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(error),
@@ -321,7 +321,7 @@ fn misused(mut error: clap::Error) -> ExitCode {
     if !is_json && error.use_stderr() && text.chars().any(|c| c != '\n' && is_deceptive(c)) {
         // clap repeats what was typed or pasted, escape sequences and all.
         term::fail_plainly(&text);
-        return crate::value::code::Class::WrongUse.into();
+        return sealift_bundle::value::code::Class::WrongUse.into();
     }
     if !is_json || !error.use_stderr() {
         error.exit();

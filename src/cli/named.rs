@@ -2,8 +2,8 @@
 
 use super::BundleArgs;
 use super::error::CliError;
-use crate::value::code::Fault as _;
-use crate::value::words::quoted;
+use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::value::words::quoted;
 
 /// What a command works on.
 pub(super) enum Named {

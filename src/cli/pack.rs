@@ -12,18 +12,18 @@ use super::sealing::seal;
 use super::source::Address;
 use super::term::{Progress, Term};
 use super::{LIMITS, ThreadArgs, check, conditions, threads};
-use crate::audit::policy::Stage;
-use crate::bundle::pack::Sealed;
-use crate::plan::PlanError;
-use crate::plan::lock::{Lock, path_for};
-use crate::plan::manifest::Manifest;
-use crate::store::Store;
-use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
-use crate::value::size::ByteSize;
-use crate::value::words::quoted;
+use sealift_audit::policy::Stage;
+use sealift_bundle::format::pack::Sealed;
+use sealift_bundle::store::Store;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::quoted;
+use sealift_plan::PlanError;
+use sealift_plan::lock::{Lock, path_for};
+use sealift_plan::manifest::Manifest;
 use serde_json::json;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -32,10 +32,10 @@ use std::path::{Path, PathBuf};
 use {
     super::carrier::{RecipientArgs, carry},
     super::private::OwnerOnly,
-    crate::bundle::carrier::{encrypted_path, seal_path},
-    crate::bundle::draft::Draft,
-    crate::bundle::encryption::{Recipients, refuse_taken},
-    crate::trust::key::Signer,
+    sealift_bundle::format::carrier::{encrypted_path, seal_path},
+    sealift_bundle::format::draft::Draft,
+    sealift_bundle::format::encryption::{Recipients, refuse_taken},
+    sealift_bundle::trust::key::Signer,
 };
 
 /// Make a sealed bundle from a lock
@@ -155,7 +155,7 @@ impl Args {
         }
         drop(watch);
         if let Some(to) = &to {
-            let file = crate::bundle::read::open(&sealed.path)?;
+            let file = sealift_bundle::format::read::open(&sealed.path)?;
             return put(
                 term,
                 (file, Some(sealed.statement)),
@@ -267,7 +267,7 @@ impl Args {
         watch: &Progress,
     ) -> Result<(), CliError> {
         let conditions = conditions(watch, self.threads)?;
-        let place = InPlace::open(crate::bundle::read::open(&sealed.path)?, root, conditions)?;
+        let place = InPlace::open(sealift_bundle::format::read::open(&sealed.path)?, root, conditions)?;
         place.must_be(sealed.statement)?;
         let judgement = judging.judge(&place, Stage::Packing, conditions.threads, conditions.now, watch)?;
         watch.done();

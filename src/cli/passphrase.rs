@@ -3,9 +3,9 @@
 
 use super::error::CliError;
 use super::term::Term;
-use crate::trust::key::Signer;
-use crate::trust::key_file;
-use crate::trust::secret::{Passphrase, SecretKey};
+use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::key_file;
+use sealift_bundle::trust::secret::{Passphrase, SecretKey};
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -128,10 +128,10 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
 
 #[cfg(feature = "agent")]
 fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {
-    use crate::trust::agent::{Agent, AgentKey};
+    use sealift_net::agent::{Agent, AgentKey};
     let public = super::key::public(path)?;
     let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
-    let socket = socket.ok_or(crate::trust::TrustError::AgentUnknown)?;
+    let socket = socket.ok_or(sealift_bundle::trust::TrustError::AgentUnknown)?;
     Ok(Box::new(AgentKey::new(Agent { socket: socket.into(), patience: PATIENCE }, public)))
 }
 

@@ -3,22 +3,22 @@
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
-use crate::audit::census::{FileDigests, observe};
-use crate::audit::inspect::overview;
-use crate::audit::policy::ledger;
-use crate::audit::policy::rule::Rule;
-use crate::audit::policy::{
+use sealift_audit::census::{FileDigests, observe};
+use sealift_audit::policy::ledger;
+use sealift_audit::policy::rule::Rule;
+use sealift_audit::policy::{
     Facts, Policy, PolicyError, RuleLine, Stage, Verdict, Violation, judge, with_sbom,
 };
-use crate::audit::scan::Ledger;
-use crate::audit::vulnerability::vex::{Declared, Vex};
-use crate::audit::vulnerability::{Identity, OsvData, assess};
-use crate::bundle::place;
-use crate::trust::verify::InPlace;
-use crate::trust::waiver::Waivers;
-use crate::value::moment::Moment;
-use crate::value::printable::Printable;
-use crate::value::words::counted;
+use sealift_audit::scan::Ledger;
+use sealift_audit::vulnerability::vex::{Declared, Vex};
+use sealift_audit::vulnerability::{Identity, OsvData, assess};
+use sealift_bundle::format::place;
+use sealift_bundle::inspect::overview;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::waiver::Waivers;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::counted;
 use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -258,7 +258,7 @@ impl Judgement {
         }
         for one in &verdict.waived {
             text += &line("waived", &one.violation);
-            let by: Vec<_> = one.by.iter().map(crate::value::name::Name::as_str).collect();
+            let by: Vec<_> = one.by.iter().map(sealift_bundle::value::name::Name::as_str).collect();
             text += &format!(
                 "             by {} until {}: {}\n",
                 by.join(", "),

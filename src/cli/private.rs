@@ -1,8 +1,8 @@
 //! Places for a bundle on its way to somewhere else, that nobody but its owner can look into.
 
 use super::error::CliError;
-use crate::store::Store;
 use rustix::fs::{FlockOperation, flock};
+use sealift_bundle::store::Store;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};

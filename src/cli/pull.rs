@@ -4,11 +4,11 @@ use super::error::CliError;
 use super::source::SourceArgs;
 use super::term::Term;
 use super::{ThreadArgs, conditions};
-use crate::bundle::BundleError;
-use crate::bundle::place;
-use crate::bundle::read::Tape;
-use crate::trust::verify::{Depth, Looking, Trusted, receive};
-use crate::value::words::quoted;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::format::place;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::verify::{Depth, Looking, Trusted, receive};
+use sealift_bundle::value::words::quoted;
 use serde_json::json;
 use std::io::{self, Read, Write as _};
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ impl Args {
                     "write it like `oci://registry.site:5000/bundles/air-gapped:2026.11.0`".to_owned(),
                 ),
             })?;
-        let client = crate::registry::Client::new(self.source.registry.access())?;
+        let client = sealift_registry::Client::new(self.source.registry.access())?;
         let watch = term.watch("pulling");
         let conditions = conditions(&watch, self.threads)?;
         let failed = |source| CliError::Write { path: self.output.clone(), source };

@@ -5,17 +5,17 @@ use super::key::public;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
 use super::{LIMITS, now, write};
-use crate::bundle::place;
-use crate::site::open::Site;
-use crate::site::receipt::{Inventory, Outcome, RECEIPT_BYTES, Receipt, Request, Signed};
-use crate::site::state::State;
-use crate::trust::TrustError;
-use crate::trust::key::{KeyId, Signer};
-use crate::value::name::Name;
-use crate::value::spoken::Spoken;
-use crate::value::words::{counted, quoted};
 use qrcode::render::{svg, unicode};
 use qrcode::{EcLevel, QrCode};
+use sealift_bundle::format::place;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::key::{KeyId, Signer};
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::spoken::Spoken;
+use sealift_bundle::value::words::{counted, quoted};
+use sealift_site::open::Site;
+use sealift_site::receipt::{Inventory, Outcome, RECEIPT_BYTES, Receipt, Request, Signed};
+use sealift_site::state::State;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -189,7 +189,7 @@ impl RequestArgs {
         text += &format!(
             "  holds      {}, {}\n  root       version {}\n  journal    entry {}: {}\n",
             counted(request.blobs.len() as u64, "blob"),
-            crate::value::size::ByteSize(held),
+            sealift_bundle::value::size::ByteSize(held),
             request.root_version,
             request.journal.entries,
             Spoken(request.journal.digest)
@@ -249,7 +249,7 @@ fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&s
     if let Some(reason) = &receipt.out_of_order {
         text += &format!(
             "  out of order, by permission of the approvers: {}\n",
-            crate::value::printable::Printable(reason)
+            sealift_bundle::value::printable::Printable(reason)
         );
     }
     if let Some(current) = receipt.current.filter(|current| *current != receipt.bundle.statement) {
@@ -267,7 +267,7 @@ fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&s
         Some(held) => format!(
             "  holds      {}, {}\n",
             counted(held.blobs, "blob"),
-            crate::value::size::ByteSize(held.bytes)
+            sealift_bundle::value::size::ByteSize(held.bytes)
         ),
         None => "  holds      (not told)\n".to_owned(),
     };

@@ -1,8 +1,8 @@
 //! How registries are reached: flags and the environment, asked here and nowhere else.
 
-use crate::registry::access::{Access, Patience};
-use crate::registry::credentials::Credentials;
-use crate::registry::proxies::{Proxies, ProxySetting};
+use sealift_registry::access::{Access, Patience};
+use sealift_registry::credentials::Credentials;
+use sealift_registry::proxies::{Proxies, ProxySetting};
 use std::path::PathBuf;
 
 /// Under which the flags stand in the help.

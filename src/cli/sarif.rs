@@ -1,9 +1,9 @@
 //! Findings as SARIF 2.1.0 (OASIS, 2020).
 
-use crate::audit::lint::finding::{Finding, Rule};
-use crate::plan::check::Report;
-use crate::value::escaped::escape_json;
-use crate::value::percent::encoded;
+use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_bundle::value::escaped::escape_json;
+use sealift_bundle::value::percent::encoded;
+use sealift_plan::check::Report;
 use serde_json::{Value, json};
 
 /// The whole document, with a line break at its end.

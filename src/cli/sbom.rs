@@ -3,13 +3,13 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads, write};
-use crate::audit::census::{FileDigests, observe};
-use crate::audit::inspect::overview;
-use crate::audit::sbom::carried::{Carried, Comparison, carried};
-use crate::audit::sbom::{Subject, cyclonedx, spdx};
-use crate::value::escaped::escape_json;
-use crate::value::printable::Printable;
-use crate::value::words::counted;
+use sealift_audit::census::{FileDigests, observe};
+use sealift_audit::sbom::carried::{Carried, Comparison, carried};
+use sealift_audit::sbom::{Subject, cyclonedx, spdx};
+use sealift_bundle::inspect::overview;
+use sealift_bundle::value::escaped::escape_json;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::counted;
 use std::path::{Path, PathBuf};
 
 /// Packages of one list that are shown.

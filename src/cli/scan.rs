@@ -3,15 +3,15 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, ThreadArgs, now, threads};
-use crate::audit::scan::{
-    Account, Bounds, Count, DEEPEST, Engine, EngineArg, Identity, Ledger, Marker, Opening, Outcome, SelfTest,
-    Settings, Words, open, scan, self_test,
+use sealift_audit::scan::{
+    Account, Bounds, Command, Count, DEEPEST, Engine, EngineArg, Identity, Ledger, Marker, Opening, Outcome,
+    SelfTest, Settings, Words, scan, self_test,
 };
-use crate::bundle::place;
-use crate::value::moment::Moment;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::{counted, quoted};
+use sealift_bundle::format::place;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::{counted, quoted};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -248,4 +248,17 @@ fn table(test: &SelfTest) -> String {
     }
     text += "\nyes: found; no: called clean; limit: not found, and said that not everything was seen; -: does not count there\n";
     text
+}
+
+fn open(asked: EngineArg, opening: Opening) -> Result<Box<dyn Engine>, CliError> {
+    match asked {
+        #[cfg(feature = "clamd")]
+        EngineArg::Clamd(place) => Ok(Box::new(sealift_net::clamd::Clamd::new(place, opening.patience)?)),
+        #[cfg(not(feature = "clamd"))]
+        EngineArg::Clamd(_) => {
+            let reason = "this sealift was built without the feature `clamd`, and so without sockets";
+            Err(sealift_audit::scan::ScanError::Words { asked: "clamd".to_owned(), reason }.into())
+        }
+        EngineArg::Command(words) => Ok(Box::new(Command::new(words, opening)?)),
+    }
 }

@@ -2,14 +2,14 @@
 
 use super::error::CliError;
 use super::{LIMITS, term::Progress};
-use crate::bundle::draft::Draft;
-use crate::bundle::pack::{Authority, Sealed, pack};
-use crate::trust::TrustError;
-use crate::trust::chain::{Chain, PinnedRoot};
-use crate::trust::envelope::{Envelope, PayloadType};
-use crate::trust::key::Signer;
-use crate::trust::root::Role;
-use crate::trust::threshold::count;
+use sealift_bundle::format::draft::Draft;
+use sealift_bundle::format::pack::{Authority, Sealed, pack};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::chain::{Chain, PinnedRoot};
+use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::root::Role;
+use sealift_bundle::trust::threshold::count;
 use std::path::Path;
 
 /// Packs a draft under a trust root and seals it with these keys.

@@ -4,18 +4,18 @@ use super::error::CliError;
 use super::key::public;
 use super::term::Term;
 use super::{LIMITS, now};
-use crate::bundle::place;
-use crate::site::change::{self, Charter};
-use crate::site::open::{Held, Site};
-use crate::site::state::Release;
-use crate::trust::TrustError;
-use crate::trust::chain::{Chain, PinnedRoot};
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::reason::Reason;
-use crate::value::spoken::{Spoken, Typed};
-use crate::value::words::quoted;
+use sealift_bundle::format::place;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::chain::{Chain, PinnedRoot};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::reason::Reason;
+use sealift_bundle::value::spoken::{Spoken, Typed};
+use sealift_bundle::value::words::quoted;
+use sealift_site::change::{self, Charter};
+use sealift_site::open::{Held, Site};
+use sealift_site::state::Release;
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -207,7 +207,7 @@ fn ask() -> Result<Typed, CliError> {
     );
     let mut line = String::new();
     stdin.lock().read_line(&mut line).map_err(input)?;
-    line.trim().parse().map_err(|error: crate::value::ValueError| CliError::Usage {
+    line.trim().parse().map_err(|error: sealift_bundle::value::ValueError| CliError::Usage {
         message: error.to_string(),
         hint: Some("ask for it again, and type it whole".to_owned()),
     })

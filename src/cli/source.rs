@@ -3,20 +3,20 @@
 use super::BundleArgs;
 use super::carrier::{Encrypted, IdentityArgs};
 use super::error::CliError;
-use crate::bundle::carrier::is_encrypted;
-use crate::bundle::read::{self, Tape};
-use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::Conditions;
-use crate::trust::verify::carrier::Carried;
-use crate::value::watch::Watch;
+use sealift_bundle::format::carrier::is_encrypted;
+use sealift_bundle::format::read::{self, Tape};
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::verify::Conditions;
+use sealift_bundle::trust::verify::carrier::Carried;
+use sealift_bundle::value::watch::Watch;
 use std::fs::File;
 
 #[cfg(feature = "registry")]
 use {
     super::LIMITS,
     super::registry::RegistryArgs,
-    crate::registry::{Client, Repository, publish::Reader},
-    crate::value::image_name::ImageName,
+    sealift_bundle::value::image_name::ImageName,
+    sealift_registry::{Client, Repository, publish::Reader},
 };
 
 /// How the address of a bundle in a registry begins.
@@ -104,7 +104,7 @@ impl Source {
         };
         let mut reader: Box<dyn std::io::Read + '_> = match &elsewhere {
             // What was encrypted is written in the clear only where it is unpacked.
-            Self::Encrypted(_) => return Err(crate::bundle::BundleError::Encrypted.into()),
+            Self::Encrypted(_) => return Err(sealift_bundle::format::BundleError::Encrypted.into()),
             Self::File(_) | Self::Pipe => Box::new(std::io::stdin()),
             Self::Registry { client, place } => Box::new(place.reader(client, watch)?),
         };

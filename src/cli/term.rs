@@ -3,12 +3,12 @@
 use super::error::CliError;
 use super::named::Named;
 use super::wrap::wrapped;
-use crate::trust::verify::Warning;
-use crate::value::code::Fault as _;
-use crate::value::escaped::escape_json;
-use crate::value::printable::{Printable, without_deception};
-use crate::value::watch::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
+use sealift_bundle::trust::verify::Warning;
+use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::value::escaped::escape_json;
+use sealift_bundle::value::printable::{Printable, without_deception};
+use sealift_bundle::value::watch::Watch;
 use serde::Serialize;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};

@@ -6,14 +6,14 @@ use super::install::Open;
 use super::source::SourceArgs;
 use super::term::Term;
 use super::{ThreadArgs, conditions};
-use crate::audit::inspect::overview;
-use crate::site::parameters::Given;
-use crate::site::rendering::{Rendered, Rendering};
-use crate::site::unpack::unpack;
-use crate::trust::approval::Approving;
-use crate::trust::verify::Conditions;
-use crate::value::size::ByteSize;
-use crate::value::words::{counted, quoted};
+use sealift_bundle::inspect::overview;
+use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::verify::Conditions;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::{counted, quoted};
+use sealift_site::parameters::Given;
+use sealift_site::rendering::{Rendered, Rendering};
+use sealift_site::unpack::unpack;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,7 @@ struct Outcome<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rendered: Option<Rendered>,
     #[serde(flatten)]
-    overview: &'a crate::audit::inspect::Overview,
+    overview: &'a sealift_bundle::inspect::Overview,
 }
 
 impl Args {

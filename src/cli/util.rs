@@ -35,7 +35,7 @@ impl Args {
                 term.text("")
             }
             #[cfg(feature = "connected")]
-            Verb::Schema => term.text(&crate::plan::schema::json()),
+            Verb::Schema => term.text(&sealift_plan::schema::json()),
             Verb::Format => term.text(include_str!("../bundle/FORMAT.md")),
         }
     }

@@ -5,14 +5,14 @@ use super::passphrase::{KeyArg, PassphraseArgs};
 use super::policy::read_waivers;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, now, write};
-use crate::audit::policy::rule::Rule;
-use crate::trust::TrustError;
-use crate::trust::root::Role;
-use crate::trust::waiver::{Scope, Waiver, Waivers};
-use crate::value::moment::Moment;
-use crate::value::printable::Printable;
-use crate::value::reason::Reason;
-use crate::value::words::quoted;
+use sealift_audit::policy::rule::Rule;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::root::Role;
+use sealift_bundle::trust::waiver::{Scope, Waiver, Waivers};
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::reason::Reason;
+use sealift_bundle::value::words::quoted;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -102,7 +102,7 @@ impl Args {
                 scenario: scenario.clone(),
                 statement: (self.whole == Whole::Bundle).then_some(trusted.id),
                 // Names of rules are names.
-                rule: self.rule.as_str().parse().map_err(|error: crate::value::ValueError| {
+                rule: self.rule.as_str().parse().map_err(|error: sealift_bundle::value::ValueError| {
                     CliError::Usage { message: error.to_string(), hint: None }
                 })?,
                 at: self.at.clone(),

@@ -1,9 +1,9 @@
 //! Addresses of downloads.
 
-use crate::registry::Access;
-use crate::value::percent;
-use crate::value::printable::is_deceptive;
-use crate::value::rel_path::RelPath;
+use sealift_bundle::value::percent;
+use sealift_bundle::value::printable::is_deceptive;
+use sealift_bundle::value::rel_path::RelPath;
+use sealift_registry::Access;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

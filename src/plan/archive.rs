@@ -7,11 +7,11 @@ use super::lock::LockedBlob;
 use super::manifest::ImageSource;
 use super::members::Members;
 use super::work::{Part, Task, each, hash_part, read_part};
-use crate::bundle::member::MANIFEST;
-use crate::bundle::oci::{OCI_CONFIG, OCI_LAYER, OCI_LAYER_ZSTD, OCI_MANIFEST};
-use crate::value::digest::Digest;
-use crate::value::limits::Limits;
-use crate::value::printable::Printable;
+use sealift_bundle::format::member::MANIFEST;
+use sealift_bundle::format::oci::{OCI_CONFIG, OCI_LAYER, OCI_LAYER_ZSTD, OCI_MANIFEST};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::printable::Printable;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

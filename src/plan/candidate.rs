@@ -2,8 +2,8 @@
 
 use super::error::PlanError;
 use super::manifest::{ImageForm, ImageSource};
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
 use std::path::Path;
 
 /// An image that a source offers.
@@ -91,8 +91,8 @@ fn normalized(name: &str) -> Option<ImageName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::Platforms;
-    use crate::value::code::{Code, Fault as _};
+    use crate::manifest::Platforms;
+    use sealift_bundle::value::code::{Code, Fault as _};
 
     fn image(content: &str, names: &[&str]) -> Candidate {
         let names = names.iter().map(|name| (*name).to_owned()).collect();

@@ -5,15 +5,15 @@ use super::error::PlanError;
 use super::fetch;
 use super::manifest::ChartPlace;
 use super::work::Task;
-use crate::audit::lint::document;
-use crate::bundle::index::Blob;
-use crate::bundle::oci::{self, Document};
-use crate::registry::{Client, RegistryError, Repository};
-use crate::value::ValueError;
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::printable::Printable;
-use crate::value::rel_path::RelPath;
+use sealift_audit::lint::document;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::oci::{self, Document};
+use sealift_bundle::value::ValueError;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::rel_path::RelPath;
+use sealift_registry::{Client, RegistryError, Repository};
 use std::fmt;
 
 /// Bytes of the longest list of charts.

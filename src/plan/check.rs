@@ -14,9 +14,9 @@ use super::lock::Lock;
 use super::manifest::{Manifest, Source};
 use super::tree;
 use super::work::{Task, Work};
-use crate::audit::lint::finding::{Finding, Place, Severity, sort};
-use crate::value::name::Name;
-use crate::value::printable::Printable;
+use sealift_audit::lint::finding::{Finding, Place, Severity, sort};
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
 use serde::Serialize;
 
 /// What was found.

@@ -2,8 +2,8 @@
 
 use super::error::PlanError;
 use super::manifest::{Constraint, Item, Manifest, Scope, Scoped};
-use crate::bundle::needs::{Needs, Selection};
-use crate::value::name::Name;
+use sealift_bundle::format::needs::{Needs, Selection};
+use sealift_bundle::value::name::Name;
 use std::collections::{BTreeSet, HashMap};
 
 /// What a person asks for.
@@ -125,8 +125,8 @@ impl<'a> Chosen<'a> {
 #[cfg(test)]
 mod tests {
     use super::Choice;
-    use crate::plan::manifest::Manifest;
-    use crate::value::code::Fault as _;
+    use crate::manifest::Manifest;
+    use sealift_bundle::value::code::Fault as _;
     use std::path::Path;
 
     const TEXT: &str = r#"

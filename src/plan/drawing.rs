@@ -1,8 +1,8 @@
 //! Mistakes in a text, drawn at their place.
 
-use crate::value::printable::is_deceptive;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use sealift_bundle::value::printable::is_deceptive;
 use std::fmt;
 use std::ops::Range;
 

@@ -1,24 +1,23 @@
 //! What can be wrong with a manifest, a lock or a source.
 
 use super::drawing::Drawing;
-use crate::bundle::BundleError;
-use crate::bundle::item::ItemKind;
-use crate::bundle::tree::{TreeError, TreeObjection};
-use crate::registry::RegistryError;
-use crate::store::StoreError;
-use crate::value::code::{Code, Fault};
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::rel_path::Objection;
-use crate::value::words::counted;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::tree::{TreeError, TreeObjection};
+use sealift_bundle::store::StoreError;
+use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::rel_path::Objection;
+use sealift_bundle::value::words::counted;
+use sealift_registry::RegistryError;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// An error of the connected side.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum PlanError {
     #[error("{0}")]

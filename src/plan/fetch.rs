@@ -3,24 +3,19 @@
 use super::address::{Address, Asked, Scheme};
 use super::error::PlanError;
 use super::work::{Task, open_regular, resolved, resolved_within};
-use crate::registry::http::{Failure, Http, Query, REDIRECTS, through};
-use crate::registry::waiting::{Pump, watched};
-use crate::store::{Partial, StoreError};
-use crate::value::digest::Digest;
+use sealift_bundle::store::{Partial, StoreError};
+use sealift_bundle::value::digest::Digest;
+use sealift_registry::download::{Download, NoContent};
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
-use ureq::Body;
-use ureq::http::Response;
 
 /// Bytes moved at a time.
 const STEP: usize = 256 << 10;
-/// How long anything may take that moves no bytes.
-const SILENCE: Duration = Duration::from_mins(1);
 
 /// A small document, into memory; `ceiling` is how many bytes it may have.
 pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
-    let source = Download::new(url, task);
+    let source = Source::new(url, task);
     let (reader, _) = source.open()?;
     let mut bytes = Vec::new();
     let read = reader.take(ceiling.saturating_add(1)).read_to_end(&mut bytes);
@@ -48,7 +43,7 @@ pub(super) fn fetch(
     {
         return Ok((*sha256, size));
     }
-    let source = Download::new(url, task);
+    let source = Source::new(url, task);
     let found = match sha256 {
         Some(sha256) if source.asked.address.file().is_none() => source.resume(*sha256)?,
         Some(_) | None => source.whole(sha256.copied())?,
@@ -71,7 +66,7 @@ pub(super) fn remember_mirror(
     let path = memory_of(digest, task);
     let done = match mirror {
         Some(mirror) => std::fs::create_dir_all(task.work.store.beside("mirrors"))
-            .and_then(|()| crate::bundle::place::replace(&path, mirror.as_bytes())),
+            .and_then(|()| sealift_bundle::format::place::replace(&path, mirror.as_bytes())),
         None => match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
@@ -85,16 +80,13 @@ fn memory_of(digest: &Digest, task: &Task<'_>) -> PathBuf {
 }
 
 /// Something to download.
-struct Download<'a> {
+struct Source<'a> {
     url: &'a Address,
     asked: Asked,
     task: &'a Task<'a>,
 }
 
 type Opened<'a> = (Box<dyn Read + 'a>, Option<u64>);
-
-/// Why a server gave no content, and the proxy that was asked.
-type Unanswered = (ureq::Error, Option<String>);
 
 /// What ends a request for a part of a file.
 enum Cut {
@@ -104,7 +96,7 @@ enum Cut {
     Other(PlanError),
 }
 
-impl<'a> Download<'a> {
+impl<'a> Source<'a> {
     fn new(url: &'a Address, task: &'a Task<'a>) -> Self {
         Self { url, asked: url.through(task.work.access), task }
     }
@@ -119,9 +111,9 @@ impl<'a> Download<'a> {
     fn open(&self) -> Result<Opened<'a>, PlanError> {
         let address = &self.asked.address;
         let Some(path) = address.file() else {
-            let response = self.request(0)?.map_err(|error| self.unanswered(error))?;
-            let length = length_of(&response);
-            return Ok((Box::new(self.body(response)?), length));
+            let answer = self.request(0)?.map_err(|none| self.failed(none.reason))?;
+            let length = answer.length;
+            return Ok((Box::new(answer), length));
         };
         let real = match address.within() {
             Some(folder) => resolved_within(folder, &path),
@@ -139,29 +131,12 @@ impl<'a> Download<'a> {
     }
 
     /// Asks for what begins at byte `from`.
-    fn request(&self, from: u64) -> Result<Result<Response<Body>, Unanswered>, PlanError> {
+    fn request(&self, from: u64) -> Result<Result<Download<'a>, NoContent>, PlanError> {
         let address = &self.asked.address;
-        let http = Http::new(self.task.work.access, SILENCE)?;
         // What begins with https stays with https, over every redirect.
-        let mut query = Query::get(address.as_str().to_owned(), address.scheme() == Scheme::Https);
-        if from > 0 {
-            query.headers.push(("range", format!("bytes={from}-")));
-        }
-        match watched(self.task.work.watch, move || http.exchange(query))? {
-            Ok(response) if response.status().is_success() => Ok(Ok(response)),
-            Ok(response) => Ok(Err((ureq::Error::StatusCode(response.status().as_u16()), None))),
-            Err(Failure::Sent { error, proxy }) => Ok(Err((error, proxy))),
-            Err(Failure::Proxy(error)) => Err(error.into()),
-        }
-    }
-
-    fn unanswered(&self, (error, proxy): Unanswered) -> PlanError {
-        self.failed(reason(&error) + &through(proxy))
-    }
-
-    fn body(&self, response: Response<Body>) -> Result<Pump<'a>, PlanError> {
-        let reader = response.into_body().into_with_config().limit(u64::MAX).reader();
-        Ok(Pump::new(reader, self.task.work.watch)?)
+        let only_tls = address.scheme() == Scheme::Https;
+        let work = self.task.work;
+        Ok(Download::get(address.as_str(), from, only_tls, work.access, work.watch)?)
     }
 
     fn too_large(&self, found: u64) -> Option<PlanError> {
@@ -244,32 +219,30 @@ impl<'a> Download<'a> {
     /// One request for what is missing.
     fn receive(&self, partial: &mut Partial) -> Result<(), Cut> {
         let from = partial.len();
-        let response = match self.request(from).map_err(Cut::Other)? {
-            Ok(response) => response,
+        let mut answer = match self.request(from).map_err(Cut::Other)? {
+            Ok(answer) => answer,
             // There is nothing behind what has arrived; its digest says whether it is the file.
-            Err((ureq::Error::StatusCode(416), _)) if from > 0 => return Ok(()),
-            Err(error @ (ureq::Error::StatusCode(_), _)) => return Err(Cut::Other(self.unanswered(error))),
-            Err(error) => return Err(Cut::Connection(self.unanswered(error))),
+            Err(NoContent { status: Some(416), .. }) if from > 0 => return Ok(()),
+            Err(NoContent { status: Some(_), reason }) => return Err(Cut::Other(self.failed(reason))),
+            Err(NoContent { status: None, reason }) => return Err(Cut::Connection(self.failed(reason))),
         };
         let store = |error: StoreError| Cut::Other(error.into());
-        let is_rest = response.status() == 206 && begins_at(&response, from);
-        if from > 0 && !is_rest {
+        if from > 0 && answer.part_from != Some(from) {
             partial.restart().map_err(store)?;
-            if response.status() == 206 {
+            if answer.part_from.is_some() {
                 let reason = "it answers with another part of the file than it was asked for";
                 return Err(Cut::Connection(self.failed(reason)));
             }
         }
-        let length = length_of(&response);
+        let length = answer.length;
         let end = length.map(|length| partial.len().saturating_add(length));
         if let Some(error) = self.too_large(end.unwrap_or_default()) {
             return Err(Cut::Other(error));
         }
         self.task.expect(length.unwrap_or_default());
-        let mut reader = self.body(response).map_err(Cut::Other)?;
         let mut buffer = vec![0; STEP];
         loop {
-            let read = match reader.read(&mut buffer) {
+            let read = match answer.read(&mut buffer) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Cut::Connection(self.failed(error.to_string()))),
@@ -303,33 +276,6 @@ impl<'a> Download<'a> {
 
 fn early(rest: u64, length: u64) -> String {
     format!("it ended {rest} bytes before the {length} that were announced")
-}
-
-fn length_of(response: &Response<Body>) -> Option<u64> {
-    response.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok())
-}
-
-/// `content-range: bytes FROM-...`
-fn begins_at(response: &Response<Body>, from: u64) -> bool {
-    let range = response.headers().get("content-range").and_then(|value| value.to_str().ok());
-    range.and_then(|range| range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok()) == Some(from)
-}
-
-/// Says what went wrong without repeating addresses: what a redirect leads to may hold a token.
-fn reason(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::StatusCode(404) => "the server has no such file (status 404)".to_owned(),
-        ureq::Error::StatusCode(code @ (401 | 403)) => {
-            format!("the server wants to know who asks (status {code}), and a manifest holds no secrets")
-        }
-        ureq::Error::StatusCode(code) => format!("the server answers with status {code}"),
-        ureq::Error::TooManyRedirects => format!("it was redirected more than {REDIRECTS} times"),
-        ureq::Error::RequireHttpsOnly(_) => "it is redirected from https to http".to_owned(),
-        ureq::Error::HostNotFound => "there is no such host".to_owned(),
-        ureq::Error::BadUri(_) => "it is, or is redirected to, no address".to_owned(),
-        ureq::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    }
 }
 
 /// Counts bytes, stops at the length announced, and when the person wants to.

@@ -5,9 +5,9 @@
 
 use super::error::PlanError;
 use super::work::{kind_of, not_a_file};
-use crate::bundle::place::open_beneath;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use sealift_bundle::format::place::open_beneath;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;

@@ -2,9 +2,9 @@
 
 use super::error::{PlanError, shown};
 use super::work::{Work, open_regular};
-use crate::store::StoreError;
-use crate::value::digest::{Digest, Hasher};
-use crate::value::watch::Watch;
+use sealift_bundle::store::StoreError;
+use sealift_bundle::value::digest::{Digest, Hasher};
+use sealift_bundle::value::watch::Watch;
 use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -61,8 +61,9 @@ pub(super) fn inflated(path: &Path, compression: Compression, work: &Work<'_>) -
     let lost = || PlanError::NotStored { what: format!("the content of `{}`", shown(path)) };
     let found = work.store.get(&digest).ok_or_else(lost)?;
     // Where it cannot be written, the next run unpacks once more.
-    let _ = fs::create_dir_all(work.store.beside("inflated"))
-        .and_then(|()| crate::bundle::place::replace(&memory, format!("{digest} {inflated}\n").as_bytes()));
+    let _ = fs::create_dir_all(work.store.beside("inflated")).and_then(|()| {
+        sealift_bundle::format::place::replace(&memory, format!("{digest} {inflated}\n").as_bytes())
+    });
     Ok(found)
 }
 
@@ -148,7 +149,7 @@ impl<R: Read> Read for Watched<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::watch::Unwatched;
+    use sealift_bundle::value::watch::Unwatched;
 
     #[test]
     fn f_field_r07_what_expands_too_much_is_an_error() {

@@ -1,10 +1,10 @@
 //! A lock as text: laid by hand, so that a change of one source is a change of few lines in a review.
 
 use super::lock::{Lock, LockedAudience, LockedImage, LockedTree, VERSION};
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::item::{FileKind, ItemKind, Labels, PRIORITY};
-use crate::bundle::needs::{Parameter, Secret};
-use crate::value::rel_path::Names;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::item::{FileKind, ItemKind, Labels, PRIORITY};
+use sealift_bundle::format::needs::{Parameter, Secret};
+use sealift_bundle::value::rel_path::Names;
 use std::fmt::{self, Display, Write as _};
 
 impl Lock {
@@ -170,7 +170,7 @@ impl Display for Quoted<'_> {
             match character {
                 '"' | '\\' => write!(f, "\\{character}")?,
                 // A review must show what is there: nothing that hides or reorders reaches the lock as it is.
-                hidden if crate::value::printable::is_deceptive(hidden) => {
+                hidden if sealift_bundle::value::printable::is_deceptive(hidden) => {
                     write!(f, "\\U{:08X}", u32::from(hidden))?;
                 }
                 plain => f.write_char(plain)?,

@@ -5,9 +5,9 @@
 //! left to the general parser, which also draws the mistakes.
 
 use super::lock::Lock;
-use crate::bundle::entry::{Entry, Node};
-use crate::value::digest::Digest;
-use crate::value::printable::is_deceptive;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::printable::is_deceptive;
 use std::fmt::Write as _;
 
 /// Parses the text of a lock whose entries are laid as `sealift lock` lays them; nothing when something is different
@@ -89,7 +89,7 @@ fn number(digits: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::entry;
-    use crate::bundle::entry::Entry;
+    use sealift_bundle::format::entry::Entry;
 
     #[derive(serde::Deserialize)]
     struct Block {

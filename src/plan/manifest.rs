@@ -6,16 +6,16 @@ use super::composing;
 use super::error::PlanError;
 use super::patterns::Patterns;
 use super::requirement::Requirement;
-use crate::audit::lint::finding::Rule;
-use crate::bundle::item::{ItemKind, Labels};
-use crate::bundle::needs::{Parameter, Secret};
-use crate::bundle::place;
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::platform::Platform;
-use crate::value::rel_path::RelPath;
+use sealift_audit::lint::finding::Rule;
+use sealift_bundle::format::item::{ItemKind, Labels};
+use sealift_bundle::format::needs::{Parameter, Secret};
+use sealift_bundle::format::place;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::rel_path::RelPath;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -327,11 +327,11 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::code::Fault as _;
+    use sealift_bundle::value::code::Fault as _;
     use std::fs;
 
     fn texts(folder: &str) -> Vec<(std::path::PathBuf, String)> {
-        let folder = format!("{}/tests/manifests/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let folder = format!("{}/../../tests/manifests/{folder}", env!("CARGO_MANIFEST_DIR"));
         let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         found.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
         found.sort();
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn a_missing_manifest_is_wrong_use() {
         let error = Manifest::open(Path::new("/nowhere/x.toml")).unwrap_err();
-        assert_eq!(error.code(), crate::value::code::Code::ManifestMissing);
+        assert_eq!(error.code(), sealift_bundle::value::code::Code::ManifestMissing);
         assert!(error.hint().unwrap().contains("sealift init"));
     }
 }

@@ -4,9 +4,9 @@ use super::candidate::Candidate;
 use super::error::PlanError;
 use super::inflate::{Compression, inflated};
 use super::work::{Part, Work, open_regular, read_part, resolved as real_path, resolved_within};
-use crate::value::digest::{Digest, Hasher};
-use crate::value::limits::Limits;
-use crate::value::watch::Watch;
+use sealift_bundle::value::digest::{Digest, Hasher};
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::watch::Watch;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -233,7 +233,7 @@ fn is_same(one: &Member, other: &Member) -> io::Result<bool> {
 }
 
 fn digest_of(part: &Part) -> io::Result<Digest> {
-    let mut file = crate::bundle::place::open_unlinked(&part.path)?;
+    let mut file = sealift_bundle::format::place::open_unlinked(&part.path)?;
     file.seek(SeekFrom::Start(part.offset))?;
     let mut hasher = Hasher::new();
     io::copy(&mut file.take(part.size), &mut hasher)?;

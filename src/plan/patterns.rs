@@ -1,7 +1,7 @@
 //! Which paths of a folder belong to an item.
 
-use crate::value::rel_path::Names;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use sealift_bundle::value::rel_path::Names;
 use std::path::Path;
 
 /// The patterns `include` and `exclude` of an item, matched against paths in the tree.

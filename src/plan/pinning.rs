@@ -7,13 +7,13 @@ use super::manifest::{ImageForm, ImageSource, Item, Platforms, Scope, Source};
 use super::pulling::{self, Pulled};
 use super::work::{Task, Work};
 use super::{archive, candidate, chart, fetch, git, layout, locating, tree};
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::item::{ItemKind, PRIORITY};
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::rel_path::Names;
-use crate::value::words::counted;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::item::{ItemKind, PRIORITY};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::rel_path::Names;
+use sealift_bundle::value::words::counted;
 use std::collections::{BTreeSet, HashMap};
 
 impl Lock {
@@ -241,8 +241,10 @@ fn place_of(item: &Item) -> Option<u8> {
 pub(super) fn called(name: &Name, word: Option<&Name>) -> Result<Name, PlanError> {
     let Some(word) = word else { return Ok(name.clone()) };
     let name = format!("{name}-{word}");
-    name.parse()
-        .map_err(|error: crate::value::ValueError| PlanError::LongName { name, reason: error.to_string() })
+    name.parse().map_err(|error: sealift_bundle::value::ValueError| PlanError::LongName {
+        name,
+        reason: error.to_string(),
+    })
 }
 
 fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<LockedTree, PlanError> {

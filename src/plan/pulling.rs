@@ -6,12 +6,12 @@ use super::manifest::{Item, Platforms, PullSource, Referrers, Source};
 use super::pinning::by_way_of;
 use super::rootfs::Layers;
 use super::work::{Part, Task, each_on, read_part};
-use crate::bundle::index::Blob;
-use crate::bundle::oci::{self, Descriptor, Document};
-use crate::registry::{Access, Client, Fetched, RegistryError, Repository};
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::name::Name;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::oci::{self, Descriptor, Document};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::name::Name;
+use sealift_registry::{Access, Client, Fetched, RegistryError, Repository};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Requests under way at a time: a registry answers slower than it sends, so more than there are cores.
@@ -286,7 +286,7 @@ impl<'a> Walk<'a> {
     fn narrowed(
         &self,
         root: Fetched,
-        platform: &crate::value::platform::Platform,
+        platform: &sealift_bundle::value::platform::Platform,
     ) -> Result<Fetched, PlanError> {
         let Document::Index(children) = self.parse(&root)? else { return Ok(root) };
         let covered = |child: &&Descriptor| {
@@ -314,7 +314,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn check_platforms(&self, wanted: &[crate::value::platform::Platform]) -> Result<(), PlanError> {
+    fn check_platforms(&self, wanted: &[sealift_bundle::value::platform::Platform]) -> Result<(), PlanError> {
         // An image that is no index has one platform, and nothing to leave out.
         if self.platforms.is_empty() {
             return Ok(());

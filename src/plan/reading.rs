@@ -7,7 +7,7 @@ use super::composing::tidy;
 use super::drawing::Drawing;
 use super::error::PlanError;
 use super::manifest::Spot;
-use crate::value::ValueError;
+use sealift_bundle::value::ValueError;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
 use std::path::Path;
@@ -121,7 +121,7 @@ impl Text<'_> {
     /// A path, as seen from the folder of the manifest.
     pub(super) fn path(self, path: &Spanned<String>) -> Result<String, PlanError> {
         let text = path.get_ref();
-        if text.is_empty() || text.contains(crate::value::printable::is_deceptive) {
+        if text.is_empty() || text.contains(sealift_bundle::value::printable::is_deceptive) {
             return Err(self.value(&path.span(), "the path is empty or has a character that cannot be seen"));
         }
         if self.folder.as_os_str().is_empty() {

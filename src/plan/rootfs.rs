@@ -3,8 +3,8 @@
 //! Engines build the root file system from both; where they disagree, the image does not start, or starts without its
 //! files. Docker 25.0.0 wrote such images.
 
-use crate::bundle::oci::{Descriptor, OCI_LAYER, is_image_config};
-use crate::value::digest::Digest;
+use sealift_bundle::format::oci::{Descriptor, OCI_LAYER, is_image_config};
+use sealift_bundle::value::digest::Digest;
 use serde::Deserialize;
 
 /// A layer of Docker's that is a plain tar.
@@ -65,7 +65,7 @@ impl Layers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::oci::OCI_CONFIG;
+    use sealift_bundle::format::oci::OCI_CONFIG;
 
     fn layers(media_type: &str, contents: &[&str]) -> Layers {
         let descriptor = |media_type: &str, content: &str| Descriptor {

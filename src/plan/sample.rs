@@ -1,11 +1,11 @@
 //! Sources made for tests.
 
 use super::work::Work;
-use crate::registry::Access;
-use crate::store::Store;
-use crate::value::digest::Digest;
-use crate::value::limits::Limits;
-use crate::value::watch::Unwatched;
+use sealift_bundle::store::Store;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::watch::Unwatched;
+use sealift_registry::Access;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,14 +5,14 @@ use super::composing::tidy;
 use super::error::{PlanError, shown};
 use super::grammar;
 use super::reading::Text;
-use crate::bundle::place;
 use include_dir::{Dir, include_dir};
+use sealift_bundle::format::place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
-static MANIFESTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
+static MANIFESTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../manifests");
 
 /// What editors look for beside a manifest.
 const SCHEMA: &str = "schema.json";
@@ -147,8 +147,8 @@ fn sources(raw: &grammar::Manifest) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::{Manifest, Source};
-    use crate::value::code::Fault as _;
+    use crate::manifest::{Manifest, Source};
+    use sealift_bundle::value::code::Fault as _;
 
     /// The scenarios of the folder `manifests`; an example and a policy are none.
     fn names() -> Vec<&'static str> {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn each_scenario_is_whole_in_an_empty_folder() {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
         assert_eq!(names().len(), 5);
         for name in names() {
             let scenario = Scenario::of(name).unwrap();

@@ -76,7 +76,7 @@ words! {
 mod tests {
     #[test]
     fn the_schema_in_the_folder_of_manifests_is_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/schema.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../manifests/schema.json");
         if std::env::var_os("SEALIFT_WRITE_SCHEMA").is_some() {
             std::fs::write(path, super::json()).unwrap();
         }

@@ -4,13 +4,13 @@ use super::error::PlanError;
 use super::folder::{Folder, Found};
 use super::patterns::Patterns;
 use super::work::{Task, each, hash_file, kind_of, kind_of_special, resolved};
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::place;
-use crate::bundle::tree::{Tree, TreeObjection};
-use crate::value::ValueError;
-use crate::value::digest::Digest;
-use crate::value::rel_path::{Names, Objection, RelPath};
 use rustix::fs::{FileType, OFlags};
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::place;
+use sealift_bundle::format::tree::{Tree, TreeObjection};
+use sealift_bundle::value::ValueError;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::rel_path::{Names, Objection, RelPath};
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -275,7 +275,7 @@ pub(super) fn travelling(name: &OsStr, at: &Path, names: Names) -> Result<RelPat
 
 /// Shows the bytes of a name that are no text as `\xNN`.
 fn unable(path: &Path, objection: Objection) -> PlanError {
-    use crate::value::printable::Printable;
+    use sealift_bundle::value::printable::Printable;
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
     let mut shown = String::new();

@@ -3,8 +3,8 @@
 use super::credentials::Credentials;
 use super::error::RegistryError;
 use super::proxies::Proxies;
-use crate::value::image_name::ImageName;
 use rustls_native_certs::load_native_certs;
+use sealift_bundle::value::image_name::ImageName;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;

@@ -6,7 +6,7 @@ use super::error::RegistryError;
 use super::http::{Failure, Http, Payload, Query};
 use super::secrets::{Login, Secret};
 use super::waiting::watched;
-use crate::value::watch::Watch;
+use sealift_bundle::value::watch::Watch;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

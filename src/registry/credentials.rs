@@ -4,8 +4,8 @@ use super::access::Repository;
 use super::error::RegistryError;
 use super::secrets::{Login, Secret};
 use super::waiting::GLANCE;
-use crate::value::watch::Watch;
 use base64::Engine as _;
+use sealift_bundle::value::watch::Watch;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -264,7 +264,7 @@ fn answer_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::watch::Unwatched;
+    use sealift_bundle::value::watch::Unwatched;
 
     fn found(json: &str, host: &str, path: &str) -> Option<(String, String)> {
         let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,10 @@
 //! Where images go, what they are called there, and what became of them.
 
 use super::access::{Repository, host_and_port};
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::name::Name;
-use crate::value::platform::Platform;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::platform::Platform;
 use serde::Serialize;
 use std::net::Ipv6Addr;
 
@@ -147,7 +147,7 @@ mod tests {
             ("[fd00::1]", "ipv6-fd00-0-0-0-0-0-0-1"),
         ] {
             assert_eq!(folder_name(source), folder);
-            format!("site/{folder}/app:1").parse::<crate::value::image_name::ImageName>().unwrap();
+            format!("site/{folder}/app:1").parse::<sealift_bundle::value::image_name::ImageName>().unwrap();
         }
     }
 }

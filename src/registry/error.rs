@@ -1,18 +1,17 @@
 //! What can go wrong between here and a registry.
 
-use crate::store::StoreError;
-use crate::trust::TrustError;
-use crate::value::code::{Code, Fault};
-use crate::value::digest::Digest;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::words::counted;
+use sealift_bundle::store::StoreError;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 
 /// An error of talking to a registry. No variant ever holds a password or a token.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum RegistryError {
     #[error("`{}` does not say which registry it is in", Printable(.reference))]

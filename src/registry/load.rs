@@ -6,14 +6,14 @@ use super::destination::{Destination, Loaded, Outcome, Referrers, Refused, Refus
 use super::error::RegistryError;
 use super::referring::referrers_tag;
 use super::sending::{Sent, image_alone, is_unreachable};
-use crate::bundle::index::{Blob, Item};
-use crate::bundle::item::ItemKind;
-use crate::bundle::oci::{self, Descriptor, Document};
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::limits::Limits;
-use crate::value::watch::Watch;
+use sealift_bundle::format::index::{Blob, Item};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::oci::{self, Descriptor, Document};
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::watch::Watch;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 

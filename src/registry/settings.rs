@@ -2,8 +2,8 @@
 
 use super::access::Repository;
 use super::destination::{Destination, Loaded, Names, Outcome};
-use crate::value::digest::Digest;
-use crate::value::escaped::escape_json;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::escaped::escape_json;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,8 +5,8 @@ use super::client::{Action, Ask, Client, Target};
 use super::error::RegistryError;
 use super::pull::text;
 use super::waiting::{Pump, in_io};
-use crate::bundle::index::Blob;
-use crate::value::watch::Watch;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::value::watch::Watch;
 use std::io::{self, Read};
 use ureq::http::Method;
 

@@ -4,9 +4,9 @@ use super::client::{Ask, Client, Target, rest};
 use super::error::RegistryError;
 use super::pull::text;
 use super::push::{forgotten, location, upload_of, with_digest};
-use crate::bundle::index::Blob;
-use crate::trust::verify::{BlobSink, Verified};
-use crate::value::watch::Watch;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::trust::verify::{BlobSink, Verified};
+use sealift_bundle::value::watch::Watch;
 use std::time::Duration;
 use ureq::http::Method;
 

@@ -1,8 +1,8 @@
 //! Blocking work on a thread of its own, so that the wish to stop is seen while a host or a helper is silent.
 
 use super::error::RegistryError;
-use crate::bundle::BundleError;
-use crate::value::watch::Watch;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::value::watch::Watch;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
@@ -105,7 +105,7 @@ impl Read for Pump<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::watch::Unwatched;
+    use sealift_bundle::value::watch::Unwatched;
     use std::time::Instant;
 
     struct Stopped;

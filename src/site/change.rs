@@ -7,15 +7,15 @@ use super::open::{self, CURRENT, Held, INVENTORIES, JOURNAL, LOCK, RELEASES, RES
 use super::ownership;
 use super::release_inventory::{self, Checking};
 use super::state::{Release, State};
-use crate::bundle::place;
-use crate::trust::TrustError;
-use crate::trust::approval::Permit;
-use crate::trust::chain::PinnedRoot;
-use crate::value::limits::Limits;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::reason::Reason;
-use crate::value::spoken::Typed;
+use sealift_bundle::format::place;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::approval::Permit;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::reason::Reason;
+use sealift_bundle::value::spoken::Typed;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -24,7 +24,7 @@ use std::path::Path;
 #[derive(Debug, Clone)]
 pub struct Charter {
     /// Which site it is; random.
-    pub site: crate::value::digest::Digest,
+    pub site: sealift_bundle::value::digest::Digest,
     /// What people call it.
     pub name: Name,
     /// The scenarios that it takes.
@@ -32,7 +32,7 @@ pub struct Charter {
     /// How many releases of each scenario it keeps.
     pub keep: u32,
     /// The key with which it signs receipts.
-    pub key: Option<crate::trust::key::KeyId>,
+    pub key: Option<sealift_bundle::trust::key::KeyId>,
     /// How the fingerprint of the root was compared.
     pub compared: String,
 }

@@ -12,11 +12,11 @@ use super::open::{self, Anchor, CURRENT, Held, JOURNAL, PENDING, RELEASES, STATE
 use super::reserve;
 use super::staging::staging_name;
 use super::state::State;
-use crate::bundle::place;
-use crate::trust::chain::PinnedRoot;
-use crate::value::canonical;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::format::place;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::value::canonical;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};

@@ -2,17 +2,17 @@
 
 use super::SiteError;
 use super::open::Site;
-use crate::bundle::BundleError;
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::index::Index;
-use crate::bundle::item::ItemKind;
-use crate::bundle::{member, place};
-use crate::trust::TrustError;
-use crate::value::digest::{Digest, Hasher};
-use crate::value::limits::Limits;
-use crate::value::name::Name;
-use crate::value::rel_path::{Names, RelPath};
-use crate::value::watch::Watch;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::index::Index;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::{member, place};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::digest::{Digest, Hasher};
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::rel_path::{Names, RelPath};
+use sealift_bundle::value::watch::Watch;
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read as _};

@@ -11,8 +11,8 @@ mod needs;
 pub use needs::Needs;
 
 use super::SiteError;
-use crate::value::moment::Moment;
-use crate::value::platform::Platform;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::platform::Platform;
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 

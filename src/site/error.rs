@@ -2,21 +2,20 @@
 
 use super::release_inventory::ReleaseDifference;
 use super::state::Mark;
-use crate::bundle::BundleError;
-use crate::store::StoreError;
-use crate::trust::TrustError;
-use crate::value::code::{Code, Fault};
-use crate::value::digest::Digest;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::{counted, quoted};
+use sealift_bundle::format::BundleError;
+use sealift_bundle::store::StoreError;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::{counted, quoted};
 use std::io;
 use std::path::PathBuf;
 
 /// An error while a bundle is unpacked or installed, or while a site is looked at.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum SiteError {
     #[error(transparent)]

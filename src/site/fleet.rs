@@ -15,13 +15,13 @@ pub use row::{Lag, Number, Row};
 mod tests;
 
 use super::state::Mark;
-use crate::bundle::statement::Predicate;
-use crate::trust::root::Root;
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
 use conflict::Conflict;
 use row::{rows, weight};
+use sealift_bundle::format::statement::Predicate;
+use sealift_bundle::trust::root::Root;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

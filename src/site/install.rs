@@ -10,16 +10,16 @@ use super::rendering::{Renderer, Rendering};
 use super::staging::Staging;
 use super::state::{Decision, Mark, Release, Scenario, State};
 use super::unpack::{Staged, path_error, stage};
-use crate::bundle::item::ItemKind;
-use crate::bundle::order::Contents;
-use crate::bundle::place;
-use crate::bundle::read::Tape;
-use crate::trust::approval::Permit;
-use crate::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
-use crate::value::code::{Class, Code, Fault as _};
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::order::Contents;
+use sealift_bundle::format::place;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::approval::Permit;
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
+use sealift_bundle::value::code::{Class, Code, Fault as _};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 
 /// Characters of an error that the journal keeps.
 const MESSAGE: usize = 1000;
@@ -320,9 +320,9 @@ pub(super) fn folder_name(
     // A name has 64 characters at most.
     let version: String = version.as_str().chars().take(48 - values.len()).collect();
     let version = version.trim_end_matches(['.', '-', '_']);
-    format!("{version}-{}{values}", statement.short())
-        .parse()
-        .map_err(|error: crate::value::ValueError| SiteError::StateDamaged { reason: error.to_string() })
+    format!("{version}-{}{values}", statement.short()).parse().map_err(
+        |error: sealift_bundle::value::ValueError| SiteError::StateDamaged { reason: error.to_string() },
+    )
 }
 
 /// What somebody has to be able to look up later: that a bundle was refused, and why. Not that a person pressed

@@ -4,15 +4,15 @@ use super::SiteError;
 use super::open::JOURNAL;
 use super::rendering::Rendered;
 use super::state::{Mark, State};
-use crate::trust::chain::PinnedRoot;
-use crate::trust::root::Policy;
-use crate::value::canonical;
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
-use crate::value::words::counted;
 use rustix::fs::{Mode, OFlags};
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::root::Policy;
+use sealift_bundle::value::canonical;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::counted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
@@ -281,7 +281,7 @@ impl Journal {
     /// was cut off at a line break is found by whoever knows where it should end.
     pub fn read(path: &Path, each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
         let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
-        let file = crate::bundle::place::open_regular(path).map_err(failed)?;
+        let file = sealift_bundle::format::place::open_regular(path).map_err(failed)?;
         Self::follow(BufReader::with_capacity(1 << 16, file), path, each)
     }
 

@@ -3,9 +3,9 @@
 //! A rename needs only write permission on the folder above, so each check includes every folder up to the root.
 
 use super::SiteError;
-use crate::bundle::place::folder_of;
 use rustix::fs::{FileType, Mode, Stat};
 use rustix::io::Errno;
+use sealift_bundle::format::place::folder_of;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;

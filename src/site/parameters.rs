@@ -1,13 +1,13 @@
 //! What a site says in the place of parameters: texts that can set what a bundle declares, and nothing else.
 
 use super::SiteError;
-use crate::bundle::needs::{Needs, Parameter};
-use crate::bundle::place;
-use crate::value::canonical;
-use crate::value::digest::Digest;
-use crate::value::format::Format;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
+use sealift_bundle::format::needs::{Needs, Parameter};
+use sealift_bundle::format::place;
+use sealift_bundle::value::canonical;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::format::Format;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -219,7 +219,7 @@ fn asked_for(parameter: &Parameter) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::code::Fault as _;
+    use sealift_bundle::value::code::Fault as _;
 
     fn needs() -> Needs {
         let parameter = |name: &str, format, default: Option<&str>| Parameter {
@@ -236,7 +236,7 @@ mod tests {
                 parameter("registry", Format::Registry, None),
                 parameter("site-url", Format::Url, None),
             ],
-            secrets: vec![crate::bundle::needs::Secret {
+            secrets: vec![sealift_bundle::format::needs::Secret {
                 name: "license".parse().unwrap(),
                 description: "from the portal".into(),
             }],

@@ -5,13 +5,13 @@
 
 use super::SiteError;
 use super::parameters::Values;
-use crate::bundle::BundleError;
-use crate::bundle::template::{Engine, Objection, Unfilled};
-use crate::value::canonical;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
-use crate::value::size::ByteSize;
-use crate::value::watch::Watch;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::value::canonical;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::watch::Watch;
+use sealift_template::{Engine, Objection, Unfilled};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -75,7 +75,7 @@ pub struct RenderedFile {
     /// Where it lies beneath `rendered`: item and path.
     pub path: String,
     /// The digest of its content.
-    #[serde(with = "crate::value::digest::bare")]
+    #[serde(with = "sealift_bundle::value::digest::bare")]
     pub sha256: Digest,
 }
 

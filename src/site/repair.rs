@@ -9,10 +9,10 @@ use super::parameters::{Given, Values};
 use super::release_inventory::{Checking, ReleaseCheck, ReleaseDifference};
 use super::state::Release;
 use super::unpack::path_error;
-use crate::bundle::read::Tape;
-use crate::trust::verify::{Conditions, Trusted};
-use crate::value::digest::Digest;
-use crate::value::name::Name;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::trust::verify::{Conditions, Trusted};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
 
 /// What came of a repair.
 #[derive(Debug, Clone)]

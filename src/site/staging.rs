@@ -2,11 +2,11 @@
 
 use super::SiteError;
 use super::ownership::refuse_unsafe_parent;
-use crate::bundle::place::{self, folder_of};
-use crate::value::digest::{Digest, Hasher};
-use crate::value::rel_path::RelPath;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfs};
 use rustix::io::Errno;
+use sealift_bundle::format::place::{self, folder_of};
+use sealift_bundle::value::digest::{Digest, Hasher};
+use sealift_bundle::value::rel_path::RelPath;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,11 +1,11 @@
 //! What a site remembers, and the rules of the counter.
 
 use super::SiteError;
-use crate::bundle::statement::Predicate;
-use crate::trust::approval::Permit;
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::format::statement::Predicate;
+use sealift_bundle::trust::approval::Permit;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub struct State {
     pub keep: u32,
     /// The id of the key with which the site signs receipts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<crate::trust::key::KeyId>,
+    pub key: Option<sealift_bundle::trust::key::KeyId>,
     /// Version of the pinned trust root.
     pub root_version: u64,
     /// Its fingerprint: the digest of its payload.

@@ -15,22 +15,22 @@ use super::SiteError;
 use super::parameters::{Given, Values};
 use super::rendering::{Renderer, Rendering};
 use super::staging::{Readers, Staging};
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::index::{Blob, Index, docker_manifest};
-use crate::bundle::item::ItemKind;
-use crate::bundle::member;
-use crate::bundle::order::Contents;
-use crate::bundle::read::Tape;
-use crate::store::Store;
-use crate::trust::chain::PinnedRoot;
-use crate::trust::verify::{
+use entries::Entries;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::index::{Blob, Index, docker_manifest};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member;
+use sealift_bundle::format::order::Contents;
+use sealift_bundle::format::read::Tape;
+use sealift_bundle::store::Store;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::verify::{
     self, BlobSink, Conditions, Depth, Receiver, SharedInventory, Sink, Trusted, Verified,
 };
-use crate::value::digest::Digest;
-use crate::value::name::Name;
-use crate::value::rel_path::RelPath;
-use crate::value::watch::Watch;
-use entries::Entries;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::rel_path::RelPath;
+use sealift_bundle::value::watch::Watch;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;

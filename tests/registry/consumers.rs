@@ -4,7 +4,7 @@ use super::engine::{DOCKER, Daemon, PODMAN};
 use super::images::digest;
 use super::load::Carried;
 use super::runnable::Image;
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 
 /// The bundle, also unpacked to `site`.
 fn carried() -> Carried {

@@ -2,7 +2,7 @@
 
 use super::images::{Content, OCI_GZIP, Simple, digest, noise, simple, with};
 use super::scripted::{Asked, Bench, Reply, Scripted, manifest_reply, repeated};
-use sealift::bundle::oci;
+use sealift_bundle::format::oci;
 use serde_json::json;
 use std::time::{Duration, Instant};
 

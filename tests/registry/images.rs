@@ -1,7 +1,7 @@
 //! Small images, made by hand.
 
-use sealift::bundle::oci;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::oci;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use super::pull::{LOCK, images, reference};
 use super::real::{Door, PASSWORD, Real, USER};
 use super::runnable::{Image, greeter, hello};
 use crate::cli::{Outcome, Shop};
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 
 pub const PACK: &str = "sealift pack pulled.toml --key packer.key --store pulled --passphrase-fd 0 <<<pw";

@@ -5,7 +5,7 @@ use super::listening::{Asked, Line, Listening};
 use super::pull::{LOCK, images, reference};
 use super::scripted::{Reply, Scripted};
 use crate::cli::Shop;
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};

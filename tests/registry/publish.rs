@@ -6,7 +6,7 @@ use super::load::{Carried, LOAD, PACK, carried, log_in};
 use super::pull::LOCK;
 use super::real::{Door, PASSWORD, Real};
 use crate::cli::Shop;
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use serde_json::Value;
 
 const PUBLISH: &str = "sealift publish --trust root.json";

@@ -3,7 +3,7 @@
 use super::images::{Many, digest, docker_list, many, simple};
 use super::real::Real;
 use crate::cli::Shop;
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

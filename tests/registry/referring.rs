@@ -2,8 +2,8 @@
 
 use super::images::{Many, digest, many, simple};
 use super::scripted::{Asked, Bench, Reply, Scripted};
-use sealift::bundle::oci;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::oci;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 
 /// What the referrers API answers.

@@ -2,8 +2,8 @@
 
 use super::images::{Content, OCI_GZIP, digest, with};
 use crate::cli::Shop;
-use sealift::bundle::oci;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::oci;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 
 /// An image and what it is known by.

@@ -3,7 +3,7 @@
 use super::images::{Simple, noise, simple};
 use super::real;
 use super::scripted::{Asked, Bench, Reply, Scripted};
-use sealift::registry::credentials::Credentials;
+use sealift_registry::credentials::Credentials;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

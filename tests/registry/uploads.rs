@@ -6,7 +6,7 @@ use super::load::{LOAD, PACK, carried, log_in};
 use super::pull::{LOCK, images, reference};
 use super::real::{Door, PASSWORD, Real};
 use crate::cli::Shop;
-use sealift::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use super::SCENARIOS;
 use super::farm::source;
-use sealift::plan::manifest::{ConstraintRule, Manifest};
-use sealift::value::name::Name;
+use sealift_bundle::value::name::Name;
+use sealift_plan::manifest::{ConstraintRule, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn manifests() -> Vec<Manifest> {

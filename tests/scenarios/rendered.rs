@@ -1,8 +1,8 @@
 //! What a site made of the templates.
 
-use sealift::bundle::entry::Node;
-use sealift::plan::lock::Lock;
-use sealift::value::digest::Digest;
+use sealift_bundle::format::entry::Node;
+use sealift_bundle::value::digest::Digest;
+use sealift_plan::lock::Lock;
 use std::path::Path;
 
 /// Every file of every template is there, filled, and still of its form. Gives back the digests that they name: the

@@ -1,8 +1,8 @@
 //! Small files and images in the shape of what the manifests name.
 
 use crate::registry::images::{Content, OCI_GZIP, noise, with};
-use sealift::bundle::oci;
-use sealift::plan::manifest::Item;
+use sealift_bundle::format::oci;
+use sealift_plan::manifest::Item;
 use serde_json::{Value, json};
 use std::io::Write as _;
 

@@ -2,7 +2,7 @@
 
 use super::SCENARIOS;
 use super::journey::{Choosing, Traveller};
-use sealift::value::size::ByteSize;
+use sealift_bundle::value::size::ByteSize;
 
 /// `cargo test --test all scenarios::table -- --ignored --nocapture`
 #[test]

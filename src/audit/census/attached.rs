@@ -7,15 +7,15 @@ use super::class::{Class, HEAD};
 use super::look::Search;
 use super::observe::failed;
 use super::{Attached, Unchecked};
-use crate::audit::inspect::AuditError;
-use crate::audit::layer::{Compression, Stored};
-use crate::audit::lint::finding::Finding;
-use crate::audit::lint::{File, secrets};
-use crate::bundle::index::Blob;
-use crate::bundle::oci::Descriptor;
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
+use crate::layer::{Compression, Stored};
+use crate::lint::finding::Finding;
+use crate::lint::{File, secrets};
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::oci::Descriptor;
+use sealift_bundle::inspect::InspectError;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
@@ -64,7 +64,7 @@ impl Loose {
         place: &InPlace<'_>,
         layers: &HashMap<Digest, usize>,
         unchecked: &mut Vec<Unchecked>,
-    ) -> Result<Vec<Attached>, AuditError> {
+    ) -> Result<Vec<Attached>, InspectError> {
         let mut told: HashMap<Digest, Told> = HashMap::new();
         let mut all = Vec::with_capacity(self.named.len());
         for (item, manifest, named, standing) in self.named {
@@ -94,7 +94,7 @@ impl Loose {
 }
 
 /// Proves a blob against its digest, then tells what it is.
-fn look(place: &InPlace<'_>, blob: Blob) -> Result<Told, AuditError> {
+fn look(place: &InPlace<'_>, blob: Blob) -> Result<Told, InspectError> {
     let failed = |error| failed(blob, error);
     let mut source = Stored::prove(place, blob)?;
     let mut bytes = Vec::new();
@@ -119,8 +119,8 @@ fn look(place: &InPlace<'_>, blob: Blob) -> Result<Told, AuditError> {
 #[cfg(test)]
 mod tests {
     use super::{Loose, Standing, TYPE};
-    use crate::bundle::oci::Descriptor;
-    use crate::value::digest::Digest;
+    use sealift_bundle::format::oci::Descriptor;
+    use sealift_bundle::value::digest::Digest;
 
     #[test]
     fn a_blob_is_kept_once_for_each_standing_and_its_type_is_cut() {

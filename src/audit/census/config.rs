@@ -1,7 +1,7 @@
 //! How a container of an image is started (OCI image spec 1.1, "Image Configuration").
 
-use crate::bundle::image_json::{self, ImageJson};
-use crate::value::digest::Digest;
+use sealift_bundle::format::image_json::{self, ImageJson};
+use sealift_bundle::value::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -22,9 +22,9 @@ use self::oddity::Oddity;
 use super::layer::Compression;
 use super::lint::finding::Finding;
 use super::packages::{Evidence, Package, System};
-use crate::bundle::item::ItemKind;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
 use serde::Serialize;
 
 /// Whether each file in a layer is hashed by itself: who compares or lists files wants it, and it is an eighth of the work.

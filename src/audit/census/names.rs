@@ -2,8 +2,8 @@
 
 use super::oddity::{Kind, Oddity};
 use super::{Entry, Node};
-use crate::value::printable::is_deceptive;
-use crate::value::unicode::collision_key;
+use sealift_bundle::value::printable::is_deceptive;
+use sealift_bundle::value::unicode::collision_key;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 

@@ -5,16 +5,16 @@ use super::config::ImageConfig;
 use super::look::{Desk, look};
 use super::oddity::{Kind, Oddity};
 use super::{Census, FileDigests, ItemCensus, Layer, Sums, Unchecked, View, view};
-use crate::audit::inspect::AuditError;
-use crate::audit::layer::{Failed, Stored};
-use crate::audit::lint::{File, secrets};
-use crate::bundle::index::Blob;
-use crate::bundle::oci::{self, Descriptor, Document};
-use crate::bundle::order::{ItemContents, Parts};
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::limits::Limits;
-use crate::value::name::Name;
+use crate::layer::{Failed, Stored};
+use crate::lint::{File, secrets};
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::oci::{self, Descriptor, Document};
+use sealift_bundle::format::order::{ItemContents, Parts};
+use sealift_bundle::inspect::InspectError;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::name::Name;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Mutex;
@@ -27,7 +27,7 @@ pub fn observe(
     digests: FileDigests,
     threads: usize,
     limits: &Limits,
-) -> Result<Census, AuditError> {
+) -> Result<Census, InspectError> {
     let mut draft = Draft {
         place,
         limits,
@@ -73,7 +73,7 @@ impl Draft<'_, '_> {
         })
     }
 
-    fn item(&mut self, contents: &ItemContents) -> Result<ItemCensus, AuditError> {
+    fn item(&mut self, contents: &ItemContents) -> Result<ItemCensus, InspectError> {
         let item = &contents.item;
         self.walked.clear();
         let mut views = Vec::new();
@@ -102,7 +102,7 @@ impl Draft<'_, '_> {
         media_type: &str,
         root: Blob,
         mut views: Option<&mut Vec<View>>,
-    ) -> Result<(), AuditError> {
+    ) -> Result<(), InspectError> {
         let mut stack = vec![(media_type.to_owned(), root, None)];
         while let Some((media_type, blob, platform)) = stack.pop() {
             if !self.walked.insert(blob.digest) {
@@ -143,7 +143,7 @@ impl Draft<'_, '_> {
         platform: Option<&str>,
         config: &Descriptor,
         layers: &[Descriptor],
-    ) -> Result<View, AuditError> {
+    ) -> Result<View, InspectError> {
         let mut numbers = Vec::new();
         for layer in layers {
             if is_layer(layer) {
@@ -254,11 +254,11 @@ fn look_at_all(
     blobs: &[Blob],
     digests: FileDigests,
     threads: usize,
-) -> Result<Vec<Looked>, AuditError> {
+) -> Result<Vec<Looked>, InspectError> {
     let mut order: Vec<usize> = (0..blobs.len()).collect();
     order.sort_by_key(|number| std::cmp::Reverse(blobs.get(*number).map(|blob| blob.size)));
     let (desk, next) = (Desk::new(digests), AtomicUsize::new(0));
-    let done: Mutex<Vec<(usize, Result<Looked, AuditError>)>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<(usize, Result<Looked, InspectError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, blobs.len().max(1)) {
             scope.spawn(|| {
@@ -278,26 +278,26 @@ fn look_at_all(
     done.into_iter().map(|(_, looked)| looked).collect()
 }
 
-fn look_at(place: &InPlace<'_>, blob: Blob, desk: &Desk) -> Result<Looked, AuditError> {
+fn look_at(place: &InPlace<'_>, blob: Blob, desk: &Desk) -> Result<Looked, InspectError> {
     look(blob, Stored::prove(place, blob)?, desk).map_err(|error| failed(blob, error))
 }
 
 /// What went wrong while a blob was read.
-pub(super) fn failed(blob: Blob, error: io::Error) -> AuditError {
+pub(super) fn failed(blob: Blob, error: io::Error) -> InspectError {
     match Failed::arrived(error) {
         Ok(error) => error.into(),
-        Err(source) => AuditError::Read { what: blob.digest, source },
+        Err(source) => InspectError::Read { what: blob.digest, source },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{empty, finish_all};
-    use crate::audit::census::class::Class;
-    use crate::audit::census::{Entry, ItemCensus, Layer, Node};
-    use crate::audit::layer::Compression;
-    use crate::bundle::item::ItemKind;
-    use crate::value::digest::Digest;
+    use crate::census::class::Class;
+    use crate::census::{Entry, ItemCensus, Layer, Node};
+    use crate::layer::Compression;
+    use sealift_bundle::format::item::ItemKind;
+    use sealift_bundle::value::digest::Digest;
 
     #[test]
     fn j08_a_layer_that_is_listed_a_thousand_times_is_not_laid_a_thousand_times() {

@@ -1,7 +1,7 @@
 //! What an image shows when its layers are applied, one upon the other (OCI image spec 1.1, "Applying Changesets").
 
 use super::{Entry, Found, Layer, Node, Spot, Sums, View};
-use crate::audit::packages::{Ecosystem, Evidence, System};
+use crate::packages::{Ecosystem, Evidence, System};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 

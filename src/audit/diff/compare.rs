@@ -4,11 +4,11 @@ use super::{
     At, Blobs, Difference, Executable, FactChange, FilesOf, FindingChange, Head, ItemChange, Kind, LayersOf,
     Missing, PackageChange, RightChange, Side, Turn, Verdict, items, views,
 };
-use crate::audit::census::{Census, Node, Unchecked};
-use crate::bundle::item::ItemKind;
-use crate::trust::difference::differences;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
+use crate::census::{Census, Node, Unchecked};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::trust::difference::differences;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -6,10 +6,10 @@ use super::files::{self, FilesOf};
 use super::side::{Item, Side};
 use super::spot::{self, Spot};
 use super::{Missing, Turn};
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::item::ItemKind;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -111,7 +111,7 @@ fn reference(item: &Item) -> Option<String> {
 fn content(item: &Item) -> Option<String> {
     match (&item.tree, item.digest) {
         (Some(entries), _) => {
-            let mut hasher = crate::value::digest::Hasher::new();
+            let mut hasher = sealift_bundle::value::digest::Hasher::new();
             for entry in entries {
                 hasher.update(format!("{entry:?}\n").as_bytes());
             }

@@ -1,7 +1,7 @@
 //! Texts, line by line.
 
 use super::masking::HIDDEN;
-use crate::audit::lint::{File, secrets};
+use crate::lint::{File, secrets};
 use serde::Serialize;
 use similar::{Algorithm, ChangeTag, TextDiff};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! What looks like a secret is compared and never shown.
 
-use crate::audit::lint::{File, secrets};
+use crate::lint::{File, secrets};
 use std::borrow::Cow;
 
 /// A line of somebody's text, or in its place that it is not shown.

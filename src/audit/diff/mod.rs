@@ -29,9 +29,9 @@ pub use spot::State;
 pub use text::{Extent, text};
 pub use views::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 
-use crate::trust::difference::Difference as RootChange;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
+use sealift_bundle::trust::difference::Difference as RootChange;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

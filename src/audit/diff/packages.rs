@@ -1,8 +1,8 @@
 //! Packages: which came, went, and changed their version, and in which direction.
 
-use crate::audit::census::Found;
-use crate::audit::packages::{Ecosystem, Package};
-use crate::audit::vulnerability::version::Order;
+use crate::census::Found;
+use crate::packages::{Ecosystem, Package};
+use crate::vulnerability::version::Order;
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -210,7 +210,7 @@ fn number(text: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::digest::Digest;
+    use sealift_bundle::value::digest::Digest;
 
     fn found(ecosystem: Ecosystem, name: &str, version: &str) -> Found {
         let package = Package {

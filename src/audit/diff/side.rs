@@ -1,19 +1,19 @@
 //! What is compared, as plain data: what one side is, says and holds.
 
 use super::facts::{Facts, Field};
-use crate::audit::census::Census;
-use crate::audit::inspect::{AuditError, Overview, SignerLine, inventories, overview};
-use crate::bundle::entry::Entry;
-use crate::bundle::index::Blob;
-use crate::bundle::item::{FileKind, ItemHead, ItemKind, PRIORITY};
-use crate::bundle::needs::{Needs, Parameter, Secret, Selection};
-use crate::bundle::order::{Contents, Parts};
-use crate::trust::root::Root;
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::name::Name;
-use crate::value::size::ByteSize;
+use crate::census::Census;
+use sealift_bundle::format::entry::Entry;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::item::{FileKind, ItemHead, ItemKind, PRIORITY};
+use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
+use sealift_bundle::format::order::{Contents, Parts};
+use sealift_bundle::inspect::{InspectError, Overview, SignerLine, inventories, overview};
+use sealift_bundle::trust::root::Root;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::size::ByteSize;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -110,7 +110,7 @@ impl Side {
     }
 
     /// A bundle, with its inventories and without what has to be observed in its layers.
-    pub fn of_bundle(place: &InPlace<'_>, label: String) -> Result<Self, AuditError> {
+    pub fn of_bundle(place: &InPlace<'_>, label: String) -> Result<Self, InspectError> {
         let overview = overview(&place.trusted, &place.contents.items);
         let predicate = &place.trusted.statement.predicate;
         let mut side = Self::new(Kind::Bundle, label);

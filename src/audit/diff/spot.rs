@@ -1,10 +1,10 @@
 //! Entries of trees and of views, in the one form in which they are compared.
 
-use crate::audit::census::capability::Capabilities;
-use crate::audit::census::class::Class;
-use crate::audit::census::{self, Census, View};
-use crate::bundle::entry::{self, Entry};
-use crate::value::digest::Digest;
+use crate::census::capability::Capabilities;
+use crate::census::class::Class;
+use crate::census::{self, Census, View};
+use sealift_bundle::format::entry::{self, Entry};
+use sealift_bundle::value::digest::Digest;
 use serde::Serialize;
 use std::collections::HashMap;
 

@@ -1,11 +1,11 @@
 use super::*;
-use crate::audit::census::class::Class;
-use crate::audit::census::config::ImageConfig;
-use crate::audit::census::oddity::{Kind as Odd, Oddity};
-use crate::audit::census::{Attached, Census, Entry, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
-use crate::audit::layer::Compression;
-use crate::audit::lint::finding::{Finding, Rule};
-use crate::bundle::item::ItemKind;
+use crate::census::class::Class;
+use crate::census::config::ImageConfig;
+use crate::census::oddity::{Kind as Odd, Oddity};
+use crate::census::{Attached, Census, Entry, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use crate::layer::Compression;
+use crate::lint::finding::{Finding, Rule};
+use sealift_bundle::format::item::ItemKind;
 use std::time::{Duration, Instant};
 
 /// A file of a layer whose class its content tells.

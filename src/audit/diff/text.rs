@@ -10,9 +10,9 @@ use super::side::Head;
 use super::views::{LayerChange, LayerTurn, LayersOf};
 use super::words::{arrow, digests, fact, file, mark, names, sizes, turns, word};
 use super::{At, Blobs, Difference, Turn, Verdict};
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
 use std::fmt::Write as _;
 
 /// How much is shown.

@@ -7,12 +7,12 @@ use super::files::{self, FilesOf, Known};
 use super::packages;
 use super::rights;
 use super::spot;
-use crate::audit::census::config::ImageConfig;
-use crate::audit::census::oddity::Group;
-use crate::audit::census::{Census, Entry, ItemCensus, Layer, View};
-use crate::audit::packages::{Package, System};
-use crate::value::digest::{Digest, Hasher};
-use crate::value::printable::{Printable, without_deception};
+use crate::census::config::ImageConfig;
+use crate::census::oddity::Group;
+use crate::census::{Census, Entry, ItemCensus, Layer, View};
+use crate::packages::{Package, System};
+use sealift_bundle::value::digest::{Digest, Hasher};
+use sealift_bundle::value::printable::{Printable, without_deception};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -4,9 +4,9 @@ use super::Turn;
 use super::facts::FactChange;
 use super::files::FileChange;
 use super::spot::State;
-use crate::value::digest::Digest;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
 use std::fmt::Write as _;
 
 /// Items that are named behind a change.

@@ -18,9 +18,9 @@ pub(crate) use stored::Stored;
 pub use stream::Body;
 
 use super::census::oddity::{Kind, Oddity};
-use crate::trust::TrustError;
-use crate::value::digest::Digest;
 use header::{Extended, Next};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::digest::Digest;
 use std::io::{self, Read};
 use stream::Stream;
 

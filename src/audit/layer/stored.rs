@@ -1,9 +1,9 @@
 //! Blobs of a bundle as they are stored, for whoever decompresses them.
 
 use super::Failed;
-use crate::bundle::index::Blob;
-use crate::trust::TrustError;
-use crate::trust::verify::{InPlace, Proof};
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::verify::{InPlace, Proof};
 use std::io::{self, Read};
 
 /// A proved blob, read from front to back.

@@ -1,6 +1,6 @@
 //! The decompressed bytes of a layer, piece by piece, hashed as they go by.
 
-use crate::value::digest::{Digest, Hasher};
+use sealift_bundle::value::digest::{Digest, Hasher};
 use std::io::{self, Read};
 
 /// Bytes decompressed at a time.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::audit::census::oddity::Kind;
+use crate::census::oddity::Kind;
 use proptest::prelude::*;
 
 #[derive(Default)]

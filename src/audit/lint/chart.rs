@@ -10,8 +10,8 @@ use super::expression::Scope;
 use super::numbers::Numbers;
 use super::references::{Finder, How, Parts, is_image_key};
 use super::tarball::{self, Member};
-use crate::value::printable::Printable;
 use blocks::Blocks;
+use sealift_bundle::value::printable::Printable;
 use std::collections::BTreeSet;
 
 /// How deep charts may lie in charts.

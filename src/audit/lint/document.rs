@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 100;
 
 /// A value and its line, counted from 1.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
+pub struct Node {
     pub(crate) line: u32,
     pub(crate) value: Value,
 }
@@ -35,7 +35,7 @@ impl Node {
     }
 
     /// The text of a scalar.
-    pub(crate) fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
             Value::List(_) | Value::Map(_) => None,
@@ -43,7 +43,7 @@ impl Node {
     }
 
     /// The last value of a key: what most readers take.
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+    pub fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
@@ -56,7 +56,7 @@ impl Node {
     }
 
     /// The elements of a list; nothing for anything else.
-    pub(crate) fn elements(&self) -> &[Self] {
+    pub fn elements(&self) -> &[Self] {
         match &self.value {
             Value::List(elements) => elements,
             Value::Text(_) | Value::Map(_) => &[],
@@ -79,7 +79,7 @@ pub(crate) type Unread = String;
 /// Reads the documents of a YAML stream.
 ///
 /// Aliases are replaced by what they stand for, and `<<` merges maps, as YAML 1.1 and compose files have it.
-pub(crate) fn yaml(text: &str) -> Result<Vec<Node>, Unread> {
+pub fn yaml(text: &str) -> Result<Vec<Node>, Unread> {
     yaml_with(text, Numbers::Kept)
 }
 

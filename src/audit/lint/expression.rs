@@ -177,7 +177,7 @@ fn words(expression: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::Scope;
-    use crate::audit::lint::document;
+    use crate::lint::document;
     use proptest::prelude::*;
 
     fn render(text: &str) -> Result<String, String> {

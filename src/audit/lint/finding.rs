@@ -1,6 +1,6 @@
 //! What `check` says about the content of a bundle.
 
-use crate::value::printable::Printable;
+use sealift_bundle::value::printable::Printable;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 use std::fmt;

@@ -2,12 +2,11 @@
 
 use super::document::MAX_BYTES;
 use super::tarball;
-use crate::value::printable::Printable;
+use sealift_bundle::value::printable::Printable;
 use serde_json::Value;
 
 /// Why a JSON file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum JsonError {
     /// The archive is damaged, or beyond the bounds.
     #[error("the archive cannot be read: {0}")]

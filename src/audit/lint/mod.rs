@@ -4,7 +4,7 @@
 //! A thing that could not be understood is said, never left out.
 
 mod chart;
-pub(crate) mod document;
+pub mod document;
 mod expression;
 mod holes;
 pub mod hosts;

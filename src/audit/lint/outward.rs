@@ -6,7 +6,7 @@ use super::holes::restored;
 use super::hosts::{self, is_public};
 use super::settings::{self, Form, Setting};
 use super::watched::{PUSH_SERVER, PUSH_SWITCH, Unwanted, WATCHED, Watched, no, yes};
-use crate::value::printable::Printable;
+use sealift_bundle::value::printable::Printable;
 
 pub use super::hosts::Allowed;
 

@@ -2,7 +2,7 @@
 
 use super::holes::HOLE;
 use super::references::normalised;
-use crate::value::image_name::ImageName;
+use sealift_bundle::value::image_name::ImageName;
 
 /// References of one text, at most.
 const MAX: usize = 100;

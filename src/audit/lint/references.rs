@@ -8,8 +8,8 @@ use super::holes::{HOLE, filled, restored};
 use super::numbers::Numbers;
 use super::probable;
 use super::settings::{self, Form};
-use crate::value::image_name::ImageName;
-use crate::value::printable::Printable;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::printable::Printable;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

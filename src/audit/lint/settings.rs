@@ -295,7 +295,7 @@ fn statements(text: &str, found: &mut Vec<Setting>) {
 #[cfg(test)]
 mod tests {
     use super::{Form, Setting, of, text_of};
-    use crate::audit::lint::File;
+    use crate::lint::File;
     use proptest::prelude::*;
 
     fn forms(path: &str, text: &str) -> Form {

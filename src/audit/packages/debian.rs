@@ -3,7 +3,7 @@
 use super::fields::{Part, once, parts, text};
 use super::found::{Found, licenses};
 use super::{Ecosystem, Package, Source};
-use crate::value::printable::Printable;
+use sealift_bundle::value::printable::Printable;
 
 /// States (the third word of `Status`, dpkg(1)) in which none of a package's programs lies on the disk.
 const ABSENT: [&str; 2] = ["not-installed", "config-files"];

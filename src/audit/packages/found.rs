@@ -1,7 +1,7 @@
 //! The packages of one file, within bounds.
 
 use super::Package;
-use crate::value::printable::Printable;
+use sealift_bundle::value::printable::Printable;
 
 /// Packages of one file. All of Debian 12 has 63,000.
 const MAX_PACKAGES: usize = 100_000;

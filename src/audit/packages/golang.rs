@@ -3,7 +3,7 @@
 use super::executable::Image;
 use super::found::Found;
 use super::{Ecosystem, Package};
-use crate::audit::packages::bytes::{Order, byte, part};
+use crate::packages::bytes::{Order, byte, part};
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 /// Where it begins, a multiple of this from the start of the data; and the bytes of its head.

@@ -109,7 +109,7 @@ impl Reading {
 
 fn broken(path: &str, error: &dyn std::error::Error) -> String {
     let name = path.rsplit('/').next().unwrap_or_default();
-    format!("`{}` is no sound archive: {error}", crate::value::printable::Printable(name))
+    format!("`{}` is no sound archive: {error}", sealift_bundle::value::printable::Printable(name))
 }
 
 fn is_archive(name: &str) -> bool {

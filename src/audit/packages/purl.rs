@@ -1,7 +1,7 @@
 //! Package URLs (ECMA-427).
 
 use super::{Ecosystem, Package, System};
-use crate::value::percent::{decoded, encoded};
+use sealift_bundle::value::percent::{decoded, encoded};
 
 /// What stands as it is, although an address would have it escaped (ECMA-427).
 const COLON: &[u8] = b":";
@@ -129,7 +129,7 @@ fn normal(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{comparable, purl};
-    use crate::audit::packages::{Ecosystem, Package, System};
+    use crate::packages::{Ecosystem, Package, System};
 
     fn of(ecosystem: Ecosystem, namespace: Option<&str>, name: &str, version: &str) -> String {
         let system =

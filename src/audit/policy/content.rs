@@ -3,10 +3,10 @@
 use super::form::{Answer, ContentPolicy, Forbidden};
 use super::rule::Rule;
 use super::verdict::Docket;
-use crate::audit::census::class::Class;
-use crate::audit::census::oddity::{Group, Kind, Oddity};
-use crate::audit::census::{Attached, Census, Entry, ItemCensus, Node, View};
-use crate::bundle::item::ItemKind;
+use crate::census::class::Class;
+use crate::census::oddity::{Group, Kind, Oddity};
+use crate::census::{Attached, Census, Entry, ItemCensus, Node, View};
+use sealift_bundle::format::item::ItemKind;
 use std::collections::BTreeSet;
 
 pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket<'_>) {

@@ -1,13 +1,12 @@
 //! Why a policy or what it asks for cannot be used.
 
-use crate::value::code::{Code, Fault};
-use crate::value::printable::Printable;
+use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::printable::Printable;
 use std::io;
 use std::path::PathBuf;
 
 /// An error about a policy, or about a file that it needs.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum PolicyError {
     #[error("cannot read {what} `{}`", Printable(.path.to_string_lossy()))]

@@ -2,13 +2,13 @@
 
 use super::error::PolicyError;
 use super::pattern::Pattern;
-use crate::audit::vulnerability::severity::Level;
-use crate::bundle::item::ItemKind;
-use crate::bundle::place;
-use crate::value::digest::Digest;
-use crate::value::name::Name;
-use crate::value::platform::Platform;
-use crate::value::printable::Printable;
+use crate::vulnerability::severity::Level;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::place;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::printable::Printable;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::Path;
@@ -342,7 +342,7 @@ impl Reading<'_> {
         let mut licenses = Vec::new();
         for text in texts {
             let license = text.get_ref();
-            let known = crate::audit::packages::spdx(std::slice::from_ref(license));
+            let known = crate::packages::spdx(std::slice::from_ref(license));
             let is_one = |known: &String| !known.contains([' ', '(']) || known.contains(" WITH ");
             match known.filter(|known| is_one(known) && !known.contains(" AND ") && !known.contains(" OR ")) {
                 Some(known) => licenses.push(known),
@@ -359,7 +359,7 @@ impl Reading<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Answer, Policy};
-    use crate::audit::vulnerability::severity::Level;
+    use crate::vulnerability::severity::Level;
 
     const EXAMPLE: &str = include_str!("../../../manifests/policy.toml");
 

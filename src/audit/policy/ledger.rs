@@ -1,9 +1,9 @@
 //! What a policy asks of the ledger that `sealift scan` wrote. Nobody signed it: it says what whoever ran the scan says.
 
 use super::error::PolicyError;
-use crate::audit::scan::{Identity, Ledger};
-use crate::bundle::place;
-use crate::value::moment::Moment;
+use crate::scan::{Identity, Ledger};
+use sealift_bundle::format::place;
+use sealift_bundle::value::moment::Moment;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -32,7 +32,7 @@ pub(super) fn database_date(engine: &Identity) -> Option<Moment> {
 #[cfg(test)]
 mod tests {
     use super::{database_date, open};
-    use crate::audit::scan::Identity;
+    use crate::scan::Identity;
 
     #[test]
     fn signatures_have_the_date_that_the_engine_writes() {

@@ -1,7 +1,7 @@
 //! Whether an SPDX expression is one that the lists of a policy let through.
 
 use super::form::LicensePolicy;
-use crate::audit::packages::spdx;
+use crate::packages::spdx;
 
 /// How deep brackets may stand within each other.
 const DEPTH: u32 = 32;
@@ -77,7 +77,7 @@ fn one(tokens: &mut Vec<&str>, is_good: &dyn Fn(&str) -> bool, depth: u32) -> Op
 #[cfg(test)]
 mod tests {
     use super::{Standing, judge};
-    use crate::audit::policy::form::{Answer, LicensePolicy, PackageLicenses};
+    use crate::policy::form::{Answer, LicensePolicy, PackageLicenses};
 
     #[test]
     fn an_expression_is_good_when_one_way_to_use_it_is() {

@@ -24,15 +24,15 @@ use self::license::Standing;
 use self::rule::Rule;
 use self::verdict::Docket;
 use super::census::Census;
-use super::inspect::Overview;
 use super::scan::Ledger;
 use super::vulnerability::{Place, Vulnerabilities};
-use crate::bundle::item::ItemKind;
-use crate::trust::waiver::Judged;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::inspect::Overview;
+use sealift_bundle::trust::waiver::Judged;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
 use std::collections::BTreeSet;
 
 /// Everything about a bundle that a policy asks for.

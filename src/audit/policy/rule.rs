@@ -148,7 +148,7 @@ impl Serialize for Rule {
 #[cfg(test)]
 mod tests {
     use super::Rule;
-    use crate::value::name::Name;
+    use sealift_bundle::value::name::Name;
     use std::collections::BTreeSet;
 
     #[test]

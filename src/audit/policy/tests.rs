@@ -2,29 +2,27 @@
 
 use super::rule::Rule;
 use super::{Facts, Policy, Stage, Verdict, judge};
-use crate::audit::census::class::{Archive, Class};
-use crate::audit::census::config::ImageConfig;
-use crate::audit::census::oddity::{Kind, Oddity};
-use crate::audit::census::{
-    Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View,
-};
-use crate::audit::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
-use crate::audit::layer::Compression;
-use crate::audit::lint::finding::{Finding, Rule as LintRule};
-use crate::audit::packages::{Ecosystem, Package};
-use crate::audit::scan::Ledger;
-use crate::audit::vulnerability::severity::{Level, Severity};
-use crate::audit::vulnerability::vex::Status;
-use crate::audit::vulnerability::{self, Identity, NotChecked, Vulnerabilities, Vulnerability};
-use crate::bundle::item::ItemKind;
-use crate::bundle::needs::{Needs, Selection};
-use crate::bundle::statement::Totals;
-use crate::trust::key::KeyId;
-use crate::trust::threshold::Who;
-use crate::trust::waiver::{Granted, Judged, Scope, Waiver};
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use crate::census::class::{Archive, Class};
+use crate::census::config::ImageConfig;
+use crate::census::oddity::{Kind, Oddity};
+use crate::census::{Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use crate::layer::Compression;
+use crate::lint::finding::{Finding, Rule as LintRule};
+use crate::packages::{Ecosystem, Package};
+use crate::scan::Ledger;
+use crate::vulnerability::severity::{Level, Severity};
+use crate::vulnerability::vex::Status;
+use crate::vulnerability::{self, Identity, NotChecked, Vulnerabilities, Vulnerability};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::needs::{Needs, Selection};
+use sealift_bundle::format::statement::Totals;
+use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
+use sealift_bundle::trust::key::KeyId;
+use sealift_bundle::trust::threshold::Who;
+use sealift_bundle::trust::waiver::{Granted, Judged, Scope, Waiver};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn name(text: &str) -> Name {

@@ -1,11 +1,11 @@
 //! What came of judging a bundle by a policy.
 
 use super::rule::{Controls, Rule};
-use crate::trust::approval::SetAside;
-use crate::trust::waiver::{Granted, Judged};
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::trust::approval::SetAside;
+use sealift_bundle::trust::waiver::{Granted, Judged};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,7 @@
 
 use super::table::Table;
 use super::text::Text;
-use crate::value::moment::Moment;
+use sealift_bundle::value::moment::Moment;
 use serde::Serialize;
 
 /// On whose word something stands. The three are never mixed.

@@ -1,20 +1,20 @@
 //! Everything that a report is made from.
 
-use crate::audit::account::Account;
-use crate::audit::census::oddity::Oddity;
-use crate::audit::census::{Census, ItemCensus, Layer, View};
-use crate::audit::diff::Difference;
-use crate::audit::inspect::{AuditError, Overview};
-use crate::audit::lint::finding::Finding;
-use crate::audit::policy::Verdict;
-use crate::audit::sbom::is_bill;
-use crate::audit::scan::Ledger;
-use crate::audit::vulnerability::Vulnerabilities;
-use crate::bundle::oci::Referring;
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use crate::account::Account;
+use crate::census::oddity::Oddity;
+use crate::census::{Census, ItemCensus, Layer, View};
+use crate::diff::Difference;
+use crate::lint::finding::Finding;
+use crate::policy::Verdict;
+use crate::sbom::is_bill;
+use crate::scan::Ledger;
+use crate::vulnerability::Vulnerabilities;
+use sealift_bundle::format::oci::Referring;
+use sealift_bundle::inspect::{InspectError, Overview};
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -83,7 +83,7 @@ impl Evidence {
 }
 
 /// What came along with the images of a bundle, in its order. Nobody has checked the signatures in it.
-pub fn evidence(place: &InPlace<'_>) -> Result<Vec<Evidence>, AuditError> {
+pub fn evidence(place: &InPlace<'_>) -> Result<Vec<Evidence>, InspectError> {
     let mut all = Vec::new();
     for contents in &place.contents.items {
         let item = &contents.item;

@@ -5,8 +5,8 @@ use super::document::{Group, Hue, Map, Stack, Timeline};
 use super::page::text;
 use super::text::Text;
 use super::treemap::{Rect, squarify};
-use crate::audit::html::{Element, Html, tag};
-use crate::value::size::ByteSize;
+use sealift_bundle::value::html::{Element, Html, tag};
+use sealift_bundle::value::size::ByteSize;
 
 /// The map is twice as wide as it is high.
 const MAP: Rect = Rect { x: 0.0, y: 0.0, width: 100.0, height: 50.0 };

@@ -5,7 +5,7 @@
 use super::document::{Basis, Block, Document, Tone};
 use super::table::Table;
 use super::text::{Span, Text, grouped};
-use crate::value::printable::{Printable, without_deception};
+use sealift_bundle::value::printable::{Printable, without_deception};
 
 /// Rows of a table; the others are counted.
 const MOST: usize = 50;

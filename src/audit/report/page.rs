@@ -4,8 +4,8 @@ use super::document::{Basis, Block, Document, Fact, Light, Section, Sentence, To
 use super::figures;
 use super::table::{Cell, Table};
 use super::text::{Span, Text, grouped};
-use crate::audit::html::{Element, Html, page, tag};
-use crate::value::words::counted;
+use sealift_bundle::value::html::{Element, Html, page, tag};
+use sealift_bundle::value::words::counted;
 
 /// Rows of a table that is shown as a whole.
 const WHOLE: usize = 16;

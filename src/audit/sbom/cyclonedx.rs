@@ -1,9 +1,9 @@
 //! CycloneDX 1.6 (ECMA-424) as JSON.
 
 use super::{Component, Subject, image_purl, view_ref};
-use crate::audit::census::{ItemCensus, View};
-use crate::audit::packages::{Ecosystem, spdx as expression};
-use crate::value::digest::Digest;
+use crate::census::{ItemCensus, View};
+use crate::packages::{Ecosystem, spdx as expression};
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,9 +11,9 @@ pub use cyclonedx::cyclonedx;
 pub use spdx::spdx;
 
 use super::census::{Census, ItemCensus, View};
-use super::inspect::Overview;
 use super::packages::{Package, purl};
-use crate::bundle::item::ItemKind;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::inspect::Overview;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

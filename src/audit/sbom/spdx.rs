@@ -1,8 +1,8 @@
 //! SPDX 2.3 as JSON.
 
 use super::{Subject, image_purl, view_ref};
-use crate::audit::packages::spdx as expression;
-use crate::value::digest::Digest;
+use crate::packages::spdx as expression;
+use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

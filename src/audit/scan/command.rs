@@ -4,7 +4,7 @@
 //! it. The program is somebody else's: what it prints is bounded, and its time is limited.
 
 use super::ScanError;
-use super::engine::{Answer, Engine, Identity, Opening, Words, said};
+use super::engine::{Answer, Engine, Identity, Opening, Words, first_line};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write as _};
@@ -27,7 +27,7 @@ const IN_A_ROW: u32 = 3;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A program to start.
-pub(super) struct Command {
+pub struct Command {
     words: Vec<String>,
     version: Option<Words>,
     patience: Duration,
@@ -36,7 +36,8 @@ pub(super) struct Command {
 }
 
 impl Command {
-    pub(super) fn new(words: Words, opening: Opening) -> Result<Self, ScanError> {
+    /// Checks the command; nothing is started yet.
+    pub fn new(words: Words, opening: Opening) -> Result<Self, ScanError> {
         let Words(words) = words;
         let Opening { patience, scratch, version } = opening;
         let wants_path = words.iter().any(|word| word.contains(PATH));
@@ -62,7 +63,7 @@ impl Command {
             Some(0) => Err("it ended with 0 before it had read everything".to_owned()),
             Some(1) => Ok(Answer::Found(signature(&ended.out))),
             Some(code) => {
-                let said = said(&format!("{}\n{}", ended.err, ended.out));
+                let said = first_line(&format!("{}\n{}", ended.err, ended.out));
                 Err(format!(
                     "it ended with {code}: {}",
                     if said.is_empty() { "it said nothing" } else { &said }
@@ -86,7 +87,7 @@ impl Engine for Command {
                 "`{}` ended with {}: {}",
                 version.join(" "),
                 ended.status,
-                said(&ended.err)
+                first_line(&ended.err)
             )));
         }
         Ok(Identity::parse(asked, &ended.out))
@@ -114,10 +115,10 @@ impl Engine for Command {
 fn signature(out: &str) -> String {
     let line = out.lines().find_map(|line| line.trim().strip_suffix(" FOUND"));
     match line.and_then(|line| line.rsplit_once(": ")) {
-        Some((_, name)) => said(name),
-        None => {
-            Some(said(out)).filter(|said| !said.is_empty()).unwrap_or_else(|| "without a name".to_owned())
-        }
+        Some((_, name)) => first_line(name),
+        None => Some(first_line(out))
+            .filter(|said| !said.is_empty())
+            .unwrap_or_else(|| "without a name".to_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::engine::{Answer, Engine};
 use super::feed::Watched;
 use super::ledger::{Failure, Found, PartNumber, Tally};
-use crate::value::digest::Digest;
+use sealift_bundle::value::digest::Digest;
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};

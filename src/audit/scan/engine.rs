@@ -1,7 +1,6 @@
 //! What an engine is, whoever makes it.
 
 use super::ScanError;
-use super::command::Command;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::PathBuf;
@@ -62,8 +61,8 @@ impl Identity {
 
     /// Reads a line like `ClamAV 1.4.6/27500/Tue Nov  5 08:23:00 2024`, which clamd and clamscan write; other engines
     /// have no slashes there. Without the signatures of its makers, it leaves out what stands behind the name.
-    pub(super) fn parse(asked: String, line: &str) -> Self {
-        let line = said(line);
+    pub fn parse(asked: String, line: &str) -> Self {
+        let line = first_line(line);
         let mut parts = line.splitn(3, '/').map(str::trim);
         let (name, number, date) = (parts.next(), parts.next(), parts.next());
         let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -76,7 +75,8 @@ impl Identity {
 }
 
 /// The first line of what an engine wrote, at most [`WORDS`] characters of it.
-pub(super) fn said(text: &str) -> String {
+#[must_use]
+pub fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     line.chars().take(WORDS).collect()
 }
@@ -174,20 +174,6 @@ pub struct Opening {
     pub scratch: PathBuf,
     /// What says which version a command is.
     pub version: Option<Words>,
-}
-
-/// Opens an engine; `clamd` is not asked yet.
-pub fn open(asked: EngineArg, opening: Opening) -> Result<Box<dyn Engine>, ScanError> {
-    match asked {
-        #[cfg(feature = "clamd")]
-        EngineArg::Clamd(place) => Ok(Box::new(super::clamd::Clamd::new(place, opening.patience)?)),
-        #[cfg(not(feature = "clamd"))]
-        EngineArg::Clamd(_) => {
-            let reason = "this sealift was built without the feature `clamd`, and so without sockets";
-            Err(ScanError::Words { asked: "clamd".to_owned(), reason })
-        }
-        EngineArg::Command(words) => Ok(Box::new(Command::new(words, opening)?)),
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! What goes wrong while scanning, and what a scan can end with.
 
-use crate::bundle::BundleError;
-use crate::trust::TrustError;
-use crate::value::code::{Code, Fault};
-use crate::value::printable::Printable;
-use crate::value::words::counted;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 
 /// An error of scanning.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ScanError {
     /// The bundle is not believed, or could not be read.
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! Content on its way to the engine.
 
 use super::super::layer::Failed;
-use crate::value::digest::{Digest, Hasher};
+use sealift_bundle::value::digest::{Digest, Hasher};
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;

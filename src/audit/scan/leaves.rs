@@ -6,13 +6,13 @@ use super::engine::Engine;
 use super::ledger::{Count, Head, Ledger, Part};
 use super::nested::Feeder;
 use super::{ScanError, Settings};
-use crate::bundle::BundleError;
-use crate::bundle::index::Blob;
-use crate::bundle::order::Parts;
-use crate::trust::TrustError;
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::watch::Watch;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::order::Parts;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::watch::Watch;
 use std::collections::HashSet;
 use std::io::{self, Read};
 
@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn part(item: Option<crate::value::name::Name>) -> Part {
+fn part(item: Option<sealift_bundle::value::name::Name>) -> Part {
     Part { item, stored: Count::default(), shared: 0, account: super::ledger::Account::default() }
 }
 

@@ -2,10 +2,10 @@
 
 use super::ScanError;
 use super::engine::Identity;
-use crate::value::canonical::{self, CanonicalError};
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::value::canonical::{self, CanonicalError};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

@@ -4,8 +4,6 @@
 //! engine's limits, and writes down which bytes were seen and which were not. Nothing is decompressed that the seal does
 //! not vouch for, and nothing is written, except the one file that an engine is asked about by its name.
 
-#[cfg(feature = "clamd")]
-mod clamd;
 mod command;
 mod desk;
 mod engine;
@@ -16,14 +14,15 @@ mod ledger;
 mod nested;
 mod self_test;
 
-pub use engine::{Engine, EngineArg, Identity, Opening, Words, open};
+pub use command::Command;
+pub use engine::{Answer, Engine, EngineArg, Identity, Opening, Words, first_line};
 pub use error::ScanError;
 pub use leaves::scan;
 pub use ledger::{Account, Count, Found, Ledger, Outcome, Part, Unopened, Unseen};
 pub use nested::Bounds;
 pub use self_test::{Answered, Marker, Row, SelfTest, self_test};
 
-use crate::value::moment::Moment;
+use sealift_bundle::value::moment::Moment;
 
 /// How a scan is done.
 #[derive(Clone, Copy)]

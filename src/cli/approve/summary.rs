@@ -1,15 +1,15 @@
 //! What an approver is about to sign, shown before the passphrase is asked for.
 
-use crate::audit::census::oddity::{Group, Kind};
-use crate::audit::census::{Census, FileDigests, observe};
-use crate::audit::diff::{Difference, Extent, text};
-use crate::audit::inspect::Overview;
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
-use crate::trust::verify::InPlace;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_audit::census::oddity::{Group, Kind};
+use sealift_audit::census::{Census, FileDigests, observe};
+use sealift_audit::diff::{Difference, Extent, text};
+use sealift_bundle::inspect::Overview;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Secrets that are listed; the rest is counted. Privileges are all listed: the one that matters may be the last.

@@ -1,23 +1,23 @@
 //! The two things that are compared, opened, each with what it takes to believe it.
 
-use crate::audit::diff::{Field, Item, Kind, Side, facts_of, say_referrers};
-use crate::audit::inspect::cat;
-use crate::bundle::index::Index;
-use crate::bundle::place as files;
-use crate::bundle::read;
 use crate::cli::LIMITS;
 use crate::cli::cat::Memory;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
-use crate::site::contents::Found;
-use crate::site::open::Site;
-use crate::site::receipt::{Outcome, Receipt, Request, Signed};
-use crate::site::state::{Release, Scenario};
-use crate::trust::chain::PinnedRoot;
-use crate::trust::envelope::PayloadType;
-use crate::trust::verify::{Conditions, InPlace};
-use crate::value::name::Name;
-use crate::value::watch::Watch;
+use sealift_audit::diff::{Field, Item, Kind, Side, facts_of, say_referrers};
+use sealift_bundle::format::index::Index;
+use sealift_bundle::format::place as files;
+use sealift_bundle::format::read;
+use sealift_bundle::inspect::cat;
+use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::envelope::PayloadType;
+use sealift_bundle::trust::verify::{Conditions, InPlace};
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::watch::Watch;
+use sealift_site::contents::Found;
+use sealift_site::open::Site;
+use sealift_site::receipt::{Outcome, Receipt, Request, Signed};
+use sealift_site::state::{Release, Scenario};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::ops::Deref;
@@ -25,10 +25,10 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "connected")]
 use {
-    crate::audit::diff::{say_needs, say_selection},
-    crate::bundle::item::{ItemHead, ItemKind},
-    crate::plan::lock::Lock,
-    crate::value::digest::Digest,
+    sealift_audit::diff::{say_needs, say_selection},
+    sealift_bundle::format::item::{ItemHead, ItemKind},
+    sealift_bundle::value::digest::Digest,
+    sealift_plan::lock::Lock,
 };
 
 /// Bytes at the beginning of a file by which it is told.
@@ -284,7 +284,7 @@ impl Opened<'_> {
                 for kind in ["doc", "config", "file"] {
                     let file = folder.join(kind).join(item.as_str()).join(path);
                     if file.symlink_metadata().is_ok() {
-                        bytes = files::read_bounded(&file, crate::audit::diff::TEXT)
+                        bytes = files::read_bounded(&file, sealift_audit::diff::TEXT)
                             .map_err(|source| input(&file, source))?;
                     }
                 }
@@ -351,7 +351,7 @@ fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Watch) -> 
     side.facts.put_all(Field::Disk, wrong);
     let mut items = BTreeMap::new();
     for (kind, name, entries) in trees {
-        let facts = crate::audit::diff::Facts::default();
+        let facts = sealift_audit::diff::Facts::default();
         items.insert(name, Item { kind, digest: None, facts, stored: None, tree: Some(entries) });
     }
     for image in images.iter().flat_map(Index::items) {

@@ -2,9 +2,9 @@
 
 use super::text::{age, in_use, label, lag};
 use super::{Fleet, Said};
-use crate::audit::html::{Element, Html, page as whole, tag};
-use crate::site::fleet::{Group, Lag, Newest, Row};
-use crate::value::words::counted;
+use sealift_bundle::value::html::{Element, Html, page as whole, tag};
+use sealift_bundle::value::words::counted;
+use sealift_site::fleet::{Group, Lag, Newest, Row};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -109,7 +109,7 @@ fn alarms(fleet: &Fleet<'_>) -> Html {
     refused.chain(fleet.verified.conflicts.iter().map(alarm)).collect()
 }
 
-fn alarm(conflict: &crate::site::fleet::conflict::Conflict) -> Element {
+fn alarm(conflict: &sealift_site::fleet::conflict::Conflict) -> Element {
     tag("div")
         .class("alert")
         .child(tag("h3").text(capital(conflict.title())))
@@ -131,7 +131,7 @@ fn group(group: &Group, before: &str) -> Html {
         }
     }
     if !group.bare.is_empty() {
-        let line = |bare: &crate::site::fleet::Bare| {
+        let line = |bare: &sealift_site::fleet::Bare| {
             let said = format!(", said at {}", bare.issued);
             tag("li")
                 .text(bare.name.as_str())

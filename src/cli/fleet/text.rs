@@ -2,10 +2,10 @@
 
 use super::{Fleet, Said};
 use crate::cli::term::Term;
-use crate::site::fleet::{Group, Lag, Newest, Row, Title};
-use crate::value::digest::Digest;
-use crate::value::printable::Printable;
-use crate::value::words::counted;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::words::counted;
+use sealift_site::fleet::{Group, Lag, Newest, Row, Title};
 use std::path::{Path, PathBuf};
 
 /// How many files of a kind are named; `--json` names all.
@@ -78,7 +78,7 @@ fn files_line(files: &[PathBuf], what: &str) -> String {
 }
 
 fn conflicts(term: &Term, group: &Group, standing: &str) -> String {
-    let line = |conflict: &crate::site::fleet::conflict::Conflict| {
+    let line = |conflict: &sealift_site::fleet::conflict::Conflict| {
         let title = format!("CONFLICT, {standing}{}:", conflict.title());
         format!("{} {conflict}\n  next: {}\n", term.paint(&title, "31;1"), conflict.advice())
     };

@@ -2,16 +2,16 @@
 
 use super::text::{in_use, label};
 use super::{Fleet, LookingArgs, Said};
-use crate::audit::components::{Component, Items, Query, search};
-use crate::bundle::place;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
-use crate::site::SiteError;
-use crate::site::fleet::{Row, Titles};
-use crate::value::digest::Digest;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_audit::components::{Component, Items, Query, search};
+use sealift_bundle::format::place;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
+use sealift_site::SiteError;
+use sealift_site::fleet::{Row, Titles};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ struct Bundle<'a> {
     label: String,
     in_use: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    installed: Option<crate::value::moment::Moment>,
+    installed: Option<sealift_bundle::value::moment::Moment>,
 }
 
 #[derive(Serialize)]

@@ -4,11 +4,11 @@ use super::proposal::{ApprovalArgs, ProposalArgs, Threshold, holder, holders, wh
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use crate::cli::term::Term;
-use crate::trust::change::Scope;
-use crate::trust::root::{Expiry, Role};
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::trust::change::Scope;
+use sealift_bundle::trust::root::{Expiry, Role};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -177,7 +177,7 @@ impl Set {
             }
             if self.new_epoch {
                 // Counted from what is in force, so that asking twice begins one epoch.
-                let epoch = file.newest().map_or(terms.epoch, crate::trust::root::Root::epoch);
+                let epoch = file.newest().map_or(terms.epoch, sealift_bundle::trust::root::Root::epoch);
                 terms.epoch = epoch.saturating_add(1);
             }
             Ok(self.thresholds.iter().try_for_each(|threshold| threshold.set(terms))?)

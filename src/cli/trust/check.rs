@@ -4,10 +4,10 @@ use super::show::tally;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
-use crate::trust::TrustError;
-use crate::trust::review::findings;
-use crate::trust::root_file::RootFile;
-use crate::value::spoken::Typed;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::review::findings;
+use sealift_bundle::trust::root_file::RootFile;
+use sealift_bundle::value::spoken::Typed;
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -4,8 +4,8 @@ use super::show::lines;
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
-use crate::trust::difference::differences;
-use crate::trust::root_file::RootFile;
+use sealift_bundle::trust::difference::differences;
+use sealift_bundle::trust::root_file::RootFile;
 use serde_json::json;
 use std::path::PathBuf;
 

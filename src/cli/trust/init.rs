@@ -2,17 +2,17 @@
 
 use super::proposal::{ApprovalArgs, holder, holders};
 use super::show::report;
-use crate::bundle::place;
 use crate::cli::error::CliError;
 use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
-use crate::trust::change::Scope;
-use crate::trust::key::Signer;
-use crate::trust::root::{Expiry, Policy, Revoked, Role, Terms};
-use crate::trust::root_file::RootFile;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::format::place;
+use sealift_bundle::trust::change::Scope;
+use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::root::{Expiry, Policy, Revoked, Role, Terms};
+use sealift_bundle::trust::root_file::RootFile;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -1,19 +1,19 @@
 //! What every verb that proposes a version takes and does.
 
 use super::show::report;
-use crate::bundle::place;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now, write};
-use crate::trust::TrustError;
-use crate::trust::change::Scope;
-use crate::trust::key::{KeyId, PublicKey};
-use crate::trust::root::{ApprovalPolicy, Terms};
-use crate::trust::root_file::RootFile;
-use crate::value::name::Name;
-use crate::value::words::quoted;
+use sealift_bundle::format::place;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::change::Scope;
+use sealift_bundle::trust::key::{KeyId, PublicKey};
+use sealift_bundle::trust::root::{ApprovalPolicy, Terms};
+use sealift_bundle::trust::root_file::RootFile;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::words::quoted;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};

@@ -3,12 +3,12 @@
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
-use crate::trust::change::Scope;
-use crate::trust::difference::{Difference, differences};
-use crate::trust::key::KeyId;
-use crate::trust::root_file::RootFile;
-use crate::trust::threshold::Tally;
-use crate::value::words::quoted;
+use sealift_bundle::trust::change::Scope;
+use sealift_bundle::trust::difference::{Difference, differences};
+use sealift_bundle::trust::key::KeyId;
+use sealift_bundle::trust::root_file::RootFile;
+use sealift_bundle::trust::threshold::Tally;
+use sealift_bundle::value::words::quoted;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -127,7 +127,7 @@ fn about(file: &RootFile, path: &Path) -> Value {
         let name = root.key(*id).map(|key| key.name().to_string()).unwrap_or_default();
         json!({ "name": name, "id": id.to_string(), "words": id.spoken().to_string() })
     };
-    let role = |entry: &crate::trust::root::RoleEntry| {
+    let role = |entry: &sealift_bundle::trust::root::RoleEntry| {
         json!({
             "role": entry.role().to_string(), "threshold": entry.threshold(), "scenarios": entry.scenarios(),
             "keys": entry.keys().iter().map(key).collect::<Vec<_>>(),

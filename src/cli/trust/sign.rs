@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, write};
-use crate::trust::root_file::RootFile;
+use sealift_bundle::trust::root_file::RootFile;
 use std::path::PathBuf;
 
 /// Sign the proposal in a file of trust roots

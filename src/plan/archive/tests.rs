@@ -1,7 +1,7 @@
 use super::*;
-use crate::plan::manifest::{ImageForm, Platforms};
-use crate::plan::sample::{Bench, LIMITS, tar_with};
-use crate::value::code::{Code, Fault as _};
+use crate::manifest::{ImageForm, Platforms};
+use crate::sample::{Bench, LIMITS, tar_with};
+use sealift_bundle::value::code::{Code, Fault as _};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -73,7 +73,7 @@ fn layers_behind_links_and_several_images() {
         Digest::of(b"top"),
     );
     assert_eq!(made, expected);
-    assert!(crate::bundle::oci::parse(OCI_MANIFEST, made.as_bytes(), &LIMITS).is_ok());
+    assert!(sealift_bundle::format::oci::parse(OCI_MANIFEST, made.as_bytes(), &LIMITS).is_ok());
     assert_eq!(pinned(&bench, Some("hello:1")).unwrap().0.digest, image.digest);
     // The other is selected by the digest of its configuration; its layer lies behind a link.
     let (_, blobs) = pinned(&bench, Some(&Digest::of(&two).to_string())).unwrap();

@@ -8,11 +8,11 @@ use super::super::manifest::{Constraint, ConstraintRule, Item, ReadAs, Scoped};
 use super::super::requirement::{Requirement, version_of};
 use super::super::work::{Work, read_pinned};
 use super::place;
-use crate::audit::lint::finding::{Finding, Rule};
-use crate::audit::lint::json_in::json_in;
-use crate::bundle::entry::Node;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
+use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_audit::lint::json_in::json_in;
+use sealift_bundle::format::entry::Node;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
 use semver::{Op, Version};
 
 /// Bytes of the largest file that is read for a version in it.

@@ -7,13 +7,13 @@ use super::super::lock::{Lock, LockedImage};
 use super::super::manifest::{Item, Manifest, Source};
 use super::super::work::{Task, Work};
 use super::{Medium, place};
-use crate::audit::lint::finding::{Finding, Rule};
-use crate::bundle::entry::Node;
-use crate::bundle::oci::{self, Document};
-use crate::value::name::Name;
-use crate::value::platform::Platform;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
+use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_bundle::format::entry::Node;
+use sealift_bundle::format::oci::{self, Document};
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
 use std::collections::{BTreeSet, HashSet};
 
 /// Findings that need no more than the manifest and the lock.

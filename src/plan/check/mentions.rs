@@ -4,10 +4,10 @@ use super::super::choosing::Chosen;
 use super::super::lock::Lock;
 use super::contents::Mentioned;
 use super::place;
-use crate::audit::lint::finding::{Finding, Rule};
-use crate::audit::lint::references::{How, normalised};
-use crate::value::image_name::ImageName;
-use crate::value::printable::Printable;
+use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_audit::lint::references::{How, normalised};
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::printable::Printable;
 
 /// An image that travels, as it can be named.
 struct Carried {

@@ -1,11 +1,11 @@
 //! Images that files in a folder name, found as `check` finds them.
 
-use crate::audit::lint::File;
-use crate::audit::lint::references::{How, Mention, Variables, is_chart, mentions, variables};
-use crate::bundle::item::ItemKind;
-use crate::bundle::place;
-use crate::value::image_name::ImageName;
-use crate::value::printable::Printable;
+use sealift_audit::lint::File;
+use sealift_audit::lint::references::{How, Mention, Variables, is_chart, mentions, variables};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::place;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::printable::Printable;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;

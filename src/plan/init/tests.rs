@@ -1,7 +1,7 @@
 use super::*;
-use crate::plan::manifest::{Manifest, Source};
-use crate::plan::sample::{Bench, LIMITS, LayoutMaker, tar_of, tar_with};
-use crate::value::watch::Unwatched;
+use crate::manifest::{Manifest, Source};
+use crate::sample::{Bench, LIMITS, LayoutMaker, tar_of, tar_with};
+use sealift_bundle::value::watch::Unwatched;
 use serde_json::json;
 
 fn made(bench: &Bench) -> String {

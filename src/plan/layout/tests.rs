@@ -1,6 +1,6 @@
 use super::*;
-use crate::plan::sample::{Bench, LIMITS, LayoutMaker, MANIFEST, tar_of, tar_with};
-use crate::value::code::{Code, Fault as _};
+use crate::sample::{Bench, LIMITS, LayoutMaker, MANIFEST, tar_of, tar_with};
+use sealift_bundle::value::code::{Code, Fault as _};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

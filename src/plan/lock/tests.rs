@@ -1,10 +1,10 @@
 use super::*;
-use crate::bundle::draft::DraftItem;
-use crate::bundle::entry::Node;
-use crate::plan::choosing::Choice;
-use crate::plan::manifest::Manifest;
-use crate::plan::sample::{Bench, LayoutMaker, tar_with};
-use crate::value::code::{Code, Fault as _};
+use crate::choosing::Choice;
+use crate::manifest::Manifest;
+use crate::sample::{Bench, LayoutMaker, tar_with};
+use sealift_bundle::format::draft::DraftItem;
+use sealift_bundle::format::entry::Node;
+use sealift_bundle::value::code::{Code, Fault as _};
 use serde_json::json;
 use std::fs;
 

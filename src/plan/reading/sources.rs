@@ -8,17 +8,17 @@ use super::super::grammar;
 use super::super::manifest::{ChartPlace, ImageForm, ImageSource, Platforms, PullSource, Referrers, Source};
 use super::super::patterns::Patterns;
 use super::Text;
-use crate::value::ValueError;
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::platform::Platform;
-use crate::value::printable::Printable;
-use crate::value::rel_path::{Names, RelPath};
+use sealift_bundle::value::ValueError;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::rel_path::{Names, RelPath};
 use std::ops::Range;
 use toml::Spanned;
 
 impl Text<'_> {
-    pub(in crate::plan) fn image(self, image: &grammar::Image) -> Result<Source, PlanError> {
+    pub(crate) fn image(self, image: &grammar::Image) -> Result<Source, PlanError> {
         let reference = image.reference.as_ref().map(|reference| self.word(reference)).transpose()?;
         let (form, path) = match (&image.layout, &image.archive) {
             (Some(layout), None) => (ImageForm::Layout, layout),
@@ -131,7 +131,7 @@ impl Text<'_> {
         })
     }
 
-    pub(in crate::plan) fn tree(self, tree: &grammar::Tree) -> Result<Source, PlanError> {
+    pub(crate) fn tree(self, tree: &grammar::Tree) -> Result<Source, PlanError> {
         let patterns =
             self.patterns(tree.include.as_deref(), tree.exclude.as_deref(), tree.names.as_ref())?;
         match (&tree.path, &tree.git) {
@@ -149,7 +149,7 @@ impl Text<'_> {
         }
     }
 
-    pub(in crate::plan) fn file(self, file: &grammar::File) -> Result<Source, PlanError> {
+    pub(crate) fn file(self, file: &grammar::File) -> Result<Source, PlanError> {
         let sources: Vec<_> = [&file.path, &file.url, &file.chart, &file.git].into_iter().flatten().collect();
         if let [one, other, ..] = sources.as_slice() {
             return Err(self.two_sources(one, other));

@@ -7,22 +7,22 @@ use super::super::manifest::{
 };
 use super::super::requirement::Requirement;
 use super::Text;
-use crate::audit::lint::finding::Rule;
-use crate::bundle::item::{FileKind, ItemKind, LAST_PRIORITY, Labels, PRIORITY};
-use crate::bundle::needs::{Parameter, Secret, is_description};
-use crate::value::format::Format;
-use crate::value::image_name::ImageName;
-use crate::value::name::Name;
+use sealift_audit::lint::finding::Rule;
+use sealift_bundle::format::item::{FileKind, ItemKind, LAST_PRIORITY, Labels, PRIORITY};
+use sealift_bundle::format::needs::{Parameter, Secret, is_description};
+use sealift_bundle::value::format::Format;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::name::Name;
 use std::collections::HashSet;
 use toml::Spanned;
 
 /// The names that a manifest and its parts declare.
 #[derive(Default)]
-pub(in crate::plan) struct Known {
-    pub(in crate::plan) variants: Vec<Name>,
-    pub(in crate::plan) features: HashSet<Name>,
-    pub(in crate::plan) audiences: HashSet<Name>,
-    pub(in crate::plan) items: HashSet<Name>,
+pub(crate) struct Known {
+    pub(crate) variants: Vec<Name>,
+    pub(crate) features: HashSet<Name>,
+    pub(crate) audiences: HashSet<Name>,
+    pub(crate) items: HashSet<Name>,
 }
 
 /// The name that was probably meant.
@@ -55,11 +55,7 @@ impl Text<'_> {
         Ok(names)
     }
 
-    pub(in crate::plan) fn item_names(
-        self,
-        words: &[Spanned<String>],
-        known: &Known,
-    ) -> Result<Vec<Name>, PlanError> {
+    pub(crate) fn item_names(self, words: &[Spanned<String>], known: &Known) -> Result<Vec<Name>, PlanError> {
         self.known(
             words,
             &known.items,
@@ -105,7 +101,7 @@ impl Text<'_> {
         Err(self.value(&word.span(), "a version is letters, digits, `.`, `_`, `+` and `-`"))
     }
 
-    pub(in crate::plan) fn file_kind(self, word: &Spanned<String>) -> Result<FileKind, PlanError> {
+    pub(crate) fn file_kind(self, word: &Spanned<String>) -> Result<FileKind, PlanError> {
         FileKind::from_word(word.get_ref()).ok_or_else(|| {
             let title =
                 "a file is a `package`, `plugin`, `chart`, `model`, `certificate`, `evidence` or `tool`";
@@ -114,7 +110,7 @@ impl Text<'_> {
     }
 
     /// An item with what every item can say.
-    pub(in crate::plan) fn listed(
+    pub(crate) fn listed(
         self,
         kind: ItemKind,
         common: Common<'_>,
@@ -162,11 +158,7 @@ impl Text<'_> {
         })
     }
 
-    pub(in crate::plan) fn feature(
-        self,
-        feature: &grammar::Feature,
-        known: &Known,
-    ) -> Result<Feature, PlanError> {
+    pub(crate) fn feature(self, feature: &grammar::Feature, known: &Known) -> Result<Feature, PlanError> {
         Ok(Feature {
             description: self.description(&feature.description)?,
             implies: self.features(&feature.implies, known)?,
@@ -174,13 +166,13 @@ impl Text<'_> {
         })
     }
 
-    pub(in crate::plan) fn audience(self, audience: &grammar::Audience) -> Result<Audience, PlanError> {
+    pub(crate) fn audience(self, audience: &grammar::Audience) -> Result<Audience, PlanError> {
         let refuses =
             audience.refuses.iter().map(|license| self.license(license)).collect::<Result<_, _>>()?;
         Ok(Audience { description: self.description(&audience.description)?, refuses })
     }
 
-    pub(in crate::plan) fn parameter(
+    pub(crate) fn parameter(
         self,
         name: Name,
         parameter: &grammar::Parameter,
@@ -222,11 +214,7 @@ impl Text<'_> {
         Ok(Scoped { scope, what, spot: self.spot(&parameter.description.span()) })
     }
 
-    pub(in crate::plan) fn secret(
-        self,
-        secret: &grammar::Secret,
-        known: &Known,
-    ) -> Result<Scoped<Secret>, PlanError> {
+    pub(crate) fn secret(self, secret: &grammar::Secret, known: &Known) -> Result<Scoped<Secret>, PlanError> {
         let description = self.description(&secret.description)?;
         let what = Secret { name: self.word(&secret.name)?, description };
         let scope = self.scope(&secret.variants, &secret.features, known)?;
@@ -249,7 +237,7 @@ impl Text<'_> {
         self.word(word)
     }
 
-    pub(in crate::plan) fn constraint(
+    pub(crate) fn constraint(
         self,
         raw: &grammar::Constraint,
         known: &Known,
@@ -328,7 +316,7 @@ impl Text<'_> {
     }
 
     /// A host, or with `*.` in front all hosts below one.
-    pub(in crate::plan) fn egress(self, word: &Spanned<String>) -> Result<String, PlanError> {
+    pub(crate) fn egress(self, word: &Spanned<String>) -> Result<String, PlanError> {
         let host = word.get_ref();
         if Format::Host.fits(host.strip_prefix("*.").unwrap_or(host), &[]) {
             return Ok(host.clone());
@@ -336,7 +324,7 @@ impl Text<'_> {
         Err(self.value(&word.span(), "this is no host, like `login.site.example` or `*.site.example`"))
     }
 
-    pub(in crate::plan) fn accept(self, accept: &grammar::Accept) -> Result<Accept, PlanError> {
+    pub(crate) fn accept(self, accept: &grammar::Accept) -> Result<Accept, PlanError> {
         Ok(Accept {
             finding: self.rule(&accept.finding)?,
             about: self.description(&accept.about)?,

@@ -1,10 +1,10 @@
 use super::*;
-use crate::plan::sample::{Bench, LIMITS};
-use crate::plan::work::Work;
-use crate::value::code::{Code, Fault as _};
-use crate::value::digest::Digest;
-use crate::value::limits::Limits;
-use crate::value::watch::{Unwatched, Watch};
+use crate::sample::{Bench, LIMITS};
+use crate::work::Work;
+use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::watch::{Unwatched, Watch};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;

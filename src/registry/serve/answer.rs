@@ -3,10 +3,10 @@
 use super::body::{Body, PIECE};
 use super::route::{BUSY, Refusal};
 use super::state::State;
-use crate::value::escaped::escape_json;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use sealift_bundle::value::escaped::escape_json;
 use serde_json::json;
 
 /// An answer that is being made.

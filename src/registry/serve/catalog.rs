@@ -5,13 +5,13 @@
 use super::document::{About, Announced, announced};
 use super::error::ServeError;
 use super::names::Names;
-use crate::bundle::index::Blob;
-use crate::bundle::oci::Referring;
-use crate::bundle::order::Parts;
-use crate::trust::verify::InPlace;
-use crate::value::digest::Digest;
-use crate::value::image_name::ImageName;
-use crate::value::limits::Limits;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::oci::Referring;
+use sealift_bundle::format::order::Parts;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::limits::Limits;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A bundle that is served, with its name and version as one word.

@@ -1,12 +1,12 @@
 //! What a manifest or index says beyond its blobs: what it is, and what it is about.
 
 use super::error::ServeError;
-use crate::bundle::BundleError;
-use crate::bundle::index::Blob;
-use crate::bundle::oci::{self, Descriptor, Document, Referring};
-use crate::trust::TrustError;
-use crate::value::digest::Digest;
-use crate::value::limits::Limits;
+use sealift_bundle::format::BundleError;
+use sealift_bundle::format::index::Blob;
+use sealift_bundle::format::oci::{self, Descriptor, Document, Referring};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
 
 /// A document as it is offered.
 pub(super) struct About {

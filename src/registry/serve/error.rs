@@ -1,21 +1,20 @@
 //! Everything that can keep bundles from being served.
 
-use crate::audit::inspect::AuditError;
-use crate::trust::TrustError;
-use crate::value::code::{Code, Fault};
+use sealift_bundle::inspect::InspectError;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::value::code::{Code, Fault};
 use std::io;
 use std::net::SocketAddr;
 
 /// An error of serving bundles.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ServeError {
     /// A bundle is not believed, or could not be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// A bundle does not have what was asked for.
     #[error(transparent)]
-    Audit(#[from] AuditError),
+    Audit(#[from] InspectError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {

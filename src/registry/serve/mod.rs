@@ -34,9 +34,9 @@ pub use error::ServeError;
 pub use listen::Server;
 pub use tls::Identity;
 
-use crate::trust::verify::InPlace;
-use crate::value::limits::Limits;
 use catalog::{Bundle, Catalog};
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::limits::Limits;
 use std::net::SocketAddr;
 
 /// How to serve.

@@ -1,6 +1,6 @@
 //! Under which repository names an image is offered.
 
-use crate::value::image_name::ImageName;
+use sealift_bundle::value::image_name::ImageName;
 
 /// The registry that a reference without one means, for all engines that know short names.
 const DOCKER: &str = "docker.io";

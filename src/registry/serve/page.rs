@@ -5,15 +5,15 @@ use super::body::Body;
 use super::catalog::Bundle;
 use super::route::encode;
 use super::state::State;
-use crate::audit::html::escaped;
-use crate::audit::inspect::{ItemLine, Overview, overview as look};
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::item::ItemKind;
-use crate::bundle::tree::Tree;
-use crate::value::image_name::ImageName;
-use crate::value::size::ByteSize;
 use hyper::StatusCode;
 use hyper::body::Bytes;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::tree::Tree;
+use sealift_bundle::inspect::{ItemLine, Overview, overview as look};
+use sealift_bundle::value::html::escaped;
+use sealift_bundle::value::image_name::ImageName;
+use sealift_bundle::value::size::ByteSize;
 
 const STYLE: &str = include_str!("page.css");
 

@@ -3,8 +3,8 @@
 //! Paths become names that are looked up, never paths of a file system.
 
 use super::catalog::{Page, Reference};
-use crate::value::digest::Digest;
-use crate::value::percent;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::percent;
 
 /// A request that means something.
 #[derive(Debug, PartialEq, Eq)]

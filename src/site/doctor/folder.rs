@@ -3,9 +3,9 @@
 use super::super::SiteError;
 use super::super::ownership::refuse_unsafe_parent;
 use super::super::staging::Room;
-use crate::bundle::place::folder_of;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
+use sealift_bundle::format::place::folder_of;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -374,7 +374,7 @@ impl Drop for Workshop {
 #[cfg(test)]
 mod tests {
     use super::{Place, Spelling, Tried};
-    use crate::site::SiteError;
+    use crate::SiteError;
 
     #[test]
     fn what_is_tried_leaves_nothing_behind() {

@@ -5,10 +5,10 @@ mod place;
 use super::folder::{Place, Tried};
 use super::machine::Machine;
 use super::{Check, Circumstances, Finding, Needs, Outcome};
-use crate::trust::root::Expiry;
-use crate::value::printable::Printable;
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use sealift_bundle::trust::root::Expiry;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
 
 const MIB: u64 = 1 << 20;
 

@@ -2,17 +2,17 @@
 
 use super::super::SiteError;
 use super::super::unpack::{Plan, path_error};
-use crate::bundle::entry::Node;
-use crate::bundle::index::Item;
-use crate::bundle::oci::{self, Document};
-use crate::bundle::order::Parts;
-use crate::store::Store;
-use crate::trust::TrustError;
-use crate::trust::root::Expiry;
-use crate::trust::verify::InPlace;
-use crate::value::limits::Limits;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use sealift_bundle::format::entry::Node;
+use sealift_bundle::format::index::Item;
+use sealift_bundle::format::oci::{self, Document};
+use sealift_bundle::format::order::Parts;
+use sealift_bundle::store::Store;
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::root::Expiry;
+use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::Deserialize;
 
 /// What a believed bundle needs to be unpacked, and to be of use then.
@@ -37,7 +37,7 @@ pub struct Needs {
     /// The images, each with its platforms as `os/architecture[/variant]`.
     pub images: Vec<(Name, Vec<String>)>,
     /// What a site has to add.
-    pub asked: crate::bundle::needs::Needs,
+    pub asked: sealift_bundle::format::needs::Needs,
     /// When the bundle's lock and its newest trust root were made: the later of both.
     pub created: Moment,
     /// When the bundle ends.

@@ -1,10 +1,10 @@
 //! `VERIFY.txt`: what is in the folder, and how each of it is checked with tools that are everywhere.
 
 use super::{APPROVALS, Evidence, Exporting, JOURNAL, LIST, ROOTS, Roots};
-use crate::bundle::member;
-use crate::value::printable::Printable;
-use crate::value::spoken::Spoken;
-use crate::value::words::quoted;
+use sealift_bundle::format::member;
+use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::spoken::Spoken;
+use sealift_bundle::value::words::quoted;
 
 const INTRO: &str = include_str!("intro.txt");
 const STEPS: &str = include_str!("steps.txt");

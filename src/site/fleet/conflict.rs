@@ -1,12 +1,12 @@
 //! What cannot all be true, or should not be: contradictions between records, the clock and the trust root.
 
 use super::{Known, Number, Record, Row, Says};
-use crate::site::state::Mark;
-use crate::trust::key::KeyId;
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
-use crate::value::printable::Printable;
+use crate::state::Mark;
+use sealift_bundle::trust::key::KeyId;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::printable::Printable;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

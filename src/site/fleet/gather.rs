@@ -1,16 +1,16 @@
 //! What lies in a folder: records, statements that give bundles their names, bundles, SBOMs, and the rest.
 
 use super::{Record, Title, Titles};
-use crate::bundle::place;
-use crate::bundle::statement::{self, Statement};
-use crate::site::SiteError;
-use crate::site::receipt::{Receipt, Request, Signed};
-use crate::trust::TrustError;
-use crate::trust::envelope::{Envelope, PayloadType};
-use crate::trust::key::{KeyId, PublicKey};
-use crate::value::digest::Digest;
-use crate::value::limits::Limits;
-use crate::value::size::ByteSize;
+use crate::SiteError;
+use crate::receipt::{Receipt, Request, Signed};
+use sealift_bundle::format::place;
+use sealift_bundle::format::statement::{self, Statement};
+use sealift_bundle::trust::TrustError;
+use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+use sealift_bundle::trust::key::{KeyId, PublicKey};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};

@@ -1,12 +1,12 @@
 //! Receipts and requests, as far as they are compared.
 
-use crate::site::journal::Head;
-use crate::site::receipt::{Installed, Outcome, Receipt, Request};
-use crate::site::state::Mark;
-use crate::trust::key::KeyId;
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use crate::journal::Head;
+use crate::receipt::{Installed, Outcome, Receipt, Request};
+use crate::state::Mark;
+use sealift_bundle::trust::key::KeyId;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use std::path::PathBuf;
 
 /// What one receipt or request says, without the blobs that it lists.

@@ -2,11 +2,11 @@
 
 use super::record::{Record, Says};
 use super::{Known, Title};
-use crate::site::receipt::Outcome;
-use crate::site::state::Mark;
-use crate::value::digest::Digest;
-use crate::value::moment::Moment;
-use crate::value::name::Name;
+use crate::receipt::Outcome;
+use crate::state::Mark;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::name::Name;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

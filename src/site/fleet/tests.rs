@@ -2,8 +2,8 @@
 
 use super::conflict::Conflict;
 use super::*;
-use crate::site::journal::Head;
-use crate::site::receipt::{Installed, Outcome};
+use crate::journal::Head;
+use crate::receipt::{Installed, Outcome};
 
 fn moment(day: u32) -> Moment {
     format!("2026-11-{day:02}T00:00:00Z").parse().unwrap()

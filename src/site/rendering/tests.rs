@@ -1,8 +1,8 @@
 use super::*;
-use crate::bundle::needs::{Needs, Parameter};
-use crate::site::parameters::Given;
-use crate::value::format::Format;
-use crate::value::watch::Unwatched;
+use crate::parameters::Given;
+use sealift_bundle::format::needs::{Needs, Parameter};
+use sealift_bundle::value::format::Format;
+use sealift_bundle::value::watch::Unwatched;
 
 fn renderer() -> Renderer {
     let parameter = |name: &str, format, value: &str| Parameter {
@@ -205,7 +205,7 @@ fn f_sec_18_a_template_that_takes_long_is_left() {
     let begun = Instant::now();
     let item: Name = "app".parse().unwrap();
     let error = renderer().render(&item, "a", template.into_bytes(), &Stopped).unwrap_err();
-    assert_eq!(crate::value::code::Fault::code(&error).as_str(), "interrupted");
+    assert_eq!(sealift_bundle::value::code::Fault::code(&error).as_str(), "interrupted");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 

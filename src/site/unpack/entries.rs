@@ -2,12 +2,12 @@
 
 use super::Plan;
 use super::plan::path_error;
-use crate::bundle::entry::{Entry, Node};
-use crate::bundle::order::{Contents, Parts};
-use crate::site::SiteError;
-use crate::site::rendering::Rendering;
-use crate::trust::verify::SharedInventory;
-use crate::value::rel_path::RelPath;
+use crate::SiteError;
+use crate::rendering::Rendering;
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::order::{Contents, Parts};
+use sealift_bundle::trust::verify::SharedInventory;
+use sealift_bundle::value::rel_path::RelPath;
 use std::collections::{BTreeMap, HashSet};
 
 /// The entries that are known before the first byte is written: all but what is rendered and the files that make

@@ -1,25 +1,25 @@
 //! What will be where, once the inventories are known.
 
-use crate::bundle::entry::Node;
-use crate::bundle::item::ItemKind;
-use crate::bundle::order::{Contents, Parts};
-use crate::bundle::template;
-use crate::site::{SiteError, rendering};
-use crate::trust::verify::SharedInventory;
-use crate::value::ValueError;
-use crate::value::name::Name;
-use crate::value::rel_path::RelPath;
+use sealift_bundle::format::entry::Node;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::order::{Contents, Parts};
+
+use crate::{SiteError, rendering};
+use sealift_bundle::trust::verify::SharedInventory;
+use sealift_bundle::value::ValueError;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::rel_path::RelPath;
 use std::collections::HashSet;
 
 /// What is known once the inventories are.
-pub(in crate::site) struct Plan {
+pub(crate) struct Plan {
     /// Where each tree goes.
-    pub(in crate::site) roots: Vec<RelPath>,
+    pub(crate) roots: Vec<RelPath>,
     /// Folders, outermost first.
     pub(super) folders: Vec<RelPath>,
     pub(super) links: Vec<(RelPath, String)>,
     pub(super) files: u64,
-    pub(in crate::site) bytes: u64,
+    pub(crate) bytes: u64,
     /// For each tree, its name and where what is rendered of it goes; nothing for a tree without templates.
     pub(super) rendered: Vec<Option<(Name, RelPath)>>,
     /// Files and bytes of templates, which are written a second time.
@@ -27,7 +27,7 @@ pub(in crate::site) struct Plan {
 }
 
 impl Plan {
-    pub(in crate::site) fn new(contents: &Contents, trees: &[SharedInventory]) -> Result<Self, ValueError> {
+    pub(crate) fn new(contents: &Contents, trees: &[SharedInventory]) -> Result<Self, ValueError> {
         let mut plan = Self {
             roots: Vec::new(),
             folders: Vec::new(),
@@ -82,7 +82,7 @@ impl Plan {
     }
 
     /// Adds what is rendered of the templates. No template has to be looked at for it, and none that is too large is.
-    pub(in crate::site) fn add_rendered(
+    pub(crate) fn add_rendered(
         &mut self,
         contents: &Contents,
         trees: &[SharedInventory],
@@ -106,10 +106,10 @@ impl Plan {
                 match &entry.node {
                     Node::Dir => self.folders.push(path),
                     Node::Link { target } => self.links.push((path, target.clone())),
-                    Node::File { size, .. } if *size > template::TEMPLATE => {
+                    Node::File { size, .. } if *size > sealift_template::TEMPLATE => {
                         let reason = format!(
                             "it has {size} bytes, and a file of an item with templates has at most {}",
-                            template::TEMPLATE
+                            sealift_template::TEMPLATE
                         );
                         return Err(rendering::wrong(&format!("{}/{}", head.name, entry.path), None, reason));
                     }
@@ -125,11 +125,11 @@ impl Plan {
     }
 
     /// Bytes that have to fit on the disk. Filled in, templates are about as large as they are.
-    pub(in crate::site) fn space(&self) -> u64 {
+    pub(crate) fn space(&self) -> u64 {
         self.bytes.saturating_add(self.templates.1)
     }
 
-    pub(in crate::site) fn inodes(&self, contents: &Contents) -> u64 {
+    pub(crate) fn inodes(&self, contents: &Contents) -> u64 {
         self.files
             + self.templates.0
             + (self.folders.len() + self.links.len() + contents.blobs().count() + 2) as u64
@@ -137,7 +137,7 @@ impl Plan {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
-pub(in crate::site) fn path_error(error: ValueError) -> SiteError {
+pub(crate) fn path_error(error: ValueError) -> SiteError {
     let reason = format!("it cannot be unpacked: {error}");
-    crate::bundle::BundleError::Format { document: "a tree".to_owned(), reason }.into()
+    sealift_bundle::format::BundleError::Format { document: "a tree".to_owned(), reason }.into()
 }

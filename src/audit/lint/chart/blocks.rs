@@ -1,7 +1,7 @@
 //! Which parts of a template are left out by default.
 
 use super::off_by_default;
-use crate::audit::lint::expression::Scope;
+use crate::lint::expression::Scope;
 
 /// The blocks that a line of a template stands in, as far as plain conditions tell.
 #[derive(Default)]

@@ -1,6 +1,6 @@
-use crate::audit::lint::File;
-use crate::audit::lint::references::{How, Mention, Variables, mentions};
-use crate::audit::lint::tarball::packed;
+use crate::lint::File;
+use crate::lint::references::{How, Mention, Variables, mentions};
+use crate::lint::tarball::packed;
 
 fn of(files: &[(&str, &str)]) -> Vec<Mention> {
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();

@@ -1,6 +1,6 @@
 use super::{Allowed, lint, unset};
-use crate::audit::lint::File;
-use crate::audit::lint::finding::{Finding, Rule};
+use crate::lint::File;
+use crate::lint::finding::{Finding, Rule};
 use proptest::prelude::*;
 
 fn of(path: &str, text: &str) -> Vec<Finding> {

@@ -1,5 +1,5 @@
 use super::{How, Mention, Variables, below_site, mentions, normalised, variables};
-use crate::audit::lint::File;
+use crate::lint::File;
 use proptest::prelude::*;
 
 fn of(path: &str, text: &str, variables: &Variables) -> Vec<Mention> {

@@ -1,8 +1,8 @@
 use super::super::patterns::{COMPILED, PATTERNS};
 use super::judge::{entropy, is_placeholder};
 use super::{find, masked};
-use crate::audit::lint::File;
-use crate::audit::lint::finding::{Finding, Rule};
+use crate::lint::File;
+use crate::lint::finding::{Finding, Rule};
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Text databases and descriptions, as package managers write them, and as nobody should.
 
 use super::{Database, Evidence, MAX_DOCUMENT, read};
-use crate::audit::packages::{Package, spdx};
+use crate::packages::{Package, spdx};
 use proptest::prelude::*;
 
 fn packages(database: Database, text: &str) -> Vec<Package> {

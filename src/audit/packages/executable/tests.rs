@@ -1,7 +1,7 @@
 //! Executables with what Go and `cargo auditable` add to them. The files around these parts are made here.
 
 use super::in_executable;
-use crate::audit::packages::{Ecosystem, Package};
+use crate::packages::{Ecosystem, Package};
 use flate2::write::ZlibEncoder;
 use proptest::prelude::*;
 use std::io::Write as _;

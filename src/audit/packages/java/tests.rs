@@ -1,7 +1,7 @@
 //! Archives as Maven and others make them, and bombs.
 
 use super::{MAX_TEXT, in_jar};
-use crate::audit::packages::{Package, purl};
+use crate::packages::{Package, purl};
 use proptest::prelude::*;
 use std::io::{Cursor, Write as _};
 use zip::write::{SimpleFileOptions, ZipWriter};

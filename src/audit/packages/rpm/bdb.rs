@@ -2,7 +2,7 @@
 //! hold what is too large for one.
 
 use super::Each;
-use crate::audit::packages::bytes::{Budget, CUT, Order, byte, part};
+use crate::packages::bytes::{Budget, CUT, Order, byte, part};
 
 const MAGIC: u32 = 0x0006_1561;
 /// Bytes of a page's header.
@@ -17,7 +17,7 @@ const KEYDATA: u8 = 1;
 const OFFPAGE: u8 = 3;
 
 /// Every header. The databases of machines of either byte order are read.
-pub(in crate::audit::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
+pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
     let order = [Order::Little, Order::Big]
         .into_iter()
         .find(|order| order.u32(bytes, 12) == Ok(MAGIC))

@@ -1,7 +1,7 @@
 //! `Packages.db` (rpm's `lib/backend/ndb/rpmpkg.c`): slots that point to blobs.
 
 use super::Each;
-use crate::audit::packages::bytes::{Budget, CUT, Order, part};
+use crate::packages::bytes::{Budget, CUT, Order, part};
 
 /// Bytes of a page of slots, of a slot, of the header (it stands where two slots would), and of a block.
 const PAGE: usize = 4096;
@@ -10,7 +10,7 @@ const HEADER: usize = 32;
 const BLOCK: usize = 16;
 
 /// Every header.
-pub(in crate::audit::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
+pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
     if !bytes.starts_with(b"RpmP") {
         return Err("it is no database of rpm's form `ndb`".to_owned());
     }

@@ -1,7 +1,7 @@
 //! The table `Packages` of a database of `SQLite` (sqlite.org/fileformat.html).
 
 use super::Each;
-use crate::audit::packages::bytes::{Budget, CUT, Order, byte, part};
+use crate::packages::bytes::{Budget, CUT, Order, byte, part};
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Bytes in front of the first page's own header.
@@ -22,7 +22,7 @@ struct File<'a> {
 }
 
 /// Every header of the table. A write-ahead log beside the database is another file, which is not read.
-pub(in crate::audit::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
+pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
     if !bytes.starts_with(MAGIC) {
         return Err("it is no SQLite database".to_owned());
     }

@@ -5,7 +5,7 @@ use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{grouped, say};
 use super::size::percent;
-use crate::audit::account::Use;
+use crate::account::Use;
 
 /// The colour of a use, and the name of all uses that have it.
 const fn hue(what: Use) -> (Hue, &'static str) {

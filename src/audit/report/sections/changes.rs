@@ -4,9 +4,9 @@ use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say, shown};
-use crate::audit::diff::{At, Difference, FactChange, Hunk, Mark, Outcome, Step, TextChange, Turn, Verdict};
-use crate::value::size::ByteSize;
-use crate::value::words::counted;
+use crate::diff::{At, Difference, FactChange, Hunk, Mark, Outcome, Step, TextChange, Turn, Verdict};
+use sealift_bundle::value::size::ByteSize;
+use sealift_bundle::value::words::counted;
 
 /// Texts whose lines are shown, and lines of each.
 const TEXTS: usize = 12;
@@ -79,7 +79,7 @@ fn unknown(facts: &Facts<'_>) -> Vec<Block> {
 
 /// What was compared, and how it came out.
 fn sides(difference: &Difference) -> Block {
-    let side = |head: &crate::audit::diff::Head| {
+    let side = |head: &crate::diff::Head| {
         let name = match (&head.name, &head.version) {
             (Some(name), Some(version)) => out(format!("{name} {version}")),
             _ => out(&head.label),
@@ -209,7 +209,7 @@ fn items(difference: &Difference) -> Table {
             let text = name.text.say(": the same tag, and another image");
             name = Cell::from(text).tone(Tone::Attention);
         }
-        let digest = |digest: Option<crate::value::digest::Digest>| {
+        let digest = |digest: Option<sealift_bundle::value::digest::Digest>| {
             digest.map_or_else(|| say("–"), |digest| code(digest.short()))
         };
         let size = |bytes: Option<u64>| {

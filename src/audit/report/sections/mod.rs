@@ -20,7 +20,7 @@ mod without_us;
 use super::document::{Basis, Document, Fact, Section};
 use super::facts::Facts;
 use super::text::{code, out, say};
-use crate::value::name::Name;
+use sealift_bundle::value::name::Name;
 
 /// The report of a bundle. Equal facts give equal reports.
 #[must_use]

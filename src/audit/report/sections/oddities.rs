@@ -5,12 +5,12 @@ use super::super::facts::{Facts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, say, shown};
 use super::{holders, privileges};
-use crate::audit::census::Node;
-use crate::audit::census::oddity::Group;
-use crate::audit::lint::finding::{Finding, Severity};
-use crate::bundle::item::ItemKind;
-use crate::value::name::Name;
-use crate::value::size::ByteSize;
+use crate::census::Node;
+use crate::census::oddity::Group;
+use crate::lint::finding::{Finding, Severity};
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::value::name::Name;
+use sealift_bundle::value::size::ByteSize;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Different advice that is given.

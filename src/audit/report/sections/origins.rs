@@ -4,7 +4,7 @@ use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
-use crate::value::size::ByteSize;
+use sealift_bundle::value::size::ByteSize;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let mut blocks = vec![Block::Table(items(facts))];

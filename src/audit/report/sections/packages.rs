@@ -4,8 +4,8 @@ use super::super::document::{Basis, Block, Tone};
 use super::super::facts::{Facts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, grouped, out, say};
-use crate::audit::packages::{Ecosystem, Package};
-use crate::value::name::Name;
+use crate::packages::{Ecosystem, Package};
+use sealift_bundle::value::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Licences of one package that are shown with it.

@@ -4,7 +4,7 @@ use super::super::document::{Basis, Block, Fact, Tone};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
-use crate::audit::policy::{Stage, Verdict, Violation};
+use crate::policy::{Stage, Verdict, Violation};
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let Some(verdict) = facts.verdict else {

@@ -5,11 +5,11 @@ use super::super::facts::{Facts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
 use super::holders;
-use crate::audit::census::Node;
-use crate::audit::census::class::Class;
-use crate::audit::census::config::ImageConfig;
-use crate::audit::census::oddity::{Group, Kind};
-use crate::value::size::ByteSize;
+use crate::census::Node;
+use crate::census::class::Class;
+use crate::census::config::ImageConfig;
+use crate::census::oddity::{Group, Kind};
+use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {

@@ -4,8 +4,8 @@ use super::super::document::{Basis, Block, Fact, Tone};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, grouped, out, say};
-use crate::audit::scan::Ledger;
-use crate::value::size::ByteSize;
+use crate::scan::Ledger;
+use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {

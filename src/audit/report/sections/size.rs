@@ -5,9 +5,9 @@ use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, grouped, out, say};
 use super::holders;
-use crate::audit::census::Node;
-use crate::bundle::item::ItemKind;
-use crate::value::size::ByteSize;
+use crate::census::Node;
+use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::value::size::ByteSize;
 use std::collections::{BTreeMap, HashSet};
 
 /// The largest files that are shown.

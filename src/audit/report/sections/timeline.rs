@@ -4,8 +4,8 @@ use super::super::document::{Basis, Block, Event, Timeline};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, say};
-use crate::value::moment::Moment;
-use crate::value::words::counted;
+use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::words::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds since 1970 of a time as RFC 3339 writes it, with the time in whole seconds.

@@ -4,10 +4,10 @@ use super::super::document::{Basis, Block, Fact, Tone};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, grouped, out, say};
-use crate::audit::vulnerability::severity::Level;
-use crate::audit::vulnerability::vex::Status;
-use crate::audit::vulnerability::{Identity, Place, Vulnerabilities, Vulnerability};
-use crate::value::words::counted;
+use crate::vulnerability::severity::Level;
+use crate::vulnerability::vex::Status;
+use crate::vulnerability::{Identity, Place, Vulnerabilities, Vulnerability};
+use sealift_bundle::value::words::counted;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let Some(known) = facts.vulnerabilities else {

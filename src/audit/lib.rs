@@ -1,0 +1,14 @@
+//! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
+
+pub mod account;
+pub mod census;
+pub mod components;
+pub mod diff;
+pub mod layer;
+pub mod lint;
+pub mod packages;
+pub mod policy;
+pub mod report;
+pub mod sbom;
+pub mod scan;
+pub mod vulnerability;

@@ -1,0 +1,229 @@
+//! What can be wrong with a bundle, or go wrong while one is written.
+
+use super::read::Tail;
+use crate::value::canonical::CanonicalError;
+use crate::value::code::{Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::printable::Printable;
+use crate::value::words::counted;
+use std::io;
+use std::path::PathBuf;
+
+/// An error about a bundle.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum BundleError {
+    #[error("there is no bundle `{}`", .path.display())]
+    Missing { path: PathBuf },
+    #[error("cannot read {what}")]
+    Read { what: String, source: io::Error },
+    #[error("cannot write `{}`", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("the bundle is whole at `{}`, but its folder could not be made durable (synced)", .path.display())]
+    NotSynced { path: PathBuf, source: io::Error },
+    #[error("another sealift is writing `{}`", .path.display())]
+    Busy { path: PathBuf },
+    #[error("`{}` is already there and holds other bytes", .path.display())]
+    Exists { path: PathBuf },
+    #[error("`{}` is {found}, not a regular file", .path.display())]
+    NotAFile { path: PathBuf, found: &'static str },
+    #[error("{}", ends_inside(.member, *.offset))]
+    Truncated { member: String, offset: u64 },
+    #[error("{}", behind(*offset, *tail))]
+    Trailing { offset: u64, tail: Tail },
+    #[error("{}", other_header(.expected, *.offset, .found))]
+    Header { expected: String, offset: u64, found: String },
+    #[error("the bytes that fill up `{member}` are not zero")]
+    Padding { member: String },
+    #[error("{} does not have the digest that was signed: expected {expected}, found {found}", quoted(.member))]
+    Digest { member: String, expected: Digest, found: Digest },
+    #[error("the bundle changed while it was read: `{member}` is not what it was when it was verified")]
+    Changed { member: String },
+    #[error("{what} does not have the size that was signed: expected {expected} bytes, found {found}")]
+    Size { what: String, expected: u64, found: u64 },
+    #[error("{document} is not as the format wants it: {reason}")]
+    Format { document: String, reason: String },
+    #[error("{document} is not in canonical form")]
+    Canonical { document: String, source: CanonicalError },
+    #[error("{document} is of type `{}`, which this build does not know", Printable(.found))]
+    Version { document: &'static str, found: String },
+    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    Limit { what: String, found: u64, ceiling: u64 },
+    #[error("in the tree of `{item}`")]
+    Tree { item: String, source: super::tree::TreeError },
+    #[error("frame {number} of {layer}: {reason}")]
+    Frame { layer: String, number: usize, reason: String },
+    #[error("{document}: {reason}")]
+    Image { document: String, reason: String },
+    #[error("`{}` is not what the lock pins: {reason}", Printable(.path.to_string_lossy()))]
+    SourceChanged { path: PathBuf, reason: String },
+    #[error("cannot read `{}`", Printable(.path.to_string_lossy()))]
+    SourceRead { path: PathBuf, source: io::Error },
+    #[error("the bundle is encrypted")]
+    Encrypted,
+    #[error("the seal of the encrypted bundle is missing: there is no `{}`", Printable(.path.to_string_lossy()))]
+    NoSeal { path: PathBuf },
+    #[error("recipient {number} is not `age1...`: `{}`", Printable(.found))]
+    Recipient { number: usize, found: String },
+    #[error("a bundle is encrypted to 1 to {most} recipients, found {found}")]
+    Recipients { found: usize, most: usize },
+    #[error("`{}` is no identity file: {reason}", Printable(.path.to_string_lossy()))]
+    Identity { path: PathBuf, reason: String },
+    #[error("no identity was given for the encrypted bundle")]
+    NoIdentity,
+    #[error("the bundle is not encrypted to any of the identities given")]
+    NotForUs,
+    #[error("what is signed is no encrypted bundle: {reason}")]
+    Age { reason: &'static str },
+    #[error("the seal outside is for another bundle than the one inside: outside {outside}; inside {inside}")]
+    OtherInside { outside: String, inside: String },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A member between backticks, unless it is a phrase with names that are quoted in it.
+fn quoted(member: &str) -> String {
+    if member.contains('`') { member.to_owned() } else { format!("`{member}`") }
+}
+
+/// Without even its first header, nothing says that it is a bundle.
+fn ends_inside(member: &str, offset: u64) -> String {
+    if offset == 0 {
+        return format!(
+            "this is no sealift bundle, or it was cut off: it is shorter than the header of `{member}`, \
+             the 512 bytes that come first"
+        );
+    }
+    format!("the bundle ends inside `{member}`, at byte {offset}")
+}
+
+fn other_header(expected: &str, offset: u64, found: &str) -> String {
+    if offset == 0 {
+        return format!(
+            "this is no sealift bundle: it does not begin with the header of `{expected}`, found {found}"
+        );
+    }
+    format!("at byte {offset} the header of `{expected}` was expected, found {found}")
+}
+
+/// What stands behind the end at `offset`, for people.
+fn behind(offset: u64, tail: Tail) -> String {
+    let zeros = "as raw devices, tapes and block copies add them; the bundle ends at byte";
+    match tail {
+        Tail::Zeros(count) => {
+            format!("the bundle is followed by {}, {zeros} {offset}", counted(count, "zero byte"))
+        }
+        Tail::ManyZeros => format!("the bundle is followed by very many zero bytes, {zeros} {offset}"),
+        Tail::Other => format!("there are bytes behind the end of the bundle, at byte {offset}"),
+    }
+}
+
+impl Fault for BundleError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Missing { .. } => Code::BundleMissing,
+            Self::Read { .. } => Code::BundleRead,
+            Self::Write { .. } | Self::NotSynced { .. } => Code::BundleWrite,
+            Self::Busy { .. } => Code::BundleBusy,
+            Self::Exists { .. } => Code::BundleExists,
+            Self::NotAFile { .. } => Code::BundleNotAFile,
+            Self::Truncated { .. } => Code::BundleTruncated,
+            Self::Trailing { .. } => Code::BundleTrailing,
+            Self::Header { .. } => Code::BundleHeader,
+            Self::Padding { .. } => Code::BundlePadding,
+            Self::Digest { .. } => Code::BundleDigest,
+            Self::Changed { .. } => Code::BundleChanged,
+            Self::Size { .. } => Code::BundleSize,
+            Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
+                Code::BundleLimit
+            }
+            Self::Format { .. } | Self::Canonical { .. } => Code::BundleFormat,
+            Self::Version { .. } => Code::BundleVersion,
+            Self::Tree { .. } => Code::BundleTree,
+            Self::Frame { .. } => Code::BundleFrame,
+            Self::Image { .. } => Code::BundleImage,
+            Self::SourceChanged { .. } => Code::SourceChanged,
+            Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Code::SourceMissing
+            }
+            Self::SourceRead { .. } => Code::SourceUnreadable,
+            Self::Encrypted => Code::CarrierEncrypted,
+            Self::NoSeal { .. } => Code::CarrierSeal,
+            Self::Recipient { .. } | Self::Recipients { .. } => Code::CarrierRecipient,
+            Self::Identity { .. } | Self::NoIdentity | Self::NotForUs => Code::CarrierIdentity,
+            Self::Age { .. } | Self::OtherInside { .. } => Code::CarrierFormat,
+            Self::Interrupted => Code::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some("look for it: `ls *.sealift`".to_owned()),
+            Self::Truncated { offset: 0, .. } | Self::Header { offset: 0, .. } => Some(
+                "look whether this is the right file; if it is, copy it again from its source".to_owned(),
+            ),
+            Self::Read { .. } | Self::Truncated { .. } | Self::Digest { .. } => {
+                Some("copy the bundle again from its source, then verify it again".to_owned())
+            }
+            Self::Changed { .. } => Some(
+                "copy the bundle to a disk that only you can write to, and run the same command again".to_owned(),
+            ),
+            Self::Write { .. } => {
+                Some("free space or choose another folder with `-o`, then run the same command".to_owned())
+            }
+            Self::NotSynced { path, .. } => {
+                Some(format!("run `sync`, then verify it: `sealift verify {}`", path.display()))
+            }
+            Self::Busy { .. } => Some("wait for it to end, or write to another folder with `-o`".to_owned()),
+            Self::Exists { .. } => {
+                Some("raise `version` in the manifest, or move the old bundle away".to_owned())
+            }
+            Self::NotAFile { .. } => {
+                Some("name the file itself, or pipe it in: `... | sealift verify -`".to_owned())
+            }
+            Self::SourceChanged { .. } => {
+                Some("if the change is wanted: `sealift lock MANIFEST`, and review the lock".to_owned())
+            }
+            Self::Trailing { offset, tail: Tail::Zeros(_) | Tail::ManyZeros } => Some(format!(
+                "cut them off a copy, `truncate -s {offset} FILE`, or read no further, `head -c {offset} DEVICE | sealift verify -`; the rest of the bundle has been verified"
+            )),
+            Self::Trailing { tail: Tail::Other, .. }
+            | Self::Header { .. }
+            | Self::Padding { .. }
+            | Self::Size { .. }
+            | Self::Format { .. }
+            | Self::Canonical { .. }
+            | Self::Limit { .. }
+            | Self::Tree { .. }
+            | Self::Frame { .. }
+            | Self::Image { .. }
+            | Self::Age { .. }
+            | Self::OtherInside { .. } => {
+                Some("do not use this bundle; keep the medium and tell whoever sealed it".to_owned())
+            }
+            Self::Encrypted => Some(
+                "unpack it: `sealift unpack BUNDLE --trust ROOT --identity FILE --to NEW-FOLDER`; or decrypt it with \
+                 `age -d -i FILE -o NAME.sealift NAME.sealift.age`, where it may lie in the clear"
+                    .to_owned(),
+            ),
+            Self::NoSeal { .. } => {
+                Some("copy it from where the encrypted bundle came from; both files travel together".to_owned())
+            }
+            Self::Recipient { .. } | Self::Recipients { .. } => {
+                Some("ask each site for the line that `age-keygen -y IDENTITY` prints there".to_owned())
+            }
+            Self::Identity { .. } => Some("name the file that `age-keygen -o FILE` wrote".to_owned()),
+            Self::NoIdentity => Some("name the file with your identity: `--identity FILE`".to_owned()),
+            Self::NotForUs => Some(
+                "name the right identity with `--identity`, or have it packed for the recipient that \
+                 `age-keygen -y IDENTITY` prints"
+                    .to_owned(),
+            ),
+            Self::Version { .. } => Some("read it with a newer sealift".to_owned()),
+            Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("put it back, or lock what is there now: `sealift lock MANIFEST`".to_owned())
+            }
+            Self::SourceRead { .. } | Self::Interrupted => None,
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Why a key, a root or a seal is not believed.
+
+use super::approval::Judged;
+use super::chain::Fingerprint;
+use super::key::KeyId;
+use super::root::Role;
+use super::threshold::{Shortfall, Tally, Who};
+use crate::format::BundleError;
+use crate::value::canonical::CanonicalError;
+use crate::value::code::{Class, Code, Fault};
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use crate::value::printable::Printable;
+use crate::value::spoken::Typed;
+use crate::value::words::{counted, quoted};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An error about keys, trust roots and signatures.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the fields are")]
+pub enum TrustError {
+    #[error("there is no trust root at `{}`", Printable(.path.to_string_lossy()))]
+    Missing { path: PathBuf, source: io::Error },
+    #[error("cannot read the trust root `{}`", Printable(.path.to_string_lossy()))]
+    Read { path: PathBuf, source: io::Error },
+    /// What is wrong with the content of a file that a person named.
+    #[error("`{}`: {source}", Printable(.path.to_string_lossy()))]
+    InFile { path: PathBuf, source: Box<Self> },
+    #[error("{document} is not in canonical form")]
+    Canonical { document: &'static str, source: CanonicalError },
+    #[error("{document} is not as the format wants it: {reason}")]
+    Format { document: &'static str, reason: String },
+    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    Limit { what: &'static str, found: u64, ceiling: u64 },
+    #[error("`{}` is not the id of a key: expected 64 lower-case hexadecimal digits", Printable(.found))]
+    KeyId { found: String },
+
+    #[error("trust root version {version} breaks a rule: {reason}")]
+    Root { version: u64, reason: String },
+    #[error("trust root version {version} does not follow from version {}", .version.saturating_sub(1))]
+    Step { version: u64, source: Box<TrustError> },
+    #[error(
+        "trust root version {version} was created at {created}, more than a day after now: the clock shows {now}"
+    )]
+    Future { version: u64, created: Moment, now: Moment },
+    #[error("the chain of trust roots is broken: expected version {expected}, found {found}")]
+    Sequence { expected: u64, found: u64 },
+    #[error(
+        "the bundle brings another trust root than yours: your version {version} has the fingerprint {pinned}, \
+         the bundle's has {found}"
+    )]
+    Foreign { version: u64, pinned: Fingerprint, found: Fingerprint },
+
+    #[error("trust root version {version} is a proposal that too few have signed: {}", tallied(.tallies))]
+    Unfinished { version: u64, tallies: Vec<Tally> },
+    #[error("the trust root is another one than `{typed}`")]
+    FingerprintDiffers { typed: Typed },
+    #[error("the trust root has version {version}, and the versions from 1 on are not with it")]
+    ChainMissing { version: u64 },
+    #[error("the trust root cannot be changed like that: {reason}")]
+    Change { reason: String },
+    #[error(
+        "the key {key} is no root key of version {version} or of the one before it, so its signature would not count"
+    )]
+    NoPart { key: KeyId, version: u64 },
+
+    #[error("the key cannot be used: {reason}")]
+    Key { reason: &'static str },
+    #[error("the secret key does not belong to the public key: expected key {expected}, found {found}")]
+    KeyMismatch { expected: KeyId, found: KeyId },
+    #[error("opening the key would cost more than the ceiling allows: {found}")]
+    KeyFileCost { found: String },
+    #[error("the key file cannot be used: {reason}")]
+    KeyFileForm { reason: &'static str },
+    #[error("the key file is not encrypted")]
+    KeyFilePlain,
+    #[error("cannot read the key file `{}`", Printable(.path.to_string_lossy()))]
+    KeyFileRead { path: PathBuf, source: io::Error },
+    #[error("cannot write `{}`", Printable(.path.to_string_lossy()))]
+    KeyFileWrite { path: PathBuf, source: io::Error },
+    #[error("`{}` is already there, and a key file is never overwritten", Printable(.path.to_string_lossy()))]
+    KeyFileExists { path: PathBuf },
+    #[error("`{}` is a link, a folder or a device, not a regular file", Printable(.path.to_string_lossy()))]
+    KeyFileKind { path: PathBuf },
+    #[error("others can read `{}`: its mode is {mode:04o}, expected 0600", Printable(.path.to_string_lossy()))]
+    KeyFileMode { path: PathBuf, mode: u32 },
+    #[error("the passphrase does not open the key")]
+    Passphrase,
+    #[error("an empty passphrase protects nothing")]
+    PassphraseEmpty,
+    #[error("the system gave no random bytes")]
+    Entropy { source: getrandom::Error },
+
+    #[error("no ssh-agent is known here: SSH_AUTH_SOCK is not set")]
+    AgentUnknown,
+    #[error("cannot ask the ssh-agent at `{}`", Printable(.socket.to_string_lossy()))]
+    AgentFailed { socket: PathBuf, source: io::Error },
+    #[error("what the ssh-agent answered is not of its protocol: {reason}")]
+    AgentAnswer { reason: &'static str },
+    #[error("the ssh-agent shows no key: it holds none, or is locked; expected key {key}")]
+    AgentEmpty { key: KeyId },
+    #[error("the ssh-agent does not hold key {key}, only {}", counted(*.held as u64, "other"))]
+    AgentWithout { key: KeyId, held: usize },
+    #[error("the ssh-agent holds key {key} and did not want to sign with it")]
+    AgentRefused { key: KeyId },
+    #[error("the ssh-agent gave a signature that key {key} did not make")]
+    AgentSignature { key: KeyId },
+
+    #[error("the envelope is for `{}`, expected `{expected}`", Printable(.found))]
+    PayloadType { expected: &'static str, found: String },
+    #[error("signature {number} has {found} bytes, expected 64")]
+    SignatureLength { number: usize, found: usize },
+    #[error("it is signed by the key {found}, expected {expected}")]
+    OtherSigner { expected: KeyId, found: KeyId },
+    #[error("the signature does not fit: the key {key} did not sign this")]
+    NotItsSignature { key: KeyId },
+    #[error("a signature and the key id it carries do not belong together: {who}")]
+    Tampered { who: Who },
+    #[error("{0}")]
+    Threshold(Box<Shortfall>),
+
+    #[error("{0}")]
+    Unapproved(Box<Judged>),
+    #[error("the key {key} has no approver role for scenario `{scenario}` in the trust root")]
+    NoApprover { key: KeyId, scenario: Name },
+    #[error("the key {key} has no packer role for scenario `{scenario}` in the trust root")]
+    NoPacker { key: KeyId, scenario: Name },
+    #[error("cannot read the approvals `{}`", Printable(.path.to_string_lossy()))]
+    ApprovalsRead { path: PathBuf, source: io::Error },
+    #[error("trust root version {version} revokes the statement {statement}")]
+    Revoked { version: u64, statement: Digest },
+    #[error("the bundle claims trust root version {claimed}, the newest believed is {newest}")]
+    RootVersion { claimed: u64, newest: u64 },
+    #[error("the bundle claims epoch {claimed}, its trust root has epoch {expected}")]
+    Epoch { claimed: u64, expected: u64 },
+    #[error("{what} expired at {expired}; now is {now}")]
+    Expired { what: String, expired: Moment, now: Moment },
+    /// What was found while believed bytes were read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+fn tallied(tallies: &[Tally]) -> String {
+    let open = tallies.iter().filter(|tally| tally.lacks() > 0);
+    open.map(Tally::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl TrustError {
+    /// Says which file it was about, where it does not say so already.
+    #[must_use]
+    pub fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::KeyFileRead { .. } | Self::KeyFileKind { .. } | Self::KeyFileMode { .. } => self,
+            other => Self::InFile { path: path.to_owned(), source: Box::new(other) },
+        }
+    }
+}
+
+impl Fault for TrustError {
+    fn code(&self) -> Code {
+        match self {
+            Self::InFile { source, .. } => source.code(),
+            Self::Missing { .. } | Self::Read { .. } => Code::TrustMissing,
+            Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
+                Code::TrustLimit
+            }
+            Self::Canonical { .. } | Self::Format { .. } | Self::KeyId { .. } => Code::TrustFormat,
+            // Tampering stays tampering; every other reason why a step does not hold is the root's.
+            Self::Step { source, .. } if matches!(**source, Self::Tampered { .. }) => Code::TrustTampered,
+            Self::Root { .. } | Self::Step { .. } | Self::Sequence { .. } => Code::TrustRoot,
+            Self::Foreign { .. } => Code::TrustForeign,
+            Self::Future { .. } => Code::TrustFuture,
+            Self::Unfinished { .. } => Code::TrustUnfinished,
+            Self::FingerprintDiffers { .. } => Code::TrustFingerprint,
+            Self::ChainMissing { .. } => Code::TrustChain,
+            Self::Change { .. } | Self::NoPart { .. } => Code::TrustChange,
+            Self::Key { .. } | Self::KeyMismatch { .. } | Self::KeyFileCost { .. } => Code::TrustKey,
+            Self::KeyFileForm { .. }
+            | Self::KeyFilePlain
+            | Self::KeyFileRead { .. }
+            | Self::KeyFileWrite { .. }
+            | Self::KeyFileExists { .. }
+            | Self::KeyFileKind { .. }
+            | Self::KeyFileMode { .. } => Code::TrustKeyFile,
+            Self::Passphrase | Self::PassphraseEmpty => Code::TrustPassphrase,
+            Self::Entropy { .. } => Code::TrustEntropy,
+            Self::AgentUnknown
+            | Self::AgentFailed { .. }
+            | Self::AgentAnswer { .. }
+            | Self::AgentEmpty { .. }
+            | Self::AgentWithout { .. }
+            | Self::AgentRefused { .. }
+            | Self::AgentSignature { .. } => Code::TrustAgent,
+            Self::PayloadType { .. } | Self::SignatureLength { .. } | Self::OtherSigner { .. } => {
+                Code::TrustSignature
+            }
+            Self::Tampered { .. } | Self::NotItsSignature { .. } => Code::TrustTampered,
+            Self::Threshold(_) => Code::TrustThreshold,
+            Self::NoPacker { .. } => Code::TrustPacker,
+            Self::Unapproved(_) => Code::TrustUnapproved,
+            Self::NoApprover { .. } | Self::ApprovalsRead { .. } => Code::TrustApprover,
+            Self::Revoked { .. } => Code::TrustRevoked,
+            Self::RootVersion { .. } | Self::Epoch { .. } => Code::TrustEpoch,
+            Self::Expired { .. } => Code::TrustExpired,
+            Self::Bundle(error) => error.code(),
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table with one row for each error")]
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::InFile { path, source } if matches!(**source, Self::Unfinished { .. }) => {
+                return Some(format!(
+                    "who is missing signs it: `sealift trust sign {} --key KEY`",
+                    quoted(path)
+                ));
+            }
+            Self::InFile { source, .. } if matches!(**source, Self::FingerprintDiffers { .. }) => {
+                return source.hint();
+            }
+            Self::InFile { source, .. } if matches!(**source, Self::Future { .. }) => return source.hint(),
+            // The file itself, and not a bundle, is what is not believed.
+            Self::InFile { source, .. }
+                if source.code().class() == Class::NotBelieved && source.code() != Code::TrustKey =>
+            {
+                "look whether this is the right file; if it is, get it again from whoever made it"
+            }
+            Self::InFile { source, .. } => return source.hint(),
+            Self::Missing { .. } | Self::Read { .. } => {
+                "get the trust root from whoever runs the signing, by another way than the bundle"
+            }
+            Self::Foreign { .. } => {
+                "read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before"
+            }
+            Self::Canonical { .. }
+            | Self::Format { .. }
+            | Self::Limit { .. }
+            | Self::Root { .. }
+            | Self::Step { .. }
+            | Self::Sequence { .. }
+            | Self::PayloadType { .. }
+            | Self::SignatureLength { .. }
+            | Self::Tampered { .. }
+            | Self::NotItsSignature { .. }
+            | Self::Epoch { .. } => "do not use this bundle; keep the medium and tell whoever sealed it",
+            Self::Threshold(shortfall) if !shortfall.revoked.is_empty() => {
+                "a key that signed was revoked: ask for a newer bundle; if that key was stolen, keep this one as evidence"
+            }
+            Self::Threshold(shortfall) if shortfall.role == Role::Packer && !shortfall.found.is_empty() => {
+                "each packer that is missing runs `sealift cosign BUNDLE --trust ROOT --key KEY`; or give all keys to one `pack`"
+            }
+            Self::Threshold(_) => {
+                "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
+            }
+            Self::OtherSigner { .. } => "name the public key of the site that made it: `--key SITE.pub`",
+            Self::Unapproved(_) => {
+                "each approver that is missing looks at the bundle and runs `sealift approve BUNDLE --trust ROOT --key KEY`; bring the file it writes along with the bundle"
+            }
+            Self::NoApprover { .. } => "see who may approve: `sealift trust show ROOT`",
+            Self::NoPacker { .. } => "see who may pack: `sealift trust show ROOT`",
+            Self::ApprovalsRead { .. } => "name a file of approvals that can be read: `--approvals FILE`",
+            Self::KeyId { .. } => "show a key's id with `sealift key show KEY.pub`",
+            Self::Unfinished { .. } => "who is missing signs it: `sealift trust sign ROOT --key KEY`",
+            Self::FingerprintDiffers { .. } => {
+                "call whoever runs the signing, at a number known from before, and have the right one read to you; do not use this file before"
+            }
+            Self::ChainMissing { .. } => {
+                "use the file of whoever signs trust roots: its lines begin at version 1; sites do with one line, packers do not"
+            }
+            Self::Change { .. } => "look at it with `sealift trust show ROOT`",
+            Self::NoPart { .. } => "look who has the role `root`: `sealift trust show ROOT`",
+            Self::Key { .. } | Self::KeyFileCost { .. } => "make a new key with `sealift key new NAME`",
+            Self::KeyMismatch { .. } => "name the secret key that belongs to the public key",
+            Self::KeyFileForm { .. } => {
+                "name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed25519 -aes256 -out NAME.key`"
+            }
+            Self::KeyFilePlain => {
+                "encrypt it: `openssl pkcs8 -topk8 -scrypt -in OLD.key -out NEW.key && chmod 600 NEW.key`"
+            }
+            Self::KeyFileExists { .. } => "name another file, or move the old key away",
+            Self::KeyFileKind { .. } => "name the key file itself",
+            Self::Bundle(error) => return error.hint(),
+            Self::KeyFileMode { path, .. } => return Some(format!("chmod 600 {}", quoted(path))),
+            Self::Passphrase => "try the passphrase again; check the keyboard layout and caps lock",
+            Self::PassphraseEmpty => "choose a passphrase",
+            Self::RootVersion { .. } => "ask for the trust roots that belong to this bundle",
+            Self::Revoked { .. } => "ask for a newer bundle; this one was withdrawn",
+            Self::Future { .. } => {
+                "check the clock with `date -u`; if it is right, the trust root has to be made again with the right time"
+            }
+            Self::Expired { what, .. } if what.starts_with("trust root") => {
+                "check the clock with `date -u`; if it is right, ask whoever runs the signing for a newer trust root"
+            }
+            Self::Expired { .. } => "check the clock with `date -u`; if it is right, ask for a newer bundle",
+            Self::KeyFileRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
+                let name = quoted(path.with_extension(""));
+                return Some(format!("name a key file that is there, or make one: `sealift key new {name}`"));
+            }
+            Self::KeyFileRead { .. } => "look at the permissions of the file",
+            Self::KeyFileWrite { .. } => "look at the space and the permissions there",
+            Self::AgentUnknown | Self::AgentFailed { .. } => {
+                "start one and give it the key: `eval \"$(ssh-agent)\" && ssh-add KEY`"
+            }
+            Self::AgentEmpty { .. } => "unlock it with `ssh-add -X`, or give it the key with `ssh-add KEY`",
+            Self::AgentWithout { .. } => {
+                "give it the key with `ssh-add KEY`; `ssh-add -L` shows what it holds"
+            }
+            Self::AgentRefused { .. } => "say yes when it asks, or give it the key again with `ssh-add KEY`",
+            Self::AgentAnswer { .. } | Self::AgentSignature { .. } => {
+                "look at what listens there: `echo $SSH_AUTH_SOCK`; nothing was signed"
+            }
+            Self::Entropy { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+}

@@ -1,0 +1,38 @@
+//! Who may do what, and the one place where bytes become believed.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `key` | what a public key is, and whether it made a signature |
+//! | `secret`, `key_file` | how a secret key is kept, opened and wiped |
+//! | `agent`, `line` | how a key signs that an `ssh-agent` holds, and how long a program on a socket may take |
+//! | `envelope` | how signatures and payload are written (DSSE); hands out a payload only as unverified |
+//! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
+//! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
+//! | `approval` | what approvers say about a bundle, and what the policy demands of them |
+//! | `waiver` | what approvers let through although a policy would not |
+//! | `verify` | from the seal to every byte: the only maker of `Verified` |
+//! | `threshold` | who signed: the one function that counts, and the one way to a payload |
+
+pub mod approval;
+pub mod chain;
+pub mod change;
+pub mod difference;
+pub mod envelope;
+pub mod error;
+pub mod key;
+pub mod key_file;
+pub mod review;
+pub mod root;
+pub mod root_file;
+mod root_form;
+mod root_rules;
+pub mod secret;
+mod terms;
+pub mod threshold;
+pub mod verify;
+pub mod waiver;
+
+pub use error::TrustError;
+
+#[cfg(test)]
+mod tests;

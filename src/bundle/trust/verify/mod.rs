@@ -1,0 +1,188 @@
+//! Verifying: the one place where bytes become believed.
+//!
+//! [`Verified`] can be made only here. What writes, shows or hands on anything of a bundle takes it, and so
+//! cannot be called with bytes that nobody vouches for.
+
+pub mod carrier;
+mod content;
+mod frames;
+mod place;
+mod proof;
+mod seal;
+mod trees;
+
+pub use content::receive;
+pub use place::{FramePart, InPlace, Reading, Whole};
+pub use proof::{Proof, Proofs};
+pub use seal::{Signer, Trusted, Warning};
+pub use trees::SharedInventory;
+
+use super::approval::Approving;
+use crate::format::BundleError;
+use crate::format::entry::Entry;
+use crate::format::index::Blob;
+use crate::format::order::Contents;
+use crate::value::limits::Limits;
+use crate::value::moment::Moment;
+use crate::value::watch::Watch;
+use std::ops::Deref;
+
+/// A value that follows from a seal which the threshold of trusted keys has made.
+///
+/// ```compile_fail
+/// use sealift::{trust::verify::Verified, value::digest::Digest};
+/// let forged: Verified<Digest> = Verified(Digest::of(b"")); // the field is private
+/// ```
+/// ```
+/// use sealift::{trust::verify::Verified, value::digest::Digest};
+/// fn takes_proof(_: &Verified<Digest>) {}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified<T>(T);
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Under which circumstances a bundle is judged and read.
+#[derive(Clone, Copy)]
+pub struct Conditions<'a> {
+    /// What the clock says.
+    pub now: Moment,
+    /// How many threads hash and decode; a pipe is read by one.
+    pub threads: usize,
+    /// What is asked of approvers.
+    pub approvals: Approving<'a>,
+    /// The ceilings.
+    pub limits: &'a Limits,
+    /// Sees the bytes go by.
+    pub watch: &'a dyn Watch,
+}
+
+/// How much of a bundle someone wants to have looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// The digest of every stored byte.
+    Stored,
+    /// As well every frame decoded and every file compared with its inventory.
+    Decoded,
+}
+
+/// Someone to whom the content of a bundle goes while it is verified.
+///
+/// What arrives may be written to a staging place of one's own. Until [`receive`] has returned, it must not appear
+/// anywhere else.
+pub trait Receiver: Sync {
+    /// What goes wrong on this side.
+    type Error: From<super::TrustError> + From<BundleError> + Send;
+    /// Takes the content of one file of a tree.
+    type File: Sink<Error = Self::Error> + Send;
+    /// Takes the content of one blob of an image.
+    type Blob: BlobSink<Error = Self::Error> + Send;
+
+    /// How much is wanted.
+    fn depth(&self) -> Depth;
+
+    /// Whether content is wanted at all. Where it is not, nothing is held for it, and a tree that several items have is
+    /// looked at once.
+    fn takes_content(&self) -> bool {
+        true
+    }
+
+    /// Everything but the layers is believed: the moment to look for space and to make folders. There is one
+    /// inventory for each tree, in order; none at [`Depth::Stored`].
+    fn begin(&self, contents: &Verified<Contents>, trees: &[SharedInventory]) -> Result<(), Self::Error>;
+
+    /// A file of the tree of that number begins.
+    fn create(&self, tree: usize, entry: &Entry) -> Result<Self::File, Self::Error>;
+
+    /// A blob of an image begins; `None` when it is not wanted.
+    fn blob(&self, blob: &Blob) -> Result<Option<Self::Blob>, Self::Error>;
+
+    /// Where to keep the proofs of layers, for a receiver that reads them again.
+    fn proofs(&self) -> Option<&Proofs> {
+        None
+    }
+}
+
+/// Takes the content of a file, piece by piece.
+pub trait Sink {
+    /// What goes wrong on this side.
+    type Error;
+
+    /// The next piece.
+    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), Self::Error>;
+
+    /// The file is whole, and its digest is that of the inventory.
+    fn finish(self) -> Result<(), Self::Error>;
+}
+
+/// Takes the content of a blob into quarantine, and keeps it only for a proof.
+pub trait BlobSink {
+    /// What goes wrong on this side.
+    type Error;
+
+    /// The next bytes, which nobody vouches for yet.
+    fn quarantine(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// The bytes are those of this blob.
+    fn keep(self, proof: &Verified<Blob>) -> Result<(), Self::Error>;
+}
+
+/// Looks and keeps nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Looking(pub Depth);
+
+impl Receiver for Looking {
+    type Error = super::TrustError;
+    type File = Self;
+    type Blob = Self;
+
+    fn depth(&self) -> Depth {
+        self.0
+    }
+
+    fn takes_content(&self) -> bool {
+        false
+    }
+
+    fn begin(&self, _: &Verified<Contents>, _: &[SharedInventory]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn create(&self, _: usize, _: &Entry) -> Result<Self, Self::Error> {
+        Ok(*self)
+    }
+
+    fn blob(&self, _: &Blob) -> Result<Option<Self>, Self::Error> {
+        Ok(None)
+    }
+}
+
+impl Sink for Looking {
+    type Error = super::TrustError;
+
+    fn write(&mut self, _: &Verified<&[u8]>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+impl BlobSink for Looking {
+    type Error = super::TrustError;
+
+    fn quarantine(&mut self, _: &[u8]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    fn keep(self, _: &Verified<Blob>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! The first three members: from the pinned root to a believed statement.
+
+use super::{Conditions, Verified};
+use crate::format::member;
+use crate::format::read::Tape;
+use crate::format::statement::{Member, Statement};
+use crate::trust::TrustError;
+use crate::trust::approval::{Approving, Judged};
+use crate::trust::chain::{Chain, PinnedRoot};
+use crate::trust::envelope::{Envelope, PayloadType};
+use crate::trust::key::KeyId;
+use crate::trust::root::{Role, Root};
+use crate::trust::threshold::{Enough, Who, believe_with};
+use crate::value::digest::Digest;
+use crate::value::moment::Moment;
+use crate::value::name::Name;
+use std::fmt;
+
+/// A bundle whose seal is believed, and what that rests on.
+#[derive(Debug, Clone)]
+pub struct Trusted {
+    /// The statement.
+    pub statement: Verified<Statement>,
+    /// The bundle's identity: the digest of the statement.
+    pub id: Digest,
+    /// Who signed.
+    pub signers: Vec<Signer>,
+    /// What approvers say.
+    pub approvals: Judged,
+    /// The trust root that was asked: the pinned one, or the newest that follows from it.
+    pub root: PinnedRoot,
+    /// What is allowed, and should be said all the same.
+    pub warnings: Vec<Warning>,
+    /// The members in front of those that the statement lists: roots, seal and statement.
+    pub front: [Member; 3],
+}
+
+/// A trusted key that signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// The name of its holder in the trust root.
+    pub name: Name,
+    /// The role it signed in.
+    pub role: Role,
+    /// The id of the key.
+    pub key: KeyId,
+}
+
+impl Signer {
+    pub(super) fn packer(who: &Who) -> Self {
+        Self { name: who.name.clone(), role: Role::Packer, key: who.id }
+    }
+}
+
+/// What is allowed, and should be said all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// Past its expiry date, under a policy that only warns.
+    Expired {
+        /// What it is.
+        what: String,
+        /// Its expiry date.
+        expired: Moment,
+    },
+    /// Created later than the clock says it is now.
+    FromTheFuture {
+        /// When it says it was created.
+        created: Moment,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired { what, expired } => {
+                write!(f, "{what} expired at {expired}; the trust root only warns of that")
+            }
+            Self::FromTheFuture { created } => {
+                write!(f, "the bundle says it was made at {created}, which the clock here has yet to reach")
+            }
+        }
+    }
+}
+
+impl Trusted {
+    /// Reads roots, seal and statement, and believes them or says why not.
+    ///
+    /// Only the sizes of the first two members are taken from headers that nobody vouches for, and they are bounded.
+    pub fn open(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+    ) -> Result<Self, TrustError> {
+        Self::open_noting(tape, pinned, conditions, &mut None)
+    }
+
+    /// As [`Trusted::open`] for a bundle that still lacks signatures: one packer is enough. It is for the packer who is about
+    /// to sign what this makes readable, and nothing that comes of it may be used in another way.
+    pub fn open_before_threshold(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+    ) -> Result<Self, TrustError> {
+        Self::open_with(tape, pinned, conditions, Enough::OneForTheNextSigner, &mut None)
+    }
+
+    /// As `open`; `sealed` is set to the bundle's identity once its seal is verified, also if the bundle is rejected
+    /// after that: revoked, expired, not approved.
+    pub fn open_noting(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+        sealed: &mut Option<Digest>,
+    ) -> Result<Self, TrustError> {
+        Self::open_with(tape, pinned, conditions, Enough::Threshold, sealed)
+    }
+
+    fn open_with(
+        tape: &mut Tape<'_>,
+        pinned: &PinnedRoot,
+        conditions: &Conditions<'_>,
+        enough: Enough,
+        sealed: &mut Option<Digest>,
+    ) -> Result<Self, TrustError> {
+        let limits = conditions.limits;
+        let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
+        let seal = tape.unbelieved(member::SEAL, limits.seal)?;
+        let chain = Chain::parse(&roots, limits)?;
+        let anchored = chain.anchor(pinned)?;
+        let root = anchored.root();
+        if root.version() > pinned.root().version() {
+            root.check_created(conditions.now)?;
+        }
+        let envelope = Envelope::parse(&seal, PayloadType::Statement, limits)?;
+        let believed = believe_with(&envelope, root, Role::Packer, enough, |payload| {
+            let statement = Statement::parse(payload, limits)?;
+            Ok::<_, TrustError>((statement.predicate.scenario.clone(), statement))
+        })?;
+        let predicate = &believed.value().predicate;
+        let id = Digest::of(believed.payload());
+        *sealed = Some(id);
+        tape.must_carry(&predicate.scenario, predicate.created)?;
+        let (Approving::Demanded(approvals) | Approving::Shown(approvals)) = conditions.approvals;
+        let bundle = (id, &believed.value().predicate.scenario);
+        let approvals = approvals.judge(root, bundle, conditions.now, limits)?;
+        let warnings = judge(believed.value(), id, root, conditions.now)?;
+        if let Approving::Demanded(_) = conditions.approvals {
+            approvals.suffices()?;
+        }
+        // S13: the statement beside the seal is the one inside it.
+        tape.member(member::STATEMENT, believed.payload().len() as u64, id)?;
+        let member = |name: &str, bytes: &[u8]| Member {
+            name: name.to_owned(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+        };
+        let front = [
+            member(member::ROOTS, &roots),
+            member(member::SEAL, &seal),
+            member(member::STATEMENT, believed.payload()),
+        ];
+        Ok(Self {
+            signers: believed.signers().iter().map(Signer::packer).collect(),
+            statement: Verified(believed.into_value()),
+            id,
+            approvals,
+            root: anchored,
+            warnings,
+            front,
+        })
+    }
+}
+
+/// What the root says about a statement that its packers have signed.
+fn judge(statement: &Statement, id: Digest, root: &Root, now: Moment) -> Result<Vec<Warning>, TrustError> {
+    let predicate = &statement.predicate;
+    if root.is_revoked_statement(&id) {
+        return Err(TrustError::Revoked { version: root.version(), statement: id });
+    }
+    if predicate.root_version > root.version() {
+        return Err(TrustError::RootVersion { claimed: predicate.root_version, newest: root.version() });
+    }
+    // J15: an epoch begins with a new root, and ends every bundle of the epochs before it.
+    if predicate.epoch != root.epoch() {
+        return Err(TrustError::Epoch { claimed: predicate.epoch, expected: root.epoch() });
+    }
+    let name = format!("the bundle `{}-{}`", predicate.name, predicate.version);
+    let mut warnings = Vec::new();
+    if let Some(expired) = root.check_expiry(now)? {
+        warnings
+            .push(Warning::Expired { what: format!("the trust root version {}", root.version()), expired });
+    }
+    if let Some(expired) = root.judge_expiry(&name, predicate.expires, now)? {
+        warnings.push(Warning::Expired { what: name, expired });
+    }
+    if predicate.created > now {
+        warnings.push(Warning::FromTheFuture { created: predicate.created });
+    }
+    Ok(warnings)
+}
