@@ -4,7 +4,7 @@ use crate::cli::{Outcome, Shop};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::key::Signer as _;
 use sealift_bundle::trust::secret::SecretKey;
-use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use sealift_net::agent::{Agent, AgentKey};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -176,7 +176,8 @@ impl Outcome {
 /// A line that is a digest in ten words, without them.
 fn without_words(line: &str) -> String {
     let words = line.trim();
-    let is_digest = words.contains(' ') && words.parse::<sealift_bundle::value::spoken::Typed>().is_ok();
+    let is_digest =
+        words.contains(' ') && words.parse::<sealift_bundle::value::word_fingerprint::Typed>().is_ok();
     if is_digest { line.replace(words, "<words>") } else { line.to_owned() }
 }
 
@@ -189,8 +190,9 @@ fn steady(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let run = |is: fn(&u8) -> bool| rest.bytes().take_while(is).count();
         let (hex, digits) = (run(u8::is_ascii_hexdigit), run(u8::is_ascii_digit));
-        let time =
-            rest.get(..20).is_some_and(|text| text.parse::<sealift_bundle::value::moment::Moment>().is_ok());
+        let time = rest
+            .get(..20)
+            .is_some_and(|text| text.parse::<sealift_bundle::value::timestamp::Timestamp>().is_ok());
         let groups = rest.split(' ').take_while(|group| group.len() == 4).count();
         let size = run(|byte| byte.is_ascii_digit() || *byte == b'.');
         let is_size = digits > 0 && rest[size..].starts_with(" KiB");

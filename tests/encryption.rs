@@ -12,9 +12,9 @@ use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::secret::SecretKey;
 use sealift_bundle::trust::verify::carrier::{Carried, encode};
-use sealift_bundle::value::code::{Class, Code, Fault as _};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::watch::Unwatched;
+use sealift_bundle::value::error_code::{Class, Code, Fault as _};
+use sealift_bundle::value::progress::NoProgress;
 use sealift_site::SiteError;
 use sealift_site::unpack::unpack;
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ impl Case {
             &support::open(&sealed.path),
             &path,
             &recipients(&[&other, &identity]),
-            &Unwatched,
+            &NoProgress,
             |sha256, size| {
                 let carrier = Carrier::new(sha256, size, draft.scenario.clone(), draft.created);
                 Ok(sealed_by(&authorities, &[&authorities.packer], &carrier))
@@ -98,7 +98,7 @@ impl Case {
     /// Unpacks as the command line does.
     fn unpack(&self, file: &File, seal: &[u8], identities: &Identities) -> Result<(), SiteError> {
         let carried = Carried::parse(seal, &self.authorities.pinned, &conditions())?;
-        let mut tape = carried.tape(file, identities, &LIMITS, &Unwatched)?;
+        let mut tape = carried.tape(file, identities, &LIMITS, &NoProgress)?;
         let target = self.folder.path().join("to/site");
         unpack(&mut tape, &self.authorities.pinned, &target, None, &conditions()).map(drop)
     }
@@ -400,7 +400,7 @@ fn z20_the_test_kit_of_age() {
         let created = "2026-11-01T00:00:00Z".parse().unwrap();
         let carrier = Carrier::new(Digest::of(&body), body.len() as u64, "kit".parse().unwrap(), created);
         let mut content = Vec::new();
-        let outcome = Plain::open(&file, &carrier, &mine, &LIMITS, &Unwatched).and_then(|mut plain| {
+        let outcome = Plain::open(&file, &carrier, &mine, &LIMITS, &NoProgress).and_then(|mut plain| {
             plain.read_to_end(&mut content).map(drop).map_err(|error| error.downcast().unwrap())
         });
         let for_us = get("armored").is_none() && get("passphrase").is_none();

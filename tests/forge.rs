@@ -4,12 +4,12 @@
 use crate::support::{self, Authorities, conditions};
 use sealift_bundle::format::frame::{Encoder, Frame};
 use sealift_bundle::format::member::{self, blob_name, member_header, padding};
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::format::statement::{Member, Predicate, Statement, Totals};
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
-use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_site::unpack::unpack;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -294,7 +294,7 @@ impl<'a> Judge<'a> {
             Way::File(_) | Way::UnpackFile => {
                 std::fs::write(&path, bundle).unwrap();
                 file = support::open(&path);
-                Tape::file(&file)
+                MemberReader::file(&file)
             }
         };
         match way {
@@ -305,12 +305,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn look(&self, tape: &mut Tape<'_>, depth: Depth) -> Result<(), TrustError> {
+    fn look(&self, tape: &mut MemberReader<'_>, depth: Depth) -> Result<(), TrustError> {
         let trusted = Trusted::open(tape, &self.authorities.pinned, &self.conditions)?;
-        receive(&trusted, tape, &self.conditions, &Looking(depth)).map(drop)
+        verify_contents(&trusted, tape, &self.conditions, &Looking(depth)).map(drop)
     }
 
-    fn unpack(&self, tape: &mut Tape<'_>) -> Result<(), Box<dyn Fault>> {
+    fn unpack(&self, tape: &mut MemberReader<'_>) -> Result<(), Box<dyn Fault>> {
         let beside = self.folder.path().join("beside");
         std::fs::create_dir_all(&beside).unwrap();
         let target = beside.join("target");

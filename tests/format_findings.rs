@@ -7,8 +7,8 @@ use crate::vector_writer::key;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::Envelope;
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
-use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::limits::Limits;
 
 /// Bundles that decoders, compilers or libraries would have judged differently.
@@ -40,14 +40,14 @@ fn f_fmt_3_2_to_3_9_the_program_refuses_what_readers_would_judge_differently() {
     shop.done("jq -e '.manifests[0].annotations | has(\"x-a\")' out/images/index.json");
 }
 
-fn terms(root: &str, created: &str) -> Terms {
+fn terms(root: &str, created: &str) -> RootDraft {
     let grant = |role, name: &str| Grant {
         role,
         threshold: 1,
         keys: vec![(name.parse().unwrap(), key(name).public().clone())],
         scenarios: Vec::new(),
     };
-    Terms {
+    RootDraft {
         epoch: 1,
         created: created.parse().unwrap(),
         expires: None,

@@ -2,14 +2,14 @@
 
 use crate::forge::{self, Forge, Judge, Way, replaced};
 use crate::support::{Authorities, LIMITS};
+use sealift_bundle::format::blob_order::BlobOrder;
 use sealift_bundle::format::index::{Blob, Index, Item};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{self, blob_name};
 use sealift_bundle::format::oci;
-use sealift_bundle::format::order::Order;
 use sealift_bundle::trust::verify::Depth;
-use sealift_bundle::value::code::{Code, Fault as _};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use sealift_bundle::value::printable::is_deceptive;
 
 fn setup() -> (Authorities, Forge) {
@@ -428,7 +428,7 @@ fn j08_walking_below_an_image_takes_as_long_as_its_documents() {
     };
     let walk = |items: usize| {
         let index = Index::new((0..items).map(item).collect());
-        let mut order = Order::new(index, &LIMITS);
+        let mut order = BlobOrder::new(index, &LIMITS);
         while let Some(due) = order.next_document().unwrap() {
             order.take(texts.iter().find(|(blob, _)| *blob == due).unwrap().1.as_bytes()).unwrap();
         }

@@ -5,13 +5,13 @@ use crate::support::{self, Authorities, Put, conditions};
 use sealift_bundle::format::frame::Frame;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{self, blob_name};
-use sealift_bundle::format::read::{self, Tape};
+use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
-use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use sealift_site::unpack::unpack;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -204,19 +204,20 @@ fn z16_only_a_regular_file_is_opened_and_nothing_waits() {
     std::os::unix::fs::symlink("nowhere", path("dangling")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo"), rustix::fs::Mode::RWXU).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
-    assert!(read::open(&path("file")).is_ok());
-    let code = |path: &std::path::Path| read::open(path).unwrap_err().code();
+    assert!(member_reader::open(&path("file")).is_ok());
+    let code = |path: &std::path::Path| member_reader::open(path).unwrap_err().code();
     for name in ["folder", "link", "dangling", "fifo", "socket"] {
         assert_eq!(code(&path(name)), Code::BundleNotAFile, "{name}");
     }
     for device in ["/dev/zero", "/dev/null", "/proc/self/exe", "/proc/self/fd/0", "/dev/stdin"] {
         assert_eq!(code(device.as_ref()), Code::BundleNotAFile, "{device}");
     }
-    assert!(read::open(&path("missing")).is_err());
+    assert!(member_reader::open(&path("missing")).is_err());
     // A file of /proc calls itself regular and empty; what it gives is no bundle, and ends.
     let authorities = Authorities::new();
     let file = support::open("/proc/self/maps".as_ref());
-    let error = Trusted::open(&mut Tape::file(&file), &authorities.pinned, &conditions()).unwrap_err();
+    let error =
+        Trusted::open(&mut MemberReader::file(&file), &authorities.pinned, &conditions()).unwrap_err();
     assert_eq!(error.code(), Code::BundleHeader);
 }
 
@@ -236,7 +237,7 @@ impl<F: Fn() -> bool + Sync> Meddler<F> {
     }
 }
 
-impl<F: Fn() -> bool + Sync> Watch for Meddler<F> {
+impl<F: Fn() -> bool + Sync> Progress for Meddler<F> {
     fn advance(&self, _: u64) {}
 
     fn expect(&self, _: u64) {}
@@ -276,7 +277,8 @@ fn z17_z18_a_file_that_changes_while_it_is_read_is_refused() {
                 false
             });
             let conditions = Conditions { watch: &watch, ..conditions() };
-            let outcome = unpack(&mut Tape::file(&file), &authorities.pinned, &target, None, &conditions);
+            let outcome =
+                unpack(&mut MemberReader::file(&file), &authorities.pinned, &target, None, &conditions);
             let entries = std::fs::read_dir(folder.path()).unwrap().count();
             assert_eq!(entries, 1 + usize::from(outcome.is_ok()), "{name} at {at}");
             if outcome.is_ok() {
@@ -320,9 +322,9 @@ fn z17_z19_nobody_waits_for_a_frame_that_never_comes() {
                     name == "a person stops it"
                 });
                 let conditions = Conditions { watch: &watch, ..conditions() };
-                let mut tape = Tape::file(&file);
+                let mut tape = MemberReader::file(&file);
                 let trusted = Trusted::open(&mut tape, &authorities.pinned, &conditions).unwrap();
-                let outcome = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded));
+                let outcome = verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded));
                 let _ = done.send((watch.came_to_it(), outcome.err().map(|error| error.code())));
             });
             let outcome = outcome.recv_timeout(Duration::from_secs(5));
@@ -345,7 +347,7 @@ fn z18_what_is_replaced_after_verifying_is_hashed_when_it_is_used() {
     let path = folder.path().join("bundle");
     std::fs::write(&path, &bundle).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
-    let place = InPlace::open(file.try_clone().unwrap(), &authorities.pinned, conditions()).unwrap();
+    let place = OpenBundle::open(file.try_clone().unwrap(), &authorities.pinned, conditions()).unwrap();
     let inventory = place.inventory("t").unwrap().unwrap();
     let entry = inventory.tree.get("z").unwrap();
     let sink = Looking(Depth::Decoded);
@@ -366,7 +368,7 @@ struct Failing<'a> {
 }
 
 impl Read for Failing<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn member_reader(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.interrupt = !self.interrupt;
         match self.error {
             _ if self.interrupt => Err(io::ErrorKind::Interrupted.into()),
@@ -387,9 +389,9 @@ fn z19_a_medium_that_fails_is_told_apart_from_one_that_lies() {
     let authorities = Authorities::new();
     let bundle = good(&authorities).sealed(&authorities);
     let take = |len: usize, piece, error| {
-        let mut tape = Tape::pipe(Failing { bytes: &bundle[..len], piece, interrupt: false, error });
+        let mut tape = MemberReader::pipe(Failing { bytes: &bundle[..len], piece, interrupt: false, error });
         let trusted = Trusted::open(&mut tape, &authorities.pinned, &conditions())?;
-        receive(&trusted, &mut tape, &conditions(), &Looking(Depth::Decoded)).map(drop)
+        verify_contents(&trusted, &mut tape, &conditions(), &Looking(Depth::Decoded)).map(drop)
     };
     // E04: short reads and interruptions are no failures.
     take(bundle.len(), 7, None).unwrap();
@@ -404,7 +406,8 @@ fn z19_a_medium_that_fails_is_told_apart_from_one_that_lies() {
     std::fs::write(folder.path().join("bundle"), &bundle).unwrap();
     let deaf = File::options().write(true).open(folder.path().join("bundle")).unwrap();
     for file in [deaf, File::open(folder.path()).unwrap()] {
-        let error = Trusted::open(&mut Tape::file(&file), &authorities.pinned, &conditions()).unwrap_err();
+        let error =
+            Trusted::open(&mut MemberReader::file(&file), &authorities.pinned, &conditions()).unwrap_err();
         assert_eq!(error.code(), Code::BundleRead);
     }
 }

@@ -7,13 +7,13 @@ use sealift_bundle::format::member;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{Expiry, Grant, Role, Root, Terms};
+use sealift_bundle::trust::root::{Expiry, Grant, Role, Root, RootDraft};
 use sealift_bundle::trust::secret::SecretKey;
 use sealift_bundle::trust::verify::Depth;
-use sealift_bundle::value::code::Code;
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::Code;
 
-fn setup(change: impl FnOnce(&mut Terms)) -> (Authorities, Forge) {
+fn setup(change: impl FnOnce(&mut RootDraft)) -> (Authorities, Forge) {
     let authorities = Authorities::with(change);
     let forge = Forge::of(&forge::sample(&authorities));
     (authorities, forge)
@@ -50,7 +50,7 @@ fn with_roots(forge: &Forge, roots: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The root that follows, with changed terms, signed by these.
-fn next(authorities: &Authorities, change: impl FnOnce(&mut Terms), signers: &[&dyn Signer]) -> Vec<u8> {
+fn next(authorities: &Authorities, change: impl FnOnce(&mut RootDraft), signers: &[&dyn Signer]) -> Vec<u8> {
     let root = authorities.pinned.root();
     let mut terms = root.terms();
     change(&mut terms);
@@ -190,7 +190,7 @@ fn s21_s22_s23_the_newest_root_decides() {
     let judge = Judge::new(&authorities);
     let first = authorities.chain.strip_suffix(b"\n").unwrap();
     let (newer, new_root) = (key(), key());
-    let revoke = |terms: &mut Terms| {
+    let revoke = |terms: &mut RootDraft| {
         terms.grants[1] = grant(Role::Packer, 1, &[&newer], &[]);
         terms.revoked.keys.push(authorities.packer.public().id());
     };
@@ -209,7 +209,7 @@ fn s21_s22_s23_the_newest_root_decides() {
         Code::TrustThreshold,
     );
 
-    let rekeyed = |terms: &mut Terms| terms.grants[0] = grant(Role::Root, 1, &[&new_root], &[]);
+    let rekeyed = |terms: &mut RootDraft| terms.grants[0] = grant(Role::Root, 1, &[&new_root], &[]);
     let old_only = next(&authorities, rekeyed, &[&authorities.root]);
     let new_only = next(&authorities, rekeyed, &[&new_root]);
     let both = next(&authorities, rekeyed, &[&authorities.root, &new_root]);
@@ -305,6 +305,6 @@ fn s25_j17_what_has_expired_is_refused_unless_the_root_only_warns() {
     judge.refuses("S25 the last one", &good.bytes(), Code::TrustExpired);
     let second = next(&authorities, |terms| terms.expires = None, &[&authorities.root]);
     judge.believes("S25 one on the way", &with_roots(&good, &[first, &second]));
-    assert!(Root::new_v1(Terms { grants: Vec::new(), ..authorities.pinned.root().terms() }).is_err());
+    assert!(Root::new_v1(RootDraft { grants: Vec::new(), ..authorities.pinned.root().terms() }).is_err());
     assert_eq!(judge.code(Way::Pipe(Depth::Stored), &[]), Some(Code::BundleTruncated));
 }

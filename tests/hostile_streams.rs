@@ -7,7 +7,7 @@ use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::header;
 use sealift_bundle::format::tree;
 use sealift_bundle::trust::verify::Depth;
-use sealift_bundle::value::code::Code;
+use sealift_bundle::value::error_code::Code;
 use tar::EntryType;
 
 /// A bundle with one tree, `t`: `a`, a folder `d` with `d/x` in it, a link `l` to `a`, and `z`, which is long.

@@ -2,7 +2,7 @@
 
 use crate::cli::Shop;
 use crate::diff::{layer, layout};
-use sealift_audit::census::config::ImageConfig;
+use sealift_audit::analysis::config::ImageConfig;
 use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::io::Read as _;

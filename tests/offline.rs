@@ -84,13 +84,15 @@ fn dependencies(arguments: &[&str]) -> Vec<String> {
         .args(arguments);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    // Behind what was shown before stands `(*)`.
+    let name = |line: &str| line.trim_end_matches(" (*)").to_owned();
+    String::from_utf8(output.stdout).unwrap().lines().map(name).filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
 fn a_verifier_is_at_most_75_crates() {
     let crates = dependencies(&["-p", "sealift-bundle"]);
-    let crates: BTreeSet<_> = crates.iter().filter(|name| !name.is_empty()).collect();
+    let crates: BTreeSet<_> = crates.iter().collect();
     assert!(crates.len() <= 75, "{}: {crates:?}", crates.len());
 }
 

@@ -5,7 +5,7 @@ use crate::environment::{each, names};
 use crate::support::{self, Authorities, Put, tree};
 use sealift_bundle::format::draft::{Draft, DraftItem};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
+use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
 use sealift_bundle::value::format::Format;
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ where
     text.parse().unwrap()
 }
 
-fn needs() -> Needs {
+fn needs() -> SiteInputs {
     let parameter = |name: &str, format, default: Option<&str>| Parameter {
         name: self::name(name),
         description: format!("the {name} of the site"),
@@ -35,7 +35,7 @@ fn needs() -> Needs {
         choices: Vec::new(),
         default: default.map(str::to_owned),
     };
-    Needs {
+    SiteInputs {
         parameters: vec![
             parameter("port", Format::Number, Some("8065")),
             parameter("registry", Format::Registry, None),

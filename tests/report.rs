@@ -3,10 +3,10 @@
 use crate::cli::Shop;
 use crate::support::{self, Authorities, LIMITS, conditions};
 use sealift_audit::account::Account;
-use sealift_audit::census::class::{Class, Elf};
-use sealift_audit::census::config::ImageConfig;
-use sealift_audit::census::oddity::{Kind, Oddity};
-use sealift_audit::census::{
+use sealift_audit::analysis::class::{Class, Elf};
+use sealift_audit::analysis::config::ImageConfig;
+use sealift_audit::analysis::oddity::{Kind, Oddity};
+use sealift_audit::analysis::{
     Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View,
 };
 use sealift_audit::diff::{
@@ -27,14 +27,14 @@ use sealift_audit::vulnerability::severity::Severity;
 use sealift_audit::vulnerability::vex::{Declared, Status};
 use sealift_audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
 use sealift_bundle::format::oci::Referring;
+use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
 use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
-use sealift_bundle::trust::verify::{Depth, Looking, Trusted, receive};
+use sealift_bundle::trust::verify::{Depth, Looking, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::format::Format;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -65,7 +65,7 @@ struct Hostile {
 fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
     let digest = |text: &str| Digest::of(text.as_bytes());
     let name = |text: &str| text.parse::<sealift_bundle::value::name::Name>().unwrap();
-    let time = || "2026-11-20T00:00:00Z".parse::<Moment>().unwrap();
+    let time = || "2026-11-20T00:00:00Z".parse::<Timestamp>().unwrap();
     let at = || vec![bad("in"), bad("in 2"), bad("in 3"), bad("in 4")];
     let fact = |number: usize| FactChange {
         field: Field::Environment,
@@ -252,7 +252,7 @@ impl Hostile {
     fn new(rows: usize) -> Self {
         let digest = |text: &str| Digest::of(text.as_bytes());
         let name = |text: &str| text.parse().unwrap();
-        let time = |text: &str| text.parse::<Moment>().unwrap();
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
         let entry = |number: usize| Entry {
             path: bad(&format!("path {number}")).into(),
             node: Node::File {
@@ -380,7 +380,7 @@ impl Hostile {
             approvals_demanded: Some(2),
             warnings: vec![bad("warning")],
             selection: Selection { withheld: vec![digest("withheld")], ..Selection::default() },
-            needs: Needs {
+            needs: SiteInputs {
                 parameters: vec![Parameter {
                     name: name("host"),
                     description: bad("description"),
@@ -681,7 +681,7 @@ fn every_byte_of_every_bundle_belongs_to_something() {
 
 fn account_of(path: &Path, pinned: &sealift_bundle::trust::chain::PinnedRoot) {
     let file = support::open(path);
-    let mut tape = sealift_bundle::format::read::Tape::file(&file);
+    let mut tape = sealift_bundle::format::member_reader::MemberReader::file(&file);
     let conditions = sealift_bundle::trust::verify::Conditions {
         approvals: sealift_bundle::trust::approval::Approving::Shown(
             &sealift_bundle::trust::approval::Approvals::none(),
@@ -689,7 +689,7 @@ fn account_of(path: &Path, pinned: &sealift_bundle::trust::chain::PinnedRoot) {
         ..conditions()
     };
     let trusted = Trusted::open(&mut tape, pinned, &conditions).unwrap();
-    let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored)).unwrap();
+    let contents = verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Stored)).unwrap();
     let size = std::fs::metadata(path).unwrap().len();
     assert_eq!(tape.position(), size, "{}", path.display());
     let account = Account::of(&trusted, &contents, size);

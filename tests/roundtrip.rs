@@ -3,11 +3,11 @@
 use crate::support::{self, Authorities, Put, conditions, image, tree};
 use sealift_bundle::format::draft::{DraftImage, DraftItem};
 use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::format::pack::{Authority, pack};
-use sealift_bundle::format::read::Tape;
-use sealift_bundle::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
+use sealift_bundle::trust::verify::{Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::watch::Unwatched;
+use sealift_bundle::value::progress::NoProgress;
 use sealift_site::unpack::unpack;
 use std::path::Path;
 
@@ -27,9 +27,9 @@ fn verify_both_ways(path: &Path, authorities: &Authorities) {
     let bytes = std::fs::read(path).unwrap();
     for depth in [Depth::Stored, Depth::Decoded] {
         let file = support::open(path);
-        for mut tape in [Tape::file(&file), support::pipe(&bytes)] {
+        for mut tape in [MemberReader::file(&file), support::pipe(&bytes)] {
             let trusted = Trusted::open(&mut tape, &authorities.pinned, &conditions()).unwrap();
-            receive(&trusted, &mut tape, &conditions(), &Looking(depth)).unwrap();
+            verify_contents(&trusted, &mut tape, &conditions(), &Looking(depth)).unwrap();
         }
     }
 }
@@ -43,7 +43,7 @@ fn a_small_bundle_goes_all_the_way() {
 
     let file = support::open(&sealed.path);
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
-    unpack(&mut Tape::file(&file), &authorities.pinned, &one, None, &conditions()).unwrap();
+    unpack(&mut MemberReader::file(&file), &authorities.pinned, &one, None, &conditions()).unwrap();
     let bytes = std::fs::read(&sealed.path).unwrap();
     unpack(&mut support::pipe(&bytes), &authorities.pinned, &two, None, &conditions()).unwrap();
     let listing = support::listing(&one);
@@ -93,7 +93,7 @@ fn images_that_do_not_travel_whole_and_what_is_about_them() {
 
     let file = support::open(&sealed.path);
     let target = folder.path().join("out");
-    unpack(&mut Tape::file(&file), &authorities.pinned, &target, None, &conditions()).unwrap();
+    unpack(&mut MemberReader::file(&file), &authorities.pinned, &target, None, &conditions()).unwrap();
     let read = |name: &str| -> Vec<u8> { std::fs::read(target.join("images").join(name)).unwrap() };
     let blob = |digest: &str| read(&digest.replace("sha256:", "blobs/sha256/"));
     let index: serde_json::Value = serde_json::from_slice(&read("index.json")).unwrap();
@@ -145,7 +145,7 @@ fn what_does_not_fit_the_documents_is_not_packed() {
         let (authorities, limits) = (Authorities::new(), &support::LIMITS);
         let authority =
             Authority { roots: &authorities.chain, root_version: 1, epoch: 1, seal_len: &|_| 1000 };
-        let outcome = pack(&draft, &authority, folder.path(), 1, limits, &Unwatched);
+        let outcome = pack(&draft, &authority, folder.path(), 1, limits, &NoProgress);
         outcome.map(drop).expect_err("the draft was packed").to_string()
     };
     let plain = Digest::of(b"layer one");
@@ -185,13 +185,13 @@ fn files_larger_than_a_frame_and_many_small_ones() {
     verify_both_ways(&sealed.path, &authorities);
     let target = folder.path().join("out");
     let file = support::open(&sealed.path);
-    unpack(&mut Tape::file(&file), &authorities.pinned, &target, None, &conditions()).unwrap();
+    unpack(&mut MemberReader::file(&file), &authorities.pinned, &target, None, &conditions()).unwrap();
     assert_eq!(std::fs::read(target.join("file/big/b-large")).unwrap(), large);
     assert_eq!(std::fs::read(target.join("file/big/z-text")).unwrap(), text);
     for (path, content) in &small {
         assert_eq!(&std::fs::read(target.join("file/big").join(path)).unwrap(), content, "{path}");
     }
-    let place = InPlace::open(file, &authorities.pinned, conditions()).unwrap();
+    let place = OpenBundle::open(file, &authorities.pinned, conditions()).unwrap();
     assert_eq!(place.inventory("big").unwrap().unwrap().tree.files().count(), 3002);
 }
 

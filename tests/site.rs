@@ -227,9 +227,9 @@ fn j15_j16_other_epochs_and_scenarios() {
 }
 
 /// Opens a site in this process. A command that another test starts in that moment has its lock until it begins.
-fn lone(site: &std::path::Path) -> sealift_site::open::Held {
+fn lone(site: &std::path::Path) -> sealift_site::handle::LockedSite {
     for _ in 0..500 {
-        match sealift_site::open::Held::open(site, &support::LIMITS) {
+        match sealift_site::handle::LockedSite::open(site, &support::LIMITS) {
             Err(sealift_site::SiteError::SiteBusy { .. }) => {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
@@ -247,7 +247,7 @@ fn j18_no_clock_is_believed_that_shows_an_earlier_time() {
     let install = |name: &str, now: &str| {
         let mut held = lone(&shop.path("site"));
         let file = support::open(&shop.path(name));
-        let mut tape = sealift_bundle::format::read::Tape::file(&file);
+        let mut tape = sealift_bundle::format::member_reader::MemberReader::file(&file);
         let conditions = Conditions { now: now.parse().unwrap(), ..support::conditions() };
         let extent = sealift_site::install::Extent::Install;
         let outcome = held.install(&mut tape, &conditions, extent).map(drop);
@@ -259,7 +259,7 @@ fn j18_no_clock_is_believed_that_shows_an_earlier_time() {
          rm sample-1.[12].0.sealift
          for v in 1.1.0 1.2.0; do sealift lock -q site-$v-sample.toml --store store; sealift pack -q site-$v-sample.toml --key packer.key --store store --passphrase-fd 0 <<<pw; done",
     );
-    use sealift_bundle::value::code::Fault as _;
+    use sealift_bundle::value::error_code::Fault as _;
     // Far ahead: what has an expiry date is past it. The floor follows signatures, not the clock, so it is not poisoned.
     for late in ["2038-01-19T03:14:08Z", "2200-01-01T00:00:00Z"] {
         assert_eq!(install("sample-1.1.0.sealift", late).0.unwrap_err().code().as_str(), "trust.expired");
@@ -595,7 +595,7 @@ fn approvals_are_demanded_where_the_root_says_so() {
         sealift_bundle::trust::chain::PinnedRoot::parse(&shop.read("root.json"), &support::LIMITS).unwrap();
     let file = support::open(&shop.path(bundle));
     let outcome = sealift_bundle::trust::verify::Trusted::open(
-        &mut sealift_bundle::format::read::Tape::file(&file),
+        &mut sealift_bundle::format::member_reader::MemberReader::file(&file),
         &root,
         &late,
     );

@@ -4,22 +4,22 @@ use sealift_bundle::format::draft::{BlobSource, Draft, DraftImage, DraftItem, Dr
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::index::{Blob, Referrer};
 use sealift_bundle::format::item::{ItemHead, ItemKind, Labels};
-use sealift_bundle::format::needs::{Needs, Selection};
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::format::oci::{OCI_INDEX, OCI_MANIFEST};
 use sealift_bundle::format::pack::{Authority, Sealed, pack};
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::site_inputs::{Selection, SiteInputs};
 use sealift_bundle::format::tree::Tree;
 use sealift_bundle::trust::approval::{Approvals, Approving};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
 use sealift_bundle::trust::secret::SecretKey;
 use sealift_bundle::trust::verify::Conditions;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::moment::Moment;
-use sealift_bundle::value::watch::Unwatched;
+use sealift_bundle::value::progress::NoProgress;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::path::{Path, PathBuf};
 
 /// The ceilings of version 1.
@@ -27,7 +27,7 @@ pub static LIMITS: Limits = Limits::v1();
 static NO_APPROVALS: Approvals = Approvals::none();
 
 /// The day on which every test happens.
-pub fn today() -> Moment {
+pub fn today() -> Timestamp {
     "2026-11-22T06:00:00Z".parse().unwrap()
 }
 
@@ -38,7 +38,7 @@ pub fn conditions() -> Conditions<'static> {
         threads: 2,
         approvals: Approving::Demanded(&NO_APPROVALS),
         limits: &LIMITS,
-        watch: &Unwatched,
+        watch: &NoProgress,
     }
 }
 
@@ -56,7 +56,7 @@ impl Authorities {
     }
 
     /// As `new`, with terms changed.
-    pub fn with(change: impl FnOnce(&mut Terms)) -> Self {
+    pub fn with(change: impl FnOnce(&mut RootDraft)) -> Self {
         let (root, packer) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
         let grant = |role, key: &SecretKey, name: &str| Grant {
             role,
@@ -64,7 +64,7 @@ impl Authorities {
             keys: vec![(name.parse().unwrap(), key.public().clone())],
             scenarios: Vec::new(),
         };
-        let mut terms = Terms {
+        let mut terms = RootDraft {
             epoch: 1,
             created: "2026-01-01T00:00:00Z".parse().unwrap(),
             expires: None,
@@ -94,7 +94,7 @@ impl Authorities {
             epoch: self.pinned.root().epoch(),
             seal_len: &seal_len,
         };
-        let unsealed = pack(draft, &authority, folder, threads, &LIMITS, &Unwatched).unwrap();
+        let unsealed = pack(draft, &authority, folder, threads, &LIMITS, &NoProgress).unwrap();
         let seal = self.seal(unsealed.statement());
         unsealed.seal(&seal).unwrap()
     }
@@ -116,7 +116,7 @@ pub fn draft() -> Draft {
         created: "2026-11-01T00:00:00Z".parse().unwrap(),
         expires: None,
         selection: Selection::default(),
-        needs: Needs::default(),
+        needs: SiteInputs::default(),
         lock: Digest::of(b"lock"),
         items: Vec::new(),
     }
@@ -274,7 +274,7 @@ pub fn sample(folder: &Path) -> Draft {
 
 /// A tape over a file held in memory or on disk.
 pub fn open(path: &Path) -> std::fs::File {
-    sealift_bundle::format::read::open(path).unwrap()
+    sealift_bundle::format::member_reader::open(path).unwrap()
 }
 
 /// Everything below a folder: path, kind and mode, content.
@@ -303,6 +303,6 @@ pub fn listing(folder: &Path) -> Vec<(String, u32, Vec<u8>)> {
 }
 
 /// A tape over bytes, as from a pipe.
-pub fn pipe(bytes: &[u8]) -> Tape<'_> {
-    Tape::pipe(bytes)
+pub fn pipe(bytes: &[u8]) -> MemberReader<'_> {
+    MemberReader::pipe(bytes)
 }

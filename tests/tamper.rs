@@ -4,7 +4,7 @@ use crate::forge::{self, Forge, Judge, Way};
 use crate::support::Authorities;
 use sealift_bundle::format::member::{self, blob_name};
 use sealift_bundle::trust::verify::Depth;
-use sealift_bundle::value::code::{Class, Code};
+use sealift_bundle::value::error_code::{Class, Code};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

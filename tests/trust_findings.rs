@@ -8,19 +8,19 @@ use crate::support::{self, Authorities, LIMITS, Put, conditions, image, tree};
 use sealift_bundle::format::draft::Draft;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::blob_name;
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approval, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::Envelope;
 use sealift_bundle::trust::key::Signer as _;
-use sealift_bundle::trust::root::{ApprovalPolicy, Grant, Role, Root, Terms};
+use sealift_bundle::trust::root::{ApprovalPolicy, Grant, Role, Root, RootDraft};
 use sealift_bundle::trust::secret::{Passphrase, SecretKey};
 use sealift_bundle::trust::verify::{
-    Conditions, Depth, InPlace, Looking, Receiver, SharedInventory, Trusted, Verified, receive,
+    Conditions, Depth, Looking, OpenBundle, Receiver, SharedInventory, Trusted, Verified, verify_contents,
 };
-use sealift_bundle::value::code::{Code, Fault as _};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use sealift_bundle::value::limits::Limits;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -465,7 +465,7 @@ impl Receiver for Keeping {
 
     fn begin(
         &self,
-        _: &Verified<sealift_bundle::format::order::Contents>,
+        _: &Verified<sealift_bundle::format::blob_order::Contents>,
         trees: &[SharedInventory],
     ) -> Result<(), TrustError> {
         self.0.lock().unwrap().extend_from_slice(trees);
@@ -502,10 +502,10 @@ fn f_sec_14_a_shared_inventory_is_parsed_once_and_all_are_counted() {
         let mut all = Vec::new();
         for as_file in [true, false] {
             let file = support::open(&sealed.path);
-            let mut tape = if as_file { Tape::file(&file) } else { support::pipe(&bytes) };
+            let mut tape = if as_file { MemberReader::file(&file) } else { support::pipe(&bytes) };
             let trusted = Trusted::open(&mut tape, &authorities.pinned, conditions).unwrap();
             let keeping = Keeping(Mutex::default());
-            let received = receive(&trusted, &mut tape, conditions, &keeping);
+            let received = verify_contents(&trusted, &mut tape, conditions, &keeping);
             all.push(received.map(|_| keeping.0.into_inner().unwrap()));
         }
         all
@@ -515,7 +515,8 @@ fn f_sec_14_a_shared_inventory_is_parsed_once_and_all_are_counted() {
         assert_eq!(trees.len(), 3);
         assert!(trees.iter().all(|tree| Arc::ptr_eq(tree, &trees[0])), "one for all");
     }
-    let in_place = |conditions| InPlace::open(support::open(&sealed.path), &authorities.pinned, conditions);
+    let in_place =
+        |conditions| OpenBundle::open(support::open(&sealed.path), &authorities.pinned, conditions);
     let place = in_place(conditions()).unwrap();
     let one = place.inventory("tree-0").unwrap().unwrap();
     assert!(Arc::ptr_eq(&one, &place.inventory("tree-2").unwrap().unwrap()));
@@ -544,7 +545,7 @@ fn f_sec_14_a_shared_inventory_is_parsed_once_and_all_are_counted() {
             seal_len: &seal_len,
         };
         let draft = sharing(folder.path(), 3);
-        let unwatched = &sealift_bundle::value::watch::Unwatched;
+        let unwatched = &sealift_bundle::value::progress::NoProgress;
         let packed =
             sealift_bundle::format::pack::pack(&draft, &authority, folder.path(), 1, limits, unwatched);
         assert_eq!(packed.err().map(|error| error.code()), Some(Code::BundleLimit));
@@ -560,9 +561,9 @@ fn f_sec_14_a_tree_that_items_share_is_decoded_once_for_a_verdict() {
     let content = good.get(&blob_name(&layer)).to_vec();
     let file = support::open(&sealed.path);
     let deep = |depth| {
-        let mut tape = Tape::file(&file);
+        let mut tape = MemberReader::file(&file);
         let trusted = Trusted::open(&mut tape, &authorities.pinned, &conditions()).unwrap();
-        receive(&trusted, &mut tape, &conditions(), &Looking(depth)).unwrap()
+        verify_contents(&trusted, &mut tape, &conditions(), &Looking(depth)).unwrap()
     };
     assert_eq!(deep(Depth::Decoded).layers.len(), 1);
     // And what is wrong in it is found as before, in whichever item.
@@ -574,7 +575,7 @@ fn f_sec_14_a_tree_that_items_share_is_decoded_once_for_a_verdict() {
     assert_eq!(split(&bytes).len(), good.members.len());
     let mut tape = support::pipe(&bytes);
     let trusted = Trusted::open(&mut tape, &authorities.pinned, &conditions()).unwrap();
-    assert!(receive(&trusted, &mut tape, &conditions(), &Looking(Depth::Decoded)).is_err());
+    assert!(verify_contents(&trusted, &mut tape, &conditions(), &Looking(Depth::Decoded)).is_err());
     assert!(!content.is_empty());
 }
 
@@ -597,7 +598,7 @@ fn histories() -> Histories {
             keys: vec![(name.parse().unwrap(), key.public().clone())],
             scenarios: Vec::new(),
         };
-        Terms {
+        RootDraft {
             epoch: 1,
             created: created.parse().unwrap(),
             expires: None,
@@ -679,7 +680,7 @@ fn f_sec_19_what_follows_from_the_pinned_root_begins_with_it() {
     let third = authorities
         .pinned
         .root()
-        .next(Terms { created: "2026-01-03T00:00:00Z".parse().unwrap(), ..terms_of(&authorities) });
+        .next(RootDraft { created: "2026-01-03T00:00:00Z".parse().unwrap(), ..terms_of(&authorities) });
     let third = third.unwrap().sign(&[&authorities.root]).unwrap().encode().unwrap();
     let anchor = |carried: &[u8], pinned: &[u8]| {
         let chain = [carried, &third, b"\n"].concat();
@@ -699,14 +700,14 @@ fn f_sec_19_what_follows_from_the_pinned_root_begins_with_it() {
 }
 
 /// The same keys again.
-fn terms_of(authorities: &Authorities) -> Terms {
+fn terms_of(authorities: &Authorities) -> RootDraft {
     let grant = |role, key: &SecretKey, name: &str| Grant {
         role,
         threshold: 1,
         keys: vec![(name.parse().unwrap(), key.public().clone())],
         scenarios: Vec::new(),
     };
-    Terms {
+    RootDraft {
         epoch: 1,
         created: support::today(),
         expires: None,

@@ -7,7 +7,7 @@ use crate::vector_writer::{
 };
 use crate::{vector_choices, vector_documents, vector_images, vector_roots, vector_rules, vector_trees};
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{ApprovalPolicy, Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift_bundle::trust::root::{ApprovalPolicy, Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
 use sealift_bundle::value::digest::Digest;
 use std::collections::BTreeMap;
 
@@ -77,8 +77,8 @@ pub fn grant(role: Role, threshold: usize, keys: &[&str], scenarios: &[&str]) ->
     Grant { role, threshold, keys, scenarios: scenarios.iter().map(|name| name.parse().unwrap()).collect() }
 }
 
-pub fn terms(root: &str, packers: &[&str], threshold: usize) -> Terms {
-    Terms {
+pub fn terms(root: &str, packers: &[&str], threshold: usize) -> RootDraft {
+    RootDraft {
         epoch: 1,
         created: "2026-01-01T00:00:00Z".parse().unwrap(),
         expires: None,
@@ -93,7 +93,7 @@ fn sign(root: &Root, names: &[&str]) -> Vec<u8> {
     root.sign(&signers).unwrap().encode().unwrap()
 }
 
-pub fn first(terms: Terms) -> Vec<u8> {
+pub fn first(terms: RootDraft) -> Vec<u8> {
     sign(&Root::new_v1(terms).unwrap(), &["root-1"])
 }
 
@@ -152,7 +152,7 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
     limited.grants.push(grant(Role::Approver, 1, &["packer-3"], &[]));
     let expired = |expiry| {
         let expires = Some("2026-06-01T00:00:00Z".parse().unwrap());
-        first(Terms {
+        first(RootDraft {
             expires,
             policy: Policy { expiry, approvals: None },
             ..terms("root-1", &["packer-1"], 1)
@@ -491,8 +491,8 @@ fn root_cases(roots: &BTreeMap<&'static str, Vec<u8>>, one: &Root, two: &Root) -
     let three = two.next(terms("root-2", &["packer-2"], 1)).unwrap();
     let revoked = |keys: Vec<&str>, statements: Vec<Digest>| {
         let keys = keys.iter().map(|name| key(name).public().id()).collect();
-        let next =
-            one.next(Terms { revoked: Revoked { keys, statements }, ..terms("root-1", &["packer-2"], 1) });
+        let next = one
+            .next(RootDraft { revoked: Revoked { keys, statements }, ..terms("root-1", &["packer-2"], 1) });
         sign(&next.unwrap(), &["root-1"])
     };
     let withdrawn = {
@@ -500,7 +500,7 @@ fn root_cases(roots: &BTreeMap<&'static str, Vec<u8>>, one: &Root, two: &Root) -
         revoked(Vec::new(), vec![Digest::of(statement.as_bytes())])
     };
     let lower = {
-        let higher = |epoch| Terms { epoch, ..terms("root-1", &["packer-1"], 1) };
+        let higher = |epoch| RootDraft { epoch, ..terms("root-1", &["packer-1"], 1) };
         let two = one.next(higher(2)).unwrap();
         let three = two.next(higher(1)).unwrap();
         Recipe {
@@ -513,7 +513,7 @@ fn root_cases(roots: &BTreeMap<&'static str, Vec<u8>>, one: &Root, two: &Root) -
     };
     let older = {
         let created = "2025-12-31T23:59:59Z".parse().unwrap();
-        let two = one.next(Terms { created, ..terms("root-1", &["packer-1"], 1) }).unwrap();
+        let two = one.next(RootDraft { created, ..terms("root-1", &["packer-1"], 1) }).unwrap();
         sealed(&sign(&two, &["root-1"]), "packer-1")
     };
     vec![

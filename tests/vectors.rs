@@ -5,12 +5,12 @@
 use crate::support::{self, LIMITS, conditions};
 use crate::vector_cases::{Case, cases};
 use crate::vector_writer::pinned;
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approvals, Approving};
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
-use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, verify_contents};
+use sealift_bundle::value::error_code::Fault as _;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -67,13 +67,13 @@ fn file_of(case: &Case) -> (String, String) {
 }
 
 fn verify(
-    tape: &mut Tape<'_>,
+    tape: &mut MemberReader<'_>,
     root: &PinnedRoot,
     conditions: &Conditions<'_>,
     depth: Depth,
 ) -> Result<(), TrustError> {
     let trusted = Trusted::open(tape, root, conditions)?;
-    receive(&trusted, tape, conditions, &Looking(depth)).map(drop)
+    verify_contents(&trusted, tape, conditions, &Looking(depth)).map(drop)
 }
 
 fn vectors() -> Vec<(String, Vector)> {
@@ -154,7 +154,7 @@ fn vectors_give_their_codes() {
         for (depth, word) in [(Depth::Stored, "stored"), (Depth::Decoded, "decoded")] {
             let seen = head["depth"] == "stored" || word == "decoded";
             let expected = if seen { head["expect"].as_str() } else { "ok" };
-            for (way, mut tape) in [("file", Tape::file(&file)), ("pipe", support::pipe(&bundle))] {
+            for (way, mut tape) in [("file", MemberReader::file(&file)), ("pipe", support::pipe(&bundle))] {
                 let outcome = match &approvals {
                     Ok(_) => verify(&mut tape, &root, &conditions, depth).map_err(|error| error.code()),
                     Err(error) => Err(error.code()),
@@ -218,10 +218,11 @@ fn kept_bundles_still_verify() {
             continue;
         }
         let file = support::open(&path);
-        verify(&mut Tape::file(&file), &root, &conditions(), Depth::Decoded).unwrap();
+        verify(&mut MemberReader::file(&file), &root, &conditions(), Depth::Decoded).unwrap();
         let target = tempfile::tempdir().unwrap();
         let unpacked = target.path().join("out");
-        sealift_site::unpack::unpack(&mut Tape::file(&file), &root, &unpacked, None, &conditions()).unwrap();
+        sealift_site::unpack::unpack(&mut MemberReader::file(&file), &root, &unpacked, None, &conditions())
+            .unwrap();
         assert_eq!(std::fs::read(unpacked.join("doc/runbooks/readme.md")).unwrap(), b"read me\n");
         kept += 1;
     }
@@ -244,7 +245,7 @@ fn keep_a_bundle() {
     let (name, reference) = ("hello", "registry.example.com/tools/hello:1");
     draft.items[1] = support::signed_image(folder.path(), name, reference, &[b"layer one", b"layer two"]);
     let unsealed =
-        pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift_bundle::value::watch::Unwatched)
+        pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift_bundle::value::progress::NoProgress)
             .unwrap();
     let payload = unsealed.statement().to_vec();
     let seal = Envelope::sign(PayloadType::Statement, payload, &[key("packer-1")]).unwrap().encode().unwrap();

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift_audit::census::class::{Class, HEAD};
-use sealift_audit::census::names::{doubles, examine, leads_outside};
-use sealift_audit::census::oddity::Kind;
-use sealift_audit::census::{Entry, Node};
+use sealift_audit::analysis::class::{Class, HEAD};
+use sealift_audit::analysis::names::{doubles, examine, leads_outside};
+use sealift_audit::analysis::oddity::Kind;
+use sealift_audit::analysis::{Entry, Node};
 
 fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
     let class = Class::of(&data[..data.len().min(HEAD)]);

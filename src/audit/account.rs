@@ -1,8 +1,8 @@
 //! The byte account: what every byte of a bundle file belongs to.
 
+use sealift_bundle::format::blob_order::{Contents, Parts};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{self, padding};
-use sealift_bundle::format::order::{Contents, Parts};
 use sealift_bundle::trust::verify::{Trusted, Verified};
 use sealift_bundle::value::digest::Digest;
 use serde::{Serialize, Serializer};

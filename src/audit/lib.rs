@@ -1,7 +1,7 @@
 //! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
 
 pub mod account;
-pub mod census;
+pub mod analysis;
 pub mod components;
 pub mod diff;
 pub mod layer;

@@ -1,17 +1,17 @@
 //! What is inside a bundle, read where it lies.
 
+use crate::format::blob_order::{ItemContents, Parts};
 use crate::format::entry::{Entry, Node};
 use crate::format::item::{FileKind, ItemKind, PRIORITY};
-use crate::format::needs::{Needs, Selection};
-use crate::format::order::{ItemContents, Parts};
+use crate::format::site_inputs::{Selection, SiteInputs};
 use crate::format::statement::Totals;
 use crate::trust::TrustError;
 use crate::trust::approval::Approved;
-use crate::trust::verify::{InPlace, SharedInventory, Sink, Trusted};
-use crate::value::code::{Code, Fault};
+use crate::trust::verify::{OpenBundle, SharedInventory, Sink, Trusted};
 use crate::value::digest::Digest;
-use crate::value::moment::Moment;
+use crate::value::error_code::{Code, Fault};
 use crate::value::name::Name;
+use crate::value::timestamp::Timestamp;
 use serde::Serialize;
 
 /// An error of looking something up.
@@ -80,10 +80,10 @@ pub struct Overview {
     /// Its number within the scenario and epoch.
     pub sequence: u64,
     /// When its lock was written.
-    pub created: Moment,
+    pub created: Timestamp,
     /// After this moment it is no longer to be believed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
     /// Digest of the lock it was made from.
     pub lock: Digest,
     /// What made it.
@@ -103,8 +103,8 @@ pub struct Overview {
     #[serde(skip_serializing_if = "Selection::is_whole")]
     pub selection: Selection,
     /// What a site has to add to it.
-    #[serde(skip_serializing_if = "Needs::is_nothing")]
-    pub needs: Needs,
+    #[serde(skip_serializing_if = "SiteInputs::is_nothing")]
+    pub needs: SiteInputs,
     /// Sums over the blobs.
     pub totals: Totals,
     /// What it holds.
@@ -132,7 +132,7 @@ pub struct ApprovalLine {
     /// The id of the key.
     pub key: String,
     /// When.
-    pub approved: Moment,
+    pub approved: Timestamp,
     /// What the approver stated.
     pub conditions: Vec<Name>,
     /// Why the bundle may be installed out of order, if it may.
@@ -276,7 +276,7 @@ pub struct EntryLine<'a> {
 
 /// The inventories of the trees in a bundle, or of the one called `item`.
 pub fn inventories(
-    place: &InPlace<'_>,
+    place: &OpenBundle<'_>,
     item: Option<&str>,
 ) -> Result<Vec<(Name, SharedInventory)>, InspectError> {
     let mut found = Vec::new();
@@ -296,7 +296,7 @@ pub fn inventories(
 }
 
 /// Why there is no tree of that name.
-fn no_tree(place: &InPlace<'_>, item: &str) -> InspectError {
+fn no_tree(place: &OpenBundle<'_>, item: &str) -> InspectError {
     if place.contents.items.iter().any(|of| of.item.head.name.as_str() == item) {
         let found = "an image, and its layers are carried unopened";
         return InspectError::NoFile { what: item.to_owned(), found };
@@ -305,7 +305,7 @@ fn no_tree(place: &InPlace<'_>, item: &str) -> InspectError {
 }
 
 /// Reads one file of one item to `sink`, by its frames alone.
-pub fn cat<S, E>(place: &InPlace<'_>, item: &str, path: &str, sink: S) -> Result<(), E>
+pub fn cat<S, E>(place: &OpenBundle<'_>, item: &str, path: &str, sink: S) -> Result<(), E>
 where
     S: Sink<Error = E>,
     E: From<InspectError> + From<TrustError>,

@@ -6,8 +6,8 @@ mod partial;
 
 pub use partial::Partial;
 
-use crate::value::code::{Code, Fault};
 use crate::value::digest::{Digest, Hasher};
+use crate::value::error_code::{Code, Fault};
 use crate::value::printable::Printable;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};

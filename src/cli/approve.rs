@@ -10,15 +10,15 @@ use super::policy::PolicyArgs;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions, write};
 use sealift_audit::policy::Stage;
-use sealift_bundle::format::read;
+use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::overview;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approval, Approvals};
 use sealift_bundle::trust::root::Role;
-use sealift_bundle::trust::verify::{Depth, InPlace};
+use sealift_bundle::trust::verify::{Depth, OpenBundle};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::reason::Reason;
-use sealift_bundle::value::words::{counted, quoted};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -66,9 +66,9 @@ impl Args {
         let mut approvals = if is_first { Approvals::none() } else { self.bundle.approvals()? };
         let watch = term.watch("verifying");
         let conditions = conditions(&watch, self.threads)?;
-        let file = read::open(&self.bundle.bundle)?;
+        let file = member_reader::open(&self.bundle.bundle)?;
         // What is judged and signed from here on is this statement, whatever becomes of the file.
-        let place = InPlace::open_whole(file, &root, conditions, Depth::Decoded)?;
+        let place = OpenBundle::open_whole(file, &root, conditions, Depth::Decoded)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
         watch.done();
         term.warn_of(&trusted.warnings);

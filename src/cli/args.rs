@@ -3,11 +3,11 @@
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{LIMITS, now};
-use sealift_bundle::format::{place, read};
+use sealift_bundle::format::{atomic_file, member_reader};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approvals, Approving};
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::{Conditions, InPlace};
+use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ impl BundleArgs {
         let beside = [self.approvals_path()];
         let is_named = !self.approvals.is_empty();
         for path in if is_named { self.approvals.as_slice() } else { &beside } {
-            match place::read_bounded(path, Approvals::ceiling(&LIMITS)) {
+            match atomic_file::read_bounded(path, Approvals::ceiling(&LIMITS)) {
                 Ok(bytes) => {
                     let found = Approvals::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?;
                     all.extend(found, &LIMITS);
@@ -63,17 +63,17 @@ impl BundleArgs {
     pub(super) fn in_place<T>(
         &self,
         term: &Term,
-        work: impl FnOnce(&InPlace<'_>) -> Result<T, CliError>,
+        work: impl FnOnce(&OpenBundle<'_>) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         let root = self.root()?;
         let watch = term.watch("reading");
-        let file = read::open(&self.bundle)?;
+        let file = member_reader::open(&self.bundle)?;
         let approvals = self.approvals()?;
         let conditions = Conditions {
             approvals: Approving::Shown(&approvals),
             ..conditions(&watch, ThreadArgs { threads: None })?
         };
-        let place = InPlace::open(file, &root, conditions)?;
+        let place = OpenBundle::open(file, &root, conditions)?;
         term.warn_of(&place.trusted.warnings);
         work(&place)
     }

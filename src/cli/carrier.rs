@@ -1,9 +1,9 @@
 //! Encrypted bundles: for whom one is packed, what opens one, and its seal outside.
 
 use super::error::CliError;
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::verify::carrier::Carried;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::fs::File;
 
 #[cfg(feature = "encryption")]
@@ -103,14 +103,14 @@ impl Encrypted {
 
     /// The bundle inside.
     #[cfg(feature = "encryption")]
-    pub(super) fn tape<'a>(&'a self, watch: &'a dyn Watch) -> Result<Tape<'a>, CliError> {
+    pub(super) fn tape<'a>(&'a self, watch: &'a dyn Progress) -> Result<MemberReader<'a>, CliError> {
         let identities = self.identities.as_ref().ok_or(BundleError::NoIdentity)?;
         Ok(self.carried.tape(&self.file, identities, &super::LIMITS, watch)?)
     }
 
     #[cfg(not(feature = "encryption"))]
     #[allow(clippy::unused_self, reason = "the other build looks at it")]
-    pub(super) fn tape<'a>(&'a self, _: &'a dyn Watch) -> Result<Tape<'a>, CliError> {
+    pub(super) fn tape<'a>(&'a self, _: &'a dyn Progress) -> Result<MemberReader<'a>, CliError> {
         Err(CliError::Usage {
             message: "this build cannot decrypt".to_owned(),
             hint: Some("build with `--features encryption`".to_owned()),
@@ -160,7 +160,7 @@ pub(super) fn carry(
     keys: &[&dyn Signer],
     watch: &Progress,
 ) -> Result<u64, CliError> {
-    let bundle = sealift_bundle::format::read::open(&sealed.path)?;
+    let bundle = sealift_bundle::format::member_reader::open(&sealed.path)?;
     let roots = super::sealing::roots(root)?;
     encrypt(&bundle, to, recipients, watch, |sha256, size| {
         let carrier = Carrier::new(sha256, size, draft.scenario.clone(), draft.created);

@@ -3,16 +3,16 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
-use sealift_audit::census::class::Class;
-use sealift_audit::census::oddity::{Group, Kind, Oddity};
-use sealift_audit::census::{
+use sealift_audit::analysis::class::Class;
+use sealift_audit::analysis::oddity::{Group, Kind, Oddity};
+use sealift_audit::analysis::{
     Attached, Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe,
 };
 use sealift_audit::lint::finding::Finding;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -5,15 +5,15 @@ use super::inspect::head;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
-use sealift_bundle::format::read::{self, Tape, UnverifiedFront};
+use sealift_bundle::format::member_reader::{self, MemberReader, UnverifiedFront};
 use sealift_bundle::format::reseal::reseal;
 use sealift_bundle::inspect::overview;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::root::{Role, RoleEntry};
 use sealift_bundle::trust::threshold::count;
-use sealift_bundle::trust::verify::{Depth, Looking, Trusted, receive};
-use sealift_bundle::value::words::{counted, quoted};
+use sealift_bundle::trust::verify::{Depth, Looking, Trusted, verify_contents};
+use sealift_bundle::value::plural::{counted, quoted};
 use serde_json::json;
 
 /// Add a packer's signature to a sealed bundle
@@ -41,12 +41,12 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.bundle.root()?;
         let path = &self.bundle.bundle;
-        let file = read::open(path)?;
+        let file = member_reader::open(path)?;
         let watch = term.watch("verifying");
         let conditions = conditions(&watch, self.threads)?;
-        let mut tape = Tape::file(&file);
+        let mut tape = MemberReader::file(&file);
         let trusted = Trusted::open_before_threshold(&mut tape, &root, &conditions)?;
-        let contents = receive(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
+        let contents = verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
         watch.done();
         term.warn_of(&trusted.warnings);
         let overview = overview(&trusted, &contents.items);

@@ -7,22 +7,22 @@ use super::sealing::seal;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions, now, threads};
 use sealift_bundle::format::draft::Draft;
+use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::format::pack::Sealed;
-use sealift_bundle::format::read::{self, Tape};
 use sealift_bundle::inspect::cat;
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::key::Signer as _;
-use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
 use sealift_bundle::trust::secret::SecretKey;
-use sealift_bundle::trust::verify::{Depth, InPlace, Looking, Trusted, receive};
-use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::trust::verify::{Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::Fault as _;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
-use sealift_plan::choosing::Choice;
 use sealift_plan::lock::{Lock, path_for};
 use sealift_plan::manifest::Manifest;
+use sealift_plan::selection::Choice;
 use sealift_registry::Access;
 use sealift_site::unpack::unpack;
 use serde_json::json;
@@ -132,9 +132,9 @@ impl Demo<'_> {
 
         let target = self.folder.join("site");
         let watch = self.term.watch("unpacking");
-        let file = read::open(&bundle.path)?;
+        let file = member_reader::open(&bundle.path)?;
         let conditions = conditions(&watch, ThreadArgs { threads: None })?;
-        let unpacked = unpack(&mut Tape::file(&file), &root, &target, None, &conditions)?;
+        let unpacked = unpack(&mut MemberReader::file(&file), &root, &target, None, &conditions)?;
         drop(watch);
         for (path, content) in FILES {
             let path = match path.strip_prefix("docs/") {
@@ -178,19 +178,19 @@ impl Demo<'_> {
 
     fn verify(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<Verdict, CliError> {
         let watch = self.term.watch("verifying");
-        let file = read::open(&bundle.path)?;
-        let mut tape = Tape::file(&file);
+        let file = member_reader::open(&bundle.path)?;
+        let mut tape = MemberReader::file(&file);
         let conditions = conditions(&watch, ThreadArgs { threads: None })?;
         let trusted = Trusted::open(&mut tape, root, &conditions)?;
-        receive(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
+        verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
         let signers: Vec<_> = trusted.signers.iter().map(|signer| signer.name.to_string()).collect();
         Ok(Verdict { checked: tape.position(), signer: signers.join(", ") })
     }
 
     fn cat(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<String, CliError> {
         let watch = self.term.watch("reading");
-        let file = read::open(&bundle.path)?;
-        let place = InPlace::open(file, root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let file = member_reader::open(&bundle.path)?;
+        let place = OpenBundle::open(file, root, conditions(&watch, ThreadArgs { threads: None })?)?;
         let mut text = Vec::new();
         cat::<_, CliError>(&place, "server", "offline.json", Memory(&mut text))?;
         Ok(String::from_utf8_lossy(&text).into_owned())
@@ -235,7 +235,7 @@ fn keys() -> Result<(SecretKey, PinnedRoot), CliError> {
             scenarios: Vec::new(),
         })
     };
-    let root = Root::new_v1(Terms {
+    let root = Root::new_v1(RootDraft {
         epoch: 1,
         created: now()?,
         expires: None,

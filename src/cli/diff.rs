@@ -6,13 +6,13 @@ use self::open::{Opened, Whom};
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
-use sealift_audit::census::{Census, FileDigests, observe};
+use sealift_audit::analysis::{Census, FileDigests, observe};
 use sealift_audit::diff::{
     Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts,
     text,
 };
 use sealift_bundle::trust::approval::Approving;
-use sealift_bundle::trust::verify::{Conditions, InPlace};
+use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ impl Args {
 /// What is new in a bundle since an older bundle or the release of a site; `census` is what was observed in the bundle.
 pub(super) fn since(
     older: &Path,
-    (bundle, place): (&BundleArgs, &InPlace<'_>),
+    (bundle, place): (&BundleArgs, &OpenBundle<'_>),
     census: &mut Census,
     conditions: Conditions<'_>,
     watch: &Progress,

@@ -3,14 +3,14 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions, now, threads};
-use sealift_bundle::format::read;
+use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::{counted, quoted};
 use sealift_site::doctor::{Circumstances, Finding, Needs, Outcome, Report, examine};
-use sealift_site::open::Site;
+use sealift_site::handle::Site;
 use sealift_site::parameters::{Given, Values};
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ impl Args {
         let watch = term.watch("reading");
         let own = conditions(&watch, ThreadArgs { threads: None })?;
         let own = site.map_or(own, |site| site.circumstances(&own));
-        let place = InPlace::open(read::open(bundle)?, &root, own)?;
+        let place = OpenBundle::open(member_reader::open(bundle)?, &root, own)?;
         term.warn_of(&place.trusted.warnings);
         let mut needs = Needs::of(&place, &LIMITS)?;
         if let Some(site) = site {

@@ -5,15 +5,15 @@ use super::key::public;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use sealift_audit::components::{Query, search};
-use sealift_bundle::format::read;
+use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::approval::Approving;
-use sealift_bundle::trust::verify::{Conditions, Depth, InPlace};
+use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::spoken::Spoken;
-use sealift_bundle::value::words::{counted, quoted};
+use sealift_bundle::value::plural::{counted, quoted};
+use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::SiteError;
 use sealift_site::evidence::{Carried, Evidence, Proven, VERIFY};
-use sealift_site::open::Site;
+use sealift_site::handle::Site;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -90,9 +90,9 @@ impl Export {
         let approvals = self.bundle.approvals()?;
         let conditions =
             Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
-        let file = read::open(&self.bundle.bundle)?;
+        let file = member_reader::open(&self.bundle.bundle)?;
         // Every byte first: what is damaged is no evidence of anything.
-        let bundle = InPlace::open_whole(file, &root, conditions, Depth::Stored)?;
+        let bundle = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
         watch.done();
         term.warn_of(&bundle.trusted.warnings);
         for (path, sbom) in self.sboms.iter().zip(&sboms) {
@@ -119,7 +119,7 @@ impl Export {
             counted(exported.files, "file"),
             bundle.trusted.id,
             exported.list,
-            Spoken(exported.list)
+            WordFingerprint(exported.list)
         );
         let value = json!({ "folder": self.to, "statement": bundle.trusted.id, "exported": exported });
         term.data("evidence", &value, &text)?;

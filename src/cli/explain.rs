@@ -2,10 +2,10 @@
 
 use super::error::CliError;
 use super::term::Term;
-use sealift_audit::census::oddity::Kind;
+use sealift_audit::analysis::oddity::Kind;
 use sealift_audit::lint::finding;
 use sealift_audit::policy::rule;
-use sealift_bundle::value::code::Code;
+use sealift_bundle::value::error_code::Code;
 use serde_json::{Value, json};
 
 /// Explain an error code, or a finding of `check`, `census` or a policy

@@ -9,14 +9,14 @@ use super::key::public;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions, now, write};
 use sealift_bundle::format::BundleError;
-use sealift_bundle::format::read::{self, Tape};
+use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::Trusted;
-use sealift_bundle::value::code::{Code, Fault as _};
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use sealift_bundle::value::name::Name;
-use sealift_bundle::value::words::{counted, quoted};
+use sealift_bundle::value::plural::{counted, quoted};
+use sealift_bundle::value::timestamp::Timestamp;
 use sealift_site::fleet::gather::{Gathered, Unread, gather};
 use sealift_site::fleet::{Group, Known, Title, Titles};
 use sealift_site::state::Mark;
@@ -72,7 +72,7 @@ struct LookingArgs {
 #[derive(Serialize)]
 struct Fleet<'a> {
     folder: &'a Path,
-    now: Moment,
+    now: Timestamp,
     /// Records that named keys signed.
     verified: Group,
     /// Records by other keys.
@@ -194,8 +194,9 @@ fn open(
     let conditions = conditions(&watch, ThreadArgs { threads: None })?;
     let (mut bundles, mut newest) = (Bundles::default(), pinned.clone());
     for file in files {
-        let opened = read::open(&file).map_err(TrustError::from);
-        let trusted = opened.and_then(|open| Trusted::open(&mut Tape::file(&open), &pinned, &conditions));
+        let opened = member_reader::open(&file).map_err(TrustError::from);
+        let trusted =
+            opened.and_then(|open| Trusted::open(&mut MemberReader::file(&open), &pinned, &conditions));
         match trusted {
             Ok(trusted) => {
                 let predicate = &trusted.statement.predicate;

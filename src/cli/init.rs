@@ -3,9 +3,9 @@
 use super::LIMITS;
 use super::error::CliError;
 use super::term::Term;
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::name::Name;
-use sealift_bundle::value::words::{counted, quoted};
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_plan::scenarios::Scenario;
 use sealift_plan::{PlanError, init};
 use serde_json::json;
@@ -70,7 +70,7 @@ impl Args {
         if let Some(scenario) = self.scenario {
             return self.reference(term, scenario);
         }
-        let folder = place::folder_of(manifest);
+        let folder = atomic_file::folder_of(manifest);
         let watch = term.watch("looking");
         let pulled = match &self.images {
             Some(path) => {
@@ -88,7 +88,7 @@ impl Args {
             &watch,
         )?;
         drop(watch);
-        place::write_new(manifest, text.as_bytes(), 0o644)
+        atomic_file::write_new(manifest, text.as_bytes(), 0o644)
             .map_err(|source| CliError::Write { path: manifest.clone(), source })?;
         let shown = manifest.display();
         term.data("manifest", &json!({ "file": manifest }), &format!("{shown}\n"))?;

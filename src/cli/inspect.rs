@@ -3,13 +3,13 @@
 use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
+use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
 use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ItemLine, Overview, SignerLine, overview};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 
 /// Show what is in a bundle, in place
 ///
@@ -80,7 +80,7 @@ pub(super) fn chosen(overview: &Overview) -> String {
         let withheld = counted(withheld.len() as u64, "item");
         text += &format!("  audience   {audience}; {withheld} withheld from it\n");
     }
-    let Needs { parameters, secrets } = &overview.needs;
+    let SiteInputs { parameters, secrets } = &overview.needs;
     for Parameter { name, description, format, choices, default } in parameters {
         let choices: Vec<_> = choices.iter().map(|choice| format!("`{choice}`")).collect();
         let choices = if choices.is_empty() { String::new() } else { format!(" of {}", choices.join(", ")) };

@@ -7,20 +7,20 @@ use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::source::SourceArgs;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
-use sealift_bundle::format::needs::Secret;
+use sealift_bundle::format::site_inputs::Secret;
 use sealift_bundle::format::statement::Predicate;
 use sealift_bundle::inspect::{SignerLine, signers};
 use sealift_bundle::trust::approval::Approving;
 use sealift_bundle::trust::verify::Conditions;
-use sealift_bundle::value::code::Fault as _;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::spoken::Spoken;
-use sealift_bundle::value::words::{counted, quoted};
+use sealift_bundle::value::timestamp::Timestamp;
+use sealift_bundle::value::word_fingerprint::WordFingerprint;
+use sealift_site::handle::LockedSite;
 use sealift_site::install::{Extent, Installed};
-use sealift_site::open::Held;
 use sealift_site::rendering::{Rendered, RenderedItem, Rendering};
 use sealift_site::repair::Repaired;
 use sealift_site::state::Decision;
@@ -133,7 +133,7 @@ impl Args {
             registry: self.registry,
         };
         let (bundle, repair) = (source.bundle.bundle.clone(), self.repair);
-        let mut held = Held::open(&self.site, &LIMITS)?;
+        let mut held = LockedSite::open(&self.site, &LIMITS)?;
         let extent = if self.drill { Extent::Drill } else { Extent::Install };
         let watch = term.watch("installing");
         let own = conditions(&watch, self.threads)?;
@@ -165,7 +165,7 @@ impl Args {
 }
 
 /// The journal has a word for what did not even get as far as a seal, too.
-fn remembered(held: &mut Held, now: Moment, error: CliError) -> CliError {
+fn remembered(held: &mut LockedSite, now: Timestamp, error: CliError) -> CliError {
     match held.remember_refusal(now, error.code(), &error.to_string(), None) {
         Ok(()) => error,
         Err(unwritten) => unwritten.into(),
@@ -173,7 +173,12 @@ fn remembered(held: &mut Held, now: Moment, error: CliError) -> CliError {
 }
 
 /// Keeps as many releases as the site wants; the new one is in use, whatever comes of this.
-fn prune(term: &Term, held: &mut Held, installed: &Installed, conditions: &Conditions<'_>) -> Vec<Name> {
+fn prune(
+    term: &Term,
+    held: &mut LockedSite,
+    installed: &Installed,
+    conditions: &Conditions<'_>,
+) -> Vec<Name> {
     let keep = held.site.state.keep;
     let scenario = &installed.trusted.statement.predicate.scenario;
     match held.prune(conditions.now, scenario, keep) {
@@ -187,7 +192,7 @@ fn prune(term: &Term, held: &mut Held, installed: &Installed, conditions: &Condi
 
 fn tell(
     term: &Term,
-    held: &Held,
+    held: &LockedSite,
     installed: &Installed,
     extent: Extent,
     pruned: Vec<Name>,
@@ -242,7 +247,7 @@ fn tell(
     if let Some(rendering) = &installed.rendering {
         text += &rendered(rendering);
     }
-    let words = Spoken(site.head.digest).to_string();
+    let words = WordFingerprint(site.head.digest).to_string();
     text +=
         &format!("  in use     {}\n  journal    entry {}: {words}\n", folder.display(), site.head.entries);
     if site.state.root_version != installed.root_before {
@@ -250,7 +255,7 @@ fn tell(
             "  trusts     root version {} now, before it was {}: {}\n",
             site.state.root_version,
             installed.root_before,
-            Spoken(site.state.root)
+            WordFingerprint(site.state.root)
         );
     }
     for gone in &pruned {
@@ -292,10 +297,10 @@ fn tell(
     Ok(())
 }
 
-fn tell_of_repair(term: &Term, held: &Held, repaired: &Repaired) -> Result<(), CliError> {
+fn tell_of_repair(term: &Term, held: &LockedSite, repaired: &Repaired) -> Result<(), CliError> {
     let predicate = &repaired.trusted.statement.predicate;
     let title = format!("{}-{}", predicate.name, predicate.version);
-    let words = Spoken(held.site.head.digest).to_string();
+    let words = WordFingerprint(held.site.head.digest).to_string();
     let mut text = match (&repaired.differences, repaired.is_changed()) {
         (_, false) => format!("{title}: every file is as it was installed; nothing to repair\n"),
         (Some(found), true) => {

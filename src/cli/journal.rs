@@ -3,13 +3,13 @@
 use super::LIMITS;
 use super::error::CliError;
 use super::term::Term;
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::spoken::{Spoken, Typed};
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::plural::counted;
+use sealift_bundle::value::word_fingerprint::{Typed, WordFingerprint};
 use sealift_site::SiteError;
+use sealift_site::handle::Site;
 use sealift_site::journal::{Entry, Head, Journal};
-use sealift_site::open::Site;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -48,10 +48,14 @@ impl Args {
             Verb::Export { site } => {
                 let site = Site::look(&site, &LIMITS)?;
                 let path = site.journal();
-                let bytes = place::read_bounded(&path, u64::MAX - 1)
+                let bytes = atomic_file::read_bounded(&path, u64::MAX - 1)
                     .map_err(|source| SiteError::JournalRead { path, source })?;
                 term.bytes(&bytes)?;
-                term.say(&format!("ends with entry {}: {}", site.head.entries, Spoken(site.head.digest)));
+                term.say(&format!(
+                    "ends with entry {}: {}",
+                    site.head.entries,
+                    WordFingerprint(site.head.digest)
+                ));
                 Ok(())
             }
         }
@@ -114,7 +118,7 @@ fn verify(term: &Term, place: &Path, heads: &[Typed], since: Option<&Path>) -> R
         let entries = counted(earlier.len() as u64, "entry").replace("entrys", "entries");
         lines += &format!("matches: the journal begins with the {entries} of the earlier export\n");
     }
-    let words = Spoken(journal.head.digest).to_string();
+    let words = WordFingerprint(journal.head.digest).to_string();
     let text = format!(
         "{lines}{}, each follows from the one before\n  ends with  {words}\n             {}\n",
         counted(journal.head.entries, "entry").replace("entrys", "entries"),

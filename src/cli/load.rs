@@ -4,12 +4,12 @@ use super::error::CliError;
 use super::source::SourceArgs;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::approval::Approving;
-use sealift_bundle::trust::verify::{Conditions, Depth, InPlace};
+use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 use sealift_registry::destination::{Destination, Names, Outcome, Referrers};
 use sealift_registry::load::Load;
 use sealift_registry::settings::{self, Origin};
@@ -110,7 +110,7 @@ impl Args {
             ..conditions(&verifying, self.threads)?
         };
         let file = self.source.open()?.into_file(&verifying)?;
-        let place = InPlace::open_whole(file, &root, conditions, Depth::Stored)?;
+        let place = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
         term.warn_of(&place.trusted.warnings);
         let watch = term.watch("loading");
         let place = place.with_conditions(super::conditions(&watch, self.threads)?);
@@ -150,8 +150,8 @@ impl Args {
         for (name, text) in settings::all(&origin, &destination, &outcome, plain) {
             let path = folder.join(name);
             let failed = |source| CliError::Write { path: path.clone(), source };
-            std::fs::create_dir_all(place::folder_of(&path)).map_err(failed)?;
-            place::replace(&path, text.as_bytes()).map_err(failed)?;
+            std::fs::create_dir_all(atomic_file::folder_of(&path)).map_err(failed)?;
+            atomic_file::replace(&path, text.as_bytes()).map_err(failed)?;
         }
         term.data("loaded", &outcome, &human(&outcome))?;
         term.say(&format!("settings for this site: {}", folder.display()));

@@ -4,16 +4,16 @@ use super::error::CliError;
 use super::registry::RegistryArgs;
 use super::term::{Progress, Term};
 use super::{LIMITS, ThreadArgs, now, threads, write};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::store::Store;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::{counted, quoted};
-use sealift_plan::choosing::Choice;
+use sealift_bundle::value::timestamp::Timestamp;
 use sealift_plan::lock::{Lock, path_for};
 use sealift_plan::manifest::Manifest;
+use sealift_plan::selection::Choice;
 use sealift_plan::{PlanError, Work};
 use sealift_registry::Access;
 use serde_json::json;
@@ -121,7 +121,7 @@ pub(super) fn work<'a>(
     access: &'a Access,
 ) -> Work<'a> {
     Work {
-        folder: place::folder_of(manifest),
+        folder: atomic_file::folder_of(manifest),
         store,
         threads: threads(asked.threads),
         limits: &LIMITS,
@@ -131,13 +131,13 @@ pub(super) fn work<'a>(
 }
 
 /// When the lock says it was written: now, or what `SOURCE_DATE_EPOCH` says (reproducible-builds.org).
-fn lock_time() -> Result<Moment, CliError> {
+fn lock_time() -> Result<Timestamp, CliError> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
         return now();
     };
     let seconds = text.to_str().and_then(|text| text.parse().ok());
     let time = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
-    time.and_then(Moment::of).ok_or_else(|| CliError::Usage {
+    time.and_then(Timestamp::of).ok_or_else(|| CliError::Usage {
         message: format!(
             "`SOURCE_DATE_EPOCH` is `{}`, expected seconds since 1970",
             Printable(text.to_string_lossy())

@@ -7,6 +7,7 @@ mod cat;
 mod census;
 #[cfg(feature = "connected")]
 mod check;
+mod context;
 mod cosign;
 mod diff;
 mod doctor;
@@ -19,7 +20,6 @@ mod install;
 mod journal;
 mod key;
 mod ls;
-mod named;
 mod passphrase;
 mod policy;
 #[cfg(feature = "registry")]
@@ -66,13 +66,13 @@ mod source;
 
 use args::{BundleArgs, NO_APPROVALS, ThreadArgs, conditions, threads};
 use clap::{Parser, Subcommand};
+use context::Named;
 use error::CliError;
-use named::Named;
-use sealift_bundle::format::place;
-use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::format::atomic_file;
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::printable::is_deceptive;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -321,7 +321,7 @@ fn misused(mut error: clap::Error) -> ExitCode {
     if !is_json && error.use_stderr() && text.chars().any(|c| c != '\n' && is_deceptive(c)) {
         // clap repeats what was typed or pasted, escape sequences and all.
         term::fail_plainly(&text);
-        return sealift_bundle::value::code::Class::WrongUse.into();
+        return sealift_bundle::value::error_code::Class::WrongUse.into();
     }
     if !is_json || !error.use_stderr() {
         error.exit();
@@ -338,12 +338,12 @@ static LIMITS: Limits = Limits::v1();
 
 /// Writes a file in one step, in the place of one that is there, or into a device or pipe.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    place::write_out(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
+    atomic_file::write_out(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 /// What the clock says, in whole seconds.
-fn now() -> Result<Moment, CliError> {
-    Moment::of(SystemTime::now()).ok_or_else(|| CliError::Usage {
+fn now() -> Result<Timestamp, CliError> {
+    Timestamp::of(SystemTime::now()).ok_or_else(|| CliError::Usage {
         message: "the clock shows a year that no calendar has".to_owned(),
         hint: Some("set the clock: `date -u -s ...`".to_owned()),
     })

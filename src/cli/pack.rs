@@ -16,11 +16,11 @@ use sealift_audit::policy::Stage;
 use sealift_bundle::format::pack::Sealed;
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::quoted;
 use sealift_plan::PlanError;
 use sealift_plan::lock::{Lock, path_for};
 use sealift_plan::manifest::Manifest;
@@ -155,7 +155,7 @@ impl Args {
         }
         drop(watch);
         if let Some(to) = &to {
-            let file = sealift_bundle::format::read::open(&sealed.path)?;
+            let file = sealift_bundle::format::member_reader::open(&sealed.path)?;
             return put(
                 term,
                 (file, Some(sealed.statement)),
@@ -267,7 +267,8 @@ impl Args {
         watch: &Progress,
     ) -> Result<(), CliError> {
         let conditions = conditions(watch, self.threads)?;
-        let place = InPlace::open(sealift_bundle::format::read::open(&sealed.path)?, root, conditions)?;
+        let place =
+            OpenBundle::open(sealift_bundle::format::member_reader::open(&sealed.path)?, root, conditions)?;
         place.must_be(sealed.statement)?;
         let judgement = judging.judge(&place, Stage::Packing, conditions.threads, conditions.now, watch)?;
         watch.done();

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
-use sealift_audit::census::{FileDigests, observe};
+use sealift_audit::analysis::{FileDigests, observe};
 use sealift_audit::policy::ledger;
 use sealift_audit::policy::rule::Rule;
 use sealift_audit::policy::{
@@ -12,13 +12,13 @@ use sealift_audit::policy::{
 use sealift_audit::scan::Ledger;
 use sealift_audit::vulnerability::vex::{Declared, Vex};
 use sealift_audit::vulnerability::{Identity, OsvData, assess};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::inspect::overview;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::trust::waiver::Waivers;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -185,7 +185,7 @@ pub(super) fn read_waivers(paths: &[PathBuf]) -> Result<Waivers, CliError> {
     let mut waivers = Waivers::none();
     for path in paths {
         let read = |source| PolicyError::Read { what: "the waivers", path: path.clone(), source };
-        let bytes = place::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(read)?;
+        let bytes = atomic_file::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(read)?;
         waivers.extend(Waivers::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?)?;
     }
     Ok(waivers)
@@ -195,10 +195,10 @@ impl Judging {
     /// Looks at everything that the bundle holds, and judges it.
     pub(super) fn judge(
         &self,
-        place: &InPlace<'_>,
+        place: &OpenBundle<'_>,
         stage: Stage,
         threads: usize,
-        now: Moment,
+        now: Timestamp,
         watch: &Progress,
     ) -> Result<Judgement, CliError> {
         let trusted = &place.trusted;

@@ -5,12 +5,12 @@ use super::registry::RegistryArgs;
 use super::source::Address;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
-use sealift_bundle::format::read;
+use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::{Depth, InPlace};
+use sealift_bundle::trust::verify::{Depth, OpenBundle};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::{counted, quoted};
 use sealift_registry::publish::publish;
 use sealift_registry::{Client, RegistryError};
 use serde_json::json;
@@ -40,7 +40,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.bundle.root()?;
-        let file = read::open(&self.bundle.bundle)?;
+        let file = member_reader::open(&self.bundle.bundle)?;
         let to = Address::of(&self.to)?.ok_or_else(|| CliError::Usage {
             message: format!("{} is no address of a registry", quoted(&self.to)),
             hint: Some("write it like `oci://registry.site:5000/bundles/air-gapped`".to_owned()),
@@ -60,7 +60,7 @@ pub(super) fn put(
     trust: &Path,
 ) -> Result<(), CliError> {
     let verifying = term.watch("verifying");
-    let place = InPlace::open_whole(file, root, conditions(&verifying, threads)?, Depth::Stored)?;
+    let place = OpenBundle::open_whole(file, root, conditions(&verifying, threads)?, Depth::Stored)?;
     if let Some(statement) = expected {
         place.must_be(statement)?;
     }

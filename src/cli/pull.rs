@@ -5,10 +5,10 @@ use super::source::SourceArgs;
 use super::term::Term;
 use super::{ThreadArgs, conditions};
 use sealift_bundle::format::BundleError;
-use sealift_bundle::format::place;
-use sealift_bundle::format::read::Tape;
-use sealift_bundle::trust::verify::{Depth, Looking, Trusted, receive};
-use sealift_bundle::value::words::quoted;
+use sealift_bundle::format::atomic_file;
+use sealift_bundle::format::member_reader::MemberReader;
+use sealift_bundle::trust::verify::{Depth, Looking, Trusted, verify_contents};
+use sealift_bundle::value::plural::quoted;
 use serde_json::json;
 use std::io::{self, Read, Write as _};
 use std::path::PathBuf;
@@ -64,9 +64,9 @@ impl Args {
         let file = file.map_err(failed)?;
         let reader = place.reader(&client, &watch)?;
         let tee = Tee { reader, file: file.reopen().map_err(failed)? };
-        let mut tape = Tape::pipe(tee);
+        let mut tape = MemberReader::pipe(tee);
         let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-        receive(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
+        verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Stored))?;
         let size = tape.position();
         drop(tape);
         drop(watch);
@@ -75,11 +75,11 @@ impl Args {
         let path = self.output.join(format!("{}-{}.sealift", predicate.name, predicate.version));
         let written = |source| CliError::Write { path: path.clone(), source };
         file.as_file().sync_all().map_err(written)?;
-        place::rename_new(file.path(), &path).map_err(|error| match error.kind() {
+        atomic_file::rename_new(file.path(), &path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => BundleError::Exists { path: path.clone() }.into(),
             _ => written(error),
         })?;
-        place::sync_folder(&self.output).map_err(written)?;
+        atomic_file::sync_folder(&self.output).map_err(written)?;
         let value = json!({ "file": path, "statement": trusted.id, "size": size });
         let text = format!("{}\n  statement  {}\n  size       {size} bytes\n", path.display(), trusted.id);
         term.data("pulled", &value, &text)?;

@@ -7,13 +7,13 @@ use super::term::Term;
 use super::{LIMITS, now, write};
 use qrcode::render::{svg, unicode};
 use qrcode::{EcLevel, QrCode};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::key::{KeyId, Signer};
 use sealift_bundle::value::name::Name;
-use sealift_bundle::value::spoken::Spoken;
-use sealift_bundle::value::words::{counted, quoted};
-use sealift_site::open::Site;
+use sealift_bundle::value::plural::{counted, quoted};
+use sealift_bundle::value::word_fingerprint::WordFingerprint;
+use sealift_site::handle::Site;
 use sealift_site::receipt::{Inventory, Outcome, RECEIPT_BYTES, Receipt, Request, Signed};
 use sealift_site::state::State;
 use serde_json::json;
@@ -192,7 +192,7 @@ impl RequestArgs {
             sealift_bundle::value::size::ByteSize(held),
             request.root_version,
             request.journal.entries,
-            Spoken(request.journal.digest)
+            WordFingerprint(request.journal.digest)
         );
         term.data("request", &json!({ "file": file, "bytes": len, "request": request }), &text)
     }
@@ -207,12 +207,13 @@ impl RequestArgs {
 
 fn read<T: Signed>(file: &Path, key: &Path) -> Result<(T, usize), CliError> {
     let key = public(key)?;
-    let bytes =
-        place::read_bounded(file, LIMITS.record.saturating_mul(2)).map_err(|source| CliError::Input {
+    let bytes = atomic_file::read_bounded(file, LIMITS.record.saturating_mul(2)).map_err(|source| {
+        CliError::Input {
             what: format!("`{}`", file.display()),
             hint: "name the file that the site wrote",
             source,
-        })?;
+        }
+    })?;
     let found = T::read(&bytes, &key, &LIMITS).map_err(|error| error.in_file(file))?;
     Ok((found, bytes.len()))
 }
@@ -258,10 +259,10 @@ fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&s
     text += &format!(
         "  root       version {}, {}\n  journal    entry {} says it; it ended with entry {}: {}\n",
         receipt.under.root_version,
-        Spoken(receipt.under.root),
+        WordFingerprint(receipt.under.root),
         receipt.entry.entries,
         receipt.journal.entries,
-        Spoken(receipt.journal.digest)
+        WordFingerprint(receipt.journal.digest)
     );
     text += &match &receipt.held {
         Some(held) => format!(

@@ -1,7 +1,7 @@
 //! How registries are reached: flags and the environment, asked here and nowhere else.
 
-use sealift_registry::access::{Access, Patience};
 use sealift_registry::credentials::Credentials;
+use sealift_registry::endpoints::{Access, Patience};
 use sealift_registry::proxies::{Proxies, ProxySetting};
 use std::path::PathBuf;
 

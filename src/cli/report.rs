@@ -6,7 +6,7 @@ use super::policy::read_waivers;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions, write};
 use sealift_audit::account::Account;
-use sealift_audit::census::{FileDigests, observe};
+use sealift_audit::analysis::{FileDigests, observe};
 use sealift_audit::policy::ledger;
 use sealift_audit::policy::{Facts as PolicyFacts, Policy, Stage, judge, with_sbom};
 use sealift_audit::report::facts::{Facts, evidence};
@@ -16,13 +16,13 @@ use sealift_audit::report::sections::report;
 use sealift_audit::vulnerability::vex::Vex;
 use sealift_audit::vulnerability::{OsvData, assess};
 use sealift_bundle::format::member;
-use sealift_bundle::format::read;
+use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::overview;
 use sealift_bundle::trust::approval::Approving;
-use sealift_bundle::trust::verify::{Conditions, Depth, InPlace};
+use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::quoted;
 use std::path::{Path, PathBuf};
 
 /// Write one page for whoever approves a bundle
@@ -86,8 +86,8 @@ impl Args {
         let watch = term.watch("verifying");
         let conditions =
             Conditions { approvals: Approving::Shown(&approvals), ..conditions(&watch, self.threads)? };
-        let file = read::open(&self.bundle.bundle)?;
-        let place = InPlace::open_whole(file, &root, conditions, Depth::Stored)?;
+        let file = member_reader::open(&self.bundle.bundle)?;
+        let place = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
         let account = Account::of(trusted, contents, place.size);
         let digests = if self.since.is_some() { FileDigests::Taken } else { FileDigests::Left };

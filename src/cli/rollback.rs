@@ -5,11 +5,11 @@ use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::term::Term;
 use super::{LIMITS, now, threads};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::spoken::Spoken;
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::SiteError;
-use sealift_site::open::{Held, leftovers};
+use sealift_site::handle::{LockedSite, leftovers};
 use sealift_site::release_inventory::Checking;
 use serde_json::json;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let mut held = Held::open(&self.site, &LIMITS)?;
+        let mut held = LockedSite::open(&self.site, &LIMITS)?;
         let clock = now()?;
         warn_of_clock(term, &held.site, clock);
         let found = held.site.state.meant(self.scenario.as_ref())?;
@@ -46,7 +46,7 @@ impl Args {
         let release = held.switch(clock, &scenario, &to, checking)?;
         drop(watch);
         warn_of_no_inventory(term, &release);
-        let head = Spoken(held.site.head.digest).to_string();
+        let head = WordFingerprint(held.site.head.digest).to_string();
         let text = format!(
             "{scenario}: {} in use, before it was {from}\n  in use     {}\n  journal    entry {}: {head}\n",
             release.folder,
@@ -78,7 +78,7 @@ impl Prune {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         // What an interrupted installation has left goes when the site is opened, also where nothing is installed.
         let left = leftovers(&self.site, &LIMITS)?;
-        let mut held = Held::open(&self.site, &LIMITS)?;
+        let mut held = LockedSite::open(&self.site, &LIMITS)?;
         let clock = now()?;
         warn_of_clock(term, &held.site, clock);
         if left.bytes > 0 {

@@ -3,13 +3,13 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads, write};
-use sealift_audit::census::{FileDigests, observe};
+use sealift_audit::analysis::{FileDigests, observe};
 use sealift_audit::sbom::carried::{Carried, Comparison, carried};
 use sealift_audit::sbom::{Subject, cyclonedx, spdx};
 use sealift_bundle::inspect::overview;
 use sealift_bundle::value::escaped::escape_json;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::counted;
 use std::path::{Path, PathBuf};
 
 /// Packages of one list that are shown.

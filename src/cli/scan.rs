@@ -7,11 +7,11 @@ use sealift_audit::scan::{
     Account, Bounds, Command, Count, DEEPEST, Engine, EngineArg, Identity, Ledger, Marker, Opening, Outcome,
     SelfTest, Settings, Words, scan, self_test,
 };
-use sealift_bundle::format::place;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::format::atomic_file;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::{counted, quoted};
+use sealift_bundle::value::timestamp::Timestamp;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Args {
             max_size: self.max_size,
             threads: threads(self.threads.threads),
             bounds: Bounds::v1(),
-            clock: &clock as &dyn Fn() -> Moment,
+            clock: &clock as &dyn Fn() -> Timestamp,
         };
         match bundle {
             Some(bundle) => run_scan(term, &bundle, &*engine, &settings, self.ledger.as_deref()),
@@ -123,7 +123,7 @@ fn run_scan(
     if let Some(file) = file {
         let write = |source| CliError::Write { path: file.to_owned(), source };
         let bytes = ledger.encode().map_err(|error| write(io::Error::other(error)))?;
-        place::write_out(file, &bytes).map_err(write)?;
+        atomic_file::write_out(file, &bytes).map_err(write)?;
         term.say(&format!("{}: the ledger", quoted(file)));
     }
     Ok(ledger.judge()?)
@@ -131,7 +131,7 @@ fn run_scan(
 
 /// Said before a scan of an hour, and not behind it.
 fn writable(file: &Path) -> Result<(), CliError> {
-    let folder = place::folder_of(file);
+    let folder = atomic_file::folder_of(file);
     let write = |source| CliError::Write { path: file.to_owned(), source };
     if file.is_dir() {
         return Err(write(io::ErrorKind::IsADirectory.into()));
@@ -148,17 +148,16 @@ fn run_self_test(
     settings: &Settings<'_>,
     marker: Option<&str>,
 ) -> Result<(), CliError> {
-    let marker =
-        match marker {
-            None => Marker::eicar(),
-            Some(text) if Path::new(text).is_file() => {
-                let bytes = place::read_bounded(Path::new(text), MARKER).map_err(|source| {
-                    CliError::Input { what: quoted(text), hint: "name a small file", source }
-                })?;
-                Marker::of(bytes)
-            }
-            Some(text) => Marker::of(text.as_bytes().to_vec()),
-        };
+    let marker = match marker {
+        None => Marker::eicar(),
+        Some(text) if Path::new(text).is_file() => {
+            let bytes = atomic_file::read_bounded(Path::new(text), MARKER).map_err(|source| {
+                CliError::Input { what: quoted(text), hint: "name a small file", source }
+            })?;
+            Marker::of(bytes)
+        }
+        Some(text) => Marker::of(text.as_bytes().to_vec()),
+    };
     let test = self_test(engine, settings, &marker)?;
     term.data("scan-self-test", &test, &table(&test))?;
     Ok(test.judge()?)

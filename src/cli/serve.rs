@@ -4,14 +4,14 @@ use super::NO_APPROVALS;
 use super::error::CliError;
 use super::term::{Progress, Term};
 use super::{LIMITS, now, threads};
-use sealift_bundle::format::read;
+use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::Approving;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::{Conditions, InPlace};
+use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::progress::{NoProgress, Progress as _};
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::watch::{Unwatched, Watch as _};
 use sealift_registry::serve::{Identity, Library, Operator, Options, Server};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -71,11 +71,11 @@ impl Args {
             threads,
             approvals: Approving::Shown(&NO_APPROVALS),
             limits: &LIMITS,
-            watch: &Unwatched,
+            watch: &NoProgress,
         };
         let mut places = Vec::new();
         for bundle in &self.bundles {
-            let place = InPlace::open(read::open(bundle)?, &root, conditions)?;
+            let place = OpenBundle::open(member_reader::open(bundle)?, &root, conditions)?;
             term.warn_of(&place.trusted.warnings);
             places.push(place);
         }

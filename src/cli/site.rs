@@ -4,17 +4,17 @@ use super::error::CliError;
 use super::key::public;
 use super::term::Term;
 use super::{LIMITS, now};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::chain::{Chain, PinnedRoot};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::reason::Reason;
-use sealift_bundle::value::spoken::{Spoken, Typed};
-use sealift_bundle::value::words::quoted;
-use sealift_site::change::{self, Charter};
-use sealift_site::open::{Held, Site};
+use sealift_bundle::value::timestamp::Timestamp;
+use sealift_bundle::value::word_fingerprint::{Typed, WordFingerprint};
+use sealift_site::handle::{LockedSite, Site};
+use sealift_site::lifecycle::{self, Charter};
 use sealift_site::state::Release;
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
@@ -72,7 +72,7 @@ fn warn_of_typos(term: &Term, site: &Path, scenarios: &[Name]) {
 }
 
 /// Says when the clock is behind what the site has seen signed: the journal would say so for ever.
-pub(super) fn warn_of_clock(term: &Term, site: &Site, now: Moment) {
+pub(super) fn warn_of_clock(term: &Term, site: &Site, now: Timestamp) {
     if let Some(floor) = site.clock_is_behind(now) {
         term.warn(&format!(
             "the clock shows {now}, and this site has seen signatures of {floor}: set it (`date -u -s ...`)"
@@ -181,10 +181,11 @@ impl FirstTrust {
             Some(typed) => (typed.clone(), "on the command line"),
             None => (ask()?, "on the terminal"),
         };
-        let bytes = place::read_bounded(&self.root, LIMITS.roots).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => TrustError::Missing { path: self.root.clone(), source },
-            _ => TrustError::Read { path: self.root.clone(), source },
-        })?;
+        let bytes =
+            atomic_file::read_bounded(&self.root, LIMITS.roots).map_err(|source| match source.kind() {
+                std::io::ErrorKind::NotFound => TrustError::Missing { path: self.root.clone(), source },
+                _ => TrustError::Read { path: self.root.clone(), source },
+            })?;
         let root =
             PinnedRoot::compared(&bytes, &typed, &LIMITS).map_err(|error| error.in_file(&self.root))?;
         Ok((root, how.to_owned()))
@@ -236,10 +237,10 @@ impl Init {
         if let Some(expired) = root.root().check_expiry(now)? {
             term.warn(&format!("the trust root expired at {expired}, and only warns of that"));
         }
-        change::init(&self.site, &root, charter, now)?;
+        lifecycle::init(&self.site, &root, charter, now)?;
         warn_of_typos(term, &self.site, &scenarios);
         let site = Site::look(&self.site, &LIMITS)?;
-        let head = Spoken(site.head.digest).to_string();
+        let head = WordFingerprint(site.head.digest).to_string();
         let value = json!({
             "site": site.folder(), "id": site.state.site, "name": site.state.name, "accepts": site.state.accepts,
             "root_version": site.state.root_version, "root": site.state.root, "head": site.head.digest,
@@ -250,7 +251,7 @@ impl Init {
             site.state.name,
             site.folder().display(),
             site.state.root_version,
-            Spoken(site.state.root),
+            WordFingerprint(site.state.root),
         );
         term.data("site", &value, &text)?;
         term.say(&format!("next: sealift install {} BUNDLE", quoted(&self.site)));
@@ -268,7 +269,7 @@ fn folder_name(site: &Path) -> Result<Name, CliError> {
 
 impl Trust {
     fn run(self, term: &Term) -> Result<(), CliError> {
-        let mut held = Held::open(&self.site, &LIMITS)?;
+        let mut held = LockedSite::open(&self.site, &LIMITS)?;
         warn_of_clock(term, &held.site, now()?);
         let root = if self.reason.is_some() {
             FirstTrust { root: self.root.clone(), fingerprint: self.fingerprint }.compared()?.0
@@ -303,10 +304,10 @@ impl Trust {
         let mut text = if before == state.root_version {
             format!("root version {before} is pinned already, and nothing newer follows from it\n")
         } else {
-            format!("root version {} is pinned now: {}\n", state.root_version, Spoken(state.root))
+            format!("root version {} is pinned now: {}\n", state.root_version, WordFingerprint(state.root))
         };
         let value = json!({ "root_version": state.root_version, "root": state.root, "head": head.digest });
-        text += &format!("journal: {}\n", Spoken(head.digest));
+        text += &format!("journal: {}\n", WordFingerprint(head.digest));
         term.data("trusted", &value, &text)
     }
 }
@@ -314,12 +315,12 @@ impl Trust {
 impl Recover {
     fn run(self, term: &Term) -> Result<(), CliError> {
         let root = PinnedRoot::open(&self.root, &LIMITS)?;
-        let site = change::recover(&self.site, &root, &self.head, self.reason, now()?, &LIMITS)?;
+        let site = lifecycle::recover(&self.site, &root, &self.head, self.reason, now()?, &LIMITS)?;
         let value = json!({ "site": site.folder(), "head": site.head.digest, "entries": site.head.entries });
         let text = format!(
             "the site knows again what its journal says; entry {}: {}\n",
             site.head.entries,
-            Spoken(site.head.digest)
+            WordFingerprint(site.head.digest)
         );
         term.data("recovered", &value, &text)?;
         term.say(&format!("next: sealift status {}", quoted(&self.site)));
@@ -329,7 +330,7 @@ impl Recover {
 
 impl Set {
     fn run(self, term: &Term) -> Result<(), CliError> {
-        let mut held = Held::open(&self.site, &LIMITS)?;
+        let mut held = LockedSite::open(&self.site, &LIMITS)?;
         let now = now()?;
         warn_of_clock(term, &held.site, now);
         held.accept(now, &self.add_scenario, &self.remove_scenario)?;
@@ -341,7 +342,7 @@ impl Set {
             state.name,
             if names.is_empty() { "no scenario".to_owned() } else { names.join(", ") },
             head.entries,
-            Spoken(head.digest)
+            WordFingerprint(head.digest)
         );
         let value = json!({ "site": held.site.folder(), "accepts": state.accepts, "journal": head });
         term.data("site", &value, &text)

@@ -4,11 +4,11 @@ use super::BundleArgs;
 use super::carrier::{Encrypted, IdentityArgs};
 use super::error::CliError;
 use sealift_bundle::format::carrier::is_encrypted;
-use sealift_bundle::format::read::{self, Tape};
+use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::Conditions;
 use sealift_bundle::trust::verify::carrier::Carried;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::fs::File;
 
 #[cfg(feature = "registry")]
@@ -56,7 +56,7 @@ impl SourceArgs {
         if self.bundle.is_pipe() {
             return Ok(Source::Pipe);
         }
-        Ok(Source::File(read::open(&self.bundle.bundle)?))
+        Ok(Source::File(member_reader::open(&self.bundle.bundle)?))
     }
 
     /// As `open`, and an encrypted bundle too: its seal outside is believed here, before anything is decrypted.
@@ -84,20 +84,20 @@ impl SourceArgs {
 
 impl Source {
     /// The bundle from front to back.
-    pub(super) fn tape<'a>(&'a self, watch: &'a dyn Watch) -> Result<Tape<'a>, CliError> {
+    pub(super) fn tape<'a>(&'a self, watch: &'a dyn Progress) -> Result<MemberReader<'a>, CliError> {
         match self {
-            Self::File(file) => Ok(Tape::file(file)),
-            Self::Pipe => Ok(Tape::pipe(std::io::stdin())),
+            Self::File(file) => Ok(MemberReader::file(file)),
+            Self::Pipe => Ok(MemberReader::pipe(std::io::stdin())),
             Self::Encrypted(encrypted) => encrypted.tape(watch),
             #[cfg(feature = "registry")]
-            Self::Registry { client, place } => Ok(Tape::pipe(place.reader(client, watch)?)),
+            Self::Registry { client, place } => Ok(MemberReader::pipe(place.reader(client, watch)?)),
         }
     }
 
     /// The bundle as a file that can be read in any order; what comes from elsewhere is written to a file without a
     /// name first.
     #[cfg(feature = "registry")]
-    pub(super) fn into_file(self, watch: &dyn Watch) -> Result<File, CliError> {
+    pub(super) fn into_file(self, watch: &dyn Progress) -> Result<File, CliError> {
         let elsewhere = match self {
             Self::File(file) => return Ok(file),
             other => other,
@@ -148,7 +148,7 @@ impl Address {
     pub(super) fn reader<'a>(
         &self,
         client: &'a Client,
-        watch: &'a dyn Watch,
+        watch: &'a dyn Progress,
     ) -> Result<Reader<'a>, CliError> {
         let reference = self.reference().ok_or_else(|| CliError::Usage {
             message: format!("`{SCHEME}{}` names no tag", self.name),

@@ -5,12 +5,12 @@ use super::site::warn_of_clock;
 use super::term::Term;
 use super::{LIMITS, now, threads};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::spoken::Spoken;
-use sealift_bundle::value::words::{counted, quoted};
+use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::SiteError;
-use sealift_site::open::{Site, leftovers};
+use sealift_site::handle::{Site, leftovers};
 use sealift_site::release_inventory::{Checking, ReleaseCheck, ReleaseDifference};
 use sealift_site::state::Scenario;
 use serde::Serialize;
@@ -52,13 +52,14 @@ impl Args {
         let names: Vec<_> = state.accepts.iter().map(ToString::to_string).collect();
         let mut text = format!("site `{}` at {}\n", state.name, site.folder().display());
         text += &format!("  takes      {}\n", names.join(", "));
-        text += &format!("  trusts     root version {}, {}\n", state.root_version, Spoken(state.root));
+        text +=
+            &format!("  trusts     root version {}, {}\n", state.root_version, WordFingerprint(state.root));
         if let Some(expires) = site.root.root().expires() {
             let is_past = expires <= now.max(state.time_floor);
             let note = if is_past { ": EXPIRED, ask whoever runs the signing for a newer one" } else { "" };
             text += &format!("             expires {expires}{note}\n");
         }
-        let words = Spoken(site.head.digest).to_string();
+        let words = WordFingerprint(site.head.digest).to_string();
         text += &format!("  journal    entry {} of {}: {words}\n", site.head.entries, site.time);
         warn_of_clock(term, &site, now);
         for scenario in &state.scenarios {

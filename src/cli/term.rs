@@ -1,14 +1,14 @@
 //! The terminal. Data goes to standard output, talk and progress to standard error, and nothing else prints.
 
+use super::context::Named;
 use super::error::CliError;
-use super::named::Named;
 use super::wrap::wrapped;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 use sealift_bundle::trust::verify::Warning;
-use sealift_bundle::value::code::Fault as _;
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::escaped::escape_json;
 use sealift_bundle::value::printable::{Printable, without_deception};
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use serde::Serialize;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -272,7 +272,7 @@ impl Progress {
     }
 }
 
-impl Watch for Progress {
+impl Progress for Progress {
     fn advance(&self, bytes: u64) {
         self.bar.inc(bytes);
     }

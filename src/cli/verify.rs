@@ -11,9 +11,9 @@ use sealift_audit::policy::Stage;
 use sealift_bundle::inspect::{Overview, overview};
 use sealift_bundle::trust::approval::Approving;
 use sealift_bundle::trust::verify::carrier::Carried;
-use sealift_bundle::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, OpenBundle, Trusted, verify_contents};
+use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::quoted;
 use serde::Serialize;
 use serde_json::json;
 
@@ -87,7 +87,7 @@ impl Args {
         let (trusted, contents, read, judgement) = match (&judging, source) {
             // Policy and seal are judged of one bundle: the file is not asked a second time which one it is.
             (Some(judging), Source::File(file)) => {
-                let whole = InPlace::open_whole(file, &root, conditions, depth)?;
+                let whole = OpenBundle::open_whole(file, &root, conditions, depth)?;
                 let judgement =
                     judging.judge(&whole, Stage::Believing, conditions.threads, conditions.now, &watch)?;
                 let (read, place) = (whole.size, whole.into_place());
@@ -96,7 +96,7 @@ impl Args {
             (_, source) => {
                 let mut tape = source.tape(&watch)?;
                 let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-                let contents = receive(&trusted, &mut tape, &conditions, &Looking(depth))?;
+                let contents = verify_contents(&trusted, &mut tape, &conditions, &Looking(depth))?;
                 (trusted, contents, tape.position(), None)
             }
         };

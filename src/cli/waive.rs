@@ -9,10 +9,10 @@ use sealift_audit::policy::rule::Rule;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::root::Role;
 use sealift_bundle::trust::waiver::{Scope, Waiver, Waivers};
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::reason::Reason;
-use sealift_bundle::value::words::quoted;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub(super) struct Args {
     at: Option<String>,
     /// From then on it waives nothing: a day like 2027-02-01, or a moment like 2027-02-01T12:00:00Z
     #[arg(long, value_name = "DATE", value_parser = moment)]
-    until: Moment,
+    until: Timestamp,
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
@@ -65,7 +65,7 @@ fn rule(text: &str) -> Result<Rule, String> {
     Rule::of(text).ok_or_else(|| "no such rule; `sealift policy rules` lists all".to_owned())
 }
 
-fn moment(text: &str) -> Result<Moment, String> {
+fn moment(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     whole.parse().map_err(|_| "expected a day like `2027-02-01`, or `2027-02-01T12:00:00Z`".to_owned())
 }

@@ -1,10 +1,10 @@
 //! Helm charts, as the packed files that `helm install` takes, into the store.
 
 use super::address::{Address, JoinError, Scheme};
+use super::context::Task;
 use super::error::PlanError;
 use super::fetch;
 use super::manifest::ChartPlace;
-use super::work::Task;
 use sealift_audit::lint::document;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::oci::{self, Document};

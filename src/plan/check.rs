@@ -8,12 +8,12 @@ mod contents;
 mod items;
 mod mentions;
 
-use super::choosing::Chosen;
+use super::context::{Task, Work};
 use super::error::PlanError;
 use super::lock::Lock;
 use super::manifest::{Manifest, Source};
+use super::selection::Chosen;
 use super::tree;
-use super::work::{Task, Work};
 use sealift_audit::lint::finding::{Finding, Place, Severity, sort};
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::Printable;

@@ -1,17 +1,17 @@
 //! What can be wrong with a manifest, a lock or a source.
 
-use super::drawing::Drawing;
+use super::diagnostic::Diagnostic;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::tree::{TreeError, TreeObjection};
 use sealift_bundle::store::StoreError;
-use sealift_bundle::value::code::{Code, Fault};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::rel_path::Objection;
-use sealift_bundle::value::words::counted;
 use sealift_registry::RegistryError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,15 +21,15 @@ use std::path::{Path, PathBuf};
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum PlanError {
     #[error("{0}")]
-    Syntax(Box<Drawing>),
+    Syntax(Box<Diagnostic>),
     #[error("{0}")]
-    UnknownKey(Box<Drawing>),
+    UnknownKey(Box<Diagnostic>),
     #[error("{0}")]
-    Value(Box<Drawing>),
+    Value(Box<Diagnostic>),
     #[error("{0}")]
-    Item(Box<Drawing>),
+    Item(Box<Diagnostic>),
     #[error("{0}")]
-    Duplicate(Box<Drawing>),
+    Duplicate(Box<Diagnostic>),
     #[error("`{}` is no list of images: line {line}: {reason}", shown(.path))]
     List { path: PathBuf, line: usize, reason: String },
     #[error("cannot read the manifest `{}`", shown(.path))]
@@ -53,7 +53,7 @@ pub enum PlanError {
     LongName { name: String, reason: String },
 
     #[error("{0}")]
-    LockSyntax(Box<Drawing>),
+    LockSyntax(Box<Diagnostic>),
     #[error("the lock is of version {}, and this build knows version {known}", Printable(.found))]
     LockVersion { found: String, known: u64 },
     #[error("the images `{one}` and `{other}` would both be called `{reference}` at the site")]

@@ -1,8 +1,8 @@
 //! Downloads, into the store.
 
 use super::address::{Address, Asked, Scheme};
+use super::context::{Task, open_regular, resolved, resolved_within};
 use super::error::PlanError;
-use super::work::{Task, open_regular, resolved, resolved_within};
 use sealift_bundle::store::{Partial, StoreError};
 use sealift_bundle::value::digest::Digest;
 use sealift_registry::download::{Download, NoContent};
@@ -66,7 +66,7 @@ pub(super) fn remember_mirror(
     let path = memory_of(digest, task);
     let done = match mirror {
         Some(mirror) => std::fs::create_dir_all(task.work.store.beside("mirrors"))
-            .and_then(|()| sealift_bundle::format::place::replace(&path, mirror.as_bytes())),
+            .and_then(|()| sealift_bundle::format::atomic_file::replace(&path, mirror.as_bytes())),
         None => match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),

@@ -3,11 +3,11 @@
 //! Whoever may write into the folder can swap a part of it for a link between listing and reading (Z16). Opened by its
 //! path, such a link would lead to files that only the packer may read, and they would be sealed and carried away.
 
+use super::context::{kind_of, not_a_file};
 use super::error::PlanError;
-use super::work::{kind_of, not_a_file};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use sealift_bundle::format::place::open_beneath;
+use sealift_bundle::format::atomic_file::open_beneath;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;

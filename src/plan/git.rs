@@ -6,10 +6,10 @@
 
 use super::address::{Address, Asked, Scheme};
 use super::commit::Commit;
+use super::context::{LFS_POINTER, Task, is_lfs_pointer};
 use super::error::PlanError;
 use super::patterns::Patterns;
 use super::tree::travelling;
-use super::work::{LFS_POINTER, Task, is_lfs_pointer};
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::tree::Tree;
 use sealift_bundle::value::digest::Digest;

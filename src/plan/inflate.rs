@@ -1,10 +1,10 @@
 //! Archives that are compressed as a whole, unpacked into the store.
 
+use super::context::{Work, open_regular};
 use super::error::{PlanError, shown};
-use super::work::{Work, open_regular};
 use sealift_bundle::store::StoreError;
 use sealift_bundle::value::digest::{Digest, Hasher};
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ pub(super) fn inflated(path: &Path, compression: Compression, work: &Work<'_>) -
     let found = work.store.get(&digest).ok_or_else(lost)?;
     // Where it cannot be written, the next run unpacks once more.
     let _ = fs::create_dir_all(work.store.beside("inflated")).and_then(|()| {
-        sealift_bundle::format::place::replace(&memory, format!("{digest} {inflated}\n").as_bytes())
+        sealift_bundle::format::atomic_file::replace(&memory, format!("{digest} {inflated}\n").as_bytes())
     });
     Ok(found)
 }
@@ -121,11 +121,11 @@ impl Read for Tee {
 struct Watched<'a, R> {
     inner: R,
     left: u64,
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
 }
 
 impl<'a, R> Watched<'a, R> {
-    fn new(inner: R, limit: u64, watch: &'a dyn Watch) -> Self {
+    fn new(inner: R, limit: u64, watch: &'a dyn Progress) -> Self {
         Self { inner, left: limit, watch }
     }
 }
@@ -149,12 +149,12 @@ impl<R: Read> Read for Watched<'_, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealift_bundle::value::watch::Unwatched;
+    use sealift_bundle::value::progress::NoProgress;
 
     #[test]
     fn f_field_r07_what_expands_too_much_is_an_error() {
         let read =
-            |limit: u64| io::copy(&mut Watched::new(&[0; 1000][..], limit, &Unwatched), &mut io::sink());
+            |limit: u64| io::copy(&mut Watched::new(&[0; 1000][..], limit, &NoProgress), &mut io::sink());
         assert_eq!(read(1000).unwrap(), 1000);
         assert!(read(999).unwrap_err().to_string().contains("expands"));
     }

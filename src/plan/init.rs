@@ -4,9 +4,9 @@ mod mentioned;
 
 use self::mentioned::{Mentioned, are_charts};
 use super::error::{PlanError, shown};
-use super::laying::Quoted;
-use super::layout;
-use super::members::Members;
+use super::image_files::Members;
+use super::image_oci_layout;
+use super::lock_writer::Quoted;
 use sealift_audit::lint::references::normalised;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{MANIFEST, OCI_LAYOUT};
@@ -15,7 +15,7 @@ use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::is_deceptive;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
@@ -36,7 +36,7 @@ pub fn manifest_for(
     bundle: &Name,
     pulled: (Option<&Path>, &[ImageName]),
     limits: &Limits,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<String, PlanError> {
     let (list, pulled) = pulled;
     let mut draft = Sketch {
@@ -128,7 +128,7 @@ struct Sketch {
 }
 
 impl Sketch {
-    fn add(&mut self, path: &Path, limits: &Limits, watch: &dyn Watch) {
+    fn add(&mut self, path: &Path, limits: &Limits, watch: &dyn Progress) {
         let Some(name) = path.file_name() else { return };
         let Some(text) = name.to_str().filter(|text| !text.contains(is_deceptive)) else {
             self.left_out.push((shown(Path::new(name)), "its name has characters that cannot be seen"));
@@ -301,18 +301,18 @@ struct Images {
 }
 
 /// The images at a path, if there are any.
-fn images(path: &Path, limits: &Limits, watch: &dyn Watch) -> Result<Option<Images>, PlanError> {
+fn images(path: &Path, limits: &Limits, watch: &dyn Progress) -> Result<Option<Images>, PlanError> {
     let members = Members::peek(path, limits, watch)?;
     let is_archive = members.find(MANIFEST)?.is_some();
-    let images = if layout::is_layout(&members)? {
-        let found = layout::candidates(&members, limits)?;
+    let images = if image_oci_layout::is_layout(&members)? {
+        let found = image_oci_layout::candidates(&members, limits)?;
         let names = found.iter().map(|image| {
             let label = image.label();
             if image.names.is_empty() { vec![label] } else { image.names.clone() }
         });
         Images { form: "layout", names: names.collect() }
     } else if is_archive {
-        Images { form: "archive", names: super::archive::names(&members, limits)? }
+        Images { form: "archive", names: super::image_docker_archive::names(&members, limits)? }
     } else {
         return Ok(None);
     };

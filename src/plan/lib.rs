@@ -3,33 +3,32 @@
 //! [`Manifest`](manifest::Manifest) -> [`Lock`](lock::Lock) -> [`Draft`](sealift_bundle::format::draft::Draft). Everything
 //! that can be wrong with a source is found when it is locked, with its path, and not at the site.
 
-mod archive;
-mod candidate;
 mod chart;
-mod composing;
-mod drawing;
+mod context;
+mod diagnostic;
 mod folder;
 mod git;
 mod grammar;
+mod image_docker_archive;
+mod image_files;
+mod image_oci_layout;
+mod image_registry;
+mod image_select;
+mod include;
 mod inflate;
-mod laying;
-mod layout;
 mod lines;
-mod locating;
-mod members;
+mod lock_to_draft;
+mod lock_writer;
+mod parse;
 mod patterns;
-mod pinning;
-mod pulling;
-mod reading;
+mod resolve;
 mod rootfs;
 #[cfg(test)]
-mod sample;
+mod test_support;
 mod tree;
-mod work;
 
 pub mod address;
 pub mod check;
-pub mod choosing;
 pub mod commit;
 pub mod error;
 mod fetch;
@@ -39,7 +38,8 @@ pub mod manifest;
 pub mod requirement;
 pub mod scenarios;
 pub mod schema;
+pub mod selection;
 
-pub use drawing::Drawing;
+pub use context::Work;
+pub use diagnostic::Diagnostic;
 pub use error::PlanError;
-pub use work::Work;

@@ -3,16 +3,16 @@
 use super::error::PlanError;
 use super::lines;
 use super::manifest::Manifest;
-use super::reading::Text;
+use super::parse::Text;
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::index::{Blob, Referrer};
 use sealift_bundle::format::item::{FileKind, ItemKind, Labels, PRIORITY};
-use sealift_bundle::format::needs::{Needs, Parameter, Secret, Selection};
+use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::rel_path::Names;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -30,13 +30,13 @@ pub struct Lock {
     /// Digest of the manifest's text.
     pub manifest: Digest,
     /// When these sources were first pinned.
-    pub created: Moment,
+    pub created: Timestamp,
     /// Counts the bundles of a scenario.
     pub sequence: u64,
     /// The statement of the bundle before.
     pub previous: Option<Digest>,
     /// After this moment the bundle is no longer to be believed.
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
     /// The variant that was chosen.
     pub variant: Option<Name>,
     /// The features that were chosen, ascending.
@@ -318,8 +318,8 @@ impl Lock {
 
     /// What a site has to add.
     #[must_use]
-    pub fn needs(&self) -> Needs {
-        Needs { parameters: self.parameter.clone(), secrets: self.secret.clone() }
+    pub fn needs(&self) -> SiteInputs {
+        SiteInputs { parameters: self.parameter.clone(), secrets: self.secret.clone() }
     }
 
     /// The same lock, which follows the bundle with this statement.

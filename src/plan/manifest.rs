@@ -2,20 +2,20 @@
 
 use super::address::Address;
 use super::commit::Commit;
-use super::composing;
 use super::error::PlanError;
+use super::include;
 use super::patterns::Patterns;
 use super::requirement::Requirement;
 use sealift_audit::lint::finding::Rule;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::{ItemKind, Labels};
-use sealift_bundle::format::needs::{Parameter, Secret};
-use sealift_bundle::format::place;
+use sealift_bundle::format::site_inputs::{Parameter, Secret};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::rel_path::RelPath;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -29,7 +29,7 @@ pub struct Manifest {
     /// The bundle's version, for people.
     pub version: Name,
     /// After this moment the bundle is no longer to be believed.
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
     /// The number of the bundle among those of its scenario, when a person decides it.
     pub sequence: Option<u64>,
     /// Kinds of sites that need different items; where there are any, one is chosen.
@@ -315,19 +315,19 @@ impl Manifest {
     pub fn open(path: &Path) -> Result<Self, PlanError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::ManifestRead { path: path.to_owned(), source })?;
-        Self::parse(&text, &path.to_string_lossy(), place::folder_of(path))
+        Self::parse(&text, &path.to_string_lossy(), atomic_file::folder_of(path))
     }
 
     /// Parses a manifest; `file` is what the drawings of mistakes call it, and parts are read from `folder`.
     pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Self, PlanError> {
-        composing::compose(text, file, folder)
+        include::compose(text, file, folder)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealift_bundle::value::code::Fault as _;
+    use sealift_bundle::value::error_code::Fault as _;
     use std::fs;
 
     fn texts(folder: &str) -> Vec<(std::path::PathBuf, String)> {
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn a_missing_manifest_is_wrong_use() {
         let error = Manifest::open(Path::new("/nowhere/x.toml")).unwrap_err();
-        assert_eq!(error.code(), sealift_bundle::value::code::Code::ManifestMissing);
+        assert_eq!(error.code(), sealift_bundle::value::error_code::Code::ManifestMissing);
         assert!(error.hint().unwrap().contains("sealift init"));
     }
 }

@@ -1,12 +1,12 @@
 //! The reference scenarios: manifests that travel within the program, with the parts, configurations and runbooks that
 //! they name.
 
-use super::composing::tidy;
 use super::error::{PlanError, shown};
 use super::grammar;
-use super::reading::Text;
+use super::include::tidy;
+use super::parse::Text;
 use include_dir::{Dir, include_dir};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ impl Scenario {
     /// What is there and equal stays as it is. Nothing is written where something else is in the way; the manifest is
     /// written last, so whoever was interrupted can begin again.
     pub fn write(&self, path: &Path) -> Result<(), PlanError> {
-        let folder = place::folder_of(path);
+        let folder = atomic_file::folder_of(path);
         let mut taken = Vec::new();
         if path.symlink_metadata().is_ok() {
             taken.push(shown(path));
@@ -125,14 +125,14 @@ fn in_the_way(folder: &Path, file: &Path, content: &[u8]) -> Option<PathBuf> {
     }
     let to = folder.join(file);
     to.symlink_metadata().ok()?;
-    let is_equal = place::read_bounded(&to, content.len() as u64).is_ok_and(|found| found == content);
+    let is_equal = atomic_file::read_bounded(&to, content.len() as u64).is_ok_and(|found| found == content);
     (!is_equal).then(|| file.to_owned())
 }
 
 fn put(path: &Path, content: &[u8]) -> Result<(), PlanError> {
-    let written = fs::create_dir_all(place::folder_of(path));
+    let written = fs::create_dir_all(atomic_file::folder_of(path));
     written
-        .and_then(|()| place::write_new(path, content, 0o644))
+        .and_then(|()| atomic_file::write_new(path, content, 0o644))
         .map_err(|source| PlanError::Write { path: path.to_owned(), source })
 }
 
@@ -148,7 +148,7 @@ fn sources(raw: &grammar::Manifest) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::manifest::{Manifest, Source};
-    use sealift_bundle::value::code::Fault as _;
+    use sealift_bundle::value::error_code::Fault as _;
 
     /// The scenarios of the folder `manifests`; an example and a policy are none.
     fn names() -> Vec<&'static str> {

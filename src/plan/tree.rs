@@ -1,12 +1,12 @@
 //! From a folder or a file on this machine to a tree.
 
+use super::context::{Task, each, hash_file, kind_of, kind_of_special, resolved};
 use super::error::PlanError;
 use super::folder::{Folder, Found};
 use super::patterns::Patterns;
-use super::work::{Task, each, hash_file, kind_of, kind_of_special, resolved};
 use rustix::fs::{FileType, OFlags};
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::entry::{Entry, Node};
-use sealift_bundle::format::place;
 use sealift_bundle::format::tree::{Tree, TreeObjection};
 use sealift_bundle::value::ValueError;
 use sealift_bundle::value::digest::Digest;
@@ -41,7 +41,7 @@ fn list(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<(Folder, Li
         Ok((folder, listing))
     } else if found.is_file() {
         let listing = Listing::of_file(path, patterns, found.len())?;
-        Ok((Folder::open(place::folder_of(&resolved(path)?))?, listing))
+        Ok((Folder::open(atomic_file::folder_of(&resolved(path)?))?, listing))
     } else {
         Err(PlanError::Type { path: path.to_owned(), found: kind_of_special(found.file_type()) })
     }
@@ -76,7 +76,7 @@ pub(super) fn sources(path: &Path, tree: &Tree) -> Result<Vec<PathBuf>, PlanErro
 }
 
 fn is_unlinked(path: &Path) -> bool {
-    path.is_relative() && place::open_beneath(rustix::fs::CWD, path, OFlags::PATH).is_ok()
+    path.is_relative() && atomic_file::open_beneath(rustix::fs::CWD, path, OFlags::PATH).is_ok()
 }
 
 /// What was found, before files are read.

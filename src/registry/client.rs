@@ -1,12 +1,12 @@
 //! Requests to registries: who is asked, who asks, and how often it is tried.
 
-use super::access::{Access, Endpoint, Patience, Repository};
-use super::answer::{is_no_tls, stays};
+use super::endpoints::{Access, Endpoint, Patience, Repository};
 use super::error::RegistryError;
 use super::http::{Failure, Http, Payload, Query};
-use super::secrets::{Login, Secret};
+use super::response::{is_no_tls, stays};
+use super::token::{Login, Secret};
 use super::waiting::watched;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -100,7 +100,7 @@ impl Client {
     }
 
     /// Tells the operator something, once.
-    pub fn note(&self, watch: &dyn Watch, text: String) {
+    pub fn note(&self, watch: &dyn Progress, text: String) {
         if !locked(&self.notes).contains(&text) {
             watch.note(&text);
             locked(&self.notes).insert(text);
@@ -116,7 +116,7 @@ impl Client {
         &self,
         repository: &Repository,
         action: Action,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Target, RegistryError> {
         let mut endpoint = self.access.endpoint(repository);
         if endpoint.plain && !self.access.plain_http.contains(&endpoint.host) {
@@ -140,7 +140,7 @@ impl Client {
     }
 
     /// True when what answers is no TLS. A certificate that nobody vouches for is an error as everywhere.
-    fn speaks_plain(&self, endpoint: &Endpoint, watch: &dyn Watch) -> Result<bool, RegistryError> {
+    fn speaks_plain(&self, endpoint: &Endpoint, watch: &dyn Progress) -> Result<bool, RegistryError> {
         let query = Query::get(format!("https://{}/v2/", endpoint.host), false);
         match self.exchange(query, watch)? {
             Ok(_) => Ok(false),
@@ -153,7 +153,7 @@ impl Client {
     pub(super) fn exchange(
         &self,
         query: Query,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Result<Response<Body>, Failure>, RegistryError> {
         let http = Arc::clone(&self.http);
         watched(watch, move || http.exchange(query))
@@ -166,7 +166,7 @@ impl Client {
         &self,
         target: &Target,
         ask: &Ask<'_>,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let patience = self.patience();
         let mut pause = patience.pause;
@@ -189,7 +189,7 @@ impl Client {
         &self,
         target: &Target,
         ask: &Ask<'_>,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let host = &target.endpoint.host;
         let scope = target.scope();
@@ -218,7 +218,7 @@ impl Client {
         target: &Target,
         ask: &Ask<'_>,
         proof: Option<&Secret>,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let writing = is_writing(&ask.method);
         let payload = if writing { Payload::Bytes(ask.body.to_vec()) } else { Payload::Nothing };
@@ -231,7 +231,7 @@ impl Client {
         ask: &Ask<'_>,
         proof: Option<&Secret>,
         payload: Payload,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let Endpoint { host, plain, .. } = &target.endpoint;
         // A place for an upload may lie on another host, which is not the one the credentials are for.
@@ -253,7 +253,7 @@ impl Client {
         target: &Target,
         ask: &Ask<'_>,
         body: Box<dyn Read + Send>,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let key = (target.endpoint.host.clone(), target.scope());
         let proof = locked(&self.proofs).get(&key).cloned();
@@ -261,7 +261,7 @@ impl Client {
     }
 
     /// True when a registry answers at all, whatever it says.
-    pub(super) fn is_up(&self, repository: &Repository, watch: &dyn Watch) -> Result<bool, RegistryError> {
+    pub(super) fn is_up(&self, repository: &Repository, watch: &dyn Progress) -> Result<bool, RegistryError> {
         let target = match self.target(repository, Action::Push, watch) {
             Err(RegistryError::Unreachable { .. }) => return Ok(false),
             other => other?,
@@ -291,7 +291,7 @@ fn retry_after(response: &Response<Body>) -> Option<Duration> {
 }
 
 /// Waits; an error when the person wants to stop.
-pub(super) fn rest(pause: Duration, watch: &dyn Watch) -> Result<(), RegistryError> {
+pub(super) fn rest(pause: Duration, watch: &dyn Progress) -> Result<(), RegistryError> {
     let end = Instant::now() + pause;
     loop {
         if watch.is_stopped() {

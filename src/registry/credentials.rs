@@ -1,11 +1,11 @@
 //! Credentials from where `docker login` and `podman login` keep them.
 
-use super::access::Repository;
+use super::endpoints::Repository;
 use super::error::RegistryError;
-use super::secrets::{Login, Secret};
+use super::token::{Login, Secret};
 use super::waiting::GLANCE;
 use base64::Engine as _;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -58,7 +58,7 @@ impl Credentials {
     pub(super) fn find(
         &self,
         repository: &Repository,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Option<Login>, RegistryError> {
         for path in &self.files {
             let text = match std::fs::File::open(path) {
@@ -98,7 +98,7 @@ impl AuthFile {
         &self,
         repository: &Repository,
         path: &Path,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Option<Login>, RegistryError> {
         let keys = keys(repository);
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -170,7 +170,7 @@ fn decoded(auth: &str) -> Option<Login> {
 
 /// Asks `docker-credential-HELPER`; one that has nothing for the host, or that is not installed, is no failure: the
 /// registry may need no credentials, and says so if it does.
-fn ask(helper: &str, host: &str, watch: &dyn Watch) -> Result<Option<Login>, RegistryError> {
+fn ask(helper: &str, host: &str, watch: &dyn Progress) -> Result<Option<Login>, RegistryError> {
     let failed = |reason: String| RegistryError::Helper { helper: helper.to_owned(), reason };
     if !helper.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
         return Err(failed(
@@ -213,7 +213,7 @@ fn ask(helper: &str, host: &str, watch: &dyn Watch) -> Result<Option<Login>, Reg
 fn answer_of(
     child: &mut Child,
     host: &str,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
     failed: &dyn Fn(String) -> RegistryError,
 ) -> Result<(ExitStatus, zeroize::Zeroizing<String>), RegistryError> {
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -264,7 +264,7 @@ fn answer_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealift_bundle::value::watch::Unwatched;
+    use sealift_bundle::value::progress::NoProgress;
 
     fn found(json: &str, host: &str, path: &str) -> Option<(String, String)> {
         let folder = tempfile::tempdir().unwrap();
@@ -272,7 +272,7 @@ mod tests {
         std::fs::write(&file, json).unwrap();
         let files = vec![folder.path().join("missing.json"), file];
         let credentials = Credentials { files };
-        match credentials.find(&Repository::at(host, path), &Unwatched).unwrap()? {
+        match credentials.find(&Repository::at(host, path), &NoProgress).unwrap()? {
             Login::Password { user, secret } => Some((user, secret.expose().to_owned())),
             Login::Identity(secret) => Some((String::new(), secret.expose().to_owned())),
         }
@@ -298,7 +298,7 @@ mod tests {
         for text in [r#"{"auths":{"r.org":{"auth":"hunter2"}}}"#, r#"{"auths":"hunter2"}"#, "hunter2"] {
             std::fs::write(&file, text).unwrap();
             let error = Credentials { files: vec![file.clone()] }
-                .find(&Repository::at("r.org", "x"), &Unwatched)
+                .find(&Repository::at("r.org", "x"), &NoProgress)
                 .unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_helper_is_a_name_and_not_a_path() {
-        assert!(matches!(ask("../x", "r.org", &Unwatched), Err(RegistryError::Helper { .. })));
+        assert!(matches!(ask("../x", "r.org", &NoProgress), Err(RegistryError::Helper { .. })));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where images go, what they are called there, and what became of them.
 
-use super::access::{Repository, host_and_port};
+use super::endpoints::{Repository, host_and_port};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;

@@ -4,7 +4,7 @@ use crate::Access;
 use crate::error::RegistryError;
 use crate::http::{Failure, Http, Query, REDIRECTS, through};
 use crate::waiting::{Pump, watched};
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::io::{self, Read};
 use std::time::Duration;
 use ureq::Body;
@@ -37,7 +37,7 @@ impl<'a> Download<'a> {
         from: u64,
         only_tls: bool,
         access: &Access,
-        watch: &'a dyn Watch,
+        watch: &'a dyn Progress,
     ) -> Result<Result<Self, NoContent>, RegistryError> {
         let http = Http::new(access, SILENCE)?;
         let mut query = Query::get(url.to_owned(), only_tls);
@@ -54,7 +54,7 @@ impl<'a> Download<'a> {
         Ok(Err(NoContent { status, reason: reason(&error) + &through(proxy) }))
     }
 
-    fn read(response: Response<Body>, watch: &'a dyn Watch) -> Result<Self, RegistryError> {
+    fn read(response: Response<Body>, watch: &'a dyn Progress) -> Result<Self, RegistryError> {
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let length = header("content-length").and_then(|length| length.parse().ok());
         // A part whose range cannot be read is not the one that was asked for.

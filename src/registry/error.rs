@@ -2,11 +2,11 @@
 
 use sealift_bundle::store::StoreError;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::value::code::{Code, Fault};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! One HTTP request with its redirects: directly or through a proxy, and never from TLS to less.
 
-use super::access::Access;
-use super::answer::{ANSWER, reason};
+use super::endpoints::Access;
 use super::error::RegistryError;
 use super::proxies::{Proxies, ProxySetting};
+use super::response::{ANSWER, reason};
 use std::io::Read;
 use std::time::Duration;
 use ureq::http::{Method, Request, Response, Uri, header};

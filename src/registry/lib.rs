@@ -4,11 +4,11 @@
 //! digest they were asked by before anything is made of them, lengths with what was announced, and credentials go only
 //! to the host they are for.
 
-pub mod access;
 pub mod client;
 pub mod credentials;
 pub mod destination;
 pub mod download;
+pub mod endpoints;
 pub mod error;
 pub mod load;
 pub mod proxies;
@@ -16,23 +16,23 @@ pub mod publish;
 pub mod serve;
 pub mod settings;
 
-mod answer;
+mod auth;
 mod challenge;
 mod http;
-mod proof;
 mod pull;
 mod push;
-mod referring;
-mod secrets;
-mod sending;
+mod push_blobs;
+mod referrers;
+mod response;
 mod stream;
+mod token;
 mod upload;
 mod waiting;
 
-pub use access::{Access, Repository};
 pub use client::Client;
+pub use endpoints::{Access, Repository};
 pub use error::RegistryError;
 pub use pull::Fetched;
 pub use push::Taken;
-pub use referring::referrers_tag;
+pub use referrers::referrers_tag;
 pub use upload::Upload;

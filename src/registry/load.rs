@@ -1,19 +1,19 @@
 //! Loading: the images of a bundle into a site's registry, straight from the bundle file.
 
-use super::access::Repository;
 use super::client::Client;
 use super::destination::{Destination, Loaded, Outcome, Referrers, Refused, RefusedReferrer};
+use super::endpoints::Repository;
 use super::error::RegistryError;
-use super::referring::referrers_tag;
-use super::sending::{Sent, image_alone, is_unreachable};
+use super::push_blobs::{Sent, image_alone, is_unreachable};
+use super::referrers::referrers_tag;
 use sealift_bundle::format::index::{Blob, Item};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::oci::{self, Descriptor, Document};
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 
@@ -68,7 +68,7 @@ fn concerns_all(error: &RegistryError) -> bool {
 /// Sends images of a bundle to a registry.
 pub struct Load<'a> {
     /// The bundle; all of it has been verified.
-    pub place: &'a InPlace<'a>,
+    pub place: &'a OpenBundle<'a>,
     /// How the registry is reached.
     pub client: &'a Client,
     /// Where images go.
@@ -76,7 +76,7 @@ pub struct Load<'a> {
     /// Ceilings.
     pub limits: &'a Limits,
     /// Sees the bytes go by.
-    pub watch: &'a dyn Watch,
+    pub watch: &'a dyn Progress,
 }
 
 impl Load<'_> {

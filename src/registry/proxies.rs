@@ -4,7 +4,7 @@
 //! docker, podman, skopeo and git-lfs follow: `NO_PROXY` lists hosts, `.suffixes`, addresses, CIDR blocks, each with an
 //! optional port, or `*`; loopback is never behind a proxy.
 
-use super::access::host_and_port;
+use super::endpoints::host_and_port;
 use super::error::RegistryError;
 use std::fmt;
 use std::net::IpAddr;

@@ -4,24 +4,24 @@
 //! is the bundle file byte for byte: the seal's manifest holds the members in front of the blobs, and everything else
 //! follows from them.
 
-use super::access::Repository;
 use super::client::Client;
 use super::destination::{Destination, Names, Referrers};
+use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::load::{Doc, Load};
 use super::pull::Fetched;
 use super::stream::BlobReader;
 use super::waiting::in_io;
 use sealift_bundle::format::BundleError;
+use sealift_bundle::format::blob_order::BlobOrder;
 use sealift_bundle::format::index::{Blob, Index};
 use sealift_bundle::format::member::{self, blob_name, member_header, padding};
 use sealift_bundle::format::oci;
-use sealift_bundle::format::order::Order;
 use sealift_bundle::format::statement::Statement;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::{HashMap, VecDeque};
@@ -61,12 +61,12 @@ pub struct Published {
 
 /// Puts a bundle into a repository, under a tag.
 pub fn publish(
-    place: &InPlace<'_>,
+    place: &OpenBundle<'_>,
     client: &Client,
     repository: &Repository,
     tag: &str,
     limits: &Limits,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<Published, RegistryError> {
     let (host, prefix) = (repository.host.clone(), String::new());
     let destination =
@@ -164,11 +164,11 @@ pub struct Reader<'a> {
     client: &'a Client,
     repository: Repository,
     limits: &'a Limits,
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
     segments: VecDeque<Segment>,
     blob: Option<BlobReader<'a>>,
     /// What is still to be laid out behind the segments.
-    order: Option<Order<'a>>,
+    order: Option<BlobOrder<'a>>,
 }
 
 enum Segment {
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
         repository: &Repository,
         reference: &str,
         limits: &'a Limits,
-        watch: &'a dyn Watch,
+        watch: &'a dyn Progress,
     ) -> Result<Self, RegistryError> {
         let index = found(client, repository, reference, limits.index, watch)?;
         let seal = find_seal(client, repository, reference, &index, limits, watch)?;
@@ -255,12 +255,12 @@ impl<'a> Reader<'a> {
                 other => self.push(other, held(other)),
             }
         }
-        self.order = Some(Order::new(parsed, limits));
+        self.order = Some(BlobOrder::new(parsed, limits));
         Ok(())
     }
 
     /// Lays out what comes next: a document, or everything behind the last one.
-    fn go_on(&mut self, mut order: Order<'a>) -> Result<(), RegistryError> {
+    fn go_on(&mut self, mut order: BlobOrder<'a>) -> Result<(), RegistryError> {
         let wrong = |reader: &Self, error: BundleError| reader.wrong(error.to_string());
         if let Some(due) = order.next_document().map_err(|error| wrong(self, error))? {
             let name = due.digest.to_string();
@@ -339,7 +339,7 @@ fn found(
     repository: &Repository,
     reference: &str,
     ceiling: u64,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<Fetched, RegistryError> {
     client.document(repository, reference, ceiling, watch)?.ok_or_else(|| RegistryError::NotFound {
         host: repository.host.clone(),
@@ -354,7 +354,7 @@ fn find_seal(
     reference: &str,
     index: &Fetched,
     limits: &Limits,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<SealManifest, RegistryError> {
     let wrong = |reason: &str| RegistryError::Document {
         host: repository.host.clone(),

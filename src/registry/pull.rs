@@ -1,7 +1,7 @@
 //! Pulling: manifests into memory, blobs into the store.
 
-use super::access::Repository;
 use super::client::{Action, Ask, Client, Target, rest};
+use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::waiting::{Pump, watched};
 use sealift_bundle::format::index::Blob;
@@ -10,7 +10,7 @@ use sealift_bundle::store::{Partial, Store, StoreError};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use serde::Deserialize;
 use std::io::Read as _;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Client {
         repository: &Repository,
         reference: &str,
         limits: &Limits,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Option<Fetched>, RegistryError> {
         self.document(repository, reference, limits.document, watch)
     }
@@ -55,7 +55,7 @@ impl Client {
         repository: &Repository,
         reference: &str,
         ceiling: u64,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Option<Fetched>, RegistryError> {
         let target = self.target(repository, Action::Pull, watch)?;
         let mut tries = 1;
@@ -75,7 +75,7 @@ impl Client {
         target: &Target,
         reference: &str,
         ceiling: u64,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Option<Fetched>, RegistryError> {
         let mut ask = Ask::new(
             Method::GET,
@@ -121,7 +121,7 @@ impl Client {
         repository: &Repository,
         blob: Blob,
         store: &Store,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<(), RegistryError> {
         if store.checked(&blob.digest)?.is_some_and(|(_, size)| size == blob.size) {
             watch.advance(blob.size);
@@ -179,7 +179,7 @@ impl Client {
         target: &Target,
         blob: Blob,
         partial: &mut Partial,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Result<(), RegistryError>, RegistryError> {
         let host = &target.endpoint.host;
         let mut ask = Ask::new(
@@ -255,7 +255,7 @@ pub(super) fn body(
     ceiling: u64,
     host: &str,
     what: &str,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<Vec<u8>, RegistryError> {
     let announced = response.body().content_length();
     if let Some(found) = announced.filter(|announced| *announced > ceiling) {

@@ -1,15 +1,15 @@
 //! Pushing: blobs piece by piece, manifests whole.
 
-use super::access::Repository;
-use super::answer::stays;
 use super::client::{Action, Ask, Client, Target, is_passing, locked, rest};
+use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::pull::text;
+use super::response::stays;
 use super::upload::Upload;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::oci;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::io::Read;
 use ureq::Body;
 use ureq::http::{Method, Response, Uri};
@@ -42,7 +42,7 @@ impl Client {
         &self,
         repository: &Repository,
         blob: Blob,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<bool, RegistryError> {
         let target = self.target(repository, Action::Push, watch)?;
         self.has_blob_at(&target, blob, watch)
@@ -53,7 +53,7 @@ impl Client {
         &self,
         repository: &Repository,
         reference: &str,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Option<Digest>, RegistryError> {
         let target = self.target(repository, Action::Push, watch)?;
         let found = self.send_optional(&target, &head_of(&target, reference), watch)?;
@@ -68,7 +68,7 @@ impl Client {
         repository: &Repository,
         blob: Blob,
         from: &Repository,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<bool, RegistryError> {
         let mut target = self.target(repository, Action::Push, watch)?;
         let source = self.target(from, Action::Pull, watch)?.endpoint.path;
@@ -84,7 +84,7 @@ impl Client {
         &'a self,
         repository: &Repository,
         blob: Blob,
-        watch: &'a dyn Watch,
+        watch: &'a dyn Progress,
     ) -> Result<Upload<'a>, RegistryError> {
         let target = self.target(repository, Action::Push, watch)?;
         let Begun { location, least } = self.begin(&target, blob, watch)?;
@@ -95,7 +95,7 @@ impl Client {
         Ok(Upload { client: self, target, blob, watch, location, sent: 0, piece: Vec::new(), len })
     }
 
-    fn begin(&self, target: &Target, blob: Blob, watch: &dyn Watch) -> Result<Begun, RegistryError> {
+    fn begin(&self, target: &Target, blob: Blob, watch: &dyn Progress) -> Result<Begun, RegistryError> {
         let what = upload_of(target, blob);
         let ask = Ask::new(Method::POST, target.endpoint.url("blobs/uploads/"), what);
         let response = self.send(target, &ask, watch)?;
@@ -122,7 +122,7 @@ impl Client {
         &self,
         repository: &Repository,
         bytes: &[u8],
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<(), RegistryError> {
         let blob = Blob { digest: Digest::of(bytes), size: bytes.len() as u64 };
         if self.has_blob(repository, blob, watch)? {
@@ -136,7 +136,7 @@ impl Client {
     /// Begins an upload anew as long as the registry has forgotten the one before; its cause is what is told then.
     pub(super) fn insist(
         &self,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
         mut upload: impl FnMut() -> Result<(), RegistryError>,
     ) -> Result<(), RegistryError> {
         for attempt in 1..BEGINNINGS {
@@ -157,7 +157,7 @@ impl Client {
         repository: &Repository,
         blob: Blob,
         reader: impl Read + Send + 'static,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<(), RegistryError> {
         let target = self.target(repository, Action::Push, watch)?;
         let place = self.begin(&target, blob, watch)?.location;
@@ -187,7 +187,7 @@ impl Client {
         reference: &str,
         media_type: &str,
         bytes: &[u8],
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Taken, RegistryError> {
         let target = self.target(repository, Action::Push, watch)?;
         let url = target.endpoint.url(&format!("manifests/{reference}"));
@@ -215,7 +215,7 @@ impl Client {
         &self,
         target: &Target,
         ask: &Ask<'_>,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Option<Response<Body>>, RegistryError> {
         let mut attempt = 1;
         loop {
@@ -235,7 +235,7 @@ impl Client {
         &self,
         target: &Target,
         blob: Blob,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<bool, RegistryError> {
         let response = self.send_optional(target, &ask_for(target, blob), watch)?;
         let fits = |response: &Response<Body>| {

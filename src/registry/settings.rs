@@ -1,7 +1,7 @@
 //! What a site has to know after its registry was filled: old and new names, and settings that let old names work.
 
-use super::access::Repository;
 use super::destination::{Destination, Loaded, Names, Outcome};
+use super::endpoints::Repository;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::escaped::escape_json;
 use serde_json::json;

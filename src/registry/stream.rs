@@ -1,12 +1,12 @@
 //! A blob of a registry as a reader: one pass, and on from where it was cut.
 
-use super::access::Repository;
 use super::client::{Action, Ask, Client, Target};
+use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::pull::text;
 use super::waiting::{Pump, in_io};
 use sealift_bundle::format::index::Blob;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::io::{self, Read};
 use ureq::http::Method;
 
@@ -16,7 +16,7 @@ pub(super) struct BlobReader<'a> {
     client: &'a Client,
     target: Target,
     blob: Blob,
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
     at: u64,
     body: Option<Pump<'a>>,
 }
@@ -26,7 +26,7 @@ impl<'a> BlobReader<'a> {
         client: &'a Client,
         repository: &Repository,
         blob: Blob,
-        watch: &'a dyn Watch,
+        watch: &'a dyn Progress,
     ) -> Result<Self, RegistryError> {
         let target = client.target(repository, Action::Pull, watch)?;
         Ok(Self { client, target, blob, watch, at: 0, body: None })

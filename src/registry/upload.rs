@@ -6,7 +6,7 @@ use super::pull::text;
 use super::push::{forgotten, location, upload_of, with_digest};
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::trust::verify::{BlobSink, Verified};
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::time::Duration;
 use ureq::http::Method;
 
@@ -18,7 +18,7 @@ pub struct Upload<'a> {
     pub(super) client: &'a Client,
     pub(super) target: Target,
     pub(super) blob: Blob,
-    pub(super) watch: &'a dyn Watch,
+    pub(super) watch: &'a dyn Progress,
     pub(super) location: String,
     pub(super) sent: u64,
     pub(super) piece: Vec<u8>,

@@ -2,7 +2,7 @@
 
 use super::error::RegistryError;
 use sealift_bundle::format::BundleError;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
@@ -16,7 +16,7 @@ const STEP: usize = 256 << 10;
 /// Does something that may block. After the wish to stop it is left alone and ends with its own timeout, or with the
 /// process.
 pub(crate) fn watched<T: Send + 'static>(
-    watch: &dyn Watch,
+    watch: &dyn Progress,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, RegistryError> {
     let (sender, receiver) = sync_channel(1);
@@ -52,7 +52,7 @@ pub(super) fn in_io(error: RegistryError) -> io::Error {
 /// A body that is read on a thread of its own, a little ahead.
 pub(crate) struct Pump<'a> {
     receiver: Receiver<io::Result<Vec<u8>>>,
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
     piece: Vec<u8>,
     at: usize,
     ended: bool,
@@ -61,7 +61,7 @@ pub(crate) struct Pump<'a> {
 impl<'a> Pump<'a> {
     pub(crate) fn new(
         mut reader: impl Read + Send + 'static,
-        watch: &'a dyn Watch,
+        watch: &'a dyn Progress,
     ) -> Result<Self, RegistryError> {
         let (sender, receiver) = sync_channel(2);
         start(move || {
@@ -105,12 +105,12 @@ impl Read for Pump<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealift_bundle::value::watch::Unwatched;
+    use sealift_bundle::value::progress::NoProgress;
     use std::time::Instant;
 
     struct Stopped;
 
-    impl Watch for Stopped {
+    impl Progress for Stopped {
         fn advance(&self, _: u64) {}
         fn expect(&self, _: u64) {}
         fn is_stopped(&self) -> bool {
@@ -133,8 +133,8 @@ mod tests {
     fn what_is_pumped_arrives_whole() {
         let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
         let mut back = Vec::new();
-        Pump::new(io::Cursor::new(bytes.clone()), &Unwatched).unwrap().read_to_end(&mut back).unwrap();
+        Pump::new(io::Cursor::new(bytes.clone()), &NoProgress).unwrap().read_to_end(&mut back).unwrap();
         assert!(back == bytes);
-        assert_eq!(watched(&Unwatched, || 7).unwrap(), 7);
+        assert_eq!(watched(&NoProgress, || 7).unwrap(), 7);
     }
 }

@@ -1,18 +1,18 @@
 //! What the folder of a release holds now, read anew: what was installed there may have been changed since.
 
 use super::SiteError;
-use super::open::Site;
+use super::handle::Site;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::index::Index;
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::{member, place};
+use sealift_bundle::format::{atomic_file, member};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::progress::Progress;
 use sealift_bundle::value::rel_path::{Names, RelPath};
-use sealift_bundle::value::watch::Watch;
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, File};
 use std::io::{self, Read as _};
@@ -39,7 +39,7 @@ pub struct Found {
 struct Walk<'a> {
     base: PathBuf,
     limits: &'a Limits,
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
     found: Found,
     left: usize,
 }
@@ -51,7 +51,7 @@ impl Site {
         scenario: &Name,
         folder: &Name,
         limits: &Limits,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Found, SiteError> {
         let base = self.release(scenario, folder);
         let mut walk = Walk { base, limits, watch, found: Found::default(), left: limits.entries };
@@ -139,7 +139,7 @@ impl Walk<'_> {
             match entry.file_name().to_str() {
                 Some(name @ member::INDEX) => {
                     let below = format!("images/{name}");
-                    let bytes = place::read_bounded(&entry.path(), self.limits.index)
+                    let bytes = atomic_file::read_bounded(&entry.path(), self.limits.index)
                         .map_err(|source| self.failed(&below, source))?;
                     match Index::parse(&bytes, self.limits) {
                         Ok(index) => self.found.images = Some(index),
@@ -168,7 +168,7 @@ impl Walk<'_> {
 
     fn hash(&self, path: &Path) -> Result<(Digest, u64), SiteError> {
         let failed = |source| SiteError::StateRead { path: path.to_owned(), source };
-        let mut file: File = place::open_regular(path).map_err(failed)?;
+        let mut file: File = atomic_file::open_regular(path).map_err(failed)?;
         let (mut hasher, mut buffer) = (Hasher::new(), vec![0; CHUNK]);
         loop {
             if self.watch.is_stopped() {

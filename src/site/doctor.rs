@@ -11,8 +11,8 @@ mod needs;
 pub use needs::Needs;
 
 use super::SiteError;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::platform::Platform;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
 
@@ -143,11 +143,11 @@ impl Report {
 #[derive(Debug, Clone)]
 pub struct Circumstances<'a> {
     /// What the clock says.
-    pub now: Moment,
+    pub now: Timestamp,
     /// Whether the folder is a site.
     pub is_site: bool,
     /// A moment that the site knows to have passed.
-    pub time_floor: Option<Moment>,
+    pub time_floor: Option<Timestamp>,
     /// How many threads would unpack.
     pub threads: usize,
     /// Whether a site sets what the bundle asks for, and if not, why; nothing where the folder is no site.

@@ -5,12 +5,12 @@ use super::state::Mark;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::store::StoreError;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::value::code::{Code, Fault};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::{counted, quoted};
 use std::io;
 use std::path::PathBuf;
 

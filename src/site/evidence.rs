@@ -15,18 +15,18 @@
 mod text;
 
 use super::SiteError;
+use super::handle::Site;
 use super::journal::{Head, Journal};
-use super::open::Site;
 use super::receipt::{Receipt, Signed as _};
 use super::staging::Staging;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::member;
-use sealift_bundle::format::place;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::{KeyId, PublicKey};
 use sealift_bundle::trust::root_file::RootFile;
-use sealift_bundle::trust::verify::Whole;
+use sealift_bundle::trust::verify::WholeBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::rel_path::RelPath;
@@ -66,7 +66,7 @@ pub struct Proven {
 /// What there is about a bundle.
 pub struct Evidence<'a> {
     /// The bundle, verified as a whole: what is damaged is no evidence.
-    pub bundle: &'a Whole<'a>,
+    pub bundle: &'a WholeBundle<'a>,
     /// The trust root that was named.
     pub pinned: &'a PinnedRoot,
     /// The approvals that came with it, one envelope a line.
@@ -104,8 +104,8 @@ impl Carried {
     /// Reads a file to carry it along.
     pub fn read(path: &Path) -> Result<Self, SiteError> {
         let wrong = |reason: String| SiteError::Evidence { path: path.to_owned(), reason };
-        let bytes =
-            place::read_bounded(path, CARRIED).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let bytes = atomic_file::read_bounded(path, CARRIED)
+            .map_err(|error| wrong(format!("cannot be read: {error}")))?;
         if bytes.len() as u64 > CARRIED {
             return Err(wrong(format!("is larger than {}", ByteSize(CARRIED))));
         }
@@ -234,7 +234,7 @@ impl Evidence<'_> {
         if site.journal_len > LONGEST {
             return Err(refuse(format!("is longer than {}", ByteSize(LONGEST))));
         }
-        let mut bytes = place::read_bounded(&path, LONGEST)
+        let mut bytes = atomic_file::read_bounded(&path, LONGEST)
             .map_err(|source| SiteError::JournalRead { path: path.clone(), source })?;
         // What was written since the site was looked at is not part of it.
         bytes.truncate(usize::try_from(site.journal_len).unwrap_or(usize::MAX));

@@ -20,8 +20,8 @@ use row::{rows, weight};
 use sealift_bundle::format::statement::Predicate;
 use sealift_bundle::trust::root::Root;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ pub struct Title {
     /// Its number within the epoch.
     pub sequence: u64,
     /// When its lock was written.
-    pub created: Moment,
+    pub created: Timestamp,
 }
 
 /// Bundles by the digest of their statement.
@@ -57,7 +57,7 @@ pub struct Known<'a> {
     /// The trust root, for what it revokes.
     pub root: Option<&'a Root>,
     /// What the clock says.
-    pub now: Moment,
+    pub now: Timestamp,
 }
 
 /// The newest bundle of a scenario that was spoken of.
@@ -80,7 +80,7 @@ pub struct Bare {
     /// What people call it.
     pub name: Name,
     /// When its newest record was made.
-    pub issued: Moment,
+    pub issued: Timestamp,
     /// That record.
     pub file: PathBuf,
 }

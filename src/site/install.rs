@@ -1,25 +1,25 @@
 //! Installing: verified, staged, and put into use in one step, or nothing.
 
 use super::SiteError;
-use super::commit::{Moves, Spot, is_there};
+use super::handle::{self, LockedSite};
 use super::journal::{Act, Under};
-use super::open::{self, Held};
 use super::parameters::{Given, Values};
 use super::release_inventory::{Checking, ReleaseInventory};
 use super::rendering::{Renderer, Rendering};
 use super::staging::Staging;
 use super::state::{Decision, Mark, Release, Scenario, State};
+use super::transaction::{Moves, Spot, is_there};
 use super::unpack::{Staged, path_error, stage};
+use sealift_bundle::format::atomic_file;
+use sealift_bundle::format::blob_order::Contents;
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::order::Contents;
-use sealift_bundle::format::place;
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::approval::Permit;
-use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, receive};
-use sealift_bundle::value::code::{Class, Code, Fault as _};
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::error_code::{Class, Code, Fault as _};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 
 /// Characters of an error that the journal keeps.
 const MESSAGE: usize = 1000;
@@ -54,11 +54,11 @@ pub enum Extent {
     Drill,
 }
 
-impl Held {
+impl LockedSite {
     /// Installs a bundle, and remembers it; or remembers why not.
     pub fn install(
         &mut self,
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
         extent: Extent,
     ) -> Result<Installed, SiteError> {
@@ -71,7 +71,7 @@ impl Held {
     pub(super) fn remembered<T>(
         &mut self,
         outcome: Result<T, SiteError>,
-        now: Moment,
+        now: Timestamp,
         statement: Option<Digest>,
     ) -> Result<T, SiteError> {
         match outcome {
@@ -91,7 +91,7 @@ impl Held {
     /// Writes into the journal that a bundle was refused.
     pub fn remember_refusal(
         &mut self,
-        now: Moment,
+        now: Timestamp,
         code: Code,
         message: &str,
         statement: Option<Digest>,
@@ -105,7 +105,7 @@ impl Held {
 
     fn try_install(
         &mut self,
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
         extent: Extent,
         statement: &mut Option<Digest>,
@@ -135,7 +135,7 @@ impl Held {
         let release = match (extent, here) {
             (Extent::Install, Some(here)) => {
                 // Nothing is said of a medium that was not read to its end, also where its release is there already.
-                let contents = receive(&trusted, tape, &conditions, &Looking(Depth::Stored))?;
+                let contents = verify_contents(&trusted, tape, &conditions, &Looking(Depth::Stored))?;
                 images = images_of(&contents);
                 // The chain of roots is not part of what the statement covers: the same bundle may bring a newer one.
                 if trusted.root.root().version() > self.site.state.root_version {
@@ -178,15 +178,15 @@ impl Held {
     pub(super) fn stage(
         &self,
         trusted: &Trusted,
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
-        clock: Moment,
+        clock: Timestamp,
         folder: &Name,
         values: Values,
     ) -> Result<(Staged, Release), SiteError> {
         let predicate = &trusted.statement.predicate;
         let target = self.site.release(&predicate.scenario, folder);
-        open::make_folder(place::folder_of(&target))?;
+        handle::make_folder(atomic_file::folder_of(&target))?;
         if is_there(&target).map_err(|source| SiteError::StateRead { path: target.clone(), source })? {
             // The journal knows of no release with this name that is whole: it is what somebody else has left.
             return Err(SiteError::Stray { path: target });
@@ -214,7 +214,7 @@ impl Held {
     fn put_into_use(
         &mut self,
         trusted: &Trusted,
-        clock: Moment,
+        clock: Timestamp,
         staged: Staged,
         release: &Release,
         permit: Option<&Permit>,
@@ -258,7 +258,7 @@ impl State {
         trusted: &Trusted,
         release: Release,
         permit: Option<&Permit>,
-        clock: Moment,
+        clock: Timestamp,
     ) -> Self {
         let mut state = self.clone();
         let predicate = &trusted.statement.predicate;

@@ -1,7 +1,7 @@
 //! The journal: one line an act, each with the digest of the line before it and with all that the site then knew.
 
 use super::SiteError;
-use super::open::JOURNAL;
+use super::handle::JOURNAL;
 use super::rendering::Rendered;
 use super::state::{Mark, State};
 use rustix::fs::{Mode, OFlags};
@@ -9,10 +9,10 @@ use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::root::Policy;
 use sealift_bundle::value::canonical;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
@@ -150,7 +150,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Digest>,
     /// When, by the clock of the site.
-    pub time: Moment,
+    pub time: Timestamp,
     /// What was done.
     pub act: Act,
     /// What the site knows from then on.
@@ -256,7 +256,7 @@ impl Entry {
     /// The entry that follows a journal, and where the journal then ends.
     pub fn after(
         before: Option<&Head>,
-        time: Moment,
+        time: Timestamp,
         act: Act,
         state: State,
     ) -> Result<(Vec<u8>, Head), SiteError> {
@@ -281,7 +281,7 @@ impl Journal {
     /// was cut off at a line break is found by whoever knows where it should end.
     pub fn read(path: &Path, each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
         let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
-        let file = sealift_bundle::format::place::open_regular(path).map_err(failed)?;
+        let file = sealift_bundle::format::atomic_file::open_regular(path).map_err(failed)?;
         Self::follow(BufReader::with_capacity(1 << 16, file), path, each)
     }
 

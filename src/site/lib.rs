@@ -1,16 +1,15 @@
 //! The isolated side: what is believed is written here, and nowhere else.
 
-pub mod change;
-mod clearing;
-mod commit;
 pub mod contents;
 pub mod doctor;
 pub mod error;
 pub mod evidence;
 pub mod fleet;
+mod gc;
+pub mod handle;
 pub mod install;
 pub mod journal;
-pub mod open;
+pub mod lifecycle;
 mod ownership;
 pub mod parameters;
 pub mod receipt;
@@ -20,6 +19,7 @@ pub mod repair;
 mod reserve;
 pub mod staging;
 pub mod state;
+mod transaction;
 pub mod unpack;
 
 pub use error::SiteError;

@@ -5,7 +5,7 @@
 use super::SiteError;
 use rustix::fs::{FileType, Mode, Stat};
 use rustix::io::Errno;
-use sealift_bundle::format::place::folder_of;
+use sealift_bundle::format::atomic_file::folder_of;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! What a site says in the place of parameters: texts that can set what a bundle declares, and nothing else.
 
 use super::SiteError;
-use sealift_bundle::format::needs::{Needs, Parameter};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
+use sealift_bundle::format::site_inputs::{Parameter, SiteInputs};
 use sealift_bundle::value::canonical;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::format::Format;
@@ -50,7 +50,7 @@ impl Given {
 
     /// The outer error is about the file, the inner one about what it says.
     fn try_read(path: &Path) -> io::Result<Result<Self, SiteError>> {
-        let bytes = place::read_bounded(path, CEILING)?;
+        let bytes = atomic_file::read_bounded(path, CEILING)?;
         let wrong = |wrong: Vec<String>| Err(SiteError::Parameters { path: path.to_owned(), wrong });
         if bytes.len() as u64 > CEILING {
             return Ok(wrong(vec![format!("it has more than {CEILING} bytes")]));
@@ -124,7 +124,7 @@ impl Values {
     ///
     /// A name that the bundle does not declare is refused, and so is a value without its format; all that is missing
     /// is said at once.
-    pub fn resolve(needs: &Needs, given: &Given) -> Result<Self, SiteError> {
+    pub fn resolve(needs: &SiteInputs, given: &Given) -> Result<Self, SiteError> {
         let wrong = wrong(needs, given);
         if !wrong.is_empty() {
             return Err(SiteError::Parameters { path: given.path.clone(), wrong });
@@ -166,7 +166,7 @@ impl Values {
 }
 
 /// What is given and cannot be taken. Values are not repeated: somebody may have put a secret there.
-fn wrong(needs: &Needs, given: &Given) -> Vec<String> {
+fn wrong(needs: &SiteInputs, given: &Given) -> Vec<String> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     for (name, (text, line)) in &given.values {
         let shown = Printable(name);
@@ -192,7 +192,7 @@ fn wrong(needs: &Needs, given: &Given) -> Vec<String> {
 }
 
 /// The parameter that was probably meant.
-fn nearest<'a>(needs: &'a Needs, name: &str) -> Option<&'a Name> {
+fn nearest<'a>(needs: &'a SiteInputs, name: &str) -> Option<&'a Name> {
     let distance = |one: &Name| strsim::damerau_levenshtein(name, one.as_str());
     let near = needs.parameters.iter().map(|one| &one.name).min_by_key(|one| distance(one))?;
     (distance(near) <= near.as_str().len().div_ceil(3)).then_some(near)
@@ -219,9 +219,9 @@ fn asked_for(parameter: &Parameter) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sealift_bundle::value::code::Fault as _;
+    use sealift_bundle::value::error_code::Fault as _;
 
-    fn needs() -> Needs {
+    fn needs() -> SiteInputs {
         let parameter = |name: &str, format, default: Option<&str>| Parameter {
             name: name.parse().unwrap(),
             description: format!("what {name} is for"),
@@ -229,14 +229,14 @@ mod tests {
             choices: if format == Format::Choice { vec!["a".into(), "b".into()] } else { Vec::new() },
             default: default.map(str::to_owned),
         };
-        Needs {
+        SiteInputs {
             parameters: vec![
                 parameter("mode", Format::Choice, Some("a")),
                 parameter("port", Format::Number, Some("8065")),
                 parameter("registry", Format::Registry, None),
                 parameter("site-url", Format::Url, None),
             ],
-            secrets: vec![sealift_bundle::format::needs::Secret {
+            secrets: vec![sealift_bundle::format::site_inputs::Secret {
                 name: "license".parse().unwrap(),
                 description: "from the portal".into(),
             }],

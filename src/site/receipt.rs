@@ -1,8 +1,8 @@
 //! What a site says about itself, signed with its own key: receipts of what was installed, and requests for more.
 
 use super::SiteError;
+use super::handle::{STORE, Site};
 use super::journal::{Act, Entry, Head, Journal, Under};
-use super::open::{STORE, Site};
 use super::state::Mark;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
@@ -10,8 +10,8 @@ use sealift_bundle::trust::key::{PublicKey, Signer};
 use sealift_bundle::value::canonical;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fs;
 use std::io;
@@ -31,7 +31,7 @@ pub struct Receipt {
     /// What people call it.
     pub name: Name,
     /// When the receipt was made, by the clock of the site.
-    pub issued: Moment,
+    pub issued: Timestamp,
     /// What the site did.
     pub outcome: Outcome,
     /// The scenario.
@@ -39,7 +39,7 @@ pub struct Receipt {
     /// The bundle: its number and statement.
     pub bundle: Mark,
     /// When the site did it.
-    pub time: Moment,
+    pub time: Timestamp,
     /// Why it was let in out of order, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_order: Option<String>,
@@ -90,7 +90,7 @@ pub struct Request {
     /// What people call it.
     pub name: Name,
     /// When it was made, by the clock of the site.
-    pub issued: Moment,
+    pub issued: Timestamp,
     /// Version of the pinned trust root.
     pub root_version: u64,
     /// The fingerprint of that root.
@@ -197,7 +197,7 @@ impl Site {
         scenario: &Name,
         outcome: Outcome,
         inventory: Inventory,
-        now: Moment,
+        now: Timestamp,
     ) -> Result<Receipt, SiteError> {
         let mut found: Option<(Entry, Head)> = None;
         Journal::read(&self.journal(), |entry, head| {
@@ -257,7 +257,7 @@ impl Site {
     }
 
     /// The request for what this site does not hold yet.
-    pub fn request(&self, now: Moment) -> Result<Request, SiteError> {
+    pub fn request(&self, now: Timestamp) -> Result<Request, SiteError> {
         let scenarios = self.state.scenarios.iter().map(|scenario| Installed {
             scenario: scenario.name.clone(),
             highest: scenario.highest,

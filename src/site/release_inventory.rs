@@ -4,16 +4,16 @@
 //! the inventories and digests that were verified, not from what lies on the disk.
 
 use super::SiteError;
-use super::open::{self, INVENTORIES, Site};
+use super::handle::{self, INVENTORIES, Site};
 use super::state::{Release, State};
 use sealift_bundle::format::BundleError;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::entry::{Entry, Node};
-use sealift_bundle::format::place;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::canonical;
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::name::Name;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -71,7 +71,7 @@ pub struct Checking<'a> {
     /// How many threads hash.
     pub threads: usize,
     /// Told about progress.
-    pub watch: &'a dyn Watch,
+    pub watch: &'a dyn Progress,
 }
 
 impl fmt::Display for Change {
@@ -96,19 +96,19 @@ impl ReleaseInventory {
         let bytes = canonical::encode(&self.0)
             .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
         let (digest, folder) = (Digest::of(&bytes), site.join(INVENTORIES));
-        open::make_folder(&folder)?;
+        handle::make_folder(&folder)?;
         let path = folder.join(digest.hex());
-        if place::read_bounded(&path, CEILING).is_ok_and(|found| found == bytes) {
+        if atomic_file::read_bounded(&path, CEILING).is_ok_and(|found| found == bytes) {
             return Ok(digest);
         }
-        place::replace(&path, &bytes).map_err(|source| SiteError::Write { path, source })?;
+        atomic_file::replace(&path, &bytes).map_err(|source| SiteError::Write { path, source })?;
         Ok(digest)
     }
 
     fn read(site: &Path, digest: &Digest) -> Result<Self, SiteError> {
         let path = site.join(INVENTORIES).join(digest.hex());
         let damaged = |reason: String| SiteError::InventoryDamaged { path: path.clone(), reason };
-        let bytes = match place::read_bounded(&path, CEILING) {
+        let bytes = match atomic_file::read_bounded(&path, CEILING) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(damaged("it is missing".into()));
             }
@@ -237,9 +237,9 @@ fn changed(
     })
 }
 
-fn hash(path: &Path, watch: &dyn Watch) -> Result<Digest, SiteError> {
+fn hash(path: &Path, watch: &dyn Progress) -> Result<Digest, SiteError> {
     let failed = |source| SiteError::StateRead { path: path.to_owned(), source };
-    let mut file = place::open_regular(path).map_err(failed)?;
+    let mut file = atomic_file::open_regular(path).map_err(failed)?;
     let (mut hasher, mut buffer) = (Hasher::new(), vec![0; CHUNK]);
     loop {
         if watch.is_stopped() {

@@ -9,8 +9,8 @@ use sealift_bundle::format::BundleError;
 use sealift_bundle::value::canonical;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::progress::Progress;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::watch::Watch;
 use sealift_template::{Engine, Objection, Unfilled};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ impl Renderer {
         item: &Name,
         path: &str,
         original: Vec<u8>,
-        watch: &dyn Watch,
+        watch: &dyn Progress,
     ) -> Result<Vec<u8>, SiteError> {
         let begun = Instant::now();
         let file = format!("{item}/{path}");

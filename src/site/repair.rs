@@ -1,15 +1,15 @@
 //! Restoring a release that is not what was installed any more, from its bundle.
 
 use super::SiteError;
-use super::commit::{Moves, Spot};
+use super::handle::LockedSite;
 use super::install::folder_name;
 use super::journal::{Act, Under};
-use super::open::Held;
 use super::parameters::{Given, Values};
 use super::release_inventory::{Checking, ReleaseCheck, ReleaseDifference};
 use super::state::Release;
+use super::transaction::{Moves, Spot};
 use super::unpack::path_error;
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::verify::{Conditions, Trusted};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -35,13 +35,13 @@ impl Repaired {
     }
 }
 
-impl Held {
+impl LockedSite {
     /// Restores the release of a bundle, in use or not, or leaves it alone if every file of it is as it was installed.
     ///
     /// The restored release is a new folder, which takes the place of the old one in the same step as an installation.
     pub fn repair(
         &mut self,
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
     ) -> Result<Repaired, SiteError> {
         let mut statement = None;
@@ -51,7 +51,7 @@ impl Held {
 
     fn try_repair(
         &mut self,
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
         statement: &mut Option<Digest>,
     ) -> Result<Repaired, SiteError> {

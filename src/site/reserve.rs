@@ -5,12 +5,12 @@
 //! space. Nothing depends on the reserve being there, so it is not synced and a crash cannot harm it.
 
 use super::SiteError;
-use super::commit::remove_file;
+use super::handle::{self, RESERVE};
 use super::journal::Act;
-use super::open::{self, RESERVE};
+use super::transaction::remove_file;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -69,7 +69,7 @@ fn give_back(site: &Path) -> io::Result<bool> {
     }
     if freed {
         // What was freed can be used on some file systems only once that is on the disk.
-        place::sync_folder(&folder)?;
+        atomic_file::sync_folder(&folder)?;
     }
     Ok(freed)
 }
@@ -77,7 +77,7 @@ fn give_back(site: &Path) -> io::Result<bool> {
 /// Fills the reserve up, as far as there is space, so that it holds an act of so many bytes.
 pub(super) fn fill(site: &Path, act: u64) {
     let folder = site.join(RESERVE);
-    if open::make_folder(&folder).is_err() {
+    if handle::make_folder(&folder).is_err() {
         return;
     }
     for name in INODES {

@@ -4,7 +4,7 @@ use super::SiteError;
 use super::ownership::refuse_unsafe_parent;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfs};
 use rustix::io::Errno;
-use sealift_bundle::format::place::{self, folder_of};
+use sealift_bundle::format::atomic_file::{self, folder_of};
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::rel_path::RelPath;
 use std::fs::File;
@@ -206,7 +206,7 @@ impl Staging {
         if self.no_reflink.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let Ok(source) = place::open_regular(from) else { return Ok(false) };
+        let Ok(source) = atomic_file::open_regular(from) else { return Ok(false) };
         let file = self.create(path, BLOB_MODE)?;
         if rustix::fs::ioctl_ficlone(&file, &source).is_ok() {
             return Ok(true);
@@ -251,7 +251,7 @@ impl Staging {
         outcome.map_err(|source| failed(source.into()))?;
         // From here on the target is there, whatever happens.
         self.published = true;
-        place::sync_folder(folder_of(&self.target))
+        atomic_file::sync_folder(folder_of(&self.target))
             .map_err(|source| SiteError::NotSynced { path: self.target.clone(), source })
     }
 

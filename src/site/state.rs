@@ -4,8 +4,8 @@ use super::SiteError;
 use sealift_bundle::format::statement::Predicate;
 use sealift_bundle::trust::approval::Permit;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -33,7 +33,7 @@ pub struct State {
     /// Its fingerprint: the digest of its payload.
     pub root: Digest,
     /// No clock is believed that shows an earlier time: the latest date that believed signatures cover.
-    pub time_floor: Moment,
+    pub time_floor: Timestamp,
     /// What is installed; by scenario, each once.
     pub scenarios: Vec<Scenario>,
 }
@@ -104,7 +104,7 @@ pub struct Release {
     /// Its number and statement.
     pub mark: Mark,
     /// When it was installed, by the clock of the site.
-    pub installed: Moment,
+    pub installed: Timestamp,
     /// Files of its trees.
     pub files: u64,
     /// Bytes of its trees and images.

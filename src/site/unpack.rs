@@ -16,12 +16,12 @@ use super::parameters::{Given, Values};
 use super::rendering::{Renderer, Rendering};
 use super::staging::{Readers, Staging};
 use entries::Entries;
+use sealift_bundle::format::blob_order::Contents;
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::index::{Blob, Index, docker_manifest};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member;
-use sealift_bundle::format::order::Contents;
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{
@@ -29,8 +29,8 @@ use sealift_bundle::trust::verify::{
 };
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::progress::Progress;
 use sealift_bundle::value::rel_path::RelPath;
-use sealift_bundle::value::watch::Watch;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
@@ -56,7 +56,7 @@ pub struct Unpacked {
 ///
 /// With parameters, its templates are rendered as well; without, they stay as they are.
 pub fn unpack(
-    tape: &mut Tape<'_>,
+    tape: &mut MemberReader<'_>,
     pinned: &PinnedRoot,
     target: &Path,
     parameters: Option<&Given>,
@@ -91,7 +91,7 @@ pub(super) struct Staged {
 /// templates are rendered where there is something to render them with.
 pub(super) fn stage(
     trusted: &Trusted,
-    tape: &mut Tape<'_>,
+    tape: &mut MemberReader<'_>,
     conditions: &Conditions<'_>,
     staging: Staging,
     store: Option<&Store>,
@@ -107,7 +107,7 @@ pub(super) fn stage(
         entries: OnceLock::new(),
         blobs: Mutex::default(),
     };
-    let contents = verify::receive(trusted, tape, conditions, &writer)?;
+    let contents = verify::verify_contents(trusted, tape, conditions, &writer)?;
     let layout = writer.complete(&contents)?;
     let (files, bytes) = writer.plan.get().map(|plan| (plan.files, plan.bytes)).unwrap_or_default();
     let has_templates = contents.items.iter().any(|item| item.item.head.labels.template);
@@ -121,7 +121,7 @@ pub(super) fn stage(
 
 /// Writes what is verified beneath the staging folder.
 struct Writer<'a> {
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
     staging: Staging,
     store: Option<&'a Store>,
     /// Shared with the files that are being written on other threads.
@@ -265,7 +265,7 @@ struct TreeFile<'a> {
 
 /// A template, from its first byte until all of it is there and is the one that was sealed.
 struct Template<'a> {
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
     renderer: Arc<Renderer>,
     item: Name,
     of: RelPath,

@@ -10,7 +10,7 @@ mod tags;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use sealift_bundle::value::name::Name;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of the largest file of an item with templates.
@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// The text with everything filled in, unless `watch` is stopped meanwhile.
-    pub fn fill(&self, text: &str, watch: &dyn Watch) -> Result<String, Unfilled> {
+    pub fn fill(&self, text: &str, watch: &dyn Progress) -> Result<String, Unfilled> {
         tags::check(text).map_err(|(line, reason)| Unfilled::Refused(Objection::new(Some(line), reason)))?;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(FUEL.saturating_add(text.len() as u64)));

@@ -7,8 +7,8 @@
 use super::{OUTPUT, Objection, Unfilled};
 use minijinja::{Environment, ErrorKind};
 use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::progress::Progress;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::watch::Watch;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -29,7 +29,7 @@ pub(super) struct Job {
     pub(super) text: String,
 }
 
-pub(super) fn run(job: Job, watch: &dyn Watch) -> Result<String, Unfilled> {
+pub(super) fn run(job: Job, watch: &dyn Progress) -> Result<String, Unfilled> {
     let refused = |reason: String| Unfilled::Refused(Objection::new(None, reason));
     let (send, made) = sync_channel(1);
     let work = move || {

@@ -6,11 +6,11 @@ use super::scripted::Reply;
 use crate::cli::Outcome;
 use crate::support::{LIMITS, conditions};
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::{Conditions, InPlace};
-use sealift_bundle::value::watch::Unwatched;
-use sealift_registry::access::{Access, Patience};
+use sealift_bundle::trust::verify::{Conditions, OpenBundle};
+use sealift_bundle::value::progress::NoProgress;
 use sealift_registry::client::Client;
 use sealift_registry::destination::{Destination, Names, Referrers};
+use sealift_registry::endpoints::{Access, Patience};
 use sealift_registry::load::Load;
 use serde_json::Value;
 use std::sync::Arc;
@@ -309,7 +309,7 @@ fn f_field_05_a_registry_that_goes_away_leaves_an_account() {
     let pinned = PinnedRoot::parse(&bundle().read("root.json"), &LIMITS).unwrap();
     let file = std::fs::File::open(bundle().path("pulled-1.sealift")).unwrap();
     let conditions = Conditions { now: "2027-01-01T00:00:00Z".parse().unwrap(), ..conditions() };
-    let place = InPlace::open(file, &pinned, conditions).unwrap();
+    let place = OpenBundle::open(file, &pinned, conditions).unwrap();
     let (pause, longest) = (Duration::from_millis(5), Duration::from_millis(5));
     let access = Access { patience: Patience { attempts: 2, pause, longest }, ..Access::default() };
     let (client, host) = (Client::new(access).unwrap(), odd.host.clone());
@@ -320,7 +320,7 @@ fn f_field_05_a_registry_that_goes_away_leaves_an_account() {
         client: &client,
         destination: &destination,
         limits: &LIMITS,
-        watch: &Unwatched,
+        watch: &NoProgress,
     };
     let outcome = load.run(&[]).unwrap();
     assert_eq!((outcome.loaded.len(), outcome.refused.len()), (1, 3), "{outcome:?}");

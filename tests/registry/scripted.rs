@@ -6,16 +6,16 @@ use super::images::Content;
 use super::listening::Listening;
 use sealift_bundle::format::oci;
 use sealift_bundle::store::Store;
-use sealift_bundle::value::code::Fault;
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::Fault;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::watch::Unwatched;
+use sealift_bundle::value::progress::NoProgress;
 use sealift_plan::Work;
-use sealift_plan::choosing::Choice;
 use sealift_plan::lock::Lock;
 use sealift_plan::manifest::Manifest;
+use sealift_plan::selection::Choice;
 use sealift_registry::Access;
-use sealift_registry::access::Patience;
+use sealift_registry::endpoints::Patience;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -188,7 +188,7 @@ impl Bench {
             store: &self.store,
             threads: 2,
             limits: &self.limits,
-            watch: &Unwatched,
+            watch: &NoProgress,
             access: &self.access,
         };
         let manifest = Manifest::parse(&text, "site.toml", Path::new("/nowhere")).unwrap();

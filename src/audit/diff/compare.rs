@@ -2,11 +2,11 @@
 
 use super::{
     At, Blobs, Difference, Executable, FactChange, FilesOf, FindingChange, Head, ItemChange, Kind, LayersOf,
-    Missing, PackageChange, RightChange, Side, Turn, Verdict, items, views,
+    Missing, PackageChange, RightChange, Side, Turn, Verdict, image, items,
 };
-use crate::census::{Census, Node, Unchecked};
+use crate::analysis::{Census, Node, Unchecked};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::trust::difference::differences;
+use sealift_bundle::trust::root_diff::differences;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use std::cell::LazyCell;
@@ -151,7 +151,7 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
         census.items.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect()
     };
     let (in_old, in_new) = (names(old), names(new));
-    let all = LazyCell::new(|| views::Everything::of(old));
+    let all = LazyCell::new(|| image::Everything::of(old));
     for pair in matched.pairs.iter().filter(|pair| pair.a.digest != pair.b.digest) {
         // A pair can have two names; the census has each under its own.
         let before = old.items.get(in_old.get(pair.before).copied().unwrap_or(usize::MAX));
@@ -162,14 +162,14 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
                 reason: "it was not observed".to_owned(),
             }),
             (ItemKind::Image, Some(before), Some(now)) => {
-                views::compare((old, before), (new, now), &all, found);
+                image::compare((old, before), (new, now), &all, found);
             }
-            (_, Some(before), Some(now)) => views::compare_trees((old, before), (new, now), found),
+            (_, Some(before), Some(now)) => image::compare_trees((old, before), (new, now), found),
         }
     }
     for name in &matched.new {
         if let Some(item) = new.items.get(in_new.get(*name).copied().unwrap_or(usize::MAX)) {
-            views::introduce_item((new, item), &all, found);
+            image::introduce_item((new, item), &all, found);
         }
     }
     attached(old, new, Turn::Gone, found);

@@ -1,6 +1,6 @@
 //! Single facts that two sides state: what they say of themselves, of an item, or of how an image is started.
 
-use super::masking::masked;
+use super::redact::masked;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

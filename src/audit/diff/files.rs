@@ -2,9 +2,9 @@
 
 use super::Turn;
 use super::compare::Collected;
-use super::rights::{Right, RightChange, rights_of};
-use super::spot::{Node, Spot, State};
-use crate::census::{self, Census, View};
+use super::entry::{Node, Spot, State};
+use super::privileges::{Right, RightChange, rights_of};
+use crate::analysis::{self, Census, View};
 use sealift_bundle::value::digest::Digest;
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -238,9 +238,9 @@ pub(super) fn introduce(item: &str, spots: &[Spot<'_>], known: &Known<'_>, found
 /// Files that a later layer hides, and that the first side does not have in this way.
 pub(super) fn buried(a: Option<(&Census, &View)>, b: (&Census, &View)) -> Vec<String> {
     let paths = |(census, view): (&Census, &View)| -> Vec<(String, Option<Digest>)> {
-        let spot = |entry: &census::Entry| {
+        let spot = |entry: &analysis::Entry| {
             let sha256 = match &entry.node {
-                census::Node::File { sha256, .. } => *sha256,
+                analysis::Node::File { sha256, .. } => *sha256,
                 _ => None,
             };
             (entry.path.to_string(), sha256)

@@ -1,10 +1,10 @@
 //! Items: which came, went, have another name, and are not what they were.
 
 use super::compare::{Collected, only_one};
+use super::entry::{self, Spot};
 use super::facts::{FactChange, Field};
 use super::files::{self, FilesOf};
-use super::side::{Item, Side};
-use super::spot::{self, Spot};
+use super::input::{Item, Side};
 use super::{Missing, Turn};
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::item::ItemKind;
@@ -126,7 +126,7 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
     let (Some(old), Some(new)) = (&a.items, &b.items) else { return None };
     // What files are is told by content, where both sides were looked at; one alone would make differences of its own.
     let (classes_a, classes_b) = match (a.observed(), b.observed()) {
-        (Some(a), Some(b)) => (spot::classes(a), spot::classes(b)),
+        (Some(a), Some(b)) => (entry::classes(a), entry::classes(b)),
         _ => (HashMap::new(), HashMap::new()),
     };
     let known: BTreeSet<Digest> =
@@ -139,14 +139,14 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
             (Some((name, item)), None) => Some(one_sided(Turn::Gone, name, item)),
             (None, Some((name, item))) => {
                 all.new.push(name);
-                let spots = item.tree.as_ref().map(|tree| spot::of_tree(tree, &classes_b));
+                let spots = item.tree.as_ref().map(|tree| entry::of_tree(tree, &classes_b));
                 introduce(name, &spots.unwrap_or_default(), &known, found);
                 Some(one_sided(Turn::New, name, item))
             }
             (Some((old_name, before)), Some((name, now))) => {
                 let change = of_pair((old_name, before), (name, now), &mut unknown);
                 if let (Some(old), Some(new)) = (&before.tree, &now.tree) {
-                    let (old, new) = (spot::of_tree(old, &classes_a), spot::of_tree(new, &classes_b));
+                    let (old, new) = (entry::of_tree(old, &classes_a), entry::of_tree(new, &classes_b));
                     let files = files::compare(name.as_str(), &old, &new, found);
                     if files != (FilesOf { item: name.to_string(), ..FilesOf::default() }) {
                         found.files.push(files);

@@ -1,6 +1,6 @@
 //! Texts, line by line.
 
-use super::masking::HIDDEN;
+use super::redact::HIDDEN;
 use crate::lint::{File, secrets};
 use serde::Serialize;
 use similar::{Algorithm, ChangeTag, TextDiff};

@@ -4,32 +4,32 @@
 //! only one side knows is not compared, and is said: an absence of knowledge is never taken for equality.
 
 mod compare;
+mod entry;
 mod facts;
 mod files;
+mod format;
+mod image;
+mod input;
 mod items;
 mod lines;
-mod masking;
 mod packages;
-mod rights;
-mod side;
-mod spot;
+mod privileges;
+mod redact;
 mod text;
-mod views;
-mod words;
 
 pub use compare::compare;
+pub use entry::State;
 pub use facts::{FactChange, Facts, Field};
 pub use files::{Executable, FileChange, FilesOf};
+pub use image::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
+pub use input::{Head, Item, Kind, Side, facts_of, say_needs, say_referrers, say_selection};
 pub use items::ItemChange;
 pub use lines::{Hunk, Line, Lines, Mark, Outcome, TEXT, TEXTS, TextChange, compare as compare_texts};
 pub use packages::{PackageChange, Step, order};
-pub use rights::{Right, RightChange};
-pub use side::{Head, Item, Kind, Side, facts_of, say_needs, say_referrers, say_selection};
-pub use spot::State;
+pub use privileges::{Right, RightChange};
 pub use text::{Extent, text};
-pub use views::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 
-use sealift_bundle::trust::difference::Difference as RootChange;
+use sealift_bundle::trust::root_diff::Difference as RootChange;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use serde::Serialize;

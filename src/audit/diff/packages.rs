@@ -1,6 +1,6 @@
 //! Packages: which came, went, and changed their version, and in which direction.
 
-use crate::census::Found;
+use crate::analysis::Found;
 use crate::packages::{Ecosystem, Package};
 use crate::vulnerability::version::Order;
 use serde::Serialize;

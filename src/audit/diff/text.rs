@@ -2,17 +2,17 @@
 
 use super::facts::{FactChange, Field};
 use super::files::FilesOf;
+use super::format::{arrow, digests, fact, file, mark, names, sizes, turns, word};
+use super::image::{LayerChange, LayerTurn, LayersOf};
+use super::input::Head;
 use super::items::ItemChange;
 use super::lines::{Line, Mark, Outcome, TextChange};
 use super::packages::{PackageChange, Step};
-use super::rights::{Right, RightChange};
-use super::side::Head;
-use super::views::{LayerChange, LayerTurn, LayersOf};
-use super::words::{arrow, digests, fact, file, mark, names, sizes, turns, word};
+use super::privileges::{Right, RightChange};
 use super::{At, Blobs, Difference, Turn, Verdict};
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 use std::fmt::Write as _;
 
 /// How much is shown.

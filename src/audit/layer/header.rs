@@ -1,11 +1,11 @@
 //! Headers of a tar stream, as they are found in layers.
 
-use super::super::census::capability::Capabilities;
+use super::super::analysis::capability::Capabilities;
 use super::field::{self, number};
 use super::pax::{self, Records};
 use super::stream::{BLOCK, Stream};
 use super::{
-    super::census::oddity::{Kind, Oddity},
+    super::analysis::oddity::{Kind, Oddity},
     Stop,
 };
 use std::io::Read;

@@ -17,7 +17,7 @@ pub use header::{Entry, Node};
 pub(crate) use stored::Stored;
 pub use stream::Body;
 
-use super::census::oddity::{Kind, Oddity};
+use super::analysis::oddity::{Kind, Oddity};
 use header::{Extended, Next};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;

@@ -1,6 +1,6 @@
 //! Extended headers (POSIX.1-2017, pax, "pax Extended Header").
 
-use super::super::census::oddity::{Kind, Oddity};
+use super::super::analysis::oddity::{Kind, Oddity};
 use std::collections::BTreeMap;
 
 /// What of an extended header says something about the next entry.

@@ -3,7 +3,7 @@
 use super::Failed;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::verify::{InPlace, Proof};
+use sealift_bundle::trust::verify::{OpenBundle, Proof};
 use std::io::{self, Read};
 
 /// A proved blob, read from front to back.
@@ -12,7 +12,7 @@ use std::io::{self, Read};
 /// is read: whoever can write to the file cannot show one content to the digest and another one here.
 #[derive(Clone)]
 pub(crate) struct Stored<'a> {
-    place: &'a InPlace<'a>,
+    place: &'a OpenBundle<'a>,
     proof: Proof,
     next: u64,
     piece: io::Cursor<Vec<u8>>,
@@ -20,7 +20,7 @@ pub(crate) struct Stored<'a> {
 
 impl<'a> Stored<'a> {
     /// Compares a blob with its digest.
-    pub(crate) fn prove(place: &'a InPlace<'a>, blob: Blob) -> Result<Self, TrustError> {
+    pub(crate) fn prove(place: &'a OpenBundle<'a>, blob: Blob) -> Result<Self, TrustError> {
         Ok(Self { place, proof: place.prove(blob)?, next: 0, piece: io::Cursor::default() })
     }
 }

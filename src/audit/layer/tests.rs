@@ -1,5 +1,5 @@
 use super::*;
-use crate::census::oddity::Kind;
+use crate::analysis::oddity::Kind;
 use proptest::prelude::*;
 
 #[derive(Default)]

@@ -3,9 +3,9 @@
 use super::form::{Answer, ContentPolicy, Forbidden};
 use super::rule::Rule;
 use super::verdict::Docket;
-use crate::census::class::Class;
-use crate::census::oddity::{Group, Kind, Oddity};
-use crate::census::{Attached, Census, Entry, ItemCensus, Node, View};
+use crate::analysis::class::Class;
+use crate::analysis::oddity::{Group, Kind, Oddity};
+use crate::analysis::{Attached, Census, Entry, ItemCensus, Node, View};
 use sealift_bundle::format::item::ItemKind;
 use std::collections::BTreeSet;
 

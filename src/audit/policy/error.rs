@@ -1,6 +1,6 @@
 //! Why a policy or what it asks for cannot be used.
 
-use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::printable::Printable;
 use std::io;
 use std::path::PathBuf;

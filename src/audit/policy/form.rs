@@ -3,8 +3,8 @@
 use super::error::PolicyError;
 use super::pattern::Pattern;
 use crate::vulnerability::severity::Level;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::place;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::platform::Platform;
@@ -252,7 +252,7 @@ impl Policy {
     ///
     /// Everything that is wrong with a value is said at once, each with its line.
     pub fn open(path: &Path) -> Result<Self, PolicyError> {
-        let bytes = place::read_bounded(path, CEILING).map_err(|source| PolicyError::Read {
+        let bytes = atomic_file::read_bounded(path, CEILING).map_err(|source| PolicyError::Read {
             what: "the policy",
             path: path.to_owned(),
             source,

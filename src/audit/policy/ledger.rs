@@ -2,14 +2,14 @@
 
 use super::error::PolicyError;
 use crate::scan::{Identity, Ledger};
-use sealift_bundle::format::place;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::format::atomic_file;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::path::Path;
 use std::time::SystemTime;
 
 /// Reads a ledger.
 pub fn open(path: &Path) -> Result<Ledger, PolicyError> {
-    let bytes = place::read_bounded(path, Ledger::CEILING).map_err(|source| PolicyError::Read {
+    let bytes = atomic_file::read_bounded(path, Ledger::CEILING).map_err(|source| PolicyError::Read {
         what: "the ledger",
         path: path.to_owned(),
         source,
@@ -18,9 +18,9 @@ pub fn open(path: &Path) -> Result<Ledger, PolicyError> {
 }
 
 /// When the signatures of an engine were made: RFC 3339, or as `ClamAV` writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
-pub(super) fn database_date(engine: &Identity) -> Option<Moment> {
+pub(super) fn database_date(engine: &Identity) -> Option<Timestamp> {
     let text = engine.dated.as_deref()?.trim();
-    let moment = |stamp: jiff::Timestamp| Moment::of(SystemTime::from(stamp));
+    let moment = |stamp: jiff::Timestamp| Timestamp::of(SystemTime::from(stamp));
     if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
         return moment(stamp);
     }

@@ -23,16 +23,16 @@ use self::form::{LicensePolicy, ScanPolicy, SealPolicy, SizePolicy, VexPolicy, V
 use self::license::Standing;
 use self::rule::Rule;
 use self::verdict::Docket;
-use super::census::Census;
+use super::analysis::Census;
 use super::scan::Ledger;
 use super::vulnerability::{Place, Vulnerabilities};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::inspect::Overview;
 use sealift_bundle::trust::waiver::Judged;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::collections::BTreeSet;
 
 /// Everything about a bundle that a policy asks for.
@@ -54,7 +54,7 @@ pub struct Facts<'a> {
 
 /// Judges a bundle. Of equal facts, `pack`, `approve` and `verify` give the same verdict.
 #[must_use]
-pub fn judge(policy: &Policy, facts: &Facts<'_>, waivers: &Judged, now: Moment) -> Verdict {
+pub fn judge(policy: &Policy, facts: &Facts<'_>, waivers: &Judged, now: Timestamp) -> Verdict {
     let mut docket = Docket::new(waivers);
     if let Some(seal) = &policy.seal {
         seals(seal, facts, &mut docket);
@@ -264,7 +264,7 @@ fn platforms(policy: &Policy, census: &Census, docket: &mut Docket<'_>) {
     }
 }
 
-fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Moment, docket: &mut Docket<'_>) {
+fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Timestamp, docket: &mut Docket<'_>) {
     let asks_age = policy.max_age_days.is_some() || policy.signatures_max_age_days.is_some();
     let rules = [Rule::ScanMissing, Rule::ScanFound, Rule::ScanUnseen];
     let rules = rules.into_iter().chain(asks_age.then_some(Rule::ScanAge));
@@ -296,7 +296,7 @@ fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Moment, docket: &mut Docke
         }
     }
     unseen(policy, scan, docket);
-    let too_old = |of: Option<Moment>, days: Option<u32>| {
+    let too_old = |of: Option<Timestamp>, days: Option<u32>| {
         let days = days?;
         let age = of.map(|of| of.days_until(now));
         if age.is_some_and(|age| (0..=i64::from(days)).contains(&age)) { None } else { Some(age) }

@@ -1,15 +1,15 @@
 //! Which images bring a list of their components along, made by somebody else: carried, not observed.
 
 use crate::sbom::{is_bill_layer, refers_as_bill};
-use sealift_bundle::format::order::Parts;
+use sealift_bundle::format::blob_order::Parts;
 use sealift_bundle::inspect::InspectError;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::name::Name;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Images with a referrer that is such a list, or an attestation of one.
-pub fn with_sbom(place: &InPlace<'_>) -> Result<BTreeSet<Name>, InspectError> {
+pub fn with_sbom(place: &OpenBundle<'_>) -> Result<BTreeSet<Name>, InspectError> {
     let mut found = BTreeSet::new();
     for contents in &place.contents.items {
         if !matches!(contents.parts, Parts::Image { .. }) {

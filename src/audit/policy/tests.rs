@@ -2,10 +2,10 @@
 
 use super::rule::Rule;
 use super::{Facts, Policy, Stage, Verdict, judge};
-use crate::census::class::{Archive, Class};
-use crate::census::config::ImageConfig;
-use crate::census::oddity::{Kind, Oddity};
-use crate::census::{Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use crate::analysis::class::{Archive, Class};
+use crate::analysis::config::ImageConfig;
+use crate::analysis::oddity::{Kind, Oddity};
+use crate::analysis::{Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
 use crate::layer::Compression;
 use crate::lint::finding::{Finding, Rule as LintRule};
 use crate::packages::{Ecosystem, Package};
@@ -14,26 +14,26 @@ use crate::vulnerability::severity::{Level, Severity};
 use crate::vulnerability::vex::Status;
 use crate::vulnerability::{self, Identity, NotChecked, Vulnerabilities, Vulnerability};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::needs::{Needs, Selection};
+use sealift_bundle::format::site_inputs::{Selection, SiteInputs};
 use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::trust::threshold::Who;
 use sealift_bundle::trust::waiver::{Granted, Judged, Scope, Waiver};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-fn at(text: &str) -> Moment {
+fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn now() -> Moment {
+fn now() -> Timestamp {
     at("2026-11-22T12:00:00Z")
 }
 
@@ -202,7 +202,7 @@ fn world() -> World {
             approvals_demanded: None,
             warnings: Vec::new(),
             selection: Selection::default(),
-            needs: Needs::default(),
+            needs: SiteInputs::default(),
             totals: Totals { items: 3, blobs: 3, bytes: 3000 },
             items: vec![
                 item_line("web", ItemKind::Image, Some("MIT")),

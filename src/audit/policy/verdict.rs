@@ -4,8 +4,8 @@ use super::rule::{Controls, Rule};
 use sealift_bundle::trust::approval::SetAside;
 use sealift_bundle::trust::waiver::{Granted, Judged};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +78,7 @@ pub struct Waived {
     /// Why it is let through.
     pub reason: String,
     /// Until when.
-    pub until: Moment,
+    pub until: Timestamp,
     /// By whom.
     pub by: Vec<Name>,
 }

@@ -6,7 +6,7 @@
 
 use super::table::Table;
 use super::text::Text;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 
 /// On whose word something stands. The three are never mixed.
@@ -84,7 +84,7 @@ pub struct Document {
     /// The bundle's version.
     pub version: String,
     /// When the report was written: the only thing in it that a clock said.
-    pub written: Moment,
+    pub written: Timestamp,
     /// What wrote it.
     pub tool: String,
     /// What a reader takes away from it, in a few sentences.

@@ -1,8 +1,8 @@
 //! Everything that a report is made from.
 
 use crate::account::Account;
-use crate::census::oddity::Oddity;
-use crate::census::{Census, ItemCensus, Layer, View};
+use crate::analysis::oddity::Oddity;
+use crate::analysis::{Census, ItemCensus, Layer, View};
 use crate::diff::Difference;
 use crate::lint::finding::Finding;
 use crate::policy::Verdict;
@@ -11,10 +11,10 @@ use crate::scan::Ledger;
 use crate::vulnerability::Vulnerabilities;
 use sealift_bundle::format::oci::Referring;
 use sealift_bundle::inspect::{InspectError, Overview};
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// When it is written.
-    pub written: Moment,
+    pub written: Timestamp,
     /// The bundle file as a shell takes it.
     pub bundle: &'a str,
     /// The trust root as a shell takes it.
@@ -83,7 +83,7 @@ impl Evidence {
 }
 
 /// What came along with the images of a bundle, in its order. Nobody has checked the signatures in it.
-pub fn evidence(place: &InPlace<'_>) -> Result<Vec<Evidence>, InspectError> {
+pub fn evidence(place: &OpenBundle<'_>) -> Result<Vec<Evidence>, InspectError> {
     let mut all = Vec::new();
     for contents in &place.contents.items {
         let item = &contents.item;

@@ -5,7 +5,7 @@ use super::figures;
 use super::table::{Cell, Table};
 use super::text::{Span, Text, grouped};
 use sealift_bundle::value::html::{Element, Html, page, tag};
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::plural::counted;
 
 /// Rows of a table that is shown as a whole.
 const WHOLE: usize = 16;

@@ -1,13 +1,13 @@
 //! Bills that travel with an image: kept as they are, and held against what was observed.
 
 use super::{is_bill_layer, refers_as_bill};
-use crate::census::{Census, View};
+use crate::analysis::{Census, View};
 use crate::packages::{comparable, purl};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealift_bundle::format::oci::{self, Document};
 use sealift_bundle::inspect::InspectError;
-use sealift_bundle::trust::verify::{InPlace, Verified};
+use sealift_bundle::trust::verify::{OpenBundle, Verified};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::name::Name;
@@ -59,7 +59,11 @@ pub enum Comparison {
 }
 
 /// The bills that travel as referrers of images.
-pub fn carried(place: &InPlace<'_>, census: &Census, limits: &Limits) -> Result<Vec<Carried>, InspectError> {
+pub fn carried(
+    place: &OpenBundle<'_>,
+    census: &Census,
+    limits: &Limits,
+) -> Result<Vec<Carried>, InspectError> {
     let mut all = Vec::new();
     for contents in &place.contents.items {
         let item = &contents.item;

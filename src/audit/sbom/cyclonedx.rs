@@ -1,7 +1,7 @@
 //! CycloneDX 1.6 (ECMA-424) as JSON.
 
 use super::{Component, Subject, image_purl, view_ref};
-use crate::census::{ItemCensus, View};
+use crate::analysis::{ItemCensus, View};
 use crate::packages::{Ecosystem, spdx as expression};
 use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};

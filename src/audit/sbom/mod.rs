@@ -10,7 +10,7 @@ mod spdx;
 pub use cyclonedx::cyclonedx;
 pub use spdx::spdx;
 
-use super::census::{Census, ItemCensus, View};
+use super::analysis::{Census, ItemCensus, View};
 use super::packages::{Package, purl};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::inspect::Overview;

@@ -2,9 +2,9 @@
 
 use sealift_bundle::format::BundleError;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::error_code::{Code, Fault};
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 

@@ -4,8 +4,8 @@ use super::ScanError;
 use super::engine::Identity;
 use sealift_bundle::value::canonical::{self, CanonicalError};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -34,9 +34,9 @@ pub struct Ledger {
     /// Bytes of the largest leaf that the engine was asked about.
     pub max_size: u64,
     /// When the scan began.
-    pub started: Moment,
+    pub started: Timestamp,
     /// When it ended.
-    pub ended: Moment,
+    pub ended: Timestamp,
     /// What came of it.
     pub outcome: Outcome,
     /// Why the engine failed, if it did.
@@ -268,8 +268,8 @@ pub(super) struct Head {
     pub(super) engine: Identity,
     pub(super) depth: u32,
     pub(super) max_size: u64,
-    pub(super) started: Moment,
-    pub(super) ended: Moment,
+    pub(super) started: Timestamp,
+    pub(super) ended: Timestamp,
     pub(super) failure: Option<Failure>,
 }
 

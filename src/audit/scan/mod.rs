@@ -4,25 +4,25 @@
 //! engine's limits, and writes down which bytes were seen and which were not. Nothing is decompressed that the seal does
 //! not vouch for, and nothing is written, except the one file that an engine is asked about by its name.
 
+mod archives;
 mod command;
-mod desk;
 mod engine;
 mod error;
-mod feed;
-mod leaves;
 mod ledger;
-mod nested;
+mod queue;
 mod self_test;
+mod stream;
+mod walk;
 
+pub use archives::Bounds;
 pub use command::Command;
 pub use engine::{Answer, Engine, EngineArg, Identity, Opening, Words, first_line};
 pub use error::ScanError;
-pub use leaves::scan;
 pub use ledger::{Account, Count, Found, Ledger, Outcome, Part, Unopened, Unseen};
-pub use nested::Bounds;
 pub use self_test::{Answered, Marker, Row, SelfTest, self_test};
+pub use walk::scan;
 
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::timestamp::Timestamp;
 
 /// How a scan is done.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ pub struct Settings<'a> {
     /// What opening archives may cost.
     pub bounds: Bounds,
     /// What the clock says, asked at the beginning and at the end.
-    pub clock: &'a dyn Fn() -> Moment,
+    pub clock: &'a dyn Fn() -> Timestamp,
 }
 
 /// Archives within each other that may be asked for: each one that is open takes memory.

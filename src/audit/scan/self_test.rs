@@ -3,10 +3,10 @@
 //! Each case is shown to the engine twice: as a whole, as a scanner at a transfer desk would see it, and as
 //! `scan` feeds it.
 
-use super::desk::Desk;
+use super::archives::Feeder;
 use super::engine::{Answer, Engine, Identity};
-use super::feed::Watched;
-use super::nested::Feeder;
+use super::queue::Desk;
+use super::stream::Watched;
 use super::{ScanError, Settings};
 use flate2::Compression;
 use flate2::write::GzEncoder;

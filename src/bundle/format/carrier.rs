@@ -4,12 +4,12 @@
 //! own, beside it, that says nothing about the content but the scenario.
 
 use super::error::BundleError;
-use super::read;
+use super::member_reader;
 use crate::value::canonical;
 use crate::value::digest::{Digest, bare};
 use crate::value::limits::Limits;
-use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -36,13 +36,13 @@ pub struct Carrier {
     /// The scenario of the bundle inside; decides whose signatures count.
     pub scenario: Name,
     /// When the lock of the bundle inside was written.
-    pub created: Moment,
+    pub created: Timestamp,
 }
 
 impl Carrier {
     /// Says this about an encrypted file.
     #[must_use]
-    pub fn new(sha256: Digest, size: u64, scenario: Name, created: Moment) -> Self {
+    pub fn new(sha256: Digest, size: u64, scenario: Name, created: Timestamp) -> Self {
         Self { kind: TYPE.to_owned(), sha256, size, scenario, created }
     }
 
@@ -105,7 +105,7 @@ pub fn begins_encrypted(bytes: &[u8]) -> bool {
 
 /// Opens the seal beside an encrypted bundle.
 pub fn open_seal(encrypted: &Path) -> Result<File, BundleError> {
-    read::open(&seal_path(encrypted)).map_err(|error| match error {
+    member_reader::open(&seal_path(encrypted)).map_err(|error| match error {
         BundleError::Missing { path } => BundleError::NoSeal { path },
         other => other,
     })

@@ -2,12 +2,12 @@
 
 use super::index::Referrer;
 use super::item::ItemHead;
-use super::needs::{Needs, Selection};
+use super::site_inputs::{Selection, SiteInputs};
 use super::tree::Tree;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
-use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::timestamp::Timestamp;
 use std::path::PathBuf;
 
 /// What the connected side hands to [`pack`](super::pack::pack).
@@ -24,13 +24,13 @@ pub struct Draft {
     /// The statement before this one.
     pub previous: Option<Digest>,
     /// When the lock was written; never the time of packing, so that packing twice gives equal bytes.
-    pub created: Moment,
+    pub created: Timestamp,
     /// After this moment the bundle is no longer to be believed.
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
     /// Which part of its manifest it carries.
     pub selection: Selection,
     /// What a site has to add to it.
-    pub needs: Needs,
+    pub needs: SiteInputs,
     /// Digest of the lock it was made from.
     pub lock: Digest,
     /// What travels; packing puts images first, and otherwise keeps the order.

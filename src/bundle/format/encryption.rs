@@ -5,14 +5,14 @@
 //! goes into a [`Tape`](super::read::Tape) and nowhere else, and its end comes only after the whole encrypted file was
 //! the signed one.
 
+use super::atomic_file;
 use super::carrier::Carrier;
 use super::error::BundleError;
+use super::member_reader::CHUNK;
 use super::pack::Partial;
-use super::place;
-use super::read::CHUNK;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
-use crate::value::watch::Watch;
+use crate::value::progress::Progress;
 use age::x25519;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -86,13 +86,13 @@ pub fn encrypt<E: From<BundleError>>(
     bundle: &File,
     to: &Path,
     recipients: &Recipients,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
     seal: impl FnOnce(Digest, u64) -> Result<Vec<u8>, E>,
 ) -> Result<u64, E> {
     let name = to.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = place::folder_of(to).join(format!(".{name}.partial"));
+    let temporary = atomic_file::folder_of(to).join(format!(".{name}.partial"));
     let cannot_write = |source| BundleError::Write { path: to.to_owned(), source };
-    let file = place::claim(&temporary)
+    let file = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: to.to_owned() })?;
     let _partial = Partial(temporary.clone());
@@ -126,12 +126,12 @@ pub fn encrypt<E: From<BundleError>>(
     let size = hasher.count();
     let seal = seal(hasher.finish(), size)?;
     let beside = super::carrier::seal_path(to);
-    let named = place::replace(&beside, &seal).and_then(|()| place::rename_new(&temporary, to));
+    let named = atomic_file::replace(&beside, &seal).and_then(|()| atomic_file::rename_new(&temporary, to));
     if let Err(source) = named {
         let _ = std::fs::remove_file(&beside);
         return Err(cannot_write(source).into());
     }
-    place::sync_folder(place::folder_of(to))
+    atomic_file::sync_folder(atomic_file::folder_of(to))
         .map_err(|source| BundleError::NotSynced { path: to.to_owned(), source })?;
     Ok(size)
 }
@@ -176,7 +176,7 @@ struct Cipher<'a> {
     hasher: Hasher,
     /// How far may be read; the header is bounded before it is parsed.
     most: u64,
-    watch: &'a dyn Watch,
+    watch: &'a dyn Progress,
 }
 
 /// Reads a file from its beginning, wherever its cursor stands.
@@ -231,7 +231,11 @@ impl Shared<'_> {
         let mut buffer = vec![0; CHUNK];
         // One that grew while it was read is refused for its size, and not followed for ever.
         while cipher.hasher.count() <= carrier.size && cipher.next(&mut buffer)? > 0 {}
-        super::read::same_digest("the encrypted bundle", carrier.sha256, cipher.hasher.clone().finish())
+        super::member_reader::same_digest(
+            "the encrypted bundle",
+            carrier.sha256,
+            cipher.hasher.clone().finish(),
+        )
     }
 
     /// The beginning of the file, at most as long as a header may be.
@@ -286,7 +290,7 @@ impl<'a> Plain<'a> {
         carrier: &'a Carrier,
         identities: &Identities,
         limits: &Limits,
-        watch: &'a dyn Watch,
+        watch: &'a dyn Progress,
     ) -> Result<Self, BundleError> {
         let cipher = Cipher { file, hasher: Hasher::new(), most: limits.age_header, watch };
         let cipher = Shared(Arc::new(Mutex::new(cipher)));

@@ -1,11 +1,11 @@
 //! What can be wrong with a bundle, or go wrong while one is written.
 
-use super::read::Tail;
+use super::member_reader::Tail;
 use crate::value::canonical::CanonicalError;
-use crate::value::code::{Code, Fault};
 use crate::value::digest::Digest;
+use crate::value::error_code::{Code, Fault};
+use crate::value::plural::counted;
 use crate::value::printable::Printable;
-use crate::value::words::counted;
 use std::io;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! Blobs of a file that are read twice: what it takes to hand out nothing the second time that was not hashed the first time.
 
 use super::error::BundleError;
-use super::read::bytes_at;
+use super::member_reader::bytes_at;
 use crate::value::digest::Hasher;
 use std::fs::File;
 
@@ -66,9 +66,9 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::read::marked;
+    use crate::format::member_reader::marked;
     use crate::value::digest::Digest;
-    use crate::value::watch::Unwatched;
+    use crate::value::progress::NoProgress;
     use std::os::unix::fs::FileExt as _;
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
             file.write_all_at(&bytes, 100).unwrap();
             let each = |_: &[u8]| Ok::<_, BundleError>(());
             let size = size as u64;
-            let marks = marked(&file, "it", 100, size, Digest::of(&bytes), &Unwatched, each).unwrap();
+            let marks = marked(&file, "it", 100, size, Digest::of(&bytes), &NoProgress, each).unwrap();
             let mut again = Vec::new();
             while again.len() < bytes.len() {
                 again.extend(marks.read_again(&file, "it", 100, again.len() as u64).unwrap());

@@ -4,16 +4,16 @@
 //! one file. So room is kept at the front for the largest front there can be, the layers are written behind it, and
 //! what of the room is not used becomes the member `seal/RESERVE`, which holds zeros.
 
+use super::assemble::Parts;
+use super::atomic_file;
 use super::draft::Draft;
 use super::error::BundleError;
 use super::member::{self, member_header, padding};
-use super::parts::Parts;
-use super::payload::Payload;
-use super::place;
 use super::statement::{Statement, Totals};
+use super::write_blobs::Payload;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use crate::value::watch::Watch;
+use crate::value::progress::Progress;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -76,13 +76,13 @@ pub fn pack<'a>(
     folder: &Path,
     threads: usize,
     limits: &Limits,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<Unsealed<'a>, BundleError> {
     let file_name = format!("{}-{}.sealift", draft.name, draft.version);
     let path = folder.join(&file_name);
     let temporary = folder.join(format!(".{file_name}.partial"));
     let cannot_write = |source| BundleError::Write { path: temporary.clone(), source };
-    let file = place::claim(&temporary)
+    let file = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: path.clone() })?;
     let partial = Partial(temporary.clone());
@@ -171,7 +171,7 @@ impl Sealed {
     /// Moves the bundle into another folder of the same file system, as if it had been packed there.
     pub fn settle(self, folder: &Path) -> Result<Self, BundleError> {
         let path = folder.join(self.path.file_name().unwrap_or_default());
-        let file = place::open_regular(&self.path)
+        let file = atomic_file::open_regular(&self.path)
             .map_err(|source| BundleError::Write { path: self.path.clone(), source })?;
         give_name(&file, &self.path, &path)?;
         Ok(Self { path, ..self })
@@ -183,7 +183,7 @@ impl Sealed {
 /// A bundle with the same bytes that is already there is left as it is; one with other bytes is an error.
 fn give_name(file: &File, from: &Path, to: &Path) -> Result<(), BundleError> {
     let cannot_write = |source| BundleError::Write { path: from.to_owned(), source };
-    match place::rename_new(from, to) {
+    match atomic_file::rename_new(from, to) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             if !same_bytes(file, to).map_err(cannot_write)? {
                 return Err(BundleError::Exists { path: to.to_owned() });
@@ -192,12 +192,12 @@ fn give_name(file: &File, from: &Path, to: &Path) -> Result<(), BundleError> {
         other => other.map_err(cannot_write)?,
     }
     // From here on the bundle is there, whatever happens.
-    place::sync_folder(place::folder_of(to))
+    atomic_file::sync_folder(atomic_file::folder_of(to))
         .map_err(|source| BundleError::NotSynced { path: to.to_owned(), source })
 }
 
 fn same_bytes(file: &File, path: &Path) -> io::Result<bool> {
-    let other = place::open_regular(path)?;
+    let other = atomic_file::open_regular(path)?;
     let (mut one, mut two) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let len = file.metadata()?.len();
     if other.metadata()?.len() != len {

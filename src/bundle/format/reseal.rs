@@ -1,12 +1,12 @@
 //! Another seal in front of the same content: what `cosign` does to a bundle.
 
+use super::atomic_file;
 use super::error::BundleError;
 use super::member;
+use super::member_reader::UnverifiedFront;
 use super::pack::{Partial, push_member};
-use super::place;
-use super::read::UnverifiedFront;
 use crate::value::limits::Limits;
-use crate::value::watch::Watch;
+use crate::value::progress::Progress;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -24,13 +24,13 @@ pub fn reseal(
     seal: &[u8],
     to: &Path,
     limits: &Limits,
-    watch: &dyn Watch,
+    watch: &dyn Progress,
 ) -> Result<u64, BundleError> {
     let UnverifiedFront { roots, end: mut at, .. } = UnverifiedFront::read(file, limits)?;
     let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = place::folder_of(to).join(format!(".{name}.partial"));
+    let temporary = atomic_file::folder_of(to).join(format!(".{name}.partial"));
     let cannot_write = |source| BundleError::Write { path: temporary.clone(), source };
-    let mut out = place::claim(&temporary)
+    let mut out = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: to.to_owned() })?;
     let partial = Partial(temporary.clone());
@@ -57,7 +57,7 @@ pub fn reseal(
     out.sync_all().map_err(cannot_write)?;
     std::fs::rename(&partial.0, to).map_err(cannot_write)?;
     // From here on the bundle is there, whatever happens.
-    place::sync_folder(place::folder_of(to))
+    atomic_file::sync_folder(atomic_file::folder_of(to))
         .map_err(|source| BundleError::NotSynced { path: to.to_owned(), source })?;
     Ok(size)
 }

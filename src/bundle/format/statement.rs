@@ -2,12 +2,12 @@
 
 use super::error::BundleError;
 use super::member;
-use super::needs::{self, Needs, Selection};
+use super::site_inputs::{self, Selection, SiteInputs};
 use crate::value::canonical;
 use crate::value::digest::{Digest, bare};
 use crate::value::limits::Limits;
-use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// in-toto Statement, version 1.
@@ -60,16 +60,16 @@ pub struct Predicate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Digest>,
     /// When the lock was written.
-    pub created: Moment,
+    pub created: Timestamp,
     /// After this moment the bundle is no longer to be believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
     /// Which part of its manifest it carries.
     #[serde(default, skip_serializing_if = "Selection::is_whole")]
     pub selection: Selection,
     /// What a site has to add to it.
-    #[serde(default, skip_serializing_if = "Needs::is_nothing")]
-    pub needs: Needs,
+    #[serde(default, skip_serializing_if = "SiteInputs::is_nothing")]
+    pub needs: SiteInputs,
     /// Version of the trust root it was sealed under.
     pub root_version: u64,
     /// Digest of the lock.
@@ -168,7 +168,7 @@ impl Statement {
         if predicate.expires.is_some_and(|expires| expires <= predicate.created) {
             return Err(wrong("it expires before it was created"));
         }
-        needs::check(&predicate.selection, &predicate.needs, limits).map_err(wrong)?;
+        site_inputs::check(&predicate.selection, &predicate.needs, limits).map_err(wrong)?;
         let numbers = [predicate.epoch, predicate.sequence, predicate.root_version, predicate.totals.bytes];
         if let Some(found) = numbers.into_iter().find(|number| *number > limits.bytes) {
             return Err(BundleError::Limit {

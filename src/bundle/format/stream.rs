@@ -3,7 +3,7 @@
 use super::draft::DraftTree;
 use super::entry::Node;
 use super::error::BundleError;
-use super::{member, place, tree};
+use super::{atomic_file, member, tree};
 use crate::value::digest::{Digest, Hasher};
 use std::fs::File;
 use std::io::{self, Read};
@@ -68,7 +68,7 @@ impl<'a> OpenFile<'a> {
             }
             _ => BundleError::SourceRead { path: path.to_owned(), source },
         };
-        let file = place::open_unlinked(path).map_err(unreadable)?;
+        let file = atomic_file::open_unlinked(path).map_err(unreadable)?;
         let found = file.metadata().map_err(unreadable)?.len();
         if found != size {
             return Err(changed(path, &format!("it has {found} bytes, expected {size}")));

@@ -12,10 +12,10 @@ use super::root::{ApprovalPolicy, Role, RoleEntry, Root};
 use super::threshold::{Who, signers};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::printable::Printable;
 use crate::value::reason::Reason;
+use crate::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,7 +34,7 @@ pub struct Approval {
     /// The scenario, for which the approver has the role.
     pub scenario: Name,
     /// When it was approved.
-    pub approved: Moment,
+    pub approved: Timestamp,
     /// What the approver states, like `malware-scan`; in order, each once.
     pub conditions: Vec<Name>,
     /// Why the bundle may be installed although its number is lower than what a site has, or far higher.
@@ -45,7 +45,7 @@ pub struct Approval {
 impl Approval {
     /// An approval of this bundle.
     #[must_use]
-    pub fn new(statement: Digest, scenario: Name, approved: Moment, mut conditions: Vec<Name>) -> Self {
+    pub fn new(statement: Digest, scenario: Name, approved: Timestamp, mut conditions: Vec<Name>) -> Self {
         conditions.sort();
         conditions.dedup();
         Self { kind: TYPE.to_owned(), statement, scenario, approved, conditions, out_of_order: None }
@@ -138,7 +138,7 @@ impl Approvals {
         &self,
         root: &Root,
         bundle: (Digest, &Name),
-        now: Moment,
+        now: Timestamp,
         limits: &Limits,
     ) -> Result<Judged, TrustError> {
         let (statement, scenario) = bundle;
@@ -202,7 +202,7 @@ fn fault(
     policy: Option<&ApprovalPolicy>,
     statement: Digest,
     scenario: &Name,
-    now: Moment,
+    now: Timestamp,
 ) -> Option<String> {
     if approval.statement != statement || approval.scenario != *scenario {
         return Some(format!("approved another bundle, {}", approval.statement));

@@ -7,7 +7,7 @@ pub use super::root_file::PinnedRoot;
 use super::threshold::{Tally, count};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use crate::value::spoken::Spoken;
+use crate::value::word_fingerprint::WordFingerprint;
 use std::fmt;
 
 /// What a person compares before a root is trusted for the first time: SHA-256 of the root's payload, all 64
@@ -24,8 +24,8 @@ impl Fingerprint {
 
     /// The ten words.
     #[must_use]
-    pub fn spoken(&self) -> Spoken {
-        Spoken(self.0)
+    pub fn spoken(&self) -> WordFingerprint {
+        WordFingerprint(self.0)
     }
 }
 

@@ -7,13 +7,13 @@ use super::root::Role;
 use super::threshold::{Shortfall, Tally, Who};
 use crate::format::BundleError;
 use crate::value::canonical::CanonicalError;
-use crate::value::code::{Class, Code, Fault};
 use crate::value::digest::Digest;
-use crate::value::moment::Moment;
+use crate::value::error_code::{Class, Code, Fault};
 use crate::value::name::Name;
+use crate::value::plural::{counted, quoted};
 use crate::value::printable::Printable;
-use crate::value::spoken::Typed;
-use crate::value::words::{counted, quoted};
+use crate::value::timestamp::Timestamp;
+use crate::value::word_fingerprint::Typed;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ pub enum TrustError {
     #[error(
         "trust root version {version} was created at {created}, more than a day after now: the clock shows {now}"
     )]
-    Future { version: u64, created: Moment, now: Moment },
+    Future { version: u64, created: Timestamp, now: Timestamp },
     #[error("the chain of trust roots is broken: expected version {expected}, found {found}")]
     Sequence { expected: u64, found: u64 },
     #[error(
@@ -136,7 +136,7 @@ pub enum TrustError {
     #[error("the bundle claims epoch {claimed}, its trust root has epoch {expected}")]
     Epoch { claimed: u64, expected: u64 },
     #[error("{what} expired at {expired}; now is {now}")]
-    Expired { what: String, expired: Moment, now: Moment },
+    Expired { what: String, expired: Timestamp, now: Timestamp },
     /// What was found while believed bytes were read.
     #[error(transparent)]
     Bundle(#[from] BundleError),

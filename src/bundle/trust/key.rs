@@ -3,7 +3,7 @@
 use super::TrustError;
 use crate::value::digest::Digest;
 use crate::value::serde_as_text;
-use crate::value::spoken::Spoken;
+use crate::value::word_fingerprint::WordFingerprint;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, VerifyingKey};
 use std::fmt;
@@ -30,8 +30,8 @@ impl KeyId {
 
     /// The id as ten words, for people to compare.
     #[must_use]
-    pub fn spoken(&self) -> Spoken {
-        Spoken(self.0)
+    pub fn spoken(&self) -> WordFingerprint {
+        WordFingerprint(self.0)
     }
 }
 

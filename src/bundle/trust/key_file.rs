@@ -2,7 +2,7 @@
 
 use super::TrustError;
 use super::key::PublicKey;
-use crate::format::place;
+use crate::format::atomic_file;
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -45,7 +45,7 @@ pub fn read_public(path: &Path) -> Result<PublicKey, TrustError> {
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TrustError> {
-    place::write_new(path, bytes, mode).map_err(|source| match source.kind() {
+    atomic_file::write_new(path, bytes, mode).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => TrustError::KeyFileExists { path: path.to_owned() },
         _ => TrustError::KeyFileWrite { path: path.to_owned(), source },
     })

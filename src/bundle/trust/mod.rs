@@ -15,19 +15,19 @@
 
 pub mod approval;
 pub mod chain;
-pub mod change;
-pub mod difference;
 pub mod envelope;
 pub mod error;
 pub mod key;
 pub mod key_file;
-pub mod review;
 pub mod root;
+pub mod root_diff;
+mod root_draft;
+pub mod root_edit;
 pub mod root_file;
-mod root_form;
-mod root_rules;
+mod root_json;
+pub mod root_lint;
+mod root_validate;
 pub mod secret;
-mod terms;
 pub mod threshold;
 pub mod verify;
 pub mod waiver;

@@ -3,14 +3,14 @@
 use super::TrustError;
 use super::envelope::{Envelope, PayloadType};
 use super::key::{KeyId, PublicKey, Signer};
-use super::root_form::RootForm;
-pub use super::terms::{Grant, Terms};
+pub use super::root_draft::{Grant, RootDraft};
+use super::root_json::RootForm;
 use crate::value::canonical;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use crate::value::moment::Moment;
 use crate::value::name::Name;
-use crate::value::words::counted;
+use crate::value::plural::counted;
+use crate::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -177,8 +177,8 @@ impl RoleEntry {
 pub struct Root {
     pub(super) version: u64,
     pub(super) epoch: u64,
-    pub(super) created: Moment,
-    pub(super) expires: Option<Moment>,
+    pub(super) created: Timestamp,
+    pub(super) expires: Option<Timestamp>,
     pub(super) keys: Vec<KeyEntry>,
     pub(super) roles: Vec<RoleEntry>,
     pub(super) revoked: Revoked,
@@ -216,13 +216,13 @@ impl Root {
 
     /// When it was made.
     #[must_use]
-    pub fn created(&self) -> Moment {
+    pub fn created(&self) -> Timestamp {
         self.created
     }
 
     /// When it stops being believed.
     #[must_use]
-    pub fn expires(&self) -> Option<Moment> {
+    pub fn expires(&self) -> Option<Timestamp> {
         self.expires
     }
 
@@ -280,7 +280,7 @@ impl Root {
 
     /// Refuses a root that was made more than a day after now. Sites take `created` for a time that has passed, and no
     /// later root may have an earlier one: a root from a clock that was years ahead would lock them for good.
-    pub fn check_created(&self, now: Moment) -> Result<(), TrustError> {
+    pub fn check_created(&self, now: Timestamp) -> Result<(), TrustError> {
         // Without a date a day from now, nothing can be later than that.
         if now.plus_days(1).is_some_and(|latest| self.created > latest) {
             let (version, created) = (self.version, self.created);
@@ -291,7 +291,7 @@ impl Root {
 
     /// Judges the root's own expiry date: nothing when it is not past, the date when it is past and the
     /// policy only warns.
-    pub fn check_expiry(&self, now: Moment) -> Result<Option<Moment>, TrustError> {
+    pub fn check_expiry(&self, now: Timestamp) -> Result<Option<Timestamp>, TrustError> {
         self.judge_expiry(&format!("trust root version {}", self.version), self.expires, now)
     }
 
@@ -299,9 +299,9 @@ impl Root {
     pub fn judge_expiry(
         &self,
         what: &str,
-        expires: Option<Moment>,
-        now: Moment,
-    ) -> Result<Option<Moment>, TrustError> {
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, TrustError> {
         let past = expires.filter(|expires| *expires <= now);
         match (self.policy.expiry, past) {
             (Expiry::Refuse, Some(date)) => {

@@ -4,11 +4,11 @@ use super::TrustError;
 use super::chain::{Fingerprint, SignedRoot, in_sequence, lines, newest, write};
 use super::envelope::Envelope;
 use super::key::Signer;
-use super::root::{Role, Root, Terms};
+use super::root::{Role, Root, RootDraft};
 use super::threshold::Tally;
 use crate::value::limits::Limits;
-use crate::value::moment::Moment;
-use crate::value::spoken::Typed;
+use crate::value::timestamp::Timestamp;
+use crate::value::word_fingerprint::Typed;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -91,7 +91,7 @@ pub struct Step {
     /// Its version.
     pub version: u64,
     /// When it was made.
-    pub created: Moment,
+    pub created: Timestamp,
     /// How far its signatures are: for the version before it, if the file has it, and for itself.
     pub tallies: Vec<Tally>,
 }
@@ -129,7 +129,7 @@ impl RootFile {
     }
 
     /// Version 1, as these people want it, signed by those who are there.
-    pub fn first(terms: Terms, signers: &[&dyn Signer], limits: &Limits) -> Result<Self, TrustError> {
+    pub fn first(terms: RootDraft, signers: &[&dyn Signer], limits: &Limits) -> Result<Self, TrustError> {
         let envelope = drawn_up(None, terms)?.sign(signers)?;
         Self::of(vec![SignedRoot::from_envelope(envelope, limits)?])
     }
@@ -217,7 +217,12 @@ impl RootFile {
     /// whose signatures are dropped with it.
     ///
     /// `now` is when they are proposed. A clock that is behind gives the time of the version before.
-    pub fn propose(mut self, mut terms: Terms, now: Moment, limits: &Limits) -> Result<Self, TrustError> {
+    pub fn propose(
+        mut self,
+        mut terms: RootDraft,
+        now: Timestamp,
+        limits: &Limits,
+    ) -> Result<Self, TrustError> {
         if !self.is_proposal() {
             self.roots.push(self.last.clone());
         }
@@ -259,7 +264,7 @@ impl RootFile {
 }
 
 /// The root that these terms make, behind another one or as the first.
-fn drawn_up(before: Option<&Root>, terms: Terms) -> Result<Root, TrustError> {
+fn drawn_up(before: Option<&Root>, terms: RootDraft) -> Result<Root, TrustError> {
     terms.can_be_met()?;
     let root = match before {
         Some(before) => before.next(terms),

@@ -11,10 +11,10 @@ use super::root::{Role, RoleEntry, Root};
 use super::threshold::{Who, signers};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
-use crate::value::moment::Moment;
 use crate::value::name::Name;
 use crate::value::printable::{Printable, is_deceptive};
 use crate::value::reason::Reason;
+use crate::value::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,9 +40,9 @@ pub struct Waiver {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// When it was written.
-    pub issued: Moment,
+    pub issued: Timestamp,
     /// From this moment on it waives nothing.
-    pub until: Moment,
+    pub until: Timestamp,
     /// Why.
     pub reason: String,
 }
@@ -63,7 +63,7 @@ pub struct Scope {
 impl Waiver {
     /// A waiver of this scope.
     #[must_use]
-    pub fn new(scope: Scope, issued: Moment, until: Moment, reason: Reason) -> Self {
+    pub fn new(scope: Scope, issued: Timestamp, until: Timestamp, reason: Reason) -> Self {
         let Scope { scenario, statement, rule, at } = scope;
         Self { kind: TYPE.to_owned(), scenario, statement, rule, at, issued, until, reason: reason.into() }
     }
@@ -104,7 +104,7 @@ impl Waiver {
     }
 
     /// Why it does not count for this bundle now, if it does not.
-    fn fault(&self, statement: Digest, scenario: &Name, now: Moment) -> Option<String> {
+    fn fault(&self, statement: Digest, scenario: &Name, now: Timestamp) -> Option<String> {
         let place = self.at.as_deref().unwrap_or("everywhere");
         let what = format!("waived `{}` ({})", self.rule, Printable(place));
         if self.scenario != *scenario {
@@ -177,7 +177,7 @@ impl Waivers {
         &self,
         root: &Root,
         bundle: (Digest, &Name),
-        now: Moment,
+        now: Timestamp,
         limits: &Limits,
     ) -> Result<Judged, TrustError> {
         let (statement, scenario) = bundle;

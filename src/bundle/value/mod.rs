@@ -3,27 +3,27 @@
 //! Nothing in this folder reads a file, asks the clock or knows what a bundle is.
 
 pub mod canonical;
-pub mod code;
 pub mod digest;
+pub mod error_code;
 pub mod escaped;
 pub mod format;
 pub mod html;
 pub mod image_name;
 pub mod limits;
-pub mod moment;
 pub mod name;
 pub mod percent;
 pub mod platform;
+pub mod plural;
 pub mod printable;
+pub mod progress;
 pub mod reason;
 pub mod rel_path;
 pub mod size;
-pub mod spoken;
+pub mod timestamp;
 pub mod unicode;
-pub mod watch;
-pub mod words;
+pub mod word_fingerprint;
 
-use code::{Code, Fault};
+use error_code::{Code, Fault};
 
 /// A text that is not the word it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

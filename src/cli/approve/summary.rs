@@ -2,21 +2,21 @@
 
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
-use sealift_audit::census::oddity::{Group, Kind};
-use sealift_audit::census::{Census, FileDigests, observe};
+use sealift_audit::analysis::oddity::{Group, Kind};
+use sealift_audit::analysis::{Census, FileDigests, observe};
 use sealift_audit::diff::{Difference, Extent, text};
 use sealift_bundle::inspect::Overview;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Secrets that are listed; the rest is counted. Privileges are all listed: the one that matters may be the last.
 const SECRETS: usize = 20;
 
 /// Opens every layer in place; digests of files are needed only for a comparison.
-pub(super) fn look(place: &InPlace<'_>, compares: bool, threads: usize) -> Result<Census, CliError> {
+pub(super) fn look(place: &OpenBundle<'_>, compares: bool, threads: usize) -> Result<Census, CliError> {
     let digests = if compares { FileDigests::Taken } else { FileDigests::Left };
     Ok(observe(place, digests, threads, &LIMITS)?)
 }

@@ -5,17 +5,17 @@ use crate::cli::cat::Memory;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use sealift_audit::diff::{Field, Item, Kind, Side, facts_of, say_referrers};
+use sealift_bundle::format::atomic_file as files;
 use sealift_bundle::format::index::Index;
-use sealift_bundle::format::place as files;
-use sealift_bundle::format::read;
+use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::cat;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::PayloadType;
-use sealift_bundle::trust::verify::{Conditions, InPlace};
+use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::name::Name;
-use sealift_bundle::value::watch::Watch;
+use sealift_bundle::value::progress::Progress;
 use sealift_site::contents::Found;
-use sealift_site::open::Site;
+use sealift_site::handle::Site;
 use sealift_site::receipt::{Outcome, Receipt, Request, Signed};
 use sealift_site::state::{Release, Scenario};
 use std::collections::BTreeMap;
@@ -43,14 +43,14 @@ pub(super) struct Whom<'a> {
 
 /// A bundle that was opened for the comparison, or that its caller has open.
 pub(super) enum Held<'a> {
-    Own(Box<InPlace<'a>>),
-    Lent(&'a InPlace<'a>),
+    Own(Box<OpenBundle<'a>>),
+    Lent(&'a OpenBundle<'a>),
 }
 
 impl<'a> Deref for Held<'a> {
-    type Target = InPlace<'a>;
+    type Target = OpenBundle<'a>;
 
-    fn deref(&self) -> &InPlace<'a> {
+    fn deref(&self) -> &OpenBundle<'a> {
         match self {
             Self::Own(place) => place,
             Self::Lent(place) => place,
@@ -92,7 +92,7 @@ fn kind_of(path: &Path) -> Result<Kind, CliError> {
         return Ok(Kind::Site);
     }
     let mut head = Vec::new();
-    read::open(path)?.take(HEAD).read_to_end(&mut head).map_err(|source| input(path, source))?;
+    member_reader::open(path)?.take(HEAD).read_to_end(&mut head).map_err(|source| input(path, source))?;
     let text = String::from_utf8_lossy(&head);
     let is_of = |kind: PayloadType| text.starts_with('{') && text.contains(kind.as_str());
     let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
@@ -184,7 +184,7 @@ fn one<'a>(
                 (None, Some(pinned)) => pinned.clone(),
                 (None, None) => return Err(nobody("a bundle", "--trust ROOT", "its trust root")),
             };
-            let place = InPlace::open(read::open(path)?, &root, conditions)?;
+            let place = OpenBundle::open(member_reader::open(path)?, &root, conditions)?;
             Opened::Bundle { place: Held::Own(Box::new(place)), label }
         }
         Kind::Site => Opened::Site { site: Box::new(Site::look(path, &LIMITS)?), label, about: None },
@@ -206,7 +206,7 @@ fn nobody(what: &str, flag: &str, whose: &str) -> CliError {
 fn signed<T: Signed>(path: &Path, key: Option<&PathBuf>, what: &str) -> Result<T, CliError> {
     let key = key.ok_or_else(|| nobody(what, "--key PUB", "the public key of the site"))?;
     let ceiling = LIMITS.record.saturating_mul(2);
-    let bytes = files::read_bounded(path, ceiling).map_err(|source| input(path, source))?;
+    let bytes = atomic_file::read_bounded(path, ceiling).map_err(|source| input(path, source))?;
     Ok(T::read(&bytes, &public(key)?, &LIMITS).map_err(|error| error.in_file(path))?)
 }
 
@@ -273,7 +273,7 @@ impl Opened<'_> {
     }
 
     /// Reads a file of a tree.
-    pub(super) fn read(&self, item: &Name, path: &str) -> Result<Vec<u8>, CliError> {
+    pub(super) fn member_reader(&self, item: &Name, path: &str) -> Result<Vec<u8>, CliError> {
         let mut bytes = Vec::new();
         match self {
             Self::Bundle { place, .. } => cat::<_, CliError>(place, item.as_str(), path, Memory(&mut bytes))?,
@@ -284,7 +284,7 @@ impl Opened<'_> {
                 for kind in ["doc", "config", "file"] {
                     let file = folder.join(kind).join(item.as_str()).join(path);
                     if file.symlink_metadata().is_ok() {
-                        bytes = files::read_bounded(&file, sealift_audit::diff::TEXT)
+                        bytes = atomic_file::read_bounded(&file, sealift_audit::diff::TEXT)
                             .map_err(|source| input(&file, source))?;
                     }
                 }
@@ -297,7 +297,7 @@ impl Opened<'_> {
     }
 
     /// What it says and holds.
-    pub(super) fn side(&self, watch: &dyn Watch) -> Result<Side, CliError> {
+    pub(super) fn side(&self, watch: &dyn Progress) -> Result<Side, CliError> {
         match self {
             Self::Bundle { place, label } => Ok(Side::of_bundle(place, label.clone())?),
             #[cfg(feature = "connected")]
@@ -334,7 +334,7 @@ impl Opened<'_> {
 }
 
 /// The release that a site uses, as it lies on the disk now.
-fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Watch) -> Result<Side, CliError> {
+fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Progress) -> Result<Side, CliError> {
     let mut side = Side::new(Kind::Site, label.to_owned());
     side.root = Some(site.root.root().clone());
     side.facts.put(Field::Scenario, Some(&scenario.name));

@@ -3,7 +3,7 @@
 use super::text::{age, in_use, label, lag};
 use super::{Fleet, Said};
 use sealift_bundle::value::html::{Element, Html, page as whole, tag};
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::plural::counted;
 use sealift_site::fleet::{Group, Lag, Newest, Row};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

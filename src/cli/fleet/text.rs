@@ -3,8 +3,8 @@
 use super::{Fleet, Said};
 use crate::cli::term::Term;
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::words::counted;
 use sealift_site::fleet::{Group, Lag, Newest, Row, Title};
 use std::path::{Path, PathBuf};
 

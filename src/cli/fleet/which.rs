@@ -5,11 +5,11 @@ use super::{Fleet, LookingArgs, Said};
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
 use sealift_audit::components::{Component, Items, Query, search};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 use sealift_site::SiteError;
 use sealift_site::fleet::{Row, Titles};
 use serde::Serialize;
@@ -72,7 +72,7 @@ struct Bundle<'a> {
     label: String,
     in_use: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    installed: Option<sealift_bundle::value::moment::Moment>,
+    installed: Option<sealift_bundle::value::timestamp::Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -155,7 +155,7 @@ fn read(fleet: &Fleet<'_>, query: &Query) -> Result<Sboms, CliError> {
     let mut left = SBOMS;
     for file in &fleet.sboms {
         let mut skip = |why: String| sboms.not_used.push(Said { file: file.clone(), code: None, why });
-        let bytes = match place::read_bounded(file, SBOM) {
+        let bytes = match atomic_file::read_bounded(file, SBOM) {
             Ok(bytes) if bytes.len() as u64 > SBOM => {
                 skip(format!("it is larger than {}", ByteSize(SBOM)));
                 continue;

@@ -4,11 +4,11 @@ use super::proposal::{ApprovalArgs, ProposalArgs, Threshold, holder, holders, wh
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use crate::cli::term::Term;
-use sealift_bundle::trust::change::Scope;
 use sealift_bundle::trust::root::{Expiry, Role};
+use sealift_bundle::trust::root_edit::Scope;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -142,7 +142,7 @@ pub(super) struct Set {
     proposal: ProposalArgs,
     /// When the root stops being believed, like 2027-11-22T00:00:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "never_expires")]
-    expires: Option<Moment>,
+    expires: Option<Timestamp>,
     /// The root has no expiry date
     #[arg(long)]
     never_expires: bool,

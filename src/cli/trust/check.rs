@@ -5,9 +5,9 @@ use crate::cli::error::CliError;
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::review::findings;
 use sealift_bundle::trust::root_file::RootFile;
-use sealift_bundle::value::spoken::Typed;
+use sealift_bundle::trust::root_lint::findings;
+use sealift_bundle::value::word_fingerprint::Typed;
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use super::show::lines;
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
-use sealift_bundle::trust::difference::differences;
+use sealift_bundle::trust::root_diff::differences;
 use sealift_bundle::trust::root_file::RootFile;
 use serde_json::json;
 use std::path::PathBuf;

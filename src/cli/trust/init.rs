@@ -6,13 +6,13 @@ use crate::cli::error::CliError;
 use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
-use sealift_bundle::format::place;
-use sealift_bundle::trust::change::Scope;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{Expiry, Policy, Revoked, Role, Terms};
+use sealift_bundle::trust::root::{Expiry, Policy, Revoked, Role, RootDraft};
+use sealift_bundle::trust::root_edit::Scope;
 use sealift_bundle::trust::root_file::RootFile;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ pub(super) struct Args {
     approver_threshold: Vec<Limited<NonZeroUsize>>,
     /// When the root stops being believed, like 2027-11-22T00:00:00Z
     #[arg(long, value_name = "TIME")]
-    expires: Option<Moment>,
+    expires: Option<Timestamp>,
     /// Only warn of what has expired, for sites whose clock nobody sets
     #[arg(long)]
     warn_when_expired: bool,
@@ -98,14 +98,14 @@ impl Args {
         let signers = self.passphrase.open(&self.keys)?;
         let signers = borrowed(&signers);
         let file = RootFile::first(self.terms(&signers)?, &signers, &LIMITS)?;
-        place::write_new(&self.output, &file.encode()?, 0o644)
+        atomic_file::write_new(&self.output, &file.encode()?, 0o644)
             .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
         report(term, &file, &self.output)
     }
 
-    fn terms(&self, signers: &[&dyn Signer]) -> Result<Terms, CliError> {
+    fn terms(&self, signers: &[&dyn Signer]) -> Result<RootDraft, CliError> {
         let expiry = if self.warn_when_expired { Expiry::Warn } else { Expiry::Refuse };
-        let mut terms = Terms {
+        let mut terms = RootDraft {
             epoch: self.epoch,
             created: now()?,
             expires: self.expires,

@@ -6,14 +6,14 @@ use crate::cli::key::public;
 use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now, write};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::change::Scope;
 use sealift_bundle::trust::key::{KeyId, PublicKey};
-use sealift_bundle::trust::root::{ApprovalPolicy, Terms};
+use sealift_bundle::trust::root::{ApprovalPolicy, RootDraft};
+use sealift_bundle::trust::root_edit::Scope;
 use sealift_bundle::trust::root_file::RootFile;
 use sealift_bundle::value::name::Name;
-use sealift_bundle::value::words::quoted;
+use sealift_bundle::value::plural::quoted;
 use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl ProposalArgs {
     pub(super) fn propose(
         &self,
         term: &Term,
-        change: impl FnOnce(&RootFile, &mut Terms) -> Result<(), CliError>,
+        change: impl FnOnce(&RootFile, &mut RootDraft) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let file = RootFile::open(&self.root, &LIMITS)?;
         let mut terms = file.last().terms();
@@ -63,7 +63,7 @@ impl ProposalArgs {
         if is_proposal && output == self.root {
             write(&output, &bytes)?;
         } else {
-            place::write_new(&output, &bytes, 0o644).map_err(|source| taken(&output, source))?;
+            atomic_file::write_new(&output, &bytes, 0o644).map_err(|source| taken(&output, source))?;
         }
         if is_proposal && !dropped.is_empty() {
             let names: Vec<_> = dropped.iter().map(Name::as_str).collect();
@@ -140,7 +140,7 @@ pub(super) fn holder(path: &Path) -> Result<Name, CliError> {
 }
 
 /// The key that a person means by its holder's name, its id, or its public key.
-pub(super) fn who(terms: &Terms, word: &str) -> Result<KeyId, CliError> {
+pub(super) fn who(terms: &RootDraft, word: &str) -> Result<KeyId, CliError> {
     let keys = || terms.grants.iter().flat_map(|grant| &grant.keys);
     if let Some((_, key)) = keys().find(|(name, _)| name.as_str() == word) {
         return Ok(key.id());
@@ -153,7 +153,7 @@ pub(super) fn who(terms: &Terms, word: &str) -> Result<KeyId, CliError> {
     if keys().any(|(_, key)| key.id() == id) { Ok(id) } else { Err(unknown(terms, word)) }
 }
 
-fn unknown(terms: &Terms, word: &str) -> CliError {
+fn unknown(terms: &RootDraft, word: &str) -> CliError {
     let mut names: Vec<_> =
         terms.grants.iter().flat_map(|grant| &grant.keys).map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
@@ -181,7 +181,7 @@ impl Threshold {
     }
 
     /// Writes it into the terms.
-    pub(super) fn set(&self, terms: &mut Terms) -> Result<(), TrustError> {
+    pub(super) fn set(&self, terms: &mut RootDraft) -> Result<(), TrustError> {
         terms.set_threshold(&self.scope, self.number)
     }
 }

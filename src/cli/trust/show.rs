@@ -3,12 +3,12 @@
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
-use sealift_bundle::trust::change::Scope;
-use sealift_bundle::trust::difference::{Difference, differences};
 use sealift_bundle::trust::key::KeyId;
+use sealift_bundle::trust::root_diff::{Difference, differences};
+use sealift_bundle::trust::root_edit::Scope;
 use sealift_bundle::trust::root_file::RootFile;
 use sealift_bundle::trust::threshold::Tally;
-use sealift_bundle::value::words::quoted;
+use sealift_bundle::value::plural::quoted;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -1,12 +1,12 @@
 //! Whether the versions of what travels go together.
 
-use super::super::choosing::Chosen;
+use super::super::context::{Work, read_pinned};
 use super::super::error::PlanError;
-use super::super::locating;
 use super::super::lock::Lock;
+use super::super::lock_to_draft;
 use super::super::manifest::{Constraint, ConstraintRule, Item, ReadAs, Scoped};
 use super::super::requirement::{Requirement, version_of};
-use super::super::work::{Work, read_pinned};
+use super::super::selection::Chosen;
 use super::place;
 use sealift_audit::lint::finding::{Finding, Rule};
 use sealift_audit::lint::json_in::json_in;
@@ -142,7 +142,7 @@ fn said(
     let Some((_, tree)) = lock.trees().find(|(_, tree)| tree.name == *from) else {
         return Ok(Err("it is an image".to_owned()));
     };
-    let (checked, sources) = locating::files(tree, work)?;
+    let (checked, sources) = lock_to_draft::files(tree, work)?;
     let ends = |path: &str| path.rsplit('/').next() == Some(file);
     let files: Vec<_> = checked.files().zip(&sources).collect();
     let named = files.iter().find(|((entry, _), _)| ends(entry.path.as_str()));

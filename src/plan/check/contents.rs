@@ -1,21 +1,21 @@
 //! What the files of a bundle say: secrets, settings that call out, templates, and the images that they name.
 
-use super::super::choosing::Chosen;
+use super::super::context::{Work, read_pinned};
 use super::super::error::PlanError;
-use super::super::locating;
 use super::super::lock::{Lock, LockedTree};
-use super::super::work::{Work, read_pinned};
+use super::super::lock_to_draft;
+use super::super::selection::Chosen;
 use sealift_audit::lint::finding::{Finding, Place, Rule};
 use sealift_audit::lint::hosts::Allowed;
 use sealift_audit::lint::references::{self, Mention};
 use sealift_audit::lint::{File, outward, secrets};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::item::{FileKind, ItemKind};
-use sealift_bundle::format::needs::Parameter;
+use sealift_bundle::format::site_inputs::Parameter;
 use sealift_bundle::value::format::Format;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::progress::NoProgress;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::watch::Unwatched;
 use sealift_template::{Engine, Unfilled};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,7 +90,7 @@ impl Contents {
             Some(FileKind::Chart) => CHART,
             _ => SMALL,
         };
-        let (checked, sources) = locating::files(tree, work)?;
+        let (checked, sources) = lock_to_draft::files(tree, work)?;
         let mut files = Vec::new();
         for ((entry, size), source) in checked.files().zip(&sources) {
             let Node::File { sha256, .. } = &entry.node else { continue };
@@ -196,7 +196,7 @@ fn is_only_notes(tree: &LockedTree) -> bool {
 /// Whether a site could fill the template.
 fn template(file: &File<'_>, engine: &Engine) -> Option<Finding> {
     let text = std::str::from_utf8(file.bytes).ok()?;
-    let objection = match engine.fill(text, &Unwatched) {
+    let objection = match engine.fill(text, &NoProgress) {
         Err(Unfilled::Refused(objection)) => objection,
         Ok(_) | Err(Unfilled::Interrupted) => return None,
     };

@@ -1,11 +1,11 @@
 //! What the manifest and the lock say about items: tags, licences, audiences, platforms, sizes.
 
-use super::super::choosing::Chosen;
+use super::super::context::{Task, Work};
 use super::super::error::PlanError;
-use super::super::locating;
 use super::super::lock::{Lock, LockedImage};
+use super::super::lock_to_draft;
 use super::super::manifest::{Item, Manifest, Source};
-use super::super::work::{Task, Work};
+use super::super::selection::Chosen;
 use super::{Medium, place};
 use sealift_audit::lint::finding::{Finding, Rule};
 use sealift_bundle::format::entry::Node;
@@ -133,7 +133,7 @@ pub(super) fn platforms(
 
 /// The platforms of an image whose manifests travel.
 fn platforms_of(image: &LockedImage, task: &Task<'_>) -> Result<BTreeSet<String>, PlanError> {
-    let read = |digest| locating::document(image, digest, task);
+    let read = |digest| lock_to_draft::document(image, digest, task);
     let bytes = read(&image.digest)?;
     let unclear = |reason| PlanError::LockItem { item: image.name.clone(), reason };
     match oci::parse(&image.media_type, &bytes, task.work.limits).map_err(unclear)? {

@@ -1,7 +1,7 @@
 //! Whether the images that charts, configurations and software name travel.
 
-use super::super::choosing::Chosen;
 use super::super::lock::Lock;
+use super::super::selection::Chosen;
 use super::contents::Mentioned;
 use super::place;
 use sealift_audit::lint::finding::{Finding, Rule};

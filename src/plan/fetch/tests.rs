@@ -1,6 +1,6 @@
 use super::*;
-use crate::sample::Bench;
-use sealift_bundle::value::code::{Code, Fault as _};
+use crate::test_support::Bench;
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;

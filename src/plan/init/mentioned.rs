@@ -2,8 +2,8 @@
 
 use sealift_audit::lint::File;
 use sealift_audit::lint::references::{How, Mention, Variables, is_chart, mentions, variables};
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::place;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::printable::Printable;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ fn files(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
 fn read(path: &Path) -> Option<Vec<u8>> {
     let is_archive = path.extension().is_some_and(|ending| ending == "tgz" || ending == "gz");
     let most = if is_archive { CHART } else { TEXT };
-    let bytes = place::read_bounded(path, most).ok()?;
+    let bytes = atomic_file::read_bounded(path, most).ok()?;
     (bytes.len() as u64 <= most).then_some(bytes)
 }
 

@@ -1,11 +1,11 @@
 use super::*;
 use crate::manifest::{Manifest, Source};
-use crate::sample::{Bench, LIMITS, LayoutMaker, tar_of, tar_with};
-use sealift_bundle::value::watch::Unwatched;
+use crate::test_support::{Bench, LIMITS, LayoutMaker, tar_of, tar_with};
+use sealift_bundle::value::progress::NoProgress;
 use serde_json::json;
 
 fn made(bench: &Bench) -> String {
-    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), (None, &[]), &LIMITS, &Unwatched).unwrap()
+    manifest_for(&bench.folder(), &"my-site".parse().unwrap(), (None, &[]), &LIMITS, &NoProgress).unwrap()
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_plain_list_of_references_becomes_images() {
     let found = references(&list, Path::new("images.txt")).unwrap();
     assert_eq!(found.len(), 2);
     let name = "site".parse().unwrap();
-    let text = manifest_for(&bench.folder(), &name, (None, &found), &LIMITS, &Unwatched).unwrap();
+    let text = manifest_for(&bench.folder(), &name, (None, &found), &LIMITS, &NoProgress).unwrap();
     let manifest = Manifest::parse(&text, "site.toml", &bench.folder()).unwrap();
     let names: Vec<_> = manifest.items.iter().map(|item| item.name.as_str()).collect();
     assert_eq!(names, ["app", "app-2"]);
@@ -156,7 +156,7 @@ fn f_new_a_01_images_that_files_name_become_items() {
     let (folder, name) = (bench.folder(), "site".parse().unwrap());
     let listed = ["r.org/app:2".parse().unwrap()];
     let list = folder.join("images.txt");
-    let text = manifest_for(&folder, &name, (Some(&list), &listed), &LIMITS, &Unwatched).unwrap();
+    let text = manifest_for(&folder, &name, (Some(&list), &listed), &LIMITS, &NoProgress).unwrap();
     let manifest = Manifest::parse(&text, "site.toml", &folder).unwrap();
     let names: Vec<_> = manifest.items.iter().map(|item| format!("{} {}", item.kind, item.name)).collect();
     assert_eq!(

@@ -1,10 +1,10 @@
 use super::*;
-use crate::choosing::Choice;
 use crate::manifest::Manifest;
-use crate::sample::{Bench, LayoutMaker, tar_with};
+use crate::selection::Choice;
+use crate::test_support::{Bench, LayoutMaker, tar_with};
 use sealift_bundle::format::draft::DraftItem;
 use sealift_bundle::format::entry::Node;
-use sealift_bundle::value::code::{Code, Fault as _};
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use serde_json::json;
 use std::fs;
 

@@ -1,10 +1,10 @@
 use super::*;
-use crate::sample::{Bench, LIMITS};
-use crate::work::Work;
-use sealift_bundle::value::code::{Code, Fault as _};
+use crate::context::Work;
+use crate::test_support::{Bench, LIMITS};
 use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::error_code::{Code, Fault as _};
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::watch::{Unwatched, Watch};
+use sealift_bundle::value::progress::{NoProgress, Progress};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
@@ -163,7 +163,7 @@ fn missing_empty_and_unreadable() {
 #[test]
 fn z17_a_file_that_changes_while_it_is_read_is_refused() {
     struct Grow(PathBuf);
-    impl Watch for Grow {
+    impl Progress for Grow {
         fn advance(&self, _: u64) {
             fs::write(&self.0, "longer than before").unwrap();
         }
@@ -185,7 +185,7 @@ fn z17_a_file_that_changes_while_it_is_read_is_refused() {
 #[test]
 fn ceilings_and_interruption() {
     struct Stopped;
-    impl Watch for Stopped {
+    impl Progress for Stopped {
         fn advance(&self, _: u64) {}
         fn expect(&self, _: u64) {}
         fn is_stopped(&self) -> bool {
@@ -197,14 +197,14 @@ fn ceilings_and_interruption() {
         bench.file(path, "");
     }
     let limits = Limits { entries: 2, ..LIMITS };
-    let code = |limits: &Limits, watch: &dyn Watch| {
+    let code = |limits: &Limits, watch: &dyn Progress| {
         bench.with(1, |work| {
             let work = Work { limits, watch, ..*work };
             let tree = read(&work.folder.join("t"), &Patterns::default(), &Task::new(&work));
             tree.map_err(|error| error.code())
         })
     };
-    assert_eq!(code(&limits, &Unwatched), Err(Code::SourceLimit));
+    assert_eq!(code(&limits, &NoProgress), Err(Code::SourceLimit));
     assert_eq!(code(&LIMITS, &Stopped), Err(Code::Interrupted));
 }
 
@@ -228,7 +228,7 @@ fn the_number_of_threads_changes_nothing() {
 #[test]
 fn f_sec_03_a_folder_that_becomes_a_link_after_it_was_listed_leads_nowhere() {
     struct Swap(PathBuf);
-    impl Watch for Swap {
+    impl Progress for Swap {
         fn advance(&self, _: u64) {}
         // Said once the folder was listed, and before a file of it is read.
         fn expect(&self, _: u64) {

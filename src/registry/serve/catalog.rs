@@ -5,10 +5,10 @@
 use super::document::{About, Announced, announced};
 use super::error::ServeError;
 use super::names::Names;
+use sealift_bundle::format::blob_order::Parts;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::oci::Referring;
-use sealift_bundle::format::order::Parts;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::limits::Limits;
@@ -19,7 +19,7 @@ pub(super) struct Bundle {
     /// `NAME-VERSION`.
     pub key: String,
     /// Its file.
-    pub place: InPlace<'static>,
+    pub place: OpenBundle<'static>,
 }
 
 /// Everything that can be pulled.

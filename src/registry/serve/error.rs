@@ -2,7 +2,7 @@
 
 use sealift_bundle::inspect::InspectError;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::value::code::{Code, Fault};
+use sealift_bundle::value::error_code::{Code, Fault};
 use std::io;
 use std::net::SocketAddr;
 

@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::inventory::Inventory;
-use sealift_bundle::format::read::same_digest;
+use sealift_bundle::format::member_reader::same_digest;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::verify::{FramePart, Verified};
 use sealift_bundle::value::digest::{Digest, Hasher};

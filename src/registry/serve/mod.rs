@@ -35,7 +35,7 @@ pub use listen::Server;
 pub use tls::Identity;
 
 use catalog::{Bundle, Catalog};
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::limits::Limits;
 use std::net::SocketAddr;
 
@@ -69,7 +69,7 @@ pub struct Library {
 impl Library {
     /// Takes bundles that are believed. Two that give one name to different things are refused; a bundle that is given
     /// twice counts once.
-    pub fn new(places: Vec<InPlace<'static>>, limits: &Limits) -> Result<Self, ServeError> {
+    pub fn new(places: Vec<OpenBundle<'static>>, limits: &Limits) -> Result<Self, ServeError> {
         let mut bundles: Vec<Bundle> = Vec::new();
         for place in places {
             let predicate = &place.trusted.statement.predicate;
@@ -93,7 +93,7 @@ impl Library {
     }
 
     /// The bundles, each with `NAME-VERSION`.
-    pub fn bundles(&self) -> impl Iterator<Item = (&str, &InPlace<'static>)> {
+    pub fn bundles(&self) -> impl Iterator<Item = (&str, &OpenBundle<'static>)> {
         self.bundles.iter().map(|bundle| (bundle.key.as_str(), &bundle.place))
     }
 

@@ -5,7 +5,7 @@ use super::super::ownership::refuse_unsafe_parent;
 use super::super::staging::Room;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
-use sealift_bundle::format::place::folder_of;
+use sealift_bundle::format::atomic_file::folder_of;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 

@@ -6,9 +6,9 @@ use super::folder::{Place, Tried};
 use super::machine::Machine;
 use super::{Check, Circumstances, Finding, Needs, Outcome};
 use sealift_bundle::trust::root::Expiry;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 
 const MIB: u64 = 1 << 20;
 

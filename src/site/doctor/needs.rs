@@ -2,17 +2,17 @@
 
 use super::super::SiteError;
 use super::super::unpack::{Plan, path_error};
+use sealift_bundle::format::blob_order::Parts;
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::index::Item;
 use sealift_bundle::format::oci::{self, Document};
-use sealift_bundle::format::order::Parts;
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::root::Expiry;
-use sealift_bundle::trust::verify::InPlace;
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Deserialize;
 
 /// What a believed bundle needs to be unpacked, and to be of use then.
@@ -37,20 +37,20 @@ pub struct Needs {
     /// The images, each with its platforms as `os/architecture[/variant]`.
     pub images: Vec<(Name, Vec<String>)>,
     /// What a site has to add.
-    pub asked: sealift_bundle::format::needs::Needs,
+    pub asked: sealift_bundle::format::site_inputs::SiteInputs,
     /// When the bundle's lock and its newest trust root were made: the later of both.
-    pub created: Moment,
+    pub created: Timestamp,
     /// When the bundle ends.
-    pub expires: Option<Moment>,
+    pub expires: Option<Timestamp>,
     /// When its newest trust root ends.
-    pub root_expires: Option<Moment>,
+    pub root_expires: Option<Timestamp>,
     /// What becomes of either then.
     pub expiry: Expiry,
 }
 
 impl Needs {
     /// Adds up what a bundle needs; reads its inventories and the configurations of images, and no layer.
-    pub fn of(place: &InPlace<'_>, limits: &Limits) -> Result<Self, SiteError> {
+    pub fn of(place: &OpenBundle<'_>, limits: &Limits) -> Result<Self, SiteError> {
         let predicate = &place.trusted.statement.predicate;
         let root = place.trusted.root.root();
         let (mut trees, mut images) = (Vec::new(), Vec::new());
@@ -108,7 +108,7 @@ impl Needs {
     }
 
     /// Takes off the blobs that a store has: they are shared, not written. As `install` counts.
-    pub fn take_off(&mut self, place: &InPlace<'_>, store: &Store) {
+    pub fn take_off(&mut self, place: &OpenBundle<'_>, store: &Store) {
         let shared = place.contents.blobs().filter(|blob| store.get(&blob.digest).is_some());
         self.bytes = self.bytes.saturating_sub(shared.map(|blob| blob.size).sum());
     }
@@ -133,7 +133,7 @@ struct Config {
 }
 
 /// The platform of an image that is one manifest: its configuration says it. What is no image may say nothing.
-fn own_platform(place: &InPlace<'_>, item: &Item, limits: &Limits) -> Result<Option<String>, TrustError> {
+fn own_platform(place: &OpenBundle<'_>, item: &Item, limits: &Limits) -> Result<Option<String>, TrustError> {
     let bytes = place.document(item.root)?;
     let Ok(Document::Manifest { config, .. }) = oci::parse(&item.media_type, &bytes, limits) else {
         return Ok(None);

@@ -2,9 +2,9 @@
 
 use super::{APPROVALS, Evidence, Exporting, JOURNAL, LIST, ROOTS, Roots};
 use sealift_bundle::format::member;
+use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::spoken::Spoken;
-use sealift_bundle::value::words::quoted;
+use sealift_bundle::value::word_fingerprint::WordFingerprint;
 
 const INTRO: &str = include_str!("intro.txt");
 const STEPS: &str = include_str!("steps.txt");
@@ -141,7 +141,7 @@ impl Evidence<'_> {
                 site.head.entries,
                 site.time,
                 site.head.digest,
-                Spoken(site.head.digest)
+                WordFingerprint(site.head.digest)
             );
         }
         for proven in &self.receipts {

@@ -4,9 +4,9 @@ use super::{Known, Number, Record, Row, Says};
 use crate::state::Mark;
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,7 +51,7 @@ pub enum Conflict {
         /// What people call it.
         name: Name,
         /// When the record was made, by the clock of the site.
-        issued: Moment,
+        issued: Timestamp,
         /// The record.
         file: PathBuf,
     },

@@ -3,7 +3,7 @@
 use super::{Record, Title, Titles};
 use crate::SiteError;
 use crate::receipt::{Receipt, Request, Signed};
-use sealift_bundle::format::place;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::statement::{self, Statement};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
@@ -181,7 +181,7 @@ impl From<io::Error> for Reading {
 
 /// What a file is, and its bytes if that is something.
 fn read(path: &Path, left: &mut u64, limits: &Limits) -> Result<Option<(Kind, Vec<u8>)>, Reading> {
-    let mut file = place::open_regular(path)?;
+    let mut file = atomic_file::open_regular(path)?;
     let mut bytes = Vec::new();
     (&mut file).take(HEAD).read_to_end(&mut bytes)?;
     let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());

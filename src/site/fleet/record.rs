@@ -5,8 +5,8 @@ use crate::receipt::{Installed, Outcome, Receipt, Request};
 use crate::state::Mark;
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::path::PathBuf;
 
 /// What one receipt or request says, without the blobs that it lists.
@@ -23,7 +23,7 @@ pub struct Record {
     /// What people call it.
     pub name: Name,
     /// When it was made, by the clock of the site.
-    pub issued: Moment,
+    pub issued: Timestamp,
     /// Where the journal of the site then ended.
     pub journal: Head,
     /// The newest trust root that it speaks of.
@@ -44,7 +44,7 @@ pub enum Says {
         /// The bundle.
         bundle: Mark,
         /// When.
-        time: Moment,
+        time: Timestamp,
         /// The bundle in use when the receipt was made.
         current: Option<Digest>,
         /// The line of the journal that says it.
@@ -90,7 +90,7 @@ impl Record {
 
     /// What sorts the records of one site: the one with the longer journal is newer, whatever its clock says. Of two of
     /// the same second the request is taken, which says everything that the receipt says of what is there, and more.
-    pub(super) fn age(&self) -> (u64, Moment, bool, Digest) {
+    pub(super) fn age(&self) -> (u64, Timestamp, bool, Digest) {
         (self.journal.entries, self.issued, matches!(self.says, Says::Holds(_)), self.id)
     }
 }

@@ -5,8 +5,8 @@ use super::{Known, Title};
 use crate::receipt::Outcome;
 use crate::state::Mark;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::moment::Moment;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub struct Row {
     pub lag: Lag,
     /// When it was installed, where a receipt says it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub installed: Option<Moment>,
+    pub installed: Option<Timestamp>,
     /// A bundle that the site rehearsed last, and does not use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rehearsed: Option<Mark>,
@@ -43,7 +43,7 @@ pub struct Row {
     /// Version of the trust root that it speaks of.
     pub root_version: u64,
     /// When the newest record was made, by the clock of the site.
-    pub issued: Moment,
+    pub issued: Timestamp,
     /// Whole days since then, by the clock here; negative when that lies ahead.
     pub age_days: i64,
     /// The entry with which the journal of the site then ended.
@@ -123,7 +123,7 @@ struct Told<'a> {
     /// Everything that says what is in use.
     all: Vec<(&'a Record, Option<Digest>, &'a [Digest])>,
     /// When bundles were installed.
-    installed: BTreeMap<Digest, Moment>,
+    installed: BTreeMap<Digest, Timestamp>,
     /// The newest rehearsal.
     rehearsed: Option<(u64, Mark)>,
 }

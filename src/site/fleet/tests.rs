@@ -5,7 +5,7 @@ use super::*;
 use crate::journal::Head;
 use crate::receipt::{Installed, Outcome};
 
-fn moment(day: u32) -> Moment {
+fn moment(day: u32) -> Timestamp {
     format!("2026-11-{day:02}T00:00:00Z").parse().unwrap()
 }
 

@@ -1,8 +1,8 @@
 use super::*;
 use crate::parameters::Given;
-use sealift_bundle::format::needs::{Needs, Parameter};
+use sealift_bundle::format::site_inputs::{Parameter, SiteInputs};
 use sealift_bundle::value::format::Format;
-use sealift_bundle::value::watch::Unwatched;
+use sealift_bundle::value::progress::NoProgress;
 
 fn renderer() -> Renderer {
     let parameter = |name: &str, format, value: &str| Parameter {
@@ -16,7 +16,7 @@ fn renderer() -> Renderer {
         parameter("mode", Format::Text, "on"),
         parameter("site-url", Format::Url, "https://c.example/?a=1"),
     ];
-    let needs = Needs { parameters, secrets: Vec::new() };
+    let needs = SiteInputs { parameters, secrets: Vec::new() };
     let given = Given::of_site(std::path::Path::new("/nowhere"), &"ddil".parse().unwrap()).unwrap();
     let values = Values::resolve(&needs, &given).unwrap();
     Renderer::new(values, Some(&"office-1".parse().unwrap())).unwrap()
@@ -26,7 +26,7 @@ fn filled(text: &str) -> Result<String, String> {
     // As small as the stacks of the threads on which templates are filled.
     let text = text.to_owned();
     let work = move || {
-        let made = renderer().render(&"app".parse().unwrap(), "a.conf", text.into_bytes(), &Unwatched);
+        let made = renderer().render(&"app".parse().unwrap(), "a.conf", text.into_bytes(), &NoProgress);
         made.map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|error| error.to_string())
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap()
@@ -56,9 +56,9 @@ fn templates_are_filled_and_nothing_around_them_changes() {
 fn what_is_no_text_is_copied() {
     let renderer = renderer();
     let item = "app".parse().unwrap();
-    let made = renderer.render(&item, "logo.png", b"\xff{{ mode }}".to_vec(), &Unwatched).unwrap();
+    let made = renderer.render(&item, "logo.png", b"\xff{{ mode }}".to_vec(), &NoProgress).unwrap();
     assert_eq!(made, b"\xff{{ mode }}");
-    renderer.render(&item, "a", b"{{ mode }}".to_vec(), &Unwatched).unwrap();
+    renderer.render(&item, "a", b"{{ mode }}".to_vec(), &NoProgress).unwrap();
     let rendering = renderer.finish();
     assert_eq!(rendering.items(), [RenderedItem { item, files: 1, copied: 1 }]);
     let record = rendering.record().unwrap();
@@ -71,7 +71,9 @@ fn what_is_no_text_is_copied() {
 fn many_files_are_one_digest_in_the_journal() {
     let renderer = renderer();
     for number in 0..=NAMED {
-        renderer.render(&"app".parse().unwrap(), &format!("{number:04}"), b"x".to_vec(), &Unwatched).unwrap();
+        renderer
+            .render(&"app".parse().unwrap(), &format!("{number:04}"), b"x".to_vec(), &NoProgress)
+            .unwrap();
     }
     let record = renderer.finish().record().unwrap();
     assert_eq!((record.count, record.files.len()), (201, 0));
@@ -193,7 +195,7 @@ fn bombs_do_not_go_off() {
 #[test]
 fn f_sec_18_a_template_that_takes_long_is_left() {
     struct Stopped;
-    impl Watch for Stopped {
+    impl Progress for Stopped {
         fn advance(&self, _: u64) {}
         fn expect(&self, _: u64) {}
         fn is_stopped(&self) -> bool {
@@ -205,7 +207,7 @@ fn f_sec_18_a_template_that_takes_long_is_left() {
     let begun = Instant::now();
     let item: Name = "app".parse().unwrap();
     let error = renderer().render(&item, "a", template.into_bytes(), &Stopped).unwrap_err();
-    assert_eq!(sealift_bundle::value::code::Fault::code(&error).as_str(), "interrupted");
+    assert_eq!(sealift_bundle::value::error_code::Fault::code(&error).as_str(), "interrupted");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
@@ -215,7 +217,7 @@ fn all_templates_together_have_a_ceiling() {
     let item: Name = "app".parse().unwrap();
     let template = "{{ 'a' * 4000000 }}".to_owned().into_bytes();
     let outcomes: Vec<_> =
-        (0..20).map(|n| renderer.render(&item, &n.to_string(), template.clone(), &Unwatched)).collect();
+        (0..20).map(|n| renderer.render(&item, &n.to_string(), template.clone(), &NoProgress)).collect();
     assert!(outcomes[0].is_ok() && outcomes[15].is_ok());
     let error = outcomes[19].as_ref().unwrap_err().to_string();
     assert!(error.contains("the templates make more than"), "{error}");
@@ -230,7 +232,7 @@ fn two_parameters_of_one_name_are_refused() {
         choices: Vec::new(),
         default: Some("v".into()),
     };
-    let needs = Needs { parameters: vec![parameter("a-b"), parameter("a_b")], secrets: Vec::new() };
+    let needs = SiteInputs { parameters: vec![parameter("a-b"), parameter("a_b")], secrets: Vec::new() };
     let given = Given::of_site(std::path::Path::new("/nowhere"), &"ddil".parse().unwrap()).unwrap();
     let values = Values::resolve(&needs, &given).unwrap();
     assert!(Renderer::new(values, None).is_err());

@@ -1,8 +1,8 @@
 //! What will be where, once the inventories are known.
 
+use sealift_bundle::format::blob_order::{Contents, Parts};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::order::{Contents, Parts};
 
 use crate::{SiteError, rendering};
 use sealift_bundle::trust::verify::SharedInventory;

@@ -5,8 +5,8 @@ use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say, shown};
 use crate::diff::{At, Difference, FactChange, Hunk, Mark, Outcome, Step, TextChange, Turn, Verdict};
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 
 /// Texts whose lines are shown, and lines of each.
 const TEXTS: usize = 12;

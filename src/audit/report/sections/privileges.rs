@@ -5,10 +5,10 @@ use super::super::facts::{Facts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
 use super::holders;
-use crate::census::Node;
-use crate::census::class::Class;
-use crate::census::config::ImageConfig;
-use crate::census::oddity::{Group, Kind};
+use crate::analysis::Node;
+use crate::analysis::class::Class;
+use crate::analysis::config::ImageConfig;
+use crate::analysis::oddity::{Group, Kind};
 use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 

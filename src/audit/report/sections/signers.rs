@@ -4,7 +4,7 @@ use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
 use super::super::table::{Column, Table};
 use super::super::text::{Text, code, out, say};
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::plural::counted;
 
 /// Boxes for approvers on a printed report, at most.
 const BOXES: usize = 8;

@@ -5,7 +5,7 @@ use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, grouped, out, say};
 use super::holders;
-use crate::census::Node;
+use crate::analysis::Node;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::size::ByteSize;
 use std::collections::{BTreeMap, HashSet};

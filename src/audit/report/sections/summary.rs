@@ -4,12 +4,12 @@ use super::super::document::{Block, Light, Sentence, Tone};
 use super::super::facts::Facts;
 use super::super::text::{Text, grouped, out, say};
 use super::{packages, signers, unchecked};
-use crate::census::oddity::{Group, Kind};
+use crate::analysis::oddity::{Group, Kind};
 use crate::diff::{Turn, Verdict as Compared};
 use crate::vulnerability::severity::Level;
 use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 
 /// How many things of a sort there are: `1 image`, `no image`, `1,234 images`.
 fn number(count: u64, thing: &str) -> String {
@@ -40,7 +40,7 @@ impl Counts {
             facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)).count() as u64
         };
         let rises = |kind| matches!(kind, Kind::Setuid | Kind::Setgid | Kind::Capability);
-        let starts_as_root = |config: &crate::census::config::ImageConfig| config.runs_as_root();
+        let starts_as_root = |config: &crate::analysis::config::ImageConfig| config.runs_as_root();
         Self {
             images: facts.overview.items.iter().filter(|item| item.kind == ItemKind::Image).count() as u64,
             views: facts.images().count() as u64,
@@ -59,7 +59,7 @@ impl Counts {
 
 /// Files that can be executed, each layer counted once.
 fn executables(facts: &Facts<'_>) -> u64 {
-    use crate::census::Node;
+    use crate::analysis::Node;
     let entries = facts.census.layers.iter().flat_map(|layer| &layer.entries);
     entries.filter(|entry| matches!(&entry.node, Node::File { class, .. } if class.is_executable())).count()
         as u64
@@ -278,7 +278,7 @@ fn what(facts: &Facts<'_>, counts: &Counts) -> Text {
         [one] => one.clone(),
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     };
-    let day = |moment: sealift_bundle::value::moment::Moment| {
+    let day = |moment: sealift_bundle::value::timestamp::Timestamp| {
         moment.to_string().chars().take(10).collect::<String>()
     };
     let mut text = out(format!("{} {}", overview.name, overview.version))

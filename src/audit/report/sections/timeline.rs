@@ -4,8 +4,8 @@ use super::super::document::{Basis, Block, Event, Timeline};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, say};
-use sealift_bundle::value::moment::Moment;
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::plural::counted;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds since 1970 of a time as RFC 3339 writes it, with the time in whole seconds.
@@ -18,7 +18,7 @@ fn time(text: &str) -> Option<(i64, String)> {
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let overview = facts.overview;
     let mut events: Vec<Event> = Vec::new();
-    let mut add = |moment: Moment, what: Text, basis| {
+    let mut add = |moment: Timestamp, what: Text, basis| {
         if let Some((second, when)) = time(&moment.to_string()) {
             events.push(Event { second, when, what, basis });
         }

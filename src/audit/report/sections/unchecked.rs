@@ -4,8 +4,8 @@ use super::super::document::{Basis, Block, Tone};
 use super::super::facts::Facts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
+use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::counted;
 use std::collections::HashMap;
 
 /// Checks that were not made, each with the reason.

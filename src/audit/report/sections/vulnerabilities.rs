@@ -7,7 +7,7 @@ use super::super::text::{Text, code, grouped, out, say};
 use crate::vulnerability::severity::Level;
 use crate::vulnerability::vex::Status;
 use crate::vulnerability::{Identity, Place, Vulnerabilities, Vulnerability};
-use sealift_bundle::value::words::counted;
+use sealift_bundle::value::plural::counted;
 
 pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     let Some(known) = facts.vulnerabilities else {

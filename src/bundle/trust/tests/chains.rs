@@ -3,8 +3,8 @@
 use super::{LIMITS, code, grant, root, sign, terms};
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::Envelope;
-use crate::trust::root::{Role, Root, Terms};
-use crate::value::code::Code;
+use crate::trust::root::{Role, Root, RootDraft};
+use crate::value::error_code::Code;
 
 fn lines(envelopes: &[&Envelope]) -> Vec<u8> {
     envelopes.iter().flat_map(|one| [one.encode().unwrap(), b"\n".to_vec()].concat()).collect()
@@ -22,7 +22,7 @@ fn pin(envelope: &Envelope) -> PinnedRoot {
 }
 
 /// Terms under which this root key, and packer key 2, decide.
-fn under(root_key: u8) -> Terms {
+fn under(root_key: u8) -> RootDraft {
     terms(vec![grant(Role::Root, 1, &[root_key], &[]), grant(Role::Packer, 1, &[2], &[])])
 }
 

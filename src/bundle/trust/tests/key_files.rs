@@ -5,7 +5,7 @@ use crate::trust::chain::PinnedRoot;
 use crate::trust::key::{PublicKey, Signer as _};
 use crate::trust::key_file::{read_public, read_secret, write_public, write_secret};
 use crate::trust::secret::{Passphrase, SecretKey};
-use crate::value::code::{Code, Fault as _};
+use crate::value::error_code::{Code, Fault as _};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

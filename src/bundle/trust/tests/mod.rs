@@ -10,10 +10,10 @@ mod thresholds;
 mod waivers;
 
 use super::key::Signer;
-use super::root::{Expiry, Grant, Policy, Revoked, Role, Root, Terms};
+use super::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
 use super::secret::SecretKey;
 use super::{TrustError, envelope::Envelope};
-use crate::value::code::{Code, Fault as _};
+use crate::value::error_code::{Code, Fault as _};
 use crate::value::limits::Limits;
 use crate::value::name::Name;
 
@@ -37,8 +37,8 @@ fn grant(role: Role, threshold: usize, keys: &[u8], scenarios: &[&str]) -> Grant
     }
 }
 
-fn terms(grants: Vec<Grant>) -> Terms {
-    Terms {
+fn terms(grants: Vec<Grant>) -> RootDraft {
+    RootDraft {
         epoch: 1,
         created: "2026-11-22T06:00:00Z".parse().unwrap(),
         expires: None,

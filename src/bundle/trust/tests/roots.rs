@@ -7,7 +7,7 @@ use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::Signer as _;
 use crate::trust::root::{Expiry, Role, Root};
 use crate::trust::root_file::RootFile;
-use crate::value::code::Code;
+use crate::value::error_code::Code;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// The root of `super::root` as JSON, changed, signed and read again.

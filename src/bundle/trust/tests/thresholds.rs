@@ -6,7 +6,7 @@ use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::Signer;
 use crate::trust::root::{Role, Root};
 use crate::trust::threshold::{Shortfall, believe, count};
-use crate::value::code::Code;
+use crate::value::error_code::Code;
 use crate::value::name::Name;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

@@ -5,9 +5,9 @@ use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::root::{Role, Root};
 use crate::trust::waiver::{Judged, Scope, Waiver, Waivers};
 use crate::value::digest::Digest;
-use crate::value::moment::Moment;
+use crate::value::timestamp::Timestamp;
 
-fn at(text: &str) -> Moment {
+fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 

@@ -4,7 +4,7 @@ use super::seal::{Signer, Warning};
 use super::{Conditions, Verified};
 use crate::format::BundleError;
 use crate::format::carrier::Carrier;
-use crate::format::read;
+use crate::format::member_reader;
 use crate::trust::TrustError;
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
@@ -18,10 +18,10 @@ use std::path::Path;
 #[cfg(feature = "encryption")]
 use crate::format::{
     encryption::{Identities, Plain},
-    read::Tape,
+    member_reader::MemberReader,
 };
 #[cfg(feature = "encryption")]
-use crate::value::watch::Watch;
+use crate::value::progress::Progress;
 
 /// An encrypted bundle whose own seal is believed. Of its content, nothing is.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ impl Carried {
         self.same_size(file)?;
         conditions.watch.expect(self.carrier.size);
         let Carrier { sha256, size, .. } = *self.carrier;
-        read::part(file, "the encrypted bundle", 0, size, sha256, conditions.watch, |_| Ok(()))
+        member_reader::part(file, "the encrypted bundle", 0, size, sha256, conditions.watch, |_| Ok(()))
     }
 
     /// The bundle inside, decrypted as it is read from front to back. It ends only when the whole encrypted file was the
@@ -116,11 +116,11 @@ impl Carried {
         file: &'a File,
         identities: &Identities,
         limits: &Limits,
-        watch: &'a dyn Watch,
-    ) -> Result<Tape<'a>, BundleError> {
+        watch: &'a dyn Progress,
+    ) -> Result<MemberReader<'a>, BundleError> {
         self.same_size(file)?;
         let plain = Plain::open(file, &self.carrier, identities, limits, watch)?;
-        Ok(Tape::carried(plain, &self.carrier))
+        Ok(MemberReader::carried(plain, &self.carrier))
     }
 
     /// The first thing to see, and it costs nothing.

@@ -5,7 +5,7 @@ use crate::format::BundleError;
 use crate::format::entry::{Entry, Node};
 use crate::format::frame::Decoder;
 use crate::format::inventory::Inventory;
-use crate::format::read::same_digest;
+use crate::format::member_reader::same_digest;
 use crate::format::tree::{self, END};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;

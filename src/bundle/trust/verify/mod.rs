@@ -4,27 +4,27 @@
 //! cannot be called with bytes that nobody vouches for.
 
 pub mod carrier;
-mod content;
 mod frames;
-mod place;
+mod open_bundle;
 mod proof;
 mod seal;
+mod stream;
 mod trees;
 
-pub use content::receive;
-pub use place::{FramePart, InPlace, Reading, Whole};
+pub use open_bundle::{FramePart, OpenBundle, Reading, WholeBundle};
 pub use proof::{Proof, Proofs};
 pub use seal::{Signer, Trusted, Warning};
+pub use stream::verify_contents;
 pub use trees::SharedInventory;
 
 use super::approval::Approving;
 use crate::format::BundleError;
+use crate::format::blob_order::Contents;
 use crate::format::entry::Entry;
 use crate::format::index::Blob;
-use crate::format::order::Contents;
 use crate::value::limits::Limits;
-use crate::value::moment::Moment;
-use crate::value::watch::Watch;
+use crate::value::progress::Progress;
+use crate::value::timestamp::Timestamp;
 use std::ops::Deref;
 
 /// A value that follows from a seal which the threshold of trusted keys has made.
@@ -52,7 +52,7 @@ impl<T> Deref for Verified<T> {
 #[derive(Clone, Copy)]
 pub struct Conditions<'a> {
     /// What the clock says.
-    pub now: Moment,
+    pub now: Timestamp,
     /// How many threads hash and decode; a pipe is read by one.
     pub threads: usize,
     /// What is asked of approvers.
@@ -60,7 +60,7 @@ pub struct Conditions<'a> {
     /// The ceilings.
     pub limits: &'a Limits,
     /// Sees the bytes go by.
-    pub watch: &'a dyn Watch,
+    pub watch: &'a dyn Progress,
 }
 
 /// How much of a bundle someone wants to have looked at.
@@ -74,7 +74,7 @@ pub enum Depth {
 
 /// Someone to whom the content of a bundle goes while it is verified.
 ///
-/// What arrives may be written to a staging place of one's own. Until [`receive`] has returned, it must not appear
+/// What arrives may be written to a staging place of one's own. Until [`verify_contents`] has returned, it must not appear
 /// anywhere else.
 pub trait Receiver: Sync {
     /// What goes wrong on this side.

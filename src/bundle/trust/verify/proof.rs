@@ -2,11 +2,11 @@
 
 use super::{Depth, Looking, Receiver, SharedInventory, Verified};
 use crate::format::BundleError;
+use crate::format::blob_order::Contents;
 use crate::format::entry::Entry;
 use crate::format::index::Blob;
 use crate::format::marks::Marks;
 use crate::format::member::blob_name;
-use crate::format::order::Contents;
 use crate::trust::TrustError;
 use crate::value::digest::Digest;
 use std::collections::HashMap;

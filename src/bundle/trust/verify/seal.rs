@@ -2,7 +2,7 @@
 
 use super::{Conditions, Verified};
 use crate::format::member;
-use crate::format::read::Tape;
+use crate::format::member_reader::MemberReader;
 use crate::format::statement::{Member, Statement};
 use crate::trust::TrustError;
 use crate::trust::approval::{Approving, Judged};
@@ -12,8 +12,8 @@ use crate::trust::key::KeyId;
 use crate::trust::root::{Role, Root};
 use crate::trust::threshold::{Enough, Who, believe_with};
 use crate::value::digest::Digest;
-use crate::value::moment::Moment;
 use crate::value::name::Name;
+use crate::value::timestamp::Timestamp;
 use std::fmt;
 
 /// A bundle whose seal is believed, and what that rests on.
@@ -60,12 +60,12 @@ pub enum Warning {
         /// What it is.
         what: String,
         /// Its expiry date.
-        expired: Moment,
+        expired: Timestamp,
     },
     /// Created later than the clock says it is now.
     FromTheFuture {
         /// When it says it was created.
-        created: Moment,
+        created: Timestamp,
     },
 }
 
@@ -87,7 +87,7 @@ impl Trusted {
     ///
     /// Only the sizes of the first two members are taken from headers that nobody vouches for, and they are bounded.
     pub fn open(
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         pinned: &PinnedRoot,
         conditions: &Conditions<'_>,
     ) -> Result<Self, TrustError> {
@@ -97,7 +97,7 @@ impl Trusted {
     /// As [`Trusted::open`] for a bundle that still lacks signatures: one packer is enough. It is for the packer who is about
     /// to sign what this makes readable, and nothing that comes of it may be used in another way.
     pub fn open_before_threshold(
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         pinned: &PinnedRoot,
         conditions: &Conditions<'_>,
     ) -> Result<Self, TrustError> {
@@ -107,7 +107,7 @@ impl Trusted {
     /// As `open`; `sealed` is set to the bundle's identity once its seal is verified, also if the bundle is rejected
     /// after that: revoked, expired, not approved.
     pub fn open_noting(
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         pinned: &PinnedRoot,
         conditions: &Conditions<'_>,
         sealed: &mut Option<Digest>,
@@ -116,7 +116,7 @@ impl Trusted {
     }
 
     fn open_with(
-        tape: &mut Tape<'_>,
+        tape: &mut MemberReader<'_>,
         pinned: &PinnedRoot,
         conditions: &Conditions<'_>,
         enough: Enough,
@@ -172,7 +172,7 @@ impl Trusted {
 }
 
 /// What the root says about a statement that its packers have signed.
-fn judge(statement: &Statement, id: Digest, root: &Root, now: Moment) -> Result<Vec<Warning>, TrustError> {
+fn judge(statement: &Statement, id: Digest, root: &Root, now: Timestamp) -> Result<Vec<Warning>, TrustError> {
     let predicate = &statement.predicate;
     if root.is_revoked_statement(&id) {
         return Err(TrustError::Revoked { version: root.version(), statement: id });

@@ -2,9 +2,9 @@
 
 use super::Verified;
 use crate::format::BundleError;
+use crate::format::blob_order::{Contents, Parts};
 use crate::format::index::Blob;
 use crate::format::inventory::{Inventory, TreeTotals};
-use crate::format::order::{Contents, Parts};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use std::collections::HashMap;

@@ -3,9 +3,9 @@
 use super::super::Needs;
 use super::super::folder::{FAT_END, Spelling, Tried};
 use super::{Case, NAME_ONE, Verdict, fine, needed, problem, skipped, unchecked, warning};
+use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_bundle::value::words::quoted;
 
 impl Case<'_> {
     /// The folder, as a shell takes it.

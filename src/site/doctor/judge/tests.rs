@@ -4,12 +4,12 @@ use super::super::{Check, Circumstances, Finding, Needs, Outcome};
 use super::judge;
 use crate::staging::Room;
 use sealift_bundle::trust::root::Expiry;
-use sealift_bundle::value::moment::Moment;
+use sealift_bundle::value::timestamp::Timestamp;
 use std::path::Path;
 
 const MIB: u64 = 1 << 20;
 
-fn at(text: &str) -> Moment {
+fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -60,7 +60,7 @@ fn needs() -> Needs {
         foreign_name: None,
         program: Some("config/server/run.sh".to_owned()),
         images: vec![("hello".parse().unwrap(), vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()])],
-        asked: sealift_bundle::format::needs::Needs::default(),
+        asked: sealift_bundle::format::site_inputs::SiteInputs::default(),
         created: at("2026-11-01T00:00:00Z"),
         expires: Some(at("2027-11-01T00:00:00Z")),
         root_expires: None,
@@ -289,7 +289,7 @@ fn words_from_a_bundle_cannot_move_the_cursor() {
 fn what_a_bundle_asks_for_is_compared_with_what_the_site_sets() {
     let asks = |world: &mut World| {
         let (name, description) = ("license".parse().unwrap(), "from the portal".to_owned());
-        let secret = sealift_bundle::format::needs::Secret { name, description };
+        let secret = sealift_bundle::format::site_inputs::Secret { name, description };
         world.needs.as_mut().unwrap().asked.secrets.push(secret);
     };
     let of = |outcome| vec![(Check::Parameters, outcome)];

@@ -1,0 +1,289 @@
+//! Images: what each platform of one shows, before and now.
+
+use super::Turn;
+use super::compare::Collected;
+use super::entry;
+use super::facts::{FactChange, Field};
+use super::files::{self, FilesOf, Known};
+use super::packages;
+use super::privileges;
+use crate::analysis::config::ImageConfig;
+use crate::analysis::oddity::Group;
+use crate::analysis::{Census, Entry, ItemCensus, Layer, View};
+use crate::packages::{Package, System};
+use sealift_bundle::value::digest::{Digest, Hasher};
+use sealift_bundle::value::printable::{Printable, without_deception};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What became of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerTurn {
+    /// It was not there.
+    New,
+    /// It is not there any more.
+    Gone,
+    /// It has the same bytes, compressed in another way.
+    Recompressed,
+    /// It has the same entries, written into an archive in another way: other times, other order.
+    Rebuilt,
+}
+
+/// A layer that is not the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LayerChange {
+    /// What happened.
+    pub turn: LayerTurn,
+    /// What it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<LayerState>,
+    /// What it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<LayerState>,
+}
+
+/// A layer as it travels.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LayerState {
+    /// What it hashes to.
+    pub digest: Digest,
+    /// Its bytes.
+    pub stored: u64,
+}
+
+/// The layers of one platform of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LayersOf {
+    /// The item, with its platform where it has several.
+    pub item: String,
+    /// How many are as they were.
+    pub same: u64,
+    /// Those that are not.
+    pub changes: Vec<LayerChange>,
+}
+
+/// A secret or an oddity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct FindingChange {
+    /// Whether it came or went.
+    pub turn: Turn,
+    /// The rule or kind, as `lint` and `census` call it.
+    pub kind: &'static str,
+    /// The path, safe to show; empty for a layer as a whole.
+    pub path: String,
+    /// What was found, safe to show; never a secret.
+    pub message: String,
+}
+
+/// What the first side has anywhere.
+pub(super) struct Everything<'a> {
+    pub(super) known: Known<'a>,
+    packages: BTreeSet<&'a Package>,
+    findings: BTreeSet<FindingChange>,
+}
+
+impl<'a> Everything<'a> {
+    /// Of a census.
+    pub(super) fn of(census: &'a Census) -> Self {
+        let mut all = Self { known: Known::default(), packages: BTreeSet::new(), findings: BTreeSet::new() };
+        for view in census.items.iter().flat_map(|item| &item.views) {
+            files::learn(&mut all.known, &entry::of_view(census, view));
+            all.packages.extend(view.packages.iter().map(|found| &found.package));
+            all.findings.extend(findings(census, view));
+        }
+        all
+    }
+}
+
+/// How a view is called: its item, and its platform where the item has several.
+fn place(item: &ItemCensus, other: Option<&ItemCensus>, view: &View) -> String {
+    let several = item.views.len() > 1 || other.is_some_and(|other| other.views.len() > 1);
+    match &view.platform {
+        Some(platform) if several => format!("{} [{platform}]", item.name),
+        Some(_) | None => item.name.to_string(),
+    }
+}
+
+/// Tells the views of an image apart. `all` is what the first side has, for platforms that are new.
+pub(super) fn compare(
+    (a, before): (&Census, &ItemCensus),
+    (b, now): (&Census, &ItemCensus),
+    all: &Everything<'_>,
+    found: &mut Collected,
+) {
+    let pair = |view: &View| match (before.views.as_slice(), now.views.as_slice()) {
+        ([only], [_]) => Some(only),
+        _ => before.views.iter().find(|other| other.platform == view.platform),
+    };
+    for view in &now.views {
+        let item = place(now, Some(before), view);
+        match pair(view) {
+            // The digest of a manifest commits to all that it names.
+            Some(old) if old.manifest == view.manifest => {}
+            Some(old) => of_one(&item, (a, old), (b, view), found),
+            None => introduce(&item, (b, view), all, found),
+        }
+    }
+}
+
+fn of_one(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), found: &mut Collected) {
+    let layers = layers(item, (a, old), (b, new));
+    if !layers.changes.is_empty() {
+        found.layers.push(layers);
+    }
+    let mut files = files::compare(item, &entry::of_view(a, old), &entry::of_view(b, new), found);
+    files.buried = files::buried(Some((a, old)), (b, new));
+    if files != (FilesOf { item: item.to_owned(), ..FilesOf::default() }) {
+        found.files.push(files);
+    }
+    for change in packages::compare(&old.packages, &new.packages) {
+        found.packages.add(change, item);
+    }
+    if let Some(config) = &new.config {
+        privileges::starting(item, old.config.as_ref(), config, found);
+    }
+    // Who runs as root is a right, and told with them.
+    let is_root = |view: &View| view.config.as_ref().map(ImageConfig::runs_as_root);
+    let is_told = |change: &FactChange| change.field == Field::User && is_root(old) != is_root(new);
+    for change in settings(old, new).into_iter().filter(|change| !is_told(change)) {
+        found.settings.add(change, item);
+    }
+    findings_of_one(item, (a, old), (b, new), found);
+}
+
+fn findings_of_one(
+    item: &str,
+    (a, old): (&Census, &View),
+    (b, new): (&Census, &View),
+    found: &mut Collected,
+) {
+    let (had, has) = (findings(a, old), findings(b, new));
+    for one in has.difference(&had) {
+        found.findings.add(one.clone(), item);
+    }
+    for one in had.difference(&has) {
+        found.findings.add(FindingChange { turn: Turn::Gone, ..one.clone() }, item);
+    }
+}
+
+/// Tells the secrets and packages of a tree apart; its files are compared by its inventory.
+pub(super) fn compare_trees(
+    (a, before): (&Census, &ItemCensus),
+    (b, now): (&Census, &ItemCensus),
+    found: &mut Collected,
+) {
+    for (old, new) in before.views.iter().zip(&now.views).filter(|(old, new)| old.manifest != new.manifest) {
+        let item = now.name.as_str();
+        for change in packages::compare(&old.packages, &new.packages) {
+            found.packages.add(change, item);
+        }
+        findings_of_one(item, (a, old), (b, new), found);
+    }
+}
+
+/// What an item, or a platform of one, brings that was nowhere before.
+fn introduce(item: &str, (b, new): (&Census, &View), all: &Everything<'_>, found: &mut Collected) {
+    files::introduce(item, &entry::of_view(b, new), &all.known, found);
+    let unknown: Vec<_> =
+        new.packages.iter().filter(|found| !all.packages.contains(&found.package)).cloned().collect();
+    for change in packages::compare(&[], &unknown) {
+        found.packages.add(change, item);
+    }
+    if let Some(config) = &new.config {
+        privileges::starting(item, None, config, found);
+    }
+    for one in findings(b, new).difference(&all.findings) {
+        found.findings.add(one.clone(), item);
+    }
+}
+
+/// Every view of an item that is new.
+pub(super) fn introduce_item((b, item): (&Census, &ItemCensus), all: &Everything<'_>, found: &mut Collected) {
+    for view in &item.views {
+        introduce(&place(item, None, view), (b, view), all, found);
+    }
+}
+
+fn settings(old: &View, new: &View) -> Vec<FactChange> {
+    let facts = |view: &View| {
+        let system = view.system.as_ref().map(|System { name, .. }| name.as_str());
+        view.config.as_ref().map(|config| privileges::facts_of(config, system))
+    };
+    match (facts(old), facts(new)) {
+        (Some(old), Some(new)) => old.compare(&new).0,
+        _ => Vec::new(),
+    }
+}
+
+/// Secrets and oddities of all layers of a view, also those in files that another layer hides.
+pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> {
+    let secrets = census.secrets(view).map(|finding| FindingChange {
+        turn: Turn::New,
+        kind: finding.rule.as_str(),
+        // Without the line: what only moved down is not new.
+        path: finding.place.as_ref().map_or_else(|| finding.about.clone(), |place| place.path.clone()),
+        message: finding.message.clone(),
+    });
+    // Rights are compared where they can be seen, by path.
+    let odd = census.oddities(view).filter(|oddity| oddity.kind.group() != Group::Privilege);
+    let odd = odd.map(|oddity| FindingChange {
+        turn: Turn::New,
+        kind: oddity.kind.as_str(),
+        path: Printable(&oddity.path).to_string(),
+        message: without_deception(&oddity.detail),
+    });
+    secrets.chain(odd).collect()
+}
+
+fn layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) -> LayersOf {
+    let digests = |census: &Census, view: &View| -> BTreeSet<Digest> {
+        census.layers_of(view).map(|layer| layer.digest).collect()
+    };
+    let (had, has) = (digests(a, old), digests(b, new));
+    let gone: Vec<&Layer> = a.layers_of(old).filter(|layer| !has.contains(&layer.digest)).collect();
+    let new: Vec<&Layer> = b.layers_of(new).filter(|layer| !had.contains(&layer.digest)).collect();
+    let bytes: HashMap<Digest, &Layer> =
+        gone.iter().filter_map(|layer| layer.diff_id.map(|diff_id| (diff_id, *layer))).collect();
+    // Of a layer that was not read whole, nobody knows what else it holds.
+    let unread = |census: &Census| -> BTreeSet<Digest> {
+        census.unchecked.iter().filter_map(|one| one.layer).collect()
+    };
+    let (unread_old, unread_new) = (unread(a), unread(b));
+    let whole = gone.iter().filter(|layer| !new.is_empty() && !unread_old.contains(&layer.digest));
+    let entries: HashMap<Digest, &Layer> = whole.map(|layer| (fingerprint(layer), *layer)).collect();
+    let state = |layer: &Layer| LayerState { digest: layer.digest, stored: layer.stored };
+    let mut changes = Vec::new();
+    let mut explained = BTreeSet::new();
+    for layer in new {
+        let recompressed = layer.diff_id.and_then(|diff_id| bytes.get(&diff_id));
+        let rebuilt =
+            || (!unread_new.contains(&layer.digest)).then(|| entries.get(&fingerprint(layer))).flatten();
+        let (turn, from) = match recompressed.map(|from| (LayerTurn::Recompressed, from)) {
+            Some((turn, from)) => (turn, Some(*from)),
+            None => rebuilt().map_or((LayerTurn::New, None), |from| (LayerTurn::Rebuilt, Some(*from))),
+        };
+        explained.extend(from.map(|from| from.digest));
+        changes.push(LayerChange { turn, from: from.map(state), to: Some(state(layer)) });
+    }
+    let gone = gone.into_iter().filter(|layer| !explained.contains(&layer.digest));
+    changes.extend(gone.map(|layer| LayerChange {
+        turn: LayerTurn::Gone,
+        from: Some(state(layer)),
+        to: None,
+    }));
+    changes.sort();
+    LayersOf { item: item.to_owned(), same: has.intersection(&had).count() as u64, changes }
+}
+
+/// A digest of what a layer holds, whatever the order and the times.
+fn fingerprint(layer: &Layer) -> Digest {
+    let mut entries: BTreeMap<&str, &Entry> = BTreeMap::new();
+    // Of a path that stands there twice, the later entry counts.
+    entries.extend(layer.entries.iter().map(|entry| (&*entry.path, entry)));
+    let mut hasher = Hasher::new();
+    for entry in entries.values() {
+        hasher.update(format!("{entry:?}\n").as_bytes());
+    }
+    hasher.finish()
+}

@@ -1,0 +1,57 @@
+//! What a leaf is to whoever opens archives: told by its content, never by its name.
+
+use super::super::super::analysis::class::{Archive, Class, HEAD};
+
+/// An archive that can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Openable {
+    Gzip,
+    Zstd,
+    Tar,
+    Zip,
+    Ar,
+}
+
+/// What a leaf is to us.
+pub(super) enum Inside {
+    Nothing,
+    Archive(Openable),
+    /// An archive that is not opened.
+    Closed(&'static str),
+}
+
+impl Inside {
+    /// What begins with these bytes; [`HEAD`] of them are enough.
+    pub(super) fn of(head: &[u8]) -> Self {
+        match Class::of(head.get(..HEAD).unwrap_or(head)) {
+            Class::Archive(Archive::Gzip) => Self::Archive(Openable::Gzip),
+            Class::Archive(Archive::Zstd) => Self::Archive(Openable::Zstd),
+            Class::Archive(Archive::Tar) => Self::Archive(Openable::Tar),
+            Class::Archive(Archive::Zip) => Self::Archive(Openable::Zip),
+            Class::Archive(Archive::Ar) => Self::Archive(Openable::Ar),
+            Class::Archive(
+                archive @ (Archive::Bzip2
+                | Archive::Xz
+                | Archive::SevenZip
+                | Archive::Cpio
+                | Archive::Rpm
+                | Archive::Squashfs),
+            ) => Self::Closed(archive.as_str()),
+            _ if is_old_tar(head) => Self::Archive(Openable::Tar),
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// A tar of before POSIX has no mark, and a checksum.
+fn is_old_tar(head: &[u8]) -> bool {
+    let Some(block) = head.get(..512).filter(|block| block.first().is_some_and(|byte| *byte != 0)) else {
+        return false;
+    };
+    let sum: u32 = block
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| u32::from(if (148..156).contains(&at) { b' ' } else { *byte }))
+        .sum();
+    tar::Header::from_byte_slice(block).cksum().is_ok_and(|stated| stated == sum)
+}

@@ -1,0 +1,264 @@
+//! The items of a draft while they become a bundle: what is known of them before anything is compressed, and the front
+//! made of it afterwards.
+
+use super::atomic_file;
+use super::blob_order::{BlobOrder, Contents};
+use super::chunker;
+use super::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
+use super::error::BundleError;
+use super::header_members::{self, Front};
+use super::index::{Blob, Index, Item, docker_manifest, tree_manifest};
+use super::inventory::{self, TreeTotals};
+use super::item::ItemHead;
+use super::member::{self, blob_name, span};
+use super::oci;
+use super::pack::{Authority, push_member};
+use super::statement::{Member, Totals};
+use super::write_blobs::Written;
+use crate::value::digest::Digest;
+use crate::value::limits::Limits;
+use std::collections::HashMap;
+use std::os::unix::fs::FileExt as _;
+
+/// The items of a draft, with what is known of them before anything is compressed.
+pub(super) struct Parts<'a> {
+    images: Vec<&'a DraftImage>,
+    /// Contents of the images alone.
+    contents: Contents,
+    /// Bytes of the images' documents and configurations.
+    bytes: HashMap<Digest, Vec<u8>>,
+    trees: Vec<TreePart<'a>>,
+    /// Trees without those that hold the same as one before them.
+    pub(super) distinct: Vec<&'a DraftTree>,
+}
+
+struct TreePart<'a> {
+    draft: &'a DraftTree,
+    /// Which of the distinct trees it is.
+    number: usize,
+    /// The first frame of its inventory.
+    entries: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(draft: &'a Draft, limits: &Limits) -> Result<Self, BundleError> {
+        let (mut images, mut trees, mut distinct) = (Vec::new(), Vec::new(), Vec::<&DraftTree>::new());
+        let mut totals = TreeTotals::default();
+        for item in &draft.items {
+            match item {
+                DraftItem::Image(image) => images.push(image),
+                DraftItem::Tree(tree) => {
+                    totals.add((tree.tree.entries().len(), 0), 1, limits)?;
+                    let number =
+                        distinct.iter().position(|other| other.tree == tree.tree).unwrap_or_else(|| {
+                            distinct.push(tree);
+                            distinct.len() - 1
+                        });
+                    trees.push(TreePart {
+                        draft: tree,
+                        number,
+                        entries: inventory::encode_entries(&tree.tree)?,
+                    });
+                }
+            }
+        }
+        let items = images.iter().map(|image| image_item(image)).collect::<Result<_, _>>()?;
+        let mut order = BlobOrder::new(Index::new(items), limits);
+        let mut bytes = HashMap::new();
+        while let Some(due) = order.next_document()? {
+            let content = read_blob(&images, &due.digest)?;
+            order.take(&content)?;
+            bytes.insert(due.digest, content);
+        }
+        let contents = order.finish()?;
+        for config in &contents.configs {
+            let content = read_blob(&images, &config.digest)?;
+            contents.check_config(config, &content)?;
+            bytes.insert(config.digest, content);
+        }
+        Ok(Self { images, contents, bytes, trees, distinct })
+    }
+
+    pub(super) fn image_layers(&self) -> Result<Vec<BlobSource>, BundleError> {
+        self.contents.layers.iter().map(|layer| find_blob(&self.images, &layer.digest).cloned()).collect()
+    }
+
+    /// Bytes to keep at the front: every number there at its widest.
+    pub(super) fn room(&self, draft: &Draft, authority: &Authority<'_>) -> Result<u64, BundleError> {
+        let widest = Blob { digest: Digest::of(b""), size: Limits::v1().bytes };
+        let known = self.contents.documents.iter().chain(&self.contents.configs);
+        let mut room: u64 = known.map(|blob| span(blob.size)).sum();
+        for tree in &self.trees {
+            let frames = chunker::most(tree.draft.tree.positions().1);
+            room += span(tree.entries.len() as u64 + inventory::most_frame_bytes(frames));
+            room += span(tree_manifest(&tree.draft.head, widest, widest)?.len() as u64);
+        }
+        let items = self.items(|tree| Ok(tree_item(&tree.draft.head, widest)))?;
+        let blobs = self.contents.blobs().count() + 3 * self.trees.len();
+        let sums =
+            member::FIXED.iter().skip(1).map(|name| 64 + 2 + name.len() + 1).sum::<usize>() + blobs * 144;
+        let fixed = member::FIXED.map(|name| Member {
+            name: name.to_owned(),
+            size: widest.size,
+            sha256: widest.digest,
+        });
+        let totals = Totals { items: widest.size, blobs: widest.size, bytes: widest.size };
+        let statement = header_members::statement(draft, authority, fixed.into(), totals).encode()?.len();
+        for len in [
+            authority.roots.len(),
+            (authority.seal_len)(statement),
+            statement,
+            sums,
+            header_members::verify_text(draft).len() + header_members::BLANKS * 512,
+            0,
+            member::OCI_LAYOUT_CONTENT.len(),
+            Index::new(items).encode()?.len(),
+            docker_manifest(&self.contents.docker)?.len(),
+        ] {
+            room += span(len as u64);
+        }
+        Ok(room)
+    }
+
+    fn items(
+        &self,
+        tree: impl Fn(&TreePart<'a>) -> Result<Item, BundleError>,
+    ) -> Result<Vec<Item>, BundleError> {
+        self.images.iter().map(|image| image_item(image)).chain(self.trees.iter().map(tree)).collect()
+    }
+
+    /// All members between the statement and the layers, and the statement about them.
+    pub(super) fn front(
+        mut self,
+        draft: &Draft,
+        authority: &Authority<'_>,
+        room: u64,
+        written: &Written,
+        limits: &Limits,
+    ) -> Result<(Vec<u8>, Vec<u8>), BundleError> {
+        let mut roots = Vec::new();
+        let mut totals = TreeTotals::default();
+        for tree in &self.trees {
+            let (layer, frames) = written.trees.get(tree.number).ok_or_else(incomplete)?;
+            totals.add((0, frames.len()), 1, limits)?;
+            let mut inventory = tree.entries.clone();
+            inventory.extend(inventory::encode_frames(frames)?);
+            let inventory = keep(&mut self.bytes, inventory);
+            roots.push(keep(&mut self.bytes, tree_manifest(&tree.draft.head, inventory, *layer)?));
+        }
+        let images = self.images.iter().map(|image| image_item(image));
+        let trees = self.trees.iter().zip(roots).map(|(tree, root)| Ok(tree_item(&tree.draft.head, root)));
+        let index = Index::new(images.chain(trees).collect::<Result<_, _>>()?);
+        let index_bytes = index.encode()?;
+        let mut order = BlobOrder::new(Index::parse(&index_bytes, limits)?, limits);
+        while let Some(due) = order.next_document()? {
+            order.take(self.bytes.get(&due.digest).ok_or_else(incomplete)?)?;
+        }
+        let contents = order.finish()?;
+        let docker = docker_manifest(&contents.docker)?;
+
+        let totals = Totals {
+            items: contents.items.len() as u64,
+            blobs: contents.blobs().count() as u64,
+            bytes: contents.blobs().map(|blob| blob.size).sum(),
+        };
+        let front = Front {
+            draft,
+            authority,
+            totals,
+            room,
+            contents: &contents,
+            index: &index_bytes,
+            docker: &docker,
+        };
+        let (mut bytes, statement) = front.fit()?;
+        for blob in contents.documents.iter().chain(&contents.configs) {
+            push_member(
+                &mut bytes,
+                &blob_name(&blob.digest),
+                self.bytes.get(&blob.digest).ok_or_else(incomplete)?,
+            );
+        }
+        Ok((bytes, statement))
+    }
+}
+
+impl DraftImage {
+    /// Refuses an image that no reader would take, before anything is packed.
+    pub fn check(&self, limits: &Limits) -> Result<(), BundleError> {
+        let mut order = BlobOrder::new(Index::new(vec![image_item(self)?]), limits);
+        while let Some(due) = order.next_document()? {
+            order.take(&read_blob(&[self], &due.digest)?)?;
+        }
+        let contents = order.finish()?;
+        contents
+            .configs
+            .iter()
+            .try_for_each(|config| contents.check_config(config, &read_blob(&[self], &config.digest)?))
+    }
+}
+
+fn keep(bytes: &mut HashMap<Digest, Vec<u8>>, content: Vec<u8>) -> Blob {
+    let blob = Blob { digest: Digest::of(&content), size: content.len() as u64 };
+    bytes.insert(blob.digest, content);
+    blob
+}
+
+fn image_item(image: &DraftImage) -> Result<Item, BundleError> {
+    let root = find_blob(&[image], &image.root)?;
+    Ok(Item {
+        head: image.head.clone(),
+        reference: Some(image.reference.clone()),
+        media_type: image.media_type.clone(),
+        root: Blob { digest: root.digest, size: root.size },
+        withheld: image.withheld.clone(),
+        referrers: image.referrers.clone(),
+    })
+}
+
+fn tree_item(head: &ItemHead, root: Blob) -> Item {
+    Item {
+        head: head.clone(),
+        reference: None,
+        media_type: oci::OCI_MANIFEST.to_owned(),
+        root,
+        withheld: Vec::new(),
+        referrers: Vec::new(),
+    }
+}
+
+fn find_blob<'a>(images: &[&'a DraftImage], digest: &Digest) -> Result<&'a BlobSource, BundleError> {
+    images.iter().flat_map(|image| &image.blobs).find(|blob| blob.digest == *digest).ok_or_else(|| {
+        BundleError::Image {
+            document: "the draft".to_owned(),
+            reason: format!("it has no source for {digest}"),
+        }
+    })
+}
+
+/// A small blob, checked.
+fn read_blob(images: &[&DraftImage], digest: &Digest) -> Result<Vec<u8>, BundleError> {
+    let source = find_blob(images, digest)?;
+    let ceiling = Limits::v1().document;
+    if source.size > ceiling {
+        let what = format!("bytes of {digest}");
+        return Err(BundleError::Limit { what, found: source.size, ceiling });
+    }
+    let unreadable = |error| BundleError::SourceRead { path: source.path.clone(), source: error };
+    let mut bytes = vec![0; usize::try_from(source.size).unwrap_or_default()];
+    let file = atomic_file::open_unlinked(&source.path).map_err(unreadable)?;
+    file.read_exact_at(&mut bytes, source.offset).map_err(unreadable)?;
+    let found = Digest::of(&bytes);
+    if found == *digest {
+        return Ok(bytes);
+    }
+    let reason = format!("a blob has the digest {found}, expected {digest}");
+    Err(BundleError::SourceChanged { path: source.path.clone(), reason })
+}
+
+pub(super) fn incomplete() -> BundleError {
+    BundleError::Format {
+        document: "the draft".to_owned(),
+        reason: "its parts do not fit together; please report this".to_owned(),
+    }
+}

@@ -1,0 +1,153 @@
+//! Choosing one image among those of a source, and what it is called at the site.
+
+use super::error::PlanError;
+use super::manifest::{ImageForm, ImageSource};
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::image_name::ImageName;
+use std::path::Path;
+
+/// An image that a source offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) media_type: String,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    /// Every name the source gives it, the fullest first.
+    pub(super) names: Vec<String>,
+}
+
+impl Candidate {
+    /// How a person selects it: by its first name, or by its digest.
+    pub(super) fn label(&self) -> String {
+        self.names.first().cloned().unwrap_or_else(|| self.digest.to_string())
+    }
+
+    fn answers_to(&self, select: &str) -> bool {
+        self.names.iter().any(|name| name == select) || self.digest.to_string() == select
+    }
+}
+
+/// The image that `select` names, or the only one.
+pub(super) fn choose<'a>(
+    candidates: &'a [Candidate],
+    select: Option<&str>,
+    path: &Path,
+) -> Result<&'a Candidate, PlanError> {
+    let path = || path.to_owned();
+    let names = |all: &[&Candidate]| all.iter().map(|candidate| candidate.label()).collect::<Vec<_>>();
+    let matching: Vec<&Candidate> =
+        candidates.iter().filter(|one| select.is_none_or(|select| one.answers_to(select))).collect();
+    match (matching.as_slice(), select) {
+        ([one], _) => Ok(one),
+        ([], Some(select)) if !candidates.is_empty() => {
+            let names = names(&candidates.iter().collect::<Vec<_>>());
+            Err(PlanError::NotSelected { path: path(), select: select.to_owned(), names })
+        }
+        ([], _) => Err(PlanError::Empty { path: path(), reason: "there is no image in it" }),
+        // One name on two images: only the digest tells them apart.
+        (several, Some(_)) => {
+            let names = several.iter().map(|candidate| candidate.digest.to_string()).collect();
+            Err(PlanError::Several { path: path(), names })
+        }
+        (several, None) => Err(PlanError::Several { path: path(), names: names(several) }),
+    }
+}
+
+/// What the image will be called at the site: what the manifest says, or else the name that was selected, or else
+/// the first name that is more than a tag.
+pub(super) fn reference(
+    image: &Candidate,
+    source: &ImageSource,
+    path: &Path,
+) -> Result<ImageName, PlanError> {
+    if let Some(reference) = &source.reference {
+        return Ok(reference.clone());
+    }
+    let selected = source.select.iter().filter(|select| image.names.contains(select));
+    // `latest` alone would be read as a repository of that name.
+    let full = |name: &&String| name.contains([':', '/']);
+    let mut names = selected.chain(&image.names).filter(full);
+    let parse = |name: &String| match source.form {
+        ImageForm::Archive => normalized(name),
+        ImageForm::Layout => name.parse().ok(),
+    };
+    names.find_map(parse).ok_or_else(|| {
+        let found = image.names.first().cloned();
+        PlanError::Nameless { path: path.to_owned(), found }
+    })
+}
+
+/// A name as docker writes it into an archive: it leaves the registry and the folder out that every engine adds again
+/// (`nginx:1` is `docker.io/library/nginx:1`).
+fn normalized(name: &str) -> Option<ImageName> {
+    let parsed: ImageName = name.parse().ok()?;
+    if parsed.registry().is_some() {
+        return Some(parsed);
+    }
+    let library = if parsed.path().contains('/') { "" } else { "library/" };
+    format!("docker.io/{library}{name}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Platforms;
+    use sealift_bundle::value::error_code::{Code, Fault as _};
+
+    fn image(content: &str, names: &[&str]) -> Candidate {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Candidate { media_type: String::new(), digest: Digest::of(content.as_bytes()), size: 1, names }
+    }
+
+    #[test]
+    fn one_image_is_chosen_or_the_names_are_listed() {
+        let all = [
+            image("1", &["a:1", "a:latest"]),
+            image("2", &[]),
+            image("3", &["b:1", "x"]),
+            image("4", &["x"]),
+        ];
+        let chosen = |select: &str| choose(&all, Some(select), Path::new("x.tar")).map(|one| one.digest);
+        assert_eq!(chosen("a:latest").unwrap(), all[0].digest);
+        assert_eq!(chosen(&all[1].digest.to_string()).unwrap(), all[1].digest);
+        let error = choose(&all, None, Path::new("x.tar")).unwrap_err();
+        assert_eq!(
+            (error.code(), error.hint().unwrap().contains("select = \"a:1\"")),
+            (Code::ManifestItem, true)
+        );
+        assert!(error.to_string().contains(&all[1].digest.to_string()), "{error}");
+        assert_eq!(chosen("nothing").unwrap_err().code(), Code::SourceMissing);
+        assert_eq!(chosen("x").unwrap_err().code(), Code::ManifestItem);
+        assert_eq!(choose(&[], None, Path::new("x")).unwrap_err().code(), Code::SourceEmpty);
+        assert!(choose(&all[..1], None, Path::new("x")).is_ok());
+    }
+
+    #[test]
+    fn f_field_06_names_of_docker_are_completed_and_a_tag_alone_is_no_reference() {
+        let source = |select: Option<&str>, reference: Option<&str>| ImageSource {
+            form: ImageForm::Layout,
+            path: "x".to_owned(),
+            select: select.map(str::to_owned),
+            reference: reference.map(|text| text.parse().unwrap()),
+            platforms: Platforms::All,
+        };
+        let named = |names: &[&str], source: &ImageSource| {
+            reference(&image("1", names), source, Path::new("x")).map(|name| name.to_string())
+        };
+        assert_eq!(named(&["latest", "a/b:1"], &source(None, None)).unwrap(), "a/b:1");
+        assert_eq!(named(&["a:1", "a:2"], &source(Some("a:2"), None)).unwrap(), "a:2");
+        assert_eq!(named(&["a:1"], &source(None, Some("r.org/b:2"))).unwrap(), "r.org/b:2");
+        let archive = ImageSource { form: ImageForm::Archive, ..source(None, None) };
+        for (name, full) in [
+            ("nginx:1", "docker.io/library/nginx:1"),
+            ("rancher/rancher:2", "docker.io/rancher/rancher:2"),
+            ("r.org/a:1", "r.org/a:1"),
+            ("localhost/a:1", "localhost/a:1"),
+        ] {
+            assert_eq!(named(&[name], &archive).unwrap(), full);
+        }
+        let error = named(&["latest"], &source(None, None)).unwrap_err();
+        assert_eq!(error.code(), Code::ManifestItem);
+        assert!(error.hint().unwrap().contains("REPOSITORY:latest"));
+    }
+}

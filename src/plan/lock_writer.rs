@@ -1,0 +1,181 @@
+//! A lock as text: laid by hand, so that a change of one source is a change of few lines in a review.
+
+use super::lock::{Lock, LockedAudience, LockedImage, LockedTree, VERSION};
+use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::item::{FileKind, ItemKind, Labels, PRIORITY};
+use sealift_bundle::format::site_inputs::{Parameter, Secret};
+use sealift_bundle::value::rel_path::Names;
+use std::fmt::{self, Display, Write as _};
+
+impl Lock {
+    /// The text of the lock; parsing it gives the same lock, and the same lock always gives the same bytes.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.lay(&mut text);
+        text
+    }
+
+    fn lay(&self, text: &mut String) -> fmt::Result {
+        text.write_str("# written by `sealift lock`; review it, do not edit it\n")?;
+        writeln!(text, "lock = {VERSION}\nmanifest = \"{}\"\ncreated = \"{}\"", self.manifest, self.created)?;
+        writeln!(text, "sequence = {}", self.sequence)?;
+        optional(text, "previous", self.previous.as_ref())?;
+        optional(text, "expires", self.expires.as_ref())?;
+        optional(text, "variant", self.variant.as_ref())?;
+        lay_list(text, "features", &self.features)?;
+        lay_list(text, "without", &self.without)?;
+        let bundle = &self.bundle;
+        writeln!(text, "\n[bundle]\nname = \"{}\"", bundle.name)?;
+        writeln!(text, "scenario = \"{}\"\nversion = \"{}\"", bundle.scenario, bundle.version)?;
+        self.audience.iter().try_for_each(|audience| lay_audience(text, audience))?;
+        self.parameter.iter().try_for_each(|parameter| lay_parameter(text, parameter))?;
+        for Secret { name, description } in &self.secret {
+            writeln!(text, "\n[[secret]]\nname = \"{name}\"\ndescription = {}", Quoted(description))?;
+        }
+        self.image.iter().try_for_each(|image| lay_image(text, image))?;
+        self.trees().try_for_each(|(kind, tree)| lay_tree(text, kind, tree))
+    }
+}
+
+fn lay_audience(text: &mut String, audience: &LockedAudience) -> fmt::Result {
+    let LockedAudience { name, hidden_features, hidden_parameters, hidden_secrets } = audience;
+    writeln!(text, "\n[[audience]]\nname = \"{name}\"")?;
+    lay_list(text, "hidden_features", hidden_features)?;
+    lay_list(text, "hidden_parameters", hidden_parameters)?;
+    lay_list(text, "hidden_secrets", hidden_secrets)
+}
+
+fn lay_parameter(text: &mut String, parameter: &Parameter) -> fmt::Result {
+    let Parameter { name, description, format, choices, default } = parameter;
+    writeln!(text, "\n[[parameter]]\nname = \"{name}\"\ndescription = {}", Quoted(description))?;
+    writeln!(text, "format = \"{format}\"")?;
+    lay_list(text, "choices", choices)?;
+    optional(text, "default", default.as_ref())
+}
+
+/// A list that has something in it, on one line.
+fn lay_list<T: Display>(text: &mut String, key: &str, list: &[T]) -> fmt::Result {
+    if list.is_empty() { Ok(()) } else { lay_whole_list(text, key, list) }
+}
+
+fn lay_whole_list<T: Display>(text: &mut String, key: &str, list: &[T]) -> fmt::Result {
+    let words: Vec<_> = list.iter().map(|word| Quoted(&word.to_string()).to_string()).collect();
+    writeln!(text, "{key} = [{}]", words.join(", "))
+}
+
+/// What is there beside name, kind and licence, and differs from what an item has by itself.
+fn lay_labels(text: &mut String, labels: &Labels) -> fmt::Result {
+    optional(text, "kind", labels.file_kind.map(FileKind::as_str).as_ref())?;
+    optional(text, "version", labels.version.as_ref())?;
+    if let Some(audience) = &labels.audience {
+        lay_whole_list(text, "audience", audience)?;
+    }
+    if labels.priority != PRIORITY {
+        writeln!(text, "priority = {}", labels.priority)?;
+    }
+    if labels.template { text.write_str("template = true\n") } else { Ok(()) }
+}
+
+fn lay_image(text: &mut String, image: &LockedImage) -> fmt::Result {
+    writeln!(text, "\n[[image]]\nname = \"{}\"", image.name)?;
+    optional(text, "layout", image.layout.as_ref())?;
+    optional(text, "archive", image.archive.as_ref())?;
+    writeln!(text, "origin = {}", Quoted(&image.origin))?;
+    optional(text, "license", image.license.as_ref())?;
+    lay_labels(text, &image.labels())?;
+    writeln!(text, "reference = \"{}\"\nmedia_type = {}", image.reference, Quoted(&image.media_type))?;
+    writeln!(text, "digest = \"{}\"\nsize = {}\nblobs = [", image.digest, image.size)?;
+    for blob in &image.blobs {
+        write!(text, "  {{ digest = \"{}\", size = {}", blob.digest, blob.size)?;
+        if let Some(member) = &blob.member {
+            write!(text, ", member = {}", Quoted(member))?;
+        }
+        text.write_str(" },\n")?;
+    }
+    text.write_str("]\n")?;
+    if !image.withheld.is_empty() {
+        text.write_str("withheld = [\n")?;
+        image.withheld.iter().try_for_each(|digest| writeln!(text, "  \"{digest}\","))?;
+        text.write_str("]\n")?;
+    }
+    if !image.referrers.is_empty() {
+        text.write_str("referrers = [\n")?;
+        for referrer in &image.referrers {
+            write!(text, "  {{ digest = \"{}\", size = {}, media_type = ", referrer.digest, referrer.size)?;
+            write!(text, "{}", Quoted(&referrer.media_type))?;
+            if let Some(tag) = &referrer.tag {
+                write!(text, ", tag = {}", Quoted(tag))?;
+            }
+            text.write_str(" },\n")?;
+        }
+        text.write_str("]\n")?;
+    }
+    Ok(())
+}
+
+fn lay_tree(text: &mut String, kind: ItemKind, tree: &LockedTree) -> fmt::Result {
+    writeln!(text, "\n[[{kind}]]\nname = \"{}\"", tree.name)?;
+    optional(text, "path", tree.path.as_ref())?;
+    optional(text, "url", tree.url.as_ref())?;
+    optional(text, "pin", tree.pin.as_ref())?;
+    optional(text, "chart", tree.chart.as_ref())?;
+    optional(text, "git", tree.git.as_ref())?;
+    optional(text, "commit", tree.commit.as_ref())?;
+    writeln!(text, "origin = {}", Quoted(&tree.origin))?;
+    optional(text, "license", tree.license.as_ref())?;
+    lay_labels(text, &tree.labels())?;
+    if tree.names == Names::Linux {
+        text.write_str("names = \"linux\"\n")?;
+    }
+    text.write_str("entries = [\n")?;
+    tree.entries.iter().try_for_each(|entry| lay_entry(text, entry))?;
+    text.write_str("]\n")
+}
+
+fn lay_entry(text: &mut String, entry: &Entry) -> fmt::Result {
+    write!(text, "  {{ path = {}, ", Quoted(entry.path.as_str()))?;
+    match &entry.node {
+        Node::Dir => text.write_str("type = \"dir\""),
+        Node::File { size, sha256, executable } => {
+            let mode = if *executable { "0755" } else { "0644" };
+            write!(text, "type = \"file\", mode = \"{mode}\", size = {size}, sha256 = \"")?;
+            for byte in sha256.bytes() {
+                for nibble in [byte >> 4, byte & 15] {
+                    text.extend(char::from_digit(u32::from(nibble), 16));
+                }
+            }
+            text.write_char('"')
+        }
+        Node::Link { target } => write!(text, "type = \"link\", target = {}", Quoted(target)),
+    }?;
+    text.write_str(" },\n")
+}
+
+fn optional<T: Display>(text: &mut String, key: &str, value: Option<&T>) -> fmt::Result {
+    match value {
+        Some(value) => writeln!(text, "{key} = {}", Quoted(&value.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// A basic string of TOML.
+pub(super) struct Quoted<'a>(pub(super) &'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                // A review must show what is there: nothing that hides or reorders reaches the lock as it is.
+                hidden if sealift_bundle::value::printable::is_deceptive(hidden) => {
+                    write!(f, "\\U{:08X}", u32::from(hidden))?;
+                }
+                plain => f.write_char(plain)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
