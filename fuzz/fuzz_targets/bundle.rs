@@ -11,7 +11,7 @@ use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::watch::Unwatched;
+use sealift_bundle::value::progress::NoProgress;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -61,7 +61,7 @@ fn conditions() -> Conditions<'static> {
         threads: 1,
         approvals: Approving::Demanded(&NO_APPROVALS),
         limits: &LIMITS,
-        watch: &Unwatched,
+        watch: &NoProgress,
     }
 }
 

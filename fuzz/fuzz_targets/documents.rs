@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift_audit::census::config::ImageConfig;
-use sealift_audit::census::{Census, Found, ItemCensus, Sums, View};
+use sealift_audit::analysis::config::ImageConfig;
+use sealift_audit::analysis::{Census, Found, ItemCensus, Sums, View};
 use sealift_audit::packages::{Ecosystem, Package, System};
 use sealift_audit::policy::Policy;
 use sealift_audit::vulnerability::vex::Vex;
@@ -23,7 +23,7 @@ use sealift_bundle::trust::secret::{Passphrase, SecretKey};
 use sealift_bundle::trust::waiver::{Scope, Waiver, Waivers};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
-use sealift_bundle::value::watch::Unwatched;
+use sealift_bundle::value::progress::NoProgress;
 use sealift_plan::lock::Lock;
 use sealift_plan::manifest::Manifest;
 use sealift_site::receipt::{Receipt, Request, Signed as _};
@@ -102,7 +102,7 @@ const READERS: [(&str, Reader); 17] = [
     ("receipt", |bytes| drop((Receipt::of(bytes, &LIMITS), Request::of(bytes, &LIMITS)))),
     ("osv", |bytes| {
         std::fs::write(RECORDS.join("record.json"), bytes).expect("the folder takes files");
-        if let Ok(data) = OsvData::open(&RECORDS, &CENSUS, &Unwatched) {
+        if let Ok(data) = OsvData::open(&RECORDS, &CENSUS, &NoProgress) {
             drop(assess(&CENSUS, Some(&data), &[], "2026-11-22T12:00:00Z".parse().expect("a moment")));
         }
     }),
