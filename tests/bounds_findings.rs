@@ -3,8 +3,8 @@
 
 use crate::cli::{Outcome, PACK, Shop};
 use crate::support::{self, Authorities, Put, tree};
-use sealift_bundle::format::draft::DraftItem;
 use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::pack::draft::DraftItem;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -368,7 +368,7 @@ pub(crate) fn sample(authorities: &Authorities) -> Vec<u8> {
 /// The bytes of a bundle made from a draft.
 pub(crate) fn packed(
     authorities: &Authorities,
-    draft: impl FnOnce(&std::path::Path) -> sealift_bundle::format::draft::Draft,
+    draft: impl FnOnce(&std::path::Path) -> sealift_bundle::pack::draft::Draft,
 ) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let sealed = authorities.pack(&draft(folder.path()), folder.path());

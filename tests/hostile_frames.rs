@@ -368,7 +368,7 @@ struct Failing<'a> {
 }
 
 impl Read for Failing<'_> {
-    fn member_reader(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.interrupt = !self.interrupt;
         match self.error {
             _ if self.interrupt => Err(io::ErrorKind::Interrupted.into()),

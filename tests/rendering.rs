@@ -3,9 +3,9 @@
 use crate::cli::{Outcome, Shop};
 use crate::environment::{each, names};
 use crate::support::{self, Authorities, Put, tree};
-use sealift_bundle::format::draft::{Draft, DraftItem};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
+use sealift_bundle::pack::draft::{Draft, DraftItem};
 use sealift_bundle::value::format::Format;
 use serde_json::Value;
 

@@ -1,13 +1,11 @@
 //! What is packed comes out the same, by every way there is.
 
 use crate::support::{self, Authorities, Put, conditions, image, tree};
-use sealift_bundle::format::draft::{DraftImage, DraftItem};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member_reader::MemberReader;
-use sealift_bundle::format::pack::{Authority, pack};
+use sealift_bundle::pack::draft::{DraftImage, DraftItem};
 use sealift_bundle::trust::verify::{Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::progress::NoProgress;
 use sealift_site::unpack::unpack;
 use std::path::Path;
 
@@ -143,9 +141,7 @@ fn what_does_not_fit_the_documents_is_not_packed() {
         change(&mut image);
         draft.items.push(DraftItem::Image(image));
         let (authorities, limits) = (Authorities::new(), &support::LIMITS);
-        let authority =
-            Authority { roots: &authorities.chain, root_version: 1, epoch: 1, seal_len: &|_| 1000 };
-        let outcome = pack(&draft, &authority, folder.path(), 1, limits, &NoProgress);
+        let outcome = authorities.try_pack(&draft, folder.path(), 1, limits);
         outcome.map(drop).expect_err("the draft was packed").to_string()
     };
     let plain = Digest::of(b"layer one");

@@ -2,8 +2,8 @@
 //! requests, damaged bundles, TLS, skopeo, and how much memory it takes.
 
 use crate::support::{self, Authorities, Put, image, tree};
-use sealift_bundle::format::draft::{BlobSource, Draft, DraftImage, DraftItem};
 use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::pack::draft::{BlobSource, Draft, DraftImage, DraftItem};
 use sealift_bundle::value::digest::Digest;
 use serde_json::Value;
 use std::collections::BTreeMap;

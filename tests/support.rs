@@ -1,14 +1,15 @@
 //! Bundles made in a few lines, sealed with throw-away keys.
 
-use sealift_bundle::format::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::index::{Blob, Referrer};
 use sealift_bundle::format::item::{ItemHead, ItemKind, Labels};
 use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::format::oci::{OCI_INDEX, OCI_MANIFEST};
-use sealift_bundle::format::pack::{Authority, Sealed, pack};
 use sealift_bundle::format::site_inputs::{Selection, SiteInputs};
 use sealift_bundle::format::tree::Tree;
+use sealift_bundle::pack::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
+use sealift_bundle::pack::{Authority, Sealed, pack};
+use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approvals, Approving};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
@@ -85,18 +86,19 @@ impl Authorities {
     }
 
     pub fn pack_with(&self, draft: &Draft, folder: &Path, threads: usize) -> Sealed {
-        let seal_len = |len: usize| {
-            usize::try_from(Envelope::encoded_len(PayloadType::Statement, len as u64, 1)).unwrap()
-        };
-        let authority = Authority {
-            roots: &self.chain,
-            root_version: self.pinned.root().version(),
-            epoch: self.pinned.root().epoch(),
-            seal_len: &seal_len,
-        };
-        let unsealed = pack(draft, &authority, folder, threads, &LIMITS, &NoProgress).unwrap();
-        let seal = self.seal(unsealed.statement());
-        unsealed.seal(&seal).unwrap()
+        self.try_pack(draft, folder, threads, &LIMITS).unwrap()
+    }
+
+    pub fn try_pack(
+        &self,
+        draft: &Draft,
+        folder: &Path,
+        threads: usize,
+        limits: &Limits,
+    ) -> Result<Sealed, TrustError> {
+        let keys: [&dyn Signer; 1] = [&self.packer];
+        let authority = Authority::new(&self.pinned, &keys, 1, limits)?;
+        pack(draft, &authority, folder, threads, limits, &NoProgress)
     }
 
     /// A seal over any bytes.

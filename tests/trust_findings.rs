@@ -5,10 +5,10 @@ use crate::cli::{Outcome, Shop};
 use crate::forge::{Forge, split};
 use crate::registry::real::Real;
 use crate::support::{self, Authorities, LIMITS, Put, conditions, image, tree};
-use sealift_bundle::format::draft::Draft;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::blob_name;
 use sealift_bundle::format::member_reader::MemberReader;
+use sealift_bundle::pack::draft::Draft;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approval, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
@@ -537,17 +537,8 @@ fn f_sec_14_a_shared_inventory_is_parsed_once_and_all_are_counted() {
         let place = in_place(open(limits)).unwrap();
         assert_eq!(place.inventory("tree-0").unwrap_err().code(), Code::BundleLimit);
         // What readers refuse is not packed.
-        let seal_len = |_: usize| 1000;
-        let authority = sealift_bundle::format::pack::Authority {
-            roots: &authorities.chain,
-            root_version: 1,
-            epoch: 1,
-            seal_len: &seal_len,
-        };
         let draft = sharing(folder.path(), 3);
-        let unwatched = &sealift_bundle::value::progress::NoProgress;
-        let packed =
-            sealift_bundle::format::pack::pack(&draft, &authority, folder.path(), 1, limits, unwatched);
+        let packed = authorities.try_pack(&draft, folder.path(), 1, limits);
         assert_eq!(packed.err().map(|error| error.code()), Some(Code::BundleLimit));
     }
 }

@@ -9,6 +9,7 @@ use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approvals, Approving};
 use sealift_bundle::trust::chain::PinnedRoot;
+use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, verify_contents};
 use sealift_bundle::value::error_code::Fault as _;
 use std::collections::BTreeMap;
@@ -234,22 +235,18 @@ fn kept_bundles_still_verify() {
 #[ignore = "run once for each released version: it makes a file that is never changed again"]
 fn keep_a_bundle() {
     use crate::vector_writer::key;
-    use sealift_bundle::format::pack::{Authority, pack};
-    use sealift_bundle::trust::envelope::{Envelope, PayloadType};
+    use sealift_bundle::pack::{Authority, pack};
     let folder = tempfile::tempdir().unwrap();
     let root = std::fs::read("tests/vectors/roots/one.json").unwrap();
-    let chain = [&root[..], b"\n"].concat();
-    let seal_len = |len: usize| Envelope::encoded_len(PayloadType::Statement, len as u64, 1) as usize;
-    let authority = Authority { roots: &chain, root_version: 1, epoch: 1, seal_len: &seal_len };
     let mut draft = support::sample(folder.path());
     let (name, reference) = ("hello", "registry.example.com/tools/hello:1");
     draft.items[1] = support::signed_image(folder.path(), name, reference, &[b"layer one", b"layer two"]);
-    let unsealed =
+    let (pinned, packer) = (PinnedRoot::parse(&root, &LIMITS).unwrap(), key("packer-1"));
+    let keys: [&dyn Signer; 1] = [packer];
+    let authority = Authority::new(&pinned, &keys, 1, &LIMITS).unwrap();
+    let sealed =
         pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift_bundle::value::progress::NoProgress)
             .unwrap();
-    let payload = unsealed.statement().to_vec();
-    let seal = Envelope::sign(PayloadType::Statement, payload, &[key("packer-1")]).unwrap().encode().unwrap();
-    let sealed = unsealed.seal(&seal).unwrap();
     let name = format!("tests/bundles/v1-{}.sealift", env!("CARGO_PKG_VERSION"));
     assert!(!Path::new(&name).exists(), "`{name}` is kept already");
     std::fs::create_dir_all("tests/bundles").unwrap();

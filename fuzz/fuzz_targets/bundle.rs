@@ -4,11 +4,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift_bundle::format::read::Tape;
+use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approvals, Approving};
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::{Conditions, Depth, InPlace, Looking, Trusted, receive};
+use sealift_bundle::trust::verify::{Conditions, Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::progress::NoProgress;
@@ -40,12 +40,12 @@ fuzz_target!(
         let world = WORLD.get().expect("it was made before the first input");
         let file = &world.file;
         file.set_len(0).and_then(|()| file.write_all_at(data, 0)).expect("the file takes bytes");
-        let found = verify(&mut Tape::file(file), &world.pinned);
-        let piped = verify(&mut Tape::pipe(data), &world.pinned);
+        let found = verify(&mut MemberReader::file(file), &world.pinned);
+        let piped = verify(&mut MemberReader::pipe(data), &world.pinned);
         // Of two faults either may be told first.
         assert_eq!(found.as_ref().ok(), piped.as_ref().ok(), "{found:?}, {piped:?}");
         // In place only the layers are not looked at.
-        let in_place = InPlace::open(file.try_clone().expect("the file is open"), &world.pinned, conditions());
+        let in_place = OpenBundle::open(file.try_clone().expect("the file is open"), &world.pinned, conditions());
         let Ok(statement) = found else { return };
         assert_eq!(in_place.expect("what is believed whole can be opened").trusted.id, statement);
         // A statement that is not among the good ones is that of a vector whose fault was mended.
@@ -65,9 +65,9 @@ fn conditions() -> Conditions<'static> {
     }
 }
 
-fn verify(tape: &mut Tape<'_>, pinned: &PinnedRoot) -> Result<Digest, TrustError> {
+fn verify(tape: &mut MemberReader<'_>, pinned: &PinnedRoot) -> Result<Digest, TrustError> {
     let trusted = Trusted::open(tape, pinned, &conditions())?;
-    receive(&trusted, tape, &conditions(), &Looking(Depth::Decoded))?;
+    verify_contents(&trusted, tape, &conditions(), &Looking(Depth::Decoded))?;
     Ok(trusted.id)
 }
 
@@ -100,7 +100,7 @@ impl World {
         let mut good = HashMap::<_, Vec<_>>::new();
         for (_, head, bundle) in vectors() {
             if head.starts_with("expect: ok\n")
-                && let Ok(statement) = verify(&mut Tape::pipe(&bundle[..]), &pinned)
+                && let Ok(statement) = verify(&mut MemberReader::pipe(&bundle[..]), &pinned)
             {
                 good.entry(statement).or_default().push(without_roots(&bundle));
             }

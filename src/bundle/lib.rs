@@ -23,6 +23,7 @@
 
 pub mod format;
 pub mod inspect;
+pub mod pack;
 pub mod store;
 pub mod trust;
 pub mod value;

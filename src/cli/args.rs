@@ -1,7 +1,7 @@
 //! Arguments that commands share, and what they lead to.
 
 use super::error::CliError;
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{LIMITS, now};
 use sealift_bundle::format::{atomic_file, member_reader};
 use sealift_bundle::trust::TrustError;
@@ -97,7 +97,7 @@ pub(super) struct ThreadArgs {
 }
 
 /// The circumstances of this run. Approvals are asked for by those who let a bundle in.
-pub(super) fn conditions(watch: &Progress, asked: ThreadArgs) -> Result<Conditions<'_>, CliError> {
+pub(super) fn conditions(watch: &TerminalProgress, asked: ThreadArgs) -> Result<Conditions<'_>, CliError> {
     Ok(Conditions {
         now: now()?,
         threads: threads(asked.threads),

@@ -16,14 +16,11 @@ use {
 
 #[cfg(all(feature = "encryption", feature = "connected"))]
 use {
-    super::term::Progress,
     sealift_bundle::format::carrier::Carrier,
-    sealift_bundle::format::draft::Draft,
     sealift_bundle::format::encryption::{Recipients, encrypt},
-    sealift_bundle::format::pack::Sealed,
-    sealift_bundle::trust::chain::PinnedRoot,
+    sealift_bundle::pack::draft::Draft,
+    sealift_bundle::pack::{Authority, Sealed},
     sealift_bundle::trust::envelope::{Envelope, PayloadType},
-    sealift_bundle::trust::key::Signer,
     sealift_bundle::trust::verify::carrier::encode,
     std::path::Path,
 };
@@ -156,15 +153,13 @@ pub(super) fn carry(
     (draft, sealed): (&Draft, &Sealed),
     to: &Path,
     recipients: &Recipients,
-    root: &PinnedRoot,
-    keys: &[&dyn Signer],
-    watch: &Progress,
+    authority: &Authority<'_>,
+    watch: &dyn Progress,
 ) -> Result<u64, CliError> {
     let bundle = sealift_bundle::format::member_reader::open(&sealed.path)?;
-    let roots = super::sealing::roots(root)?;
     encrypt(&bundle, to, recipients, watch, |sha256, size| {
         let carrier = Carrier::new(sha256, size, draft.scenario.clone(), draft.created);
-        let envelope = Envelope::sign(PayloadType::Carrier, carrier.encode()?, keys)?;
-        Ok(encode(&roots, &envelope)?)
+        let envelope = Envelope::sign(PayloadType::Carrier, carrier.encode()?, authority.keys())?;
+        Ok(encode(authority.chain(), &envelope)?)
     })
 }

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::lock::{StoreArgs, VariantArgs, work};
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{ThreadArgs, sarif};
 use sealift_audit::lint::finding::{Finding, Severity};
 use sealift_bundle::value::name::Name;
@@ -116,7 +116,7 @@ pub(super) fn look(
 }
 
 /// Nothing is packed that is known to fail at the site, or that must not travel.
-pub(super) fn refuse_errors(term: &Term, report: &Report, watch: &Progress) -> Result<(), CliError> {
+pub(super) fn refuse_errors(term: &Term, report: &Report, watch: &TerminalProgress) -> Result<(), CliError> {
     let errors: Vec<_> =
         report.findings.iter().filter(|finding| finding.severity() == Severity::Error).collect();
     if errors.is_empty() {

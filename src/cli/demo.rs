@@ -3,16 +3,15 @@
 use super::cat::Memory;
 use super::error::CliError;
 use super::lock::work;
-use super::sealing::seal;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions, now, threads};
-use sealift_bundle::format::draft::Draft;
 use sealift_bundle::format::member_reader::{self, MemberReader};
-use sealift_bundle::format::pack::Sealed;
 use sealift_bundle::inspect::cat;
+use sealift_bundle::pack::draft::Draft;
+use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::key::Signer as _;
+use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
 use sealift_bundle::trust::secret::SecretKey;
 use sealift_bundle::trust::verify::{Depth, Looking, OpenBundle, Trusted, verify_contents};
@@ -107,7 +106,9 @@ impl Demo<'_> {
         self.step("lock demo.toml", &format!("{items}, each source pinned to digest and size"))?;
 
         let watch = self.term.watch("packing");
-        let bundle = seal(&draft, &root, &[&packer], 1, self.folder, threads(None), &watch)?;
+        let keys: [&dyn Signer; 1] = [&packer];
+        let authority = Authority::new(&root, &keys, 1, &LIMITS)?;
+        let bundle = pack(&draft, &authority, self.folder, threads(None), &LIMITS, &watch)?;
         drop(watch);
         let name = shown(&bundle.path);
         self.step(

@@ -4,7 +4,7 @@ mod open;
 
 use self::open::{Opened, Whom};
 use super::error::CliError;
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
 use sealift_audit::analysis::{Census, FileDigests, observe};
 use sealift_audit::diff::{
@@ -86,7 +86,7 @@ pub(super) fn since(
     (bundle, place): (&BundleArgs, &OpenBundle<'_>),
     census: &mut Census,
     conditions: Conditions<'_>,
-    watch: &Progress,
+    watch: &TerminalProgress,
 ) -> Result<Difference, CliError> {
     let label = bundle.bundle.to_string_lossy().into_owned();
     let to = Opened::Bundle { place: open::Held::Lent(place), label };

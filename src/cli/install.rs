@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::inspect::listed;
 use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::source::SourceArgs;
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
 use sealift_bundle::format::site_inputs::Secret;
 use sealift_bundle::format::statement::Predicate;
@@ -147,13 +147,13 @@ impl Args {
         if repair {
             let repaired = held.repair(&mut tape, &conditions)?;
             drop(tape);
-            Progress::done(&watch);
+            TerminalProgress::done(&watch);
             term.warn_of(&repaired.trusted.warnings);
             return tell_of_repair(term, &held, &repaired);
         }
         let installed = held.install(&mut tape, &conditions, extent)?;
         drop(tape);
-        Progress::done(&watch);
+        TerminalProgress::done(&watch);
         term.warn_of(&installed.trusted.warnings);
         warn_of_no_inventory(term, &installed.release);
         let pruned = match extent {

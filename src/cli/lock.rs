@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::registry::RegistryArgs;
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{LIMITS, ThreadArgs, now, threads, write};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::store::Store;
@@ -117,7 +117,7 @@ pub(super) fn work<'a>(
     manifest: &'a Path,
     store: &'a Store,
     asked: ThreadArgs,
-    watch: &'a Progress,
+    watch: &'a TerminalProgress,
     access: &'a Access,
 ) -> Work<'a> {
     Work {

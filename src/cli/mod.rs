@@ -58,8 +58,6 @@ mod private;
 mod registry;
 #[cfg(feature = "connected")]
 mod sarif;
-#[cfg(feature = "connected")]
-mod sealing;
 #[cfg(feature = "registry")]
 mod serve;
 mod source;

@@ -8,12 +8,11 @@ use super::policy::{Judging, PolicyArgs};
 use super::private::PrivateFolder;
 use super::publish::put;
 use super::registry::RegistryArgs;
-use super::sealing::seal;
 use super::source::Address;
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{LIMITS, ThreadArgs, check, conditions, threads};
 use sealift_audit::policy::Stage;
-use sealift_bundle::format::pack::Sealed;
+use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::OpenBundle;
@@ -33,8 +32,8 @@ use {
     super::carrier::{RecipientArgs, carry},
     super::private::OwnerOnly,
     sealift_bundle::format::carrier::{encrypted_path, seal_path},
-    sealift_bundle::format::draft::Draft,
     sealift_bundle::format::encryption::{Recipients, refuse_taken},
+    sealift_bundle::pack::draft::Draft,
     sealift_bundle::trust::key::Signer,
 };
 
@@ -138,15 +137,9 @@ impl Args {
             _ => None,
         };
         let here = aside.as_ref().map_or(folder, PrivateFolder::path);
-        let mut sealed = seal(
-            &draft,
-            &root,
-            &borrowed(&signers),
-            signatures,
-            here,
-            threads(self.threads.threads),
-            &watch,
-        )?;
+        let keys = borrowed(&signers);
+        let authority = Authority::new(&root, &keys, signatures, &LIMITS)?;
+        let mut sealed = pack(&draft, &authority, here, threads(self.threads.threads), &LIMITS, &watch)?;
         if let Some(judging) = &judging {
             self.judge(term, judging, &sealed, &root, &watch)?;
         }
@@ -264,7 +257,7 @@ impl Args {
         judging: &Judging,
         sealed: &Sealed,
         root: &PinnedRoot,
-        watch: &Progress,
+        watch: &TerminalProgress,
     ) -> Result<(), CliError> {
         let conditions = conditions(watch, self.threads)?;
         let place =
@@ -285,7 +278,7 @@ impl Args {
         term: &Term,
         draft: &Draft,
         (root, keys, recipients): (&PinnedRoot, &[&dyn Signer], &Recipients),
-        (folder, store, watch): (&Path, &Store, &Progress),
+        (folder, store, watch): (&Path, &Store, &TerminalProgress),
         (judging, checked): (Option<&Judging>, &check::Counts),
     ) -> Result<(), CliError> {
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
@@ -293,14 +286,15 @@ impl Args {
         refuse_taken(&to)?;
         // In the clear it lies beside the downloads it is made of, and never on the medium that travels.
         let passing = PrivateFolder::in_store(store)?;
+        let authority = Authority::new(root, keys, keys.len(), &LIMITS)?;
         let sealed = {
             let _only_ours = OwnerOnly::begin();
-            seal(draft, root, keys, keys.len(), passing.path(), threads(self.threads.threads), watch)?
+            pack(draft, &authority, passing.path(), threads(self.threads.threads), &LIMITS, watch)?
         };
         if let Some(judging) = judging {
             self.judge(term, judging, &sealed, root, watch)?;
         }
-        let size = carry((draft, &sealed), &to, recipients, root, keys, watch)?;
+        let size = carry((draft, &sealed), &to, recipients, &authority, watch)?;
         passing.remove()?;
         watch.done();
         let beside = seal_path(&to);

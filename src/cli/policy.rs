@@ -1,7 +1,7 @@
 //! `sealift policy`, and what `pack`, `approve` and `verify` share with it.
 
 use super::error::CliError;
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
 use sealift_audit::analysis::{FileDigests, observe};
 use sealift_audit::policy::ledger;
@@ -199,7 +199,7 @@ impl Judging {
         stage: Stage,
         threads: usize,
         now: Timestamp,
-        watch: &Progress,
+        watch: &TerminalProgress,
     ) -> Result<Judgement, CliError> {
         let trusted = &place.trusted;
         let bundle = (trusted.id, &trusted.statement.predicate.scenario);

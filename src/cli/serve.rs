@@ -2,7 +2,7 @@
 
 use super::NO_APPROVALS;
 use super::error::CliError;
-use super::term::{Progress, Term};
+use super::term::{Term, TerminalProgress};
 use super::{LIMITS, now, threads};
 use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::TrustError;
@@ -148,7 +148,7 @@ fn private_pem(path: &Path) -> Result<Vec<u8>, CliError> {
 
 struct Console<'a> {
     term: &'a Term,
-    watch: Progress,
+    watch: TerminalProgress,
 }
 
 impl Operator for Console<'_> {

@@ -196,7 +196,7 @@ impl Term {
 
     /// Watches work: a bar on a terminal, and the wish to stop.
     #[must_use]
-    pub(super) fn watch(&self, what: &str) -> Progress {
+    pub(super) fn watch(&self, what: &str) -> TerminalProgress {
         let target =
             if self.progress { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
@@ -207,7 +207,7 @@ impl Term {
         }
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
         bar.set_message(what.to_owned());
-        Progress { bar, color: self.color, stop: Arc::clone(&self.stop) }
+        TerminalProgress { bar, color: self.color, stop: Arc::clone(&self.stop) }
     }
 }
 
@@ -259,20 +259,20 @@ fn causes(error: &CliError) -> Vec<String> {
 }
 
 /// Work under way.
-pub(super) struct Progress {
+pub(super) struct TerminalProgress {
     bar: ProgressBar,
     color: bool,
     stop: Arc<AtomicBool>,
 }
 
-impl Progress {
+impl TerminalProgress {
     /// Takes the bar away, so that talk has the line for itself.
     pub(super) fn done(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Progress for Progress {
+impl Progress for TerminalProgress {
     fn advance(&self, bytes: u64) {
         self.bar.inc(bytes);
     }
@@ -294,7 +294,7 @@ impl Progress for Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for TerminalProgress {
     fn drop(&mut self) {
         self.done();
     }

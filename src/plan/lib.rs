@@ -1,6 +1,6 @@
 //! The connected side: what should travel, where it lies, and the lock that pins it.
 //!
-//! [`Manifest`](manifest::Manifest) -> [`Lock`](lock::Lock) -> [`Draft`](sealift_bundle::format::draft::Draft). Everything
+//! [`Manifest`](manifest::Manifest) -> [`Lock`](lock::Lock) -> [`Draft`](sealift_bundle::pack::draft::Draft). Everything
 //! that can be wrong with a source is found when it is locked, with its path, and not at the site.
 
 mod chart;

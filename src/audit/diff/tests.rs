@@ -246,7 +246,7 @@ fn e13_many_entries_take_time_in_proportion() {
         image("app", vec![layer(salt, entries.collect())], config("app"))
     };
     let time = |count| {
-        let (a, b) = (input(count, "a"), input(count, "b"));
+        let (a, b) = (side(count, "a"), side(count, "b"));
         let start = Instant::now();
         let found = compare(&a, &b);
         let shown = text(&found, Extent::Screen);
@@ -281,7 +281,7 @@ fn programs_and_secrets_beside_layers_come_and_go() {
         side.census.as_mut().unwrap().attached = attached.collect();
         side
     };
-    let found = compare(&input(&["#!/bin/sh", "same"]), &input(&["same", "bill", "#!/bin/ash"]));
+    let found = compare(&side(&["#!/bin/sh", "same"]), &side(&["same", "bill", "#!/bin/ash"]));
     let programs: Vec<_> =
         found.executables.iter().map(|at| (at.change.turn, at.change.path.clone())).collect();
     let path = |content: &str| format!("attached: {}", Digest::of(content.as_bytes()));

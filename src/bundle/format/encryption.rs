@@ -9,7 +9,7 @@ use super::atomic_file;
 use super::carrier::Carrier;
 use super::error::BundleError;
 use super::member_reader::CHUNK;
-use super::pack::Partial;
+use crate::pack::Partial;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use crate::value::progress::Progress;

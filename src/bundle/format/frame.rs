@@ -284,7 +284,7 @@ pub fn check_table(frames: &[Frame], layer: u64, stream: u64, limits: &Limits) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::chunker::tests::noise;
+    use crate::pack::chunker::tests::noise;
 
     fn decode(stored: &[u8], size: usize) -> Result<Vec<u8>, String> {
         Decoder::new().unwrap().decode(stored, size as u64, &Limits::v1())

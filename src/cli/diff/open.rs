@@ -5,7 +5,7 @@ use crate::cli::cat::Memory;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use sealift_audit::diff::{Field, Item, Kind, Side, facts_of, say_referrers};
-use sealift_bundle::format::atomic_file as files;
+use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::index::Index;
 use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::cat;
@@ -273,7 +273,7 @@ impl Opened<'_> {
     }
 
     /// Reads a file of a tree.
-    pub(super) fn member_reader(&self, item: &Name, path: &str) -> Result<Vec<u8>, CliError> {
+    pub(super) fn read(&self, item: &Name, path: &str) -> Result<Vec<u8>, CliError> {
         let mut bytes = Vec::new();
         match self {
             Self::Bundle { place, .. } => cat::<_, CliError>(place, item.as_str(), path, Memory(&mut bytes))?,

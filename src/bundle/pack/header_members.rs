@@ -1,12 +1,12 @@
 //! The members at the front of a bundle, whose sizes depend on each other.
 
 use super::assemble::incomplete;
-use super::blob_order::Contents;
 use super::draft::Draft;
-use super::error::BundleError;
-use super::member::{self, blob_name, span};
-use super::pack::{Authority, push_member};
-use super::statement::{Member, Predicate, Statement, Tool, Totals};
+use super::{Authority, push_member};
+use crate::format::blob_order::Contents;
+use crate::format::error::BundleError;
+use crate::format::member::{self, blob_name, span};
+use crate::format::statement::{Member, Predicate, Statement, Tool, Totals};
 use crate::value::digest::Digest;
 
 /// How many blocks of blank lines `VERIFY.txt` may get so that the numbers come out even; see [`Front::fit`].
@@ -50,10 +50,10 @@ impl Front<'_> {
         let sums = self.sums(any, any).len() as u64;
         let members = self.listed([(sums, any), (verify.len() as u64, any), (reserve, any)]);
         let statement = statement(self.draft, self.authority, members.clone(), self.totals).encode()?.len();
-        let head = [self.authority.roots.len(), (self.authority.seal_len)(statement), statement];
+        let head = [self.authority.chain.len() as u64, self.authority.seal_len(statement), statement as u64];
         let fixed = members.iter().map(|listed| if listed.name == member::RESERVE { 0 } else { listed.size });
         let blobs = self.contents.documents.iter().chain(&self.contents.configs).map(|blob| blob.size);
-        Ok(head.into_iter().map(|len| len as u64).chain(fixed).chain(blobs).map(span).sum())
+        Ok(head.into_iter().chain(fixed).chain(blobs).map(span).sum())
     }
 
     fn members(&self, verify: &str, reserve: u64) -> Result<(Vec<u8>, Vec<u8>), BundleError> {
@@ -101,14 +101,14 @@ pub(super) fn statement(
         name: draft.name.clone(),
         version: draft.version.clone(),
         scenario: draft.scenario.clone(),
-        epoch: authority.epoch,
+        epoch: authority.root.epoch(),
         sequence: draft.sequence,
         previous: draft.previous,
         created: draft.created,
         expires: draft.expires,
         selection: draft.selection.clone(),
         needs: draft.needs.clone(),
-        root_version: authority.root_version,
+        root_version: authority.root.version(),
         lock: draft.lock,
         members,
         totals,

@@ -4,43 +4,100 @@
 //! one file. So room is kept at the front for the largest front there can be, the layers are written behind it, and
 //! what of the room is not used becomes the member `seal/RESERVE`, which holds zeros.
 
-use super::assemble::Parts;
-use super::atomic_file;
-use super::draft::Draft;
-use super::error::BundleError;
-use super::member::{self, member_header, padding};
-use super::statement::{Statement, Totals};
-use super::write_blobs::Payload;
+mod assemble;
+pub(crate) mod chunker;
+pub mod draft;
+mod header_members;
+pub mod reseal;
+pub(crate) mod stream;
+mod write_blobs;
+
+use crate::format::atomic_file;
+use crate::format::error::BundleError;
+use crate::format::member::{self, member_header, padding};
+use crate::format::statement::{Statement, Totals};
+use crate::trust::TrustError;
+use crate::trust::chain::{Chain, PinnedRoot};
+use crate::trust::envelope::{Envelope, PayloadType};
+use crate::trust::key::Signer;
+use crate::trust::root::{Role, Root};
+use crate::trust::threshold::count;
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
+use crate::value::name::Name;
 use crate::value::progress::Progress;
+use assemble::Parts;
+use draft::Draft;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use write_blobs::Payload;
 
-/// What the trust root gives to a bundle that is sealed under it.
+/// Who seals a bundle, and under which trust root.
 pub struct Authority<'a> {
-    /// The trust-root chain, as the member `seal/roots.dsse.jsonl`.
-    pub roots: &'a [u8],
-    /// Version of the newest root in it.
-    pub root_version: u64,
-    /// The epoch of that root.
-    pub epoch: u64,
-    /// The exact length of the seal over a statement of so many bytes.
-    pub seal_len: &'a dyn Fn(usize) -> usize,
+    root: &'a Root,
+    chain: Vec<u8>,
+    keys: &'a [&'a dyn Signer],
+    signatures: usize,
+}
+
+impl<'a> Authority<'a> {
+    /// Reads the chain of trust roots that travels with the bundle.
+    ///
+    /// `signatures` is how many signatures the seal has room for: more than there are keys where other packers sign
+    /// later.
+    pub fn new(
+        root: &'a PinnedRoot,
+        keys: &'a [&'a dyn Signer],
+        signatures: usize,
+        limits: &Limits,
+    ) -> Result<Self, TrustError> {
+        let chain = root.chain()?;
+        Chain::parse(&chain, limits)?.verify()?;
+        Ok(Self { root: root.root(), chain, keys, signatures: signatures.max(keys.len()) })
+    }
+
+    /// The trust roots, as the member `seal/roots.dsse.jsonl`.
+    #[must_use]
+    pub fn chain(&self) -> &[u8] {
+        &self.chain
+    }
+
+    /// The keys that sign now.
+    #[must_use]
+    pub fn keys(&self) -> &[&dyn Signer] {
+        self.keys
+    }
+
+    /// Checks that these keys may seal bundles of a scenario, by a seal of nothing: it costs a second to find out now
+    /// that keys are missing, and an hour after packing.
+    fn check(&self, scenario: &Name) -> Result<(), TrustError> {
+        let rehearsal = Envelope::sign(PayloadType::Statement, Vec::new(), self.keys)?;
+        match count(&rehearsal, self.root, Role::Packer, Some(scenario)) {
+            Err(TrustError::Threshold(lacks))
+                if self.signatures > self.keys.len() && lacks.found.len() == self.keys.len() =>
+            {
+                Ok(())
+            }
+            counted => counted.map(drop),
+        }
+    }
+
+    /// Bytes of the longest seal over a statement of so many bytes.
+    fn seal_len(&self, statement: usize) -> u64 {
+        Envelope::encoded_len(PayloadType::Statement, statement as u64, self.signatures)
+    }
 }
 
 /// A bundle that lacks only its seal, under a temporary name; dropping it removes the file.
-#[must_use = "without `seal` there is no bundle"]
-pub struct Unsealed<'a> {
+struct Unsealed {
     file: File,
     partial: Partial,
     path: PathBuf,
     front: Vec<u8>,
     statement: Vec<u8>,
     totals: Totals,
-    authority: &'a Authority<'a>,
     end: u64,
 }
 
@@ -67,17 +124,34 @@ impl Drop for Partial {
     }
 }
 
-/// Writes everything but the seal into a temporary file in `folder`.
+/// Packs a draft into `folder` as `NAME-VERSION.sealift`, and seals it.
 ///
-/// Equal drafts under equal authorities give equal bytes, whatever the time, the folder or the number of threads.
-pub fn pack<'a>(
+/// Equal drafts under equal authorities give equal bytes, whatever the time, the folder or the number of threads. A
+/// bundle with the same bytes that is already there is left as it is; one with other bytes is an error. Fails before
+/// any work where the keys do not suffice.
+pub fn pack(
     draft: &Draft,
-    authority: &'a Authority<'a>,
+    authority: &Authority<'_>,
+    folder: &Path,
+    threads: usize,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Sealed, TrustError> {
+    authority.check(&draft.scenario)?;
+    let unsealed = write_unsealed(draft, authority, folder, threads, limits, progress)?;
+    let seal = Envelope::sign(PayloadType::Statement, unsealed.statement.clone(), authority.keys)?;
+    Ok(unsealed.seal(authority, &seal.encode()?)?)
+}
+
+/// Writes everything but the seal into a temporary file in `folder`.
+fn write_unsealed(
+    draft: &Draft,
+    authority: &Authority<'_>,
     folder: &Path,
     threads: usize,
     limits: &Limits,
     watch: &dyn Progress,
-) -> Result<Unsealed<'a>, BundleError> {
+) -> Result<Unsealed, BundleError> {
     let file_name = format!("{}-{}.sealift", draft.name, draft.version);
     let path = folder.join(&file_name);
     let temporary = folder.join(format!(".{file_name}.partial"));
@@ -110,28 +184,21 @@ pub fn pack<'a>(
     file.write_all_at(&[0; 1024], written.end).map_err(cannot_write)?;
     // What a reader would refuse must not get a name.
     let totals = Statement::parse(&statement, limits)?.predicate.totals;
-    Ok(Unsealed { file, partial, path, front, statement, totals, authority, end: written.end + 1024 })
+    Ok(Unsealed { file, partial, path, front, statement, totals, end: written.end + 1024 })
 }
 
-impl Unsealed<'_> {
-    /// What is to be signed.
-    #[must_use]
-    pub fn statement(&self) -> &[u8] {
-        &self.statement
-    }
-
+impl Unsealed {
     /// Puts the seal in, makes the file last, and gives it its name.
     ///
-    /// A seal may be shorter than the room that was kept for it: packers who sign later make it that long. A bundle with the same bytes that is already there is left as it is; one with other bytes is an error.
-    pub fn seal(self, seal: &[u8]) -> Result<Sealed, BundleError> {
-        let expected = (self.authority.seal_len)(self.statement.len());
-        if seal.len() > expected {
-            let (expected, found) = (expected as u64, seal.len() as u64);
+    /// A seal may be shorter than the room that was kept for it: packers who sign later make it that long.
+    fn seal(self, authority: &Authority<'_>, seal: &[u8]) -> Result<Sealed, BundleError> {
+        let (expected, found) = (authority.seal_len(self.statement.len()), seal.len() as u64);
+        if found > expected {
             return Err(BundleError::Size { what: "the seal".to_owned(), expected, found });
         }
         let mut head = Vec::new();
         for (name, bytes) in [
-            (member::ROOTS, self.authority.roots),
+            (member::ROOTS, &authority.chain[..]),
             (member::SEAL, seal),
             (member::STATEMENT, &self.statement),
         ] {
@@ -140,7 +207,7 @@ impl Unsealed<'_> {
         let temporary = &self.partial.0;
         let cannot_write = |source| BundleError::Write { path: temporary.clone(), source };
         // No gap may be left where signatures are still missing.
-        let shift = member::span(expected as u64) - member::span(seal.len() as u64);
+        let shift = member::span(expected) - member::span(found);
         let from = (head.len() + self.front.len()) as u64 + shift;
         move_down(&self.file, from, self.end, shift).map_err(cannot_write)?;
         let end = self.end - shift;

@@ -1,17 +1,17 @@
 //! The tar stream of a tree, read from where its files lie.
 
 use super::draft::DraftTree;
-use super::entry::Node;
-use super::error::BundleError;
-use super::{atomic_file, member, tree};
+use crate::format::entry::Node;
+use crate::format::error::BundleError;
+use crate::format::{atomic_file, member, tree};
 use crate::value::digest::{Digest, Hasher};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Reads a tree as its one tar stream, and fails when a file is not the one the lock pins.
-pub struct TreeStream<'a> {
-    entries: std::slice::Iter<'a, super::entry::Entry>,
+pub(crate) struct TreeStream<'a> {
+    entries: std::slice::Iter<'a, crate::format::entry::Entry>,
     sources: std::slice::Iter<'a, PathBuf>,
     /// Headers, zeros and the end, waiting to be read.
     bytes: io::Cursor<Vec<u8>>,
@@ -31,7 +31,7 @@ struct OpenFile<'a> {
 impl<'a> TreeStream<'a> {
     /// The stream of this tree, nothing opened yet.
     #[must_use]
-    pub fn new(draft: &'a DraftTree) -> Self {
+    pub(crate) fn new(draft: &'a DraftTree) -> Self {
         Self {
             entries: draft.tree.entries().iter(),
             sources: draft.sources.iter(),

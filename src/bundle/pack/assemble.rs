@@ -1,20 +1,20 @@
 //! The items of a draft while they become a bundle: what is known of them before anything is compressed, and the front
 //! made of it afterwards.
 
-use super::atomic_file;
-use super::blob_order::{BlobOrder, Contents};
 use super::chunker;
 use super::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
-use super::error::BundleError;
 use super::header_members::{self, Front};
-use super::index::{Blob, Index, Item, docker_manifest, tree_manifest};
-use super::inventory::{self, TreeTotals};
-use super::item::ItemHead;
-use super::member::{self, blob_name, span};
-use super::oci;
-use super::pack::{Authority, push_member};
-use super::statement::{Member, Totals};
 use super::write_blobs::Written;
+use super::{Authority, push_member};
+use crate::format::atomic_file;
+use crate::format::blob_order::{BlobOrder, Contents};
+use crate::format::error::BundleError;
+use crate::format::index::{Blob, Index, Item, docker_manifest, tree_manifest};
+use crate::format::inventory::{self, TreeTotals};
+use crate::format::item::ItemHead;
+use crate::format::member::{self, blob_name, span};
+use crate::format::oci;
+use crate::format::statement::{Member, Totals};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use std::collections::HashMap;
@@ -105,8 +105,7 @@ impl<'a> Parts<'a> {
         let totals = Totals { items: widest.size, blobs: widest.size, bytes: widest.size };
         let statement = header_members::statement(draft, authority, fixed.into(), totals).encode()?.len();
         for len in [
-            authority.roots.len(),
-            (authority.seal_len)(statement),
+            authority.chain.len(),
             statement,
             sums,
             header_members::verify_text(draft).len() + header_members::BLANKS * 512,
@@ -117,7 +116,7 @@ impl<'a> Parts<'a> {
         ] {
             room += span(len as u64);
         }
-        Ok(room)
+        Ok(room + span(authority.seal_len(statement)))
     }
 
     fn items(

@@ -1,10 +1,10 @@
 //! Another seal in front of the same content: what `cosign` does to a bundle.
 
-use super::atomic_file;
-use super::error::BundleError;
-use super::member;
-use super::member_reader::UnverifiedFront;
-use super::pack::{Partial, push_member};
+use super::{Partial, push_member};
+use crate::format::atomic_file;
+use crate::format::error::BundleError;
+use crate::format::member;
+use crate::format::member_reader::UnverifiedFront;
 use crate::value::limits::Limits;
 use crate::value::progress::Progress;
 use std::fs::File;

@@ -1,13 +1,13 @@
 //! Writes the layers of a bundle, on all cores, each byte once.
 
-use super::atomic_file;
 use super::chunker::Cutter;
 use super::draft::{BlobSource, DraftTree};
-use super::error::BundleError;
-use super::frame::{Encoder, Frame};
-use super::index::Blob;
-use super::member::{self, blob_name, member_header};
 use super::stream::TreeStream;
+use crate::format::atomic_file;
+use crate::format::error::BundleError;
+use crate::format::frame::{Encoder, Frame};
+use crate::format::index::Blob;
+use crate::format::member::{self, blob_name, member_header};
 use crate::value::digest::{Digest, Hasher};
 use crate::value::progress::Progress;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ const IN_FLIGHT: usize = 48 << 20;
 const COPY: usize = 1 << 20;
 
 /// What is to be written, from `start` on: image layers first, then the layer of each tree.
-pub struct Payload<'a> {
+pub(super) struct Payload<'a> {
     /// The unfinished bundle.
     pub file: &'a File,
     /// Its path, for errors.
@@ -42,7 +42,7 @@ pub struct Payload<'a> {
 }
 
 /// The layers as they were written.
-pub struct Written {
+pub(super) struct Written {
     /// For each tree its layer and its frames.
     pub trees: Vec<(Blob, Vec<Frame>)>,
     /// Where the last layer ends.
@@ -92,7 +92,7 @@ impl Gate {
 
 impl<'a> Payload<'a> {
     /// Writes everything; any byte that is not the one the lock pins is an error.
-    pub fn write(&self) -> Result<Written, BundleError> {
+    pub(super) fn write(&self) -> Result<Written, BundleError> {
         let gate = Gate { state: Mutex::new((0, false)), freed: Condvar::new() };
         let (jobs, queue) = sync_channel(2 * self.threads);
         let queue = Mutex::new(queue);

@@ -1,16 +1,16 @@
 //! A draft: everything that will be in a bundle, pinned, before it is packed and sealed.
 
-use super::index::Referrer;
-use super::item::ItemHead;
-use super::site_inputs::{Selection, SiteInputs};
-use super::tree::Tree;
+use crate::format::index::Referrer;
+use crate::format::item::ItemHead;
+use crate::format::site_inputs::{Selection, SiteInputs};
+use crate::format::tree::Tree;
 use crate::value::digest::Digest;
 use crate::value::image_name::ImageName;
 use crate::value::name::Name;
 use crate::value::timestamp::Timestamp;
 use std::path::PathBuf;
 
-/// What the connected side hands to [`pack`](super::pack::pack).
+/// What the connected side hands to [`pack`](super::pack).
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// The bundle's name.
