@@ -79,6 +79,8 @@ fn f_fmt_4_each_rule_has_its_code_and_its_vectors() {
     for cells in FORMAT.lines().filter(|line| line.starts_with("| R-")).map(cells) {
         let [rule, _, codes, vectors] = cells[..] else { panic!("{cells:?}") };
         assert!(rules.insert(rule), "{rule} stands there twice");
+        let stated = format!("[{}]", rule.trim_start_matches("| "));
+        assert!(FORMAT.contains(&stated), "{stated} does not stand in the text");
         let section = rule.trim_start_matches("| R-").rsplit_once('-').unwrap().0;
         let heading = |hashes, end| FORMAT.contains(&format!("\n{hashes} {section}{end} "));
         assert!(heading("##", ".") || heading("###", ""), "{rule}: no such section");
