@@ -14,6 +14,7 @@ const FORMAT: &str = concat!(
     include_str!("../src/bundle/SITE.md"),
     include_str!("../src/bundle/CARRIER.md"),
     include_str!("../src/bundle/POLICY.md"),
+    include_str!("../src/bundle/RULES.md"),
 );
 const BUNDLE: &str = "tests/bundles/v1-0.1.0.sealift";
 
@@ -50,7 +51,7 @@ fn blob(descriptor: &Value) -> Vec<u8> {
 
 #[test]
 fn the_table_of_limits_is_the_type() {
-    let rows = FORMAT.lines().skip_while(|line| *line != "| limit | ceiling | of what |").skip(2);
+    let rows = FORMAT.lines().skip_while(|line| *line != "| limit | value | of what |").skip(2);
     let table: BTreeMap<&str, u64> = rows
         .take_while(|line| !line.is_empty())
         .map(|line| {
@@ -69,7 +70,7 @@ fn the_table_of_limits_is_the_type() {
     assert_eq!(table, fields);
 }
 
-/// The table of rules in section 20: its vectors are there, and each gives one of the codes beside it.
+/// The table of rules in RULES.md: its vectors are there, and each gives one of the codes beside it.
 #[test]
 fn f_fmt_4_each_rule_has_its_code_and_its_vectors() {
     let cells = |line: &'static str| line.split(" | ").collect::<Vec<_>>();
@@ -78,6 +79,8 @@ fn f_fmt_4_each_rule_has_its_code_and_its_vectors() {
     for cells in FORMAT.lines().filter(|line| line.starts_with("| R-")).map(cells) {
         let [rule, _, codes, vectors] = cells[..] else { panic!("{cells:?}") };
         assert!(rules.insert(rule), "{rule} stands there twice");
+        let stated = format!("[{}]", rule.trim_start_matches("| "));
+        assert!(FORMAT.contains(&stated), "{stated} does not stand in the text");
         let section = rule.trim_start_matches("| R-").rsplit_once('-').unwrap().0;
         let heading = |hashes, end| FORMAT.contains(&format!("\n{hashes} {section}{end} "));
         assert!(heading("##", ".") || heading("###", ""), "{rule}: no such section");

@@ -110,7 +110,7 @@ fn s21_a_stolen_packer_key_is_replaced_and_a_site_learns_of_it_from_the_next_bun
         life.done(&format!("sealift verify sample-1.0.0.sealift --trust {trust}"));
     }
     // A thief who keeps version 2 away from the site is believed there: nobody has told the site, and a bundle cannot
-    // say what is missing from it. FORMAT.md, section 13, says so; a site that remembers what it has seen is told once.
+    // say what is missing from it. FORMAT.md, section 0, says so; a site that remembers what it has seen is told once.
     life.done("sealift verify stolen.sealift --trust v1.json");
 }
 
