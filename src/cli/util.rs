@@ -36,7 +36,11 @@ impl Args {
             }
             #[cfg(feature = "connected")]
             Verb::Schema => term.text(&sealift_plan::schema::json()),
-            Verb::Format => term.text(include_str!("../bundle/FORMAT.md")),
+            Verb::Format => term.text(concat!(
+                include_str!("../bundle/FORMAT.md"),
+                "\n",
+                include_str!("../bundle/RULES.md")
+            )),
         }
     }
 }
