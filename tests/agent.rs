@@ -1,10 +1,11 @@
 //! Keys that an `ssh-agent` holds: with OpenSSH's agent, and with agents that lie.
 
 use crate::cli::{Outcome, Shop};
+use sealift_bundle::codes;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::key::Signer as _;
 use sealift_bundle::trust::secret::SecretKey;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_net::agent::{Agent, AgentKey};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -191,7 +192,7 @@ fn a_lying_agent_gets_nothing_sealed() {
     let refused = |case: &str, answer: Vec<u8>, is: fn(&TrustError) -> bool| {
         let error = lied_to(&key, PATIENT, &move |stream, _| drop(stream.write_all(&answer)));
         assert!(is(&error), "{case}: {error}");
-        assert_eq!(error.code(), Code::TrustAgent, "{case}");
+        assert_eq!(error.code(), codes::TRUST_AGENT, "{case}");
     };
     let is_answer = |error: &TrustError| matches!(error, TrustError::AgentAnswer { .. });
     let is_forged = |error: &TrustError| matches!(error, TrustError::AgentSignature { .. });
@@ -287,5 +288,5 @@ fn what_no_agent_takes_is_not_sent() {
     let key = SecretKey::generate().unwrap();
     let agent = Agent { socket: "nowhere".into(), patience: Duration::from_secs(1) };
     let error = AgentKey::new(agent, key.public().clone()).sign(&vec![0; 256 << 10]).unwrap_err();
-    assert_eq!(error.code(), Code::TrustLimit);
+    assert_eq!(error.code(), codes::TRUST_LIMIT);
 }

@@ -4,6 +4,7 @@ use crate::environment::{names, noise};
 use crate::support::{self, Authorities, LIMITS, Put, conditions};
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
+use sealift_bundle::codes;
 use sealift_bundle::format::carrier::{Carrier, encrypted_path, seal_path};
 use sealift_bundle::format::encryption::{Identities, Plain, Recipients, encrypt};
 use sealift_bundle::format::item::ItemKind;
@@ -151,7 +152,7 @@ fn each_recipient_unpacks_what_was_packed() {
         std::fs::remove_dir_all(&target).unwrap();
     }
     let error = case.unpack(&file, &case.seal(), &identities(&[&stranger])).unwrap_err();
-    assert_eq!(error.code(), Code::CarrierIdentity, "{error}");
+    assert_eq!(error.code(), codes::CARRIER_IDENTITY, "{error}");
     // Who damages it gets no "not for you" out of it.
     let mut bytes = case.bytes();
     let last = bytes.len() - 1;
@@ -159,7 +160,7 @@ fn each_recipient_unpacks_what_was_packed() {
     let mut damaged = tempfile::tempfile().unwrap();
     damaged.write_all(&bytes).unwrap();
     let error = case.unpack(&damaged, &case.seal(), &identities(&[&stranger])).unwrap_err();
-    assert_eq!(error.code(), Code::BundleDigest, "{error}");
+    assert_eq!(error.code(), codes::BUNDLE_DIGEST, "{error}");
     let carried = Carried::parse(&case.seal(), &case.authorities.pinned, &conditions()).unwrap();
     carried.check(&file, &conditions()).unwrap();
     assert_eq!(carried.signers[0].name.as_str(), "packer");
@@ -208,7 +209,7 @@ fn z20_cut_grown_and_damaged_in_any_chunk() {
     }
     for cut in cuts.into_iter().filter(|cut| *cut < bytes.len()) {
         let code = case.refused_bytes(&format!("cut at {cut}"), &bytes[..cut], &seal);
-        assert_eq!(code, Code::BundleSize);
+        assert_eq!(code, codes::BUNDLE_SIZE);
         // Even where packers had signed the cut one.
         let signed = case.reseal(&bytes[..cut], "air-gapped", "2026-11-01T00:00:00Z");
         let mut file = tempfile::tempfile().unwrap();
@@ -217,24 +218,24 @@ fn z20_cut_grown_and_damaged_in_any_chunk() {
     }
     for more in [&b"\0"[..], b"more", &bytes, &[0; STORED_CHUNK]] {
         let grown = [&bytes[..], more].concat();
-        assert_eq!(case.refused_bytes("grown", &grown, &seal), Code::BundleSize);
+        assert_eq!(case.refused_bytes("grown", &grown, &seal), codes::BUNDLE_SIZE);
         let signed = case.reseal(&grown, "air-gapped", "2026-11-01T00:00:00Z");
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&grown).unwrap();
         let code = case.refused("signed, grown", &file, &signed);
-        assert!(matches!(code, Code::CarrierFormat), "{code}");
+        assert!(matches!(code, codes::CARRIER_FORMAT), "{code}");
     }
     // In each chunk: what came before it was decrypted and staged, and goes.
     for edge in &edges {
         for at in [*edge, edge + 9, (edge + STORED_CHUNK).min(bytes.len()) - 1] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
-            assert_eq!(case.refused_bytes(&format!("byte {at}"), &damaged, &seal), Code::BundleDigest);
+            assert_eq!(case.refused_bytes(&format!("byte {at}"), &damaged, &seal), codes::BUNDLE_DIGEST);
         }
     }
     let mut swapped = bytes.clone();
     swapped[edges[1]..edges[3]].rotate_left(STORED_CHUNK);
-    assert_eq!(case.refused_bytes("chunks swapped", &swapped, &seal), Code::BundleDigest);
+    assert_eq!(case.refused_bytes("chunks swapped", &swapped, &seal), codes::BUNDLE_DIGEST);
 }
 
 /// Encrypts without a seal, as anybody can.
@@ -267,29 +268,29 @@ fn z20_what_somebody_without_a_packer_key_can_make() {
     let refused = |case_name: &str, seal: &[u8], code: Code| {
         assert_eq!(case.refused_bytes(case_name, &bytes, seal), code, "{case_name}");
     };
-    refused("sealed by nobody", &of(&[], &bytes), Code::TrustThreshold);
-    refused("sealed by a stranger", &of(&[&SecretKey::generate().unwrap()], &bytes), Code::TrustThreshold);
-    refused("sealed by a root key", &of(&[&case.authorities.root], &bytes), Code::TrustThreshold);
-    refused("sealed under another root", &two.seal(), Code::TrustForeign);
+    refused("sealed by nobody", &of(&[], &bytes), codes::TRUST_THRESHOLD);
+    refused("sealed by a stranger", &of(&[&SecretKey::generate().unwrap()], &bytes), codes::TRUST_THRESHOLD);
+    refused("sealed by a root key", &of(&[&case.authorities.root], &bytes), codes::TRUST_THRESHOLD);
+    refused("sealed under another root", &two.seal(), codes::TRUST_FOREIGN);
     // The right seal, and something missing, doubled or in another place.
     let lines: Vec<&[u8]> = seal.split_inclusive(|byte| *byte == b'\n').collect();
     assert_eq!(lines.len(), 2);
-    refused("only the roots", lines[0], Code::TrustFormat);
-    refused("only the envelope", lines[1], Code::TrustFormat);
-    refused("nothing", b"", Code::TrustFormat);
-    refused("a line break", b"\n", Code::TrustFormat);
-    refused("the other way round", &[lines[1], lines[0]].concat(), Code::TrustSignature);
-    refused("without its line break", &seal[..seal.len() - 1], Code::TrustFormat);
-    refused("with one more", &[&seal[..], b"\n"].concat(), Code::TrustSignature);
-    refused("the envelope twice", &[&seal[..], lines[1]].concat(), Code::TrustSignature);
-    refused("too long", &vec![b'\n'; 5 << 20], Code::TrustLimit);
+    refused("only the roots", lines[0], codes::TRUST_FORMAT);
+    refused("only the envelope", lines[1], codes::TRUST_FORMAT);
+    refused("nothing", b"", codes::TRUST_FORMAT);
+    refused("a line break", b"\n", codes::TRUST_FORMAT);
+    refused("the other way round", &[lines[1], lines[0]].concat(), codes::TRUST_SIGNATURE);
+    refused("without its line break", &seal[..seal.len() - 1], codes::TRUST_FORMAT);
+    refused("with one more", &[&seal[..], b"\n"].concat(), codes::TRUST_SIGNATURE);
+    refused("the envelope twice", &[&seal[..], lines[1]].concat(), codes::TRUST_SIGNATURE);
+    refused("too long", &vec![b'\n'; 5 << 20], codes::TRUST_LIMIT);
     // A seal of the bundle inside is none of the file outside.
     let mut statement = Envelope::sign(PayloadType::Statement, b"{}".to_vec(), &[&case.authorities.packer])
         .unwrap()
         .encode()
         .unwrap();
     statement.push(b'\n');
-    refused("another type", &[lines[0], &statement].concat(), Code::TrustSignature);
+    refused("another type", &[lines[0], &statement].concat(), codes::TRUST_SIGNATURE);
 }
 
 #[test]
@@ -308,24 +309,24 @@ fn z20_seals_of_two_bundles_swapped() {
     {
         let seal = case.reseal(&bytes, scenario, created);
         let code = case.refused("another scenario or time outside", &file, &seal);
-        assert_eq!(code, Code::CarrierFormat);
+        assert_eq!(code, codes::CARRIER_FORMAT);
     }
     // What packers signed without looking: no age file, armor, another bundle's front, an unfinished header.
     let armor = [&b"-----BEGIN AGE ENCRYPTED FILE-----\n"[..], &[b'A'; 600]].concat();
     let endless = [&b"age-encryption.org/v1\n-> X25519 "[..], &vec![b'A'; 100 << 10]].concat();
     let many = [&b"age-encryption.org/v1\n"[..], &b"-> a b\n\n".repeat(4_000)].concat();
     for (name, bytes, expected) in [
-        ("plain", case.plain.clone(), Code::CarrierFormat),
-        ("armor", armor, Code::CarrierFormat),
-        ("version", [&b"age-encryption.org/v2\n"[..], &bytes[22..]].concat(), Code::CarrierFormat),
-        ("endless", endless, Code::BundleLimit),
-        ("many stanzas", many, Code::BundleLimit),
-        ("nothing in it", encrypted(b"", &case.identity), Code::BundleTruncated),
-        ("no bundle in it", encrypted(&[b'x'; 4000], &case.identity), Code::BundleHeader),
+        ("plain", case.plain.clone(), codes::CARRIER_FORMAT),
+        ("armor", armor, codes::CARRIER_FORMAT),
+        ("version", [&b"age-encryption.org/v2\n"[..], &bytes[22..]].concat(), codes::CARRIER_FORMAT),
+        ("endless", endless, codes::BUNDLE_LIMIT),
+        ("many stanzas", many, codes::BUNDLE_LIMIT),
+        ("nothing in it", encrypted(b"", &case.identity), codes::BUNDLE_TRUNCATED),
+        ("no bundle in it", encrypted(&[b'x'; 4000], &case.identity), codes::BUNDLE_HEADER),
         (
             "more behind the bundle",
             encrypted(&[&case.plain[..], b"x"].concat(), &case.identity),
-            Code::BundleTrailing,
+            codes::BUNDLE_TRAILING,
         ),
     ] {
         let seal = case.reseal(&bytes, "air-gapped", "2026-11-01T00:00:00Z");
@@ -421,7 +422,7 @@ fn z20_the_test_kit_of_age() {
             (expected, Ok(())) => panic!("{name}: expected {expected}"),
             (_, Err(error)) => {
                 let code = error.code();
-                assert!(matches!(code, Code::CarrierFormat | Code::CarrierIdentity), "{name}: {error}");
+                assert!(matches!(code, codes::CARRIER_FORMAT | codes::CARRIER_IDENTITY), "{name}: {error}");
                 bad += 1;
             }
         }
@@ -450,7 +451,7 @@ fn recipients_and_identities_are_read_strictly() {
         &["age1yubikey1qfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfzqfz"],
         &many,
     ] {
-        assert_eq!(code(bad), Err(Code::CarrierRecipient), "{bad:?}");
+        assert_eq!(code(bad), Err(codes::CARRIER_RECIPIENT), "{bad:?}");
     }
     let path = Path::new("id");
     let read = |text: &str| Identities::parse(path, text).map(drop);
@@ -460,7 +461,7 @@ fn recipients_and_identities_are_read_strictly() {
         ["", "# nothing\n", &public, &mistyped, "age-encryption.org/v1\n-> scrypt x 18\n", &secret[1..]]
     {
         let error = read(bad).unwrap_err();
-        assert_eq!(error.code(), Code::CarrierIdentity, "{error}");
+        assert_eq!(error.code(), codes::CARRIER_IDENTITY, "{error}");
         assert!(!error.to_string().contains(&secret[20..40]), "{error}");
     }
 }

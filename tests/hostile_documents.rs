@@ -2,6 +2,7 @@
 
 use crate::forge::{self, Forge, Judge, Way, replaced};
 use crate::support::{Authorities, LIMITS};
+use sealift_bundle::codes;
 use sealift_bundle::format::blob_order::BlobOrder;
 use sealift_bundle::format::index::{Blob, Index, Item};
 use sealift_bundle::format::item::ItemKind;
@@ -9,7 +10,7 @@ use sealift_bundle::format::member::{self, blob_name};
 use sealift_bundle::format::oci;
 use sealift_bundle::trust::verify::Depth;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::printable::is_deceptive;
 
 fn setup() -> (Authorities, Forge) {
@@ -81,7 +82,7 @@ fn j01_to_j17_statements_have_one_spelling_and_keep_their_rules() {
         ("null", r#""sequence":1,"#, r#""sequence":1,"previous":null,"#),
         ("volumes (J22), which this version does not have", r#""totals""#, r#""volumes":[],"totals""#),
     ] {
-        refuses(case, Code::BundleFormat, &|text| replaced(text, from, to));
+        refuses(case, codes::BUNDLE_FORMAT, &|text| replaced(text, from, to));
     }
     for (case, from, to) in [
         ("J06 type", "in-toto.io/Statement/v1", "in-toto.io/Statement/v0.1"),
@@ -92,9 +93,9 @@ fn j01_to_j17_statements_have_one_spelling_and_keep_their_rules() {
             "https://slsa.dev/provenance/v1",
         ),
     ] {
-        refuses(case, Code::BundleVersion, &|text| replaced(text, from, to));
+        refuses(case, codes::BUNDLE_VERSION, &|text| replaced(text, from, to));
     }
-    let format = Code::BundleFormat;
+    let format = codes::BUNDLE_FORMAT;
     refuses("J04 an array for totals", format, &|text| {
         let object = totals(text);
         let numbers: Vec<_> =
@@ -107,8 +108,8 @@ fn j01_to_j17_statements_have_one_spelling_and_keep_their_rules() {
     refuses("J07 nothing", format, &|_| String::new());
     refuses("J08 deep", format, &|_| "[".repeat(100_000));
     refuses("J08 a long text", format, &|text| replaced(text, "air-gapped", &"a".repeat(900_000)));
-    refuses("J11 too long", Code::TrustLimit, &|text| text.to_owned() + &" ".repeat(1 << 20));
-    refuses("J09 2^53", Code::BundleLimit, &|text| {
+    refuses("J11 too long", codes::TRUST_LIMIT, &|text| text.to_owned() + &" ".repeat(1 << 20));
+    refuses("J09 2^53", codes::BUNDLE_LIMIT, &|text| {
         replaced(text, r#""sequence":1"#, r#""sequence":9007199254740992"#)
     });
     refuses("J13 other totals", format, &|text| replaced(text, "\"items\":3", "\"items\":4"));
@@ -121,19 +122,19 @@ fn j01_to_j17_statements_have_one_spelling_and_keep_their_rules() {
         let hex = good.predicate.lock.hex();
         replaced(text, &hex, &hex[1..])
     });
-    refuses("J15 a later epoch", Code::TrustEpoch, &|text| replaced(text, r#""epoch":1"#, r#""epoch":2"#));
-    refuses("J15 a later root", Code::TrustEpoch, &|text| {
+    refuses("J15 a later epoch", codes::TRUST_EPOCH, &|text| replaced(text, r#""epoch":1"#, r#""epoch":2"#));
+    refuses("J15 a later root", codes::TRUST_EPOCH, &|text| {
         replaced(text, r#""root_version":1"#, r#""root_version":2"#)
     });
     // J12: the digest is right and the size is wrong, and the other way round.
-    refuses("J12 size", Code::BundleHeader, &|text| {
+    refuses("J12 size", codes::BUNDLE_HEADER, &|text| {
         replaced(text, "\"seal/VERIFY.txt\",\"size\":", "\"seal/VERIFY.txt\",\"size\":1")
     });
-    refuses("J12 size above its ceiling", Code::BundleLimit, &|text| {
+    refuses("J12 size above its ceiling", codes::BUNDLE_LIMIT, &|text| {
         replaced(text, "\"seal/VERIFY.txt\",\"size\":", "\"seal/VERIFY.txt\",\"size\":999")
     });
     let verify = Digest::of(good.get(member::VERIFY)).hex();
-    refuses("J12 digest", Code::BundleDigest, &|text| replaced(text, &verify, &Digest::of(b"").hex()));
+    refuses("J12 digest", codes::BUNDLE_DIGEST, &|text| replaced(text, &verify, &Digest::of(b"").hex()));
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn j12_j13_members_that_follow_from_others_are_those_that_follow() {
         change(&mut forge);
         judge.refuses(case, &forge.sealed(&authorities), code);
     };
-    let format = Code::BundleFormat;
+    let format = codes::BUNDLE_FORMAT;
     refuses("J06 another layout version", format, &|forge| forge.edit(member::OCI_LAYOUT, "1.0.0", "1.1.0"));
     refuses("a reserve that holds something", format, &|forge| {
         let mut bytes = forge.get(member::RESERVE).to_vec();
@@ -159,10 +160,10 @@ fn j12_j13_members_that_follow_from_others_are_those_that_follow() {
     refuses("P01 a layer of docker that leads out", format, &|forge| {
         forge.edit(member::MANIFEST, "blobs/sha256/", "../../sha256/");
     });
-    refuses("J13 a blob that nothing names", Code::BundleFormat, &|forge| {
+    refuses("J13 a blob that nothing names", codes::BUNDLE_FORMAT, &|forge| {
         forge.members.push((blob_name(&Digest::of(b"x")), b"x".to_vec()));
     });
-    refuses("J23 a blob that is not there", Code::BundleFormat, &|forge| drop(forge.members.pop()));
+    refuses("J23 a blob that is not there", codes::BUNDLE_FORMAT, &|forge| drop(forge.members.pop()));
     // SHA256SUMS that people would read, with a line more, a line less, a line changed.
     let sealed = Forge::of(&good.sealed(&authorities));
     let sums = sealed.text(member::SHA256SUMS);
@@ -183,7 +184,7 @@ fn j12_j13_members_that_follow_from_others_are_those_that_follow() {
         let members = forge::split(&sealed.sealed_with(&authorities, change));
         let mut forge = Forge { members, predicate: sealed.predicate.clone() };
         forge.set(member::SHA256SUMS, other);
-        judge.refuses(case, &forge.bytes(), Code::BundleFormat);
+        judge.refuses(case, &forge.bytes(), codes::BUNDLE_FORMAT);
     }
 }
 
@@ -240,24 +241,24 @@ fn j01_to_j23_the_index_has_one_spelling_and_keeps_its_rules() {
         ("J23 digest that is a path", &digest_only, r#""digest":"sha256:../../x""#),
         ("J24 terminal escapes in a name", r#"item.name":"runbooks""#, r#"item.name":"run\u001b[31mbooks""#),
     ] {
-        refuses(case, Code::BundleFormat, &|text| replaced(text, from, to));
+        refuses(case, codes::BUNDLE_FORMAT, &|text| replaced(text, from, to));
     }
-    refuses("J12 size off by one", Code::BundleHeader, &|text| {
+    refuses("J12 size off by one", codes::BUNDLE_HEADER, &|text| {
         replaced(text, &with_size, &sized(&(size + 1).to_string()))
     });
-    refuses("J12 another digest", Code::BundleHeader, &|text| {
+    refuses("J12 another digest", codes::BUNDLE_HEADER, &|text| {
         replaced(text, &hello.hex(), &Digest::of(b"").hex())
     });
-    refuses("J09 size 2^53 - 1", Code::BundleLimit, &|text| {
+    refuses("J09 size 2^53 - 1", codes::BUNDLE_LIMIT, &|text| {
         replaced(text, &with_size, &sized("9007199254740991"))
     });
-    refuses("J23 a root of another type", Code::BundleImage, &|text| {
+    refuses("J23 a root of another type", codes::BUNDLE_IMAGE, &|text| {
         replaced(text, oci::OCI_MANIFEST, "text/html")
     });
-    refuses("J23 a manifest called an index", Code::BundleImage, &|text| {
+    refuses("J23 a manifest called an index", codes::BUNDLE_IMAGE, &|text| {
         text.replacen(oci::OCI_MANIFEST, oci::OCI_INDEX, 1)
     });
-    refuses("J08 deep", Code::BundleFormat, &|_| "[".repeat(100_000));
+    refuses("J08 deep", codes::BUNDLE_FORMAT, &|_| "[".repeat(100_000));
     let parts = |text: &str| -> (String, Vec<String>, String) {
         let (head, rest) = text.split_once("\"manifests\":[").unwrap();
         let items = rest.strip_suffix("]}").unwrap().replace("},{", "}\n{");
@@ -268,30 +269,30 @@ fn j01_to_j23_the_index_has_one_spelling_and_keeps_its_rules() {
         change(&mut items);
         head + &items.join(",") + &tail
     };
-    refuses("J04 an array for an item", Code::BundleFormat, &|text| {
+    refuses("J04 an array for an item", codes::BUNDLE_FORMAT, &|text| {
         with_items(text, &|items| items[1] = "[]".to_owned())
     });
-    refuses("J13 an item twice", Code::BundleFormat, &|text| {
+    refuses("J13 an item twice", codes::BUNDLE_FORMAT, &|text| {
         with_items(text, &|items| items.push(items[1].clone()))
     });
-    refuses("J13 an image behind a tree", Code::BundleFormat, &|text| {
+    refuses("J13 an image behind a tree", codes::BUNDLE_FORMAT, &|text| {
         with_items(text, &|items| items.swap(0, 1))
     });
-    refuses("J13 a reference twice", Code::BundleFormat, &|text| {
+    refuses("J13 a reference twice", codes::BUNDLE_FORMAT, &|text| {
         with_items(text, &|items| {
             items.insert(1, replaced(&items[0], "name\":\"hello\"", "name\":\"hallo\""));
         })
     });
-    refuses("J13 trees in another order", Code::BundleHeader, &|text| {
+    refuses("J13 trees in another order", codes::BUNDLE_HEADER, &|text| {
         with_items(text, &|items| items.swap(1, 2))
     });
-    refuses("J08 4097 items", Code::BundleLimit, &|text| {
+    refuses("J08 4097 items", codes::BUNDLE_LIMIT, &|text| {
         with_items(text, &|items| {
             let more = (0..4097).map(|n| replaced(&items[1], "\"runbooks\"", &format!("\"r{n}\"")));
             *items = more.collect();
         })
     });
-    refuses("J11 an index of 16 MiB and more", Code::BundleLimit, &|text| {
+    refuses("J11 an index of 16 MiB and more", codes::BUNDLE_LIMIT, &|text| {
         text.to_owned() + &" ".repeat(16 << 20)
     });
 }
@@ -329,23 +330,23 @@ fn j23_manifests_that_other_tools_would_read_differently() {
         ),
         ("J07 trailing", r#"{"schemaVersion""#, r#"{}{"schemaVersion""#),
     ] {
-        image(case, Code::BundleImage, from, to);
+        image(case, codes::BUNDLE_IMAGE, from, to);
     }
-    image("J12 a layer one byte longer", Code::BundleFormat, &quoted, &with("10"));
-    image("J23 a layer that is not there", Code::BundleFormat, &layer.hex(), &Digest::of(b"").hex());
+    image("J12 a layer one byte longer", codes::BUNDLE_FORMAT, &quoted, &with("10"));
+    image("J23 a layer that is not there", codes::BUNDLE_FORMAT, &layer.hex(), &Digest::of(b"").hex());
     image(
         "J23 a configuration that is a layer too large",
-        Code::BundleLimit,
+        codes::BUNDLE_LIMIT,
         &format!("\"{config}\",\"size\":78"),
         &format!("\"{config}\",\"size\":134217729"),
     );
     let annotations = format!(r#""annotations":{{"a":"{}"}},"config""#, "x".repeat(5 << 20));
-    image("J23 5 MB of annotations", Code::BundleLimit, r#""config""#, &annotations);
+    image("J23 5 MB of annotations", codes::BUNDLE_LIMIT, r#""config""#, &annotations);
 
     let tree = |case: &str, from: &str, to: &str| {
         let mut forge = good.clone();
         forge.swap_text(forge.root("runbooks"), from, to);
-        judge.refuses(case, &forge.sealed(&authorities), Code::BundleFormat);
+        judge.refuses(case, &forge.sealed(&authorities), codes::BUNDLE_FORMAT);
     };
     tree("J05 unknown key in a tree's manifest", r#""layers""#, r#""subject":null,"layers""#);
     tree("J05 another name", r#"name":"runbooks""#, r#"name":"runbook""#);
@@ -392,7 +393,7 @@ fn j08_j23_indexes_are_nested_four_deep_and_no_deeper() {
         if accepted {
             judge.believes(&case, &bundle);
         } else {
-            judge.refuses(&case, &bundle, Code::BundleLimit);
+            judge.refuses(&case, &bundle, codes::BUNDLE_LIMIT);
         }
     }
 }
@@ -437,8 +438,8 @@ fn j08_walking_below_an_image_takes_as_long_as_its_documents() {
     assert_eq!(walk(1).unwrap(), 3);
     assert_eq!(walk(8).unwrap(), 3);
     // Nine images make 270,027 references.
-    assert_eq!(walk(9).unwrap_err().code(), Code::BundleLimit);
-    assert_eq!(walk(4096).unwrap_err().code(), Code::BundleLimit);
+    assert_eq!(walk(9).unwrap_err().code(), codes::BUNDLE_LIMIT);
+    assert_eq!(walk(4096).unwrap_err().code(), codes::BUNDLE_LIMIT);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::forge::{self, Forge, Judge};
 use crate::support::{self, Authorities, Put, conditions};
+use sealift_bundle::codes;
 use sealift_bundle::format::frame::Frame;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{self, blob_name};
@@ -9,7 +10,7 @@ use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::verify::{Conditions, Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::progress::Progress;
 use sealift_site::unpack::unpack;
@@ -97,7 +98,7 @@ fn z03_to_z11_a_frame_is_exactly_one_plain_frame() {
         ("Z11 the unused bit", damaged(4, &[0xb0])),
         ("Z12 no bytes at all", Vec::new()),
     ] {
-        judge.refuses_decoded(case, &sealed(stored, len), Code::BundleFrame);
+        judge.refuses_decoded(case, &sealed(stored, len), codes::BUNDLE_FRAME);
     }
 }
 
@@ -114,27 +115,27 @@ fn z07_z10_z12_the_list_of_frames_adds_up() {
         forge.set_frames("t", &frames);
         judge.refuses_decoded(case, &forge.sealed(&authorities), code);
     };
-    refuses("Z01 a digest of something else", Code::BundleDigest, &|frames| {
+    refuses("Z01 a digest of something else", codes::BUNDLE_DIGEST, &|frames| {
         frames[1].0.sha256 = Digest::of(b"");
     });
-    refuses("Z10 a gap", Code::BundleFormat, &|frames| frames[1].0.offset += 1);
-    refuses("Z10 an overlap", Code::BundleFormat, &|frames| frames[1].0.offset -= 1);
-    refuses("Z10 a beginning that is none", Code::BundleFormat, &|frames| frames[0].0.offset = 1);
-    refuses("Z10 an offset of 2^64 - 1", Code::BundleFormat, &|frames| frames[1].0.offset = u64::MAX);
-    refuses("Z10 more stored than there is", Code::BundleFormat, &|frames| frames[1].0.stored += 1);
-    refuses("Z10 less stored than there is", Code::BundleFormat, &|frames| frames[1].0.stored -= 1);
-    refuses("Z07 more than 8 MiB", Code::BundleLimit, &|frames| frames[1].0.size = (8 << 20) + 1);
-    refuses("Z07 2^64 - 1 bytes", Code::BundleLimit, &|frames| frames[1].0.size = u64::MAX);
-    refuses("Z07 2^64 - 1 stored bytes", Code::BundleLimit, &|frames| frames[1].0.stored = u64::MAX);
-    refuses("Z12 an empty frame", Code::BundleFormat, &|frames| frames[1].0.size = 0);
-    refuses("Z10 sizes that shift a byte", Code::BundleFrame, &|frames| {
+    refuses("Z10 a gap", codes::BUNDLE_FORMAT, &|frames| frames[1].0.offset += 1);
+    refuses("Z10 an overlap", codes::BUNDLE_FORMAT, &|frames| frames[1].0.offset -= 1);
+    refuses("Z10 a beginning that is none", codes::BUNDLE_FORMAT, &|frames| frames[0].0.offset = 1);
+    refuses("Z10 an offset of 2^64 - 1", codes::BUNDLE_FORMAT, &|frames| frames[1].0.offset = u64::MAX);
+    refuses("Z10 more stored than there is", codes::BUNDLE_FORMAT, &|frames| frames[1].0.stored += 1);
+    refuses("Z10 less stored than there is", codes::BUNDLE_FORMAT, &|frames| frames[1].0.stored -= 1);
+    refuses("Z07 more than 8 MiB", codes::BUNDLE_LIMIT, &|frames| frames[1].0.size = (8 << 20) + 1);
+    refuses("Z07 2^64 - 1 bytes", codes::BUNDLE_LIMIT, &|frames| frames[1].0.size = u64::MAX);
+    refuses("Z07 2^64 - 1 stored bytes", codes::BUNDLE_LIMIT, &|frames| frames[1].0.stored = u64::MAX);
+    refuses("Z12 an empty frame", codes::BUNDLE_FORMAT, &|frames| frames[1].0.size = 0);
+    refuses("Z10 sizes that shift a byte", codes::BUNDLE_FRAME, &|frames| {
         frames[0].0.size += 1;
         frames[1].0.size -= 1;
     });
-    refuses("Z10 too much", Code::BundleFormat, &|frames| frames[1].0.size += 1);
-    refuses("Z12 no frames", Code::BundleFormat, &|frames| frames.clear());
-    refuses("Z12 one too few", Code::BundleFormat, &|frames| drop(frames.pop()));
-    refuses("Z04 one too many", Code::BundleFormat, &|frames| {
+    refuses("Z10 too much", codes::BUNDLE_FORMAT, &|frames| frames[1].0.size += 1);
+    refuses("Z12 no frames", codes::BUNDLE_FORMAT, &|frames| frames.clear());
+    refuses("Z12 one too few", codes::BUNDLE_FORMAT, &|frames| drop(frames.pop()));
+    refuses("Z04 one too many", codes::BUNDLE_FORMAT, &|frames| {
         frames.push(frames[0].clone());
         forge::place(frames);
     });
@@ -142,7 +143,7 @@ fn z07_z10_z12_the_list_of_frames_adds_up() {
     let mut bomb = good.clone();
     let zeros = zstd::bulk::compress(&vec![0; 64 << 20], 3).unwrap();
     bomb.set_frames("t", &[forge::frame(stream.len(), zeros)]);
-    judge.refuses_decoded("Z07 a bomb", &bomb.sealed(&authorities), Code::BundleFrame);
+    judge.refuses_decoded("Z07 a bomb", &bomb.sealed(&authorities), codes::BUNDLE_FRAME);
 }
 
 #[test]
@@ -186,12 +187,12 @@ fn z03_to_z07_an_inventory_is_two_plain_frames() {
         ("Z13 frames first", [&second[..], &first].concat()),
         ("plain text", b"{\"inventory\":1,\"entries\":0}\n".to_vec()),
     ] {
-        judge.refuses_decoded(case, &sealed(stored), Code::BundleFormat);
+        judge.refuses_decoded(case, &sealed(stored), codes::BUNDLE_FORMAT);
     }
     let limits: &'static Limits = Box::leak(Box::new(Limits { inventory: 100, ..Limits::v1() }));
     let mut tight = Judge::new(&authorities);
     tight.conditions.limits = limits;
-    tight.refuses("an inventory above its ceiling", &good.sealed(&authorities), Code::BundleLimit);
+    tight.refuses("an inventory above its ceiling", &good.sealed(&authorities), codes::BUNDLE_LIMIT);
 }
 
 #[test]
@@ -207,10 +208,10 @@ fn z16_only_a_regular_file_is_opened_and_nothing_waits() {
     assert!(member_reader::open(&path("file")).is_ok());
     let code = |path: &std::path::Path| member_reader::open(path).unwrap_err().code();
     for name in ["folder", "link", "dangling", "fifo", "socket"] {
-        assert_eq!(code(&path(name)), Code::BundleNotAFile, "{name}");
+        assert_eq!(code(&path(name)), codes::BUNDLE_NOT_A_FILE, "{name}");
     }
     for device in ["/dev/zero", "/dev/null", "/proc/self/exe", "/proc/self/fd/0", "/dev/stdin"] {
-        assert_eq!(code(device.as_ref()), Code::BundleNotAFile, "{device}");
+        assert_eq!(code(device.as_ref()), codes::BUNDLE_NOT_A_FILE, "{device}");
     }
     assert!(member_reader::open(&path("missing")).is_err());
     // A file of /proc calls itself regular and empty; what it gives is no bundle, and ends.
@@ -218,7 +219,7 @@ fn z16_only_a_regular_file_is_opened_and_nothing_waits() {
     let file = support::open("/proc/self/maps".as_ref());
     let error =
         Trusted::open(&mut MemberReader::file(&file), &authorities.pinned, &conditions()).unwrap_err();
-    assert_eq!(error.code(), Code::BundleHeader);
+    assert_eq!(error.code(), codes::BUNDLE_HEADER);
 }
 
 /// Does something when it is asked for the `left`th time whether to stop.
@@ -306,7 +307,7 @@ fn z17_z19_nobody_waits_for_a_frame_that_never_comes() {
     let bundle = forge.sealed(authorities);
     let layer = layer_at(&forge, &bundle) as u64;
     for (name, expected) in
-        [("a person stops it", Code::Interrupted), ("the medium fails", Code::BundleTruncated)]
+        [("a person stops it", codes::INTERRUPTED), ("the medium fails", codes::BUNDLE_TRUNCATED)]
     {
         for at in 1.. {
             let file = tempfile::tempfile().unwrap();
@@ -355,8 +356,8 @@ fn z18_what_is_replaced_after_verifying_is_hashed_when_it_is_used() {
     let at = layer_at(&forge, &bundle) as u64 + 20;
     file.write_all_at(&[!bundle[at as usize]], at).unwrap();
     let error = place.read::<_, TrustError>("t", &inventory, entry, sink).unwrap_err();
-    assert_eq!(error.code(), Code::BundleDigest);
-    judge.refuses("Z18 after", &std::fs::read(&path).unwrap(), Code::BundleDigest);
+    assert_eq!(error.code(), codes::BUNDLE_DIGEST);
+    judge.refuses("Z18 after", &std::fs::read(&path).unwrap(), codes::BUNDLE_DIGEST);
 }
 
 /// Gives so many bytes, one at a time and with interruptions, and then fails.
@@ -397,7 +398,7 @@ fn z19_a_medium_that_fails_is_told_apart_from_one_that_lies() {
     take(bundle.len(), 7, None).unwrap();
     for len in (0..=bundle.len()).step_by(97).chain([bundle.len()]) {
         let error = take(len, 4096, Some(io::ErrorKind::Other)).unwrap_err();
-        assert_eq!(error.code(), Code::BundleRead, "{len}");
+        assert_eq!(error.code(), codes::BUNDLE_READ, "{len}");
         let said = forge::said(&error);
         assert!(said.contains(" at byte "), "where: {said}");
     }
@@ -408,6 +409,6 @@ fn z19_a_medium_that_fails_is_told_apart_from_one_that_lies() {
     for file in [deaf, File::open(folder.path()).unwrap()] {
         let error =
             Trusted::open(&mut MemberReader::file(&file), &authorities.pinned, &conditions()).unwrap_err();
-        assert_eq!(error.code(), Code::BundleRead);
+        assert_eq!(error.code(), codes::BUNDLE_READ);
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::forge::{self, Forge, Judge, Way};
 use crate::support::{self, Authorities, Put};
+use sealift_bundle::codes;
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::header;
 use sealift_bundle::format::tree;
 use sealift_bundle::trust::verify::Depth;
-use sealift_bundle::value::error_code::Code;
 use tar::EntryType;
 
 /// A bundle with one tree, `t`: `a`, a folder `d` with `d/x` in it, a link `l` to `a`, and `z`, which is long.
@@ -74,7 +74,7 @@ fn refuses_streams(
             for (number, way) in Way::ALL.into_iter().enumerate() {
                 let code = judge.code(way, &bundle);
                 // What stands where the end should be is the frame's fault, what stands around an entry the stream's.
-                let refused = matches!(code, Some(Code::BundleFormat | Code::BundleFrame));
+                let refused = matches!(code, Some(codes::BUNDLE_FORMAT | codes::BUNDLE_FRAME));
                 assert!(if number < 2 { code.is_none() } else { refused }, "{case}, {way:?}: {code:?}");
             }
         }
@@ -203,7 +203,7 @@ fn p44_the_closing_blocks_hold_nothing() {
         stream[at] = 1;
         let mut forge = good.clone();
         forge.set_stream("t", &stream, 1 << 20);
-        judge.refuses_decoded(&format!("P44 {at}"), &forge.sealed(&authorities), Code::BundleFrame);
+        judge.refuses_decoded(&format!("P44 {at}"), &forge.sealed(&authorities), codes::BUNDLE_FRAME);
         stream[at] = 0;
     }
 }
@@ -221,7 +221,7 @@ fn p50_every_changed_byte_of_a_header_is_noticed() {
                 [&stream[..at + field], &[stream[at + field] ^ 1], &stream[at + field + 1..]].concat();
             forge.set_stream("t", &changed, 1 << 20);
             let code = judge.code(Way::Pipe(Depth::Decoded), &forge.sealed(&authorities));
-            assert_eq!(code, Some(Code::BundleFormat), "byte {field} of the header at {at}");
+            assert_eq!(code, Some(codes::BUNDLE_FORMAT), "byte {field} of the header at {at}");
             refused += 1;
         }
     }

@@ -3,11 +3,12 @@
 use crate::forge::{self, Forge, Judge, Way};
 use crate::hostile_streams::{A, X, Z, good};
 use crate::support::{self, Authorities, Put, conditions};
+use sealift_bundle::codes;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{blob_name, header};
 use sealift_bundle::trust::verify::Depth;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_site::unpack::unpack;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
@@ -62,7 +63,7 @@ fn p01_to_p48_paths_that_some_system_reads_differently() {
                 judge.refuses_decoded(
                     &format!("{case} {path:?}"),
                     &forge.sealed(&authorities),
-                    Code::BundleFormat,
+                    codes::BUNDLE_FORMAT,
                 );
             }
         }
@@ -74,7 +75,7 @@ fn p01_to_p48_paths_that_some_system_reads_differently() {
     let line = [&first[..], &file("a@b").into_bytes(), b"\n"].concat();
     let line: Vec<u8> = line.into_iter().map(|byte| if byte == b'@' { 0xff } else { byte }).collect();
     forge.set_inventory("t", [zstd::bulk::compress(&line, 1).unwrap(), second].concat());
-    judge.refuses_decoded("P46", &forge.sealed(&authorities), Code::BundleFormat);
+    judge.refuses_decoded("P46", &forge.sealed(&authorities), codes::BUNDLE_FORMAT);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn p07_to_p20_entries_that_may_not_stand_together() {
     for (case, entries) in cases {
         let mut forge = good.clone();
         forge.set_entries("t", &entries);
-        judge.refuses_decoded(case, &forge.sealed(&authorities), Code::BundleTree);
+        judge.refuses_decoded(case, &forge.sealed(&authorities), codes::BUNDLE_TREE);
     }
 }
 
@@ -138,7 +139,7 @@ fn p14_to_p25_entries_of_other_types_and_with_other_keys() {
     let refuses = |case: &str, line: &str| {
         let mut forge = good.clone();
         forge.set_entries("t", &[line.to_owned()]);
-        judge.refuses_decoded(case, &forge.sealed(&authorities), Code::BundleFormat);
+        judge.refuses_decoded(case, &forge.sealed(&authorities), codes::BUNDLE_FORMAT);
     };
     for kind in [
         "hardlink",
@@ -194,14 +195,14 @@ fn p14_to_p25_entries_of_other_types_and_with_other_keys() {
     }
     let mut forge = good.clone();
     forge.set_entries("t", &[forge::replaced(&file("a"), "\"size\":0", "\"size\":9223372036854775807")]);
-    judge.refuses_decoded("P36 E13 a size of 2^63 - 1", &forge.sealed(&authorities), Code::BundleTree);
+    judge.refuses_decoded("P36 E13 a size of 2^63 - 1", &forge.sealed(&authorities), codes::BUNDLE_TREE);
     // E13: more entries than there may be, and fewer or more lines than are announced.
     for (case, head, code) in [
-        ("E13 too many", r#"{"inventory":1,"entries":1048577}"#, Code::BundleLimit),
-        ("E13 2^64 - 1", r#"{"inventory":1,"entries":18446744073709551615}"#, Code::BundleLimit),
-        ("P51 one less", r#"{"inventory":1,"entries":4}"#, Code::BundleFormat),
-        ("P51 one more", r#"{"inventory":1,"entries":6}"#, Code::BundleFormat),
-        ("J06 version", r#"{"inventory":2,"entries":5}"#, Code::BundleVersion),
+        ("E13 too many", r#"{"inventory":1,"entries":1048577}"#, codes::BUNDLE_LIMIT),
+        ("E13 2^64 - 1", r#"{"inventory":1,"entries":18446744073709551615}"#, codes::BUNDLE_LIMIT),
+        ("P51 one less", r#"{"inventory":1,"entries":4}"#, codes::BUNDLE_FORMAT),
+        ("P51 one more", r#"{"inventory":1,"entries":6}"#, codes::BUNDLE_FORMAT),
+        ("J06 version", r#"{"inventory":2,"entries":5}"#, codes::BUNDLE_VERSION),
     ] {
         let (entries, frames) = good.inventory("t");
         let stored = [forge::lines(head, &entries), forge::lines(r#"{"frames":1}"#, &frames)].concat();
@@ -228,9 +229,11 @@ fn e13_one_claim_of_a_tebibyte() {
         let code = judge.code(way, &bundle);
         let expected = match way {
             Way::Pipe(Depth::Stored) | Way::File(Depth::Stored) => code.is_none(),
-            Way::Pipe(Depth::Decoded) | Way::File(Depth::Decoded) => code == Some(Code::BundleFrame),
+            Way::Pipe(Depth::Decoded) | Way::File(Depth::Decoded) => code == Some(codes::BUNDLE_FRAME),
             // Before the first byte, unless there is a disk that has room for it.
-            Way::UnpackPipe | Way::UnpackFile => matches!(code, Some(Code::SiteSpace | Code::BundleFrame)),
+            Way::UnpackPipe | Way::UnpackFile => {
+                matches!(code, Some(sealift_site::codes::SITE_SPACE | codes::BUNDLE_FRAME))
+            }
         };
         assert!(expected, "{way:?}: {code:?}");
     }
@@ -248,7 +251,7 @@ fn p51_every_file_is_there_with_its_content() {
             changed[at] ^= 1;
             let mut forge = good.clone();
             forge.set_stream("t", &changed, most);
-            judge.refuses_decoded(&format!("P51 {case}"), &forge.sealed(&authorities), Code::BundleDigest);
+            judge.refuses_decoded(&format!("P51 {case}"), &forge.sealed(&authorities), codes::BUNDLE_DIGEST);
         }
     }
     // Two trees that share a layer, and list different things.
@@ -356,13 +359,13 @@ fn p16_p17_e07_only_a_new_or_empty_folder_in_a_safe_place_is_filled() {
     std::fs::set_permissions(at("sticky"), PermissionsExt::from_mode(0o1777)).unwrap();
     let before = support::listing(folder.path());
     for (case, target, code) in [
-        ("P16 E07 links in the target", at("full"), Code::SiteTarget),
-        ("P17 the target is a link", at("link"), Code::SiteTarget),
-        ("P17 the target is a link to nothing", at("dangling"), Code::SiteTarget),
-        ("E07 the target is a file", at("file"), Code::SiteTarget),
-        ("P17 the target has no name", at("empty").join(".."), Code::SiteTarget),
-        ("P17 everybody may write beside it", at("open/new"), Code::SiteParent),
-        ("the parent is not there", at("missing/new"), Code::SiteParent),
+        ("P16 E07 links in the target", at("full"), sealift_site::codes::SITE_TARGET),
+        ("P17 the target is a link", at("link"), sealift_site::codes::SITE_TARGET),
+        ("P17 the target is a link to nothing", at("dangling"), sealift_site::codes::SITE_TARGET),
+        ("E07 the target is a file", at("file"), sealift_site::codes::SITE_TARGET),
+        ("P17 the target has no name", at("empty").join(".."), sealift_site::codes::SITE_TARGET),
+        ("P17 everybody may write beside it", at("open/new"), sealift_site::codes::SITE_PARENT),
+        ("the parent is not there", at("missing/new"), sealift_site::codes::SITE_PARENT),
     ] {
         assert_eq!(run(&target), Some(code), "{case}");
         assert_eq!(support::listing(folder.path()), before, "{case}");
@@ -370,7 +373,7 @@ fn p16_p17_e07_only_a_new_or_empty_folder_in_a_safe_place_is_filled() {
     assert!(run(&at("file/new")).is_some(), "the parent is a file");
     // P16: the staging place is taken by a link, or by what somebody left there.
     symlink(at("outside"), at("holder/.one.sealift-staging")).unwrap();
-    assert_eq!(run(&at("holder/one")), Some(Code::SiteWrite));
+    assert_eq!(run(&at("holder/one")), Some(sealift_site::codes::SITE_WRITE));
     std::fs::create_dir_all(at("holder/.two.sealift-staging/doc")).unwrap();
     symlink(at("outside"), at("holder/.two.sealift-staging/config")).unwrap();
     symlink(at("outside"), at("holder/.two.sealift-staging/doc/runbooks")).unwrap();
@@ -378,7 +381,7 @@ fn p16_p17_e07_only_a_new_or_empty_folder_in_a_safe_place_is_filled() {
         assert_eq!(run(&at(target)), None, "{target}");
         assert!(at(target).join("doc/runbooks/readme.md").is_file(), "{target}");
         assert!(at(target).join("config").symlink_metadata().unwrap().is_dir(), "{target}");
-        assert_eq!(run(&at(target)), Some(Code::SiteTarget), "{target} again");
+        assert_eq!(run(&at(target)), Some(sealift_site::codes::SITE_TARGET), "{target} again");
     }
     assert_eq!(std::fs::read_dir(at("outside")).unwrap().count(), 0);
 }

@@ -2,6 +2,7 @@
 
 use crate::forge::{self, Forge, Judge, Way};
 use crate::support::Authorities;
+use sealift_bundle::codes;
 use sealift_bundle::format::member::{self, blob_name};
 use sealift_bundle::trust::verify::Depth;
 use sealift_bundle::value::error_code::{Class, Code};
@@ -111,7 +112,7 @@ fn z02_no_prefix_is_believed() {
     none(&passed, &format!("of {} prefixes", bundle.len()));
     let judge = Judge::new(&authorities);
     for len in [0, 1, 511, 512, 513, bundle.len() - 1024, bundle.len() - 512, bundle.len() - 1] {
-        judge.refuses(&format!("Z02 {len}"), &bundle[..len], Code::BundleTruncated);
+        judge.refuses(&format!("Z02 {len}"), &bundle[..len], codes::BUNDLE_TRUNCATED);
     }
 }
 
@@ -123,7 +124,7 @@ fn z03_z04_nothing_may_follow() {
     let member = &bundle[..1024];
     for tail in [&b"x"[..], &[0], &[0; 512], &[0; 1024], &[0; 10_240], member, &bundle] {
         let longer = [&bundle[..], tail].concat();
-        judge.refuses(&format!("Z03 {} bytes behind", tail.len()), &longer, Code::BundleTrailing);
+        judge.refuses(&format!("Z03 {} bytes behind", tail.len()), &longer, codes::BUNDLE_TRAILING);
         let before = [tail, &bundle[..]].concat();
         assert!(
             Way::ALL.iter().all(|way| judge.code(*way, &before).is_some()),
@@ -132,7 +133,7 @@ fn z03_z04_nothing_may_follow() {
         );
     }
     // P43: one of the two closing blocks is not enough, three are too many.
-    judge.refuses("P43 one block", &bundle[..bundle.len() - 512], Code::BundleTruncated);
+    judge.refuses("P43 one block", &bundle[..bundle.len() - 512], codes::BUNDLE_TRUNCATED);
 }
 
 #[test]
@@ -212,11 +213,11 @@ fn z01_frames_stay_where_they_are() {
             // On the medium: the layer is not the signed one.
             let mut damaged = good.clone();
             damaged.set(&blob_name(&layer), bytes.clone());
-            judge.refuses(&case, &rejoined(&damaged, &good, &authorities), Code::BundleDigest);
+            judge.refuses(&case, &rejoined(&damaged, &good, &authorities), codes::BUNDLE_DIGEST);
             // By a packer who signs it: the layer fits, the frames do not.
             let mut careless = good.clone();
             careless.swap(layer, bytes);
-            judge.refuses_decoded(&case, &careless.sealed(&authorities), Code::BundleDigest);
+            judge.refuses_decoded(&case, &careless.sealed(&authorities), codes::BUNDLE_DIGEST);
             // By a packer who lists them so: the frames fit, the stream does not.
             let mut hostile = good.clone();
             hostile.set_frames("runbooks", &swapped);
@@ -225,7 +226,8 @@ fn z01_frames_stay_where_they_are() {
             for way in Way::ALL {
                 match judge.take(way, &hostile).map_err(|error| error.code()) {
                     Ok(()) => assert!(!way.decodes(), "{case}, {way:?} is believed"),
-                    Err(Code::BundleFormat | Code::BundleDigest | Code::BundleFrame) if way.decodes() => {}
+                    Err(codes::BUNDLE_FORMAT | codes::BUNDLE_DIGEST | codes::BUNDLE_FRAME)
+                        if way.decodes() => {}
                     Err(other) => panic!("{case}, {way:?}: {other:?}"),
                 }
             }

@@ -5,6 +5,7 @@ use crate::cli::{Outcome, Shop};
 use crate::forge::{Forge, split};
 use crate::registry::real::Real;
 use crate::support::{self, Authorities, LIMITS, Put, conditions, image, tree};
+use sealift_bundle::codes;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::blob_name;
 use sealift_bundle::format::member_reader::MemberReader;
@@ -20,7 +21,7 @@ use sealift_bundle::trust::verify::{
     Conditions, Depth, Looking, OpenBundle, Receiver, SharedInventory, Trusted, Verified, verify_contents,
 };
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::limits::Limits;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -532,14 +533,14 @@ fn f_sec_14_a_shared_inventory_is_parsed_once_and_all_are_counted() {
     for limits in [Limits { all_entries: 5, ..LIMITS }, Limits { all_frames: 2, ..LIMITS }] {
         let limits = leak(limits);
         for outcome in taken(&open(limits)) {
-            assert_eq!(outcome.unwrap_err().code(), Code::BundleLimit);
+            assert_eq!(outcome.unwrap_err().code(), codes::BUNDLE_LIMIT);
         }
         let place = in_place(open(limits)).unwrap();
-        assert_eq!(place.inventory("tree-0").unwrap_err().code(), Code::BundleLimit);
+        assert_eq!(place.inventory("tree-0").unwrap_err().code(), codes::BUNDLE_LIMIT);
         // What readers refuse is not packed.
         let draft = sharing(folder.path(), 3);
         let packed = authorities.try_pack(&draft, folder.path(), 1, limits);
-        assert_eq!(packed.err().map(|error| error.code()), Some(Code::BundleLimit));
+        assert_eq!(packed.err().map(|error| error.code()), Some(codes::BUNDLE_LIMIT));
     }
 }
 
@@ -687,7 +688,7 @@ fn f_sec_19_what_follows_from_the_pinned_root_begins_with_it() {
     assert_eq!(versions(&kept), [2, 3]);
     let first = kept.file().versions().next().unwrap().envelope().encode().unwrap();
     assert_eq!([&first[..], b"\n"].concat(), second, "without the signature that was added");
-    assert_eq!(anchor(&forged, &genuine).unwrap_err().code(), Code::TrustForeign);
+    assert_eq!(anchor(&forged, &genuine).unwrap_err().code(), codes::TRUST_FOREIGN);
 }
 
 /// The same keys again.

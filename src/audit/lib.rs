@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod analysis;
+pub mod codes;
 pub mod components;
 pub mod diff;
 pub mod layer;

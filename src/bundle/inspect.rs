@@ -1,5 +1,6 @@
 //! What is inside a bundle, read where it lies.
 
+use crate::codes;
 use crate::format::blob_order::{ItemContents, Parts};
 use crate::format::entry::{Entry, Node};
 use crate::format::item::{FileKind, ItemKind, PRIORITY};
@@ -48,8 +49,8 @@ impl Fault for InspectError {
     fn code(&self) -> Code {
         match self {
             Self::Trust(error) => error.code(),
-            Self::NotFound { .. } | Self::NoFile { .. } => Code::AuditNotFound,
-            Self::Read { .. } => Code::BundleRead,
+            Self::NotFound { .. } | Self::NoFile { .. } => codes::AUDIT_NOT_FOUND,
+            Self::Read { .. } => codes::BUNDLE_READ,
         }
     }
 

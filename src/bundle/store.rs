@@ -6,6 +6,7 @@ mod partial;
 
 pub use partial::Partial;
 
+use crate::codes;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::error_code::{Code, Fault};
 use crate::value::printable::Printable;
@@ -40,9 +41,9 @@ pub enum StoreError {
 impl Fault for StoreError {
     fn code(&self) -> Code {
         match self {
-            Self::Io { .. } => Code::StoreIo,
-            Self::Read { .. } => Code::SourceUnreadable,
-            Self::Digest { .. } => Code::SourceDigest,
+            Self::Io { .. } => codes::STORE_IO,
+            Self::Read { .. } => codes::SOURCE_UNREADABLE,
+            Self::Digest { .. } => codes::SOURCE_DIGEST,
         }
     }
 
@@ -231,7 +232,7 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let expected = Digest::of(b"abc");
         let error = store.put(&mut &b"abd"[..], Some(expected)).unwrap_err();
-        assert_eq!(error.code(), Code::SourceDigest);
+        assert_eq!(error.code(), codes::SOURCE_DIGEST);
         assert!(matches!(error, StoreError::Digest { found, .. } if found == Digest::of(b"abd")));
         let error = store.put(&mut Read::chain(&b"ab"[..], Failing), None).unwrap_err();
         assert!(matches!(error, StoreError::Read { .. }));
@@ -255,6 +256,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, b"").unwrap();
-        assert_eq!(Store::open(&path).unwrap_err().code(), Code::StoreIo);
+        assert_eq!(Store::open(&path).unwrap_err().code(), codes::STORE_IO);
     }
 }

@@ -1,5 +1,6 @@
 //! Everything a command can end with.
 
+use super::codes;
 use sealift_audit::policy::PolicyError;
 use sealift_audit::scan::ScanError;
 use sealift_audit::vulnerability::VulnerabilityError;
@@ -124,7 +125,7 @@ impl CliError {
             | Self::NotPacked { .. }
             | Self::Demo { .. } => false,
         };
-        is_about && self.code() != Code::Interrupted
+        is_about && self.code() != sealift_bundle::codes::INTERRUPTED
     }
 }
 
@@ -144,28 +145,28 @@ impl Fault for CliError {
             Self::Scan(error) => error.code(),
             Self::Policy(error) => error.code(),
             Self::Vulnerability(error) => error.code(),
-            Self::Violated { .. } => Code::PolicyViolated,
+            Self::Violated { .. } => codes::POLICY_VIOLATED,
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.code(),
-            Self::Usage { .. } => Code::CliUsage,
+            Self::Usage { .. } => sealift_bundle::codes::CLI_USAGE,
             #[cfg(feature = "connected")]
-            Self::ManifestExists { .. } => Code::ManifestExists,
-            Self::Different { .. } => Code::TrustDifferent,
-            Self::Changed => Code::DiffDifferent,
-            Self::Uncompared { .. } => Code::DiffIncomplete,
-            Self::Findings { .. } => Code::TrustFindings,
+            Self::ManifestExists { .. } => sealift_plan::codes::MANIFEST_EXISTS,
+            Self::Different { .. } => codes::TRUST_DIFFERENT,
+            Self::Changed => codes::DIFF_DIFFERENT,
+            Self::Uncompared { .. } => codes::DIFF_INCOMPLETE,
+            Self::Findings { .. } => codes::TRUST_FINDINGS,
             #[cfg(feature = "connected")]
-            Self::Check { .. } | Self::NotPacked { .. } => Code::CheckFindings,
-            Self::Write { .. } => Code::CliWrite,
-            Self::Output { .. } => Code::CliOutput,
-            Self::Unopened => Code::CarrierUnopened,
-            Self::FleetRefused { .. } => Code::FleetRefused,
-            Self::FleetConflicts { .. } => Code::FleetConflicts,
-            Self::FleetUnchecked { .. } => Code::FleetUnchecked,
-            Self::FleetNobody { .. } => Code::FleetNobody,
-            Self::Input { .. } => Code::CliInput,
+            Self::Check { .. } | Self::NotPacked { .. } => codes::CHECK_FINDINGS,
+            Self::Write { .. } => sealift_bundle::codes::CLI_WRITE,
+            Self::Output { .. } => codes::CLI_OUTPUT,
+            Self::Unopened => codes::CARRIER_UNOPENED,
+            Self::FleetRefused { .. } => codes::FLEET_REFUSED,
+            Self::FleetConflicts { .. } => codes::FLEET_CONFLICTS,
+            Self::FleetUnchecked { .. } => codes::FLEET_UNCHECKED,
+            Self::FleetNobody { .. } => codes::FLEET_NOBODY,
+            Self::Input { .. } => codes::CLI_INPUT,
             #[cfg(feature = "connected")]
-            Self::Demo { .. } => Code::CliDemo,
+            Self::Demo { .. } => codes::CLI_DEMO,
         }
     }
 

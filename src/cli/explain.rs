@@ -1,11 +1,11 @@
 //! `sealift explain`
 
+use super::codes;
 use super::error::CliError;
 use super::term::Term;
 use sealift_audit::analysis::oddity::Kind;
 use sealift_audit::lint::finding;
 use sealift_audit::policy::rule;
-use sealift_bundle::value::error_code::Code;
 use serde_json::{Value, json};
 
 /// Explain an error code, or a finding of `check`, `census` or a policy
@@ -28,7 +28,7 @@ struct Known {
 
 /// Every code: those of errors first. A name that `check` and policies share stands once for each.
 fn all() -> impl Iterator<Item = Known> {
-    let errors = Code::ALL.iter().map(|code| {
+    let errors = codes::all().map(|code| {
         let (exit, explanation) = (code.class().exit(), code.explanation());
         Known {
             code: code.as_str(),

@@ -8,12 +8,13 @@ use super::error::CliError;
 use super::key::public;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, conditions, now, write};
+use sealift_bundle::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::Trusted;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::timestamp::Timestamp;
@@ -211,7 +212,8 @@ fn open(
             }
             // What was believed once and is over is no attack: sites may well hold it still.
             Err(error)
-                if [Code::TrustExpired, Code::TrustEpoch, Code::TrustRevoked].contains(&error.code()) =>
+                if [codes::TRUST_EXPIRED, codes::TRUST_EPOCH, codes::TRUST_REVOKED]
+                    .contains(&error.code()) =>
             {
                 bundles.set_aside.push(Said::of(&file, &error));
             }

@@ -7,6 +7,7 @@ mod cat;
 mod census;
 #[cfg(feature = "connected")]
 mod check;
+mod codes;
 mod context;
 mod cosign;
 mod diff;

@@ -1,6 +1,7 @@
 //! What can be wrong with a manifest, a lock or a source.
 
 use super::diagnostic::Diagnostic;
+use crate::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::tree::{TreeError, TreeObjection};
@@ -217,62 +218,64 @@ impl PlanError {
 impl Fault for PlanError {
     fn code(&self) -> Code {
         match self {
-            Self::Syntax(_) => Code::ManifestSyntax,
-            Self::UnknownKey(_) => Code::ManifestUnknownKey,
-            Self::Value(_) | Self::List { .. } => Code::ManifestValue,
-            Self::Item(_) | Self::Several { .. } | Self::Nameless { .. } => Code::ManifestItem,
-            Self::Duplicate(_) | Self::SameReference { .. } => Code::ManifestDuplicate,
+            Self::Syntax(_) => codes::MANIFEST_SYNTAX,
+            Self::UnknownKey(_) => codes::MANIFEST_UNKNOWN_KEY,
+            Self::Value(_) | Self::List { .. } => codes::MANIFEST_VALUE,
+            Self::Item(_) | Self::Several { .. } | Self::Nameless { .. } => codes::MANIFEST_ITEM,
+            Self::Duplicate(_) | Self::SameReference { .. } => codes::MANIFEST_DUPLICATE,
             Self::Variant { .. }
             | Self::Feature { .. }
             | Self::Excluded { .. }
             | Self::RequiredElsewhere { .. }
             | Self::Audience { .. }
-            | Self::LongName { .. } => Code::ManifestChoice,
+            | Self::LongName { .. } => codes::MANIFEST_CHOICE,
             Self::ManifestRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Code::ManifestMissing
+                codes::MANIFEST_MISSING
             }
-            Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => Code::LockMissing,
-            Self::Taken { .. } => Code::ManifestExists,
-            Self::Write { .. } => Code::CliWrite,
+            Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => codes::LOCK_MISSING,
+            Self::Taken { .. } => codes::MANIFEST_EXISTS,
+            Self::Write { .. } => sealift_bundle::codes::CLI_WRITE,
             Self::ManifestRead { .. } | Self::LockRead { .. } | Self::Unreadable { .. } => {
-                Code::SourceUnreadable
+                sealift_bundle::codes::SOURCE_UNREADABLE
             }
             Self::LockSyntax(_)
             | Self::LockVersion { .. }
             | Self::LockItem { .. }
-            | Self::LockTree { .. } => Code::LockSyntax,
-            Self::LockStale { .. } => Code::LockStale,
+            | Self::LockTree { .. } => codes::LOCK_SYNTAX,
+            Self::LockStale { .. } => codes::LOCK_STALE,
             Self::Pin { source, .. } => source.code(),
             Self::Missing { .. }
             | Self::NotMirrored { .. }
             | Self::NotStored { .. }
             | Self::NotSelected { .. }
             | Self::NotForPlatform { .. }
-            | Self::NoPlatform { .. } => Code::SourceMissing,
-            Self::Empty { .. } => Code::SourceEmpty,
-            Self::Changed { .. } | Self::Added { .. } => Code::SourceChanged,
-            Self::Type { .. } => Code::SourceType,
-            Self::Objections { errors, .. } => errors.first().map_or(Code::SourceName, Self::code),
-            Self::Lfs { .. } => Code::SourceLfs,
-            Self::Unpinned { errors } => errors.first().map_or(Code::SourceMissing, Self::code),
-            Self::Outside { .. } | Self::LeadsOut { .. } => Code::SourceOutside,
-            Self::Name { .. } => Code::SourceName,
+            | Self::NoPlatform { .. } => sealift_bundle::codes::SOURCE_MISSING,
+            Self::Empty { .. } => codes::SOURCE_EMPTY,
+            Self::Changed { .. } | Self::Added { .. } => sealift_bundle::codes::SOURCE_CHANGED,
+            Self::Type { .. } => codes::SOURCE_TYPE,
+            Self::Objections { errors, .. } => errors.first().map_or(codes::SOURCE_NAME, Self::code),
+            Self::Lfs { .. } => codes::SOURCE_LFS,
+            Self::Unpinned { errors } => {
+                errors.first().map_or(sealift_bundle::codes::SOURCE_MISSING, Self::code)
+            }
+            Self::Outside { .. } | Self::LeadsOut { .. } => codes::SOURCE_OUTSIDE,
+            Self::Name { .. } => codes::SOURCE_NAME,
             Self::Tree { source, .. } => match source.reason {
-                TreeObjection::Name(_) => Code::SourceName,
-                TreeObjection::Collision(_) => Code::SourceCollision,
-                TreeObjection::Link { .. } => Code::SourceLink,
-                TreeObjection::Count(_) | TreeObjection::Size => Code::SourceLimit,
+                TreeObjection::Name(_) => codes::SOURCE_NAME,
+                TreeObjection::Collision(_) => codes::SOURCE_COLLISION,
+                TreeObjection::Link { .. } => codes::SOURCE_LINK,
+                TreeObjection::Count(_) | TreeObjection::Size => codes::SOURCE_LIMIT,
                 // The walk sorts and lists every folder; only a tree that changes meanwhile comes here.
-                TreeObjection::Order | TreeObjection::Parent(_) => Code::SourceChanged,
+                TreeObjection::Order | TreeObjection::Parent(_) => sealift_bundle::codes::SOURCE_CHANGED,
             },
-            Self::Image { .. } | Self::Layers { .. } | Self::Compressed { .. } => Code::SourceImage,
-            Self::Digest { .. } => Code::SourceDigest,
-            Self::Fetch { .. } | Self::Git { .. } | Self::Chart { .. } => Code::SourceFetch,
-            Self::Limit { .. } => Code::SourceLimit,
+            Self::Image { .. } | Self::Layers { .. } | Self::Compressed { .. } => codes::SOURCE_IMAGE,
+            Self::Digest { .. } => sealift_bundle::codes::SOURCE_DIGEST,
+            Self::Fetch { .. } | Self::Git { .. } | Self::Chart { .. } => codes::SOURCE_FETCH,
+            Self::Limit { .. } => codes::SOURCE_LIMIT,
             Self::Bundle(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Registry(error) => error.code(),
-            Self::Interrupted => Code::Interrupted,
+            Self::Interrupted => sealift_bundle::codes::INTERRUPTED,
         }
     }
 

@@ -91,8 +91,9 @@ fn normalized(name: &str) -> Option<ImageName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes;
     use crate::manifest::Platforms;
-    use sealift_bundle::value::error_code::{Code, Fault as _};
+    use sealift_bundle::value::error_code::Fault as _;
 
     fn image(content: &str, names: &[&str]) -> Candidate {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
@@ -113,12 +114,12 @@ mod tests {
         let error = choose(&all, None, Path::new("x.tar")).unwrap_err();
         assert_eq!(
             (error.code(), error.hint().unwrap().contains("select = \"a:1\"")),
-            (Code::ManifestItem, true)
+            (codes::MANIFEST_ITEM, true)
         );
         assert!(error.to_string().contains(&all[1].digest.to_string()), "{error}");
-        assert_eq!(chosen("nothing").unwrap_err().code(), Code::SourceMissing);
-        assert_eq!(chosen("x").unwrap_err().code(), Code::ManifestItem);
-        assert_eq!(choose(&[], None, Path::new("x")).unwrap_err().code(), Code::SourceEmpty);
+        assert_eq!(chosen("nothing").unwrap_err().code(), sealift_bundle::codes::SOURCE_MISSING);
+        assert_eq!(chosen("x").unwrap_err().code(), codes::MANIFEST_ITEM);
+        assert_eq!(choose(&[], None, Path::new("x")).unwrap_err().code(), codes::SOURCE_EMPTY);
         assert!(choose(&all[..1], None, Path::new("x")).is_ok());
     }
 
@@ -147,7 +148,7 @@ mod tests {
             assert_eq!(named(&[name], &archive).unwrap(), full);
         }
         let error = named(&["latest"], &source(None, None)).unwrap_err();
-        assert_eq!(error.code(), Code::ManifestItem);
+        assert_eq!(error.code(), codes::MANIFEST_ITEM);
         assert!(error.hint().unwrap().contains("REPOSITORY:latest"));
     }
 }

@@ -4,6 +4,7 @@
 //! that can be wrong with a source is found when it is locked, with its path, and not at the site.
 
 mod chart;
+pub mod codes;
 mod context;
 mod diagnostic;
 mod folder;

@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn a_missing_manifest_is_wrong_use() {
         let error = Manifest::open(Path::new("/nowhere/x.toml")).unwrap_err();
-        assert_eq!(error.code(), sealift_bundle::value::error_code::Code::ManifestMissing);
+        assert_eq!(error.code(), crate::codes::MANIFEST_MISSING);
         assert!(error.hint().unwrap().contains("sealift init"));
     }
 }

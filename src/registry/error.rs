@@ -1,5 +1,6 @@
 //! What can go wrong between here and a registry.
 
+use crate::codes;
 use sealift_bundle::store::StoreError;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;
@@ -77,27 +78,27 @@ fn quoted(text: &str) -> String {
 impl Fault for RegistryError {
     fn code(&self) -> Code {
         match self {
-            Self::NoRegistry { .. } | Self::Collision { .. } | Self::NoImage { .. } => Code::RegistryName,
+            Self::NoRegistry { .. } | Self::Collision { .. } | Self::NoImage { .. } => codes::REGISTRY_NAME,
             Self::Unreachable { .. }
             | Self::Cut { .. }
             | Self::Status { .. }
             | Self::NoPieces { .. }
-            | Self::Thread { .. } => Code::RegistryFailed,
-            Self::Proxy { .. } => Code::RegistryProxy,
-            Self::NotFound { .. } => Code::RegistryMissing,
-            Self::Denied { .. } | Self::Challenge { .. } => Code::RegistryDenied,
+            | Self::Thread { .. } => codes::REGISTRY_FAILED,
+            Self::Proxy { .. } => codes::REGISTRY_PROXY,
+            Self::NotFound { .. } => codes::REGISTRY_MISSING,
+            Self::Denied { .. } | Self::Challenge { .. } => codes::REGISTRY_DENIED,
             Self::Digest { .. } | Self::Length { .. } | Self::Document { .. } | Self::Limit { .. } => {
-                Code::RegistryContent
+                codes::REGISTRY_CONTENT
             }
-            Self::Helper { .. } | Self::Credentials { .. } => Code::RegistryCredentials,
-            Self::Certificates { .. } | Self::Read { .. } => Code::RegistryCertificates,
+            Self::Helper { .. } | Self::Credentials { .. } => codes::REGISTRY_CREDENTIALS,
+            Self::Certificates { .. } | Self::Read { .. } => codes::REGISTRY_CERTIFICATES,
             Self::Incomplete { .. } | Self::WithoutReferrers { .. } | Self::Sparse { .. } => {
-                Code::RegistryRefused
+                codes::REGISTRY_REFUSED
             }
             Self::Forgotten { cause, .. } => cause.code(),
             Self::Trust(error) => error.code(),
             Self::Store(error) => error.code(),
-            Self::Interrupted => Code::Interrupted,
+            Self::Interrupted => sealift_bundle::codes::INTERRUPTED,
         }
     }
 

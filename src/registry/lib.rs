@@ -5,6 +5,7 @@
 //! to the host they are for.
 
 pub mod client;
+pub mod codes;
 pub mod credentials;
 pub mod destination;
 pub mod download;

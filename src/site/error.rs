@@ -2,6 +2,7 @@
 
 use super::release_inventory::ReleaseDifference;
 use super::state::Mark;
+use crate::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::store::StoreError;
 use sealift_bundle::trust::TrustError;
@@ -186,48 +187,48 @@ impl Fault for SiteError {
             Self::Trust(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::RefusedAndNotWritten { error, .. } => error.code(),
-            Self::Target { .. } => Code::SiteTarget,
-            Self::NoParent { .. } | Self::Parent { .. } | Self::OtherOwner { .. } => Code::SiteParent,
-            Self::Space { .. } | Self::Inodes { .. } => Code::SiteSpace,
-            Self::Look { .. } => Code::DoctorLook,
-            Self::Unfit { .. } => Code::DoctorProblems,
-            Self::Write { .. } | Self::NotSynced { .. } => Code::SiteWrite,
+            Self::Target { .. } => codes::SITE_TARGET,
+            Self::NoParent { .. } | Self::Parent { .. } | Self::OtherOwner { .. } => codes::SITE_PARENT,
+            Self::Space { .. } | Self::Inodes { .. } => codes::SITE_SPACE,
+            Self::Look { .. } => codes::DOCTOR_LOOK,
+            Self::Unfit { .. } => codes::DOCTOR_PROBLEMS,
+            Self::Write { .. } | Self::NotSynced { .. } => codes::SITE_WRITE,
             Self::ParametersRead { .. } | Self::Parameters { .. } | Self::ParametersMissing { .. } => {
-                Code::SiteParameters
+                codes::SITE_PARAMETERS
             }
-            Self::Rendering { .. } => Code::SiteRendering,
+            Self::Rendering { .. } => codes::SITE_RENDERING,
             Self::NoSite { .. } | Self::SiteExists { .. } | Self::NoLinks { .. } | Self::Stray { .. } => {
-                Code::SiteFolder
+                codes::SITE_FOLDER
             }
-            Self::Busy { .. } | Self::SiteBusy { .. } => Code::SiteBusy,
-            Self::Pending { .. } | Self::Unfinished { .. } => Code::SiteUnfinished,
-            Self::StateRead { .. } | Self::JournalRead { .. } => Code::SiteRead,
+            Self::Busy { .. } | Self::SiteBusy { .. } => codes::SITE_BUSY,
+            Self::Pending { .. } | Self::Unfinished { .. } => codes::SITE_UNFINISHED,
+            Self::StateRead { .. } | Self::JournalRead { .. } => codes::SITE_READ,
             Self::StateMissing { .. }
             | Self::MemoryLost { .. }
             | Self::StateDamaged { .. }
-            | Self::StateOld { .. } => Code::SiteState,
+            | Self::StateOld { .. } => codes::SITE_STATE,
             Self::JournalShort { .. }
             | Self::JournalFork { .. }
             | Self::JournalDamaged { .. }
             | Self::JournalMissing { .. }
             | Self::PassedEarlier { .. }
-            | Self::NotPassed { .. } => Code::SiteJournal,
-            Self::JournalWrite { .. } | Self::EntryLong { .. } => Code::SiteJournalWrite,
-            Self::OtherRoot { .. } | Self::EpochNotNew { .. } => Code::SiteRoot,
-            Self::Scenario { .. } => Code::SiteScenario,
-            Self::Older { .. } | Self::Jump { .. } | Self::PermitUsed { .. } => Code::SiteRollback,
-            Self::Equivocation { .. } => Code::SiteEquivocation,
+            | Self::NotPassed { .. } => codes::SITE_JOURNAL,
+            Self::JournalWrite { .. } | Self::EntryLong { .. } => codes::SITE_JOURNAL_WRITE,
+            Self::OtherRoot { .. } | Self::EpochNotNew { .. } => codes::SITE_ROOT,
+            Self::Scenario { .. } => codes::SITE_SCENARIO,
+            Self::Older { .. } | Self::Jump { .. } | Self::PermitUsed { .. } => codes::SITE_ROLLBACK,
+            Self::Equivocation { .. } => codes::SITE_EQUIVOCATION,
             Self::NoScenario { .. }
             | Self::NoRelease { .. }
             | Self::NothingBefore { .. }
             | Self::ScenarioInUse { .. }
             | Self::NotAccepted { .. }
-            | Self::ReleaseGone { .. } => Code::SiteRelease,
+            | Self::ReleaseGone { .. } => codes::SITE_RELEASE,
             Self::ReleaseChanged { .. } | Self::ReleasesChanged { .. } | Self::InventoryDamaged { .. } => {
-                Code::SiteReleaseChanged
+                codes::SITE_RELEASE_CHANGED
             }
-            Self::FleetRead { .. } | Self::FleetLimit { .. } => Code::FleetFolder,
-            Self::Evidence { .. } => Code::EvidenceInput,
+            Self::FleetRead { .. } | Self::FleetLimit { .. } => codes::FLEET_FOLDER,
+            Self::Evidence { .. } => codes::EVIDENCE_INPUT,
         }
     }
 

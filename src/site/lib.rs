@@ -1,5 +1,6 @@
 //! The isolated side: what is believed is written here, and nowhere else.
 
+pub mod codes;
 pub mod contents;
 pub mod doctor;
 pub mod error;

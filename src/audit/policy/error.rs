@@ -1,5 +1,6 @@
 //! Why a policy or what it asks for cannot be used.
 
+use crate::codes;
 use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::printable::Printable;
 use std::io;
@@ -20,9 +21,9 @@ pub enum PolicyError {
 impl Fault for PolicyError {
     fn code(&self) -> Code {
         match self {
-            Self::Read { .. } => Code::PolicyRead,
-            Self::Form { .. } => Code::PolicyForm,
-            Self::Ledger { .. } => Code::PolicyLedger,
+            Self::Read { .. } => codes::POLICY_READ,
+            Self::Form { .. } => codes::POLICY_FORM,
+            Self::Ledger { .. } => codes::POLICY_LEDGER,
         }
     }
 

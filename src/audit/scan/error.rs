@@ -1,5 +1,6 @@
 //! What goes wrong while scanning, and what a scan can end with.
 
+use crate::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::error_code::{Code, Fault};
@@ -96,12 +97,12 @@ impl Fault for ScanError {
     fn code(&self) -> Code {
         match self {
             Self::Trust(error) => error.code(),
-            Self::Words { .. } => Code::CliUsage,
-            Self::Unreachable { .. } | Self::EngineFailed { .. } => Code::AuditScanEngine,
-            Self::Scratch { .. } => Code::CliWrite,
-            Self::Found { .. } => Code::AuditScanFound,
-            Self::Incomplete { .. } => Code::AuditScanIncomplete,
-            Self::SelfTest { .. } => Code::AuditScanSelfTest,
+            Self::Words { .. } => sealift_bundle::codes::CLI_USAGE,
+            Self::Unreachable { .. } | Self::EngineFailed { .. } => codes::AUDIT_SCAN_ENGINE,
+            Self::Scratch { .. } => sealift_bundle::codes::CLI_WRITE,
+            Self::Found { .. } => codes::AUDIT_SCAN_FOUND,
+            Self::Incomplete { .. } => codes::AUDIT_SCAN_INCOMPLETE,
+            Self::SelfTest { .. } => codes::AUDIT_SCAN_SELF_TEST,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What can be wrong with a bundle, or go wrong while one is written.
 
 use super::member_reader::Tail;
+use crate::codes;
 use crate::value::canonical::CanonicalError;
 use crate::value::digest::Digest;
 use crate::value::error_code::{Code, Fault};
@@ -121,38 +122,38 @@ fn behind(offset: u64, tail: Tail) -> String {
 impl Fault for BundleError {
     fn code(&self) -> Code {
         match self {
-            Self::Missing { .. } => Code::BundleMissing,
-            Self::Read { .. } => Code::BundleRead,
-            Self::Write { .. } | Self::NotSynced { .. } => Code::BundleWrite,
-            Self::Busy { .. } => Code::BundleBusy,
-            Self::Exists { .. } => Code::BundleExists,
-            Self::NotAFile { .. } => Code::BundleNotAFile,
-            Self::Truncated { .. } => Code::BundleTruncated,
-            Self::Trailing { .. } => Code::BundleTrailing,
-            Self::Header { .. } => Code::BundleHeader,
-            Self::Padding { .. } => Code::BundlePadding,
-            Self::Digest { .. } => Code::BundleDigest,
-            Self::Changed { .. } => Code::BundleChanged,
-            Self::Size { .. } => Code::BundleSize,
+            Self::Missing { .. } => codes::BUNDLE_MISSING,
+            Self::Read { .. } => codes::BUNDLE_READ,
+            Self::Write { .. } | Self::NotSynced { .. } => codes::BUNDLE_WRITE,
+            Self::Busy { .. } => codes::BUNDLE_BUSY,
+            Self::Exists { .. } => codes::BUNDLE_EXISTS,
+            Self::NotAFile { .. } => codes::BUNDLE_NOT_A_FILE,
+            Self::Truncated { .. } => codes::BUNDLE_TRUNCATED,
+            Self::Trailing { .. } => codes::BUNDLE_TRAILING,
+            Self::Header { .. } => codes::BUNDLE_HEADER,
+            Self::Padding { .. } => codes::BUNDLE_PADDING,
+            Self::Digest { .. } => codes::BUNDLE_DIGEST,
+            Self::Changed { .. } => codes::BUNDLE_CHANGED,
+            Self::Size { .. } => codes::BUNDLE_SIZE,
             Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
-                Code::BundleLimit
+                codes::BUNDLE_LIMIT
             }
-            Self::Format { .. } | Self::Canonical { .. } => Code::BundleFormat,
-            Self::Version { .. } => Code::BundleVersion,
-            Self::Tree { .. } => Code::BundleTree,
-            Self::Frame { .. } => Code::BundleFrame,
-            Self::Image { .. } => Code::BundleImage,
-            Self::SourceChanged { .. } => Code::SourceChanged,
+            Self::Format { .. } | Self::Canonical { .. } => codes::BUNDLE_FORMAT,
+            Self::Version { .. } => codes::BUNDLE_VERSION,
+            Self::Tree { .. } => codes::BUNDLE_TREE,
+            Self::Frame { .. } => codes::BUNDLE_FRAME,
+            Self::Image { .. } => codes::BUNDLE_IMAGE,
+            Self::SourceChanged { .. } => codes::SOURCE_CHANGED,
             Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Code::SourceMissing
+                codes::SOURCE_MISSING
             }
-            Self::SourceRead { .. } => Code::SourceUnreadable,
-            Self::Encrypted => Code::CarrierEncrypted,
-            Self::NoSeal { .. } => Code::CarrierSeal,
-            Self::Recipient { .. } | Self::Recipients { .. } => Code::CarrierRecipient,
-            Self::Identity { .. } | Self::NoIdentity | Self::NotForUs => Code::CarrierIdentity,
-            Self::Age { .. } | Self::OtherInside { .. } => Code::CarrierFormat,
-            Self::Interrupted => Code::Interrupted,
+            Self::SourceRead { .. } => codes::SOURCE_UNREADABLE,
+            Self::Encrypted => codes::CARRIER_ENCRYPTED,
+            Self::NoSeal { .. } => codes::CARRIER_SEAL,
+            Self::Recipient { .. } | Self::Recipients { .. } => codes::CARRIER_RECIPIENT,
+            Self::Identity { .. } | Self::NoIdentity | Self::NotForUs => codes::CARRIER_IDENTITY,
+            Self::Age { .. } | Self::OtherInside { .. } => codes::CARRIER_FORMAT,
+            Self::Interrupted => codes::INTERRUPTED,
         }
     }
 

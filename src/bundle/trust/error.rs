@@ -5,6 +5,7 @@ use super::chain::Fingerprint;
 use super::key::KeyId;
 use super::root::Role;
 use super::threshold::{Shortfall, Tally, Who};
+use crate::codes;
 use crate::format::BundleError;
 use crate::value::canonical::CanonicalError;
 use crate::value::digest::Digest;
@@ -162,48 +163,48 @@ impl Fault for TrustError {
     fn code(&self) -> Code {
         match self {
             Self::InFile { source, .. } => source.code(),
-            Self::Missing { .. } | Self::Read { .. } => Code::TrustMissing,
+            Self::Missing { .. } | Self::Read { .. } => codes::TRUST_MISSING,
             Self::Canonical { source: CanonicalError::Length { .. }, .. } | Self::Limit { .. } => {
-                Code::TrustLimit
+                codes::TRUST_LIMIT
             }
-            Self::Canonical { .. } | Self::Format { .. } | Self::KeyId { .. } => Code::TrustFormat,
+            Self::Canonical { .. } | Self::Format { .. } | Self::KeyId { .. } => codes::TRUST_FORMAT,
             // Tampering stays tampering; every other reason why a step does not hold is the root's.
-            Self::Step { source, .. } if matches!(**source, Self::Tampered { .. }) => Code::TrustTampered,
-            Self::Root { .. } | Self::Step { .. } | Self::Sequence { .. } => Code::TrustRoot,
-            Self::Foreign { .. } => Code::TrustForeign,
-            Self::Future { .. } => Code::TrustFuture,
-            Self::Unfinished { .. } => Code::TrustUnfinished,
-            Self::FingerprintDiffers { .. } => Code::TrustFingerprint,
-            Self::ChainMissing { .. } => Code::TrustChain,
-            Self::Change { .. } | Self::NoPart { .. } => Code::TrustChange,
-            Self::Key { .. } | Self::KeyMismatch { .. } | Self::KeyFileCost { .. } => Code::TrustKey,
+            Self::Step { source, .. } if matches!(**source, Self::Tampered { .. }) => codes::TRUST_TAMPERED,
+            Self::Root { .. } | Self::Step { .. } | Self::Sequence { .. } => codes::TRUST_ROOT,
+            Self::Foreign { .. } => codes::TRUST_FOREIGN,
+            Self::Future { .. } => codes::TRUST_FUTURE,
+            Self::Unfinished { .. } => codes::TRUST_UNFINISHED,
+            Self::FingerprintDiffers { .. } => codes::TRUST_FINGERPRINT,
+            Self::ChainMissing { .. } => codes::TRUST_CHAIN,
+            Self::Change { .. } | Self::NoPart { .. } => codes::TRUST_CHANGE,
+            Self::Key { .. } | Self::KeyMismatch { .. } | Self::KeyFileCost { .. } => codes::TRUST_KEY,
             Self::KeyFileForm { .. }
             | Self::KeyFilePlain
             | Self::KeyFileRead { .. }
             | Self::KeyFileWrite { .. }
             | Self::KeyFileExists { .. }
             | Self::KeyFileKind { .. }
-            | Self::KeyFileMode { .. } => Code::TrustKeyFile,
-            Self::Passphrase | Self::PassphraseEmpty => Code::TrustPassphrase,
-            Self::Entropy { .. } => Code::TrustEntropy,
+            | Self::KeyFileMode { .. } => codes::TRUST_KEY_FILE,
+            Self::Passphrase | Self::PassphraseEmpty => codes::TRUST_PASSPHRASE,
+            Self::Entropy { .. } => codes::TRUST_ENTROPY,
             Self::AgentUnknown
             | Self::AgentFailed { .. }
             | Self::AgentAnswer { .. }
             | Self::AgentEmpty { .. }
             | Self::AgentWithout { .. }
             | Self::AgentRefused { .. }
-            | Self::AgentSignature { .. } => Code::TrustAgent,
+            | Self::AgentSignature { .. } => codes::TRUST_AGENT,
             Self::PayloadType { .. } | Self::SignatureLength { .. } | Self::OtherSigner { .. } => {
-                Code::TrustSignature
+                codes::TRUST_SIGNATURE
             }
-            Self::Tampered { .. } | Self::NotItsSignature { .. } => Code::TrustTampered,
-            Self::Threshold(_) => Code::TrustThreshold,
-            Self::NoPacker { .. } => Code::TrustPacker,
-            Self::Unapproved(_) => Code::TrustUnapproved,
-            Self::NoApprover { .. } | Self::ApprovalsRead { .. } => Code::TrustApprover,
-            Self::Revoked { .. } => Code::TrustRevoked,
-            Self::RootVersion { .. } | Self::Epoch { .. } => Code::TrustEpoch,
-            Self::Expired { .. } => Code::TrustExpired,
+            Self::Tampered { .. } | Self::NotItsSignature { .. } => codes::TRUST_TAMPERED,
+            Self::Threshold(_) => codes::TRUST_THRESHOLD,
+            Self::NoPacker { .. } => codes::TRUST_PACKER,
+            Self::Unapproved(_) => codes::TRUST_UNAPPROVED,
+            Self::NoApprover { .. } | Self::ApprovalsRead { .. } => codes::TRUST_APPROVER,
+            Self::Revoked { .. } => codes::TRUST_REVOKED,
+            Self::RootVersion { .. } | Self::Epoch { .. } => codes::TRUST_EPOCH,
+            Self::Expired { .. } => codes::TRUST_EXPIRED,
             Self::Bundle(error) => error.code(),
         }
     }
@@ -223,7 +224,7 @@ impl Fault for TrustError {
             Self::InFile { source, .. } if matches!(**source, Self::Future { .. }) => return source.hint(),
             // The file itself, and not a bundle, is what is not believed.
             Self::InFile { source, .. }
-                if source.code().class() == Class::NotBelieved && source.code() != Code::TrustKey =>
+                if source.code().class() == Class::NotBelieved && source.code() != codes::TRUST_KEY =>
             {
                 "look whether this is the right file; if it is, get it again from whoever made it"
             }

@@ -23,6 +23,7 @@ pub mod timestamp;
 pub mod unicode;
 pub mod word_fingerprint;
 
+use crate::codes;
 use error_code::{Code, Fault};
 
 /// A text that is not the word it was taken for.
@@ -77,14 +78,14 @@ pub enum ValueError {
 impl Fault for ValueError {
     fn code(&self) -> Code {
         match self {
-            Self::Digest(_) => Code::ValueDigest,
-            Self::Path { .. } => Code::ValuePath,
-            Self::Name { .. } => Code::ValueName,
-            Self::ImageName { .. } => Code::ValueImageName,
-            Self::Moment(_) => Code::ValueMoment,
-            Self::Spoken { .. } => Code::ValueSpoken,
-            Self::Reason(_) => Code::ValueReason,
-            Self::Platform(_) => Code::ValuePlatform,
+            Self::Digest(_) => codes::VALUE_DIGEST,
+            Self::Path { .. } => codes::VALUE_PATH,
+            Self::Name { .. } => codes::VALUE_NAME,
+            Self::ImageName { .. } => codes::VALUE_IMAGE_NAME,
+            Self::Moment(_) => codes::VALUE_MOMENT,
+            Self::Spoken { .. } => codes::VALUE_SPOKEN,
+            Self::Reason(_) => codes::VALUE_REASON,
+            Self::Platform(_) => codes::VALUE_PLATFORM,
         }
     }
 

@@ -1,6 +1,7 @@
 use super::*;
+use crate::codes;
 use crate::test_support::Bench;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -70,9 +71,9 @@ fn wrong_cut_and_surplus_bytes_are_never_kept() {
         _ => ok("olleh", 5),
     });
     let code = |path: &str| get(&bench, &format!("{address}{path}"), "hello").map_err(|error| error.code());
-    assert_eq!(code("/wrong"), Err(Code::SourceDigest));
-    assert_eq!(code("/cut"), Err(Code::SourceFetch));
-    assert_eq!(code("/huge"), Err(Code::SourceLimit));
+    assert_eq!(code("/wrong"), Err(sealift_bundle::codes::SOURCE_DIGEST));
+    assert_eq!(code("/cut"), Err(codes::SOURCE_FETCH));
+    assert_eq!(code("/huge"), Err(codes::SOURCE_LIMIT));
     assert!(!is_stored(&bench, "hello") && !is_stored(&bench, "olleh") && !is_stored(&bench, "hel"));
     // What stands behind the announced length belongs to no file.
     assert_eq!(code("/long"), Ok(5));
@@ -93,7 +94,7 @@ fn servers_that_refuse_loop_or_are_not_there() {
     });
     let error = |url: &str| {
         let error = get(&bench, url, "hello").unwrap_err();
-        assert_eq!(error.code(), Code::SourceFetch, "{error}");
+        assert_eq!(error.code(), codes::SOURCE_FETCH, "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
         error.to_string()
     };
@@ -109,10 +110,13 @@ fn files_of_this_machine() {
     let path = bench.file("a b.bin", "hello");
     let url = format!("file://{}", path.to_str().unwrap().replace(' ', "%20"));
     assert_eq!(get(&bench, &url, "hello").unwrap(), 5);
-    assert_eq!(get(&bench, &url, "other").unwrap_err().code(), Code::SourceDigest);
-    assert_eq!(get(&bench, "file:///nowhere/x", "x").unwrap_err().code(), Code::SourceMissing);
+    assert_eq!(get(&bench, &url, "other").unwrap_err().code(), sealift_bundle::codes::SOURCE_DIGEST);
+    assert_eq!(
+        get(&bench, "file:///nowhere/x", "x").unwrap_err().code(),
+        sealift_bundle::codes::SOURCE_MISSING
+    );
     let folder = format!("file://{}", bench.folder().display());
-    assert_eq!(get(&bench, &folder, "x").unwrap_err().code(), Code::SourceType);
+    assert_eq!(get(&bench, &folder, "x").unwrap_err().code(), codes::SOURCE_TYPE);
 }
 
 #[test]
@@ -134,8 +138,11 @@ fn f_field_21_a_server_without_ranges_begins_again_and_what_was_kept_wrong_is_fo
         bench.with(1, |work| work.store.resume(&digest).unwrap().unwrap().append(bytes).unwrap());
     };
     begin(b"oth");
-    assert_eq!(get(&bench, &format!("{address}/x"), "other").unwrap_err().code(), Code::SourceDigest);
+    assert_eq!(
+        get(&bench, &format!("{address}/x"), "other").unwrap_err().code(),
+        sealift_bundle::codes::SOURCE_DIGEST
+    );
     begin(b"othlo");
     let error = get(&bench, &format!("{address}/x"), "other").unwrap_err();
-    assert_eq!(error.code(), Code::SourceFetch, "{error}");
+    assert_eq!(error.code(), codes::SOURCE_FETCH, "{error}");
 }

@@ -1,7 +1,8 @@
 use super::*;
+use crate::codes;
 use crate::manifest::{ImageForm, Platforms};
 use crate::test_support::{Bench, LIMITS, tar_with};
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -55,7 +56,7 @@ fn layers_behind_links_and_several_images() {
         (&names[1], &two, ""),
     ];
     archive(&bench, &listed, &members);
-    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::ManifestItem);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), codes::MANIFEST_ITEM);
     let (image, blobs) = pinned(&bench, Some("hello:latest")).unwrap();
     assert_eq!(image.names, ["hello:1", "hello:latest"]);
     let member = |blob: &LockedBlob| blob.member.clone();
@@ -119,13 +120,13 @@ fn contradictions_are_refused() {
     for (case, listed, members, words) in cases {
         archive(&bench, &listed, &members);
         let error = pinned(&bench, None).unwrap_err();
-        assert_eq!(error.code(), Code::SourceImage, "{case}: {error}");
+        assert_eq!(error.code(), codes::SOURCE_IMAGE, "{case}: {error}");
         assert!(error.to_string().contains(words), "{case}: {error}");
     }
     tar_with(&bench.folder().join("x.tar"), &[("x", b"", "")]);
     assert!(pinned(&bench, None).unwrap_err().to_string().contains("`layout`, not `archive`"));
     archive(&bench, &json!([]), &[]);
-    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceEmpty);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), codes::SOURCE_EMPTY);
 }
 
 /// An archive that is a layout as well: blobs, the images of `index.json`, and those of `manifest.json`.
@@ -177,7 +178,7 @@ fn f_field_02_manifest_json_counts_where_the_layout_lost_layers() {
         let wrong =
             json!([{ "Config": at(&config), "RepoTags": ["app:1"], "Layers": [at(b"two"), at(b"one")] }]);
         saved(&bench, &[&config, &manifest, b"one", b"two"], &index, &wrong);
-        assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceImage);
+        assert_eq!(pinned(&bench, None).unwrap_err().code(), codes::SOURCE_IMAGE);
     }
     // Damage is no contradiction, and what `manifest.json` says does not heal it.
     let manifest = manifest_of(&config, &[b"one", b"two"]);
@@ -185,7 +186,7 @@ fn f_field_02_manifest_json_counts_where_the_layout_lost_layers() {
     let listed =
         json!([{ "Config": at(&config), "RepoTags": ["app:1"], "Layers": [at(b"one"), at(b"two")] }]);
     saved(&bench, &[&config, &manifest, b"one"], &index, &listed);
-    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceImage);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), codes::SOURCE_IMAGE);
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn f_field_23_images_that_only_manifest_json_lists_are_found() {
     let index = json!({ "schemaVersion": 2, "manifests": [described(OCI_MANIFEST, &manifest)] });
     let listed = json!([entry(&one, b"one", json!([])), entry(&two, b"two", json!(["<none>:<none>"]))]);
     saved(&bench, &[&one, &two, &manifest, b"one", b"two"], &index, &listed);
-    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::ManifestItem);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), codes::MANIFEST_ITEM);
     let (image, blobs) = pinned(&bench, Some(&Digest::of(&two).to_string())).unwrap();
     assert_eq!((blobs[2].digest, image.names.len()), (Digest::of(b"two"), 0));
     let (image, _) = pinned(&bench, Some(&Digest::of(&manifest).to_string())).unwrap();
@@ -221,5 +222,5 @@ fn f_field_23_images_that_only_manifest_json_lists_are_found() {
             (&at(b"two"), gzip, ""),
         ],
     );
-    assert_eq!(pinned(&bench, None).unwrap_err().code(), Code::SourceImage);
+    assert_eq!(pinned(&bench, None).unwrap_err().code(), codes::SOURCE_IMAGE);
 }

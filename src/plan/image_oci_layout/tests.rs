@@ -1,4 +1,5 @@
 use super::*;
+use crate::codes;
 use crate::test_support::{Bench, LIMITS, LayoutMaker, MANIFEST, tar_of, tar_with};
 use sealift_bundle::value::error_code::{Code, Fault as _};
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ fn referrers_are_no_images_and_names_are_collected() {
     let all = candidates(&members, &LIMITS).unwrap();
     let names: Vec<_> = all.iter().map(|image| image.names.clone()).collect();
     assert_eq!(names, [vec!["tools/hello:1"], vec!["docker.io/a/b:1", "1", "x/y:2"]]);
-    assert_eq!(pinned(&bench, &folder, None).unwrap_err().code(), Code::ManifestItem);
+    assert_eq!(pinned(&bench, &folder, None).unwrap_err().code(), codes::MANIFEST_ITEM);
     assert_eq!(pinned(&bench, &folder, Some("x/y:2")).unwrap().len(), 3);
 }
 
@@ -100,17 +101,17 @@ fn missing_and_changed_blobs_are_named_with_who_names_them() {
     let layer = Digest::of(b"two");
     let path = folder.join(blob_name(&layer));
     fs::write(&path, b"owt").unwrap();
-    refused(&bench, &folder, Code::SourceImage, &format!("blob {layer} of sha256:"));
+    refused(&bench, &folder, codes::SOURCE_IMAGE, &format!("blob {layer} of sha256:"));
     fs::write(&path, b"two!").unwrap();
-    refused(&bench, &folder, Code::SourceImage, "has 4 bytes, and sha256:");
+    refused(&bench, &folder, codes::SOURCE_IMAGE, "has 4 bytes, and sha256:");
     fs::remove_file(&path).unwrap();
-    refused(&bench, &folder, Code::SourceImage, &format!("blob {layer}, which sha256:"));
+    refused(&bench, &folder, codes::SOURCE_IMAGE, &format!("blob {layer}, which sha256:"));
     // A document is compared before it is believed.
     let root = candidates(&open(&folder).unwrap(), &LIMITS).unwrap()[0].digest;
     let path = folder.join(blob_name(&root));
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("schemaVersion\":2", "schemaVersion\":3")).unwrap();
-    refused(&bench, &folder, Code::SourceImage, "of index.json has the digest");
+    refused(&bench, &folder, codes::SOURCE_IMAGE, "of index.json has the digest");
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn j23_nesting_media_types_and_contradicting_sizes() {
         inner = layout.index(&[inner]);
     }
     layout.tag(inner, "a/b:1");
-    refused(&bench, &folder, Code::SourceLimit, "nested");
+    refused(&bench, &folder, codes::SOURCE_LIMIT, "nested");
 
     let folder = bench.folder().join("sizes");
     let mut layout = LayoutMaker::new(&folder);
@@ -132,28 +133,28 @@ fn j23_nesting_media_types_and_contradicting_sizes() {
     other["size"] = json!(1);
     let index = layout.index(&[one, layout.index(&[other])]);
     layout.tag(index, "a/b:1");
-    refused(&bench, &folder, Code::SourceImage, "bytes in one manifest and 1 in");
+    refused(&bench, &folder, codes::SOURCE_IMAGE, "bytes in one manifest and 1 in");
 }
 
 #[test]
 fn what_is_no_layout() {
     let bench = Bench::new();
     let none = bench.file("none/x", "");
-    refused(&bench, none.parent().unwrap(), Code::SourceImage, "`archive`, not `layout`");
+    refused(&bench, none.parent().unwrap(), codes::SOURCE_IMAGE, "`archive`, not `layout`");
     refused(
         &bench,
         &bench.file("text", "no tar, but much more than five hundred and twelve bytes".repeat(20)),
-        Code::SourceImage,
+        codes::SOURCE_IMAGE,
         "as a tar",
     );
-    refused(&bench, &bench.file("x.tar.gz", b"\x1f\x8b\x08\x00rest"), Code::SourceImage, "decompressed");
-    refused(&bench, &bench.file("x.tar.xz", b"\xfd7zXZ"), Code::SourceImage, "compressed");
-    refused(&bench, &bench.folder().join("nowhere"), Code::SourceMissing, "nowhere");
+    refused(&bench, &bench.file("x.tar.gz", b"\x1f\x8b\x08\x00rest"), codes::SOURCE_IMAGE, "decompressed");
+    refused(&bench, &bench.file("x.tar.xz", b"\xfd7zXZ"), codes::SOURCE_IMAGE, "compressed");
+    refused(&bench, &bench.folder().join("nowhere"), sealift_bundle::codes::SOURCE_MISSING, "nowhere");
     let old = bench.folder().join("old");
     LayoutMaker::new(&old);
-    refused(&bench, &old, Code::SourceImage, "no `index.json`");
+    refused(&bench, &old, codes::SOURCE_IMAGE, "no `index.json`");
     fs::write(old.join("oci-layout"), r#"{"imageLayoutVersion":"2.0.0"}"#).unwrap();
-    refused(&bench, &old, Code::SourceImage, "version 2.0.0");
+    refused(&bench, &old, codes::SOURCE_IMAGE, "version 2.0.0");
 }
 
 #[test]
@@ -161,10 +162,10 @@ fn tars_with_two_members_of_one_name_or_a_cut_end_are_refused() {
     let bench = Bench::new();
     let tar = bench.folder().join("x.tar");
     tar_with(&tar, &[("oci-layout", b"1", ""), ("./oci-layout", b"2", "")]);
-    refused(&bench, &tar, Code::SourceImage, "two different members called `oci-layout`");
+    refused(&bench, &tar, codes::SOURCE_IMAGE, "two different members called `oci-layout`");
     tar_with(&tar, &[("a", &[7; 2000], "")]);
     fs::File::options().write(true).open(&tar).unwrap().set_len(1024).unwrap();
-    refused(&bench, &tar, Code::SourceImage, "ends inside its member `a`");
+    refused(&bench, &tar, codes::SOURCE_IMAGE, "ends inside its member `a`");
     // Links that lead out of the tar, to nothing or to themselves name no member.
     tar_with(
         &tar,
@@ -217,13 +218,13 @@ fn f_field_03_manifests_that_an_archive_does_not_hold_are_withheld() {
     let sparse = |platform: &str| Platforms::Sparse(vec![platform.parse().unwrap()]);
     assert!(with_platforms(&bench, &folder, &sparse("linux/amd64")).is_ok());
     let error = with_platforms(&bench, &folder, &sparse("linux/arm64")).unwrap_err();
-    assert_eq!(error.code(), Code::SourceMissing);
+    assert_eq!(error.code(), sealift_bundle::codes::SOURCE_MISSING);
     assert!(error.to_string().contains("`linux/amd64`"), "{error}");
     // A layer that is missing below a manifest that is there is damage.
     fs::remove_file(folder.join(blob_name(&Digest::of(b"amd")))).unwrap();
-    refused(&bench, &folder, Code::SourceImage, "is missing");
+    refused(&bench, &folder, codes::SOURCE_IMAGE, "is missing");
     fs::remove_file(folder.join(blob_name(&digest_of(&amd)))).unwrap();
-    refused(&bench, &folder, Code::SourceImage, "holds none of the manifests");
+    refused(&bench, &folder, codes::SOURCE_IMAGE, "holds none of the manifests");
 }
 
 #[test]
@@ -258,7 +259,7 @@ fn f_field_02_an_image_that_lost_a_layer_is_refused() {
     refused(
         &bench,
         &folder,
-        Code::SourceImage,
+        codes::SOURCE_IMAGE,
         "lists 0 layers, and its configuration says that there are 1",
     );
 }
@@ -271,7 +272,7 @@ fn f_field_r15_equal_members_of_one_name_are_one_member() {
     let members = open(&tar).unwrap();
     assert_eq!(members.read("l", 10).unwrap().unwrap(), b"same");
     tar_with(&tar, &[("a", b"same", ""), ("a", b"", "b")]);
-    assert_eq!(open(&tar).err().unwrap().code(), Code::SourceImage);
+    assert_eq!(open(&tar).err().unwrap().code(), codes::SOURCE_IMAGE);
 }
 
 #[test]
@@ -307,7 +308,7 @@ fn f_field_r07_compressed_tars_are_read() {
         assert_eq!(blobs, expected, "{name}");
         let cut = bench.file(name, &compressed[..compressed.len() - 20]);
         let error = bench.with(1, |work| Members::open(&cut, work).err().unwrap());
-        assert_eq!(error.code(), Code::SourceImage, "{error}");
+        assert_eq!(error.code(), codes::SOURCE_IMAGE, "{error}");
         assert!(error.to_string().contains("cannot be decompressed"), "{error}");
     }
 }

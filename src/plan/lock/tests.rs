@@ -1,10 +1,11 @@
 use super::*;
+use crate::codes;
 use crate::manifest::Manifest;
 use crate::selection::Choice;
 use crate::test_support::{Bench, LayoutMaker, tar_with};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::pack::draft::DraftItem;
-use sealift_bundle::value::error_code::{Code, Fault as _};
+use sealift_bundle::value::error_code::Fault as _;
 use serde_json::json;
 use std::fs;
 
@@ -70,7 +71,7 @@ fn a_lock_is_text_and_back() {
     assert!(lock.check_current(&parsed(&manifest), Path::new("a.toml")).is_ok());
     let other = parsed(&format!("{manifest}\n"));
     let stale = lock.check_current(&other, Path::new("a.toml")).unwrap_err();
-    assert_eq!(stale.code(), Code::LockStale);
+    assert_eq!(stale.code(), codes::LOCK_STALE);
     assert_eq!(path_for(Path::new("x/my-site.toml"), None), Path::new("x/my-site.lock.toml"));
 }
 
@@ -168,15 +169,15 @@ fn a_draft_says_what_is_gone() {
     let layer = bench.folder().join("hello/blobs/sha256").join(Digest::of(b"layer").hex());
     fs::write(bench.with(1, |work| work.store.get(&Digest::of(b"downloaded")).unwrap()), "x").unwrap();
     fs::remove_file(bench.with(1, |work| work.store.get(&Digest::of(b"downloaded")).unwrap())).unwrap();
-    assert_eq!(code(), Code::SourceMissing);
+    assert_eq!(code(), sealift_bundle::codes::SOURCE_MISSING);
     fs::remove_dir_all(bench.folder().join("runbooks")).unwrap();
-    assert_eq!(code(), Code::SourceMissing);
+    assert_eq!(code(), sealift_bundle::codes::SOURCE_MISSING);
     fs::remove_file(made).unwrap();
-    assert_eq!(code(), Code::SourceChanged);
+    assert_eq!(code(), sealift_bundle::codes::SOURCE_CHANGED);
     fs::write(&layer, "longer layer").unwrap();
-    assert_eq!(code(), Code::SourceChanged);
+    assert_eq!(code(), sealift_bundle::codes::SOURCE_CHANGED);
     fs::remove_dir_all(bench.folder().join("hello")).unwrap();
-    assert_eq!(code(), Code::SourceMissing);
+    assert_eq!(code(), sealift_bundle::codes::SOURCE_MISSING);
 }
 
 #[test]
@@ -187,7 +188,7 @@ fn errors_of_sources_name_the_item() {
     let chosen = manifest.choose(&Choice::default()).unwrap();
     let error = bench.with(1, |work| Lock::make(&chosen, work, None, NOW.parse().unwrap()).unwrap_err());
     assert_eq!(error.to_string(), "cannot pin the doc `runbooks`");
-    assert_eq!(error.code(), Code::SourceMissing);
+    assert_eq!(error.code(), sealift_bundle::codes::SOURCE_MISSING);
     assert!(error.hint().is_some());
 }
 
@@ -217,12 +218,12 @@ fn damaged_locks_are_refused() {
     ] {
         assert_ne!(text, good, "{case}");
         let error = Lock::parse(&text, "a.lock.toml").expect_err(case);
-        assert_eq!(error.code(), Code::LockSyntax, "{case}: {error}");
+        assert_eq!(error.code(), codes::LOCK_SYNTAX, "{case}: {error}");
         assert!(error.hint().unwrap().contains("sealift lock"));
     }
     assert!(matches!(Lock::parse("lock = 2\nx = 1", ""), Err(PlanError::LockVersion { .. })));
     let error = Lock::open(Path::new("/nowhere/a.lock.toml")).unwrap_err();
-    assert_eq!(error.code(), Code::LockMissing);
+    assert_eq!(error.code(), codes::LOCK_MISSING);
 }
 
 #[test]
@@ -232,6 +233,6 @@ fn p20_a_lock_with_a_bad_tree_is_refused_by_the_draft() {
     lock.doc[0].entries.reverse();
     assert_eq!(
         bench.with(1, |work| lock.draft(lock.manifest, None, work).unwrap_err().code()),
-        Code::LockSyntax
+        codes::LOCK_SYNTAX
     );
 }

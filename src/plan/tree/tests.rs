@@ -1,4 +1,5 @@
 use super::*;
+use crate::codes;
 use crate::context::Work;
 use crate::test_support::{Bench, LIMITS};
 use sealift_bundle::value::digest::Digest;
@@ -66,7 +67,7 @@ fn patterns_choose_and_their_folders_come_along() {
     // A folder that the patterns have emptied is not one that was empty.
     assert_eq!(chosen(None, Some(&["drafts/**", "**/x.*"])), "empty z.md");
     let error = read_with(&bench, "t", &patterns(Some(&["*.pdf"]), None)).unwrap_err();
-    assert_eq!(error.code(), Code::SourceEmpty);
+    assert_eq!(error.code(), codes::SOURCE_EMPTY);
 }
 
 #[test]
@@ -90,18 +91,18 @@ fn p21_p22_z16_what_is_no_file_is_refused() {
     let fifo = bench.file("t/x", "").with_file_name("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o644), 0)
         .unwrap();
-    assert!(refused(&bench, "t", Code::SourceType).contains("a FIFO"));
-    assert!(refused(&bench, "t/fifo", Code::SourceType).contains("a FIFO"));
+    assert!(refused(&bench, "t", codes::SOURCE_TYPE).contains("a FIFO"));
+    assert!(refused(&bench, "t/fifo", codes::SOURCE_TYPE).contains("a FIFO"));
     assert_eq!(paths(&read_with(&bench, "t", &patterns(None, Some(&["fifo"]))).unwrap()), ["x"]);
     // One that takes the place of a file after the folder was listed: nobody waits for a writer.
     let hashed = bench.with(1, |work| {
         let folder = Folder::open(fifo.parent().unwrap()).unwrap();
         hash_file(&folder, Path::new("fifo"), &Task::new(work), &mut Vec::new())
     });
-    assert_eq!(hashed.unwrap_err().code(), Code::SourceType);
+    assert_eq!(hashed.unwrap_err().code(), codes::SOURCE_TYPE);
     fs::remove_file(&fifo).unwrap();
     let socket = UnixListener::bind(bench.folder().join("t/socket")).unwrap();
-    assert!(refused(&bench, "t", Code::SourceType).contains("a socket"));
+    assert!(refused(&bench, "t", codes::SOURCE_TYPE).contains("a socket"));
     drop(socket);
 }
 
@@ -119,13 +120,13 @@ fn names_that_cannot_travel_are_shown_and_refused() {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join(OsStr::from_bytes(name)), "").unwrap();
-        let text = refused(&bench, "t", Code::SourceName);
+        let text = refused(&bench, "t", codes::SOURCE_NAME);
         assert!(text.contains(shown), "{text}");
         assert!(!text.contains('\x1b'));
     }
     let _ = fs::remove_dir_all(bench.folder().join("t"));
     fs::create_dir_all(bench.folder().join("t").join(OsStr::from_bytes(b"\xff"))).unwrap();
-    refused(&bench, "t", Code::SourceName);
+    refused(&bench, "t", codes::SOURCE_NAME);
 }
 
 #[test]
@@ -136,27 +137,27 @@ fn p07_to_p13_p19_links_and_twins() {
         let link = bench.folder().join("t/link");
         let _ = fs::remove_file(&link);
         symlink(target, &link).unwrap();
-        let text = refused(&bench, "t", Code::SourceLink);
+        let text = refused(&bench, "t", codes::SOURCE_LINK);
         assert!(text.contains("`link`"), "{text}");
     }
     fs::remove_file(bench.folder().join("t/link")).unwrap();
     bench.file("t/D", "twin");
-    refused(&bench, "t", Code::SourceCollision);
+    refused(&bench, "t", codes::SOURCE_COLLISION);
 }
 
 #[test]
 fn missing_empty_and_unreadable() {
     let bench = Bench::new();
-    refused(&bench, "nowhere", Code::SourceMissing);
+    refused(&bench, "nowhere", sealift_bundle::codes::SOURCE_MISSING);
     fs::create_dir(bench.folder().join("t")).unwrap();
-    refused(&bench, "t", Code::SourceEmpty);
+    refused(&bench, "t", codes::SOURCE_EMPTY);
     bench.file("f", "");
     // A file where a folder should be fails for root as well.
-    refused(&bench, "f/x", Code::SourceUnreadable);
+    refused(&bench, "f/x", sealift_bundle::codes::SOURCE_UNREADABLE);
     if !rustix::process::geteuid().is_root() {
         let secret = bench.file("t/secret", "");
         fs::set_permissions(secret, fs::Permissions::from_mode(0o000)).unwrap();
-        refused(&bench, "t", Code::SourceUnreadable);
+        refused(&bench, "t", sealift_bundle::codes::SOURCE_UNREADABLE);
     }
 }
 
@@ -179,7 +180,7 @@ fn z17_a_file_that_changes_while_it_is_read_is_refused() {
         let work = Work { watch: &grow, ..*work };
         read(&work.folder.join("t"), &Patterns::default(), &Task::new(&work)).unwrap_err()
     });
-    assert_eq!(error.code(), Code::SourceChanged);
+    assert_eq!(error.code(), sealift_bundle::codes::SOURCE_CHANGED);
 }
 
 #[test]
@@ -204,8 +205,8 @@ fn ceilings_and_interruption() {
             tree.map_err(|error| error.code())
         })
     };
-    assert_eq!(code(&limits, &NoProgress), Err(Code::SourceLimit));
-    assert_eq!(code(&LIMITS, &Stopped), Err(Code::Interrupted));
+    assert_eq!(code(&limits, &NoProgress), Err(codes::SOURCE_LIMIT));
+    assert_eq!(code(&LIMITS, &Stopped), Err(sealift_bundle::codes::INTERRUPTED));
 }
 
 #[test]
@@ -248,7 +249,7 @@ fn f_sec_03_a_folder_that_becomes_a_link_after_it_was_listed_leads_nowhere() {
         let work = Work { watch: &swap, ..*work };
         read(&work.folder.join("t"), &Patterns::default(), &Task::new(&work)).unwrap_err()
     });
-    assert_eq!(error.code(), Code::SourceType, "{error}");
+    assert_eq!(error.code(), codes::SOURCE_TYPE, "{error}");
     assert!(error.to_string().contains("behind a symbolic link"), "{error}");
 }
 

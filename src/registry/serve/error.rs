@@ -1,5 +1,6 @@
 //! Everything that can keep bundles from being served.
 
+use crate::codes;
 use sealift_bundle::inspect::InspectError;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::error_code::{Code, Fault};
@@ -50,9 +51,9 @@ impl Fault for ServeError {
         match self {
             Self::Trust(error) => error.code(),
             Self::Audit(error) => error.code(),
-            Self::Listen { .. } => Code::ServeListen,
-            Self::Tls { .. } => Code::ServeTls,
-            Self::Conflict { .. } => Code::ServeConflict,
+            Self::Listen { .. } => codes::SERVE_LISTEN,
+            Self::Tls { .. } => codes::SERVE_TLS,
+            Self::Conflict { .. } => codes::SERVE_CONFLICT,
         }
     }
 

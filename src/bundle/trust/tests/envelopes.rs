@@ -1,9 +1,9 @@
 //! S01, S02, S11, S12, S14, S28, S29 and the envelope's one spelling.
 
 use super::{LIMITS, code, key, root, sign};
+use crate::codes;
 use crate::trust::envelope::{Envelope, PayloadType, pae};
 use crate::trust::key::Signer;
-use crate::value::error_code::Code;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn s01_s02_signatures_of_other_lengths() {
     let id = key(1).public().id().to_string();
     for length in [0, 1, 63, 65, 128] {
         let text = with("aGk=", &id, &STANDARD.encode(vec![7; length]));
-        assert_eq!(code(parse(&text)), Code::TrustSignature, "{length}");
+        assert_eq!(code(parse(&text)), codes::TRUST_SIGNATURE, "{length}");
     }
     assert!(parse(&with("aGk=", &id, &STANDARD.encode([7; 64]))).is_ok());
 }
@@ -41,7 +41,7 @@ fn s01_s02_signatures_of_other_lengths() {
 fn s11_the_type_is_part_of_what_is_signed() {
     let envelope = sealed(b"{}", &[1]);
     let bytes = envelope.encode().unwrap();
-    assert_eq!(code(Envelope::parse(&bytes, PayloadType::Root, &LIMITS)), Code::TrustSignature);
+    assert_eq!(code(Envelope::parse(&bytes, PayloadType::Root, &LIMITS)), codes::TRUST_SIGNATURE);
     // Relabelled, it can be read, and nobody has signed it.
     let relabelled = String::from_utf8(bytes).unwrap().replace(KIND.as_str(), PayloadType::Root.as_str());
     let relabelled = Envelope::parse(relabelled.as_bytes(), PayloadType::Root, &LIMITS).unwrap();
@@ -88,9 +88,9 @@ fn s14_no_signatures_are_well_formed_null_is_not() {
     let none = String::from_utf8(none).unwrap();
     for other in ["null", "{}", "\"\"", "[null]", "[[]]", "[{}]"] {
         let text = none.replace("\"signatures\":[]", &format!("\"signatures\":{other}"));
-        assert_eq!(code(parse(&text)), Code::TrustFormat, "{other}");
+        assert_eq!(code(parse(&text)), codes::TRUST_FORMAT, "{other}");
     }
-    assert_eq!(code(parse(&none.replace(",\"signatures\":[]", ""))), Code::TrustFormat);
+    assert_eq!(code(parse(&none.replace(",\"signatures\":[]", ""))), codes::TRUST_FORMAT);
 }
 
 #[test]
@@ -101,12 +101,12 @@ fn s28_too_many_signatures_or_too_large_ones() {
     let signature = format!("{{{}", tail.strip_suffix("]}").unwrap());
     let times = |count| format!("{head}[{}]}}", vec![signature.clone(); count].join(","));
     assert!(parse(&times(32)).is_ok());
-    assert_eq!(code(parse(&times(33))), Code::TrustLimit);
+    assert_eq!(code(parse(&times(33))), codes::TRUST_LIMIT);
     let id = key(1).public().id().to_string();
-    assert_eq!(code(parse(&with("aGk=", &id, &STANDARD.encode(vec![0; 1 << 20])))), Code::TrustLimit);
+    assert_eq!(code(parse(&with("aGk=", &id, &STANDARD.encode(vec![0; 1 << 20])))), codes::TRUST_LIMIT);
     let large = STANDARD.encode(vec![b' '; (1 << 20) + 1]);
-    assert_eq!(code(parse(&with(&large, &id, &STANDARD.encode([7; 64])))), Code::TrustLimit);
-    assert_eq!(code(parse(&" ".repeat((2 << 20) + 1))), Code::TrustLimit);
+    assert_eq!(code(parse(&with(&large, &id, &STANDARD.encode([7; 64])))), codes::TRUST_LIMIT);
+    assert_eq!(code(parse(&" ".repeat((2 << 20) + 1))), codes::TRUST_LIMIT);
     let full = STANDARD.encode(vec![b' '; 1 << 20]);
     assert!(parse(&with(&full, &id, &STANDARD.encode([7; 64]))).is_ok());
 }
@@ -117,27 +117,27 @@ fn s29_base64_has_one_spelling() {
     let good = STANDARD.encode([0xfb; 64]);
     assert!(good.contains('+') && parse(&with("aGk=", &id, &good)).is_ok());
     for payload in ["aGk", "aGl=", "aGk= ", "aG k=", "aGk=\\n", "aGk==", "=", "aGk=aGk=", "a-_="] {
-        assert_eq!(code(parse(&with(payload, &id, &good))), Code::TrustFormat, "{payload}");
+        assert_eq!(code(parse(&with(payload, &id, &good))), codes::TRUST_FORMAT, "{payload}");
     }
     for sig in [good.replace('+', "-"), good.replace('=', ""), format!("{good} ")] {
-        assert_eq!(code(parse(&with("aGk=", &id, &sig))), Code::TrustFormat, "{sig}");
+        assert_eq!(code(parse(&with("aGk=", &id, &sig))), codes::TRUST_FORMAT, "{sig}");
     }
     // The stray bits behind the last byte.
     assert!(good.ends_with("+w=="));
-    assert_eq!(code(parse(&with("aGk=", &id, &good.replace("+w==", "+x==")))), Code::TrustFormat);
+    assert_eq!(code(parse(&with("aGk=", &id, &good.replace("+w==", "+x==")))), codes::TRUST_FORMAT);
 }
 
 #[test]
 fn other_key_ids_and_orders_are_refused() {
     let good = STANDARD.encode([7; 64]);
     for id in ["", "alice", &"A".repeat(64), &"a".repeat(63)] {
-        assert_eq!(code(parse(&with("aGk=", id, &good))), Code::TrustFormat, "{id}");
+        assert_eq!(code(parse(&with("aGk=", id, &good))), codes::TRUST_FORMAT, "{id}");
     }
     let two = String::from_utf8(sealed(b"{}", &[1, 2]).encode().unwrap()).unwrap();
     let (head, tail) = two.split_once('[').unwrap();
     let (first, second) = tail.strip_suffix("]}").unwrap().split_once("},").unwrap();
     let swapped = format!("{head}[{second},{first}}}]}}");
-    assert_eq!(code(parse(&swapped)), Code::TrustFormat);
+    assert_eq!(code(parse(&swapped)), codes::TRUST_FORMAT);
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Every error of this folder with its text, code and hint: all our English on one page.
 
 use super::{key, name};
+use crate::codes;
 use crate::trust::TrustError;
 use crate::trust::chain::SignedRoot;
 use crate::trust::key::Signer as _;
 use crate::trust::threshold::{Tally, Who};
 use crate::value::canonical::CanonicalError;
 use crate::value::digest::Digest;
-use crate::value::error_code::{Code, Fault as _};
+use crate::value::error_code::Fault as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -38,161 +39,165 @@ fn texts_codes_and_hints() {
     let table = [
         (
             E::Missing { path: path(), source: refused() },
-            Code::TrustMissing,
+            codes::TRUST_MISSING,
             "there is no trust root at `a\\u{1b}.key`",
         ),
-        (E::Read { path: path(), source: refused() }, Code::TrustMissing, "cannot read the trust root"),
+        (E::Read { path: path(), source: refused() }, codes::TRUST_MISSING, "cannot read the trust root"),
         (
             E::KeyFilePlain.in_file(&path()),
-            Code::TrustKeyFile,
+            codes::TRUST_KEY_FILE,
             "`a\\u{1b}.key`: the key file is not encrypted",
         ),
-        (E::KeyFileKind { path: path() }.in_file(&path()), Code::TrustKeyFile, "`a\\u{1b}.key` is a link"),
+        (E::KeyFileKind { path: path() }.in_file(&path()), codes::TRUST_KEY_FILE, "`a\\u{1b}.key` is a link"),
         (
             E::Canonical { document: "the seal", source: length },
-            Code::TrustLimit,
+            codes::TRUST_LIMIT,
             "the seal is not in canonical form",
         ),
         (
             E::Canonical { document: "the seal", source: CanonicalError::Spelling { at: 1 } },
-            Code::TrustFormat,
+            codes::TRUST_FORMAT,
             "the seal is not in canonical form",
         ),
         (
             E::Format { document: "the seal", reason: "x".into() },
-            Code::TrustFormat,
+            codes::TRUST_FORMAT,
             "the seal is not as the format",
         ),
         (
             E::Limit { what: "keys", found: 2, ceiling: 1 },
-            Code::TrustLimit,
+            codes::TRUST_LIMIT,
             "keys: found 2, the ceiling is 1",
         ),
-        (E::KeyId { found: "\u{1b}".into() }, Code::TrustFormat, "`\\u{1b}` is not the id of a key"),
+        (E::KeyId { found: "\u{1b}".into() }, codes::TRUST_FORMAT, "`\\u{1b}` is not the id of a key"),
         (
             E::Unfinished { version: 2, tallies: vec![tally()] },
-            Code::TrustUnfinished,
+            codes::TRUST_UNFINISHED,
             "trust root version 2 is a proposal that too few have signed: version 1 asks for 1 of its root keys; \
              1 more needed of: ada (",
         ),
         (
             E::FingerprintDiffers { typed: ["zoo"; 10].join(" ").parse().unwrap() },
-            Code::TrustFingerprint,
+            codes::TRUST_FINGERPRINT,
             "the trust root is another one than `zoo zoo",
         ),
-        (E::ChainMissing { version: 3 }, Code::TrustChain, "the trust root has version 3, and the versions"),
+        (
+            E::ChainMissing { version: 3 },
+            codes::TRUST_CHAIN,
+            "the trust root has version 3, and the versions",
+        ),
         (
             E::Change { reason: "x".into() },
-            Code::TrustChange,
+            codes::TRUST_CHANGE,
             "the trust root cannot be changed like that: x",
         ),
-        (E::NoPart { key: key(1).public().id(), version: 2 }, Code::TrustChange, "the key "),
+        (E::NoPart { key: key(1).public().id(), version: 2 }, codes::TRUST_CHANGE, "the key "),
         (
             E::Root { version: 1, reason: "x".into() },
-            Code::TrustRoot,
+            codes::TRUST_ROOT,
             "trust root version 1 breaks a rule: x",
         ),
         (
             E::Step { version: 2, source: inner() },
-            Code::TrustRoot,
+            codes::TRUST_ROOT,
             "trust root version 2 does not follow from version 1",
         ),
         (
             E::Step { version: 2, source: Box::new(E::Tampered { who: who.clone() }) },
-            Code::TrustTampered,
+            codes::TRUST_TAMPERED,
             "trust root version 2 does not follow",
         ),
         (
             E::Sequence { expected: 1, found: 3 },
-            Code::TrustRoot,
+            codes::TRUST_ROOT,
             "the chain of trust roots is broken: expected version 1",
         ),
         (
             E::Foreign { version: 1, pinned: print(), found: print() },
-            Code::TrustForeign,
+            codes::TRUST_FOREIGN,
             "the bundle brings another",
         ),
-        (E::Key { reason: "x" }, Code::TrustKey, "the key cannot be used: x"),
-        (E::KeyMismatch { expected: id, found: id }, Code::TrustKey, "the secret key does not belong"),
-        (E::KeyFileCost { found: "x".into() }, Code::TrustKey, "opening the key would cost more"),
-        (E::KeyFileForm { reason: "x" }, Code::TrustKeyFile, "the key file cannot be used: x"),
-        (E::KeyFilePlain, Code::TrustKeyFile, "the key file is not encrypted"),
+        (E::Key { reason: "x" }, codes::TRUST_KEY, "the key cannot be used: x"),
+        (E::KeyMismatch { expected: id, found: id }, codes::TRUST_KEY, "the secret key does not belong"),
+        (E::KeyFileCost { found: "x".into() }, codes::TRUST_KEY, "opening the key would cost more"),
+        (E::KeyFileForm { reason: "x" }, codes::TRUST_KEY_FILE, "the key file cannot be used: x"),
+        (E::KeyFilePlain, codes::TRUST_KEY_FILE, "the key file is not encrypted"),
         (
             E::KeyFileRead { path: path(), source: refused() },
-            Code::TrustKeyFile,
+            codes::TRUST_KEY_FILE,
             "cannot read the key file `a\\u{1b}.key`",
         ),
         (
             E::KeyFileWrite { path: path(), source: refused() },
-            Code::TrustKeyFile,
+            codes::TRUST_KEY_FILE,
             "cannot write `a\\u{1b}.key`",
         ),
-        (E::KeyFileExists { path: path() }, Code::TrustKeyFile, "`a\\u{1b}.key` is already there"),
+        (E::KeyFileExists { path: path() }, codes::TRUST_KEY_FILE, "`a\\u{1b}.key` is already there"),
         (
             E::KeyFileKind { path: path() },
-            Code::TrustKeyFile,
+            codes::TRUST_KEY_FILE,
             "`a\\u{1b}.key` is a link, a folder or a device",
         ),
         (
             E::KeyFileMode { path: path(), mode: 0o644 },
-            Code::TrustKeyFile,
+            codes::TRUST_KEY_FILE,
             "others can read `a\\u{1b}.key`: its mode is 0644",
         ),
-        (E::Passphrase, Code::TrustPassphrase, "the passphrase does not open the key"),
-        (E::PassphraseEmpty, Code::TrustPassphrase, "an empty passphrase protects nothing"),
-        (E::AgentUnknown, Code::TrustAgent, "no ssh-agent is known here"),
+        (E::Passphrase, codes::TRUST_PASSPHRASE, "the passphrase does not open the key"),
+        (E::PassphraseEmpty, codes::TRUST_PASSPHRASE, "an empty passphrase protects nothing"),
+        (E::AgentUnknown, codes::TRUST_AGENT, "no ssh-agent is known here"),
         (
             E::AgentFailed { socket: path(), source: refused() },
-            Code::TrustAgent,
+            codes::TRUST_AGENT,
             "cannot ask the ssh-agent at `a\\u{1b}.key`",
         ),
         (
             E::AgentAnswer { reason: "x" },
-            Code::TrustAgent,
+            codes::TRUST_AGENT,
             "what the ssh-agent answered is not of its protocol: x",
         ),
         (
             E::AgentEmpty { key: id },
-            Code::TrustAgent,
+            codes::TRUST_AGENT,
             "the ssh-agent shows no key: it holds none, or is locked",
         ),
-        (E::AgentWithout { key: id, held: 2 }, Code::TrustAgent, "the ssh-agent does not hold key"),
-        (E::AgentRefused { key: id }, Code::TrustAgent, "the ssh-agent holds key"),
-        (E::AgentSignature { key: id }, Code::TrustAgent, "the ssh-agent gave a signature that key"),
+        (E::AgentWithout { key: id, held: 2 }, codes::TRUST_AGENT, "the ssh-agent does not hold key"),
+        (E::AgentRefused { key: id }, codes::TRUST_AGENT, "the ssh-agent holds key"),
+        (E::AgentSignature { key: id }, codes::TRUST_AGENT, "the ssh-agent gave a signature that key"),
         (
             E::Entropy { source: getrandom::Error::UNSUPPORTED },
-            Code::TrustEntropy,
+            codes::TRUST_ENTROPY,
             "the system gave no random bytes",
         ),
         (
             E::PayloadType { expected: "a", found: "b".into() },
-            Code::TrustSignature,
+            codes::TRUST_SIGNATURE,
             "the envelope is for `b`, expected `a`",
         ),
         (
             E::SignatureLength { number: 1, found: 63 },
-            Code::TrustSignature,
+            codes::TRUST_SIGNATURE,
             "signature 1 has 63 bytes, expected 64",
         ),
         (
             E::Tampered { who },
-            Code::TrustTampered,
+            codes::TRUST_TAMPERED,
             "a signature and the key id it carries do not belong together: alice (",
         ),
         (
             E::Revoked { version: 1, statement: Digest::of(b"") },
-            Code::TrustRevoked,
+            codes::TRUST_REVOKED,
             "trust root version 1 revokes the statement sha256:",
         ),
         (
             E::RootVersion { claimed: 2, newest: 1 },
-            Code::TrustEpoch,
+            codes::TRUST_EPOCH,
             "the bundle claims trust root version 2",
         ),
-        (E::Epoch { claimed: 2, expected: 1 }, Code::TrustEpoch, "the bundle claims epoch 2"),
+        (E::Epoch { claimed: 2, expected: 1 }, codes::TRUST_EPOCH, "the bundle claims epoch 2"),
         (
             E::Expired { what: "it".into(), expired: moment(), now: moment() },
-            Code::TrustExpired,
+            codes::TRUST_EXPIRED,
             "it expired at 2026-11-22T06:00:00Z",
         ),
     ];

@@ -1,11 +1,12 @@
 //! S30, OpenSSL as the other reader and writer, and key files on disk.
 
 use super::{code, key, root, sign};
+use crate::codes;
 use crate::trust::chain::PinnedRoot;
 use crate::trust::key::{PublicKey, Signer as _};
 use crate::trust::key_file::{read_public, read_secret, write_public, write_secret};
 use crate::trust::secret::{Passphrase, SecretKey};
-use crate::value::error_code::{Code, Fault as _};
+use crate::value::error_code::Fault as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -29,15 +30,15 @@ fn s30_wrong_passphrases_and_wrong_files() {
     let again = SecretKey::from_encrypted_pem(&pem, &passphrase("correct horse")).unwrap();
     assert_eq!(again.public(), secret.public());
     assert!(again.must_match(secret.public()).is_ok());
-    assert_eq!(code(again.must_match(key(1).public())), Code::TrustKey);
+    assert_eq!(code(again.must_match(key(1).public())), codes::TRUST_KEY);
     for wrong in ["", "correct horse ", "Correct horse"] {
         let opened = SecretKey::from_encrypted_pem(&pem, &passphrase(wrong));
-        assert_eq!(code(opened), Code::TrustPassphrase, "{wrong:?}");
+        assert_eq!(code(opened), codes::TRUST_PASSPHRASE, "{wrong:?}");
     }
-    assert_eq!(code(secret.to_encrypted_pem(&passphrase(""))), Code::TrustPassphrase);
+    assert_eq!(code(secret.to_encrypted_pem(&passphrase(""))), codes::TRUST_PASSPHRASE);
     for bad in ["", "-----BEGIN PRIVATE KEY-----\n", &pem[..100], &pem.replace("ENCRYPTED ", "")] {
         let opened = SecretKey::from_encrypted_pem(bad, &passphrase("correct horse"));
-        assert_eq!(code(opened), Code::TrustKeyFile, "{bad}");
+        assert_eq!(code(opened), codes::TRUST_KEY_FILE, "{bad}");
     }
 }
 
@@ -64,12 +65,12 @@ fn s30_the_cost_is_bounded_before_it_is_spent() {
     assert!(opened(&with(8, 6)).is_ok());
     for (r, p) in [(127, 127), (127, 1), (8, 127)] {
         let started = std::time::Instant::now();
-        assert_eq!(code(opened(&with(r, p))), Code::TrustKey, "{r} {p}");
+        assert_eq!(code(opened(&with(r, p))), codes::TRUST_KEY, "{r} {p}");
         assert!(started.elapsed().as_millis() < 100);
     }
     let n = |high| with_der(&pem, &ours, &[0x02, 0x02, high, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x06]);
-    assert_eq!(code(opened(&n(0x41))), Code::TrustKeyFile, "N is no power of two");
-    assert_eq!(code(opened(&with(0, 6))), Code::TrustKeyFile, "r is zero");
+    assert_eq!(code(opened(&n(0x41))), codes::TRUST_KEY_FILE, "N is no power of two");
+    assert_eq!(code(opened(&with(0, 6))), codes::TRUST_KEY_FILE, "r is zero");
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn keys_of_openssl_can_be_used() {
         assert_eq!(PublicKey::from_pem(&String::from_utf8(public).unwrap()).unwrap(), *secret.public());
     }
     for name in ["plain.key", "pbe1.key", "x25519.key"] {
-        assert_eq!(code(open(name)), Code::TrustKeyFile, "{name}");
+        assert_eq!(code(open(name)), codes::TRUST_KEY_FILE, "{name}");
     }
     // The hint for an unencrypted key is a command that works.
     let hint = open("plain.key").err().and_then(|error| error.hint()).unwrap();
@@ -132,13 +133,13 @@ fn key_files_are_private_and_never_overwritten() {
     let path = folder.path().join("it's.key");
     write_secret(&path, "one").unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(code(write_secret(&path, "two")), Code::TrustKeyFile);
+    assert_eq!(code(write_secret(&path, "two")), codes::TRUST_KEY_FILE);
     assert_eq!(*read_secret(&path).unwrap(), "one");
 
     for mode in [0o640, 0o604, 0o620] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let error = read_secret(&path).unwrap_err();
-        assert_eq!(error.code(), Code::TrustKeyFile);
+        assert_eq!(error.code(), codes::TRUST_KEY_FILE);
         let hint = error.hint().unwrap();
         assert!(hint.starts_with("chmod 600 '") && hint.ends_with(r"it'\''s.key'"), "{hint}");
     }
@@ -146,16 +147,16 @@ fn key_files_are_private_and_never_overwritten() {
 
     let link = folder.path().join("link.key");
     std::os::unix::fs::symlink(&path, &link).unwrap();
-    assert_eq!(code(read_secret(&link)), Code::TrustKeyFile);
-    assert_eq!(code(write_secret(&link, "two")), Code::TrustKeyFile);
-    assert_eq!(code(read_secret(folder.path())), Code::TrustKeyFile);
-    assert_eq!(code(read_secret(Path::new("/dev/null"))), Code::TrustKeyFile);
-    assert_eq!(code(read_secret(&folder.path().join("absent"))), Code::TrustKeyFile);
+    assert_eq!(code(read_secret(&link)), codes::TRUST_KEY_FILE);
+    assert_eq!(code(write_secret(&link, "two")), codes::TRUST_KEY_FILE);
+    assert_eq!(code(read_secret(folder.path())), codes::TRUST_KEY_FILE);
+    assert_eq!(code(read_secret(Path::new("/dev/null"))), codes::TRUST_KEY_FILE);
+    assert_eq!(code(read_secret(&folder.path().join("absent"))), codes::TRUST_KEY_FILE);
     let pipe = folder.path().join("pipe.key");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    assert_eq!(code(read_secret(&pipe)), Code::TrustKeyFile, "and it does not wait");
+    assert_eq!(code(read_secret(&pipe)), codes::TRUST_KEY_FILE, "and it does not wait");
     fs::write(&path, vec![b'x'; 20_000]).unwrap();
-    assert_eq!(code(read_secret(&path)), Code::TrustKeyFile);
+    assert_eq!(code(read_secret(&path)), codes::TRUST_KEY_FILE);
 
     let public = folder.path().join("a.pub");
     write_public(&public, key(1).public()).unwrap();
@@ -205,7 +206,7 @@ fn public_keys_of_ssh_have_one_spelling() {
         format!("ssh-ed25519 {weak}"),
     ] {
         fs::write(&path, &line).unwrap();
-        assert_eq!(code(read_public(&path)), Code::TrustKey, "{line}");
+        assert_eq!(code(read_public(&path)), codes::TRUST_KEY, "{line}");
     }
 }
 
@@ -231,7 +232,7 @@ fn the_fingerprint_is_what_base64_and_sha256sum_show() {
         !said.contains(&pinned.fingerprint().spoken().to_string()[..12]),
         "the right one is not shown: {said}"
     );
-    assert_eq!(code(other), Code::TrustFingerprint);
+    assert_eq!(code(other), codes::TRUST_FINGERPRINT);
     let absent = PinnedRoot::open(&folder.path().join("absent"), &super::LIMITS);
-    assert_eq!(code(absent), Code::TrustMissing);
+    assert_eq!(code(absent), codes::TRUST_MISSING);
 }

@@ -1,13 +1,13 @@
 //! S06, S16, S19, S31 and the other rules that a root keeps.
 
 use super::{LIMITS, code, grant, key, name, root, sign, terms};
+use crate::codes;
 use crate::trust::TrustError;
 use crate::trust::chain::SignedRoot;
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::Signer as _;
 use crate::trust::root::{Expiry, Role, Root};
 use crate::trust::root_file::RootFile;
-use crate::value::error_code::Code;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// The root of `super::root` as JSON, changed, signed and read again.
@@ -42,7 +42,7 @@ fn a_root_has_one_spelling() {
         ("\"threshold\":2", "\"threshold\":99999999999999999999"),
         ("]},{\"role\":\"packer\"", "],\"scenarios\":[]},{\"role\":\"packer\""),
     ] {
-        assert_eq!(code(changed(from, to)), Code::TrustFormat, "{to}");
+        assert_eq!(code(changed(from, to)), codes::TRUST_FORMAT, "{to}");
     }
 }
 
@@ -51,9 +51,9 @@ fn s06_weak_keys_are_refused_when_the_root_is_read() {
     let good = STANDARD.encode(key(1).public().bytes());
     let mut weak = [0; 32];
     weak[0] = 1;
-    assert_eq!(code(changed(&good, &STANDARD.encode(weak))), Code::TrustKey);
-    assert_eq!(code(changed(&good, &STANDARD.encode([1; 31]))), Code::TrustRoot);
-    assert_eq!(code(changed(&good, &STANDARD.encode([1; 64]))), Code::TrustLimit);
+    assert_eq!(code(changed(&good, &STANDARD.encode(weak))), codes::TRUST_KEY);
+    assert_eq!(code(changed(&good, &STANDARD.encode([1; 31]))), codes::TRUST_ROOT);
+    assert_eq!(code(changed(&good, &STANDARD.encode([1; 64]))), codes::TRUST_LIMIT);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn s16_one_key_has_one_id_and_stands_once() {
     let (one, two) = (key(1), key(2));
     // The same key under another id.
     let (from, to) = (STANDARD.encode(two.public().bytes()), STANDARD.encode(one.public().bytes()));
-    assert_eq!(code(changed(&from, &to)), Code::TrustRoot);
+    assert_eq!(code(changed(&from, &to)), codes::TRUST_ROOT);
     // The same key twice, id and all.
     let entry = |n: u8, holder: &str| {
         let public = STANDARD.encode(key(n).public().bytes());
@@ -71,15 +71,15 @@ fn s16_one_key_has_one_id_and_stands_once() {
         )
     };
     let listed = entry(1, "holder-1");
-    assert_eq!(code(changed(&listed, &format!("{listed},{}", entry(1, "twin")))), Code::TrustRoot);
+    assert_eq!(code(changed(&listed, &format!("{listed},{}", entry(1, "twin")))), codes::TRUST_ROOT);
     // One name for two keys; one key with two names.
-    assert_eq!(code(changed("holder-1", "holder-2")), Code::TrustRoot);
+    assert_eq!(code(changed("holder-1", "holder-2")), codes::TRUST_ROOT);
     let mut wanted = root().terms();
     wanted.grants[1].keys[0] = (name("other"), one.public().clone());
-    assert_eq!(code(Root::new_v1(wanted)), Code::TrustRoot);
+    assert_eq!(code(Root::new_v1(wanted)), codes::TRUST_ROOT);
     // One key twice in a role, to meet its threshold alone.
     let double = terms(vec![grant(Role::Root, 1, &[1], &[]), grant(Role::Packer, 2, &[2, 2], &[])]);
-    assert_eq!(code(Root::new_v1(double)), Code::TrustRoot);
+    assert_eq!(code(Root::new_v1(double)), codes::TRUST_ROOT);
 }
 
 #[test]
@@ -87,11 +87,11 @@ fn s19_thresholds_that_make_no_sense() {
     for threshold in [0, 4, usize::MAX] {
         let wanted =
             terms(vec![grant(Role::Root, 1, &[1], &[]), grant(Role::Packer, threshold, &[2, 3, 4], &[])]);
-        assert_eq!(code(Root::new_v1(wanted)), Code::TrustRoot, "{threshold}");
+        assert_eq!(code(Root::new_v1(wanted)), codes::TRUST_ROOT, "{threshold}");
     }
-    assert_eq!(code(changed("\"threshold\":2", "\"threshold\":0")), Code::TrustRoot);
+    assert_eq!(code(changed("\"threshold\":2", "\"threshold\":0")), codes::TRUST_ROOT);
     let nobody = terms(vec![grant(Role::Root, 1, &[1], &[]), grant(Role::Packer, 0, &[], &[])]);
-    assert_eq!(code(Root::new_v1(nobody)), Code::TrustRoot);
+    assert_eq!(code(Root::new_v1(nobody)), codes::TRUST_ROOT);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn s23_s31_versions_types_and_kinds_of_keys() {
         ("\"type\":\"ed25519\"", "\"type\":\"ml-dsa-65\""),
         ("\"type\":\"ed25519\"", "\"type\":\"Ed25519\""),
     ] {
-        assert_eq!(code(changed(from, to)), Code::TrustRoot, "{to}");
+        assert_eq!(code(changed(from, to)), codes::TRUST_ROOT, "{to}");
     }
 }
 
@@ -138,7 +138,7 @@ fn roles_leave_no_doubt_who_decides() {
             ],
         ),
     ] {
-        assert_eq!(code(Root::new_v1(terms(grants))), Code::TrustRoot, "{case}");
+        assert_eq!(code(Root::new_v1(terms(grants))), codes::TRUST_ROOT, "{case}");
     }
 }
 
@@ -148,10 +148,10 @@ fn listed_means_not_revoked_and_known() {
     wanted.revoked.keys = vec![key(9).public().id()];
     assert!(Root::new_v1(wanted.clone()).unwrap().is_revoked_key(&key(9).public().id()));
     wanted.revoked.keys.push(key(2).public().id());
-    assert_eq!(code(Root::new_v1(wanted)), Code::TrustRoot);
+    assert_eq!(code(Root::new_v1(wanted)), codes::TRUST_ROOT);
     let (known, stranger) = (key(5).public().id().to_string(), key(9).public().id().to_string());
     let role = |id: &str| format!(r#""role":"approver","threshold":1,"keys":["{id}"]"#);
-    assert_eq!(code(changed(&role(&known), &role(&stranger))), Code::TrustRoot);
+    assert_eq!(code(changed(&role(&known), &role(&stranger))), codes::TRUST_ROOT);
     // A key that no role uses is no fault.
     let text = format!(",{{{}}}", role(&known));
     assert!(changed(&text, "").is_ok());
@@ -166,8 +166,8 @@ fn s24_too_many_keys_or_bytes() {
     let large = vec![b' '; (256 << 10) + 1];
     let envelope = Envelope::sign(PayloadType::Root, large, &[]).unwrap();
     let bytes = envelope.encode().unwrap();
-    assert_eq!(code(RootFile::parse(&bytes, &LIMITS)), Code::TrustLimit);
-    assert_eq!(code(RootFile::parse(&vec![b' '; 100 << 20], &LIMITS)), Code::TrustLimit);
+    assert_eq!(code(RootFile::parse(&bytes, &LIMITS)), codes::TRUST_LIMIT);
+    assert_eq!(code(RootFile::parse(&vec![b' '; 100 << 20], &LIMITS)), codes::TRUST_LIMIT);
 }
 
 #[test]
@@ -175,11 +175,11 @@ fn s25_j17_expiry_is_judged_as_the_policy_says() {
     let moment = |text: &str| text.parse().unwrap();
     let mut wanted = root().terms();
     wanted.expires = Some(moment("2026-11-22T06:00:00Z"));
-    assert_eq!(code(Root::new_v1(wanted.clone())), Code::TrustRoot, "expires when it is made");
+    assert_eq!(code(Root::new_v1(wanted.clone())), codes::TRUST_ROOT, "expires when it is made");
     wanted.expires = Some(moment("2027-11-22T06:00:00Z"));
     let refuses = Root::new_v1(wanted.clone()).unwrap();
     assert_eq!(refuses.check_expiry(moment("2027-11-22T05:59:59Z")).unwrap(), None);
-    assert_eq!(code(refuses.check_expiry(moment("2027-11-22T06:00:00Z"))), Code::TrustExpired);
+    assert_eq!(code(refuses.check_expiry(moment("2027-11-22T06:00:00Z"))), codes::TRUST_EXPIRED);
     wanted.policy.expiry = Expiry::Warn;
     let warns = Root::new_v1(wanted).unwrap();
     assert_eq!(warns.check_expiry(moment("2028-01-01T00:00:00Z")).unwrap(), warns.expires());

@@ -1,12 +1,12 @@
 //! S14 to S21: who signed.
 
 use super::{LIMITS, code, grant, key, name, root, terms};
+use crate::codes;
 use crate::trust::TrustError;
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::Signer;
 use crate::trust::root::{Role, Root};
 use crate::trust::threshold::{Shortfall, believe, count};
-use crate::value::error_code::Code;
 use crate::value::name::Name;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -76,7 +76,7 @@ fn s15_one_key_counts_once() {
     }
     // Once under its own id and once under a stranger's: nobody signs like that.
     let twice = ask(&forged(&[(2, signature(2)), (99, signature(2))]), &root());
-    assert_eq!(code(twice), Code::TrustTampered);
+    assert_eq!(code(twice), codes::TRUST_TAMPERED);
 }
 
 #[test]
@@ -85,11 +85,11 @@ fn s17_a_known_id_on_a_foreign_signature_is_tampering() {
     for spoofed in [2, 3, 4, 5, 1] {
         // Even beside a threshold that is met, and for a key of another role.
         let envelope = forged(&[good[0], good[1], (spoofed, signature(99))]);
-        assert_eq!(code(ask(&envelope, &root())), Code::TrustTampered, "{spoofed}");
+        assert_eq!(code(ask(&envelope, &root())), codes::TRUST_TAMPERED, "{spoofed}");
         let believed = believe(&envelope, &root(), Role::Packer, |_| -> Result<(Name, ()), TrustError> {
             panic!("nothing is read")
         });
-        assert_eq!(code(believed), Code::TrustTampered);
+        assert_eq!(code(believed), codes::TRUST_TAMPERED);
     }
     let mut flipped = signature(2);
     flipped[5] ^= 1;
@@ -111,7 +111,7 @@ fn s18_unknown_keys_are_ignored_and_named() {
     assert!(text.contains("; missing: ") && text.contains("holder-4 ("), "{text}");
     assert!(text.ends_with(&format!("; unknown: {}", key(99).public().id().short())), "{text}");
     // A trusted key's signature under an unknown id: somebody changed the id.
-    assert_eq!(code(ask(&forged(&[(98, signature(2)), (3, signature(3))]), &root())), Code::TrustTampered);
+    assert_eq!(code(ask(&forged(&[(98, signature(2)), (3, signature(3))]), &root())), codes::TRUST_TAMPERED);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn read(payload: &[u8]) -> Result<(Name, usize), TrustError> {
 fn only_a_met_threshold_gives_a_payload() {
     let believed = believe(&sealed(&[2, 3]), &root(), Role::Packer, read).unwrap();
     assert_eq!((believed.payload(), *believed.value(), believed.signers().len()), (&b"ddil"[..], 4, 2));
-    assert_eq!(code(believe(&sealed(&[2]), &root(), Role::Packer, read)), Code::TrustThreshold);
+    assert_eq!(code(believe(&sealed(&[2]), &root(), Role::Packer, read)), codes::TRUST_THRESHOLD);
     // Nobody of the role signed: the payload is not even read.
     for signers in [&[][..], &[1], &[5], &[99]] {
         let unread =
@@ -182,7 +182,7 @@ fn s20_the_scenario_in_the_payload_decides_whose_keys_count() {
     ]))
     .unwrap();
     // Key 2 alone may seal anything but this scenario.
-    assert_eq!(code(believe(&sealed(&[2]), &scoped, Role::Packer, read)), Code::TrustThreshold);
+    assert_eq!(code(believe(&sealed(&[2]), &scoped, Role::Packer, read)), codes::TRUST_THRESHOLD);
     assert!(believe(&sealed(&[2, 3]), &scoped, Role::Packer, read).is_ok());
 }
 
