@@ -200,3 +200,17 @@ fn packing_twice_gives_equal_bytes() {
     assert_eq!(std::fs::read(first.path).unwrap(), std::fs::read(second.path).unwrap());
     assert_eq!(first.statement, second.statement);
 }
+
+#[test]
+fn a_draft_of_any_length_of_name_and_version_can_be_packed() {
+    let (authorities, folder) = (Authorities::new(), tempfile::tempdir().unwrap());
+    for len in 1..=60 {
+        let mut draft = support::sample(folder.path());
+        draft.name = "n".repeat(len).parse().unwrap();
+        draft.version = "1".repeat(64 - len).parse().unwrap();
+        draft.sequence = 10_u64.pow(u32::try_from(len % 15).unwrap());
+        let sealed = authorities.pack(&draft, folder.path());
+        assert_eq!(std::fs::metadata(&sealed.path).unwrap().len(), sealed.size);
+        std::fs::remove_file(&sealed.path).unwrap();
+    }
+}

@@ -49,6 +49,8 @@ pub struct Authorities {
     pub packer: SecretKey,
     pub chain: Vec<u8>,
     pub pinned: PinnedRoot,
+    /// How many packers the root asks for.
+    pub signatures: usize,
 }
 
 impl Authorities {
@@ -74,10 +76,12 @@ impl Authorities {
             policy: Policy { expiry: Expiry::Refuse, approvals: None },
         };
         change(&mut terms);
+        let packers = terms.grants.iter().filter(|grant| grant.role == Role::Packer);
+        let signatures = packers.map(|grant| grant.threshold).max().unwrap_or(1);
         let envelope = Root::new_v1(terms).unwrap().sign(&[&root]).unwrap().encode().unwrap();
         let pinned = PinnedRoot::parse(&envelope, &LIMITS).unwrap();
         let chain = [&envelope[..], b"\n"].concat();
-        Self { root, packer, chain, pinned }
+        Self { root, packer, chain, pinned, signatures }
     }
 
     /// Packs and seals a draft.
@@ -97,7 +101,7 @@ impl Authorities {
         limits: &Limits,
     ) -> Result<Sealed, TrustError> {
         let keys: [&dyn Signer; 1] = [&self.packer];
-        let authority = Authority::new(&self.pinned, &keys, 1, limits)?;
+        let authority = Authority::new(&self.pinned, &keys, self.signatures, limits)?;
         pack(draft, &authority, folder, threads, limits, &NoProgress)
     }
 

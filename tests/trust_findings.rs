@@ -612,7 +612,7 @@ fn histories() -> Histories {
     let genuine = lines(&[&first.sign(&[&one]).unwrap(), &signed]);
     let forged = lines(&[&past.sign(&[&attacker]).unwrap(), &signed.clone().cosign(&attacker).unwrap()]);
     let pinned = PinnedRoot::parse(&genuine, &LIMITS).unwrap();
-    let authorities = Authorities { root: two, packer, chain: genuine.clone(), pinned };
+    let authorities = Authorities { root: two, packer, chain: genuine.clone(), pinned, signatures: 1 };
     Histories { authorities, attacker, second: lines(&[&signed]), genuine, forged }
 }
 
@@ -628,7 +628,7 @@ fn f_sec_19_f_fmt_3_a_forged_past_is_refused_or_left_out() {
         let root = SecretKey::generate().unwrap();
         let pem = authorities.packer.to_encrypted_pem(&Passphrase::new("x".to_owned().into())).unwrap();
         let packer = SecretKey::from_encrypted_pem(&pem, &Passphrase::new("x".to_owned().into())).unwrap();
-        let authorities = Authorities { root, packer, chain: chain.to_vec(), pinned };
+        let authorities = Authorities { root, packer, chain: chain.to_vec(), pinned, signatures: 1 };
         let sealed = authorities.pack(&draft, &folder);
         std::fs::rename(sealed.path, shop.path(name)).unwrap();
         sealed.statement

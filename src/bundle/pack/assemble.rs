@@ -40,6 +40,13 @@ struct TreePart<'a> {
     entries: Vec<u8>,
 }
 
+/// How long the numbers are that are not known before the layers are written.
+#[derive(Clone, Copy)]
+enum Widths {
+    Longest,
+    Shortest,
+}
+
 impl<'a> Parts<'a> {
     pub(super) fn of(draft: &'a Draft, limits: &Limits) -> Result<Self, BundleError> {
         let (mut images, mut trees, mut distinct) = (Vec::new(), Vec::new(), Vec::<&DraftTree>::new());
@@ -83,40 +90,69 @@ impl<'a> Parts<'a> {
         self.contents.layers.iter().map(|layer| find_blob(&self.images, &layer.digest).cloned()).collect()
     }
 
-    /// Bytes to keep at the front: every number there at its widest.
+    /// Bytes to keep at the front for everything before the layers.
+    ///
+    /// The statement names the size of the reserve, so the number of digits of that size must not depend on what is
+    /// known only after the layers are written. A power of ten that is added to the longest front does that: the
+    /// reserve has that many digits, however short the front turns out to be.
     pub(super) fn room(&self, draft: &Draft, authority: &Authority<'_>) -> Result<u64, BundleError> {
-        let widest = Blob { digest: Digest::of(b""), size: Limits::v1().bytes };
-        let known = self.contents.documents.iter().chain(&self.contents.configs);
-        let mut room: u64 = known.map(|blob| span(blob.size)).sum();
-        for tree in &self.trees {
-            let frames = chunker::most(tree.draft.tree.positions().1);
-            room += span(tree.entries.len() as u64 + inventory::most_frame_bytes(frames));
-            room += span(tree_manifest(&tree.draft.head, widest, widest)?.len() as u64);
+        let longest = self.front_len(draft, authority, Widths::Longest)?;
+        let shortest = self.front_len(draft, authority, Widths::Shortest)?;
+        // At least 1,000, beside which rounding to 512 adds no digit.
+        let mut least = 1000_u64;
+        while least * 8 <= longest - shortest {
+            least *= 10;
         }
-        let items = self.items(|tree| Ok(tree_item(&tree.draft.head, widest)))?;
-        let blobs = self.contents.blobs().count() + 3 * self.trees.len();
+        Ok((longest + least).next_multiple_of(512))
+    }
+
+    /// Bytes of the front with an empty reserve, where the numbers that are not known yet are as long or as short as
+    /// they can be.
+    fn front_len(
+        &self,
+        draft: &Draft,
+        authority: &Authority<'_>,
+        widths: Widths,
+    ) -> Result<u64, BundleError> {
+        let size = match widths {
+            Widths::Longest => Limits::v1().bytes,
+            Widths::Shortest => 0,
+        };
+        let any = Blob { digest: Digest::of(b""), size };
+        let known = self.contents.documents.iter().chain(&self.contents.configs);
+        let mut front: u64 = known.map(|blob| span(blob.size)).sum();
+        for tree in &self.trees {
+            let frames = match widths {
+                Widths::Longest => inventory::most_frame_bytes(chunker::most(tree.draft.tree.positions().1)),
+                Widths::Shortest => 0,
+            };
+            front += span(tree.entries.len() as u64 + frames);
+            front += span(tree_manifest(&tree.draft.head, any, any)?.len() as u64);
+        }
+        let items = self.items(|tree| Ok(tree_item(&tree.draft.head, any)))?;
+        let blobs = self.contents.blobs().count()
+            + match widths {
+                Widths::Longest => 3 * self.trees.len(),
+                Widths::Shortest => 0,
+            };
         let sums =
             member::FIXED.iter().skip(1).map(|name| 64 + 2 + name.len() + 1).sum::<usize>() + blobs * 144;
-        let fixed = member::FIXED.map(|name| Member {
-            name: name.to_owned(),
-            size: widest.size,
-            sha256: widest.digest,
-        });
-        let totals = Totals { items: widest.size, blobs: widest.size, bytes: widest.size };
+        let fixed = member::FIXED.map(|name| Member { name: name.to_owned(), size, sha256: any.digest });
+        let totals = Totals { items: size, blobs: size, bytes: size };
         let statement = header_members::statement(draft, authority, fixed.into(), totals).encode()?.len();
         for len in [
             authority.chain.len(),
             statement,
             sums,
-            header_members::verify_text(draft).len() + header_members::BLANKS * 512,
+            header_members::verify_text(draft).len(),
             0,
             member::OCI_LAYOUT_CONTENT.len(),
             Index::new(items).encode()?.len(),
             docker_manifest(&self.contents.docker)?.len(),
         ] {
-            room += span(len as u64);
+            front += span(len as u64);
         }
-        Ok(room + span(authority.seal_len(statement)))
+        Ok(front + span(authority.seal_len(statement)))
     }
 
     fn items(

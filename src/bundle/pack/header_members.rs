@@ -9,9 +9,6 @@ use crate::format::member::{self, blob_name, span};
 use crate::format::statement::{Member, Predicate, Statement, Tool, Totals};
 use crate::value::digest::Digest;
 
-/// How many blocks of blank lines `VERIFY.txt` may get so that the numbers come out even; see [`Front::fit`].
-pub(super) const BLANKS: usize = 8;
-
 /// What the members before the blobs are made from.
 pub(super) struct Front<'a> {
     pub(super) draft: &'a Draft,
@@ -26,22 +23,15 @@ pub(super) struct Front<'a> {
 impl Front<'_> {
     /// The fixed members behind the statement, as they stand in the file, and the statement; together with the blobs
     /// before the layers they fill the room exactly.
-    ///
-    /// The statement names the size of the reserve, and the size of the reserve depends on the length of the
-    /// statement: so each number of digits is tried. Where none fits (a reserve next to a power of ten), blank lines
-    /// at the end of `VERIFY.txt` move it.
     pub(super) fn fit(&self) -> Result<(Vec<u8>, Vec<u8>), BundleError> {
-        for blanks in 0..=BLANKS {
-            let verify = verify_text(self.draft) + &"\n".repeat(blanks * 512);
-            for digits in 1..=9 {
-                let used = self.used(&verify, 10u64.pow(digits - 1))?;
-                let Some(reserve) = self.room.checked_sub(used) else { continue };
-                if reserve.to_string().len() == digits as usize {
-                    return self.members(&verify, reserve);
-                }
-            }
+        let verify = verify_text(self.draft);
+        // The room was chosen so that every size of the reserve that can come out has as many digits as this one.
+        let reserve = self.room.checked_sub(self.used(&verify, 0)?).ok_or_else(incomplete)?;
+        let reserve = self.room.checked_sub(self.used(&verify, reserve)?).ok_or_else(incomplete)?;
+        if self.used(&verify, reserve)? + reserve != self.room {
+            return Err(incomplete());
         }
-        Err(incomplete())
+        self.members(&verify, reserve)
     }
 
     /// Bytes before the layers, without the content of the reserve; only the number of digits of `reserve` counts.
@@ -116,7 +106,7 @@ pub(super) fn statement(
     })
 }
 
-/// The content of `VERIFY.txt`, without blank lines at its end.
+/// The content of `VERIFY.txt`.
 pub(super) fn verify_text(draft: &Draft) -> String {
     include_str!("../VERIFY.txt").replace("@BUNDLE@", &format!("{}-{}.sealift", draft.name, draft.version))
 }
