@@ -216,7 +216,7 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
         policy: name("office"),
         policy_digest: digest("policy"),
         statement: digest("statement"),
-        stage: Stage::Approving,
+        stage: Stage::ApprovalCheck,
         is_met: false,
         violations: (0..rows).map(violation).collect(),
         waived: vec![Waived {
@@ -683,7 +683,7 @@ fn account_of(path: &Path, pinned: &sealift_bundle::trust::chain::PinnedRoot) {
     let file = support::open(path);
     let mut tape = sealift_bundle::format::member_reader::MemberReader::file(&file);
     let conditions = sealift_bundle::trust::verify::Conditions {
-        approvals: sealift_bundle::trust::approval::Approving::Shown(
+        approvals: sealift_bundle::trust::approval::ApprovalCheck::SkippedForInspection(
             &sealift_bundle::trust::approval::Approvals::none(),
         ),
         ..conditions()
@@ -706,7 +706,7 @@ fn account_of(path: &Path, pinned: &sealift_bundle::trust::chain::PinnedRoot) {
         })
         .map(|share| share.bytes)
         .sum();
-    assert_eq!(blobs, trusted.statement.predicate.totals.bytes, "{}", path.display());
+    assert_eq!(blobs, trusted.statement().predicate.totals.bytes, "{}", path.display());
 }
 
 #[test]

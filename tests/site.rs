@@ -588,7 +588,7 @@ fn approvals_are_demanded_where_the_root_says_so() {
     )
     .unwrap();
     let late = sealift_bundle::trust::verify::Conditions {
-        approvals: sealift_bundle::trust::approval::Approving::Demanded(&approvals),
+        approvals: sealift_bundle::trust::approval::ApprovalCheck::Demanded(&approvals),
         ..late
     };
     let root =

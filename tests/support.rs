@@ -10,7 +10,7 @@ use sealift_bundle::format::tree::Tree;
 use sealift_bundle::pack::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::approval::{ApprovalCheck, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::Signer;
@@ -37,7 +37,7 @@ pub fn conditions() -> Conditions<'static> {
     Conditions {
         now: today(),
         threads: 2,
-        approvals: Approving::Demanded(&NO_APPROVALS),
+        approvals: ApprovalCheck::Demanded(&NO_APPROVALS),
         limits: &LIMITS,
         watch: &NoProgress,
     }

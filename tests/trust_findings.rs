@@ -624,7 +624,8 @@ fn f_sec_19_f_fmt_3_a_forged_past_is_refused_or_left_out() {
     let mut draft = support::draft();
     draft.items = vec![tree(&folder, "notes", ItemKind::Doc, &[("note.txt", Put::File(b"note"))])];
     let pack = |chain: &[u8], name: &str| {
-        let pinned = authorities.pinned.clone();
+        // The writer takes the chain of the root that it is given.
+        let pinned = PinnedRoot::parse(chain, &LIMITS).unwrap();
         let root = SecretKey::generate().unwrap();
         let pem = authorities.packer.to_encrypted_pem(&Passphrase::new("x".to_owned().into())).unwrap();
         let packer = SecretKey::from_encrypted_pem(&pem, &Passphrase::new("x".to_owned().into())).unwrap();

@@ -7,7 +7,7 @@ use crate::vector_cases::{Case, cases};
 use crate::vector_writer::pinned;
 use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::approval::{ApprovalCheck, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::verify::{Conditions, Depth, Looking, Trusted, verify_contents};
@@ -146,7 +146,7 @@ fn vectors_give_their_codes() {
         let read = approvals.as_ref().ok().cloned().unwrap_or_else(Approvals::none);
         let conditions = Conditions {
             now: head["now"].parse().unwrap(),
-            approvals: Approving::Demanded(&read),
+            approvals: ApprovalCheck::Demanded(&read),
             ..conditions()
         };
         let path = folder.path().join(&name);

@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::approval::{ApprovalCheck, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Conditions, Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
@@ -47,7 +47,7 @@ fuzz_target!(
         // In place only the layers are not looked at.
         let in_place = OpenBundle::open(file.try_clone().expect("the file is open"), &world.pinned, conditions());
         let Ok(statement) = found else { return };
-        assert_eq!(in_place.expect("what is believed whole can be opened").trusted.id, statement);
+        assert_eq!(in_place.expect("what is believed whole can be opened").trusted.id(), statement);
         // A statement that is not among the good ones is that of a vector whose fault was mended.
         if let Some(good) = world.good.get(&statement) {
             assert!(good.iter().any(|good| *good == without_roots(data)), "{statement} came with other bytes");
@@ -59,7 +59,7 @@ fn conditions() -> Conditions<'static> {
     Conditions {
         now: "2026-11-22T06:00:00Z".parse().expect("a moment"),
         threads: 1,
-        approvals: Approving::Demanded(&NO_APPROVALS),
+        approvals: ApprovalCheck::Demanded(&NO_APPROVALS),
         limits: &LIMITS,
         watch: &NoProgress,
     }
@@ -68,7 +68,7 @@ fn conditions() -> Conditions<'static> {
 fn verify(tape: &mut MemberReader<'_>, pinned: &PinnedRoot) -> Result<Digest, TrustError> {
     let trusted = Trusted::open(tape, pinned, &conditions())?;
     verify_contents(&trusted, tape, &conditions(), &Looking(Depth::Decoded))?;
-    Ok(trusted.id)
+    Ok(trusted.id())
 }
 
 /// What follows the first member, the trust roots: they vouch for themselves.

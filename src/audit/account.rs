@@ -124,7 +124,7 @@ impl Account {
             *sum += bytes;
         };
         let trees = trees(contents);
-        let front = trusted.front.iter().chain(&trusted.statement.predicate.members);
+        let front = trusted.front().iter().chain(&trusted.statement().predicate.members);
         let front = front.map(|member| (fixed(&member.name), member.size));
         let documents = contents.documents.iter().map(|blob| (Use::Manifests, blob.size));
         let configs = contents.configs.iter().map(|blob| {

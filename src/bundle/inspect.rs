@@ -197,15 +197,15 @@ pub fn signers(trusted: &Trusted) -> Vec<SignerLine> {
         key: signer.key.to_string(),
         words: signer.key.spoken().to_string(),
     };
-    trusted.signers.iter().map(line).collect()
+    trusted.signers().iter().map(line).collect()
 }
 
 /// A bundle at a glance, from its seal, index and manifests alone.
 #[must_use]
 pub fn overview(trusted: &Trusted, items: &[ItemContents]) -> Overview {
-    let predicate = &trusted.statement.predicate;
+    let predicate = &trusted.statement().predicate;
     Overview {
-        statement: trusted.id,
+        statement: trusted.id(),
         name: predicate.name.clone(),
         version: predicate.version.clone(),
         scenario: predicate.scenario.clone(),
@@ -215,11 +215,11 @@ pub fn overview(trusted: &Trusted, items: &[ItemContents]) -> Overview {
         expires: predicate.expires,
         lock: predicate.lock,
         tool: format!("{} {}", predicate.tool.name, predicate.tool.version),
-        root_version: trusted.root.root().version(),
+        root_version: trusted.root().root().version(),
         signers: signers(trusted),
-        approvals: trusted.approvals.approved.iter().map(approval_line).collect(),
-        approvals_demanded: trusted.approvals.demanded(),
-        warnings: trusted.warnings.iter().map(ToString::to_string).collect(),
+        approvals: trusted.approvals().approved.iter().map(approval_line).collect(),
+        approvals_demanded: trusted.approvals().demanded(),
+        warnings: trusted.warnings().iter().map(ToString::to_string).collect(),
         selection: predicate.selection.clone(),
         needs: predicate.needs.clone(),
         totals: predicate.totals,

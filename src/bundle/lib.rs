@@ -18,6 +18,52 @@
 //! | trust root | the signed file that says which keys may do what; has a version |
 //! | role | `root`, `packer`, `approver` |
 //!
+//! # Verify a bundle
+//!
+//! ```
+//! use sealift_bundle::{Conditions, PinnedRoot, value::limits::Limits, verify};
+//! use std::{fs::File, path::Path};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = Path::new("../../tests/bundles");
+//! let root = PinnedRoot::open(&folder.join("root.json"), &Limits::v1())?;
+//! let now = "2026-12-01T00:00:00Z".parse()?;
+//! let file = File::open(folder.join("v1-0.1.0.sealift"))?;
+//! let bundle = verify(file, &root, Conditions::at(now))?; // every byte
+//! let readme = bundle.read_file("runbooks", "readme.md")?;
+//! assert_eq!(*readme, b"read me\n");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Pack and seal one
+//!
+//! ```
+//! use sealift_bundle::pack::draft::{Draft, DraftItem, DraftTree};
+//! use sealift_bundle::trust::{key::Signer as _, root::RootDraft, root_file::RootFile, secret::SecretKey};
+//! use sealift_bundle::value::{limits::Limits, progress::NoProgress};
+//! use sealift_bundle::{Authority, format::item::ItemKind, pack::pack};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("sealift-doctest-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # std::fs::write(folder.join("notes.md"), "notes")?;
+//! let (limits, created) = (Limits::v1(), "2026-12-01T00:00:00Z".parse()?);
+//! let key = SecretKey::generate()?;
+//! let root = RootDraft::single_key("alice".parse()?, key.public(), created);
+//! let root = RootFile::first(root, &[&key], &limits)?.into_pinned()?;
+//! let mut draft = Draft::new("notes".parse()?, "1.0".parse()?, "air-gapped".parse()?, created);
+//! let (item, path) = ("notes".parse()?, "notes.md".parse()?);
+//! let notes = DraftTree::of_file(item, ItemKind::Doc, path, folder.join("notes.md"), &limits)?;
+//! draft.items.push(DraftItem::Tree(notes));
+//! let authority = Authority::new(&root, &[&key], 1, &limits)?;
+//! let sealed = pack(&draft, &authority, &folder, 2, &limits, &NoProgress)?;
+//! assert!(sealed.path.ends_with("notes-1.0.sealift"));
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! `FORMAT.md` beside this file is the specification. No module here opens a socket, prints, exits, asks the clock or
 //! reads the environment: whoever calls hands these in.
 
@@ -28,3 +74,9 @@ pub mod pack;
 pub mod store;
 pub mod trust;
 pub mod value;
+
+pub use format::BundleError;
+pub use pack::Authority;
+pub use trust::TrustError;
+pub use trust::chain::PinnedRoot;
+pub use trust::verify::{Conditions, OpenBundle, Verified, verify};

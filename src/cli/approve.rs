@@ -8,7 +8,7 @@ use super::inspect::head;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::policy::PolicyArgs;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions, write};
+use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions, write};
 use sealift_audit::policy::Stage;
 use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::overview;
@@ -65,14 +65,14 @@ impl Args {
         let is_first = path.symlink_metadata().is_err();
         let mut approvals = if is_first { Approvals::none() } else { self.bundle.approvals()? };
         let watch = term.watch("verifying");
-        let conditions = conditions(&watch, self.threads)?;
+        let conditions = inspection_conditions(&watch, self.threads)?;
         let file = member_reader::open(&self.bundle.bundle)?;
         // What is judged and signed from here on is this statement, whatever becomes of the file.
         let place = OpenBundle::open_whole(file, &root, conditions, Depth::Decoded)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
         watch.done();
-        term.warn_of(&trusted.warnings);
-        let scenario = trusted.statement.predicate.scenario.clone();
+        term.warn_of(trusted.warnings());
+        let scenario = trusted.statement().predicate.scenario.clone();
         let overview = overview(trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
         let mut census = summary::look(&place, self.since.is_some(), conditions.threads)?;
@@ -85,7 +85,7 @@ impl Args {
         drop(census);
         if let Some(judging) = &judging {
             let judgement =
-                judging.judge(&place, Stage::Approving, conditions.threads, conditions.now, &watch)?;
+                judging.judge(&place, Stage::ApprovalCheck, conditions.threads, conditions.now, &watch)?;
             term.data("policy", &judgement, &judgement.text(term))?;
             judgement.is_met()?;
         }
@@ -93,7 +93,7 @@ impl Args {
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
         let Some(signer) = keys.first().map(|key| &**key) else { return Ok(()) };
         let id = signer.public().id();
-        let known = trusted.root.root();
+        let known = trusted.root().root();
         let may =
             known.entry(Role::Approver, Some(&scenario)).is_some_and(|entry| entry.keys().contains(&id));
         let who = known
@@ -108,11 +108,11 @@ impl Args {
                 hint: Some(format!("when it was done, add `--condition {missing}`")),
             });
         }
-        let mut approval = Approval::new(trusted.id, scenario.clone(), conditions.now, self.conditions);
+        let mut approval = Approval::new(trusted.id(), scenario.clone(), conditions.now, self.conditions);
         approval.out_of_order = self.out_of_order.map(String::from);
         approvals.add(approval.sign(signer, &LIMITS)?, &LIMITS);
         write(&path, &approvals.encode()?)?;
-        let judged = approvals.judge(known, (trusted.id, &scenario), conditions.now, &LIMITS)?;
+        let judged = approvals.judge(known, (trusted.id(), &scenario), conditions.now, &LIMITS)?;
         let found = judged.approved.len();
         let text = format!(
             "{} approved {}-{}; {} in {}\n",
@@ -123,7 +123,7 @@ impl Args {
             path.display()
         );
         let value = json!({
-            "file": path, "statement": trusted.id, "approver": who.name(), "key": id.to_string(),
+            "file": path, "statement": trusted.id(), "approver": who.name(), "key": id.to_string(),
             "approvals": found, "demanded": judged.demanded(),
         });
         term.data("approved", &value, &text)?;

@@ -5,7 +5,7 @@ use super::term::{Term, TerminalProgress};
 use super::{LIMITS, now};
 use sealift_bundle::format::{atomic_file, member_reader};
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::approval::{Approvals, Approving};
+use sealift_bundle::trust::approval::{ApprovalCheck, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use std::num::NonZeroUsize;
@@ -70,11 +70,11 @@ impl BundleArgs {
         let file = member_reader::open(&self.bundle)?;
         let approvals = self.approvals()?;
         let conditions = Conditions {
-            approvals: Approving::Shown(&approvals),
-            ..conditions(&watch, ThreadArgs { threads: None })?
+            approvals: ApprovalCheck::SkippedForInspection(&approvals),
+            ..inspection_conditions(&watch, ThreadArgs { threads: None })?
         };
         let place = OpenBundle::open(file, &root, conditions)?;
-        term.warn_of(&place.trusted.warnings);
+        term.warn_of(place.trusted.warnings());
         work(&place)
     }
 
@@ -96,12 +96,15 @@ pub(super) struct ThreadArgs {
     pub(super) threads: Option<NonZeroUsize>,
 }
 
-/// The circumstances of this run. Approvals are asked for by those who let a bundle in.
-pub(super) fn conditions(watch: &TerminalProgress, asked: ThreadArgs) -> Result<Conditions<'_>, CliError> {
+/// The circumstances of this run, for looking into a bundle: who lets one in replaces the check of approvals.
+pub(super) fn inspection_conditions(
+    watch: &TerminalProgress,
+    asked: ThreadArgs,
+) -> Result<Conditions<'_>, CliError> {
     Ok(Conditions {
         now: now()?,
         threads: threads(asked.threads),
-        approvals: Approving::Shown(&NO_APPROVALS),
+        approvals: ApprovalCheck::SkippedForInspection(&NO_APPROVALS),
         limits: &LIMITS,
         watch,
     })

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::inspect::head;
 use super::passphrase::{KeyArg, PassphraseArgs};
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::member_reader::{self, MemberReader, UnverifiedFront};
 use sealift_bundle::inspect::overview;
 use sealift_bundle::pack::reseal::reseal;
@@ -43,19 +43,19 @@ impl Args {
         let path = &self.bundle.bundle;
         let file = member_reader::open(path)?;
         let watch = term.watch("verifying");
-        let conditions = conditions(&watch, self.threads)?;
+        let conditions = inspection_conditions(&watch, self.threads)?;
         let mut tape = MemberReader::file(&file);
         let trusted = Trusted::open_before_threshold(&mut tape, &root, &conditions)?;
         let contents = verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
         watch.done();
-        term.warn_of(&trusted.warnings);
+        term.warn_of(trusted.warnings());
         let overview = overview(&trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
 
         // The bytes that were verified are those that are signed: the seal is read again, the statement in it compared.
         let front = UnverifiedFront::read(&file, &LIMITS)?;
         let seal = Envelope::parse(&front.seal, PayloadType::Statement, &LIMITS)?;
-        if seal.payload_digest() != trusted.id {
+        if seal.payload_digest() != trusted.id() {
             return Err(CliError::Usage {
                 message: "the bundle file was changed while it was read".to_owned(),
                 hint: Some("run the same command again, and let nobody else write there".to_owned()),
@@ -64,8 +64,8 @@ impl Args {
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
         let Some(signer) = keys.first().map(|key| &**key) else { return Ok(()) };
         let id = signer.public().id();
-        let known = trusted.root.root();
-        let scenario = &trusted.statement.predicate.scenario;
+        let known = trusted.root().root();
+        let scenario = &trusted.statement().predicate.scenario;
         let role = known.entry(Role::Packer, Some(scenario));
         if !role.is_some_and(|role| role.keys().contains(&id)) {
             return Err(TrustError::NoPacker { key: id, scenario: scenario.clone() }.into());
@@ -81,7 +81,7 @@ impl Args {
         let size = reseal(&file, &seal.encode()?, path, &LIMITS, &watch)?;
         drop(watch);
         let value = json!({
-            "file": path, "statement": trusted.id, "size": size, "signatures": signed, "needed": needed,
+            "file": path, "statement": trusted.id(), "size": size, "signatures": signed, "needed": needed,
             "key": id.to_string(),
         });
         let text =

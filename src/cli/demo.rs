@@ -4,7 +4,7 @@ use super::cat::Memory;
 use super::error::CliError;
 use super::lock::work;
 use super::term::Term;
-use super::{LIMITS, ThreadArgs, conditions, now, threads};
+use super::{LIMITS, ThreadArgs, inspection_conditions, now, threads};
 use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::inspect::cat;
 use sealift_bundle::pack::draft::Draft;
@@ -134,7 +134,7 @@ impl Demo<'_> {
         let target = self.folder.join("site");
         let watch = self.term.watch("unpacking");
         let file = member_reader::open(&bundle.path)?;
-        let conditions = conditions(&watch, ThreadArgs { threads: None })?;
+        let conditions = inspection_conditions(&watch, ThreadArgs { threads: None })?;
         let unpacked = unpack(&mut MemberReader::file(&file), &root, &target, None, &conditions)?;
         drop(watch);
         for (path, content) in FILES {
@@ -181,17 +181,18 @@ impl Demo<'_> {
         let watch = self.term.watch("verifying");
         let file = member_reader::open(&bundle.path)?;
         let mut tape = MemberReader::file(&file);
-        let conditions = conditions(&watch, ThreadArgs { threads: None })?;
+        let conditions = inspection_conditions(&watch, ThreadArgs { threads: None })?;
         let trusted = Trusted::open(&mut tape, root, &conditions)?;
         verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Decoded))?;
-        let signers: Vec<_> = trusted.signers.iter().map(|signer| signer.name.to_string()).collect();
+        let signers: Vec<_> = trusted.signers().iter().map(|signer| signer.name.to_string()).collect();
         Ok(Verdict { checked: tape.position(), signer: signers.join(", ") })
     }
 
     fn cat(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<String, CliError> {
         let watch = self.term.watch("reading");
         let file = member_reader::open(&bundle.path)?;
-        let place = OpenBundle::open(file, root, conditions(&watch, ThreadArgs { threads: None })?)?;
+        let place =
+            OpenBundle::open(file, root, inspection_conditions(&watch, ThreadArgs { threads: None })?)?;
         let mut text = Vec::new();
         cat::<_, CliError>(&place, "server", "offline.json", Memory(&mut text))?;
         Ok(String::from_utf8_lossy(&text).into_owned())

@@ -5,13 +5,13 @@ mod open;
 use self::open::{Opened, Whom};
 use super::error::CliError;
 use super::term::{Term, TerminalProgress};
-use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, conditions, threads};
+use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, inspection_conditions, threads};
 use sealift_audit::analysis::{Census, FileDigests, observe};
 use sealift_audit::diff::{
     Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts,
     text,
 };
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -51,8 +51,10 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let watch = term.watch("comparing");
-        let conditions =
-            Conditions { approvals: Approving::Shown(&NO_APPROVALS), ..conditions(&watch, self.threads)? };
+        let conditions = Conditions {
+            approvals: ApprovalCheck::SkippedForInspection(&NO_APPROVALS),
+            ..inspection_conditions(&watch, self.threads)?
+        };
         let whom = Whom { trust: &self.trust, keys: &self.key, scenario: self.scenario.as_ref() };
         let [from, to] = open::both(&whom, [&self.from, &self.to], conditions)?;
         for warning in [&from, &to].into_iter().flat_map(Opened::warnings) {

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions, now, threads};
+use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions, now, threads};
 use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::OpenBundle;
@@ -61,10 +61,10 @@ impl Args {
             }
         };
         let watch = term.watch("reading");
-        let own = conditions(&watch, ThreadArgs { threads: None })?;
+        let own = inspection_conditions(&watch, ThreadArgs { threads: None })?;
         let own = site.map_or(own, |site| site.circumstances(&own));
         let place = OpenBundle::open(member_reader::open(bundle)?, &root, own)?;
-        term.warn_of(&place.trusted.warnings);
+        term.warn_of(place.trusted.warnings());
         let mut needs = Needs::of(&place, &LIMITS)?;
         if let Some(site) = site {
             needs.take_off(&place, &site.store()?);

@@ -3,10 +3,10 @@
 use super::error::CliError;
 use super::key::public;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
 use sealift_audit::components::{Query, search};
 use sealift_bundle::format::member_reader;
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::{counted, quoted};
@@ -88,15 +88,17 @@ impl Export {
         let site = self.site.as_deref().map(|site| Site::look(site, &LIMITS)).transpose()?;
         let watch = term.watch("verifying");
         let approvals = self.bundle.approvals()?;
-        let conditions =
-            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
+        let conditions = Conditions {
+            approvals: ApprovalCheck::Demanded(&approvals),
+            ..inspection_conditions(&watch, self.threads)?
+        };
         let file = member_reader::open(&self.bundle.bundle)?;
         // Every byte first: what is damaged is no evidence of anything.
         let bundle = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
         watch.done();
-        term.warn_of(&bundle.trusted.warnings);
+        term.warn_of(bundle.trusted.warnings());
         for (path, sbom) in self.sboms.iter().zip(&sboms) {
-            refuse_foreign(path, sbom.bytes(), bundle.trusted.id)?;
+            refuse_foreign(path, sbom.bytes(), bundle.trusted.id())?;
         }
         let evidence = Evidence {
             bundle: &bundle,
@@ -110,18 +112,18 @@ impl Export {
             limits: &LIMITS,
         };
         let exported = evidence.export(&self.to)?;
-        let predicate = &bundle.trusted.statement.predicate;
+        let predicate = &bundle.trusted.statement().predicate;
         let text = format!(
             "exported the evidence about {}-{} to {}: {}\n  statement  {}\n  list       {}\n             {}\n",
             predicate.name,
             predicate.version,
             self.to.display(),
             counted(exported.files, "file"),
-            bundle.trusted.id,
+            bundle.trusted.id(),
             exported.list,
             WordFingerprint(exported.list)
         );
-        let value = json!({ "folder": self.to, "statement": bundle.trusted.id, "exported": exported });
+        let value = json!({ "folder": self.to, "statement": bundle.trusted.id(), "exported": exported });
         term.data("evidence", &value, &text)?;
         term.say(&format!(
             "write the digest of the list down elsewhere; how to check all of it: {}",

@@ -7,7 +7,7 @@ mod which;
 use super::error::CliError;
 use super::key::public;
 use super::term::Term;
-use super::{LIMITS, ThreadArgs, conditions, now, write};
+use super::{LIMITS, ThreadArgs, inspection_conditions, now, write};
 use sealift_bundle::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::member_reader::{self, MemberReader};
@@ -192,7 +192,7 @@ fn open(
         return Ok((Bundles { not_opened: files, ..Bundles::default() }, None));
     };
     let watch = term.watch("reading");
-    let conditions = conditions(&watch, ThreadArgs { threads: None })?;
+    let conditions = inspection_conditions(&watch, ThreadArgs { threads: None })?;
     let (mut bundles, mut newest) = (Bundles::default(), pinned.clone());
     for file in files {
         let opened = member_reader::open(&file).map_err(TrustError::from);
@@ -200,11 +200,11 @@ fn open(
             opened.and_then(|open| Trusted::open(&mut MemberReader::file(&open), &pinned, &conditions));
         match trusted {
             Ok(trusted) => {
-                let predicate = &trusted.statement.predicate;
-                titles.insert(trusted.id, Title::of(predicate));
-                bundles.known.push((predicate.scenario.clone(), Mark::of(predicate, trusted.id)));
-                if trusted.root.root().version() > newest.root().version() {
-                    newest = trusted.root;
+                let predicate = &trusted.statement().predicate;
+                titles.insert(trusted.id(), Title::of(predicate));
+                bundles.known.push((predicate.scenario.clone(), Mark::of(predicate, trusted.id())));
+                if trusted.root().root().version() > newest.root().version() {
+                    newest = trusted.root().clone();
                 }
             }
             Err(TrustError::Bundle(BundleError::Interrupted)) => {

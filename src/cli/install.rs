@@ -6,11 +6,11 @@ use super::inspect::listed;
 use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::source::SourceArgs;
 use super::term::{Term, TerminalProgress};
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::site_inputs::Secret;
 use sealift_bundle::format::statement::Predicate;
 use sealift_bundle::inspect::{SignerLine, signers};
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::Conditions;
 use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::name::Name;
@@ -136,10 +136,10 @@ impl Args {
         let mut held = LockedSite::open(&self.site, &LIMITS)?;
         let extent = if self.drill { Extent::Drill } else { Extent::Install };
         let watch = term.watch("installing");
-        let own = conditions(&watch, self.threads)?;
+        let own = inspection_conditions(&watch, self.threads)?;
         warn_of_clock(term, &held.site, own.now);
         let approvals = source.bundle.approvals().map_err(|error| remembered(&mut held, own.now, error))?;
-        let conditions = Conditions { approvals: Approving::Demanded(&approvals), ..own };
+        let conditions = Conditions { approvals: ApprovalCheck::Demanded(&approvals), ..own };
         let seen = held.site.circumstances(&conditions);
         let opened = source.open_with(&self.identity, &held.site.root, &seen);
         let opened = opened.map_err(|error| remembered(&mut held, own.now, error))?;
@@ -148,13 +148,13 @@ impl Args {
             let repaired = held.repair(&mut tape, &conditions)?;
             drop(tape);
             TerminalProgress::done(&watch);
-            term.warn_of(&repaired.trusted.warnings);
+            term.warn_of(repaired.trusted.warnings());
             return tell_of_repair(term, &held, &repaired);
         }
         let installed = held.install(&mut tape, &conditions, extent)?;
         drop(tape);
         TerminalProgress::done(&watch);
-        term.warn_of(&installed.trusted.warnings);
+        term.warn_of(installed.trusted.warnings());
         warn_of_no_inventory(term, &installed.release);
         let pruned = match extent {
             Extent::Drill => Vec::new(),
@@ -180,7 +180,7 @@ fn prune(
     conditions: &Conditions<'_>,
 ) -> Vec<Name> {
     let keep = held.site.state.keep;
-    let scenario = &installed.trusted.statement.predicate.scenario;
+    let scenario = &installed.trusted.statement().predicate.scenario;
     match held.prune(conditions.now, scenario, keep) {
         Ok(gone) => gone.into_iter().map(|release| release.folder).collect(),
         Err(error) => {
@@ -199,7 +199,7 @@ fn tell(
     bundle: &Path,
 ) -> Result<(), CliError> {
     let site = &held.site;
-    let predicate = &installed.trusted.statement.predicate;
+    let predicate = &installed.trusted.statement().predicate;
     let (scenario, release) = (&predicate.scenario, &installed.release);
     let title = format!("{}-{}", predicate.name, predicate.version);
     let (outcome, mut text) = match (extent, &installed.decision) {
@@ -271,7 +271,7 @@ fn tell(
         folder,
         version: &predicate.version,
         images: installed.images,
-        statement: installed.trusted.id,
+        statement: installed.trusted.id(),
         before: installed.before.as_ref(),
         out_of_order,
         signers: signers(&installed.trusted),
@@ -298,7 +298,7 @@ fn tell(
 }
 
 fn tell_of_repair(term: &Term, held: &LockedSite, repaired: &Repaired) -> Result<(), CliError> {
-    let predicate = &repaired.trusted.statement.predicate;
+    let predicate = &repaired.trusted.statement().predicate;
     let title = format!("{}-{}", predicate.name, predicate.version);
     let words = WordFingerprint(held.site.head.digest).to_string();
     let mut text = match (&repaired.differences, repaired.is_changed()) {
@@ -315,7 +315,7 @@ fn tell_of_repair(term: &Term, held: &LockedSite, repaired: &Repaired) -> Result
     let value = serde_json::json!({
         "site": held.site.folder(), "outcome": if repaired.is_changed() { "repaired" } else { "whole" },
         "scenario": predicate.scenario, "release": repaired.release.folder, "from": repaired.from,
-        "statement": repaired.trusted.id, "differences": repaired.differences,
+        "statement": repaired.trusted.id(), "differences": repaired.differences,
         "journal": held.site.head, "journal_words": words,
     });
     term.data("repair", &value, &text)?;

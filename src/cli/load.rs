@@ -3,9 +3,9 @@
 use super::error::CliError;
 use super::source::SourceArgs;
 use super::term::Term;
-use super::{LIMITS, ThreadArgs, conditions};
+use super::{LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::atomic_file;
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::plural::counted;
@@ -106,19 +106,19 @@ impl Args {
         let verifying = term.watch("verifying");
         let approvals = self.source.bundle.approvals()?;
         let conditions = Conditions {
-            approvals: Approving::Demanded(&approvals),
-            ..conditions(&verifying, self.threads)?
+            approvals: ApprovalCheck::Demanded(&approvals),
+            ..inspection_conditions(&verifying, self.threads)?
         };
         let file = self.source.open()?.into_file(&verifying)?;
         let place = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
-        term.warn_of(&place.trusted.warnings);
+        term.warn_of(place.trusted.warnings());
         let watch = term.watch("loading");
-        let place = place.with_conditions(super::conditions(&watch, self.threads)?);
+        let place = place.with_conditions(inspection_conditions(&watch, self.threads)?);
         drop(verifying);
-        let predicate = &place.trusted.statement.predicate;
+        let predicate = &place.trusted.statement().predicate;
         let origin = Origin {
             bundle: format!("{}-{}", predicate.name, predicate.version),
-            statement: place.trusted.id,
+            statement: place.trusted.id(),
         };
         // Before the first request: what has arrived has to be written down somewhere.
         let folder = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.load", origin.bundle)));

@@ -63,7 +63,7 @@ mod sarif;
 mod serve;
 mod source;
 
-use args::{BundleArgs, NO_APPROVALS, ThreadArgs, conditions, threads};
+use args::{BundleArgs, NO_APPROVALS, ThreadArgs, inspection_conditions, threads};
 use clap::{Parser, Subcommand};
 use context::Named;
 use error::CliError;

@@ -10,7 +10,7 @@ use super::publish::put;
 use super::registry::RegistryArgs;
 use super::source::Address;
 use super::term::{Term, TerminalProgress};
-use super::{LIMITS, ThreadArgs, check, conditions, threads};
+use super::{LIMITS, ThreadArgs, check, inspection_conditions, threads};
 use sealift_audit::policy::Stage;
 use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::store::Store;
@@ -259,7 +259,7 @@ impl Args {
         root: &PinnedRoot,
         watch: &TerminalProgress,
     ) -> Result<(), CliError> {
-        let conditions = conditions(watch, self.threads)?;
+        let conditions = inspection_conditions(watch, self.threads)?;
         let place =
             OpenBundle::open(sealift_bundle::format::member_reader::open(&sealed.path)?, root, conditions)?;
         place.must_be(sealed.statement)?;

@@ -147,7 +147,7 @@ impl CheckArgs {
         let judging = self.data.read(&self.policy)?;
         let stage = match self.stage {
             StageArg::Pack => Stage::Packing,
-            StageArg::Approve => Stage::Approving,
+            StageArg::Approve => Stage::ApprovalCheck,
             StageArg::Verify => Stage::Believing,
         };
         let watch = term.watch("judging");
@@ -202,8 +202,8 @@ impl Judging {
         watch: &TerminalProgress,
     ) -> Result<Judgement, CliError> {
         let trusted = &place.trusted;
-        let bundle = (trusted.id, &trusted.statement.predicate.scenario);
-        let waivers = self.waivers.judge(trusted.root.root(), bundle, now, &LIMITS)?;
+        let bundle = (trusted.id(), &trusted.statement().predicate.scenario);
+        let waivers = self.waivers.judge(trusted.root().root(), bundle, now, &LIMITS)?;
         let census = observe(place, FileDigests::Left, threads, &LIMITS)?;
         let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, watch)).transpose()?;
         let vulnerabilities = assess(&census, data.as_ref(), &self.vex, now);

@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::registry::RegistryArgs;
 use super::source::Address;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions};
+use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Depth, OpenBundle};
@@ -60,17 +60,18 @@ pub(super) fn put(
     trust: &Path,
 ) -> Result<(), CliError> {
     let verifying = term.watch("verifying");
-    let place = OpenBundle::open_whole(file, root, conditions(&verifying, threads)?, Depth::Stored)?;
+    let place =
+        OpenBundle::open_whole(file, root, inspection_conditions(&verifying, threads)?, Depth::Stored)?;
     if let Some(statement) = expected {
         place.must_be(statement)?;
     }
-    term.warn_of(&place.trusted.warnings);
+    term.warn_of(place.trusted.warnings());
     let watch = term.watch("publishing");
-    let place = place.with_conditions(conditions(&watch, threads)?);
+    let place = place.with_conditions(inspection_conditions(&watch, threads)?);
     drop(verifying);
     let trusted = place.trusted.clone();
     let client = Client::new(registry.access())?;
-    let version = trusted.statement.predicate.version.to_string();
+    let version = trusted.statement().predicate.version.to_string();
     if to.name.digest().is_some() {
         return Err(RegistryError::Document {
             host: to.repository.host.clone(),
@@ -85,12 +86,12 @@ pub(super) fn put(
     drop(watch);
     let address = format!("oci://{}:{tag}", to.repository);
     let value = json!({
-        "address": address, "index": done.index, "seal": done.seal, "statement": trusted.id,
+        "address": address, "index": done.index, "seal": done.seal, "statement": trusted.id(),
         "sent": done.sent, "sent_bytes": done.sent_bytes, "present": done.present,
     });
     let text = format!(
         "{address}\n  statement  {}\n  index      {}\n  seal       {}\n  sent       {}, {}; {} there already\n",
-        trusted.id,
+        trusted.id(),
         done.index,
         done.seal,
         counted(done.sent, "blob"),

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::source::SourceArgs;
 use super::term::Term;
-use super::{ThreadArgs, conditions};
+use super::{ThreadArgs, inspection_conditions};
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::member_reader::MemberReader;
@@ -57,7 +57,7 @@ impl Args {
             })?;
         let client = sealift_registry::Client::new(self.source.registry.access())?;
         let watch = term.watch("pulling");
-        let conditions = conditions(&watch, self.threads)?;
+        let conditions = inspection_conditions(&watch, self.threads)?;
         let failed = |source| CliError::Write { path: self.output.clone(), source };
         std::fs::create_dir_all(&self.output).map_err(failed)?;
         let file = tempfile::Builder::new().prefix(".pull-").suffix(".partial").tempfile_in(&self.output);
@@ -70,8 +70,8 @@ impl Args {
         let size = tape.position();
         drop(tape);
         drop(watch);
-        term.warn_of(&trusted.warnings);
-        let predicate = &trusted.statement.predicate;
+        term.warn_of(trusted.warnings());
+        let predicate = &trusted.statement().predicate;
         let path = self.output.join(format!("{}-{}.sealift", predicate.name, predicate.version));
         let written = |source| CliError::Write { path: path.clone(), source };
         file.as_file().sync_all().map_err(written)?;
@@ -80,8 +80,8 @@ impl Args {
             _ => written(error),
         })?;
         atomic_file::sync_folder(&self.output).map_err(written)?;
-        let value = json!({ "file": path, "statement": trusted.id, "size": size });
-        let text = format!("{}\n  statement  {}\n  size       {size} bytes\n", path.display(), trusted.id);
+        let value = json!({ "file": path, "statement": trusted.id(), "size": size });
+        let text = format!("{}\n  statement  {}\n  size       {size} bytes\n", path.display(), trusted.id());
         term.data("pulled", &value, &text)?;
         let trust = quoted(&self.source.bundle.trust);
         term.say(&format!("next: sealift unpack {} --trust {trust} --to NEW-FOLDER", quoted(&path)));

@@ -4,7 +4,7 @@ use super::diff::since;
 use super::error::CliError;
 use super::policy::read_waivers;
 use super::term::Term;
-use super::{BundleArgs, LIMITS, ThreadArgs, conditions, write};
+use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions, write};
 use sealift_audit::account::Account;
 use sealift_audit::analysis::{FileDigests, observe};
 use sealift_audit::policy::ledger;
@@ -18,7 +18,7 @@ use sealift_audit::vulnerability::{OsvData, assess};
 use sealift_bundle::format::member;
 use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::overview;
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::quoted;
@@ -84,8 +84,10 @@ impl Args {
         let waivers = read_waivers(&self.waivers)?;
         let approvals = self.bundle.approvals()?;
         let watch = term.watch("verifying");
-        let conditions =
-            Conditions { approvals: Approving::Shown(&approvals), ..conditions(&watch, self.threads)? };
+        let conditions = Conditions {
+            approvals: ApprovalCheck::SkippedForInspection(&approvals),
+            ..inspection_conditions(&watch, self.threads)?
+        };
         let file = member_reader::open(&self.bundle.bundle)?;
         let place = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
@@ -101,24 +103,24 @@ impl Args {
         let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, &watch)).transpose()?;
         let vulnerabilities = assess(&census, data.as_ref(), &vex, conditions.now);
         watch.done();
-        term.warn_of(&trusted.warnings);
+        term.warn_of(trusted.warnings());
         let overview = overview(trusted, &contents.items);
         let verdict = policy.map(|policy| {
-            let bundle = (trusted.id, &trusted.statement.predicate.scenario);
-            let waivers = waivers.judge(trusted.root.root(), bundle, conditions.now, &LIMITS)?;
+            let bundle = (trusted.id(), &trusted.statement().predicate.scenario);
+            let waivers = waivers.judge(trusted.root().root(), bundle, conditions.now, &LIMITS)?;
             let facts = PolicyFacts {
                 overview: &overview,
                 census: &census,
                 vulnerabilities: &vulnerabilities,
                 scans: &scans,
                 with_sbom: &with_sbom(&place)?,
-                stage: Stage::Approving,
+                stage: Stage::ApprovalCheck,
             };
             Ok::<_, CliError>(judge(&policy, &facts, &waivers, conditions.now))
         });
         let verdict = verdict.transpose()?;
-        let predicate = &trusted.statement.predicate;
-        let sums = trusted.statement.member(member::SHA256SUMS);
+        let predicate = &trusted.statement().predicate;
+        let sums = trusted.statement().member(member::SHA256SUMS);
         let document = report(&Facts {
             written: conditions.now,
             bundle: &quoted(&self.bundle.bundle),

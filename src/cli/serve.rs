@@ -6,7 +6,7 @@ use super::term::{Term, TerminalProgress};
 use super::{LIMITS, now, threads};
 use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::digest::Digest;
@@ -69,14 +69,14 @@ impl Args {
         let conditions = Conditions {
             now: now()?,
             threads,
-            approvals: Approving::Shown(&NO_APPROVALS),
+            approvals: ApprovalCheck::SkippedForInspection(&NO_APPROVALS),
             limits: &LIMITS,
             watch: &NoProgress,
         };
         let mut places = Vec::new();
         for bundle in &self.bundles {
             let place = OpenBundle::open(member_reader::open(bundle)?, &root, conditions)?;
-            term.warn_of(&place.trusted.warnings);
+            term.warn_of(place.trusted.warnings());
             places.push(place);
         }
         let library = Library::new(places, &LIMITS)?;
@@ -112,14 +112,14 @@ fn announce(term: &Term, library: &Library, url: &str, port: u16) -> Result<(), 
     let mut text = String::new();
     let mut bundles = Vec::new();
     for (name, place) in library.bundles() {
-        let totals = place.trusted.statement.predicate.totals;
+        let totals = place.trusted.statement().predicate.totals;
         text += &format!(
             "{name}  {}  {} items, {}\n",
-            place.trusted.id.short(),
+            place.trusted.id().short(),
             totals.items,
             ByteSize(totals.bytes)
         );
-        bundles.push(Line { name, statement: place.trusted.id });
+        bundles.push(Line { name, statement: place.trusted.id() });
     }
     text += &format!("listening on {url}\n");
     let listening = Listening { url, port, bundles, repositories: library.repositories() };

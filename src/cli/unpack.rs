@@ -5,9 +5,9 @@ use super::error::CliError;
 use super::install::Open;
 use super::source::SourceArgs;
 use super::term::Term;
-use super::{ThreadArgs, conditions};
+use super::{ThreadArgs, inspection_conditions};
 use sealift_bundle::inspect::overview;
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::Conditions;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::size::ByteSize;
@@ -60,14 +60,16 @@ impl Args {
         let given = self.parameters.as_deref().map(Given::read).transpose()?;
         let watch = term.watch("unpacking");
         let approvals = self.source.bundle.approvals()?;
-        let conditions =
-            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
+        let conditions = Conditions {
+            approvals: ApprovalCheck::Demanded(&approvals),
+            ..inspection_conditions(&watch, self.threads)?
+        };
         let source = self.source.open_with(&self.identity, &root, &conditions)?;
         let mut tape = source.tape(&watch)?;
         let unpacked = unpack(&mut tape, &root, &self.to, given.as_ref(), &conditions)?;
         drop(tape);
         drop(watch);
-        term.warn_of(&unpacked.trusted.warnings);
+        term.warn_of(unpacked.trusted.warnings());
         let overview = overview(&unpacked.trusted, &unpacked.contents.items);
         let images: Vec<_> = overview.items.iter().filter_map(|item| item.reference.as_deref()).collect();
         let mut text = format!(
@@ -82,7 +84,7 @@ impl Args {
         if let Some(rendering) = &unpacked.rendering {
             text += &super::install::rendered(rendering);
         }
-        text += &Open::of(&unpacked.trusted.statement.predicate).text();
+        text += &Open::of(&unpacked.trusted.statement().predicate).text();
         let (files, bytes) = (unpacked.files, unpacked.bytes);
         let rendered = unpacked.rendering.as_ref().map(Rendering::record).transpose()?;
         let outcome = Outcome { folder: &self.to, files, bytes, rendered, overview: &overview };

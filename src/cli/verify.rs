@@ -6,12 +6,12 @@ use super::inspect::{chosen, head, holds};
 use super::policy::{Judgement, PolicyArgs};
 use super::source::{Source, SourceArgs};
 use super::term::Term;
-use super::{ThreadArgs, conditions};
+use super::{ThreadArgs, inspection_conditions};
 use sealift_audit::policy::Stage;
 use sealift_bundle::inspect::{Overview, overview};
-use sealift_bundle::trust::approval::Approving;
+use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::carrier::Carried;
-use sealift_bundle::trust::verify::{Conditions, Depth, Looking, OpenBundle, Trusted, verify_contents};
+use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle, verify_stream};
 use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::size::ByteSize;
 use serde::Serialize;
@@ -59,8 +59,10 @@ impl Args {
         let root = self.source.bundle.root()?;
         let watch = term.watch("verifying");
         let approvals = self.source.bundle.approvals()?;
-        let conditions =
-            Conditions { approvals: Approving::Demanded(&approvals), ..conditions(&watch, self.threads)? };
+        let conditions = Conditions {
+            approvals: ApprovalCheck::Demanded(&approvals),
+            ..inspection_conditions(&watch, self.threads)?
+        };
         let source = self.source.open_with(&self.identity, &root, &conditions)?;
         if judging.is_some() && !matches!(source, Source::File(_)) {
             return Err(CliError::Usage {
@@ -95,13 +97,12 @@ impl Args {
             }
             (_, source) => {
                 let mut tape = source.tape(&watch)?;
-                let trusted = Trusted::open(&mut tape, &root, &conditions)?;
-                let contents = verify_contents(&trusted, &mut tape, &conditions, &Looking(depth))?;
+                let (trusted, contents) = verify_stream(&mut tape, &root, &conditions, depth)?;
                 (trusted, contents, tape.position(), None)
             }
         };
         drop(watch);
-        term.warn_of(&trusted.warnings);
+        term.warn_of(trusted.warnings());
         let overview = overview(&trusted, &contents.items);
         let looked = match depth {
             Depth::Stored => "stored",

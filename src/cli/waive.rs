@@ -87,9 +87,9 @@ impl Args {
             let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
             let Some(signer) = keys.first().map(|key| &**key) else { return Ok(()) };
             let trusted = &place.trusted;
-            let predicate = &trusted.statement.predicate;
+            let predicate = &trusted.statement().predicate;
             let scenario = predicate.scenario.clone();
-            let root = trusted.root.root();
+            let root = trusted.root().root();
             let id = signer.public().id();
             let may = root
                 .entry(Role::Approver, Some(&scenario))
@@ -100,7 +100,7 @@ impl Args {
                 .ok_or(TrustError::NoApprover { key: id, scenario: scenario.clone() })?;
             let scope = Scope {
                 scenario: scenario.clone(),
-                statement: (self.whole == Whole::Bundle).then_some(trusted.id),
+                statement: (self.whole == Whole::Bundle).then_some(trusted.id()),
                 // Names of rules are names.
                 rule: self.rule.as_str().parse().map_err(|error: sealift_bundle::value::ValueError| {
                     CliError::Usage { message: error.to_string(), hint: None }

@@ -127,7 +127,7 @@ fn put_seal(
         "config": { "mediaType": EMPTY_TYPE, "digest": Digest::of(EMPTY), "size": EMPTY.len() },
         "layers": layers,
         "subject": { "mediaType": oci::OCI_INDEX, "digest": subject, "size": index.len() },
-        "annotations": { TAG: tag, STATEMENT: load.place.trusted.id },
+        "annotations": { TAG: tag, STATEMENT: load.place.trusted.id() },
     });
     let bytes = manifest.to_string().into_bytes();
     let digest = Digest::of(&bytes);

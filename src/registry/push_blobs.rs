@@ -231,7 +231,7 @@ struct Feed<'a> {
 impl BlobSink for Feed<'_> {
     type Error = RegistryError;
 
-    fn quarantine(&mut self, bytes: &[u8]) -> Result<(), RegistryError> {
+    fn write_unverified(&mut self, bytes: &[u8]) -> Result<(), RegistryError> {
         let mut piece = bytes.to_vec();
         loop {
             match self.sender.try_send(piece) {

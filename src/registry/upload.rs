@@ -151,7 +151,7 @@ impl Upload<'_> {
 impl BlobSink for Upload<'_> {
     type Error = RegistryError;
 
-    fn quarantine(&mut self, mut bytes: &[u8]) -> Result<(), RegistryError> {
+    fn write_unverified(&mut self, mut bytes: &[u8]) -> Result<(), RegistryError> {
         while self.piece.len() + bytes.len() > self.len {
             let (head, tail) = bytes.split_at_checked(self.len - self.piece.len()).unwrap_or((bytes, &[]));
             self.piece.extend_from_slice(head);

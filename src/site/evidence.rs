@@ -198,7 +198,7 @@ impl Evidence<'_> {
     /// Those of the bundle go along if the trust root that was named vouches for each of them. Where it begins later than
     /// they do, nothing shows that the earlier ones are genuine, and they are left out.
     fn roots(&self, files: &mut BTreeMap<String, Vec<u8>>) -> Result<Roots, SiteError> {
-        let verified = self.bundle.trusted.root.file();
+        let verified = self.bundle.trusted.root().file();
         let carried = files.get(member::ROOTS).map(Vec::as_slice).unwrap_or_default();
         let file = RootFile::parse(carried, self.limits)?;
         let first = |file: &RootFile| file.versions().next().map(|first| first.proposal().version());
@@ -215,7 +215,7 @@ impl Evidence<'_> {
     /// The approvals that count, one a line.
     fn approvals(&self) -> Result<Vec<Vec<u8>>, SiteError> {
         let counted: BTreeSet<_> =
-            self.bundle.trusted.approvals.approved.iter().map(|approved| approved.digest).collect();
+            self.bundle.trusted.approvals().approved.iter().map(|approved| approved.digest).collect();
         let mut lines = BTreeSet::new();
         for line in self.approvals.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let envelope = Envelope::parse(line, PayloadType::Approval, self.limits)?;
@@ -240,7 +240,7 @@ impl Evidence<'_> {
         bytes.truncate(usize::try_from(site.journal_len).unwrap_or(usize::MAX));
         let mut heads = Vec::new();
         let mut speaks = false;
-        let id = self.bundle.trusted.id;
+        let id = self.bundle.trusted.id();
         let journal = Journal::follow(bytes.as_slice(), &path, |entry, head| {
             heads.push(head.digest);
             speaks |= entry.act.statement() == Some(id);
@@ -257,7 +257,7 @@ impl Evidence<'_> {
     /// Refuses a receipt about another bundle, or one that the journal does not bear out.
     fn belongs(&self, proven: &Proven, journal: Option<&Exporting>) -> Result<(), SiteError> {
         let Proven { file, receipt, .. } = proven;
-        if receipt.bundle.statement != self.bundle.trusted.id {
+        if receipt.bundle.statement != self.bundle.trusted.id() {
             return Err(file.refuse(format!("is about another bundle, {}", receipt.bundle)));
         }
         let (Some(site), Some(journal)) = (self.site, journal) else { return Ok(()) };

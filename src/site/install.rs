@@ -115,17 +115,17 @@ impl LockedSite {
         let (clock, root_before) = (conditions.now, self.site.state.root_version);
         let conditions = self.site.circumstances(conditions);
         let trusted = Trusted::open_noting(tape, &self.site.root, &conditions, statement)?;
-        let predicate = &trusted.statement.predicate;
-        let permit = trusted.approvals.permit();
+        let predicate = &trusted.statement().predicate;
+        let permit = trusted.approvals().permit();
         let given = Given::of_site(self.site.folder(), &predicate.scenario);
         let values = given.and_then(|given| Values::resolve(&predicate.needs, &given));
         let mark = values.as_ref().ok().and_then(Values::mark);
         // That a bundle is not for this site is said before what it asks for.
-        let decision = self.site.state.decide(predicate, trusted.id, mark, permit.as_ref())?;
+        let decision = self.site.state.decide(predicate, trusted.id(), mark, permit.as_ref())?;
         let values = values?;
         let name = predicate.scenario.clone();
         let (before, known) = match self.site.state.scenario(&name) {
-            Some(scenario) => (Some(scenario.current.clone()), scenario.with(trusted.id, mark).cloned()),
+            Some(scenario) => (Some(scenario.current.clone()), scenario.with(trusted.id(), mark).cloned()),
             None => (None, None),
         };
         let here = known.clone().filter(|release| self.site.release(&name, &release.folder).is_dir());
@@ -138,8 +138,8 @@ impl LockedSite {
                 let contents = verify_contents(&trusted, tape, &conditions, &Looking(Depth::Stored))?;
                 images = images_of(&contents);
                 // The chain of roots is not part of what the statement covers: the same bundle may bring a newer one.
-                if trusted.root.root().version() > self.site.state.root_version {
-                    self.trust(clock, trusted.root.clone(), None)?;
+                if trusted.root().root().version() > self.site.state.root_version {
+                    self.trust(clock, trusted.root().clone(), None)?;
                 }
                 let permit = permit_of(&decision, permit.as_ref());
                 // Does nothing when it is in use already, but for comparing it with what was installed.
@@ -150,7 +150,7 @@ impl LockedSite {
             (Extent::Install, None) => {
                 let folder = match known {
                     Some(gone) => gone.folder,
-                    None => folder_name(&predicate.version, trusted.id, mark)?,
+                    None => folder_name(&predicate.version, trusted.id(), mark)?,
                 };
                 let (staged, release) = self.stage(&trusted, tape, &conditions, clock, &folder, values)?;
                 images = images_of(&staged.contents);
@@ -165,7 +165,7 @@ impl LockedSite {
                 images = images_of(&staged.contents);
                 rendering = staged.rendering;
                 let bundle = release.mark;
-                let act = Act::Drilled { scenario: name, bundle, under: Under::of(&trusted.root) };
+                let act = Act::Drilled { scenario: name, bundle, under: Under::of(trusted.root()) };
                 let (state, root) = (self.site.state.clone(), self.site.root.clone());
                 self.commit(clock, act, state, root, Moves::default())?;
                 release
@@ -184,7 +184,7 @@ impl LockedSite {
         folder: &Name,
         values: Values,
     ) -> Result<(Staged, Release), SiteError> {
-        let predicate = &trusted.statement.predicate;
+        let predicate = &trusted.statement().predicate;
         let target = self.site.release(&predicate.scenario, folder);
         handle::make_folder(atomic_file::folder_of(&target))?;
         if is_there(&target).map_err(|source| SiteError::StateRead { path: target.clone(), source })? {
@@ -201,7 +201,7 @@ impl LockedSite {
             folder: folder.clone(),
             bundle: predicate.name.clone(),
             version: predicate.version.clone(),
-            mark: Mark::of(predicate, trusted.id),
+            mark: Mark::of(predicate, trusted.id()),
             installed: clock,
             files: staged.files,
             bytes: staged.bytes,
@@ -219,22 +219,22 @@ impl LockedSite {
         release: &Release,
         permit: Option<&Permit>,
     ) -> Result<(), SiteError> {
-        let scenario = trusted.statement.predicate.scenario.clone();
+        let scenario = trusted.statement().predicate.scenario.clone();
         let folder = release.folder.clone();
         let act = Act::Installed {
             scenario: scenario.clone(),
             release: folder.clone(),
             bundle: release.mark,
-            under: Under::of(&trusted.root),
-            signers: trusted.signers.iter().map(|signer| signer.name.clone()).collect(),
-            approvers: trusted.approvals.approved.iter().map(|one| one.who.name.clone()).collect(),
+            under: Under::of(trusted.root()),
+            signers: trusted.signers().iter().map(|signer| signer.name.clone()).collect(),
+            approvers: trusted.approvals().approved.iter().map(|one| one.who.name.clone()).collect(),
             out_of_order: permit.map(|permit| permit.reason.clone()),
             rendered: staged.rendering.as_ref().map(Rendering::record).transpose()?.map(Box::new),
         };
         let spot = Spot { scenario, folder };
         let moves = Moves { place: Some(spot.clone()), switch: Some(spot), remove: Vec::new() };
         let state = self.site.state.after_install(trusted, release.clone(), permit, clock);
-        let outcome = self.commit(clock, act, state, trusted.root.clone(), moves);
+        let outcome = self.commit(clock, act, state, trusted.root().clone(), moves);
         // Once decided, the folder is no longer this function's to remove.
         match outcome {
             Ok(()) | Err(SiteError::Unfinished { .. }) => staged.staging.hand_over(),
@@ -261,9 +261,9 @@ impl State {
         clock: Timestamp,
     ) -> Self {
         let mut state = self.clone();
-        let predicate = &trusted.statement.predicate;
-        let root = trusted.root.root();
-        state.root = *trusted.root.fingerprint().digest();
+        let predicate = &trusted.statement().predicate;
+        let root = trusted.root().root();
+        state.root = *trusted.root().fingerprint().digest();
         state.root_version = root.version();
         // A date to come, which one packer may write, would be the end of everything that expires before it.
         let made = Some(predicate.created).filter(|made| *made <= clock);

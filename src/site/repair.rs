@@ -59,13 +59,13 @@ impl LockedSite {
         let clock = conditions.now;
         let conditions = self.site.circumstances(conditions);
         let trusted = Trusted::open_noting(tape, &self.site.root, &conditions, statement)?;
-        let predicate = &trusted.statement.predicate;
+        let predicate = &trusted.statement().predicate;
         let name = predicate.scenario.clone();
         let given = Given::of_site(self.site.folder(), &name)?;
         let values = Values::resolve(&predicate.needs, &given)?;
         let installed = self.site.state.meant(Some(&name))?;
-        let old = installed.with(trusted.id, values.mark()).cloned();
-        let asked = folder_name(&predicate.version, trusted.id, values.mark())?;
+        let old = installed.with(trusted.id(), values.mark()).cloned();
+        let asked = folder_name(&predicate.version, trusted.id(), values.mark())?;
         let there = || installed.releases.iter().map(|release| release.folder.clone()).collect();
         let old =
             old.ok_or_else(|| SiteError::NoRelease { scenario: name.clone(), asked, there: there() })?;
@@ -83,7 +83,7 @@ impl LockedSite {
             from: old.folder.clone(),
             to: folder.clone(),
             bundle: release.mark,
-            under: Under::of(&trusted.root),
+            under: Under::of(trusted.root()),
             differences: differences.as_ref().map(|found| found.len() as u64),
         };
         let mut state = self.site.state.clone();

@@ -63,7 +63,7 @@ pub fn unpack(
     conditions: &Conditions<'_>,
 ) -> Result<Unpacked, SiteError> {
     let trusted = Trusted::open(tape, pinned, conditions)?;
-    let values = parameters.map(|given| Values::resolve(&trusted.statement.predicate.needs, given));
+    let values = parameters.map(|given| Values::resolve(&trusted.statement().predicate.needs, given));
     let renderer = values.transpose()?.map(|values| Renderer::new(values, None)).transpose()?;
     let readers = if tape.was_encrypted() { Readers::Owner } else { Readers::All };
     let staging = Staging::beside(target)?.read_by(readers);
@@ -304,7 +304,7 @@ struct LayoutBlob(Open);
 impl BlobSink for LayoutBlob {
     type Error = SiteError;
 
-    fn quarantine(&mut self, bytes: &[u8]) -> Result<(), SiteError> {
+    fn write_unverified(&mut self, bytes: &[u8]) -> Result<(), SiteError> {
         self.0.put(bytes)
     }
 

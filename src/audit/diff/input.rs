@@ -112,7 +112,7 @@ impl Side {
     /// A bundle, with its inventories and without what has to be observed in its layers.
     pub fn of_bundle(place: &OpenBundle<'_>, label: String) -> Result<Self, InspectError> {
         let overview = overview(&place.trusted, &place.contents.items);
-        let predicate = &place.trusted.statement.predicate;
+        let predicate = &place.trusted.statement().predicate;
         let mut side = Self::new(Kind::Bundle, label);
         side.statement = Some(overview.statement);
         let facts = &mut side.facts;
@@ -135,7 +135,7 @@ impl Side {
         });
         side.items = Some(items.collect());
         side.blobs = Some(image_blobs(&place.contents).map(|blob| (blob.digest, blob.size)).collect());
-        side.root = Some(place.trusted.root.root().clone());
+        side.root = Some(place.trusted.root().root().clone());
         Ok(side)
     }
 }

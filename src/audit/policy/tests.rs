@@ -451,7 +451,7 @@ fn what_can_only_come_later_is_said_to_be_later_and_is_not_kept() {
     let packing = world.at_stage(policy, Stage::Packing, &none);
     assert!(packing.is_met && packing.passed.is_empty());
     assert_eq!(packing.later.len(), 5);
-    let approving = world.at_stage(policy, Stage::Approving, &none);
+    let approving = world.at_stage(policy, Stage::ApprovalCheck, &none);
     assert_eq!(violated(&approving), ["scan.missing bundle"]);
     assert_eq!(approving.later, [Rule::SealApprovals, Rule::SealConditions]);
 }

@@ -21,7 +21,7 @@ pub enum Stage {
     /// It is being packed: nobody has scanned or approved it yet.
     Packing,
     /// An approver is about to sign.
-    Approving,
+    ApprovalCheck,
     /// It is to be let in.
     Believing,
 }

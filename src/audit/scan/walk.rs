@@ -28,7 +28,7 @@ pub fn scan(
 ) -> Result<Ledger, ScanError> {
     let started = (settings.clock)();
     let identity = engine.identify()?;
-    let predicate = &place.trusted.statement.predicate;
+    let predicate = &place.trusted.statement().predicate;
     watch.expect(predicate.totals.bytes);
     let desk = Desk::new(engine, settings.max_size);
     let stop = || {
@@ -45,7 +45,7 @@ pub fn scan(
     })?;
     let (tally, failure) = desk.close();
     let head = Head {
-        statement: place.trusted.id,
+        statement: place.trusted.id(),
         name: predicate.name.clone(),
         version: predicate.version.clone(),
         engine: identity,
@@ -68,7 +68,7 @@ impl<'a> Walk<'a> {
     fn all(mut self) -> Result<Vec<Part>, ScanError> {
         let place = self.place;
         let mut own = part(None);
-        for member in place.trusted.front.iter().chain(&place.trusted.statement.predicate.members) {
+        for member in place.trusted.front().iter().chain(&place.trusted.statement().predicate.members) {
             let bytes = place.member(&member.name)?;
             let depth = self.feeder.depth();
             let fed = self.feeder.leaf(member.name.clone(), Some(member.size), &mut bytes.as_slice(), depth);

@@ -66,8 +66,8 @@ impl UnverifiedFront {
     /// Reads the two members.
     pub fn read(file: &File, limits: &Limits) -> Result<Self, BundleError> {
         let mut tape = MemberReader::file(file);
-        let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
-        let seal = tape.unbelieved(member::SEAL, limits.seal)?;
+        let roots = tape.unverified(member::ROOTS, limits.roots)?;
+        let seal = tape.unverified(member::SEAL, limits.seal)?;
         Ok(Self { roots, seal, end: tape.position() })
     }
 }
@@ -142,7 +142,7 @@ impl<'a> MemberReader<'a> {
     }
 
     /// Reads a member whose size nothing believed has named yet: its header may state any size up to the ceiling.
-    pub fn unbelieved(&mut self, name: &str, ceiling: u64) -> Result<Vec<u8>, BundleError> {
+    pub fn unverified(&mut self, name: &str, ceiling: u64) -> Result<Vec<u8>, BundleError> {
         let offset = self.at;
         let block = self.block(name)?;
         if offset == 0 && begins_encrypted(&block) {

@@ -1,12 +1,17 @@
 //! A draft: everything that will be in a bundle, pinned, before it is packed and sealed.
 
+use crate::format::BundleError;
+use crate::format::atomic_file;
+use crate::format::entry::{Entry, Node};
 use crate::format::index::Referrer;
-use crate::format::item::ItemHead;
+use crate::format::item::{ItemHead, ItemKind, Labels};
 use crate::format::site_inputs::{Selection, SiteInputs};
 use crate::format::tree::Tree;
-use crate::value::digest::Digest;
+use crate::value::digest::{Digest, Hasher};
 use crate::value::image_name::ImageName;
+use crate::value::limits::Limits;
 use crate::value::name::Name;
+use crate::value::rel_path::RelPath;
 use crate::value::timestamp::Timestamp;
 use std::path::PathBuf;
 
@@ -35,6 +40,26 @@ pub struct Draft {
     pub lock: Digest,
     /// What travels; packing puts images first, and otherwise keeps the order.
     pub items: Vec<DraftItem>,
+}
+
+impl Draft {
+    /// A draft of sequence 1 without items, which was made from no lock.
+    #[must_use]
+    pub fn new(name: Name, version: Name, scenario: Name, created: Timestamp) -> Self {
+        Self {
+            name,
+            version,
+            scenario,
+            sequence: 1,
+            previous: None,
+            created,
+            expires: None,
+            selection: Selection::default(),
+            needs: SiteInputs::default(),
+            lock: Digest::of(b""),
+            items: Vec::new(),
+        }
+    }
 }
 
 /// One item with the places its bytes are read from.
@@ -110,4 +135,26 @@ pub struct DraftTree {
     /// One path for each file of [`Tree::files`], in the same order. No component of a path may be a symbolic link when
     /// it is read.
     pub sources: Vec<PathBuf>,
+}
+
+impl DraftTree {
+    /// The item `name` with one file, `path`, whose content lies at `source` and is hashed now.
+    pub fn of_file(
+        name: Name,
+        kind: ItemKind,
+        path: RelPath,
+        source: PathBuf,
+        limits: &Limits,
+    ) -> Result<Self, BundleError> {
+        let read = |error| BundleError::SourceRead { path: source.clone(), source: error };
+        let mut file = atomic_file::open_regular(&source).map_err(read)?;
+        let mut hasher = Hasher::new();
+        let size = std::io::copy(&mut file, &mut hasher).map_err(read)?;
+        let node = Node::File { size, sha256: hasher.finish(), executable: false };
+        let tree = Tree::new(vec![Entry { path, node }], limits)
+            .map_err(|source| BundleError::Tree { item: name.to_string(), source })?;
+        let labels = Labels::default();
+        let head = ItemHead { name, kind, origin: source.display().to_string(), license: None, labels };
+        Ok(Self { head, tree, sources: vec![source] })
+    }
 }

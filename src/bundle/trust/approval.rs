@@ -310,9 +310,10 @@ impl fmt::Display for Judged {
 
 /// What is asked of approvers when a bundle is opened.
 #[derive(Clone, Copy)]
-pub enum Approving<'a> {
+pub enum ApprovalCheck<'a> {
     /// What the policy of the trust root demands has to be met by these.
     Demanded(&'a Approvals),
-    /// They are counted and shown: for those who look at a bundle, approve it or carry it on.
-    Shown(&'a Approvals),
+    /// They are counted and shown, and not required: for commands that inspect a bundle, approve it or carry it on.
+    /// Nothing may be installed or unpacked under this check.
+    SkippedForInspection(&'a Approvals),
 }

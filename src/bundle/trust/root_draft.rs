@@ -2,7 +2,7 @@
 
 use super::TrustError;
 use super::key::PublicKey;
-use super::root::{KeyEntry, Policy, Revoked, Role, RoleEntry, Root};
+use super::root::{Expiry, KeyEntry, Policy, Revoked, Role, RoleEntry, Root};
 use crate::value::name::Name;
 use crate::value::timestamp::Timestamp;
 use std::collections::BTreeMap;
@@ -35,6 +35,28 @@ pub struct RootDraft {
     pub revoked: Revoked,
     /// What else is decided.
     pub policy: Policy,
+}
+
+impl RootDraft {
+    /// A first root in which one key has the roles `root` and `packer`: enough to try things out, too little for a
+    /// site, because whoever has the key can replace it.
+    #[must_use]
+    pub fn single_key(holder: Name, key: &PublicKey, created: Timestamp) -> Self {
+        let grant = |role| Grant {
+            role,
+            threshold: 1,
+            keys: vec![(holder.clone(), key.clone())],
+            scenarios: Vec::new(),
+        };
+        Self {
+            epoch: 1,
+            created,
+            expires: None,
+            grants: vec![grant(Role::Root), grant(Role::Packer)],
+            revoked: Revoked::default(),
+            policy: Policy { expiry: Expiry::Refuse, approvals: None },
+        }
+    }
 }
 
 impl Root {

@@ -28,17 +28,17 @@ impl fmt::Debug for PinnedRoot {
 impl PinnedRoot {
     /// The last of a chain that begins with what is pinned.
     pub(super) fn following(roots: Vec<SignedRoot>) -> Result<Self, TrustError> {
-        RootFile::of(roots)?.believed()
+        RootFile::of(roots)?.into_pinned()
     }
 
     /// Reads a `root.json`: one envelope of any version, or a chain from version 1 on. The newest is the one trusted.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        RootFile::parse(bytes, limits)?.believed()
+        RootFile::parse(bytes, limits)?.into_pinned()
     }
 
     /// Reads a `root.json` from a file.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, TrustError> {
-        RootFile::open(path, limits)?.believed().map_err(|error| error.in_file(path))
+        RootFile::open(path, limits)?.into_pinned().map_err(|error| error.in_file(path))
     }
 
     /// Reads a `root.json` for the first time: only if its fingerprint is the one that a person typed, who has it by
@@ -150,8 +150,8 @@ impl RootFile {
         Ok(Self { roots, last, tallies })
     }
 
-    /// What is trusted by whoever pins this file; refuses a proposal, and says who has yet to sign it.
-    pub fn believed(self) -> Result<PinnedRoot, TrustError> {
+    /// The root to trust; an error for a proposal, which names who has yet to sign it.
+    pub fn into_pinned(self) -> Result<PinnedRoot, TrustError> {
         if self.is_proposal() {
             let version = self.last().version();
             return Err(TrustError::Unfinished { version, tallies: self.tallies });

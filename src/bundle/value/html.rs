@@ -5,7 +5,7 @@
 //! put it into a page with but [`Element::text`] and [`Element::attr`].
 //!
 //! ```
-//! use sealift::audit::html::{Html, tag};
+//! use sealift_bundle::value::html::{Html, tag};
 //! let cell: Html = tag("td").attr("title", "a\" onclick=\"x").text("<script>").into();
 //! assert_eq!(cell.as_str(), "<td title=\"a&quot; onclick=&quot;x\">&lt;script&gt;</td>");
 //! ```

@@ -35,9 +35,9 @@ impl fmt::Display for WordFingerprint {
 /// What a person typed to name a digest: all ten words, or all 64 digits; never a part of them.
 ///
 /// ```
-/// use sealift::value::{digest::Digest, spoken::{Spoken, Typed}};
+/// use sealift_bundle::value::{digest::Digest, word_fingerprint::{Typed, WordFingerprint}};
 /// let digest = Digest::of(b"abc");
-/// assert_eq!(Spoken(digest).to_string(), "risk scheme quiz bulk brother vivid agree chimney tattoo uniform");
+/// assert_eq!(WordFingerprint(digest).to_string(), "risk scheme quiz bulk brother vivid agree chimney tattoo uniform");
 /// let typed: Typed = "  Risk scheme QUIZ bulk brother vivid agree chimney tattoo uniform".parse().unwrap();
 /// assert!(typed.is_of(&digest) && !typed.is_of(&Digest::of(b"")));
 /// ```

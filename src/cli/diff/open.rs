@@ -230,7 +230,7 @@ impl Opened<'_> {
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {
             Self::Bundle { place, label } => {
-                let said = place.trusted.warnings.iter();
+                let said = place.trusted.warnings().iter();
                 said.map(|warning| format!("{label}: {warning}")).collect()
             }
             Self::Receipt { receipt, label } if receipt.outcome == Outcome::Drilled => {
@@ -248,7 +248,7 @@ impl Opened<'_> {
     /// The scenario, of what has one.
     pub(super) fn scenario(&self) -> Option<Name> {
         match self {
-            Self::Bundle { place, .. } => Some(place.trusted.statement.predicate.scenario.clone()),
+            Self::Bundle { place, .. } => Some(place.trusted.statement().predicate.scenario.clone()),
             #[cfg(feature = "connected")]
             Self::Lock { lock, .. } => Some(lock.bundle.scenario.clone()),
             Self::Receipt { receipt, .. } => Some(receipt.scenario.clone()),

@@ -51,7 +51,7 @@ impl Args {
         }
         let digest = *file.fingerprint().digest();
         let matches = self.fingerprint.as_ref().map(|typed| typed.is_of(&digest));
-        let pinned = file.believed();
+        let pinned = file.into_pinned();
         // Nobody reads a match into a file that does not hold.
         if matches == Some(true) && pinned.is_ok() && reviewed.is_ok() {
             text += "  fingerprint matches: this is the trust root that was read to you\n";

@@ -72,17 +72,17 @@ impl Library {
     pub fn new(places: Vec<OpenBundle<'static>>, limits: &Limits) -> Result<Self, ServeError> {
         let mut bundles: Vec<Bundle> = Vec::new();
         for place in places {
-            let predicate = &place.trusted.statement.predicate;
+            let predicate = &place.trusted.statement().predicate;
             let key = format!("{}-{}", predicate.name, predicate.version);
             match bundles.iter().find(|other| other.key == key) {
                 None => bundles.push(Bundle { key, place }),
-                Some(other) if other.place.trusted.id == place.trusted.id => {}
+                Some(other) if other.place.trusted.id() == place.trusted.id() => {}
                 Some(other) => {
                     return Err(ServeError::Conflict {
                         name: key.clone(),
-                        one: format!("the statement {}", other.place.trusted.id),
+                        one: format!("the statement {}", other.place.trusted.id()),
                         first: "named first".to_owned(),
-                        other: format!("the statement {}", place.trusted.id),
+                        other: format!("the statement {}", place.trusted.id()),
                         second: "named after it".to_owned(),
                     });
                 }

@@ -51,8 +51,8 @@ pub struct Needs {
 impl Needs {
     /// Adds up what a bundle needs; reads its inventories and the configurations of images, and no layer.
     pub fn of(place: &OpenBundle<'_>, limits: &Limits) -> Result<Self, SiteError> {
-        let predicate = &place.trusted.statement.predicate;
-        let root = place.trusted.root.root();
+        let predicate = &place.trusted.statement().predicate;
+        let root = place.trusted.root().root();
         let (mut trees, mut images) = (Vec::new(), Vec::new());
         for contents in &place.contents.items {
             let name = &contents.item.head.name;

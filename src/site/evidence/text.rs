@@ -22,7 +22,7 @@ impl Evidence<'_> {
         };
         if approvals > 0 {
             text += &APPROVED.replace("@N@", &next());
-            if let Some(needed) = self.bundle.trusted.approvals.demanded() {
+            if let Some(needed) = self.bundle.trusted.approvals().demanded() {
                 text += &format!(
                     "     test \"$(sort -u \"$work/approvers\" | wc -l)\" -ge {needed}\n\n   The trust root asks for so many: {needed}.\n"
                 );
@@ -64,7 +64,7 @@ impl Evidence<'_> {
             .replace("@FIRST@", &first.to_string())
             .replace("@PINNED@", &pinned.to_string())
             .replace("@FINGERPRINT@", &self.pinned.fingerprint().digest().hex())
-            .replace("@STATEMENT@", &self.bundle.trusted.id.hex())
+            .replace("@STATEMENT@", &self.bundle.trusted.id().hex())
     }
 
     fn receipts(&self, number: &str, has_journal: bool) -> String {
@@ -89,7 +89,7 @@ impl Evidence<'_> {
     /// What is here, with its dates.
     fn facts(&self, roots: &Roots, approvals: usize, journal: Option<&Exporting>) -> String {
         let trusted = &self.bundle.trusted;
-        let predicate = &trusted.statement.predicate;
+        let predicate = &trusted.statement().predicate;
         let mut text = format!(
             "  bundle      {}-{}, scenario {}, epoch {}, sequence {}\n  statement   {}\n",
             predicate.name,
@@ -97,7 +97,7 @@ impl Evidence<'_> {
             predicate.scenario,
             predicate.epoch,
             predicate.sequence,
-            trusted.id
+            trusted.id()
         );
         text += &format!("  made        {}", predicate.created);
         text +=
@@ -118,10 +118,10 @@ impl Evidence<'_> {
             let root = version.proposal();
             text += &format!("  root        version {} was made {}\n", root.version(), root.created());
         }
-        for signer in &trusted.signers {
+        for signer in trusted.signers() {
             text += &format!("  sealed by   {} ({}), key {}\n", signer.name, signer.role, signer.key);
         }
-        for approved in &trusted.approvals.approved {
+        for approved in &trusted.approvals().approved {
             let conditions: Vec<_> = approved.approval.conditions.iter().map(ToString::to_string).collect();
             let stating =
                 if conditions.is_empty() { String::new() } else { format!(", {}", conditions.join(", ")) };

@@ -22,7 +22,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     };
     let stage = match verdict.stage {
         Stage::Packing => "when it is packed",
-        Stage::Approving => "before it is approved",
+        Stage::ApprovalCheck => "before it is approved",
         Stage::Believing => "when it is let in",
     };
     let fact = |name, basis, value| Fact { name, basis, value };

@@ -1,12 +1,13 @@
-//! Verifying: the one place where bytes become believed.
+//! Verification: the one place where untrusted bytes become verified ones. Start at [`verify`].
 //!
 //! [`Verified`] can be made only here. What writes, shows or hands on anything of a bundle takes it, and so
-//! cannot be called with bytes that nobody vouches for.
+//! cannot be called with unverified bytes.
 
 pub mod carrier;
 mod frames;
 mod open_bundle;
 mod proof;
+mod read_file;
 mod seal;
 mod stream;
 mod trees;
@@ -17,28 +18,40 @@ pub use seal::{Signer, Trusted, Warning};
 pub use stream::verify_contents;
 pub use trees::SharedInventory;
 
-use super::approval::Approving;
+use super::TrustError;
+use super::approval::{ApprovalCheck, Approvals};
+use super::chain::PinnedRoot;
 use crate::format::BundleError;
 use crate::format::blob_order::Contents;
 use crate::format::entry::Entry;
 use crate::format::index::Blob;
+use crate::format::member_reader::MemberReader;
 use crate::value::limits::Limits;
-use crate::value::progress::Progress;
+use crate::value::progress::{NoProgress, Progress};
 use crate::value::timestamp::Timestamp;
+use std::fs::File;
 use std::ops::Deref;
 
 /// A value that follows from a seal which the threshold of trusted keys has made.
 ///
 /// ```compile_fail
-/// use sealift::{trust::verify::Verified, value::digest::Digest};
+/// use sealift_bundle::{trust::verify::Verified, value::digest::Digest};
 /// let forged: Verified<Digest> = Verified(Digest::of(b"")); // the field is private
 /// ```
 /// ```
-/// use sealift::{trust::verify::Verified, value::digest::Digest};
+/// use sealift_bundle::{trust::verify::Verified, value::digest::Digest};
 /// fn takes_proof(_: &Verified<Digest>) {}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    /// The value, from here on without the proof.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
 
 impl<T> Deref for Verified<T> {
     type Target = T;
@@ -56,11 +69,51 @@ pub struct Conditions<'a> {
     /// How many threads hash and decode; a pipe is read by one.
     pub threads: usize,
     /// What is asked of approvers.
-    pub approvals: Approving<'a>,
+    pub approvals: ApprovalCheck<'a>,
     /// The ceilings.
     pub limits: &'a Limits,
     /// Sees the bytes go by.
     pub watch: &'a dyn Progress,
+}
+
+impl Conditions<'static> {
+    /// The strictest conditions at a moment: no approvals are at hand, the limits of format version 1, two threads.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        static NO_APPROVALS: Approvals = Approvals::none();
+        static LIMITS: Limits = Limits::v1();
+        Self {
+            now,
+            threads: 2,
+            approvals: ApprovalCheck::Demanded(&NO_APPROVALS),
+            limits: &LIMITS,
+            watch: &NoProgress,
+        }
+    }
+}
+
+/// Verifies a bundle file: its seal, every stored byte, every frame and every file.
+///
+/// What is read from the result later is compared with what was verified here, so the file cannot become another
+/// bundle meanwhile.
+pub fn verify<'a>(
+    file: File,
+    root: &PinnedRoot,
+    conditions: Conditions<'a>,
+) -> Result<OpenBundle<'a>, TrustError> {
+    Ok(OpenBundle::open_whole(file, root, conditions, Depth::Decoded)?.into_place())
+}
+
+/// Verifies a bundle as it comes through a pipe, or where it lies; keeps nothing of it.
+pub fn verify_stream(
+    reader: &mut MemberReader<'_>,
+    root: &PinnedRoot,
+    conditions: &Conditions<'_>,
+    depth: Depth,
+) -> Result<(Trusted, Verified<Contents>), TrustError> {
+    let trusted = Trusted::open(reader, root, conditions)?;
+    let contents = verify_contents(&trusted, reader, conditions, &Looking(depth))?;
+    Ok((trusted, contents))
 }
 
 /// How much of a bundle someone wants to have looked at.
@@ -78,7 +131,7 @@ pub enum Depth {
 /// anywhere else.
 pub trait Receiver: Sync {
     /// What goes wrong on this side.
-    type Error: From<super::TrustError> + From<BundleError> + Send;
+    type Error: From<TrustError> + From<BundleError> + Send;
     /// Takes the content of one file of a tree.
     type File: Sink<Error = Self::Error> + Send;
     /// Takes the content of one blob of an image.
@@ -127,7 +180,7 @@ pub trait BlobSink {
     type Error;
 
     /// The next bytes, which nobody vouches for yet.
-    fn quarantine(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+    fn write_unverified(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 
     /// The bytes are those of this blob.
     fn keep(self, proof: &Verified<Blob>) -> Result<(), Self::Error>;
@@ -138,7 +191,7 @@ pub trait BlobSink {
 pub struct Looking(pub Depth);
 
 impl Receiver for Looking {
-    type Error = super::TrustError;
+    type Error = TrustError;
     type File = Self;
     type Blob = Self;
 
@@ -164,7 +217,7 @@ impl Receiver for Looking {
 }
 
 impl Sink for Looking {
-    type Error = super::TrustError;
+    type Error = TrustError;
 
     fn write(&mut self, _: &Verified<&[u8]>) -> Result<(), Self::Error> {
         Ok(())
@@ -176,9 +229,9 @@ impl Sink for Looking {
 }
 
 impl BlobSink for Looking {
-    type Error = super::TrustError;
+    type Error = TrustError;
 
-    fn quarantine(&mut self, _: &[u8]) -> Result<(), Self::Error> {
+    fn write_unverified(&mut self, _: &[u8]) -> Result<(), Self::Error> {
         Ok(())
     }
 

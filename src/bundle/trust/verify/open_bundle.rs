@@ -31,7 +31,7 @@ use std::ops::Range;
 /// The layers have not been looked at: what is read from them is compared with its digest when it is read.
 pub struct OpenBundle<'a> {
     file: File,
-    conditions: Conditions<'a>,
+    pub(super) conditions: Conditions<'a>,
     /// Who sealed it, and its statement.
     pub trusted: Trusted,
     /// What is in it.
@@ -252,7 +252,7 @@ impl<'a> OpenBundle<'a> {
             blob.size,
             blob.digest,
             self.conditions.watch,
-            |bytes| sink.quarantine(bytes).map_err(Stopped::Sink),
+            |bytes| sink.write_unverified(bytes).map_err(Stopped::Sink),
         )
         .map_err(|stopped| match stopped {
             Stopped::Sink(error) => error,

@@ -5,7 +5,7 @@ use crate::format::member;
 use crate::format::member_reader::MemberReader;
 use crate::format::statement::{Member, Statement};
 use crate::trust::TrustError;
-use crate::trust::approval::{Approving, Judged};
+use crate::trust::approval::{ApprovalCheck, Judged};
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::KeyId;
@@ -20,19 +20,19 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub struct Trusted {
     /// The statement.
-    pub statement: Verified<Statement>,
+    pub(super) statement: Verified<Statement>,
     /// The bundle's identity: the digest of the statement.
-    pub id: Digest,
+    pub(super) id: Digest,
     /// Who signed.
-    pub signers: Vec<Signer>,
+    pub(super) signers: Vec<Signer>,
     /// What approvers say.
-    pub approvals: Judged,
+    pub(super) approvals: Judged,
     /// The trust root that was asked: the pinned one, or the newest that follows from it.
-    pub root: PinnedRoot,
+    pub(super) root: PinnedRoot,
     /// What is allowed, and should be said all the same.
-    pub warnings: Vec<Warning>,
+    pub(super) warnings: Vec<Warning>,
     /// The members in front of those that the statement lists: roots, seal and statement.
-    pub front: [Member; 3],
+    pub(super) front: [Member; 3],
 }
 
 /// A trusted key that signed.
@@ -83,6 +83,50 @@ impl fmt::Display for Warning {
 }
 
 impl Trusted {
+    /// What was signed.
+    #[must_use]
+    pub fn statement(&self) -> &Verified<Statement> {
+        &self.statement
+    }
+
+    /// The bundle's identity: the digest of the statement.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        self.id
+    }
+
+    /// Who signed.
+    #[must_use]
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
+    }
+
+    /// What approvers say.
+    #[must_use]
+    pub fn approvals(&self) -> &Judged {
+        &self.approvals
+    }
+
+    /// The trust root that was asked: the pinned one, or the newest that follows from it.
+    #[must_use]
+    pub fn root(&self) -> &PinnedRoot {
+        &self.root
+    }
+
+    /// What is allowed, and should be said all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// The members in front of those that the statement lists: roots, seal and statement.
+    #[must_use]
+    pub fn front(&self) -> &[Member; 3] {
+        &self.front
+    }
+}
+
+impl Trusted {
     /// Reads roots, seal and statement, and believes them or says why not.
     ///
     /// Only the sizes of the first two members are taken from headers that nobody vouches for, and they are bounded.
@@ -123,8 +167,8 @@ impl Trusted {
         sealed: &mut Option<Digest>,
     ) -> Result<Self, TrustError> {
         let limits = conditions.limits;
-        let roots = tape.unbelieved(member::ROOTS, limits.roots)?;
-        let seal = tape.unbelieved(member::SEAL, limits.seal)?;
+        let roots = tape.unverified(member::ROOTS, limits.roots)?;
+        let seal = tape.unverified(member::SEAL, limits.seal)?;
         let chain = Chain::parse(&roots, limits)?;
         let anchored = chain.anchor(pinned)?;
         let root = anchored.root();
@@ -140,11 +184,12 @@ impl Trusted {
         let id = Digest::of(believed.payload());
         *sealed = Some(id);
         tape.must_carry(&predicate.scenario, predicate.created)?;
-        let (Approving::Demanded(approvals) | Approving::Shown(approvals)) = conditions.approvals;
+        let (ApprovalCheck::Demanded(approvals) | ApprovalCheck::SkippedForInspection(approvals)) =
+            conditions.approvals;
         let bundle = (id, &believed.value().predicate.scenario);
         let approvals = approvals.judge(root, bundle, conditions.now, limits)?;
         let warnings = judge(believed.value(), id, root, conditions.now)?;
-        if let Approving::Demanded(_) = conditions.approvals {
+        if let ApprovalCheck::Demanded(_) = conditions.approvals {
             approvals.suffices()?;
         }
         // S13: the statement beside the seal is the one inside it.

@@ -73,7 +73,7 @@ pub fn verify_contents<R: Receiver>(
         contents.documents.iter().chain(&contents.configs).filter(|blob| wanted.contains(&blob.digest))
     {
         if let (Some(bytes), Some(mut sink)) = (kept.get(&blob.digest), receiver.blob(blob)?) {
-            sink.quarantine(bytes)?;
+            sink.write_unverified(bytes)?;
             sink.keep(&Verified(*blob))?;
         }
     }
@@ -287,7 +287,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
             let Some(trees) = self.by_layer.get(layer) else {
                 let mut sink = self.sink(layer)?;
                 tape.chunks(&name, layer.size, layer.digest, watch, |chunk| match &mut sink {
-                    Some(sink) => sink.quarantine(chunk),
+                    Some(sink) => sink.write_unverified(chunk),
                     None => Ok(()),
                 })?;
                 if let Some(sink) = sink {
@@ -307,7 +307,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
                 let bytes = tape.bytes(&name, stored)?;
                 whole.update(&bytes);
                 if let Some(sink) = &mut sink {
-                    sink.quarantine(&bytes)?;
+                    sink.write_unverified(&bytes)?;
                 }
                 for frames in trees {
                     frames.take(number, &bytes, &mut decoder)?;
@@ -397,7 +397,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
                     let mut sink = self.sink(blob)?;
                     let name = self.shown(blob);
                     let each = |chunk: &[u8]| match &mut sink {
-                        Some(sink) => sink.quarantine(chunk),
+                        Some(sink) => sink.write_unverified(chunk),
                         None => Ok(()),
                     };
                     if let Some(proofs) = self.receiver.proofs() {
