@@ -100,8 +100,7 @@ impl Authorities {
         threads: usize,
         limits: &Limits,
     ) -> Result<Sealed, TrustError> {
-        let keys: [&dyn Signer; 1] = [&self.packer];
-        let authority = Authority::new(&self.pinned, &keys, self.signatures, limits)?;
+        let authority = Authority::new(&self.pinned, &[&self.packer], self.signatures, limits)?;
         pack(draft, &authority, folder, threads, limits, &NoProgress)
     }
 

@@ -11,7 +11,7 @@ use sealift_bundle::pack::draft::Draft;
 use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::key::Signer;
+use sealift_bundle::trust::key::Signer as _;
 use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
 use sealift_bundle::trust::secret::SecretKey;
 use sealift_bundle::trust::verify::{Depth, Looking, OpenBundle, Trusted, verify_contents};
@@ -106,8 +106,7 @@ impl Demo<'_> {
         self.step("lock demo.toml", &format!("{items}, each source pinned to digest and size"))?;
 
         let watch = self.term.watch("packing");
-        let keys: [&dyn Signer; 1] = [&packer];
-        let authority = Authority::new(&root, &keys, 1, &LIMITS)?;
+        let authority = Authority::new(&root, &[&packer], 1, &LIMITS)?;
         let bundle = pack(&draft, &authority, self.folder, threads(None), &LIMITS, &watch)?;
         drop(watch);
         let name = shown(&bundle.path);

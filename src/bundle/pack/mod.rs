@@ -38,7 +38,7 @@ use write_blobs::Payload;
 pub struct Authority<'a> {
     root: &'a Root,
     chain: Vec<u8>,
-    keys: &'a [&'a dyn Signer],
+    keys: Vec<&'a dyn Signer>,
     signatures: usize,
 }
 
@@ -49,13 +49,13 @@ impl<'a> Authority<'a> {
     /// later.
     pub fn new(
         root: &'a PinnedRoot,
-        keys: &'a [&'a dyn Signer],
+        keys: &[&'a dyn Signer],
         signatures: usize,
         limits: &Limits,
     ) -> Result<Self, TrustError> {
         let chain = root.chain()?;
         Chain::parse(&chain, limits)?.verify()?;
-        Ok(Self { root: root.root(), chain, keys, signatures: signatures.max(keys.len()) })
+        Ok(Self { root: root.root(), chain, keys: keys.to_vec(), signatures: signatures.max(keys.len()) })
     }
 
     /// The trust roots, as the member `seal/roots.dsse.jsonl`.
@@ -67,13 +67,13 @@ impl<'a> Authority<'a> {
     /// The keys that sign now.
     #[must_use]
     pub fn keys(&self) -> &[&dyn Signer] {
-        self.keys
+        &self.keys
     }
 
     /// Checks that these keys may seal bundles of a scenario, by a seal of nothing: it costs a second to find out now
     /// that keys are missing, and an hour after packing.
     fn check(&self, scenario: &Name) -> Result<(), TrustError> {
-        let rehearsal = Envelope::sign(PayloadType::Statement, Vec::new(), self.keys)?;
+        let rehearsal = Envelope::sign(PayloadType::Statement, Vec::new(), &self.keys)?;
         match count(&rehearsal, self.root, Role::Packer, Some(scenario)) {
             Err(TrustError::Threshold(lacks))
                 if self.signatures > self.keys.len() && lacks.found.len() == self.keys.len() =>
@@ -139,7 +139,7 @@ pub fn pack(
 ) -> Result<Sealed, TrustError> {
     authority.check(&draft.scenario)?;
     let unsealed = write_unsealed(draft, authority, folder, threads, limits, progress)?;
-    let seal = Envelope::sign(PayloadType::Statement, unsealed.statement.clone(), authority.keys)?;
+    let seal = Envelope::sign(PayloadType::Statement, unsealed.statement.clone(), &authority.keys)?;
     Ok(unsealed.seal(authority, &seal.encode()?)?)
 }
 
