@@ -124,9 +124,9 @@ impl<'a, R: Receiver> Frames<'a, R> {
                 let body = body..body + size;
                 if here.holds(&body) {
                     if !body.is_empty() || here.owns(body.start - 1) {
-                        self.whole(entry, here.part(&body))?;
+                        self.whole(entry, here.part(&body).map_err(|()| self.differs(entry))?)?;
                     }
-                } else if !here.part(&body).is_empty() {
+                } else if !here.part(&body).map_err(|()| self.differs(entry))?.is_empty() {
                     crossing.push((entry, body));
                 }
             }
@@ -162,7 +162,7 @@ impl<'a, R: Receiver> Frames<'a, R> {
                 Some(open) => open,
                 None => (Hasher::new(), self.receiver.create(self.tree, entry)?),
             };
-            let part = here.part(body);
+            let part = here.part(body).map_err(|()| self.differs(entry))?;
             hasher.update(part);
             // The frame is verified; the file's own digest is compared with the inventory when it is whole.
             file.write(&Verified(part))?;
@@ -211,25 +211,40 @@ impl Piece<'_> {
         range.is_empty() || (range.start >= self.start && range.end <= self.end())
     }
 
-    /// What this piece has of a range of the stream.
-    fn part(&self, range: &Range<u64>) -> &[u8] {
-        let inside = |at: u64| {
-            let at = at.clamp(self.start, self.end()) - self.start;
-            usize::try_from(at).unwrap_or(usize::MAX)
-        };
-        self.bytes.get(inside(range.start)..inside(range.end)).unwrap_or_default()
+    /// What this piece has of a range of the stream, which may be nothing; an error for a range that ends before it
+    /// begins.
+    fn part(&self, range: &Range<u64>) -> Result<&[u8], ()> {
+        let inside = |at: u64| usize::try_from(at.clamp(self.start, self.end()) - self.start).map_err(drop);
+        self.bytes.get(inside(range.start)?..inside(range.end)?).ok_or(())
     }
 
     /// Compares what this piece has of `expected`, which begins at `at`.
     fn compare(&self, at: u64, expected: &[u8]) -> Result<(), ()> {
         let range = at..at + expected.len() as u64;
-        let skipped = usize::try_from(self.start.saturating_sub(at)).unwrap_or(usize::MAX);
-        let found = self.part(&range);
-        let expected = expected.get(skipped.min(expected.len())..).unwrap_or_default();
+        let skipped = self.start.saturating_sub(at).min(expected.len() as u64);
+        let found = self.part(&range)?;
+        let expected = expected.get(usize::try_from(skipped).map_err(drop)?..).ok_or(())?;
         if expected.get(..found.len()) == Some(found) { Ok(()) } else { Err(()) }
     }
 
     fn compare_zeros(&self, range: Range<u64>) -> Result<(), ()> {
-        if self.part(&range).iter().all(|byte| *byte == 0) { Ok(()) } else { Err(()) }
+        if self.part(&range)?.iter().all(|byte| *byte == 0) { Ok(()) } else { Err(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::reversed_empty_ranges, reason = "such a range is what must not pass")]
+    fn a_range_that_cannot_be_is_refused_and_not_taken_for_equal() {
+        let piece = Piece { start: 10, bytes: b"abcd" };
+        assert_eq!(piece.part(&(0..12)), Ok(&b"ab"[..]));
+        assert_eq!(piece.part(&(20..30)), Ok(&b""[..]));
+        assert_eq!(piece.part(&(13..11)), Err(()));
+        assert_eq!(piece.compare_zeros(13..11), Err(()));
+        assert_eq!(piece.compare(8, b"xxabcd"), Ok(()));
+        assert_eq!(piece.compare(12, b"cX"), Err(()));
     }
 }

@@ -357,8 +357,11 @@ impl<'a> OpenBundle<'a> {
             let content = decoder.decode(&stored, frame.size, limits).map_err(|reason| {
                 bundle(BundleError::Frame { layer: format!("`{name}`"), number, reason })
             })?;
-            let inside = |at: u64| usize::try_from(at - here.start).unwrap_or(usize::MAX);
-            let piece = content.get(inside(wanted.start)..inside(wanted.end)).unwrap_or_default();
+            let inside = |at: u64| usize::try_from(at - here.start).ok();
+            let piece = inside(wanted.start)
+                .zip(inside(wanted.end))
+                .and_then(|(start, end)| content.get(start..end))
+                .ok_or_else(|| bundle(missing(&frame_name)))?;
             hasher.update(piece);
             self.conditions.watch.advance(piece.len() as u64);
             sink.write(&Verified(piece))?;
