@@ -17,7 +17,6 @@ mod image_registry;
 mod image_select;
 mod include;
 mod inflate;
-mod lines;
 mod lock_to_draft;
 mod lock_writer;
 mod parse;

@@ -1,7 +1,6 @@
 //! Locks: the manifest with every source pinned to digest and size.
 
 use super::error::PlanError;
-use super::lines;
 use super::manifest::Manifest;
 use super::parse::Text;
 use sealift_bundle::format::entry::{Entry, Node};
@@ -13,7 +12,9 @@ use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::rel_path::Names;
 use sealift_bundle::value::timestamp::Timestamp;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -216,7 +217,9 @@ pub struct LockedTree {
     /// The systems that its names are for.
     #[serde(default)]
     pub names: Names,
-    /// Every entry, in order.
+    /// Every entry, in order; in the lock one string with a line for each, as an inventory has them. A table for each
+    /// would take ten times as long to parse as the files take to read.
+    #[serde(deserialize_with = "parse_entries")]
     pub entries: Vec<Entry>,
 }
 
@@ -257,6 +260,11 @@ impl LockedTree {
     }
 }
 
+fn parse_entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    text.lines().map(|line| serde_json::from_str(line).map_err(D::Error::custom)).collect()
+}
+
 /// Where the lock of a manifest lies: `my-site.toml` has `my-site.lock.toml` beside it, and for its variant `docker`
 /// `my-site.docker.lock.toml`.
 #[must_use]
@@ -284,11 +292,8 @@ impl Lock {
         {
             return Err(PlanError::LockVersion { found: found.to_owned(), known: VERSION });
         }
-        let lock: Self = match lines::parse(text) {
-            Some(lock) => lock,
-            None => toml::from_str(text)
-                .map_err(|error| PlanError::LockSyntax(Box::new(Text::of(file, text).draw_toml(&error))))?,
-        };
+        let lock: Self = toml::from_str(text)
+            .map_err(|error| PlanError::LockSyntax(Box::new(Text::of(file, text).draw_toml(&error))))?;
         if lock.format != VERSION {
             return Err(PlanError::LockVersion { found: lock.format.to_string(), known: VERSION });
         }

@@ -1,9 +1,10 @@
 //! A lock as text: laid by hand, so that a change of one source is a change of few lines in a review.
 
 use super::lock::{Lock, LockedAudience, LockedImage, LockedTree, VERSION};
-use sealift_bundle::format::entry::{Entry, Node};
+use sealift_bundle::format::entry::Entry;
 use sealift_bundle::format::item::{FileKind, ItemKind, Labels, PRIORITY};
 use sealift_bundle::format::site_inputs::{Parameter, Secret};
+use sealift_bundle::value::printable::is_deceptive;
 use sealift_bundle::value::rel_path::Names;
 use std::fmt::{self, Display, Write as _};
 
@@ -129,28 +130,25 @@ fn lay_tree(text: &mut String, kind: ItemKind, tree: &LockedTree) -> fmt::Result
     if tree.names == Names::Linux {
         text.write_str("names = \"linux\"\n")?;
     }
-    text.write_str("entries = [\n")?;
+    // Lines of JSON have no `'` in them, so nothing in them ends the string.
+    text.write_str("entries = '''\n")?;
     tree.entries.iter().try_for_each(|entry| lay_entry(text, entry))?;
-    text.write_str("]\n")
+    text.write_str("'''\n")
 }
 
+/// An entry as one line of JSON, in which `'` and what hides or reorders text are escaped.
 fn lay_entry(text: &mut String, entry: &Entry) -> fmt::Result {
-    write!(text, "  {{ path = {}, ", Quoted(entry.path.as_str()))?;
-    match &entry.node {
-        Node::Dir => text.write_str("type = \"dir\""),
-        Node::File { size, sha256, executable } => {
-            let mode = if *executable { "0755" } else { "0644" };
-            write!(text, "type = \"file\", mode = \"{mode}\", size = {size}, sha256 = \"")?;
-            for byte in sha256.bytes() {
-                for nibble in [byte >> 4, byte & 15] {
-                    text.extend(char::from_digit(u32::from(nibble), 16));
-                }
+    let line = serde_json::to_string(entry).map_err(|_| fmt::Error)?;
+    for character in line.chars() {
+        if character == '\'' || is_deceptive(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(text, "\\u{unit:04x}")?;
             }
-            text.write_char('"')
+        } else {
+            text.write_char(character)?;
         }
-        Node::Link { target } => write!(text, "type = \"link\", target = {}", Quoted(target)),
-    }?;
-    text.write_str(" },\n")
+    }
+    text.write_char('\n')
 }
 
 fn optional<T: Display>(text: &mut String, key: &str, value: Option<&T>) -> fmt::Result {
@@ -170,7 +168,7 @@ impl Display for Quoted<'_> {
             match character {
                 '"' | '\\' => write!(f, "\\{character}")?,
                 // A review must show what is there: nothing that hides or reorders reaches the lock as it is.
-                hidden if sealift_bundle::value::printable::is_deceptive(hidden) => {
+                hidden if is_deceptive(hidden) => {
                     write!(f, "\\U{:08X}", u32::from(hidden))?;
                 }
                 plain => f.write_char(plain)?,

@@ -35,7 +35,7 @@ pub enum Node {
     },
 }
 
-/// An entry as it is written: one JSON object in an inventory, one inline table in a lock.
+/// An entry as it is written: one JSON object on a line, in an inventory and in a lock.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
