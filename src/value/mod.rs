@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod code;
 pub mod digest;
 pub mod escaped;
+pub mod exact;
 pub mod format;
 pub mod image_name;
 pub mod limits;
