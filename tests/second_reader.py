@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""A second reader of sealift bundles, written from src/bundle/FORMAT.md: the proof that FORMAT.md says enough.
+"""A second reader of what sealift writes, from src/bundle/FORMAT.md, SITE.md and CARRIER.md: the proof that they say enough.
 
     second_reader.py BUNDLE ROOT [NOW [APPROVALS]]   prints `ok` or `refused: REASON`; with APPROVALS, it demands what
                                             the policy of the root does, and prints `ok, out of order` for a permit
+    second_reader.py --receipt FILE KEY      the same for a receipt; KEY is the base64 of the 32 bytes of the key of the site
+    second_reader.py --journal FILE          the same for the journal of a site
+    second_reader.py --carrier SEAL FILE ROOT [NOW]   the same for an encrypted bundle, without decrypting it
     second_reader.py --vectors FOLDER       the same for every vector, one a line, its name in front
     second_reader.py --rules FOLDER         the same, and behind an empty line which vectors need each rule: one line
                                             for each call of `must`, as `LINE covered|bare NAMES` and its source
@@ -107,6 +110,9 @@ def number(value, what, least=0, most=(1 << 64) - 1):
 
 def count(value, what):
     number(value, what, 1, EXACT)
+
+def exact(value, what):
+    number(value, what, 0, EXACT)
 
 def is_device(part):
     return re.fullmatch("con|prn|aux|nul|conin\\$|conout\\$|(com|lpt)[0-9¹²³]", part.split(".")[0].rstrip(" ").lower())
@@ -229,7 +235,7 @@ statement_form = record(
     predicate=record(
         name=name, version=name, scenario=name, epoch=count, sequence=count, previous_opt=digest, created=moment,
         expires_opt=moment, selection_opt=selection_form, needs_opt=needs_form, root_version=count, lock=digest, members=list_of(member_form),
-        totals=record(items=number, blobs=number, bytes=lambda value, what: number(value, what, 0, EXACT)),
+        totals=record(items=number, blobs=number, bytes=exact),
         tool=record(name=text(), version=text())))
 descriptor_form = record(mediaType=text(), digest=digest, size=number, artifactType_opt=text(), annotations_opt=annotations)
 index_form = record(schemaVersion=number, mediaType=one_of(INDEX), manifests=list_of(descriptor_form))
@@ -279,6 +285,8 @@ class Tape:
 
 # Trust and the statement: sections 3 and 4.
 
+SPKI = bytes.fromhex("302a300506032b6570032100")
+
 # Points of the curve edwards25519, in affine coordinates (RFC 8032, 5.1).
 PRIME, ORDER = (1 << 255) - 19, (1 << 252) + 27742317777372353535851937790883648493
 CURVE = -121665 * pow(121666, PRIME - 2, PRIME) % PRIME
@@ -320,7 +328,7 @@ def signed_by(public, message, signature):
         return False
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, part) for part in ("key", "message", "signature")]
-        for path, data in zip(paths, (bytes.fromhex("302a300506032b6570032100") + public, message, signature)):
+        for path, data in zip(paths, (SPKI + public, message, signature)):
             with open(path, "wb") as file:
                 file.write(data)
         command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER", "-inkey", paths[0]]
@@ -356,7 +364,7 @@ def open_root(data):
     for key in keys:
         key["public"] = unbase64(key["public"], "a key")
         must(len(key["public"]) == 32, "a key does not have 32 bytes")
-        must(sha256(bytes.fromhex("302a300506032b6570032100") + key["public"]) == key["id"], "an id is not that of its key")
+        must(sha256(SPKI + key["public"]) == key["id"], "an id is not that of its key")
         on_curve, is_canonical, is_large, is_pure = facts_of_key(key["public"])
         must(on_curve, "a key that is no point of the curve")
         must(is_canonical or not on_curve, "a key that is not canonical")  # not alone: all of these are of small order or have such a component
@@ -934,6 +942,97 @@ def check_tree(inventory, layer, what):
     must(not any(tape.take(1024)), f"the end of {what} is not zero")
     return len(entries), len(frames)
 
+# What sites say: SITE.md 16.3 and 17.
+
+policy_form = record(expiry=one_of("refuse", "warn"), approvals_opt=record(
+    max_age_days_opt=lambda value, what: number(value, what, 0, (1 << 32) - 1), conditions_opt=some(name)))
+mark = record(epoch=exact, sequence=exact, statement=digest)
+under = record(root_version=exact, root=digest, policy=policy_form)
+head_form = record(entries=exact, digest=digest)
+receipt_form = record(
+    kind_=one_of("https://sealift.dev/receipt/v1"), site=digest, name=name, issued=moment,
+    outcome=one_of("installed", "drilled"), scenario=name, bundle=mark, time=moment, out_of_order_opt=text(), under=under,
+    current_opt=digest, entry=head_form, journal=head_form, held_opt=record(blobs=exact, bytes=exact, list=digest))
+
+def read_receipt(data, public):
+    kind = "application/vnd.sealift.receipt.v1+json"
+    payload, message, signatures = open_envelope(data.removesuffix(b"\n"), kind, 22_375_277, 16 * MIB)
+    must(len(signatures) == 1, "a receipt has not exactly one signature")
+    claimed, signature = signatures[0]
+    must(claimed == sha256(SPKI + public), "another key than that of the site signed")
+    must(signed_by(public, message, signature), "tampered: the signature of the site does not verify")
+    canonical(payload, 16 * MIB, "a receipt", receipt_form)
+
+def values_of(value, what):
+    must(isinstance(value, dict), f"{what} is not an object")
+    must(ascending(list(value)), f"{what} are not in order, each once")
+    for key, one in value.items():
+        name(key, f"a key of {what}")
+        text()(one, f"{what}.{key}")
+
+rendered = record(
+    parameters=digest, values=values_of, count=exact, files_opt=some(record(path=text(), sha256=hex64)), list_opt=digest)
+act_forms = {
+    "founded": record(compared=text()),
+    "installed": record(
+        scenario=name, release=name, bundle=mark, under=under, signers=list_of(name), approvers=list_of(name),
+        out_of_order_opt=text(), rendered_opt=rendered),
+    "switched": record(**{"scenario": name, "from": name, "to": name, "out_of_order_opt": text()}),
+    "pruned": record(scenario=name, releases=list_of(name)),
+    "repaired": record(**{
+        "scenario": name, "from": name, "to": name, "bundle": mark, "under": under, "differences_opt": exact}),
+    "accepting": record(added_opt=some(name), removed_opt=some(name)),
+    "trusted": record(recovery_opt=text()),
+    "recovered": record(reason=text()),
+    "drilled": record(scenario=name, bundle=mark, under=under),
+    "refused": record(code=text(), message=text(), statement_opt=digest)}
+release_form = record(
+    folder=name, bundle=name, version=name, mark=mark, installed=moment, files=exact, bytes=exact, parameters_opt=digest,
+    inventory_opt=digest)
+state_form = record(
+    site=digest, name=name, accepts=list_of(name), keep=lambda value, what: number(value, what, 0, (1 << 32) - 1),
+    key_opt=hex64, root_version=exact, root=digest, time_floor=moment,
+    scenarios=list_of(record(
+        name=name, highest=mark, current=name, releases=list_of(release_form), permits_opt=some(digest))))
+
+def act_form(value, what):
+    must(isinstance(value, dict) and len(value) == 1 and set(value) <= set(act_forms), f"{what} is not one known act")
+    for act, content in value.items():
+        act_forms[act](content, f"{what}.{act}")
+
+entry_of_journal = record(number=exact, previous_opt=digest, time=moment, act=act_form, state=state_form)
+
+def read_journal(data):
+    must(data.endswith(b"\n"), "the journal has no line, or the last one is not whole")
+    before, site = None, None
+    for at, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
+        must(len(line) <= 4 * MIB, "a line of the journal is larger than its limit")
+        entry = canonical(line, len(line), f"line {at} of the journal", entry_of_journal)
+        must(entry["number"] == at, f"line {at} has another number")
+        must(entry.get("previous") == before, f"line {at} does not follow from the one before")
+        must(site in (None, entry["state"]["site"]), f"line {at} is of another site")
+        before, site = "sha256:" + sha256(line), entry["state"]["site"]
+
+# Encrypted carriers, as far as a reader without an identity gets: CARRIER.md.
+
+carrier_form = record(
+    kind_=one_of("https://sealift.dev/carrier/v1"), sha256=hex64, size=exact, scenario=name, created=moment)
+
+def read_carrier(seal, pinned, now, encrypted):
+    must(len(seal) <= 4_205_422, "the seal outside is larger than its limit")  # not alone: its parts have limits too
+    must(seal.endswith(b"\n"), "the last line of the seal outside is not whole")
+    chain, line_break, line = seal.removesuffix(b"\n").rpartition(b"\n")
+    must(len(chain) + 1 <= 4 * MIB, "the trust roots are larger than their limit")
+    root = newest_root(pinned, chain + line_break, now)
+    payload, message, signatures = open_envelope(line, "application/vnd.sealift.carrier.v1+json", 11_117, 4 * KIB)
+    packers = {key for role in root["roles"] if role["role"] == "packer" for key in role["keys"]}
+    must(signers(root, message, signatures) & packers, "no packer signed")  # not alone: the threshold of the scenario is at least one packer
+    carrier = canonical(payload, 4 * KIB, "the carrier", carrier_form)
+    threshold(root, "packer", carrier["scenario"], message, signatures)
+    must(root.get("expires", "~") > now or root["policy"]["expiry"] == "warn", "the trust root has expired")
+    must(len(encrypted) == carrier["size"], "the encrypted file has another size")
+    must(sha256(encrypted) == carrier["sha256"], "the encrypted file has another digest")
+
 # All of it: section 8.
 
 def read(data, pinned, now, approvals):
@@ -965,16 +1064,16 @@ def read(data, pinned, now, approvals):
         must(max(entries, frames) <= 2 * MIB, "the trees have too many entries or frames together")  # not alone: a vector would have two million entries
     return permit
 
-def verdict(data, root, now, approvals=None):
+def verdict(reader, *given):
     try:
-        return "ok, out of order" if read(data, root, now, approvals) else "ok"
+        return "ok, out of order" if reader(*given) else "ok"
     except Refused as reason:
         return f"refused: {reason}"
 
-def refusing_rule(vector):
+def refusing_rule(reader, *given):
     """Number of the line of the rule that refuses; nothing where none does; "other" where an error of Python does."""
     try:
-        read(*vector)
+        reader(*given)
     except Refused as reason:
         return reason.rule or "other"
     except Exception:
@@ -990,8 +1089,8 @@ def rules(folder):
     for vector_name, vector in all_vectors(folder):
         SWITCHED_OFF = None
         print(vector_name, verdict(*vector))
-        SWITCHED_OFF = rule = refusing_rule(vector)
-        if rule in found and refusing_rule(vector) is None:
+        SWITCHED_OFF = rule = refusing_rule(*vector)
+        if rule in found and refusing_rule(*vector) is None:
             found[rule].append(vector_name)
     print()
     for line, names_of in found.items():
@@ -1005,28 +1104,45 @@ def all_vectors(folder):
             head = dict(line.split(": ", 1) for line in head.decode().split("\n"))
             command = ["zstd", "-dcq", "-D", os.path.join(folder, head["compressed"].split(" -D ")[1])]
             bundle = subprocess.run(command, input=packed, capture_output=True, check=True).stdout
-            beside = []
-            for key in ("root", "approvals"):
-                beside.append(b"")
-                if key in head:
-                    with open(os.path.join(folder, head[key]), "rb") as other:
-                        beside[-1] = other.read()
-            yield file.removesuffix(".sealift-vector"), (bundle, beside[0], head["now"], beside[1])
+            yield file.removesuffix(".sealift-vector"), given_by(folder, head, bundle)
+
+def given_by(folder, head, data):
+    """The reader of a vector, and what it is given."""
+    def beside(key):
+        if key not in head:
+            return b""
+        with open(os.path.join(folder, head[key]), "rb") as other:
+            return other.read()
+    kind = head.get("kind")
+    if kind == "receipt":
+        return read_receipt, data, base64.b64decode(head["key"])
+    if kind == "journal":
+        return read_journal, data
+    if kind == "carrier":
+        return read_carrier, data, beside("root"), head["now"], beside("encrypted")
+    return read, data, beside("root"), head["now"], beside("approvals")
 
 def vectors(folder):
     for vector_name, vector in all_vectors(folder):
         print(vector_name, verdict(*vector))
 
 if __name__ == "__main__":
+    def content(at):
+        with open(sys.argv[at], "rb") as file:
+            return file.read()
+
+    def clock(at):
+        return sys.argv[at] if len(sys.argv) > at else datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
     if sys.argv[1] == "--vectors":
         vectors(sys.argv[2])
     elif sys.argv[1] == "--rules":
         rules(sys.argv[2])
+    elif sys.argv[1] == "--receipt":
+        print(verdict(read_receipt, content(2), base64.b64decode(sys.argv[3])))
+    elif sys.argv[1] == "--journal":
+        print(verdict(read_journal, content(2)))
+    elif sys.argv[1] == "--carrier":
+        print(verdict(read_carrier, content(2), content(4), clock(5), content(3)))
     else:
-        now = sys.argv[3] if len(sys.argv) > 3 else datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        approvals = None
-        if len(sys.argv) > 4:
-            with open(sys.argv[4], "rb") as file:
-                approvals = file.read()
-        with open(sys.argv[1], "rb") as bundle, open(sys.argv[2], "rb") as root:
-            print(verdict(bundle.read(), root.read(), now, approvals))
+        print(verdict(read, content(1), content(2), clock(3), content(4) if len(sys.argv) > 4 else None))

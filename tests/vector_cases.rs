@@ -5,7 +5,10 @@ use crate::vector_writer::{
     INDEX, Image, Item, LAYER, MANIFEST, Members, Parts, Recipe, Tree, id, image, image_index, key, manifest,
     raw_frame, stream,
 };
-use crate::{vector_choices, vector_documents, vector_images, vector_roots, vector_rules, vector_trees};
+use crate::{
+    vector_choices, vector_documents, vector_images, vector_roots, vector_rules, vector_signatures,
+    vector_trees,
+};
 use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::root::{ApprovalPolicy, Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
 use sealift_bundle::value::digest::Digest;
@@ -196,6 +199,7 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
     cases.extend(vector_trees::cases(&of));
     cases.extend(vector_roots::cases(&roots));
     cases.extend(vector_rules::cases(&roots, &of));
+    cases.extend(vector_signatures::cases(&of));
     (roots, cases)
 }
 

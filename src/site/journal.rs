@@ -95,7 +95,11 @@ pub enum Act {
         /// What it was believed under.
         under: Under,
         /// How many entries were not what was installed; absent where that was not known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "sealift_bundle::value::exact::deserialize_option"
+        )]
         differences: Option<u64>,
     },
     /// The site takes other scenarios.
@@ -133,6 +137,7 @@ pub enum Act {
 #[serde(deny_unknown_fields)]
 pub struct Under {
     /// Its version.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub root_version: u64,
     /// Its fingerprint.
     pub root: Digest,
@@ -145,6 +150,7 @@ pub struct Under {
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Counts from 1.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub number: u64,
     /// Digest of the line before, without its line break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,6 +168,7 @@ pub struct Entry {
 #[serde(deny_unknown_fields)]
 pub struct Head {
     /// How many entries there are.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub entries: u64,
     /// The digest of the last line, without its line break.
     pub digest: Digest,

@@ -72,8 +72,10 @@ pub enum Outcome {
 #[serde(deny_unknown_fields)]
 pub struct Held {
     /// How many.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub blobs: u64,
     /// Their bytes.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub bytes: u64,
     /// The digest of the list as a [`Request`] has it.
     pub list: Digest,
@@ -92,6 +94,7 @@ pub struct Request {
     /// When it was made, by the clock of the site.
     pub issued: Timestamp,
     /// Version of the pinned trust root.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub root_version: u64,
     /// The fingerprint of that root.
     pub root: Digest,
@@ -124,6 +127,7 @@ pub struct HeldBlob {
     /// What it is.
     pub digest: Digest,
     /// Its bytes.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub size: u64,
 }
 

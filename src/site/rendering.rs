@@ -59,6 +59,7 @@ pub struct Rendered {
     /// The values.
     pub values: BTreeMap<Name, String>,
     /// How many files there are.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub count: u64,
     /// The files by path; left out where there are more than 200.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -29,6 +29,7 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<sealift_bundle::trust::key::KeyId>,
     /// Version of the pinned trust root.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub root_version: u64,
     /// Its fingerprint: the digest of its payload.
     pub root: Digest,
@@ -60,8 +61,10 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 pub struct Mark {
     /// The epoch of the trust root.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub epoch: u64,
     /// The number within the epoch.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub sequence: u64,
     /// The bundle.
     pub statement: Digest,
@@ -106,8 +109,10 @@ pub struct Release {
     /// When it was installed, by the clock of the site.
     pub installed: Timestamp,
     /// Files of its trees.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub files: u64,
     /// Bytes of its trees and images.
+    #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub bytes: u64,
     /// The digest of the values for its parameters, where it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod digest;
 pub mod error_code;
 pub mod escaped;
+pub mod exact;
 pub mod format;
 pub mod html;
 pub mod image_name;
