@@ -318,7 +318,7 @@ mod pulled {
         });
         let lock = Bench::new().lock(&server, "app:1").unwrap();
         assert!(lock.image[0].referrers.is_empty());
-        let origin = &lock.image[0].origin;
+        let origin = &lock.image[0].head.origin;
         assert!(origin.ends_with(", without 1 referrer of an unknown media type"), "{origin}");
     }
 

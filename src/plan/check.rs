@@ -101,15 +101,15 @@ fn refuse_added(
     work: &Work<'_>,
 ) -> Result<(), PlanError> {
     let task = Task::new(work);
-    for (kind, tree) in lock.trees() {
-        if audience.is_some_and(|audience| !tree.labels().is_for(audience)) {
+    for tree in lock.trees() {
+        if audience.is_some_and(|audience| !tree.head.labels.is_for(audience)) {
             continue;
         }
-        let Some(item) = manifest.items.iter().find(|item| item.name == tree.name) else { continue };
+        let Some(item) = manifest.items.iter().find(|item| item.name == tree.head.name) else { continue };
         let Source::Path { path, patterns } = &item.source else { continue };
         let path = work.folder.join(path);
         let added = tree::added(&path, patterns, &tree.entries, &task);
-        let names = added.map_err(|error| error.about(kind, &tree.name))?;
+        let names = added.map_err(|error| error.about(tree.head.kind, &tree.head.name))?;
         if !names.is_empty() {
             return Err(PlanError::Added { path, names });
         }

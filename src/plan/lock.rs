@@ -1,20 +1,19 @@
 //! Locks: the manifest with every source pinned to digest and size.
 
 use super::error::PlanError;
+use super::lock_items;
 use super::manifest::Manifest;
 use super::parse::Text;
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::index::{Blob, Referrer};
-use sealift_bundle::format::item::{FileKind, ItemKind, Labels, PRIORITY};
+use sealift_bundle::format::item::ItemHead;
 use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::rel_path::Names;
 use sealift_bundle::value::timestamp::Timestamp;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use std::borrow::Cow;
+use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -61,13 +60,13 @@ pub struct Lock {
     #[serde(default)]
     pub image: Vec<LockedImage>,
     /// Trees of documents.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lock_items::docs")]
     pub doc: Vec<LockedTree>,
     /// Trees of configurations.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lock_items::configs")]
     pub config: Vec<LockedTree>,
     /// Trees of other files.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lock_items::files")]
     pub file: Vec<LockedTree>,
 }
 
@@ -102,24 +101,12 @@ pub struct LockedAudience {
 
 /// An image, pinned.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "lock_items::RawImage")]
 pub struct LockedImage {
-    /// Name of the item.
-    pub name: Name,
-    /// The layout it lies in.
-    pub layout: Option<String>,
-    /// The archive it lies in.
-    pub archive: Option<String>,
-    /// Where it came from, in words.
-    pub origin: String,
-    /// Licence, as declared.
-    pub license: Option<String>,
-    /// Version, as declared.
-    pub version: Option<String>,
-    /// The only audiences that may have it, ascending.
-    pub audience: Option<Vec<Name>>,
-    /// Its place in the bundle.
-    pub priority: Option<u8>,
+    /// Name and provenance.
+    pub head: ItemHead,
+    /// Where its blobs lie.
+    pub location: ImageLocation,
     /// What it is called at the site.
     pub reference: ImageName,
     /// Media type of its index or manifest.
@@ -131,11 +118,20 @@ pub struct LockedImage {
     /// Every blob of it and its referrers, the index or manifest first.
     pub blobs: Vec<LockedBlob>,
     /// Manifests that its indexes list and that it leaves out, ascending; another image may bring them.
-    #[serde(default)]
     pub withheld: Vec<Digest>,
     /// Signatures, attestations and SBOMs that travel with it.
-    #[serde(default)]
     pub referrers: Vec<LockedReferrer>,
+}
+
+/// Where the blobs of an image lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageLocation {
+    /// In the store, into which it was pulled.
+    Store,
+    /// In an OCI image layout.
+    Layout(String),
+    /// In an archive of `docker save`.
+    Archive(String),
 }
 
 /// A manifest about an image, pinned; its blobs are among those of the image.
@@ -161,11 +157,14 @@ impl LockedReferrer {
     }
 }
 
-impl LockedImage {
-    /// The path of its source; none for an image that was pulled into the store.
+impl ImageLocation {
+    /// The path of the layout or archive.
     #[must_use]
-    pub fn source(&self) -> Option<&str> {
-        self.layout.as_deref().or(self.archive.as_deref())
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Store => None,
+            Self::Layout(path) | Self::Archive(path) => Some(path),
+        }
     }
 }
 
@@ -182,58 +181,47 @@ pub struct LockedBlob {
 }
 
 /// A tree, pinned.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedTree {
-    /// Name of the item.
-    pub name: Name,
-    /// The folder or file it was read from.
-    pub path: Option<String>,
-    /// The address it was downloaded from.
-    pub url: Option<String>,
-    /// How its digest was found out, where nobody announces it: `first-use`.
-    pub pin: Option<String>,
-    /// The chart that it is: `oci://...`, or its name and repository.
-    pub chart: Option<String>,
-    /// The repository whose files it has, at the commit.
-    pub git: Option<String>,
-    /// The commit.
-    pub commit: Option<String>,
-    /// Where it came from, in words.
-    pub origin: String,
-    /// Licence, as declared.
-    pub license: Option<String>,
-    /// What a file is good for.
-    pub kind: Option<FileKind>,
-    /// Version, as declared.
-    pub version: Option<String>,
-    /// The only audiences that may have it, ascending.
-    pub audience: Option<Vec<Name>>,
-    /// Its place in the bundle.
-    pub priority: Option<u8>,
-    /// Whether its texts are templates.
-    #[serde(default)]
-    pub template: bool,
+    /// Name, kind and provenance.
+    pub head: ItemHead,
+    /// Where its files come from.
+    pub source: TreeSource,
     /// The systems that its names are for.
-    #[serde(default)]
     pub names: Names,
-    /// Every entry, in order; in the lock one string with a line for each, as an inventory has them. A table for each
-    /// would take ten times as long to parse as the files take to read.
-    #[serde(deserialize_with = "parse_entries")]
+    /// Every entry, in order.
     pub entries: Vec<Entry>,
 }
 
-impl LockedImage {
-    /// What the manifest says about it beside its name, kind and licence.
-    #[must_use]
-    pub fn labels(&self) -> Labels {
-        Labels {
-            version: self.version.clone(),
-            audience: self.audience.clone(),
-            priority: self.priority.unwrap_or(PRIORITY),
-            ..Labels::default()
-        }
-    }
+/// Where the files of a tree come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TreeSource {
+    /// A folder or a file.
+    Path(String),
+    /// A download; on first use if nobody publishes its digest.
+    Url {
+        /// The address.
+        url: String,
+        /// How its digest was found out, where nobody publishes it.
+        pin: Option<Pin>,
+    },
+    /// A chart: `oci://...`, or its name and repository.
+    Chart(String),
+    /// Files of a git commit.
+    Git {
+        /// The repository.
+        url: String,
+        /// The commit.
+        commit: String,
+    },
+}
+
+/// How a digest was found out that nobody publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pin {
+    /// The first download is taken for the right one.
+    FirstUse,
 }
 
 impl LockedTree {
@@ -245,24 +233,6 @@ impl LockedTree {
             Node::Dir | Node::Link { .. } => None,
         })
     }
-
-    /// What the manifest says about it beside its name, kind and licence.
-    #[must_use]
-    pub fn labels(&self) -> Labels {
-        Labels {
-            version: self.version.clone(),
-            file_kind: self.kind,
-            audience: self.audience.clone(),
-            priority: self.priority.unwrap_or(PRIORITY),
-            template: self.template,
-            ..Labels::default()
-        }
-    }
-}
-
-fn parse_entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
-    let text = Cow::<'de, str>::deserialize(deserializer)?;
-    text.lines().map(|line| serde_json::from_str(line).map_err(D::Error::custom)).collect()
 }
 
 /// Where the lock of a manifest lies: `my-site.toml` has `my-site.lock.toml` beside it, and for its variant `docker`
@@ -333,11 +303,9 @@ impl Lock {
         Self { previous: Some(statement), ..self }
     }
 
-    /// Its trees with their kinds, in order.
-    pub fn trees(&self) -> impl Iterator<Item = (ItemKind, &LockedTree)> {
-        let docs = self.doc.iter().map(|tree| (ItemKind::Doc, tree));
-        let configs = self.config.iter().map(|tree| (ItemKind::Config, tree));
-        docs.chain(configs).chain(self.file.iter().map(|tree| (ItemKind::File, tree)))
+    /// Its trees, in order.
+    pub fn trees(&self) -> impl Iterator<Item = &LockedTree> {
+        self.doc.iter().chain(&self.config).chain(&self.file)
     }
 
     /// The rules that the types do not hold.
@@ -346,24 +314,15 @@ impl Lock {
             Err(PlanError::LockItem { item: item.clone(), reason: reason.to_owned() })
         };
         let mut names = HashSet::new();
-        for name in self.image.iter().map(|image| &image.name).chain(self.trees().map(|(_, tree)| &tree.name))
-        {
-            if !names.insert(name) {
-                return wrong(name, "two items have this name");
+        let heads = self.image.iter().map(|image| &image.head).chain(self.trees().map(|tree| &tree.head));
+        for head in heads {
+            if !names.insert(&head.name) {
+                return wrong(&head.name, "two items have this name");
             }
         }
         for image in &self.image {
-            if image.layout.is_some() && image.archive.is_some() {
-                return wrong(&image.name, "it has `layout` and `archive`");
-            }
             if !image.blobs.iter().any(|blob| blob.digest == image.digest && blob.size == image.size) {
-                return wrong(&image.name, "its index or manifest is not among its blobs");
-            }
-        }
-        for (_, tree) in self.trees() {
-            let sources = [&tree.path, &tree.url, &tree.chart, &tree.git];
-            if sources.into_iter().flatten().count() != 1 || tree.git.is_some() != tree.commit.is_some() {
-                return wrong(&tree.name, "it has one of `path`, `url`, `chart`, and `git` with `commit`");
+                return wrong(&image.head.name, "its index or manifest is not among its blobs");
             }
         }
         match self.sequence {

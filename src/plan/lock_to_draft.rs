@@ -4,13 +4,13 @@
 use super::context::{Part, Task, Work, read_part, refuse_changed};
 use super::error::PlanError;
 use super::image_files::Members;
-use super::lock::{Lock, LockedBlob, LockedImage, LockedReferrer, LockedTree};
+use super::lock::{Lock, LockedBlob, LockedImage, LockedReferrer, LockedTree, TreeSource};
 use super::resolve::called;
 use super::{image_registry, tree};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::inventory;
-use sealift_bundle::format::item::{ItemHead, ItemKind, Labels};
+use sealift_bundle::format::item::{ItemKind, Labels};
 use sealift_bundle::format::member::blob_name;
 use sealift_bundle::format::site_inputs::{Selection, SiteInputs};
 use sealift_bundle::format::tree::Tree;
@@ -38,18 +38,18 @@ impl Lock {
         let mut items = Vec::new();
         let task = Task::new(work);
         for image in &self.image {
-            if !travels(&image.labels(), &|| Ok(image.digest))? {
+            if !travels(&image.head.labels, &|| Ok(image.digest))? {
                 continue;
             }
             let item = locate_image(image, &task);
-            items.push(item.map_err(|error| error.about(ItemKind::Image, &image.name))?);
+            items.push(item.map_err(|error| error.about(ItemKind::Image, &image.head.name))?);
         }
-        for (kind, tree) in self.trees() {
-            if !travels(&tree.labels(), &|| content_of(tree, work))? {
+        for tree in self.trees() {
+            if !travels(&tree.head.labels, &|| content_of(tree, work))? {
                 continue;
             }
-            let item = locate_tree(kind, tree, work);
-            items.push(item.map_err(|error| error.about(kind, &tree.name))?);
+            let item = locate_tree(tree, work);
+            items.push(item.map_err(|error| error.about(tree.head.kind, &tree.head.name))?);
         }
         selection.withheld.sort();
         selection.withheld.dedup();
@@ -117,12 +117,12 @@ fn content_of(locked: &LockedTree, work: &Work<'_>) -> Result<Digest, PlanError>
 
 fn tree_of(locked: &LockedTree, work: &Work<'_>) -> Result<Tree, PlanError> {
     Tree::with_names(locked.entries.clone(), locked.names, work.limits)
-        .map_err(|source| PlanError::LockTree { item: locked.name.clone(), source })
+        .map_err(|source| PlanError::LockTree { item: locked.head.name.clone(), source })
 }
 
 fn locate_image(image: &LockedImage, task: &Task<'_>) -> Result<DraftItem, PlanError> {
     let work = task.work;
-    let blobs = match image.source() {
+    let blobs = match image.location.path() {
         None => locate_pulled(image, work)?,
         Some(path) => {
             let members = task.members(path)?;
@@ -130,13 +130,7 @@ fn locate_image(image: &LockedImage, task: &Task<'_>) -> Result<DraftItem, PlanE
         }
     };
     Ok(DraftItem::Image(DraftImage {
-        head: ItemHead {
-            name: image.name.clone(),
-            kind: ItemKind::Image,
-            origin: image.origin.clone(),
-            license: image.license.clone(),
-            labels: image.labels(),
-        },
+        head: image.head.clone(),
         reference: image.reference.clone(),
         media_type: image.media_type.clone(),
         root: image.digest,
@@ -155,7 +149,7 @@ pub(super) fn check_images(images: &[LockedImage], work: &Work<'_>) -> Result<()
             DraftItem::Image(image) => Ok(image.check(work.limits)?),
             DraftItem::Tree(_) => Ok(()),
         });
-        checked.map_err(|error| error.about(ItemKind::Image, &image.name))?;
+        checked.map_err(|error| error.about(ItemKind::Image, &image.head.name))?;
     }
     Ok(())
 }
@@ -197,9 +191,9 @@ fn locate_blob(blob: &LockedBlob, members: &Members, work: &Work<'_>) -> Result<
 /// The files of a tree and where each lies.
 pub(super) fn files(locked: &LockedTree, work: &Work<'_>) -> Result<(Tree, Vec<PathBuf>), PlanError> {
     let tree = tree_of(locked, work)?;
-    let sources = match &locked.path {
-        Some(path) => tree::sources(&work.folder.join(path), &tree)?,
-        None => downloads(&tree, work)?,
+    let sources = match &locked.source {
+        TreeSource::Path(path) => tree::sources(&work.folder.join(path), &tree)?,
+        TreeSource::Url { .. } | TreeSource::Chart(_) | TreeSource::Git { .. } => downloads(&tree, work)?,
     };
     Ok((tree, sources))
 }
@@ -209,7 +203,7 @@ pub(super) fn document(image: &LockedImage, digest: &Digest, task: &Task<'_>) ->
     let work = task.work;
     let missing = || PlanError::NotStored { what: format!("the document {digest}") };
     let blob = image.blobs.iter().find(|blob| blob.digest == *digest).ok_or_else(missing)?;
-    let part = match image.source() {
+    let part = match image.location.path() {
         None => Part { path: work.store.get(digest).ok_or_else(missing)?, offset: 0, size: blob.size },
         Some(path) => {
             let members = task.members(path)?;
@@ -222,16 +216,9 @@ pub(super) fn document(image: &LockedImage, digest: &Digest, task: &Task<'_>) ->
     Ok(bytes)
 }
 
-fn locate_tree(kind: ItemKind, locked: &LockedTree, work: &Work<'_>) -> Result<DraftItem, PlanError> {
+fn locate_tree(locked: &LockedTree, work: &Work<'_>) -> Result<DraftItem, PlanError> {
     let (tree, sources) = files(locked, work)?;
-    let head = ItemHead {
-        name: locked.name.clone(),
-        kind,
-        origin: locked.origin.clone(),
-        license: locked.license.clone(),
-        labels: locked.labels(),
-    };
-    Ok(DraftItem::Tree(DraftTree { head, tree, sources }))
+    Ok(DraftItem::Tree(DraftTree { head: locked.head.clone(), tree, sources }))
 }
 
 /// The files of the store that hold what was downloaded.

@@ -1,8 +1,8 @@
 //! A lock as text: laid by hand, so that a change of one source is a change of few lines in a review.
 
-use super::lock::{Lock, LockedAudience, LockedImage, LockedTree, VERSION};
+use super::lock::{ImageLocation, Lock, LockedAudience, LockedImage, LockedTree, Pin, TreeSource, VERSION};
 use sealift_bundle::format::entry::Entry;
-use sealift_bundle::format::item::{FileKind, ItemKind, Labels, PRIORITY};
+use sealift_bundle::format::item::{FileKind, ItemHead, Labels, PRIORITY};
 use sealift_bundle::format::site_inputs::{Parameter, Secret};
 use sealift_bundle::value::printable::is_deceptive;
 use sealift_bundle::value::rel_path::Names;
@@ -36,7 +36,7 @@ impl Lock {
             writeln!(text, "\n[[secret]]\nname = \"{name}\"\ndescription = {}", Quoted(description))?;
         }
         self.image.iter().try_for_each(|image| lay_image(text, image))?;
-        self.trees().try_for_each(|(kind, tree)| lay_tree(text, kind, tree))
+        self.trees().try_for_each(|tree| lay_tree(text, tree))
     }
 }
 
@@ -80,12 +80,13 @@ fn lay_labels(text: &mut String, labels: &Labels) -> fmt::Result {
 }
 
 fn lay_image(text: &mut String, image: &LockedImage) -> fmt::Result {
-    writeln!(text, "\n[[image]]\nname = \"{}\"", image.name)?;
-    optional(text, "layout", image.layout.as_ref())?;
-    optional(text, "archive", image.archive.as_ref())?;
-    writeln!(text, "origin = {}", Quoted(&image.origin))?;
-    optional(text, "license", image.license.as_ref())?;
-    lay_labels(text, &image.labels())?;
+    text.write_str("\n[[image]]\n")?;
+    let location = |text: &mut String| match &image.location {
+        ImageLocation::Store => Ok(()),
+        ImageLocation::Layout(path) => assign(text, "layout", path),
+        ImageLocation::Archive(path) => assign(text, "archive", path),
+    };
+    write_head(text, &image.head, location)?;
     writeln!(text, "reference = \"{}\"\nmedia_type = {}", image.reference, Quoted(&image.media_type))?;
     writeln!(text, "digest = \"{}\"\nsize = {}\nblobs = [", image.digest, image.size)?;
     for blob in &image.blobs {
@@ -116,17 +117,24 @@ fn lay_image(text: &mut String, image: &LockedImage) -> fmt::Result {
     Ok(())
 }
 
-fn lay_tree(text: &mut String, kind: ItemKind, tree: &LockedTree) -> fmt::Result {
-    writeln!(text, "\n[[{kind}]]\nname = \"{}\"", tree.name)?;
-    optional(text, "path", tree.path.as_ref())?;
-    optional(text, "url", tree.url.as_ref())?;
-    optional(text, "pin", tree.pin.as_ref())?;
-    optional(text, "chart", tree.chart.as_ref())?;
-    optional(text, "git", tree.git.as_ref())?;
-    optional(text, "commit", tree.commit.as_ref())?;
-    writeln!(text, "origin = {}", Quoted(&tree.origin))?;
-    optional(text, "license", tree.license.as_ref())?;
-    lay_labels(text, &tree.labels())?;
+fn lay_tree(text: &mut String, tree: &LockedTree) -> fmt::Result {
+    writeln!(text, "\n[[{}]]", tree.head.kind)?;
+    let source = |text: &mut String| match &tree.source {
+        TreeSource::Path(path) => assign(text, "path", path),
+        TreeSource::Url { url, pin } => {
+            assign(text, "url", url)?;
+            match pin {
+                Some(Pin::FirstUse) => assign(text, "pin", "first-use"),
+                None => Ok(()),
+            }
+        }
+        TreeSource::Chart(chart) => assign(text, "chart", chart),
+        TreeSource::Git { url, commit } => {
+            assign(text, "git", url)?;
+            assign(text, "commit", commit)
+        }
+    };
+    write_head(text, &tree.head, source)?;
     if tree.names == Names::Linux {
         text.write_str("names = \"linux\"\n")?;
     }
@@ -149,6 +157,24 @@ fn lay_entry(text: &mut String, entry: &Entry) -> fmt::Result {
         }
     }
     text.write_char('\n')
+}
+
+/// What every item says, with its source behind its name.
+fn write_head(
+    text: &mut String,
+    head: &ItemHead,
+    source: impl FnOnce(&mut String) -> fmt::Result,
+) -> fmt::Result {
+    let ItemHead { name, kind: _, origin, license, labels } = head;
+    writeln!(text, "name = \"{name}\"")?;
+    source(text)?;
+    assign(text, "origin", origin)?;
+    optional(text, "license", license.as_ref())?;
+    lay_labels(text, labels)
+}
+
+fn assign(text: &mut String, key: &str, value: &str) -> fmt::Result {
+    writeln!(text, "{key} = {}", Quoted(value))
 }
 
 fn optional<T: Display>(text: &mut String, key: &str, value: Option<&T>) -> fmt::Result {

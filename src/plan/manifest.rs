@@ -8,7 +8,7 @@ use super::patterns::Patterns;
 use super::requirement::Requirement;
 use sealift_audit::lint::finding::Rule;
 use sealift_bundle::format::atomic_file;
-use sealift_bundle::format::item::{ItemKind, Labels};
+use sealift_bundle::format::item::{ItemHead, ItemKind, Labels};
 use sealift_bundle::format::site_inputs::{Parameter, Secret};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
@@ -77,6 +77,20 @@ pub struct Item {
     pub source: Source,
     /// Where it stands.
     pub spot: Spot,
+}
+
+impl Item {
+    /// What a lock and a bundle say of it.
+    #[must_use]
+    pub fn head(&self, origin: String) -> ItemHead {
+        ItemHead {
+            name: self.name.clone(),
+            kind: self.kind,
+            origin,
+            license: self.license.clone(),
+            labels: self.labels.clone(),
+        }
+    }
 }
 
 /// A place in a manifest or a part.

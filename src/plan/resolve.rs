@@ -3,12 +3,14 @@
 use super::context::{Task, Work};
 use super::error::PlanError;
 use super::image_registry::{self, Pulled};
-use super::lock::{Lock, LockedAudience, LockedBundle, LockedImage, LockedTree, VERSION};
+use super::lock::{
+    ImageLocation, Lock, LockedAudience, LockedBundle, LockedImage, LockedTree, Pin, TreeSource, VERSION,
+};
 use super::manifest::{ImageForm, ImageSource, Item, Platforms, Scope, Source};
 use super::selection::Chosen;
 use super::{chart, fetch, git, image_docker_archive, image_oci_layout, image_select, lock_to_draft, tree};
 use sealift_bundle::format::entry::{Entry, Node};
-use sealift_bundle::format::item::{ItemKind, PRIORITY};
+use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::counted;
@@ -75,8 +77,8 @@ impl Lock {
         }
         let mut called = HashMap::new();
         for image in &lock.image {
-            if let Some(one) = called.insert(&image.reference, &image.name) {
-                let (one, other) = (one.clone(), image.name.clone());
+            if let Some(one) = called.insert(&image.reference, &image.head.name) {
+                let (one, other) = (one.clone(), image.head.name.clone());
                 let reference = Box::new(image.reference.clone());
                 return Err(PlanError::SameReference { one, other, reference });
             }
@@ -94,19 +96,23 @@ impl Lock {
     fn keep_origins(&mut self, before: &Self) {
         let plain = |origin: &str| origin.split(BY_WAY_OF).next().unwrap_or_default().to_owned();
         for image in &mut self.image {
-            let known = before.image.iter().find(|known| known.name == image.name);
-            if let Some(known) = known.filter(|known| plain(&known.origin) == plain(&image.origin)) {
-                let same = LockedImage { origin: known.origin.clone(), ..image.clone() };
+            let known = before.image.iter().find(|known| known.head.name == image.head.name);
+            let Some(known) = known else { continue };
+            if plain(&known.head.origin) == plain(&image.head.origin) {
+                let mut same = image.clone();
+                same.head.origin.clone_from(&known.head.origin);
                 if same == *known {
                     *image = same;
                 }
             }
         }
         for tree in self.doc.iter_mut().chain(&mut self.config).chain(&mut self.file) {
-            let known = before.trees().map(|(_, known)| known).find(|known| known.name == tree.name);
-            let same_place = |known: &&LockedTree| plain(&known.origin) == plain(&tree.origin);
-            if let Some(known) = known.filter(same_place).filter(|known| known.entries == tree.entries) {
-                tree.origin.clone_from(&known.origin);
+            let known = before.trees().find(|known| known.head.name == tree.head.name);
+            let same = |known: &&LockedTree| {
+                plain(&known.head.origin) == plain(&tree.head.origin) && known.entries == tree.entries
+            };
+            if let Some(known) = known.filter(same) {
+                tree.head.origin.clone_from(&known.head.origin);
             }
         }
     }
@@ -162,14 +168,8 @@ fn audience(chosen: &Chosen<'_>, name: &Name) -> LockedAudience {
 fn pulled_image(item: &Item, pulled: &Pulled) -> LockedImage {
     let pulled = pulled.clone();
     LockedImage {
-        name: item.name.clone(),
-        layout: None,
-        archive: None,
-        origin: pulled.origin,
-        license: item.license.clone(),
-        version: item.labels.version.clone(),
-        audience: item.labels.audience.clone(),
-        priority: place_of(item),
+        head: item.head(pulled.origin),
+        location: ImageLocation::Store,
         reference: pulled.reference,
         media_type: pulled.media_type,
         digest: pulled.digest,
@@ -205,16 +205,13 @@ fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<Locke
         Platforms::Narrow(platform) => format!(", narrowed to {platform}"),
         Platforms::All | Platforms::Sparse(_) => String::new(),
     };
-    let keep = |wanted| (source.form == wanted).then(|| path.clone());
+    let location = match source.form {
+        ImageForm::Layout => ImageLocation::Layout(path.clone()),
+        ImageForm::Archive => ImageLocation::Archive(path.clone()),
+    };
     Ok(LockedImage {
-        name: item.name.clone(),
-        layout: keep(ImageForm::Layout),
-        archive: keep(ImageForm::Archive),
-        origin: format!("{form} {path}{narrowed}{lost}{missing}"),
-        license: item.license.clone(),
-        version: item.labels.version.clone(),
-        audience: item.labels.audience.clone(),
-        priority: place_of(item),
+        head: item.head(format!("{form} {path}{narrowed}{lost}{missing}")),
+        location,
         reference: image_select::reference(&image.root, source, &members.path)?,
         media_type: image.root.media_type,
         digest: image.root.digest,
@@ -233,11 +230,6 @@ pub(super) fn by_way_of(mirror: Option<String>) -> String {
     mirror.map_or_else(String::new, |mirror| format!("{BY_WAY_OF}{mirror}"))
 }
 
-/// The place of an item that has one of its own.
-fn place_of(item: &Item) -> Option<u8> {
-    Some(item.labels.priority).filter(|place| *place != PRIORITY)
-}
-
 /// The name of a bundle for a variant, or for an audience.
 pub(super) fn called(name: &Name, word: Option<&Name>) -> Result<Name, PlanError> {
     let Some(word) = word else { return Ok(name.clone()) };
@@ -249,76 +241,61 @@ pub(super) fn called(name: &Name, word: Option<&Name>) -> Result<Name, PlanError
 }
 
 fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<LockedTree, PlanError> {
-    let mut tree = LockedTree {
-        name: item.name.clone(),
-        path: None,
-        url: None,
-        pin: None,
-        chart: None,
-        git: None,
-        commit: None,
-        origin: String::new(),
-        license: item.license.clone(),
-        kind: item.labels.file_kind,
-        version: item.labels.version.clone(),
-        audience: item.labels.audience.clone(),
-        priority: place_of(item),
-        template: item.labels.template,
-        names: Names::Portable,
-        entries: Vec::new(),
-    };
     let one_file =
         |path, (sha256, size)| vec![Entry { path, node: Node::File { size, sha256, executable: false } }];
-    match &item.source {
+    let (origin, source, names, entries) = match &item.source {
         Source::Path { path, patterns } => {
-            tree.names = patterns.names();
-            tree.entries = tree::read(&task.work.folder.join(path), patterns, task)?.entries().to_vec();
-            tree.origin = format!("path {path}");
-            tree.path = Some(path.clone());
+            let found = tree::read(&task.work.folder.join(path), patterns, task)?;
+            let source = TreeSource::Path(path.clone());
+            (format!("path {path}"), source, patterns.names(), found.entries().to_vec())
         }
         Source::Url { url, sha256, file_name } => {
-            tree.url = Some(url.as_str().to_owned());
-            tree.origin = format!("url {url}");
-            if sha256.is_none() {
-                tree.pin = Some("first-use".to_owned());
-                tree.origin += ", pinned when it was first used";
-            }
-            let known = sha256.or_else(|| pinned_before(before, &tree));
+            let pin = sha256.is_none().then_some(Pin::FirstUse);
+            let source = TreeSource::Url { url: url.as_str().to_owned(), pin };
+            let known = sha256.or_else(|| pinned_before(before, item, &source));
             let found = fetch::fetch(url, known.as_ref(), task)?;
-            tree.origin += &by_way_of(fetch::mirror_of(&found.0, task));
-            tree.entries = one_file(file_name.clone(), found);
+            let first = if pin.is_some() { ", pinned when it was first used" } else { "" };
+            let mirror = by_way_of(fetch::mirror_of(&found.0, task));
+            let entries = one_file(file_name.clone(), found);
+            (format!("url {url}{first}{mirror}"), source, Names::Portable, entries)
         }
         Source::Chart { place, version } => {
-            tree.chart = Some(place.to_string());
-            tree.origin = format!("chart {place} {version}");
-            let known = pinned_before(before, &tree);
+            let source = TreeSource::Chart(place.to_string());
+            let known = pinned_before(before, item, &source);
             let stored = known.map(|known| task.work.store.checked(&known)).transpose()?.flatten();
             let found = match known.zip(stored) {
                 Some((known, (_, size))) => (known, size),
                 None => chart::fetch(place, version, known, task)?,
             };
-            tree.origin += &by_way_of(fetch::mirror_of(&found.0, task));
-            tree.entries = one_file(chart::file_name(place, version)?, found);
+            let mirror = by_way_of(fetch::mirror_of(&found.0, task));
+            let entries = one_file(chart::file_name(place, version)?, found);
+            (format!("chart {place} {version}{mirror}"), source, Names::Portable, entries)
         }
         Source::Git { url, commit, patterns } => {
-            tree.names = patterns.names();
-            tree.git = Some(url.as_str().to_owned());
-            tree.commit = Some(commit.to_string());
             let (found, mirror) = git::read(url, commit, patterns, task)?;
-            tree.origin = format!("git {url} {commit}{}", by_way_of(mirror));
-            tree.entries = found.entries().to_vec();
+            let source = TreeSource::Git { url: url.as_str().to_owned(), commit: commit.to_string() };
+            let origin = format!("git {url} {commit}{}", by_way_of(mirror));
+            (origin, source, patterns.names(), found.entries().to_vec())
         }
-        // Images have no trees: the manifest's grammar sees to that.
-        Source::Image(_) | Source::Pull(_) => {}
-    }
-    Ok(tree)
+        Source::Image(_) | Source::Pull(_) => {
+            let reason = "an image is no tree".to_owned();
+            return Err(PlanError::LockItem { item: item.name.clone(), reason });
+        }
+    };
+    Ok(LockedTree { head: item.head(origin), source, names, entries })
 }
 
-/// What the lock before says about the same source of one file. What was pinned stays pinned until a person removes
-/// the lock.
-fn pinned_before(before: Option<&Lock>, tree: &LockedTree) -> Option<Digest> {
-    let same = |one: &&LockedTree| {
-        one.name == tree.name && one.url == tree.url && one.chart == tree.chart && one.version == tree.version
+/// What the lock before says about the same source of one file. What was pinned stays pinned until the lock is removed.
+fn pinned_before(before: Option<&Lock>, item: &Item, source: &TreeSource) -> Option<Digest> {
+    let place = |source: &TreeSource| match source {
+        TreeSource::Url { url, .. } => Some(url.clone()),
+        TreeSource::Chart(chart) => Some(chart.clone()),
+        TreeSource::Path(_) | TreeSource::Git { .. } => None,
     };
-    before?.trees().map(|(_, tree)| tree).find(same)?.first_file()
+    let same = |one: &&LockedTree| {
+        one.head.name == item.name
+            && place(&one.source) == place(source)
+            && one.head.labels.version == item.labels.version
+    };
+    before?.trees().find(same)?.first_file()
 }

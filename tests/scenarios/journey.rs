@@ -11,7 +11,7 @@ use sealift_bundle::format::site_inputs::Parameter;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::format::Format;
 use sealift_bundle::value::name::Name;
-use sealift_plan::lock::{Lock, LockedImage, path_for};
+use sealift_plan::lock::{Lock, LockedImage, TreeSource, path_for};
 use sealift_plan::manifest::Manifest;
 use sealift_plan::selection::Choice;
 use serde_json::Value;
@@ -129,8 +129,8 @@ impl Traveller {
         let locked: BTreeSet<_> = lock
             .image
             .iter()
-            .map(|image| &image.name)
-            .chain(lock.trees().map(|(_, tree)| &tree.name))
+            .map(|image| &image.head.name)
+            .chain(lock.trees().map(|tree| &tree.head.name))
             .collect();
         assert_eq!(locked, travelling);
         assert_eq!(lock.features, chosen.selection.features);
@@ -150,7 +150,7 @@ impl Traveller {
         self.serve(&bundle, &lock);
 
         let bytes = std::fs::metadata(self.shop.path(&bundle)).unwrap().len();
-        let entries = lock.trees().flat_map(|(_, tree)| &tree.entries);
+        let entries = lock.trees().flat_map(|tree| &tree.entries);
         let files = entries.filter(|entry| matches!(entry.node, Node::File { .. })).count();
         self.shop.done(&format!("rm -rf {bundle} site settings"));
         Row { items: travelling.len(), files, bytes, checked, pack, install }
@@ -206,8 +206,8 @@ impl Traveller {
             .collect();
         let pinned: BTreeSet<_> = lock
             .trees()
-            .filter(|(_, tree)| tree.pin.is_some())
-            .map(|(_, tree)| tree.name.to_string())
+            .filter(|tree| matches!(tree.source, TreeSource::Url { pin: Some(_), .. }))
+            .map(|tree| tree.head.name.to_string())
             .collect();
         let mut said: BTreeSet<_> = first.iter().map(|finding| text(finding, "about")).collect();
         said.extend(explained.iter().filter(|(rule, _)| rule == FIRST_USE).map(|(_, about)| about.clone()));
@@ -297,7 +297,7 @@ impl Traveller {
             assert_eq!(one["to"], format!("{}/{path}:{tag}", self.host));
             let arrived = self.manifest(&self.site.open, path, tag);
             assert_eq!(one["digest"], Digest::of(&arrived).to_string());
-            assert_eq!(Digest::of(&arrived), self.amd64(image), "{}", image.name);
+            assert_eq!(Digest::of(&arrived), self.amd64(image), "{}", image.head.name);
         }
     }
 
@@ -336,7 +336,7 @@ impl Traveller {
             let served = self.manifest(&host, image.reference.repository(), &image.digest.to_string());
             assert_eq!(Digest::of(&served), image.digest);
         }
-        let one = lock.image.iter().find(|image| image.name.as_str() == SPEAKER).or(lock.image.first());
+        let one = lock.image.iter().find(|image| image.head.name.as_str() == SPEAKER).or(lock.image.first());
         if let Some(image) = one {
             let name = format!("{host}/{}@{}", image.reference.repository(), image.digest);
             self.shop.done(&format!(
@@ -344,7 +344,7 @@ impl Traveller {
             ));
             let pulled = Digest::of(&self.shop.read("pulled/manifest.json"));
             assert_eq!(pulled, self.amd64(image));
-            if image.name.as_str() == SPEAKER {
+            if image.head.name.as_str() == SPEAKER {
                 let script = format!("{PODMAN} pull --tls-verify=false {name} >pulled.log; run {name}");
                 assert_eq!(self.shop.done(&script).out, format!("hello from {SPEAKER}\n"));
             }

@@ -9,12 +9,12 @@ use std::path::Path;
 /// site's registry has to have them.
 pub fn all(release: &Path, lock: &Lock) -> Vec<Digest> {
     let mut digests = Vec::new();
-    let templates: Vec<_> = lock.config.iter().filter(|tree| tree.template).collect();
+    let templates: Vec<_> = lock.config.iter().filter(|tree| tree.head.labels.template).collect();
     assert!(!templates.is_empty());
     for tree in templates {
         for entry in &tree.entries {
             let Node::File { .. } = entry.node else { continue };
-            let path = release.join("rendered").join(tree.name.as_str()).join(entry.path.as_str());
+            let path = release.join("rendered").join(tree.head.name.as_str()).join(entry.path.as_str());
             let text =
                 std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert!(!text.contains("{{") && !text.contains("{%"), "{}: {text}", path.display());

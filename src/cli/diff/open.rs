@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "connected")]
 use {
     sealift_audit::diff::{say_needs, say_selection},
-    sealift_bundle::format::item::{ItemHead, ItemKind},
+    sealift_bundle::format::item::ItemKind,
     sealift_bundle::value::digest::Digest,
     sealift_plan::lock::Lock,
 };
@@ -382,31 +382,18 @@ fn of_lock(lock: &Lock, digest: Digest, label: &str) -> Side {
     let mut items = BTreeMap::new();
     let mut blobs = BTreeMap::new();
     for image in &lock.image {
-        let head = ItemHead {
-            name: image.name.clone(),
-            kind: ItemKind::Image,
-            origin: image.origin.clone(),
-            license: image.license.clone(),
-            labels: image.labels(),
-        };
-        let mut facts = facts_of(&head, Some(&image.reference));
+        let mut facts = facts_of(&image.head, Some(&image.reference));
         say_referrers(&mut facts, &image.withheld, image.referrers.iter().map(|one| one.digest));
         blobs.extend(image.blobs.iter().map(|blob| (blob.digest, blob.size)));
         let stored = Some(image.blobs.iter().map(|blob| blob.size).sum());
         let item = Item { kind: ItemKind::Image, digest: Some(image.digest), facts, stored, tree: None };
-        items.insert(image.name.clone(), item);
+        items.insert(image.head.name.clone(), item);
     }
-    for (kind, tree) in lock.trees() {
-        let head = ItemHead {
-            name: tree.name.clone(),
-            kind,
-            origin: tree.origin.clone(),
-            license: tree.license.clone(),
-            labels: tree.labels(),
-        };
-        let facts = facts_of(&head, None);
+    for tree in lock.trees() {
+        let kind = tree.head.kind;
+        let facts = facts_of(&tree.head, None);
         let tree_of = Some(tree.entries.clone());
-        items.insert(tree.name.clone(), Item { kind, digest: None, facts, stored: None, tree: tree_of });
+        items.insert(tree.head.name.clone(), Item { kind, digest: None, facts, stored: None, tree: tree_of });
     }
     side.items = Some(items);
     side.blobs = Some(blobs);

@@ -139,7 +139,7 @@ fn said(
     key: &str,
     work: &Work<'_>,
 ) -> Result<Result<Version, String>, PlanError> {
-    let Some((_, tree)) = lock.trees().find(|(_, tree)| tree.name == *from) else {
+    let Some(tree) = lock.trees().find(|tree| tree.head.name == *from) else {
         return Ok(Err("it is an image".to_owned()));
     };
     let (checked, sources) = lock_to_draft::files(tree, work)?;

@@ -2,7 +2,7 @@
 
 use super::super::context::{Work, read_pinned};
 use super::super::error::PlanError;
-use super::super::lock::{Lock, LockedTree};
+use super::super::lock::{Lock, LockedTree, TreeSource};
 use super::super::lock_to_draft;
 use super::super::selection::Chosen;
 use sealift_audit::lint::finding::{Finding, Place, Rule};
@@ -63,18 +63,19 @@ impl Contents {
             }
         };
         let mut configs: Vec<(&Name, Vec<Opened>)> = Vec::new();
-        let is_read = |tree: &LockedTree| audience.is_none_or(|audience| tree.labels().is_for(audience));
-        for (kind, tree) in lock.trees().filter(|(_, tree)| is_read(tree)) {
+        let is_read = |tree: &LockedTree| audience.is_none_or(|audience| tree.head.labels.is_for(audience));
+        for tree in lock.trees().filter(|tree| is_read(tree)) {
+            let kind = tree.head.kind;
             let before = (contents.findings.len(), contents.mentions.len());
-            let files = contents.read(kind, tree, work).map_err(|error| match error {
+            let files = contents.read(tree, work).map_err(|error| match error {
                 PlanError::Bundle(_) => error,
-                other => other.about(kind, &tree.name),
+                other => other.about(kind, &tree.head.name),
             })?;
             contents.files += files.len() as u64;
-            contents.tree(kind, tree, &files, &chosen.manifest.egress, engine.as_ref());
+            contents.tree(tree, &files, &chosen.manifest.egress, engine.as_ref());
             contents.lead_to_sources(tree, before);
             if kind == ItemKind::Config {
-                configs.push((&tree.name, files));
+                configs.push((&tree.head.name, files));
             }
         }
         let all = configs.iter().flat_map(|(item, files)| files.iter().map(|file| file.as_file(item)));
@@ -83,9 +84,9 @@ impl Contents {
     }
 
     /// The files of a tree that are looked through, each compared with what the lock pins.
-    fn read(&mut self, kind: ItemKind, tree: &LockedTree, work: &Work<'_>) -> Result<Vec<Opened>, PlanError> {
-        let is_text = matches!(kind, ItemKind::Doc | ItemKind::Config);
-        let ceiling = match tree.kind {
+    fn read(&mut self, tree: &LockedTree, work: &Work<'_>) -> Result<Vec<Opened>, PlanError> {
+        let is_text = matches!(tree.head.kind, ItemKind::Doc | ItemKind::Config);
+        let ceiling = match tree.head.labels.file_kind {
             _ if is_text => secrets::MAX_BYTES as u64,
             Some(FileKind::Chart) => CHART,
             _ => SMALL,
@@ -100,10 +101,10 @@ impl Contents {
             let path = entry.path.as_str().to_owned();
             if size > ceiling {
                 self.unread += 1;
-                if is_text || tree.kind == Some(FileKind::Chart) {
+                if is_text || tree.head.labels.file_kind == Some(FileKind::Chart) {
                     let message = format!("the file has {}, and was not looked through", ByteSize(size));
                     let fix = "look through it with another tool, and explain it with `[[accept]]`";
-                    let about = format!("{}/{path}", tree.name);
+                    let about = format!("{}/{path}", tree.head.name);
                     let finding = Finding::new(Rule::ContentUnread, &about, message, fix);
                     self.findings.push(finding.at(Place::new(&path, None)));
                 }
@@ -114,26 +115,20 @@ impl Contents {
         Ok(files)
     }
 
-    fn tree(
-        &mut self,
-        kind: ItemKind,
-        tree: &LockedTree,
-        files: &[Opened],
-        egress: &[String],
-        engine: Option<&Engine>,
-    ) {
+    fn tree(&mut self, tree: &LockedTree, files: &[Opened], egress: &[String], engine: Option<&Engine>) {
+        let kind = tree.head.kind;
         if kind != ItemKind::Doc && is_only_notes(tree) {
             let message = "it holds nothing but a note about what belongs into it".to_owned();
             let fix = "put the files into the folder and lock again, or leave the item out";
-            self.findings.push(Finding::new(Rule::ContentEmpty, tree.name.as_str(), message, fix));
+            self.findings.push(Finding::new(Rule::ContentEmpty, tree.head.name.as_str(), message, fix));
         }
         let mut variables = references::Variables::new();
         for file in files {
-            variables.extend(references::variables(&file.as_file(&tree.name)));
+            variables.extend(references::variables(&file.as_file(&tree.head.name)));
         }
         for opened in files {
-            let file = opened.as_file(&tree.name);
-            let is_chart = tree.kind == Some(FileKind::Chart);
+            let file = opened.as_file(&tree.head.name);
+            let is_chart = tree.head.labels.file_kind == Some(FileKind::Chart);
             if !is_chart {
                 self.findings.extend(secrets::find(&file));
             }
@@ -143,10 +138,10 @@ impl Contents {
             // Compose files and the like may come as files, too; an archive that is no chart is not looked into.
             let names_images = kind != ItemKind::Doc && (is_chart || !file.is_gzip());
             if names_images {
-                let mention = |mention| Mentioned { item: tree.name.clone(), mention };
+                let mention = |mention| Mentioned { item: tree.head.name.clone(), mention };
                 self.mentions.extend(references::mentions(&file, &variables).into_iter().map(mention));
             }
-            if let Some(engine) = engine.filter(|_| tree.template) {
+            if let Some(engine) = engine.filter(|_| tree.head.labels.template) {
                 self.findings.extend(template(&file, engine));
             }
         }
@@ -154,7 +149,7 @@ impl Contents {
 
     /// Findings in files of the packer's own folders name these files, so that an editor finds them.
     fn lead_to_sources(&mut self, tree: &LockedTree, (findings, mentions): (usize, usize)) {
-        let Some(base) = &tree.path else { return };
+        let TreeSource::Path(base) = &tree.source else { return };
         let is_file = |path: &str| Path::new(base).file_name().is_some_and(|name| name == path);
         let lead = |place: &mut Place| {
             if is_file(&place.path) {
@@ -189,7 +184,7 @@ fn is_only_notes(tree: &LockedTree) -> bool {
             || matches!(&*name, ".gitkeep" | ".gitignore" | ".keep")
     };
     // A README that the manifest names by its own path is meant, and so is one of a repository.
-    let is_folder = tree.path.as_deref().is_some_and(|path| !is_note(path));
+    let is_folder = matches!(&tree.source, TreeSource::Path(path) if !is_note(path));
     is_folder && files.map(|entry| entry.path.as_str()).all(is_note)
 }
 

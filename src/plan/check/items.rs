@@ -2,7 +2,7 @@
 
 use super::super::context::{Task, Work};
 use super::super::error::PlanError;
-use super::super::lock::{Lock, LockedImage};
+use super::super::lock::{Lock, LockedImage, LockedTree, Pin, TreeSource};
 use super::super::lock_to_draft;
 use super::super::manifest::{Item, Manifest, Source};
 use super::super::selection::Chosen;
@@ -41,14 +41,16 @@ pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<Finding> {
         }
         audiences(chosen, item, &mut findings, about);
     }
-    for (_, tree) in lock.trees().filter(|(_, tree)| tree.pin.is_some()) {
+    let first_use =
+        |tree: &&LockedTree| matches!(tree.source, TreeSource::Url { pin: Some(Pin::FirstUse), .. });
+    for tree in lock.trees().filter(first_use) {
         let digest = tree.first_file().map(|digest| digest.to_string());
         let message =
             format!("nobody publishes what it has to be; the lock has {}", digest.unwrap_or_default());
         let fix =
             "compare the digest with one that you got by another way, then write it down: `sha256 = \"...\"`";
-        let finding = Finding::new(Rule::SourceFirstUse, tree.name.as_str(), message, fix);
-        let spot = chosen.item(&tree.name).map(|item| place(&item.spot));
+        let finding = Finding::new(Rule::SourceFirstUse, tree.head.name.as_str(), message, fix);
+        let spot = chosen.item(&tree.head.name).map(|item| place(&item.spot));
         findings.push(match spot {
             Some(spot) => finding.at(spot),
             None => finding,
@@ -118,7 +120,7 @@ pub(super) fn platforms(
         let found = platforms_of(image, &task)?;
         let lacking: Vec<&Platform> =
             wanted.iter().filter(|wanted| !found.iter().any(|found| wanted.covers(found))).collect();
-        let Some(item) = chosen.item(&image.name).filter(|_| !lacking.is_empty()) else { continue };
+        let Some(item) = chosen.item(&image.head.name).filter(|_| !lacking.is_empty()) else { continue };
         let list = |names: Vec<String>| names.join(", ");
         let lacking = list(lacking.iter().map(|one| format!("`{one}`")).collect());
         let found = list(found.iter().map(|one| format!("`{}`", Printable(one))).collect());
@@ -135,7 +137,7 @@ pub(super) fn platforms(
 fn platforms_of(image: &LockedImage, task: &Task<'_>) -> Result<BTreeSet<String>, PlanError> {
     let read = |digest| lock_to_draft::document(image, digest, task);
     let bytes = read(&image.digest)?;
-    let unclear = |reason| PlanError::LockItem { item: image.name.clone(), reason };
+    let unclear = |reason| PlanError::LockItem { item: image.head.name.clone(), reason };
     match oci::parse(&image.media_type, &bytes, task.work.limits).map_err(unclear)? {
         Document::Index(children) => {
             let travels =
@@ -160,7 +162,7 @@ pub(super) fn most_bytes(lock: &Lock) -> u64 {
     let mut known = HashSet::new();
     let blobs = lock.image.iter().flat_map(|image| &image.blobs);
     let blobs = blobs.filter(|blob| known.insert(blob.digest)).map(|blob| blob.size + 1024);
-    let files = lock.trees().flat_map(|(_, tree)| &tree.entries).map(|entry| match &entry.node {
+    let files = lock.trees().flat_map(|tree| &tree.entries).map(|entry| match &entry.node {
         Node::File { size, .. } => size + 1024,
         Node::Dir | Node::Link { .. } => 512,
     });
