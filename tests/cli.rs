@@ -327,7 +327,8 @@ error[bundle.not-a-file]: `docs` is a folder, not a regular file
 
 "#]];
     a_truncated_bundle,
-        "head -c 20000 sample-1.0.0.sealift > cut.sealift",
+        r"at=$(grep -aboP 'index\.json\x00' sample-1.0.0.sealift | head -1 | cut -d: -f1)
+         head -c $((at + 600)) sample-1.0.0.sealift > cut.sealift",
         "sealift verify cut.sealift --trust root.json",
         snapbox::str![[r#"
 exit 3
@@ -353,8 +354,8 @@ error[bundle.truncated]: the bundle ends inside `seal/bundle.dsse.json`, at byte
 
 "#]];
     a_flipped_byte,
-        "size=$(stat -c %s sample-1.0.0.sealift)
-         printf X | dd of=sample-1.0.0.sealift bs=1 seek=$((size / 2)) conv=notrunc status=none",
+        r"at=$(grep -aboP 'seal/RESERVE\x00' sample-1.0.0.sealift | head -1 | cut -d: -f1)
+         printf X | dd of=sample-1.0.0.sealift bs=1 seek=$((at + 600)) conv=notrunc status=none",
         "sealift unpack sample-1.0.0.sealift --trust root.json --to site",
         snapbox::str![[r#"
 exit 3

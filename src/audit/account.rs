@@ -155,7 +155,7 @@ impl Account {
 
     /// Bytes that belong to something.
     #[must_use]
-    pub fn accounted(&self) -> u64 {
+    pub(crate) fn accounted(&self) -> u64 {
         self.shares.iter().map(|share| share.bytes).sum()
     }
 

@@ -52,7 +52,7 @@ impl Scheme {
     /// Whether a document that was reached in this way may lead to an address of the other scheme: never to one that
     /// proves less about who answers, and never from the network to the files of this machine.
     #[must_use]
-    pub const fn may_lead_to(self, other: Self) -> bool {
+    pub(crate) const fn may_lead_to(self, other: Self) -> bool {
         match other {
             Self::Https => true,
             Self::Http => matches!(self, Self::Http),

@@ -23,7 +23,7 @@ impl Diagnostic {
 
     /// The same, and a second place with a label.
     #[must_use]
-    pub fn with_earlier(
+    pub(crate) fn with_earlier(
         file: &str,
         text: &str,
         span: Range<usize>,
@@ -45,14 +45,14 @@ impl Diagnostic {
 
     /// Adds the next step.
     #[must_use]
-    pub fn help(mut self, help: Option<String>) -> Self {
+    pub(crate) fn help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
     }
 
     /// The next step, where one is known.
     #[must_use]
-    pub fn next_step(&self) -> Option<&str> {
+    pub(crate) fn next_step(&self) -> Option<&str> {
         self.help.as_deref()
     }
 }

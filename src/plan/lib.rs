@@ -28,15 +28,15 @@ mod rootfs;
 mod test_support;
 mod tree;
 
-pub mod address;
+pub(crate) mod address;
 pub mod check;
-pub mod commit;
+pub(crate) mod commit;
 pub mod error;
 mod fetch;
 pub mod init;
 pub mod lock;
 pub mod manifest;
-pub mod requirement;
+pub(crate) mod requirement;
 pub mod scenarios;
 pub mod schema;
 pub mod selection;

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// The version of the lock's own format.
-pub const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 1;
 
 /// What a manifest says, with every source pinned; the only thing packing reads.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -227,7 +227,7 @@ pub enum Pin {
 impl LockedTree {
     /// The digest of its first file; of a download or a chart, of all that it is.
     #[must_use]
-    pub fn first_file(&self) -> Option<Digest> {
+    pub(crate) fn first_file(&self) -> Option<Digest> {
         self.entries.iter().find_map(|entry| match &entry.node {
             Node::File { sha256, .. } => Some(*sha256),
             Node::Dir | Node::Link { .. } => None,

@@ -28,7 +28,7 @@ impl Requirement {
 
     /// Whether a version is one of those.
     #[must_use]
-    pub fn takes(&self, version: &Version) -> bool {
+    pub(crate) fn takes(&self, version: &Version) -> bool {
         self.0.matches(version)
     }
 }
@@ -41,7 +41,7 @@ impl fmt::Display for Requirement {
 
 /// The numbers in front of a tag: `v1.25.9`, `17`, `1.27-alpine` and `13.4+x` are 1.25.9, 17.0.0, 1.27.0 and 13.4.0.
 #[must_use]
-pub fn version_of(text: &str) -> Option<Version> {
+pub(crate) fn version_of(text: &str) -> Option<Version> {
     let text = text.strip_prefix('v').unwrap_or(text);
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (numbers, rest) = text.split_at(end);

@@ -148,7 +148,7 @@ impl Access {
     }
 
     /// The certificate authorities of the system and further ones.
-    pub fn root_certs(&self) -> Result<RootCerts, RegistryError> {
+    pub(crate) fn root_certs(&self) -> Result<RootCerts, RegistryError> {
         let mut certificates: Vec<Certificate<'static>> =
             load_native_certs().certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
         for path in &self.authorities {

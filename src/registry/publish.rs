@@ -28,7 +28,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
 
 /// Artifact type of the manifest that holds a seal.
-pub const SEAL_TYPE: &str = "application/vnd.sealift.seal.v1";
+pub(crate) const SEAL_TYPE: &str = "application/vnd.sealift.seal.v1";
 /// Media type of the members in it.
 const MEMBER_TYPE: &str = "application/octet-stream";
 /// The empty configuration (OCI image specification 1.1, "Guidance for an Empty Descriptor").

@@ -38,7 +38,7 @@ pub struct Taken {
 impl Client {
     /// True when a repository says that it has a blob of this digest and length. Any other answer means that the blob is
     /// to be sent; if that is not allowed either, the upload says so.
-    pub fn has_blob(
+    pub(crate) fn has_blob(
         &self,
         repository: &Repository,
         blob: Blob,
@@ -49,7 +49,7 @@ impl Client {
     }
 
     /// The digest of the manifest under a tag or digest, where the registry says one.
-    pub fn manifest_digest(
+    pub(crate) fn manifest_digest(
         &self,
         repository: &Repository,
         reference: &str,
@@ -63,7 +63,7 @@ impl Client {
 
     /// Asks a registry to take a blob over from another of its repositories; false when it does not, for whatever
     /// reason: then the blob is sent.
-    pub fn mount(
+    pub(crate) fn mount(
         &self,
         repository: &Repository,
         blob: Blob,
@@ -80,7 +80,7 @@ impl Client {
     }
 
     /// Begins the upload of a blob.
-    pub fn upload<'a>(
+    pub(crate) fn upload<'a>(
         &'a self,
         repository: &Repository,
         blob: Blob,
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// Makes sure that a repository has these bytes as a blob.
-    pub fn put_blob(
+    pub(crate) fn put_blob(
         &self,
         repository: &Repository,
         bytes: &[u8],
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// Sends a whole blob in one request, for registries that take no pieces.
-    pub fn upload_whole(
+    pub(crate) fn upload_whole(
         &self,
         repository: &Repository,
         blob: Blob,
@@ -181,7 +181,7 @@ impl Client {
     }
 
     /// Puts a manifest under a tag or its digest.
-    pub fn put_manifest(
+    pub(crate) fn put_manifest(
         &self,
         repository: &Repository,
         reference: &str,

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A file to be written: its path below the output folder, and its text.
-pub type Setting = (String, String);
+pub(crate) type Setting = (String, String);
 
 /// Whose bundle it was, for the head of every file.
 #[derive(Debug, Clone)]

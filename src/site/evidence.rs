@@ -36,7 +36,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The list of what was exported.
-pub const LIST: &str = "SHA256SUMS.evidence";
+pub(crate) const LIST: &str = "SHA256SUMS.evidence";
 /// How to check it.
 pub const VERIFY: &str = "VERIFY.txt";
 const APPROVALS: &str = "approvals.dsse.jsonl";

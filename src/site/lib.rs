@@ -18,7 +18,7 @@ pub mod release_inventory;
 pub mod rendering;
 pub mod repair;
 mod reserve;
-pub mod staging;
+pub(crate) mod staging;
 pub mod state;
 mod transaction;
 pub mod unpack;

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// Dropping it without [`Staging::publish`] removes all of it. After a `kill -9` it is left behind, and the next one
 /// to the same target clears it away.
-pub struct Staging {
+pub(crate) struct Staging {
     root: OwnedFd,
     path: PathBuf,
     target: PathBuf,
@@ -66,7 +66,7 @@ impl Room {
 
 impl Staging {
     /// Prepares to fill `target`, which must not exist, or be an empty folder.
-    pub fn beside(target: &Path) -> Result<Self, SiteError> {
+    pub(crate) fn beside(target: &Path) -> Result<Self, SiteError> {
         let wrong = |found| SiteError::Target { path: target.to_owned(), found };
         let name = target.file_name().ok_or_else(|| wrong("no name for a new folder"))?;
         let parent = folder_of(target);
@@ -123,7 +123,7 @@ impl Staging {
     }
 
     /// Refuses before the first byte when the file system cannot hold so much.
-    pub fn refuse_without_space(&self, bytes: u64, files: u64) -> Result<(), SiteError> {
+    pub(crate) fn refuse_without_space(&self, bytes: u64, files: u64) -> Result<(), SiteError> {
         let vfs =
             rustix::fs::fstatvfs(&self.root).map_err(|source| write_error(&self.path, source.into()))?;
         let room = Room::of(&vfs);
@@ -139,19 +139,19 @@ impl Staging {
     }
 
     /// Makes a folder; the one it lies in is there.
-    pub fn folder(&self, path: &RelPath) -> Result<(), SiteError> {
+    pub(crate) fn folder(&self, path: &RelPath) -> Result<(), SiteError> {
         let parent = self.open_parent(path)?;
         rustix::fs::mkdirat(&parent, path.file_name(), Mode::RWXU)
             .map_err(|source| self.failed(path, source.into()))
     }
 
     /// Makes a file, which must be new.
-    pub fn file(&self, path: &RelPath, executable: bool) -> Result<File, SiteError> {
+    pub(crate) fn file(&self, path: &RelPath, executable: bool) -> Result<File, SiteError> {
         self.create(path, file_mode(executable))
     }
 
     /// Makes a file for a blob, which nobody writes to again.
-    pub fn blob(&self, path: &RelPath) -> Result<File, SiteError> {
+    pub(crate) fn blob(&self, path: &RelPath) -> Result<File, SiteError> {
         self.create(path, BLOB_MODE)
     }
 
@@ -167,7 +167,7 @@ impl Staging {
     }
 
     /// Makes a link, which must be new.
-    pub fn link(&self, path: &RelPath, target: &str) -> Result<(), SiteError> {
+    pub(crate) fn link(&self, path: &RelPath, target: &str) -> Result<(), SiteError> {
         let parent = self.open_parent(path)?;
         rustix::fs::symlinkat(target, &parent, path.file_name())
             .map_err(|source| self.failed(path, source.into()))
@@ -178,7 +178,7 @@ impl Staging {
     ///
     /// A reflink where the file system can, so that a write to one copy never shows in the other; else a further name.
     /// What is hashed is the copy in this folder, so a change behind its back is found.
-    pub fn share(&self, path: &RelPath, from: &Path, digest: &Digest) -> Result<bool, SiteError> {
+    pub(crate) fn share(&self, path: &RelPath, from: &Path, digest: &Digest) -> Result<bool, SiteError> {
         let parent = self.open_parent(path)?;
         let failed = |source: Errno| self.failed(path, source.into());
         if !self.reflink(&parent, path, from)? {
@@ -218,14 +218,14 @@ impl Staging {
     }
 
     /// Gives a folder that is complete the mode in which it stays.
-    pub fn close_folder(&self, path: &RelPath) -> Result<(), SiteError> {
+    pub(crate) fn close_folder(&self, path: &RelPath) -> Result<(), SiteError> {
         let failed = |source: Errno| self.failed(path, source.into());
         let folder = self.beneath(path.as_str()).map_err(failed)?;
         rustix::fs::fchmod(&folder, self.readers.keep(folder_mode())).map_err(failed)
     }
 
     /// Makes everything last, and gives the folder the mode in which it stays.
-    pub fn complete(&self) -> Result<(), SiteError> {
+    pub(crate) fn complete(&self) -> Result<(), SiteError> {
         let failed = |source: Errno| write_error(&self.target, source.into());
         rustix::fs::fchmod(&self.root, self.readers.keep(folder_mode())).map_err(failed)?;
         // One call for the whole file system: a sync for each of 50,000 files would take minutes.
@@ -233,12 +233,12 @@ impl Staging {
     }
 
     /// Leaves the folder where it is, for whoever has written down what becomes of it.
-    pub fn hand_over(mut self) {
+    pub(crate) fn hand_over(mut self) {
         self.published = true;
     }
 
     /// Gives what is complete the name of the target, in one step.
-    pub fn publish(mut self) -> Result<(), SiteError> {
+    pub(crate) fn publish(mut self) -> Result<(), SiteError> {
         let failed = |source: io::Error| write_error(&self.target, source);
         let outcome =
             match rustix::fs::renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
@@ -286,13 +286,13 @@ impl Staging {
 
     /// The path as it will be once published, for messages.
     #[must_use]
-    pub fn shown(&self, path: &RelPath) -> PathBuf {
+    pub(crate) fn shown(&self, path: &RelPath) -> PathBuf {
         self.target.join(path.as_str())
     }
 
     /// An error about a path beneath the staging folder.
     #[must_use]
-    pub fn failed(&self, path: &RelPath, source: io::Error) -> SiteError {
+    pub(crate) fn failed(&self, path: &RelPath, source: io::Error) -> SiteError {
         write_error(&self.shown(path), source)
     }
 }

@@ -79,7 +79,7 @@ impl Mark {
 
     /// Whether its number is higher.
     #[must_use]
-    pub fn is_above(&self, other: &Self) -> bool {
+    pub(crate) fn is_above(&self, other: &Self) -> bool {
         self.number() > other.number()
     }
 
@@ -191,7 +191,7 @@ impl State {
 
     /// Judges a bundle whose seal is believed, by the number that it has; `permit` is why approvers let it in out of
     /// order, if they do. `parameters` is the digest of the values that it would be rendered with.
-    pub fn decide(
+    pub(crate) fn decide(
         &self,
         predicate: &Predicate,
         statement: Digest,

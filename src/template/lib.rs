@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bytes of the largest file of an item with templates.
 pub const TEMPLATE: u64 = 1 << 20;
 /// Bytes of the largest file that a template makes.
-pub const OUTPUT: usize = 4 << 20;
+pub(crate) const OUTPUT: usize = 4 << 20;
 /// Work that any template may do, in units of the engine: an instruction, or 64 bytes of text that are made. Each byte
 /// of a template adds one, which is more than its expressions need.
 const FUEL: u64 = 200_000;

@@ -4,7 +4,7 @@
 //! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
 
 mod attached;
-pub mod capability;
+pub(crate) mod capability;
 pub mod class;
 pub mod config;
 mod look;
@@ -264,7 +264,7 @@ pub struct Unchecked {
 impl Census {
     /// Whether every file was hashed by itself.
     #[must_use]
-    pub fn has_file_digests(&self) -> bool {
+    pub(crate) fn has_file_digests(&self) -> bool {
         let mut entries = self.layers.iter().flat_map(|layer| &layer.entries);
         !entries.any(|entry| matches!(entry.node, Node::File { sha256: None, .. }))
     }
@@ -291,7 +291,7 @@ impl Census {
     }
 
     /// The layers of a view, lowest first.
-    pub fn layers_of<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Layer> + 'a {
+    pub(crate) fn layers_of<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Layer> + 'a {
         view.layers.iter().filter_map(|number| self.layers.get(*number))
     }
 }

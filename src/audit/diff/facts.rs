@@ -109,7 +109,7 @@ impl Facts {
     }
 
     /// States all values of a field that can have several under names; what is not among them is not there.
-    pub fn put_named<K: ToString, V: ToString>(
+    pub(crate) fn put_named<K: ToString, V: ToString>(
         &mut self,
         field: Field,
         values: impl IntoIterator<Item = (K, V)>,

@@ -88,11 +88,11 @@ pub fn walk(source: impl Read, stored: u64, visitor: &mut impl Visitor) -> io::R
 /// An error of the medium or of who looks on, on its way through `io::Error`: no damage to the layer.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Failed(pub Box<dyn std::error::Error + Send + Sync>);
+pub(crate) struct Failed(pub Box<dyn std::error::Error + Send + Sync>);
 
 impl Failed {
     /// Wraps an error for the way.
-    pub fn on_the_way(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    pub(crate) fn on_the_way(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
         io::Error::other(Self(Box::new(error)))
     }
 

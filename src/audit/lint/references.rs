@@ -113,7 +113,7 @@ pub fn normalised(reference: &str) -> Option<String> {
 /// What stands behind the site's registry in a reference that begins with a hole: `mattermost/x:1` of
 /// `{{ registry }}/mattermost/x:1`.
 #[must_use]
-pub fn below_site(reference: &str) -> Option<String> {
+pub(crate) fn below_site(reference: &str) -> Option<String> {
     let filled = filled(reference.trim());
     let (first, rest) = filled.split_once('/')?;
     let is_hole = first.starts_with(HOLE) && !rest.contains(HOLE);

@@ -50,7 +50,7 @@ pub fn find(file: &File<'_>) -> Vec<Finding> {
 /// The lines of a text, counted from 0, that show a part of a secret or invitation; `None` where nobody can say, because
 /// the file is a key or was not looked through.
 #[must_use]
-pub fn lines(file: &File<'_>) -> Option<BTreeSet<usize>> {
+pub(crate) fn lines(file: &File<'_>) -> Option<BTreeSet<usize>> {
     let Looked::Text(bytes, mut claimed) = look(file) else { return None };
     claimed.sort_by_key(|(range, _)| range.start);
     let (mut lines, mut line, mut counted, mut covered) = (BTreeSet::new(), 0, 0, 0);

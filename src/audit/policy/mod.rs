@@ -7,7 +7,7 @@ mod error;
 mod form;
 pub mod ledger;
 mod license;
-pub mod pattern;
+pub(crate) mod pattern;
 pub mod rule;
 mod sbom;
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl Basis {
 
     /// What the word means, for the legend.
     #[must_use]
-    pub const fn meaning(self) -> &'static str {
+    pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Observed => "computed while this report was made, from the bytes that travel",
             Self::Carried => "signed by somebody, and brought along with the bundle",

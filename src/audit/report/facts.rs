@@ -65,7 +65,7 @@ pub struct Evidence {
 impl Evidence {
     /// What it seems to be, by its type and tag.
     #[must_use]
-    pub fn seems(&self) -> &'static str {
+    pub(crate) fn seems(&self) -> &'static str {
         let kind = self.referring.artifact_type.as_deref().unwrap_or_default().to_ascii_lowercase();
         let suffix =
             self.tag.as_deref().and_then(|tag| tag.rsplit_once('.')).map_or("", |(_, suffix)| suffix);
@@ -155,7 +155,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Ledgers of scans of this very bundle.
-    pub fn own_scans(&self) -> impl Iterator<Item = &'a Ledger> + use<'a> {
+    pub(crate) fn own_scans(&self) -> impl Iterator<Item = &'a Ledger> + use<'a> {
         let statement = self.overview.statement;
         self.scans.iter().filter(move |scan| scan.statement == statement)
     }
@@ -169,7 +169,7 @@ impl<'a> Facts<'a> {
 
 /// The name of an item and, where it has one, the platform of the view.
 #[must_use]
-pub fn named(item: &ItemCensus, view: &View) -> super::text::Text {
+pub(crate) fn named(item: &ItemCensus, view: &View) -> super::text::Text {
     let name = super::text::out(item.name.as_str());
     match &view.platform {
         Some(platform) if item.views.len() > 1 => name.say(" ").out(platform),

@@ -4,10 +4,10 @@
 
 pub mod document;
 pub mod facts;
-pub mod figures;
+pub(crate) mod figures;
 pub mod markdown;
 pub mod page;
 pub mod sections;
-pub mod table;
-pub mod text;
-pub mod treemap;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod treemap;

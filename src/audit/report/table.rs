@@ -5,7 +5,7 @@ use super::text::{Text, grouped, say};
 use serde::Serialize;
 
 /// Rows that a table keeps; how many there are is counted beyond it.
-pub const ROWS: usize = 20_000;
+pub(crate) const ROWS: usize = 20_000;
 
 /// A table; its first column names the row.
 #[derive(Debug, Clone, Serialize)]
@@ -65,7 +65,7 @@ impl Column {
 
     /// Says on whose word it stands.
     #[must_use]
-    pub const fn on(self, basis: Basis) -> Self {
+    pub(crate) const fn on(self, basis: Basis) -> Self {
         Self { basis: Some(basis), ..self }
     }
 }
@@ -85,19 +85,19 @@ impl Cell {
 
     /// On whose word its row stands.
     #[must_use]
-    pub fn basis(basis: Basis) -> Self {
+    pub(crate) fn basis(basis: Basis) -> Self {
         Self { basis: Some(basis), ..say(basis.as_str()).into() }
     }
 
     /// Says how it is to be taken.
     #[must_use]
-    pub fn tone(self, tone: Tone) -> Self {
+    pub(crate) fn tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
     }
 
     /// Shows a colour in front of it.
     #[must_use]
-    pub fn hue(self, hue: Hue) -> Self {
+    pub(crate) fn hue(self, hue: Hue) -> Self {
         Self { hue: Some(hue), ..self }
     }
 }
@@ -110,7 +110,7 @@ impl Table {
     }
 
     /// Adds a row; beyond [`ROWS`] it is only counted.
-    pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
         self.total += 1;
         if self.rows.len() < ROWS {
             self.rows.push(cells.into());

@@ -36,25 +36,25 @@ pub struct Text(pub Vec<Span>);
 
 /// Words of this program.
 #[must_use]
-pub fn say(words: impl Into<String>) -> Text {
+pub(crate) fn say(words: impl Into<String>) -> Text {
     Text::default().say(words)
 }
 
 /// Text from outside.
 #[must_use]
-pub fn out(text: impl Into<String>) -> Text {
+pub(crate) fn out(text: impl Into<String>) -> Text {
     Text::default().out(text)
 }
 
 /// Text of a machine.
 #[must_use]
-pub fn code(text: impl Into<String>) -> Text {
+pub(crate) fn code(text: impl Into<String>) -> Text {
     Text::default().code(text)
 }
 
 /// Text from outside that was made printable where it was found.
 #[must_use]
-pub fn shown(text: impl Into<String>) -> Text {
+pub(crate) fn shown(text: impl Into<String>) -> Text {
     Text(vec![Span::Shown(text.into())])
 }
 
@@ -68,7 +68,7 @@ impl Text {
 
     /// Adds important words of this program.
     #[must_use]
-    pub fn strong(mut self, words: impl Into<String>) -> Self {
+    pub(crate) fn strong(mut self, words: impl Into<String>) -> Self {
         self.0.push(Span::Strong(words.into()));
         self
     }
@@ -89,7 +89,7 @@ impl Text {
 
     /// Adds another text.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
+    pub(crate) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
@@ -130,7 +130,7 @@ impl Serialize for Text {
 
 /// A number with commas: `1,234,567`.
 #[must_use]
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

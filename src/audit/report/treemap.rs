@@ -2,7 +2,7 @@
 
 /// A rectangle within the one that was divided.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rect {
+pub(crate) struct Rect {
     /// From the left.
     pub x: f64,
     /// From the top.
@@ -15,7 +15,7 @@ pub struct Rect {
 
 /// Divides `whole` by `values`, which are positive and begin with the largest: one rectangle for each, in their order.
 #[must_use]
-pub fn squarify(values: &[f64], whole: Rect) -> Vec<Rect> {
+pub(crate) fn squarify(values: &[f64], whole: Rect) -> Vec<Rect> {
     let sum: f64 = values.iter().sum();
     if sum <= 0.0 {
         return Vec::new();

@@ -84,7 +84,7 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Asks the disk to begin writing what was just written, so that the sync at the end has little left to do.
-pub fn begin_writing(file: &File, offset: u64, len: u64) {
+pub(crate) fn begin_writing(file: &File, offset: u64, len: u64) {
     // On Linux this advice starts the writing of dirty pages at once; clean ones there are none yet. It is advice:
     // where it is not taken, the sync takes longer.
     let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
@@ -137,7 +137,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// Creates `path`, or takes over what a killed process left there, and holds it locked: nothing when another
 /// process has it.
-pub fn claim(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn claim(path: &Path) -> io::Result<Option<File>> {
     loop {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?);

@@ -98,7 +98,7 @@ impl Contents {
 
     /// Refuses the bytes of a configuration of an image that engines may read differently; others are not JSON of ours
     /// to judge.
-    pub fn check_config(&self, config: &Blob, bytes: &[u8]) -> Result<(), BundleError> {
+    pub(crate) fn check_config(&self, config: &Blob, bytes: &[u8]) -> Result<(), BundleError> {
         if !self.image_configs.contains(&config.digest) {
             return Ok(());
         }

@@ -99,12 +99,12 @@ pub fn is_encrypted(path: &Path, file: &File) -> Result<bool, BundleError> {
 
 /// Whether bytes begin as an age file does.
 #[must_use]
-pub fn begins_encrypted(bytes: &[u8]) -> bool {
+pub(crate) fn begins_encrypted(bytes: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| bytes.starts_with(beginning))
 }
 
 /// Opens the seal beside an encrypted bundle.
-pub fn open_seal(encrypted: &Path) -> Result<File, BundleError> {
+pub(crate) fn open_seal(encrypted: &Path) -> Result<File, BundleError> {
     member_reader::open(&seal_path(encrypted)).map_err(|error| match error {
         BundleError::Missing { path } => BundleError::NoSeal { path },
         other => other,

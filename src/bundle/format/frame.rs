@@ -106,11 +106,11 @@ fn store(piece: &[u8]) -> Vec<u8> {
 }
 
 /// Reads frames back; keeps the decompressor's memory from one to the next.
-pub struct Decoder(zstd::zstd_safe::DCtx<'static>);
+pub(crate) struct Decoder(zstd::zstd_safe::DCtx<'static>);
 
 impl Decoder {
     /// A decoder for one thread.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         zstd::zstd_safe::DCtx::try_create().map(Self).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
@@ -118,7 +118,7 @@ impl Decoder {
     ///
     /// `stored` must be exactly one frame as FORMAT.md 6.5 allows it, whose header states exactly `size` bytes; the
     /// zstd library alone would accept several frames, skippable ones, and blocks that other decoders refuse.
-    pub fn decode(&mut self, stored: &[u8], size: u64, limits: &Limits) -> Result<Vec<u8>, String> {
+    pub(crate) fn decode(&mut self, stored: &[u8], size: u64, limits: &Limits) -> Result<Vec<u8>, String> {
         let header = Header::parse(stored)?;
         if header.content != size {
             return Err(format!("its header states {} bytes, expected {size}", header.content));
@@ -242,7 +242,12 @@ impl Header {
 }
 
 /// Frames must lie one behind the other, and together be the layer and the stream.
-pub fn check_table(frames: &[Frame], layer: u64, stream: u64, limits: &Limits) -> Result<(), BundleError> {
+pub(crate) fn check_table(
+    frames: &[Frame],
+    layer: u64,
+    stream: u64,
+    limits: &Limits,
+) -> Result<(), BundleError> {
     let wrong = |reason: String| BundleError::Format { document: "the list of frames".to_owned(), reason };
     if frames.len() > limits.frames {
         return Err(BundleError::Limit {

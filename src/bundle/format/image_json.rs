@@ -13,7 +13,7 @@ use std::fmt;
 /// How deep objects and arrays of an image document may be nested; the outermost object counts as one.
 ///
 /// Real documents have six levels, and Go stops at 10,000.
-pub const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 
 /// Characters of a key that an error quotes.
 const QUOTED: usize = 64;

@@ -368,7 +368,7 @@ impl Index {
 }
 
 /// The manifest of a tree: its inventory as the configuration, and one layer.
-pub fn tree_manifest(head: &ItemHead, inventory: Blob, layer: Blob) -> Result<Vec<u8>, BundleError> {
+pub(crate) fn tree_manifest(head: &ItemHead, inventory: Blob, layer: Blob) -> Result<Vec<u8>, BundleError> {
     let manifest = RawTreeManifest {
         schema_version: 2,
         media_type: oci::OCI_MANIFEST.to_owned(),

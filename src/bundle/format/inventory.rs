@@ -14,7 +14,7 @@ use crate::value::rel_path::Names;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Media type of an inventory.
-pub const MEDIA_TYPE: &str = "application/vnd.sealift.inventory.v1+zstd";
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.sealift.inventory.v1+zstd";
 
 /// zstd level of inventories. They are small; level 9 keeps 50,000 entries below 2.3 MB.
 const LEVEL: i32 = 9;
@@ -74,7 +74,7 @@ pub fn encode_frames(frames: &[Frame]) -> Result<Vec<u8>, BundleError> {
 
 /// The most bytes that the second list can have for so many frames.
 #[must_use]
-pub fn most_frame_bytes(frames: u64) -> u64 {
+pub(crate) fn most_frame_bytes(frames: u64) -> u64 {
     // The longest line names three numbers of 16 digits and a digest; zstd never adds more than 1/128 and a header.
     let text = 64 + frames * 160;
     text + text / 128 + 512
@@ -126,14 +126,14 @@ fn lines<H: Serialize, T: Serialize>(
 ///
 /// Items may share an inventory, so a bundle of a few hundred kilobytes could name billions of entries.
 #[derive(Debug, Default)]
-pub struct TreeTotals {
+pub(crate) struct TreeTotals {
     entries: u64,
     frames: u64,
 }
 
 impl TreeTotals {
     /// Adds the entries and frames that so many items have each; refuses what is above the ceilings.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         (entries, frames): (usize, usize),
         items: u64,

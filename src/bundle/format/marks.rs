@@ -15,7 +15,7 @@ const MARKS: u64 = 1 << 18;
 /// With them, each piece of the blob can be checked when it is read again. The file may be rewritten at any time, so a
 /// digest that was right a moment ago says nothing about the bytes that a second reading gives.
 #[derive(Clone)]
-pub struct Marks {
+pub(crate) struct Marks {
     step: u64,
     size: u64,
     states: Vec<Hasher>,
@@ -45,7 +45,13 @@ impl Marks {
     }
 
     /// Reads the rest of the step that the byte `at` lies in again; only bytes that were hashed before come out.
-    pub fn read_again(&self, file: &File, name: &str, offset: u64, at: u64) -> Result<Vec<u8>, BundleError> {
+    pub(crate) fn read_again(
+        &self,
+        file: &File,
+        name: &str,
+        offset: u64,
+        at: u64,
+    ) -> Result<Vec<u8>, BundleError> {
         if at >= self.size {
             return Ok(Vec::new());
         }

@@ -84,14 +84,14 @@ pub fn header(name: &str, kind: tar::EntryType, mode: u32, size: u64, target: &s
 ///
 /// Only for the two members before the seal is believed: their sizes are bounded by the caller.
 #[must_use]
-pub fn claimed_size(name: &str, block: &[u8; 512]) -> Option<u64> {
+pub(crate) fn claimed_size(name: &str, block: &[u8; 512]) -> Option<u64> {
     let size = tar::Header::from_byte_slice(block).entry_size().ok()?;
     (member_header(name, size) == *block).then_some(size)
 }
 
 /// The name that a header seems to have, to tell a person what was found where something else belongs.
 #[must_use]
-pub fn describe(block: &[u8; 512]) -> String {
+pub(crate) fn describe(block: &[u8; 512]) -> String {
     use crate::value::printable::Printable;
     let name: Vec<u8> = block.iter().take(100).copied().take_while(|byte| *byte != 0).collect();
     match String::from_utf8(name) {

@@ -20,7 +20,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 /// Bytes read at a time.
-pub const CHUNK: usize = 1 << 20;
+pub(crate) const CHUNK: usize = 1 << 20;
 
 /// A bundle being read from front to back.
 pub struct MemberReader<'a> {
@@ -98,7 +98,7 @@ impl<'a> MemberReader<'a> {
     }
 
     /// Refuses a bundle that another seal outside belongs to, where there is one.
-    pub fn must_carry(&self, scenario: &Name, created: Timestamp) -> Result<(), BundleError> {
+    pub(crate) fn must_carry(&self, scenario: &Name, created: Timestamp) -> Result<(), BundleError> {
         match self.carrier {
             Some(outside) if outside.scenario != *scenario || outside.created != created => {
                 let outside = format!("scenario `{}`, created {}", outside.scenario, outside.created);
@@ -281,7 +281,7 @@ pub enum Tail {
 const PADDING: u64 = 64 << 20;
 
 /// Reads a part of a file chunk by chunk and compares its digest.
-pub fn part<E: From<BundleError>>(
+pub(crate) fn part<E: From<BundleError>>(
     file: &File,
     name: &str,
     offset: u64,
@@ -295,7 +295,7 @@ pub fn part<E: From<BundleError>>(
 }
 
 /// As `part`, and gives what it takes to read it again.
-pub fn marked<E: From<BundleError>>(
+pub(crate) fn marked<E: From<BundleError>>(
     file: &File,
     name: &str,
     offset: u64,
@@ -345,14 +345,14 @@ fn hash<E: From<BundleError>>(
 }
 
 /// Bytes of a file at a place, not hashed; `size` has been compared with a ceiling.
-pub fn bytes_at(file: &File, name: &str, offset: u64, size: u64) -> Result<Vec<u8>, BundleError> {
+pub(crate) fn bytes_at(file: &File, name: &str, offset: u64, size: u64) -> Result<Vec<u8>, BundleError> {
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
     fill_at(file, name, offset, &mut bytes)?;
     Ok(bytes)
 }
 
 /// The same, into a buffer.
-pub fn fill_at(file: &File, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), BundleError> {
+pub(crate) fn fill_at(file: &File, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), BundleError> {
     file.read_exact_at(buffer, offset).map_err(|source| read_error(source, name, offset))
 }
 

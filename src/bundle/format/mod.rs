@@ -15,7 +15,7 @@ pub mod image_json;
 pub mod index;
 pub mod inventory;
 pub mod item;
-pub mod marks;
+pub(crate) mod marks;
 pub mod member;
 pub mod member_reader;
 pub mod oci;

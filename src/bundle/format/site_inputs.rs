@@ -9,7 +9,7 @@ use crate::value::printable::is_deceptive;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of the longest description.
-pub const DESCRIPTION: usize = 500;
+pub(crate) const DESCRIPTION: usize = 500;
 
 /// Which part of a manifest a bundle carries. Nothing chosen and nothing left out: the statement does not mention it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// in-toto Statement, version 1.
 pub const TYPE: &str = "https://in-toto.io/Statement/v1";
 /// The predicate that this build writes and reads; names the format and its version.
-pub const PREDICATE_TYPE: &str = "https://sealift.dev/bundle/v1";
+pub(crate) const PREDICATE_TYPE: &str = "https://sealift.dev/bundle/v1";
 
 /// An in-toto Statement v1 about one bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

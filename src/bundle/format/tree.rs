@@ -9,7 +9,7 @@ use crate::value::unicode::collision_key;
 use std::collections::HashSet;
 
 /// The bytes that close a tar stream: two zero blocks.
-pub const END: u64 = 1024;
+pub(crate) const END: u64 = 1024;
 
 /// The entries of one item, known to be safe to write side by side.
 ///
@@ -158,7 +158,7 @@ impl Tree {
 
     /// Where each entry begins in the tar stream, and how long the stream is.
     #[must_use]
-    pub fn positions(&self) -> (Vec<u64>, u64) {
+    pub(crate) fn positions(&self) -> (Vec<u64>, u64) {
         let mut at = 0;
         // `new` has added up the same numbers without overflow.
         let starts = self.entries.iter().map(|entry| {
@@ -167,12 +167,6 @@ impl Tree {
             start
         });
         (starts.collect(), at + END)
-    }
-
-    /// How many bytes its files hold.
-    #[must_use]
-    pub fn file_bytes(&self) -> u64 {
-        self.files().map(|(_, size)| size).sum()
     }
 
     /// Its regular files with their sizes, in order.

@@ -51,7 +51,7 @@ pub struct SignedRoot {
 
 impl SignedRoot {
     /// A root that was just signed.
-    pub fn from_envelope(envelope: Envelope, limits: &Limits) -> Result<Self, TrustError> {
+    pub(crate) fn from_envelope(envelope: Envelope, limits: &Limits) -> Result<Self, TrustError> {
         let root = Root::parse(envelope.payload(), limits)?;
         Ok(Self { envelope, root })
     }

@@ -78,7 +78,7 @@ impl PublicKey {
     }
 
     /// A key from PEM: `-----BEGIN PUBLIC KEY-----` around the 44 bytes of RFC 8410, and nothing else.
-    pub fn from_pem(text: &str) -> Result<Self, TrustError> {
+    pub(crate) fn from_pem(text: &str) -> Result<Self, TrustError> {
         let der = pem_body("PUBLIC KEY", text).ok_or(TrustError::Key {
             reason: "it is neither PEM with the label `PUBLIC KEY` nor the line of a `.pub` of `ssh-keygen`",
         })?;
@@ -93,7 +93,7 @@ impl PublicKey {
     pub const SSH_TYPE: &str = "ssh-ed25519";
 
     /// A key from the one line that `ssh-keygen` writes: `ssh-ed25519`, base64, and a comment that counts for nothing.
-    pub fn from_ssh(line: &str) -> Result<Self, TrustError> {
+    pub(crate) fn from_ssh(line: &str) -> Result<Self, TrustError> {
         let refuse = |reason| TrustError::Key { reason };
         let line = line.strip_suffix('\n').unwrap_or(line);
         if line.contains(|character: char| character.is_ascii_control()) {

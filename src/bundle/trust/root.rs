@@ -259,7 +259,7 @@ impl Root {
 
     /// Whether the key was revoked.
     #[must_use]
-    pub fn is_revoked_key(&self, id: &KeyId) -> bool {
+    pub(crate) fn is_revoked_key(&self, id: &KeyId) -> bool {
         self.revoked.keys.binary_search(id).is_ok()
     }
 
@@ -296,7 +296,7 @@ impl Root {
     }
 
     /// Judges the expiry date of something under this root. At the date itself it is past.
-    pub fn judge_expiry(
+    pub(crate) fn judge_expiry(
         &self,
         what: &str,
         expires: Option<Timestamp>,

@@ -128,17 +128,6 @@ impl SecretKey {
             _ => Ok(secret),
         }
     }
-
-    /// Refuses a secret key that is not the other half of `public`.
-    ///
-    /// Signing with one key under the id of another would give signatures that look like tampering.
-    pub fn must_match(&self, public: &PublicKey) -> Result<(), TrustError> {
-        if self.public == *public {
-            Ok(())
-        } else {
-            Err(TrustError::KeyMismatch { expected: public.id(), found: self.public.id() })
-        }
-    }
 }
 
 impl Signer for SecretKey {

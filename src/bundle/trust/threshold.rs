@@ -206,7 +206,7 @@ fn shortfall(
 
 /// A payload whose signatures were counted, with what was read from it. Only [`believe`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Believed<T> {
+pub(crate) struct Believed<T> {
     value: T,
     payload: Vec<u8>,
     signers: Vec<Who>,
@@ -215,25 +215,25 @@ pub struct Believed<T> {
 impl<T> Believed<T> {
     /// What was read from the payload.
     #[must_use]
-    pub fn value(&self) -> &T {
+    pub(crate) fn value(&self) -> &T {
         &self.value
     }
 
     /// The payload, byte for byte.
     #[must_use]
-    pub fn payload(&self) -> &[u8] {
+    pub(crate) fn payload(&self) -> &[u8] {
         &self.payload
     }
 
     /// The keys of the role that signed it.
     #[must_use]
-    pub fn signers(&self) -> &[Who] {
+    pub(crate) fn signers(&self) -> &[Who] {
         &self.signers
     }
 
     /// What was read, on its own.
     #[must_use]
-    pub fn into_value(self) -> T {
+    pub(crate) fn into_value(self) -> T {
         self.value
     }
 }
@@ -253,7 +253,7 @@ pub(super) enum Enough {
 /// between: after at least one key that has the role for some scenario was found to have signed, and before
 /// they are counted for the scenario that `read` returns. It should do nothing but parse: what it returns
 /// comes out of here only when the count is met.
-pub fn believe<T, E: From<TrustError>>(
+pub(crate) fn believe<T, E: From<TrustError>>(
     envelope: &Envelope,
     root: &Root,
     role: Role,

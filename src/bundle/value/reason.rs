@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Characters of the longest reason: a paragraph, and no place to hide a file in.
-pub const LONGEST: usize = 500;
+pub(crate) const LONGEST: usize = 500;
 
 /// A reason that says something: not blank, at most 500 characters, all of which can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Reason {
 
     /// Says why a text is no reason, if it is none. Readers of signed documents ask this too.
     #[must_use]
-    pub fn fault(text: &str) -> Option<&'static str> {
+    pub(crate) fn fault(text: &str) -> Option<&'static str> {
         if text.contains(is_deceptive) {
             return Some("it has characters that cannot be seen");
         }

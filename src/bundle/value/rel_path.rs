@@ -66,7 +66,7 @@ pub enum Names {
 impl Names {
     /// True for the names that need not be said.
     #[must_use]
-    pub fn is_portable(&self) -> bool {
+    pub(crate) fn is_portable(&self) -> bool {
         *self == Self::Portable
     }
 }
@@ -87,7 +87,7 @@ impl RelPath {
 
     /// Why the path cannot travel to every system.
     #[must_use]
-    pub fn portable_objection(&self) -> Option<Objection> {
+    pub(crate) fn portable_objection(&self) -> Option<Objection> {
         objection(&self.0)
     }
 
@@ -125,7 +125,7 @@ impl RelPath {
 
 /// True for a component that Windows takes for a device, with any extension (`aux.txt`).
 #[must_use]
-pub fn is_device_name(component: &str) -> bool {
+pub(crate) fn is_device_name(component: &str) -> bool {
     let stem = component.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
     if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul" | "conin$" | "conout$") {
         return true;

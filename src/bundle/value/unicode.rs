@@ -13,7 +13,7 @@ const ASSIGNED: &str = include_str!("unicode-15.0.txt");
 
 /// Whether Unicode 15.0 has the character; private use counts, noncharacters do not.
 #[must_use]
-pub fn is_assigned(character: char) -> bool {
+pub(crate) fn is_assigned(character: char) -> bool {
     static RANGES: OnceLock<Vec<(u32, u32)>> = OnceLock::new();
     if character.is_ascii() {
         return true;
