@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 /// Where distributions have the socket: Debian, Fedora, Alpine and the makers' own.
 const PLACES: [&str; 4] =
     ["/run/clamav/clamd.ctl", "/run/clamd.scan/clamd.sock", "/run/clamav/clamd.sock", "/tmp/clamd.socket"];
-/// Bytes of an answer.
 const ANSWER: u64 = 4096;
 /// Bytes sent at a time, behind the four that say how many they are.
 const CHUNK: usize = 256 << 10;

@@ -43,7 +43,6 @@ impl Diagnostic {
         Self { title, picture: picture.trim_end().to_owned(), help: None }
     }
 
-    /// Adds the next step.
     #[must_use]
     pub(crate) fn help(mut self, help: Option<String>) -> Self {
         self.help = help;

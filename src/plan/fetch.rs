@@ -79,7 +79,6 @@ fn memory_of(digest: &Digest, task: &Task<'_>) -> PathBuf {
     task.work.store.beside("mirrors").join(digest.hex())
 }
 
-/// Something to download.
 struct Source<'a> {
     url: &'a Address,
     asked: Asked,

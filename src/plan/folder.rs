@@ -14,7 +14,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-/// An open folder.
 pub(super) struct Folder {
     /// As it was named, for messages.
     path: PathBuf,

@@ -167,7 +167,6 @@ pub(super) fn configs(members: &Members, media_type: &str, digest: &Digest, limi
 /// An image of a layout, all of it found and hashed.
 #[derive(Debug)]
 pub(super) struct Pinned {
-    /// Its index or manifest.
     pub(super) root: Candidate,
     /// Every blob, the root first.
     pub(super) blobs: Vec<LockedBlob>,
@@ -300,7 +299,6 @@ fn no_platform(members: &Members, wanted: &str, found: impl Iterator<Item = Stri
     }
 }
 
-/// The platform of attestations.
 const UNKNOWN: &str = "unknown/unknown";
 
 struct Blobs<'a> {

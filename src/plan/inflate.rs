@@ -103,7 +103,6 @@ fn stopped(work: &Work<'_>) -> Option<PlanError> {
     work.watch.is_stopped().then_some(PlanError::Interrupted)
 }
 
-/// Hashes what is read.
 struct Tee {
     inner: fs::File,
     hasher: Hasher,

@@ -24,7 +24,6 @@ pub(crate) const VERSION: u64 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// Version of the format.
     #[serde(rename = "lock")]
     pub(super) format: u64,
     /// Digest of the manifest's text.

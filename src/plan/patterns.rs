@@ -18,7 +18,6 @@ pub struct Patterns {
 pub(super) struct PatternMistake {
     /// 0 for `include`, 1 for `exclude`.
     pub(super) list: usize,
-    /// Which of the list.
     pub(super) number: usize,
     /// What is wrong with it.
     pub(super) reason: String,

@@ -25,7 +25,6 @@ pub struct Client {
     /// What each loopback host speaks.
     spoken: Mutex<HashMap<String, bool>>,
     pub(super) logins: Mutex<HashMap<Repository, Option<Login>>>,
-    /// By host and scope.
     pub(super) proofs: Mutex<HashMap<(String, String), Secret>>,
     /// Hosts that take no blob in pieces.
     pub(super) whole: Mutex<BTreeSet<String>>,

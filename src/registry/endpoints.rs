@@ -94,10 +94,8 @@ impl Repository {
 /// Where requests about one repository go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
-    /// Host and port.
     pub(super) host: String,
     pub(super) plain: bool,
-    /// The repository's path there.
     pub(super) path: String,
 }
 

@@ -28,7 +28,6 @@ pub(crate) struct Http {
 #[derive(Debug)]
 struct Way(Result<(Agent, String), &'static str>);
 
-/// One request.
 pub(crate) struct Query {
     pub(crate) method: Method,
     pub(crate) url: String,

@@ -17,7 +17,6 @@ use sealift_bundle::value::progress::Progress;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 
-/// A manifest or index.
 #[derive(Debug, Clone)]
 pub(super) struct Doc {
     pub(super) blob: Blob,

@@ -263,7 +263,6 @@ pub(super) fn upload_of(target: &Target, blob: Blob) -> String {
     format!("the upload of blob `{}` to `{}`", blob.digest, target.endpoint.path)
 }
 
-/// Which manifest is there.
 pub(super) fn head_of(target: &Target, reference: &str) -> Ask<'static> {
     let url = target.endpoint.url(&format!("manifests/{reference}"));
     let what = format!("manifest `{reference}` of `{}`", target.endpoint.path);

@@ -22,7 +22,6 @@ const CONNECTIONS: usize = 4;
 /// What became of all blobs.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    /// Blobs that were sent.
     pub(super) blobs: u64,
     /// Their bytes.
     pub(super) bytes: u64,

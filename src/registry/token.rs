@@ -29,7 +29,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Who asks.
 #[derive(Debug, Clone)]
 pub(super) enum Login {
     /// A name and a password.

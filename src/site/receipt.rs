@@ -133,7 +133,6 @@ pub struct HeldBlob {
 
 /// A document that a site signs.
 pub trait Signed: Serialize + DeserializeOwned {
-    /// How it is signed.
     const PAYLOAD: PayloadType;
     /// Its `_type`.
     const TYPE: &'static str;

@@ -185,7 +185,6 @@ impl Renderer {
         Ok(made)
     }
 
-    /// All that was rendered.
     pub(super) fn finish(&self) -> Rendering {
         let mut files = std::mem::take(&mut self.done.lock().unwrap_or_else(PoisonError::into_inner).files);
         files.sort();

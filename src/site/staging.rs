@@ -39,11 +39,9 @@ pub(super) enum Readers {
 /// What a file system has left for whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
-    /// Bytes.
     pub(super) bytes: u64,
     /// Inodes, where their number is fixed.
     pub(super) inodes: Option<u64>,
-    /// Bytes of one block.
     pub(super) block: u64,
 }
 

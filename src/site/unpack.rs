@@ -77,7 +77,6 @@ pub fn unpack(
 pub(super) struct Staged {
     pub(super) staging: Staging,
     pub(super) contents: Verified<Contents>,
-    /// Files of trees.
     pub(super) files: u64,
     /// Bytes of trees and images.
     pub(super) bytes: u64,

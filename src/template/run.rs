@@ -21,7 +21,6 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// Bytes of the stack on which a template is filled.
 const STACK: usize = 4 << 20;
 
-/// What the thread needs.
 pub(super) struct Job {
     pub(super) environment: Environment<'static>,
     /// What the template may name.

@@ -62,7 +62,6 @@ fn hide_below<'a>(seen: &mut BTreeMap<&'a str, Spot>, hidden: &mut Vec<(&'a str,
     }
 }
 
-/// Sums over a view.
 pub(super) fn sums(layers: &[Layer], visible: &[Spot], buried: &[Spot]) -> Sums {
     let mut sums = Sums::default();
     for entry in visible.iter().filter_map(|spot| entry(layers, *spot)) {

@@ -27,7 +27,6 @@ pub(super) struct Spot<'a> {
     pub(super) layer: Option<Digest>,
 }
 
-/// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Node<'a> {
     Dir,
@@ -65,17 +64,14 @@ impl Spot<'_> {
         }
     }
 
-    /// Its owner in words.
     pub(super) fn user(&self) -> String {
         if self.owner.0 == 0 { "root".to_owned() } else { format!("user {}", self.owner.0) }
     }
 
-    /// Its group in words.
     pub(super) fn group(&self) -> String {
         if self.owner.1 == 0 { "group root".to_owned() } else { format!("group {}", self.owner.1) }
     }
 
-    /// As it is shown.
     pub(super) fn state(&self) -> State {
         let (what, size, target) = match self.node {
             Node::Dir => ("folder", None, None),

@@ -205,7 +205,6 @@ fn executables(
     found.executables.add(Executable { turn, path, class: class.to_owned() }, item);
 }
 
-/// Remembers what is there.
 pub(super) fn learn<'a>(known: &mut Known<'a>, spots: &[Spot<'a>]) {
     for spot in spots {
         known.files.extend(spot.sha256());

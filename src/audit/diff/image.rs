@@ -84,7 +84,6 @@ pub(super) struct Everything<'a> {
 }
 
 impl<'a> Everything<'a> {
-    /// Of a census.
     pub(super) fn of(census: &'a Census) -> Self {
         let mut all = Self { known: Known::default(), packages: BTreeSet::new(), findings: BTreeSet::new() };
         for view in census.items.iter().flat_map(|item| &item.views) {

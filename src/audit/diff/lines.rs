@@ -17,7 +17,6 @@ const LINES: usize = 20_000;
 const LISTED: usize = 5000;
 /// Characters of a line that are kept.
 const WIDTH: usize = 400;
-/// Lines around a change.
 const CONTEXT: usize = 3;
 
 /// What became of the text of a file.

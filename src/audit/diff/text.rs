@@ -26,7 +26,6 @@ pub enum Extent {
 
 /// Lines of a list on one screen.
 const LIST: usize = 10;
-/// Lines of one text.
 const TEXT_LINES: usize = 40;
 /// A difference as text.
 #[must_use]

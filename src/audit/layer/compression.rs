@@ -46,7 +46,6 @@ impl Compression {
     }
 }
 
-/// One of three decoders.
 pub(super) enum Decoded<R: BufRead> {
     Plain(R),
     Gzip(Box<MultiGzDecoder<R>>),

@@ -28,7 +28,6 @@ impl<R: Read> Stream<R> {
         Self { source, buffer, start: 0, end: 0, hasher, ceiling, taken: 0, is_whole: false, broken: None }
     }
 
-    /// Bytes taken so far.
     pub(super) fn position(&self) -> u64 {
         self.taken
     }

@@ -16,7 +16,6 @@ use std::collections::BTreeSet;
 
 /// How deep charts may lie in charts.
 const MAX_DEPTH: usize = 5;
-/// Charts in one archive.
 const MAX_CHARTS: usize = 200;
 /// Lines of a template that are looked at.
 const MAX_LINES: usize = 20_000;

@@ -104,7 +104,6 @@ pub(crate) fn json(text: &str) -> Result<Node, Unread> {
     }
 }
 
-/// Reads TOML.
 pub(crate) fn toml(text: &str) -> Result<Node, Unread> {
     let table = toml::de::DeTable::parse(bounded(text)?)
         .map_err(|error| format!("it is no TOML: {}", error.message()))?;

@@ -19,7 +19,6 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// Its own name.
     pub(super) fn name(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }

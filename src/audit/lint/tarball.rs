@@ -5,7 +5,6 @@ use std::io::Read as _;
 
 /// Bytes of an archive when it is decompressed, that of archives within it included.
 const MAX_BYTES: u64 = 256 << 20;
-/// Members of an archive.
 const MAX_MEMBERS: usize = 50_000;
 /// Bytes of one member that is kept.
 const MAX_MEMBER: u64 = 8 << 20;

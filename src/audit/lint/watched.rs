@@ -30,9 +30,7 @@ pub(super) struct Watched {
     /// True where the software calls out when nothing is set.
     pub(super) by_default: bool,
     pub(super) rule: Rule,
-    /// What happens.
     pub(super) why: &'static str,
-    /// What to do.
     pub(super) fix: &'static str,
 }
 

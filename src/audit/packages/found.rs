@@ -7,7 +7,6 @@ use sealift_bundle::value::printable::Printable;
 const MAX_PACKAGES: usize = 100_000;
 /// Bytes of a name, a version, an architecture or a licence.
 const MAX_TEXT: usize = 1024;
-/// Licences of one package.
 const MAX_LICENSES: usize = 256;
 
 /// Collects the packages of one file and refuses what no package can be.
@@ -15,7 +14,6 @@ const MAX_LICENSES: usize = 256;
 pub(super) struct Found(Vec<Package>);
 
 impl Found {
-    /// One more.
     pub(super) fn add(&mut self, mut package: Package) -> Result<(), String> {
         if self.0.len() >= MAX_PACKAGES {
             return Err(format!("it announces more than {MAX_PACKAGES} packages"));

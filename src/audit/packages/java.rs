@@ -8,7 +8,6 @@ use zip::ZipArchive;
 
 /// Archives within archives: a jar in a war in an ear is the second.
 const MAX_DEPTH: usize = 4;
-/// Members of one archive.
 const MAX_MEMBERS: usize = 100_000;
 /// Bytes of a manifest or of properties.
 const MAX_TEXT: u64 = 1 << 20;

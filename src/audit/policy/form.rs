@@ -194,7 +194,6 @@ struct LicenseForm {
     packages: PackageLicenses,
 }
 
-/// Which licences may travel.
 #[derive(Debug, Clone)]
 pub(super) struct LicensePolicy {
     pub(super) allow: Vec<String>,

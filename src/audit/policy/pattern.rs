@@ -1,6 +1,5 @@
 //! Patterns over origins, paths and names: `*` stands for any characters, and everything else for itself.
 
-/// A pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(String);
 

@@ -72,7 +72,6 @@ pub(super) fn swatch(colour: Hue) -> Element {
     tag("svg").class("swatch").attr("width", "12").attr("height", "12").attr("aria-hidden", "true").child(dot)
 }
 
-/// Areas within a whole.
 pub(super) fn map(map: &Map) -> Html {
     let sum = |group: &Group| group.parts.iter().map(|(_, bytes)| bytes).sum::<u64>();
     let values: Vec<_> = map.groups.iter().map(|group| as_float(sum(group))).collect();

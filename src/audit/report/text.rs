@@ -34,19 +34,16 @@ impl Span {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text(pub Vec<Span>);
 
-/// Words of this program.
 #[must_use]
 pub(crate) fn say(words: impl Into<String>) -> Text {
     Text::default().say(words)
 }
 
-/// Text from outside.
 #[must_use]
 pub(crate) fn out(text: impl Into<String>) -> Text {
     Text::default().out(text)
 }
 
-/// Text of a machine.
 #[must_use]
 pub(crate) fn code(text: impl Into<String>) -> Text {
     Text::default().code(text)
@@ -87,7 +84,6 @@ impl Text {
         self
     }
 
-    /// Adds another text.
     #[must_use]
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);

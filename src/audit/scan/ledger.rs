@@ -181,7 +181,6 @@ pub struct Unopened {
     pub reason: String,
 }
 
-/// Why an engine failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure(pub(super) String);
 
@@ -251,7 +250,6 @@ impl Tally {
         (&self.found, &self.unseen, &self.unopened)
     }
 
-    /// Sums over all parts.
     pub(super) fn totals(&self) -> Account {
         self.parts.values().fold(Account::default(), |mut sum, account| {
             sum += *account;

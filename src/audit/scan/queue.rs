@@ -10,7 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Bytes of leaves that wait; a larger one waits alone.
 const WAITING: usize = 64 << 20;
-/// Leaves that wait.
 const QUEUE: usize = 1024;
 
 /// What a piece of content is to the account.
@@ -235,7 +234,6 @@ impl<'a> Desk<'a> {
         queue.bytes = 0;
     }
 
-    /// Changes the account.
     pub(super) fn count(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut lock(&self.tally));
     }

@@ -28,12 +28,10 @@ impl<'a> Watched<'a> {
         self.hasher.count()
     }
 
-    /// Whether everything was read.
     pub(super) fn is_at_end(&self) -> bool {
         self.ended
     }
 
-    /// Reads what is left.
     pub(super) fn drain(&mut self) {
         let _ = io::copy(self, &mut io::sink());
     }
@@ -69,7 +67,6 @@ impl Read for Watched<'_> {
     }
 }
 
-/// Counts what it reads.
 pub(super) struct Counted<'a> {
     source: &'a mut dyn Read,
     pub(super) count: u64,

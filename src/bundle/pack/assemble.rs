@@ -271,7 +271,6 @@ fn find_blob<'a>(images: &[&'a DraftImage], digest: &Digest) -> Result<&'a BlobS
     })
 }
 
-/// A small blob, checked.
 fn read_blob(images: &[&DraftImage], digest: &Digest) -> Result<Vec<u8>, BundleError> {
     let source = find_blob(images, digest)?;
     let ceiling = Limits::v1().document;

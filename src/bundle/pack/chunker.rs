@@ -23,7 +23,6 @@ pub(super) struct Cutter<R> {
 }
 
 impl<R: Read> Cutter<R> {
-    /// Nothing is read yet.
     pub(super) fn new(stream: R) -> Self {
         Self { stream, buffer: vec![0; 3 * MAX], held: 0..0, ended: false }
     }

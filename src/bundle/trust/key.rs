@@ -157,10 +157,8 @@ impl PublicKey {
 
 /// Makes signatures: a key in memory, or one that an `ssh-agent` holds.
 pub trait Signer {
-    /// The public half.
     fn public(&self) -> &PublicKey;
 
-    /// Signs a message.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], TrustError>;
 }
 

@@ -20,7 +20,6 @@ use std::collections::BTreeMap;
 
 const TYPE: &str = "https://sealift.dev/waiver/v1";
 const PAYLOAD: PayloadType = PayloadType::Waiver;
-/// Waivers in one file.
 const MOST: usize = 1024;
 
 /// What an approver lets through.

@@ -43,7 +43,6 @@ impl From<Class> for ExitCode {
 
 /// An error that a person or a script can act on.
 pub trait Fault: std::error::Error + Send + Sync + 'static {
-    /// Its stable code.
     fn code(&self) -> Code;
 
     /// The next step, as a command or an action, where one is known.

@@ -1,6 +1,5 @@
 //! Ceilings: every length read from a bundle is compared with one before it is allocated, added or sought to.
 
-/// One MiB.
 const MIB: u64 = 1 << 20;
 
 /// The largest of everything a bundle may hold. FORMAT.md lists the same table; a reader refuses what is above.

@@ -16,7 +16,6 @@ const FILES: usize = 1000;
 const TEXT: u64 = 4 << 20;
 const CHART: u64 = 64 << 20;
 
-/// What files name.
 #[derive(Default)]
 pub(super) struct Mentioned {
     /// Images, each with the first place that names it.

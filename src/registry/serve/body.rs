@@ -64,7 +64,6 @@ pub(super) fn begin(source: Box<dyn Source>) -> Task {
 }
 
 impl Task {
-    /// The piece.
     pub(super) async fn wait(mut self) -> Step {
         (&mut self.0).await.ok().flatten()
     }
@@ -88,7 +87,6 @@ impl AsRef<[u8]> for Budgeted {
 pub(super) struct Cut;
 
 impl Body {
-    /// Nothing.
     pub(super) fn empty() -> Self {
         Self::Whole(Bytes::new())
     }

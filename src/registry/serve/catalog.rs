@@ -43,7 +43,6 @@ pub(super) struct Held {
     pub document: Option<About>,
 }
 
-/// One repository.
 #[derive(Default)]
 pub(super) struct Repository {
     tags: BTreeMap<String, Claim>,

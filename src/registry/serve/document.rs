@@ -28,7 +28,6 @@ pub(super) struct Announced {
     pub blobs: Vec<Blob>,
 }
 
-/// Reads a document.
 pub(super) fn announced(
     media_type: &str,
     blob: Blob,

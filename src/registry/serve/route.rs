@@ -75,14 +75,10 @@ impl Refusal {
     }
 }
 
-/// Anything that would write.
 pub(super) const READ_ONLY: Refusal = Refusal::new(405, "UNSUPPORTED", "this registry is read-only");
-/// No such repository.
 pub(super) const NO_NAME: Refusal = Refusal::new(404, "NAME_UNKNOWN", "no bundle here has this repository");
-/// No such manifest.
 pub(super) const NO_MANIFEST: Refusal =
     Refusal::new(404, "MANIFEST_UNKNOWN", "the repository has no such manifest");
-/// No such blob.
 pub(super) const NO_BLOB: Refusal = Refusal::new(404, "BLOB_UNKNOWN", "the repository has no such blob");
 /// No such page or file.
 pub(super) const NO_PAGE: Refusal = Refusal::new(404, "NOT_FOUND", "there is nothing here; the list is at /");
@@ -106,7 +102,6 @@ const BAD_PATH: Refusal = Refusal::new(400, "NAME_INVALID", "the path is not per
 const BAD_DIGEST: Refusal = Refusal::new(400, "DIGEST_INVALID", "the digest is not well formed");
 const BAD_NUMBER: Refusal = Refusal::new(400, "PAGINATION_NUMBER_INVALID", "`n` is not a number");
 
-/// Reads a request.
 pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Result<Asked, Refusal> {
     if !matches!(method, "GET" | "HEAD") {
         return Err(READ_ONLY);

@@ -22,7 +22,6 @@ const MAKING: usize = 4;
 const SHARES: usize = 64 << 10;
 /// How long an answer waits for its share.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes of a share.
 const SHARE: usize = 1 << 10;
 
 /// The bundles, and what was found out about them since the start.

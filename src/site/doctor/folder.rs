@@ -53,7 +53,6 @@ pub(super) enum Spelling {
 /// What was found out about a folder.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// Where it was tried.
     pub(super) path: PathBuf,
     /// The kind of file system, where it has a known name.
     pub(super) file_system: Option<&'static str>,

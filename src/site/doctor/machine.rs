@@ -15,7 +15,6 @@ pub(super) struct Machine {
     pub(super) available: Found<u64>,
     /// The lowest memory limit of the control groups that hold this process.
     pub(super) group: Found<Option<u64>>,
-    /// True in FIPS mode.
     pub(super) fips: Found<bool>,
     /// Files that this process may have open.
     pub(super) open_files: Option<u64>,

@@ -13,9 +13,7 @@ use std::collections::HashSet;
 
 /// What is known once the inventories are.
 pub(crate) struct Plan {
-    /// Where each tree goes.
     pub(crate) roots: Vec<RelPath>,
-    /// Folders, outermost first.
     pub(super) folders: Vec<RelPath>,
     pub(super) links: Vec<(RelPath, String)>,
     pub(super) files: u64,

@@ -3,7 +3,6 @@
 /// Words behind which a bracket begins a list and does not look something up.
 const BEFORE_VALUES: [&str; 9] = ["and", "else", "elif", "if", "in", "is", "not", "or", "recursive"];
 
-/// What stood before.
 #[derive(Clone, Copy, PartialEq)]
 enum Before<'a> {
     /// The beginning, an operator or something that opens.
@@ -13,7 +12,6 @@ enum Before<'a> {
     Value,
 }
 
-/// What is open.
 #[derive(Clone, Copy, PartialEq)]
 enum Open {
     List,

@@ -60,7 +60,6 @@ fn a_registry_of_the_site_is_a_hole() {
     assert_eq!(unclear[0].reference, "mattermost/x:{{ .. }}");
 }
 
-/// The shape of mattermost/docker.
 const COMPOSE: &str = "services:
   postgres:
     image: postgres:${POSTGRES_IMAGE_TAG}

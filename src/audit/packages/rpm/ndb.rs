@@ -9,7 +9,6 @@ const SLOT: usize = 16;
 const HEADER: usize = 32;
 const BLOCK: usize = 16;
 
-/// Every header.
 pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
     if !bytes.starts_with(b"RpmP") {
         return Err("it is no database of rpm's form `ndb`".to_owned());

@@ -95,7 +95,6 @@ fn licenses(packages: &BTreeMap<&Package, BTreeSet<&Name>>) -> Table {
     table
 }
 
-/// Every package.
 fn list(packages: &BTreeMap<&Package, BTreeSet<&Name>>) -> Table {
     let mut table = Table::new(
         "Packages, as files in the layers announce them",

@@ -37,7 +37,6 @@ pub(super) fn outcome(scan: &Ledger) -> (Tone, String) {
     }
 }
 
-/// One ledger.
 fn scan(scan: &Ledger) -> Vec<Block> {
     let fact = |name, value| Fact { name, basis: Basis::Declared, value };
     let optional = |text: Option<&String>| text.map_or_else(|| say("it does not say"), out);

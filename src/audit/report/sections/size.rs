@@ -46,7 +46,6 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// What one item adds.
 struct Share<'a> {
     name: &'a str,
     kind: ItemKind,

@@ -35,7 +35,6 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     blocks
 }
 
-/// Which data were asked.
 fn asked(known: &Vulnerabilities, data: &Identity) -> Block {
     let fact = |name, basis, value| Fact { name, basis, value };
     let age =

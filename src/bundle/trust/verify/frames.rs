@@ -88,7 +88,6 @@ impl<'a, R: Receiver> Frames<'a, R> {
         self.moved.notify_all();
     }
 
-    /// Every frame has come.
     pub(super) fn finish(&self) -> Result<(), BundleError> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if turn.next == self.inventory.frames.len() {

@@ -19,13 +19,10 @@ use std::fmt;
 /// A bundle whose seal is believed, and what that rests on.
 #[derive(Debug, Clone)]
 pub struct Trusted {
-    /// The statement.
     pub(super) statement: Verified<Statement>,
     /// The bundle's identity: the digest of the statement.
     pub(super) id: Digest,
-    /// Who signed.
     pub(super) signers: Vec<Signer>,
-    /// What approvers say.
     pub(super) approvals: Judged,
     /// The trust root that was asked: the pinned one, or the newest that follows from it.
     pub(super) root: PinnedRoot,
