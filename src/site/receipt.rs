@@ -133,6 +133,7 @@ pub struct HeldBlob {
 
 /// A document that a site signs.
 pub trait Signed: Serialize + DeserializeOwned {
+    /// The type that its signature is bound to.
     const PAYLOAD: PayloadType;
     /// Its `_type`.
     const TYPE: &'static str;

@@ -157,8 +157,10 @@ impl PublicKey {
 
 /// Makes signatures: a key in memory, or one that an `ssh-agent` holds.
 pub trait Signer {
+    /// The public half, by whose id a seal names the signature.
     fn public(&self) -> &PublicKey;
 
+    /// Signs a message, as RFC 8032 has it for Ed25519 without a context.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], TrustError>;
 }
 

@@ -43,6 +43,7 @@ impl From<Class> for ExitCode {
 
 /// An error that a person or a script can act on.
 pub trait Fault: std::error::Error + Send + Sync + 'static {
+    /// Its code, which scripts may rely on.
     fn code(&self) -> Code;
 
     /// The next step, as a command or an action, where one is known.

@@ -137,6 +137,7 @@ pub trait Receiver: Sync {
     /// Takes the content of one blob of an image.
     type Blob: BlobSink<Error = Self::Error> + Send;
 
+    /// How much of the bundle has to be verified.
     fn depth(&self) -> Depth;
 
     /// Whether content is wanted at all. Where it is not, nothing is held for it, and a tree that several items have is
@@ -166,6 +167,7 @@ pub trait Sink {
     /// What goes wrong on this side.
     type Error;
 
+    /// Takes the next bytes of the file, in order.
     fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), Self::Error>;
 
     /// The file is whole, and its digest is that of the inventory.
