@@ -7,7 +7,7 @@ use crate::vector_writer::key;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::Envelope;
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
+use sealift_bundle::trust::root::{Expiry, Grant, Revoked, Role, Root, RootDraft, RootPolicy};
 use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::limits::Limits;
 
@@ -53,7 +53,7 @@ fn terms(root: &str, created: &str) -> RootDraft {
         expires: None,
         grants: vec![grant(Role::Root, root), grant(Role::Packer, "packer-1")],
         revoked: Revoked::default(),
-        policy: Policy { expiry: Expiry::Refuse, approvals: None },
+        policy: RootPolicy { expiry: Expiry::Refuse, approvals: None },
     }
 }
 

@@ -4,7 +4,7 @@ use crate::forge::{self, Forge, Judge, Way, replaced};
 use crate::support::{Authorities, LIMITS};
 use sealift_bundle::codes;
 use sealift_bundle::format::blob_order::BlobOrder;
-use sealift_bundle::format::index::{Blob, Index, Item};
+use sealift_bundle::format::index::{Blob, Index, IndexItem};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{self, blob_name};
 use sealift_bundle::format::oci;
@@ -419,7 +419,7 @@ fn j08_walking_below_an_image_takes_as_long_as_its_documents() {
     let middle = index(&named(blob(&bottom), 15_000));
     let root = index(&named(blob(&middle), 15_000));
     let texts = [root, middle, bottom].map(|text| (blob(&text), text));
-    let item = |number: usize| Item {
+    let item = |number: usize| IndexItem {
         head: crate::support::head(&format!("i{number}"), ItemKind::Image),
         reference: Some(format!("a/b:{number}").parse().unwrap()),
         media_type: oci::OCI_INDEX.to_owned(),

@@ -4,7 +4,7 @@ use crate::cli::{Outcome, Shop};
 use crate::environment::{each, names};
 use crate::support::{self, Authorities, Put, tree};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
+use sealift_bundle::format::site_inputs::{Parameter, Selection, SiteInputs, SiteSecret};
 use sealift_bundle::pack::draft::{Draft, DraftItem};
 use sealift_bundle::value::format::Format;
 use serde_json::Value;
@@ -41,7 +41,7 @@ fn needs() -> SiteInputs {
             parameter("registry", Format::Registry, None),
             parameter("site-url", Format::Url, None),
         ],
-        secrets: vec![Secret {
+        secrets: vec![SiteSecret {
             name: name("license"),
             description: "licence file, from the customer portal".to_owned(),
         }],

@@ -2,23 +2,25 @@
 
 use crate::cli::Shop;
 use crate::support::{self, Authorities, LIMITS, conditions};
-use sealift_audit::account::Account;
-use sealift_audit::analysis::class::{Class, Elf};
+use sealift_audit::account::ByteAccount;
+use sealift_audit::analysis::anomaly::{Anomaly, AnomalyKind};
+use sealift_audit::analysis::class::{Elf, FileClass};
 use sealift_audit::analysis::config::ImageConfig;
-use sealift_audit::analysis::oddity::{Kind, Oddity};
 use sealift_audit::analysis::{
-    Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View,
+    AnalysisFindings, Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked,
+    View,
 };
 use sealift_audit::diff::{
-    self, At, Difference, Executable, FactChange, Field, FilesOf, FindingChange, Head, Hunk, ItemChange,
-    Line, Lines, Mark, Missing, Outcome, PackageChange, Right, RightChange, Step, TextChange, Turn,
+    self, At, BundleDifference, DiffHead, DiffLines, Executable, FactChange, Field, FilesOf, FindingChange,
+    Hunk, ItemChange, Line, LineMark, LinesOutcome, Missing, PackageChange, Right, RightChange, Step,
+    TextChange, Turn,
 };
 use sealift_audit::layer::Compression;
-use sealift_audit::lint::finding::{Finding, Place, Rule};
+use sealift_audit::lint::finding::{FindingPlace, LintFinding, LintRule};
 use sealift_audit::packages::{Ecosystem, Package, System};
-use sealift_audit::policy::{self, AsideLine, Stage, Verdict, Violation, Waived};
-use sealift_audit::report::document::{Block, Document};
-use sealift_audit::report::facts::{Evidence, Facts};
+use sealift_audit::policy::{self, AsideLine, PolicyVerdict, Stage, Violation, Waived};
+use sealift_audit::report::document::{Block, ReportDocument};
+use sealift_audit::report::facts::{ReportEvidence, ReportFacts};
 use sealift_audit::report::markdown::markdown;
 use sealift_audit::report::page::html;
 use sealift_audit::report::sections::report;
@@ -28,7 +30,7 @@ use sealift_audit::vulnerability::vex::{Declared, Status};
 use sealift_audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::oci::Referring;
-use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
+use sealift_bundle::format::site_inputs::{Parameter, Selection, SiteInputs, SiteSecret};
 use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use sealift_bundle::trust::verify::{Depth, Looking, Trusted, verify_contents};
@@ -52,17 +54,17 @@ fn bad(place: &str) -> String {
 struct Hostile {
     overview: Overview,
     census: Census,
-    account: Account,
-    evidence: Vec<Evidence>,
+    account: ByteAccount,
+    evidence: Vec<ReportEvidence>,
     bundle: String,
-    changes: Difference,
+    changes: BundleDifference,
     vulnerabilities: Vulnerabilities,
-    verdict: Verdict,
+    verdict: PolicyVerdict,
     scans: Vec<Ledger>,
 }
 
 /// What changed, what is known, what was judged and scanned, each with the worst in every text.
-fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
+fn asked(rows: usize) -> (BundleDifference, Vulnerabilities, PolicyVerdict, Vec<Ledger>) {
     let digest = |text: &str| Digest::of(text.as_bytes());
     let name = |text: &str| text.parse::<sealift_bundle::value::name::Name>().unwrap();
     let time = || "2026-11-20T00:00:00Z".parse::<Timestamp>().unwrap();
@@ -73,8 +75,8 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
         from: Some(bad("from")),
         to: Some(bad("to")),
     };
-    let head = |label: &str| Head {
-        kind: diff::Kind::Bundle,
+    let head = |label: &str| DiffHead {
+        kind: diff::InputKind::Bundle,
         label: bad(label),
         statement: Some(digest("a")),
         name: Some(bad("older name")),
@@ -93,8 +95,8 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
         source: None,
         licenses: Vec::new(),
     };
-    let changes = Difference {
-        verdict: diff::Verdict::Different,
+    let changes = BundleDifference {
+        verdict: diff::DiffVerdict::Different,
         a: head("older"),
         b: head("newer"),
         rights: (0..rows)
@@ -154,13 +156,13 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
             TextChange {
                 item: bad("text item"),
                 path: bad("text path"),
-                outcome: Outcome::Lines(Lines {
+                outcome: LinesOutcome::Lines(DiffLines {
                     added: 1,
                     removed: 1,
                     hunks: vec![Hunk {
                         old: 1,
                         new: 1,
-                        lines: vec![Line { mark: Mark::New, text: bad("line") + "```" }],
+                        lines: vec![Line { mark: LineMark::New, text: bad("line") + "```" }],
                     }],
                     unlisted: 0,
                     coarse: false,
@@ -169,7 +171,7 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
             TextChange {
                 item: bad("unread item"),
                 path: bad("unread path"),
-                outcome: Outcome::Unread { reason: bad("unread reason") },
+                outcome: LinesOutcome::Unread { reason: bad("unread reason") },
             },
         ],
         layers: Vec::new(),
@@ -208,11 +210,11 @@ fn asked(rows: usize) -> (Difference, Vulnerabilities, Verdict, Vec<Ledger>) {
         not_checked: vec![NotChecked { reason: bad("gap"), packages: 2, examples: vec![bad("example")] }],
     };
     let violation = |number: usize| Violation {
-        rule: policy::rule::Rule::ContentSecret,
+        rule: policy::rule::PolicyRule::ContentSecret,
         at: bad(&format!("violated {number}")),
         found: bad("violation"),
     };
-    let verdict = Verdict {
+    let verdict = PolicyVerdict {
         policy: name("office"),
         policy_digest: digest("policy"),
         statement: digest("statement"),
@@ -253,15 +255,15 @@ impl Hostile {
         let digest = |text: &str| Digest::of(text.as_bytes());
         let name = |text: &str| text.parse().unwrap();
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
-        let entry = |number: usize| Entry {
+        let entry = |number: usize| LayerEntry {
             path: bad(&format!("path {number}")).into(),
-            node: Node::File {
+            node: LayerNode::File {
                 size: 1000 + number as u64,
                 sha256: Some(digest("x")),
                 class: if number.is_multiple_of(2) {
-                    Class::Script(bad("interpreter").into())
+                    FileClass::Script(bad("interpreter").into())
                 } else {
-                    Class::Elf(Elf::Program)
+                    FileClass::Elf(Elf::Program)
                 },
             },
             mode: 0o4755,
@@ -279,13 +281,14 @@ impl Hostile {
             licenses: vec![bad("license"), bad(&format!("license {number}"))],
         };
         let oddity = |number: usize| {
-            let kind = Kind::ALL[number % Kind::ALL.len()];
-            Oddity::new(kind, &bad(&format!("odd {number}")), bad("detail"))
+            let kind = AnomalyKind::ALL[number % AnomalyKind::ALL.len()];
+            Anomaly::new(kind, &bad(&format!("odd {number}")), bad("detail"))
         };
         let secret = |number: usize| {
-            let mut found = Finding::new(Rule::ContentSecret, &bad("about"), bad("message"), bad("fix"));
+            let mut found =
+                LintFinding::new(LintRule::ContentSecret, &bad("about"), bad("message"), bad("fix"));
             if number.is_multiple_of(2) {
-                found = found.at(Place { path: bad(&format!("place {number}")), line: Some(7) });
+                found = found.at(FindingPlace { path: bad(&format!("place {number}")), line: Some(7) });
             }
             found
         };
@@ -308,10 +311,14 @@ impl Hostile {
             layers: vec![0],
             system: Some(System { id: bad("id"), version: Some(bad("v")), name: bad("system") }),
             packages: (0..rows)
-                .map(|number| Found { package: package(number), path: bad("found"), layer: digest("layer") })
+                .map(|number| AnalysisFindings {
+                    package: package(number),
+                    path: bad("found"),
+                    layer: digest("layer"),
+                })
                 .collect(),
             visible: Vec::new(),
-            buried: (0..rows as u32).map(|entry| Spot { layer: 0, entry }).collect(),
+            buried: (0..rows as u32).map(|entry| LayerSpot { layer: 0, entry }).collect(),
             sums: Sums { files: 7, bytes: 9000, executables: 3, buried: 1, buried_bytes: 10 },
             oddities: vec![oddity(0)],
             secrets: vec![secret(0)],
@@ -340,7 +347,7 @@ impl Hostile {
                 digest: digest("attached"),
                 media_type: bad("attached"),
                 size: 8,
-                class: Class::Script(bad("attached to").into()),
+                class: FileClass::Script(bad("attached to").into()),
                 secrets: vec![secret(1)],
             }],
             unchecked: (0..rows)
@@ -388,7 +395,7 @@ impl Hostile {
                     choices: vec![bad("choice")],
                     default: Some(bad("default")),
                 }],
-                secrets: vec![Secret { name: name("password"), description: bad("description") }],
+                secrets: vec![SiteSecret { name: name("password"), description: bad("description") }],
             },
             totals: Totals { items: 1, blobs: 3, bytes: 500_000 },
             items: vec![ItemLine {
@@ -410,7 +417,7 @@ impl Hostile {
                 stored: 500_000,
             }],
         };
-        let evidence = Evidence {
+        let evidence = ReportEvidence {
             item: name("app"),
             referring: Referring {
                 media_type: bad("media type"),
@@ -421,15 +428,15 @@ impl Hostile {
             },
             tag: Some(bad("tag")),
         };
-        let account = Account { size: 1, shares: Vec::new() };
+        let account = ByteAccount { size: 1, shares: Vec::new() };
         let (changes, vulnerabilities, verdict, scans) = asked(rows);
         let bundle = bad("bundle.sealift");
         let evidence = vec![evidence];
         Self { overview, census, account, evidence, bundle, changes, vulnerabilities, verdict, scans }
     }
 
-    fn document(&self) -> Document {
-        report(&Facts {
+    fn document(&self) -> ReportDocument {
+        report(&ReportFacts {
             written: support::today(),
             bundle: &self.bundle,
             trust: "root.json",
@@ -692,7 +699,7 @@ fn account_of(path: &Path, pinned: &sealift_bundle::trust::chain::PinnedRoot) {
     let contents = verify_contents(&trusted, &mut tape, &conditions, &Looking(Depth::Stored)).unwrap();
     let size = std::fs::metadata(path).unwrap().len();
     assert_eq!(tape.position(), size, "{}", path.display());
-    let account = Account::of(&trusted, &contents, size);
+    let account = ByteAccount::of(&trusted, &contents, size);
     assert!(account.is_exact(), "{}: {account:?}", path.display());
     let blobs: u64 = account
         .shares

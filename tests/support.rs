@@ -14,7 +14,7 @@ use sealift_bundle::trust::approval::{ApprovalCheck, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
+use sealift_bundle::trust::root::{Expiry, Grant, Revoked, Role, Root, RootDraft, RootPolicy};
 use sealift_bundle::trust::secret::SecretKey;
 use sealift_bundle::trust::verify::Conditions;
 use sealift_bundle::value::digest::Digest;
@@ -73,7 +73,7 @@ impl Authorities {
             expires: None,
             grants: vec![grant(Role::Root, &root, "root"), grant(Role::Packer, &packer, "packer")],
             revoked: Revoked::default(),
-            policy: Policy { expiry: Expiry::Refuse, approvals: None },
+            policy: RootPolicy { expiry: Expiry::Refuse, approvals: None },
         };
         change(&mut terms);
         let packers = terms.grants.iter().filter(|grant| grant.role == Role::Packer);

@@ -596,7 +596,7 @@ fn histories() -> Histories {
             expires: None,
             grants: vec![grant(Role::Root, root, name), grant(Role::Packer, &packer, "packer")],
             revoked: Default::default(),
-            policy: sealift_bundle::trust::root::Policy {
+            policy: sealift_bundle::trust::root::RootPolicy {
                 expiry: sealift_bundle::trust::root::Expiry::Refuse,
                 approvals: None,
             },
@@ -709,7 +709,7 @@ fn terms_of(authorities: &Authorities) -> RootDraft {
             grant(Role::Packer, &authorities.packer, "packer"),
         ],
         revoked: Default::default(),
-        policy: sealift_bundle::trust::root::Policy {
+        policy: sealift_bundle::trust::root::RootPolicy {
             expiry: sealift_bundle::trust::root::Expiry::Refuse,
             approvals: None,
         },

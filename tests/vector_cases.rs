@@ -10,7 +10,9 @@ use crate::{
     vector_trees,
 };
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{ApprovalPolicy, Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
+use sealift_bundle::trust::root::{
+    ApprovalPolicy, Expiry, Grant, Revoked, Role, Root, RootDraft, RootPolicy,
+};
 use sealift_bundle::value::digest::Digest;
 use std::collections::BTreeMap;
 
@@ -87,7 +89,7 @@ pub fn terms(root: &str, packers: &[&str], threshold: usize) -> RootDraft {
         expires: None,
         grants: vec![grant(Role::Root, 1, &[root], &[]), grant(Role::Packer, threshold, packers, &[])],
         revoked: Revoked::default(),
-        policy: Policy { expiry: Expiry::Refuse, approvals: None },
+        policy: RootPolicy { expiry: Expiry::Refuse, approvals: None },
     }
 }
 
@@ -157,7 +159,7 @@ pub fn cases() -> (BTreeMap<&'static str, Vec<u8>>, Vec<Case>) {
         let expires = Some("2026-06-01T00:00:00Z".parse().unwrap());
         first(RootDraft {
             expires,
-            policy: Policy { expiry, approvals: None },
+            policy: RootPolicy { expiry, approvals: None },
             ..terms("root-1", &["packer-1"], 1)
         })
     };

@@ -3,16 +3,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift_audit::analysis::class::{Class, HEAD};
+use sealift_audit::analysis::anomaly::AnomalyKind;
+use sealift_audit::analysis::class::{FileClass, HEAD};
 use sealift_audit::analysis::names::{doubles, examine, leads_outside};
-use sealift_audit::analysis::oddity::Kind;
-use sealift_audit::analysis::{Entry, Node};
+use sealift_audit::analysis::{LayerEntry, LayerNode};
 
 fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
-    let class = Class::of(&data[..data.len().min(HEAD)]);
-    assert_eq!(class == Class::Empty, data.is_empty());
+    let class = FileClass::of(&data[..data.len().min(HEAD)]);
+    assert_eq!(class == FileClass::Empty, data.is_empty());
     assert!(!class.as_str().is_empty());
-    if let Class::Script(program) = &class {
+    if let FileClass::Script(program) = &class {
         assert!(data.starts_with(b"#!") && class.is_executable());
         assert!(!program.is_empty() && !program.contains(char::is_whitespace), "{program:?}");
     }
@@ -28,9 +28,9 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
     // At most one oddity of each kind for a path.
     assert!(found.len() <= paths.len() * 4);
     found.clear();
-    let entry = |path: &&str| Entry {
+    let entry = |path: &&str| LayerEntry {
         path: (*path).into(),
-        node: Node::Dir,
+        node: LayerNode::Dir,
         mode: 0o755,
         uid: 0,
         gid: 0,
@@ -38,7 +38,7 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
     };
     let entries: Vec<_> = paths.iter().map(entry).collect();
     doubles(&entries, &mut found);
-    assert!(found.len() < paths.len() && found.iter().all(|oddity| oddity.kind == Kind::NameTwin));
+    assert!(found.len() < paths.len() && found.iter().all(|oddity| oddity.kind == AnomalyKind::NameTwin));
 });
 
 fn seeds() -> Vec<(String, Vec<u8>)> {

@@ -5,9 +5,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use sealift_audit::analysis::config::ImageConfig;
-use sealift_audit::analysis::{Census, Found, ItemCensus, Sums, View};
+use sealift_audit::analysis::{AnalysisFindings, Census, ItemCensus, Sums, View};
 use sealift_audit::packages::{Ecosystem, Package, System};
-use sealift_audit::policy::Policy;
+use sealift_audit::policy::AuditPolicy;
 use sealift_audit::vulnerability::vex::Vex;
 use sealift_audit::vulnerability::{OsvData, assess};
 use sealift_bundle::format::index::Index;
@@ -20,7 +20,7 @@ use sealift_bundle::trust::chain::{Chain, PinnedRoot};
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::root_file::RootFile;
 use sealift_bundle::trust::secret::{Passphrase, SecretKey};
-use sealift_bundle::trust::waiver::{Scope, Waiver, Waivers};
+use sealift_bundle::trust::waiver::{Waiver, WaiverScope, Waivers};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::progress::NoProgress;
@@ -111,7 +111,7 @@ const READERS: [(&str, Reader); 17] = [
         std::fs::write(&path, bytes).expect("the folder takes files");
         drop(Vex::open(&path));
     }),
-    ("policy", |bytes| drop(Policy::parse(bytes))),
+    ("policy", |bytes| drop(AuditPolicy::parse(bytes))),
     ("manifest", |bytes| {
         if let Ok(text) = std::str::from_utf8(bytes)
             && let Err(error) = Manifest::parse(text, "manifest.toml", Path::new("/nowhere"))
@@ -135,7 +135,7 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
 
 /// One package of each kind, as an image of Debian might have it.
 fn census() -> Census {
-    let package = |(ecosystem, name, version): (Ecosystem, &str, &str)| Found {
+    let package = |(ecosystem, name, version): (Ecosystem, &str, &str)| AnalysisFindings {
         package: Package {
             ecosystem,
             namespace: (ecosystem == Ecosystem::Maven).then(|| "g".to_owned()),
@@ -284,7 +284,7 @@ fn signed(add: &mut impl FnMut(&str, &str, &[u8])) {
     let approvals =
         approval.sign(&key, &LIMITS).and_then(|signed| signed.encode()).expect("it can be signed");
     add("approvals", "one", &[&approvals[..], b"\n"].concat());
-    let scope = Scope {
+    let scope = WaiverScope {
         scenario: "air-gapped".parse().expect("a name"),
         statement: Some(Digest::of(b"x")),
         rule: "content".parse().expect("a name"),

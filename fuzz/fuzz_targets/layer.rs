@@ -4,7 +4,7 @@
 
 use flate2::{Compression as Level, write::GzEncoder};
 use libfuzzer_sys::fuzz_target;
-use sealift_audit::layer::{Body, Compression, Entry, Node, Visitor, walk};
+use sealift_audit::layer::{Body, Compression, TarEntry, TarNode, Visitor, walk};
 use sealift_bundle::value::digest::Digest;
 use std::io::{self, Read, Write as _};
 
@@ -36,7 +36,7 @@ struct Checking {
 }
 
 impl Visitor for Checking {
-    fn entry(&mut self, entry: Entry, body: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()> {
         let path = &entry.path;
         let normal = |name: &str| !matches!(name, "" | ".");
         assert!(path.is_empty() || path.split('/').all(normal), "{path:?}");
@@ -44,14 +44,14 @@ impl Visitor for Checking {
         assert!(!path.contains('\0') && entry.mode <= 0o7777);
         let size = body.left();
         match &entry.node {
-            Node::File(stated) => assert_eq!(*stated, size),
-            Node::Symlink(target) => assert!(!target.contains('\0')),
-            Node::Hardlink { path, is_outside } => {
+            TarNode::File(stated) => assert_eq!(*stated, size),
+            TarNode::Symlink(target) => assert!(!target.contains('\0')),
+            TarNode::Hardlink { path, is_outside } => {
                 assert!(!path.starts_with('/') && !path.contains('\0'));
                 assert!(*is_outside || path.split('/').all(|name| name != ".."));
             }
-            Node::Whiteout(path) | Node::Opaque(path) => assert!(!path.starts_with('/')),
-            Node::Dir | Node::Char(..) | Node::Block(..) | Node::Fifo => {}
+            TarNode::Whiteout(path) | TarNode::Opaque(path) => assert!(!path.starts_with('/')),
+            TarNode::Dir | TarNode::Char(..) | TarNode::Block(..) | TarNode::Fifo => {}
         }
         let mut buffer = [0; 700];
         let mut taken = 0;
@@ -85,7 +85,7 @@ impl Visitor for Checking {
 struct Passing(usize);
 
 impl Visitor for Passing {
-    fn entry(&mut self, _: Entry, _: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, _: TarEntry, _: &mut Body<'_>) -> io::Result<()> {
         self.0 += 1;
         Ok(())
     }

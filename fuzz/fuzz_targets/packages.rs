@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealift_audit::packages::{Database, Evidence, Package, System, in_executable, in_jar, purl, read, spdx};
+use sealift_audit::packages::{
+    Database, Package, PackageEvidence, System, in_executable, in_jar, purl, read, spdx,
+};
 use std::io::{Cursor, Write as _};
 
 /// A path for each database; what follows them are executables, jars, and files whose path is in the input.
@@ -27,8 +29,8 @@ const NAMED: usize = JAR + 1;
 fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
     let Some((which, bytes)) = sealift_fuzz::choice(data, NAMED + 1) else { return };
     let evidence = match which {
-        EXECUTABLE => in_executable(bytes).map(Evidence::Packages),
-        JAR => in_jar("opt/app-1.0.jar", bytes).map(Evidence::Packages),
+        EXECUTABLE => in_executable(bytes).map(PackageEvidence::Packages),
+        JAR => in_jar("opt/app-1.0.jar", bytes).map(PackageEvidence::Packages),
         NAMED => {
             let path = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let path = String::from_utf8_lossy(path);
@@ -42,10 +44,10 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
         }
     };
     match evidence {
-        Ok(Evidence::Packages(packages)) => packages_make_sense(&packages),
-        Ok(Evidence::Licenses { licenses, .. }) => licenses_make_sense(&licenses),
-        Ok(Evidence::System(system)) => assert!(!system.id.is_empty()),
-        Ok(Evidence::RootUsers(users)) => assert!(users.iter().all(|user| !user.contains(':'))),
+        Ok(PackageEvidence::Packages(packages)) => packages_make_sense(&packages),
+        Ok(PackageEvidence::Licenses { licenses, .. }) => licenses_make_sense(&licenses),
+        Ok(PackageEvidence::System(system)) => assert!(!system.id.is_empty()),
+        Ok(PackageEvidence::RootUsers(users)) => assert!(users.iter().all(|user| !user.contains(':'))),
         Err(reason) => assert!(!reason.is_empty()),
     }
 });

@@ -1,6 +1,6 @@
 //! The byte account: what every byte of a bundle file belongs to.
 
-use sealift_bundle::format::blob_order::{Contents, Parts};
+use sealift_bundle::format::blob_order::{Contents, ImageParts};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{self, padding};
 use sealift_bundle::trust::verify::{Trusted, Verified};
@@ -93,7 +93,7 @@ impl Serialize for Use {
 
 /// What every byte of a bundle file belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Account {
+pub struct ByteAccount {
     /// Bytes of the file.
     pub size: u64,
     /// How many bytes there are for each use, and in how many pieces; in the order of [`Use::ALL`], none with nothing.
@@ -111,7 +111,7 @@ pub struct Share {
     pub bytes: u64,
 }
 
-impl Account {
+impl ByteAccount {
     /// Accounts for a bundle file of `size` bytes.
     ///
     /// What stands where follows from the statement and the documents (FORMAT.md, "Order"), so nothing is read here.
@@ -170,7 +170,7 @@ impl Account {
 fn trees(contents: &Contents) -> HashMap<Digest, ItemKind> {
     let mut trees = HashMap::new();
     for item in &contents.items {
-        if let Parts::Tree { inventory, layer } = item.parts {
+        if let ImageParts::Tree { inventory, layer } = item.parts {
             for blob in [inventory, layer] {
                 trees.entry(blob.digest).or_insert(item.item.head.kind);
             }

@@ -23,7 +23,7 @@ const TEXT: usize = 500;
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct ComponentQuery {
     /// A name, `GROUP/NAME`, or a purl without its version.
     name: String,
     /// The version, exactly.
@@ -32,7 +32,7 @@ pub struct Query {
 
 /// A component that was looked for and found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Component {
+pub struct SearchedComponent {
     /// What it is called.
     pub name: String,
     /// The group of a Java artifact, the scope of an npm package.
@@ -89,13 +89,13 @@ pub struct Findings {
     /// How many of them are what is looked for.
     pub matching: u64,
     /// Those, or as many of them as are kept.
-    pub found: Vec<Component>,
+    pub found: Vec<SearchedComponent>,
     /// Names that contain the one that is looked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub like: Vec<String>,
 }
 
-impl Query {
+impl ComponentQuery {
     /// What a person typed: `NAME` or `NAME@VERSION`. An `@` in front belongs to the name, as in `@scope/name`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
@@ -110,7 +110,7 @@ impl Query {
         }
     }
 
-    fn is(&self, component: &Component) -> bool {
+    fn is(&self, component: &SearchedComponent) -> bool {
         let grouped = component.group.as_ref().map(|group| format!("{group}/{}", component.name));
         let purl = component.purl.as_deref().map(plain_purl);
         let is_named = self.name == component.name
@@ -119,13 +119,13 @@ impl Query {
         is_named && self.version.as_ref().is_none_or(|version| component.version.as_ref() == Some(version))
     }
 
-    fn is_like(&self, component: &Component) -> bool {
+    fn is_like(&self, component: &SearchedComponent) -> bool {
         let needle = self.name.rsplit('/').next().unwrap_or_default().to_lowercase();
         !needle.is_empty() && component.name.to_lowercase().contains(&needle)
     }
 }
 
-impl fmt::Display for Query {
+impl fmt::Display for ComponentQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         self.version.iter().try_for_each(|version| write!(f, "@{version}"))
@@ -143,7 +143,7 @@ fn plain_purl(text: &str) -> String {
 }
 
 impl Findings {
-    fn take(&mut self, component: Component, query: &Query) {
+    fn take(&mut self, component: SearchedComponent, query: &ComponentQuery) {
         self.components += 1;
         if query.is(&component) {
             self.matching += 1;
@@ -160,7 +160,7 @@ impl Findings {
     }
 }
 
-impl Component {
+impl SearchedComponent {
     /// The same, with texts of a length that a person reads.
     fn cut(self) -> Self {
         Self {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn ask(query: &str, text: &str) -> Result<Findings, String> {
-        search(text.as_bytes(), &Query::parse(query)).map_err(|error| error.to_string())
+        search(text.as_bytes(), &ComponentQuery::parse(query)).map_err(|error| error.to_string())
     }
 
     const COMPONENTS: &str = r#"[

@@ -1,7 +1,7 @@
 //! What is inside a bundle, read where it lies.
 
 use crate::codes;
-use crate::format::blob_order::{ItemContents, Parts};
+use crate::format::blob_order::{ImageParts, ItemContents};
 use crate::format::entry::{Entry, Node};
 use crate::format::item::{FileKind, ItemKind, PRIORITY};
 use crate::format::site_inputs::{Selection, SiteInputs};
@@ -191,7 +191,7 @@ pub struct ItemLine {
 /// What a seal says, and who made it.
 #[must_use]
 pub fn signers(trusted: &Trusted) -> Vec<SignerLine> {
-    let line = |signer: &crate::trust::verify::Signer| SignerLine {
+    let line = |signer: &crate::trust::verify::SealSigner| SignerLine {
         name: signer.name.clone(),
         role: signer.role.to_string(),
         key: signer.key.to_string(),
@@ -242,8 +242,8 @@ fn item_line(contents: &ItemContents) -> ItemLine {
     let item = &contents.item;
     let labels = &item.head.labels;
     let (platforms, blobs) = match &contents.parts {
-        Parts::Image { blobs, platforms } => (platforms.clone(), blobs.clone()),
-        Parts::Tree { inventory, layer } => (Vec::new(), vec![item.root, *inventory, *layer]),
+        ImageParts::Image { blobs, platforms } => (platforms.clone(), blobs.clone()),
+        ImageParts::Tree { inventory, layer } => (Vec::new(), vec![item.root, *inventory, *layer]),
     };
     ItemLine {
         name: item.head.name.clone(),

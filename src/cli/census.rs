@@ -3,12 +3,12 @@
 use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
-use sealift_audit::analysis::class::Class;
-use sealift_audit::analysis::oddity::{Group, Kind, Oddity};
+use sealift_audit::analysis::anomaly::{Anomaly, AnomalyGroup, AnomalyKind};
+use sealift_audit::analysis::class::FileClass;
 use sealift_audit::analysis::{
-    Attached, Census, Entry, FileDigests, ItemCensus, Node, Unchecked, View, observe,
+    Attached, Census, FileDigests, ItemCensus, LayerEntry, LayerNode, Unchecked, View, observe,
 };
-use sealift_audit::lint::finding::Finding;
+use sealift_audit::lint::finding::LintFinding;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
@@ -57,7 +57,7 @@ impl Args {
 struct EntryLine<'a> {
     layer: sealift_bundle::value::digest::Digest,
     #[serde(flatten)]
-    entry: &'a Entry,
+    entry: &'a LayerEntry,
 }
 
 /// The census, then a line for every entry of every layer.
@@ -116,18 +116,18 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         let packages: Vec<_> = packages.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "  packages    {}", packages.join(", "));
     }
-    let oddities: Vec<&Oddity> = census.oddities(view).collect();
-    let secrets: Vec<&Finding> = census.secrets(view).collect();
+    let oddities: Vec<&Anomaly> = census.oddities(view).collect();
+    let secrets: Vec<&LintFinding> = census.secrets(view).collect();
     for (group, title) in [
-        (Group::Privilege, "privileges"),
-        (Group::Name, "names"),
-        (Group::Path, "paths"),
-        (Group::Archive, "archives"),
-        (Group::Image, "image"),
+        (AnomalyGroup::Privilege, "privileges"),
+        (AnomalyGroup::Name, "names"),
+        (AnomalyGroup::Path, "paths"),
+        (AnomalyGroup::Archive, "archives"),
+        (AnomalyGroup::Image, "image"),
     ] {
         let of = oddities.iter().filter(|oddity| oddity.kind.group() == group);
         let (most, of) = by_severity(of.copied().collect(), most);
-        let lines = of.iter().map(|Oddity { kind, path, detail }| {
+        let lines = of.iter().map(|Anomaly { kind, path, detail }| {
             format!("{kind:24} {} ({})", Printable(path), Printable(detail))
         });
         text += &lines_of(title, &lines.collect::<Vec<_>>(), most);
@@ -138,15 +138,16 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
 
 /// The severe ones first, and how many are shown: whatever gives rights is never cut, because the one that matters may
 /// be the last. What anybody may write comes behind it, and is cut.
-fn by_severity(mut of: Vec<&Oddity>, most: usize) -> (usize, Vec<&Oddity>) {
-    of.sort_by_key(|oddity| oddity.kind == Kind::WorldWritable);
-    let gives =
-        |oddity: &&&Oddity| oddity.kind.group() == Group::Privilege && oddity.kind != Kind::WorldWritable;
+fn by_severity(mut of: Vec<&Anomaly>, most: usize) -> (usize, Vec<&Anomaly>) {
+    of.sort_by_key(|oddity| oddity.kind == AnomalyKind::WorldWritable);
+    let gives = |oddity: &&&Anomaly| {
+        oddity.kind.group() == AnomalyGroup::Privilege && oddity.kind != AnomalyKind::WorldWritable
+    };
     let severe = of.iter().filter(gives).count();
     (most.max(severe), of)
 }
 
-fn secrets_of(secrets: &[&Finding], most: usize) -> String {
+fn secrets_of(secrets: &[&LintFinding], most: usize) -> String {
     let lines = secrets.iter().map(|finding| {
         let place = finding.place.as_ref().map_or_else(String::new, |place| {
             place.line.map_or_else(|| place.path.clone(), |line| format!("{}:{line}", place.path))
@@ -197,9 +198,9 @@ fn how_it_runs(view: &View) -> String {
 fn classes(census: &Census, view: &View) -> String {
     let mut count: BTreeMap<String, u64> = BTreeMap::new();
     for (_, entry) in census.entries(&view.visible) {
-        let Node::File { class, .. } = &entry.node else { continue };
+        let LayerNode::File { class, .. } = &entry.node else { continue };
         let name = match class {
-            Class::Script(interpreter) => {
+            FileClass::Script(interpreter) => {
                 format!("script for {}", Printable(interpreter.rsplit('/').next().unwrap_or_default()))
             }
             class if class.is_executable() => class.as_str().to_owned(),

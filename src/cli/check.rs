@@ -4,16 +4,16 @@ use super::error::CliError;
 use super::lock::{StoreArgs, VariantArgs, work};
 use super::term::{Term, TerminalProgress};
 use super::{ThreadArgs, sarif};
-use sealift_audit::lint::finding::{Finding, Severity};
+use sealift_audit::lint::finding::{LintFinding, LintSeverity};
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::size::ByteSize;
 use sealift_plan::Work;
-use sealift_plan::check::{Medium, Report, check};
+use sealift_plan::check::{CheckReport, Medium, check};
 use sealift_plan::lock::{Lock, path_for};
 use sealift_plan::manifest::Manifest;
 use sealift_plan::selection::Choice;
-use sealift_registry::Access;
+use sealift_registry::RegistryAccess;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -82,10 +82,10 @@ pub(super) struct Counts {
     accepted: usize,
 }
 
-pub(super) fn counts(report: &Report) -> Counts {
+pub(super) fn counts(report: &CheckReport) -> Counts {
     Counts {
-        warnings: report.count(Severity::Warning),
-        notes: report.count(Severity::Note),
+        warnings: report.count(LintSeverity::Warning),
+        notes: report.count(LintSeverity::Note),
         accepted: report.accepted.len(),
     }
 }
@@ -110,15 +110,19 @@ pub(super) fn look(
     lock: &Lock,
     audience: Option<&Name>,
     work: &Work<'_>,
-) -> Result<Report, CliError> {
+) -> Result<CheckReport, CliError> {
     let choice = Choice { variant: lock.variant.clone(), features: lock.features.clone() };
     Ok(check(&manifest.choose(&choice)?, lock, audience, None, work)?)
 }
 
 /// Nothing is packed that is known to fail at the site, or that must not travel.
-pub(super) fn refuse_errors(term: &Term, report: &Report, watch: &TerminalProgress) -> Result<(), CliError> {
+pub(super) fn refuse_errors(
+    term: &Term,
+    report: &CheckReport,
+    watch: &TerminalProgress,
+) -> Result<(), CliError> {
     let errors: Vec<_> =
-        report.findings.iter().filter(|finding| finding.severity() == Severity::Error).collect();
+        report.findings.iter().filter(|finding| finding.severity() == LintSeverity::Error).collect();
     if errors.is_empty() {
         return Ok(());
     }
@@ -143,7 +147,7 @@ impl Args {
         let store = self.store.open()?;
         let watch = term.watch("checking");
         // Nothing is asked for over a network, so nothing says how.
-        let access = Access::default();
+        let access = RegistryAccess::default();
         let work = work(&self.manifest, &store, ThreadArgs { threads: None }, &watch, &access);
         let report = check(&chosen, &lock, None, self.media.as_ref(), &work)?;
         drop(watch);
@@ -157,20 +161,20 @@ impl Args {
             return Ok(());
         }
         Err(CliError::Check {
-            errors: report.count(Severity::Error),
-            warnings: report.count(Severity::Warning),
+            errors: report.count(LintSeverity::Error),
+            warnings: report.count(LintSeverity::Warning),
         })
     }
 }
 
-fn text_of(report: &Report) -> String {
+fn text_of(report: &CheckReport) -> String {
     let mut text = String::new();
     let mut explained = HashSet::new();
     for finding in &report.findings {
         // Writing to a string does not fail.
         let _ = lay(&mut text, finding, explained.insert(finding.rule));
     }
-    let counts = [Severity::Error, Severity::Warning, Severity::Note]
+    let counts = [LintSeverity::Error, LintSeverity::Warning, LintSeverity::Note]
         .map(|severity| counted(report.count(severity) as u64, severity.as_str()));
     let _ = writeln!(
         text,
@@ -185,7 +189,7 @@ fn text_of(report: &Report) -> String {
 }
 
 /// A finding; the reason for its rule stands with the first of each.
-fn lay(text: &mut String, finding: &Finding, is_first: bool) -> std::fmt::Result {
+fn lay(text: &mut String, finding: &LintFinding, is_first: bool) -> std::fmt::Result {
     writeln!(text, "{:<8} {}  {}", finding.severity().as_str(), finding.rule, finding.about)?;
     writeln!(text, "         {}", finding.message)?;
     if let Some(place) = &finding.place {

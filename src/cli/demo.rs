@@ -12,7 +12,7 @@ use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::key::Signer as _;
-use sealift_bundle::trust::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
+use sealift_bundle::trust::root::{Expiry, Grant, Revoked, Role, Root, RootDraft, RootPolicy};
 use sealift_bundle::trust::secret::SecretKey;
 use sealift_bundle::trust::verify::{Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
@@ -22,7 +22,7 @@ use sealift_bundle::value::size::ByteSize;
 use sealift_plan::lock::{Lock, path_for};
 use sealift_plan::manifest::Manifest;
 use sealift_plan::selection::Choice;
-use sealift_registry::Access;
+use sealift_registry::RegistryAccess;
 use sealift_site::unpack::unpack;
 use serde_json::json;
 use std::fs;
@@ -167,7 +167,7 @@ impl Demo<'_> {
         write(&manifest, MANIFEST.as_bytes())?;
         let store = Store::open(&self.folder.join("store"))?;
         let watch = self.term.watch("locking");
-        let access = Access::default();
+        let access = RegistryAccess::default();
         let work = work(&manifest, &store, ThreadArgs { threads: None }, &watch, &access);
         let opened = Manifest::open(&manifest)?;
         let lock = Lock::make(&opened.choose(&Choice::default())?, &work, None, now()?)?;
@@ -242,7 +242,7 @@ fn keys() -> Result<(SecretKey, PinnedRoot), CliError> {
         expires: None,
         grants: vec![grant(Role::Root, "demo-root", &signer)?, grant(Role::Packer, "demo-packer", &packer)?],
         revoked: Revoked::default(),
-        policy: Policy { expiry: Expiry::Refuse, approvals: None },
+        policy: RootPolicy { expiry: Expiry::Refuse, approvals: None },
     })?;
     let pinned = PinnedRoot::parse(&root.sign(&[&signer])?.encode()?, &LIMITS)?;
     Ok((packer, pinned))

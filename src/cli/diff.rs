@@ -8,8 +8,8 @@ use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, inspection_conditions, threads};
 use sealift_audit::analysis::{Census, FileDigests, observe};
 use sealift_audit::diff::{
-    Difference, Extent, Missing, Outcome, Side, TEXT, TEXTS, TextChange, Verdict, compare, compare_texts,
-    text,
+    BundleDifference, DiffVerdict, Extent, LinesOutcome, Missing, Side, TEXT, TEXTS, TextChange, compare,
+    compare_texts, text,
 };
 use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
@@ -75,9 +75,9 @@ impl Args {
         let extent = if self.all { Extent::All } else { Extent::Screen };
         term.data("diff", &difference, &text(&difference, extent))?;
         match difference.verdict {
-            Verdict::Equal => Ok(()),
-            Verdict::Different => Err(CliError::Changed),
-            Verdict::Incomplete => Err(CliError::Uncompared { missing: difference.not_compared.len() }),
+            DiffVerdict::Equal => Ok(()),
+            DiffVerdict::Different => Err(CliError::Changed),
+            DiffVerdict::Incomplete => Err(CliError::Uncompared { missing: difference.not_compared.len() }),
         }
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn since(
     census: &mut Census,
     conditions: Conditions<'_>,
     watch: &TerminalProgress,
-) -> Result<Difference, CliError> {
+) -> Result<BundleDifference, CliError> {
     let label = bundle.bundle.to_string_lossy().into_owned();
     let to = Opened::Bundle { place: open::Held::Lent(place), label };
     let from = open::older(older, &bundle.trust, &to, conditions)?;
@@ -111,7 +111,7 @@ pub(super) fn since(
 
 /// Adds what changed within texts, where both sides have their content.
 fn texts(
-    difference: &mut Difference,
+    difference: &mut BundleDifference,
     (from, a): (&Opened<'_>, &Side),
     (to, b): (&Opened<'_>, &Side),
 ) -> Result<(), CliError> {
@@ -137,7 +137,11 @@ fn texts(
             None
         };
         difference.texts.push(if let Some(reason) = reason {
-            TextChange { item: one.item.to_string(), path: one.path, outcome: Outcome::Unread { reason } }
+            TextChange {
+                item: one.item.to_string(),
+                path: one.path,
+                outcome: LinesOutcome::Unread { reason },
+            }
         } else {
             left -= largest;
             let old = from.read(&one.old_item, &one.path)?;
@@ -146,7 +150,7 @@ fn texts(
                 compare_texts(one.item.as_str(), &one.path, &old, &new)
             } else {
                 // The folder of a site can change while it is compared.
-                let outcome = Outcome::Unread { reason: "it changed while it was compared".to_owned() };
+                let outcome = LinesOutcome::Unread { reason: "it changed while it was compared".to_owned() };
                 TextChange { item: one.item.to_string(), path: one.path, outcome }
             }
         });

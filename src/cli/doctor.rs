@@ -9,7 +9,7 @@ use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
-use sealift_site::doctor::{Circumstances, Finding, Needs, Outcome, Report, examine};
+use sealift_site::doctor::{CheckOutcome, Circumstances, DoctorFinding, DoctorReport, Needs, examine};
 use sealift_site::handle::Site;
 use sealift_site::parameters::{Given, Values};
 use std::path::{Path, PathBuf};
@@ -126,9 +126,9 @@ fn platform() -> Option<Platform> {
 }
 
 /// Problems first, each with what to do; in one line what is as it should be.
-fn human(term: &Term, report: &Report) -> String {
+fn human(term: &Term, report: &DoctorReport) -> String {
     let folder = shown(&report.folder);
-    let is_all = report.with(Outcome::NotChecked).next().is_none();
+    let is_all = report.with(CheckOutcome::NotChecked).next().is_none();
     let mut text = match report.problems {
         0 if is_all => format!("{} {folder}", term.paint("ready:", "32;1")),
         0 => format!("no problem found: {folder}"),
@@ -143,17 +143,18 @@ fn human(term: &Term, report: &Report) -> String {
         text += &format!(" (not there yet; tried in {})", shown(&report.tried_in));
     }
     text.push('\n');
-    for (outcome, word, style) in [(Outcome::Problem, "problem", "31;1"), (Outcome::Warning, "warning", "33")]
+    for (outcome, word, style) in
+        [(CheckOutcome::Problem, "problem", "31;1"), (CheckOutcome::Warning, "warning", "33")]
     {
-        for Finding { name, found, fix, .. } in report.with(outcome) {
+        for DoctorFinding { name, found, fix, .. } in report.with(outcome) {
             text += &format!("  {}  {:13} {found}\n", term.paint(word, style), name.as_str());
             if let Some(fix) = fix {
                 text += &format!("           {:13} {} {fix}\n", "", term.paint("fix:", "36"));
             }
         }
     }
-    let groups = grouped(report.with(Outcome::NotChecked));
-    for (number, (names, Finding { found, fix, .. })) in groups.iter().enumerate() {
+    let groups = grouped(report.with(CheckOutcome::NotChecked));
+    for (number, (names, DoctorFinding { found, fix, .. })) in groups.iter().enumerate() {
         text += &format!("  not checked: {}: {found}\n", names.join(", "));
         // One fix for several stands once, behind the last of them.
         let again = groups.get(number + 1).is_some_and(|(_, next)| next.fix == *fix);
@@ -161,7 +162,7 @@ fn human(term: &Term, report: &Report) -> String {
             text += &format!("               {} {fix}\n", term.paint("fix:", "36"));
         }
     }
-    let fine: Vec<_> = report.with(Outcome::Ok).map(|finding| finding.name.as_str()).collect();
+    let fine: Vec<_> = report.with(CheckOutcome::Ok).map(|finding| finding.name.as_str()).collect();
     if !fine.is_empty() {
         text += &format!("  ok: {}\n", fine.join(", "));
     }
@@ -173,8 +174,10 @@ fn shown(path: &Path) -> Printable<String> {
 }
 
 /// Checks that were left out for one reason, together.
-fn grouped<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<(Vec<&'static str>, &'a Finding)> {
-    let mut groups: Vec<(Vec<&'static str>, &Finding)> = Vec::new();
+fn grouped<'a>(
+    findings: impl Iterator<Item = &'a DoctorFinding>,
+) -> Vec<(Vec<&'static str>, &'a DoctorFinding)> {
+    let mut groups: Vec<(Vec<&'static str>, &DoctorFinding)> = Vec::new();
     for finding in findings {
         match groups.iter_mut().find(|(_, other)| other.found == finding.found) {
             Some((names, _)) => names.push(finding.name.as_str()),

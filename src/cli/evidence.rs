@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::key::public;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
-use sealift_audit::components::{Query, search};
+use sealift_audit::components::{ComponentQuery, search};
 use sealift_bundle::format::member_reader;
 use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
@@ -12,7 +12,7 @@ use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::SiteError;
-use sealift_site::evidence::{Carried, Evidence, Proven, VERIFY};
+use sealift_site::evidence::{Evidence, EvidenceFile, Proven, VERIFY};
 use sealift_site::handle::Site;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -82,8 +82,9 @@ impl Export {
         let keys = self.keys.iter().map(|file| public(file)).collect::<Result<Vec<_>, _>>()?;
         let receipts = self.receipts.iter().map(|file| Proven::read(file, &keys, &LIMITS));
         let receipts = receipts.collect::<Result<Vec<_>, _>>()?;
-        let carried =
-            |files: &[PathBuf]| files.iter().map(|file| Carried::read(file)).collect::<Result<Vec<_>, _>>();
+        let carried = |files: &[PathBuf]| {
+            files.iter().map(|file| EvidenceFile::read(file)).collect::<Result<Vec<_>, _>>()
+        };
         let (reports, sboms) = (carried(&self.reports)?, carried(&self.sboms)?);
         let site = self.site.as_deref().map(|site| Site::look(site, &LIMITS)).transpose()?;
         let watch = term.watch("verifying");
@@ -136,7 +137,7 @@ impl Export {
 /// An SBOM about another bundle is evidence of nothing here.
 fn refuse_foreign(path: &Path, bytes: &[u8], expected: Digest) -> Result<(), SiteError> {
     let refuse = |reason: String| Err(SiteError::Evidence { path: path.to_owned(), reason });
-    match search(bytes, &Query::parse("")) {
+    match search(bytes, &ComponentQuery::parse("")) {
         Err(error) => refuse(format!("cannot be read as an SBOM: {error}")),
         Ok(findings) => match findings.statement {
             Some(found) if found == expected => Ok(()),

@@ -3,7 +3,7 @@
 use super::codes;
 use super::error::CliError;
 use super::term::Term;
-use sealift_audit::analysis::oddity::Kind;
+use sealift_audit::analysis::anomaly::AnomalyKind;
 use sealift_audit::lint::finding;
 use sealift_audit::policy::rule;
 use serde_json::{Value, json};
@@ -44,11 +44,12 @@ fn all() -> impl Iterator<Item = Known> {
             explanation,
             json: json!({ "code": code, "of": of, "severity": severity, "explanation": explanation }),
         };
-    let findings = finding::Rule::ALL.iter();
+    let findings = finding::LintRule::ALL.iter();
     let findings =
         findings.map(move |rule| known(rule.as_str(), "check", Some(rule.severity().as_str()), rule.why()));
-    let oddities = Kind::ALL.iter().map(move |kind| known(kind.as_str(), "census", None, kind.why()));
-    let rules = rule::Rule::ALL.iter().map(move |rule| known(rule.as_str(), "policy", None, rule.sentence()));
+    let oddities = AnomalyKind::ALL.iter().map(move |kind| known(kind.as_str(), "census", None, kind.why()));
+    let rules =
+        rule::PolicyRule::ALL.iter().map(move |rule| known(rule.as_str(), "policy", None, rule.sentence()));
     errors.chain(findings).chain(oddities).chain(rules)
 }
 

@@ -19,8 +19,8 @@ use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::timestamp::Timestamp;
 use sealift_site::fleet::gather::{Gathered, Unread, gather};
-use sealift_site::fleet::{Group, Known, Title, Titles};
-use sealift_site::state::Mark;
+use sealift_site::fleet::{FleetGroup, KnownBundles, Title, Titles};
+use sealift_site::state::ReleaseMark;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -75,9 +75,9 @@ struct Fleet<'a> {
     folder: &'a Path,
     now: Timestamp,
     /// Records that named keys signed.
-    verified: Group,
+    verified: FleetGroup,
     /// Records by other keys.
-    unverified: Group,
+    unverified: FleetGroup,
     /// What is not believed.
     refused: Vec<Said>,
     /// Bundles that the trust root does not believe any longer.
@@ -105,7 +105,7 @@ struct Said {
 /// What the bundles of a folder tell.
 #[derive(Default)]
 struct Bundles {
-    known: Vec<(Name, Mark)>,
+    known: Vec<(Name, ReleaseMark)>,
     refused: Vec<Said>,
     set_aside: Vec<Said>,
     not_opened: Vec<PathBuf>,
@@ -137,15 +137,15 @@ impl LookingArgs {
         let Gathered { verified, declared, refused, mut titles, bundles, sboms, others, unread } =
             gather(&self.folder, &keys, &LIMITS)?;
         let (bundles, root) = open(term, bundles, root, &mut titles)?;
-        let known = Known {
+        let known = KnownBundles {
             titles: &titles,
             bundles: &bundles.known,
             root: root.as_ref().map(PinnedRoot::root),
             now,
         };
-        let verified = Group::of(verified, known);
+        let verified = FleetGroup::of(verified, known);
         let both: Vec<_> = bundles.known.iter().cloned().chain(verified.bundles()).collect();
-        let unverified = Group::of(declared, Known { bundles: &both, ..known });
+        let unverified = FleetGroup::of(declared, KnownBundles { bundles: &both, ..known });
         let mut said: Vec<_> = refused.iter().map(|one| Said::of(&one.file, &one.error)).collect();
         said.extend(bundles.refused);
         let fleet = Fleet {
@@ -202,7 +202,7 @@ fn open(
             Ok(trusted) => {
                 let predicate = &trusted.statement().predicate;
                 titles.insert(trusted.id(), Title::of(predicate));
-                bundles.known.push((predicate.scenario.clone(), Mark::of(predicate, trusted.id())));
+                bundles.known.push((predicate.scenario.clone(), ReleaseMark::of(predicate, trusted.id())));
                 if trusted.root().root().version() > newest.root().version() {
                     newest = trusted.root().clone();
                 }

@@ -6,7 +6,7 @@ use super::term::Term;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
-use sealift_plan::scenarios::Scenario;
+use sealift_plan::scenarios::ReferenceScenario;
 use sealift_plan::{PlanError, init};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ impl Args {
 impl Args {
     fn reference(&self, term: &Term, scenario: Reference) -> Result<(), CliError> {
         let manifest = &self.manifest;
-        let found = Scenario::of(scenario.as_str())?;
+        let found = ReferenceScenario::of(scenario.as_str())?;
         found.write(manifest)?;
         let (shown, count) = (manifest.display(), found.count());
         let value = json!({ "file": manifest, "scenario": scenario.as_str(), "beside": count });

@@ -3,7 +3,7 @@
 use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
-use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
+use sealift_bundle::format::site_inputs::{Parameter, Selection, SiteInputs, SiteSecret};
 use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ItemLine, Overview, SignerLine, overview};
 use sealift_bundle::value::name::Name;
@@ -90,7 +90,7 @@ pub(super) fn chosen(overview: &Overview) -> String {
         };
         text += &format!("  parameter  {name} ({format}{choices}; {default}): {}\n", Printable(description));
     }
-    for Secret { name, description } in secrets {
+    for SiteSecret { name, description } in secrets {
         text += &format!("  secret     {name}: {}\n", Printable(description));
     }
     text

@@ -7,7 +7,7 @@ use super::site::{warn_of_clock, warn_of_no_inventory};
 use super::source::SourceArgs;
 use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
-use sealift_bundle::format::site_inputs::Secret;
+use sealift_bundle::format::site_inputs::SiteSecret;
 use sealift_bundle::format::statement::Predicate;
 use sealift_bundle::inspect::{SignerLine, signers};
 use sealift_bundle::trust::approval::ApprovalCheck;
@@ -20,7 +20,7 @@ use sealift_bundle::value::size::ByteSize;
 use sealift_bundle::value::timestamp::Timestamp;
 use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::handle::LockedSite;
-use sealift_site::install::{Extent, Installed};
+use sealift_site::install::{Extent, InstallOutcome};
 use sealift_site::rendering::{Rendered, RenderedItem, Rendering};
 use sealift_site::repair::Repaired;
 use sealift_site::state::Decision;
@@ -74,7 +74,7 @@ struct Line<'a> {
     out_of_order: Option<&'a str>,
     signers: Vec<SignerLine>,
     root_version: u64,
-    journal: sealift_site::journal::Head,
+    journal: sealift_site::journal::JournalHead,
     journal_words: String,
     pruned: Vec<Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +87,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 pub(super) struct Open<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    secrets: &'a [Secret],
+    secrets: &'a [SiteSecret],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     left_out: &'a [Name],
 }
@@ -99,7 +99,7 @@ impl<'a> Open<'a> {
 
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        for Secret { name, description } in self.secrets {
+        for SiteSecret { name, description } in self.secrets {
             text += &format!("  still to provide: {name} - {}\n", Printable(description));
         }
         if !self.left_out.is_empty() {
@@ -176,7 +176,7 @@ fn remembered(held: &mut LockedSite, now: Timestamp, error: CliError) -> CliErro
 fn prune(
     term: &Term,
     held: &mut LockedSite,
-    installed: &Installed,
+    installed: &InstallOutcome,
     conditions: &Conditions<'_>,
 ) -> Vec<Name> {
     let keep = held.site.state.keep;
@@ -193,7 +193,7 @@ fn prune(
 fn tell(
     term: &Term,
     held: &LockedSite,
-    installed: &Installed,
+    installed: &InstallOutcome,
     extent: Extent,
     pruned: Vec<Name>,
     bundle: &Path,

@@ -9,7 +9,7 @@ use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::word_fingerprint::{Typed, WordFingerprint};
 use sealift_site::SiteError;
 use sealift_site::handle::Site;
-use sealift_site::journal::{Entry, Head, Journal};
+use sealift_site::journal::{Journal, JournalEntry, JournalHead};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +74,7 @@ fn verify(term: &Term, place: &Path, heads: &[Typed], since: Option<&Path>) -> R
     }
     let (mut passed, mut fork) = (vec![None; heads.len()], None);
     let mut lines = String::new();
-    let each = |entry: &Entry, head: &Head| {
+    let each = |entry: &JournalEntry, head: &JournalHead| {
         for (at, typed) in passed.iter_mut().zip(heads) {
             if typed.is_of(&head.digest) {
                 *at = Some(head.entries);

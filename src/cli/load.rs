@@ -10,7 +10,7 @@ use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_registry::destination::{Destination, Names, Outcome, Referrers};
+use sealift_registry::destination::{Destination, Names, PushOutcome, ReferrerSupport};
 use sealift_registry::load::Load;
 use sealift_registry::settings::{self, Origin};
 use sealift_registry::{Client, RegistryError};
@@ -129,8 +129,8 @@ impl Args {
             prefix: self.to.1.clone(),
             names: if self.full_names { Names::Full } else { Names::Path },
             referrers: match self.referrers {
-                Carried::Push => Referrers::Push,
-                Carried::Leave => Referrers::Leave,
+                Carried::Push => ReferrerSupport::Push,
+                Carried::Leave => ReferrerSupport::Leave,
             },
             fallback: self.platform.clone(),
         };
@@ -167,7 +167,7 @@ impl Args {
     }
 }
 
-fn human(outcome: &Outcome) -> String {
+fn human(outcome: &PushOutcome) -> String {
     if outcome.loaded.is_empty() && outcome.refused.is_empty() {
         return "the bundle has no images: nothing to load\n".to_owned();
     }

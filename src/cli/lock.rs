@@ -15,7 +15,7 @@ use sealift_plan::lock::{Lock, path_for};
 use sealift_plan::manifest::Manifest;
 use sealift_plan::selection::Choice;
 use sealift_plan::{PlanError, Work};
-use sealift_registry::Access;
+use sealift_registry::RegistryAccess;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -118,7 +118,7 @@ pub(super) fn work<'a>(
     store: &'a Store,
     asked: ThreadArgs,
     watch: &'a TerminalProgress,
-    access: &'a Access,
+    access: &'a RegistryAccess,
 ) -> Work<'a> {
     Work {
         folder: atomic_file::folder_of(manifest),

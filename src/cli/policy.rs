@@ -5,9 +5,9 @@ use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, ThreadArgs, threads};
 use sealift_audit::analysis::{FileDigests, observe};
 use sealift_audit::policy::ledger;
-use sealift_audit::policy::rule::Rule;
+use sealift_audit::policy::rule::PolicyRule;
 use sealift_audit::policy::{
-    Facts, Policy, PolicyError, RuleLine, Stage, Verdict, Violation, judge, with_sbom,
+    AuditPolicy, PolicyError, PolicyFacts, PolicyVerdict, RuleLine, Stage, Violation, judge, with_sbom,
 };
 use sealift_audit::scan::Ledger;
 use sealift_audit::vulnerability::vex::{Declared, Vex};
@@ -105,7 +105,7 @@ struct DataArgs {
 
 /// A policy with everything that was given for it, read before any work begins.
 pub(super) struct Judging {
-    policy: Policy,
+    policy: AuditPolicy,
     osv: Option<PathBuf>,
     vex: Vec<Vex>,
     waivers: Waivers,
@@ -116,7 +116,7 @@ pub(super) struct Judging {
 #[derive(Serialize)]
 pub(super) struct Judgement {
     #[serde(flatten)]
-    verdict: Verdict,
+    verdict: PolicyVerdict,
     /// Which data about vulnerabilities were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     vulnerability_data: Option<Identity>,
@@ -171,7 +171,7 @@ impl DataArgs {
     fn read(&self, policy: &Path) -> Result<Judging, CliError> {
         let waivers = read_waivers(&self.waivers)?;
         Ok(Judging {
-            policy: Policy::open(policy)?,
+            policy: AuditPolicy::open(policy)?,
             osv: self.osv.clone(),
             vex: self.vex.iter().map(|path| Vex::open(path)).collect::<Result<_, _>>()?,
             waivers,
@@ -207,7 +207,7 @@ impl Judging {
         let census = observe(place, FileDigests::Left, threads, &LIMITS)?;
         let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, watch)).transpose()?;
         let vulnerabilities = assess(&census, data.as_ref(), &self.vex, now);
-        let facts = Facts {
+        let facts = PolicyFacts {
             overview: &overview(trusted, &place.contents.items),
             census: &census,
             vulnerabilities: &vulnerabilities,
@@ -284,7 +284,8 @@ impl Judgement {
         for aside in &verdict.set_aside {
             text += &format!("  no waiver  {} {}\n", Printable(&aside.who), Printable(&aside.why));
         }
-        let names = |rules: &[Rule]| rules.iter().map(|rule| rule.as_str()).collect::<Vec<_>>().join(", ");
+        let names =
+            |rules: &[PolicyRule]| rules.iter().map(|rule| rule.as_str()).collect::<Vec<_>>().join(", ");
         if !verdict.later.is_empty() {
             text += &format!("  later      {}\n", names(&verdict.later));
         }
@@ -293,7 +294,7 @@ impl Judgement {
 }
 
 fn rules(term: &Term) -> Result<(), CliError> {
-    let lines: Vec<_> = Rule::ALL
+    let lines: Vec<_> = PolicyRule::ALL
         .iter()
         .map(|rule| RuleLine { rule: *rule, sentence: rule.sentence(), controls: rule.controls() })
         .collect();

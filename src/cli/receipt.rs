@@ -14,8 +14,8 @@ use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::handle::Site;
-use sealift_site::receipt::{Inventory, Outcome, RECEIPT_BYTES, Receipt, Request, Signed};
-use sealift_site::state::State;
+use sealift_site::receipt::{Inventory, RECEIPT_BYTES, Receipt, RenderedOutcome, Request, Signed};
+use sealift_site::state::SiteState;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +103,7 @@ impl Signing {
     /// Opens the key that the site was set up with and does this with it.
     fn with<T>(
         &self,
-        state: &State,
+        state: &SiteState,
         work: impl FnOnce(&dyn Signer) -> Result<T, TrustError>,
     ) -> Result<T, CliError> {
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
@@ -132,7 +132,7 @@ impl Args {
             Verb::New { site, signing, scenario, drill, without_inventory, qr, output } => {
                 let site = Site::look(&site, &LIMITS)?;
                 let inventory = if without_inventory { Inventory::Withheld } else { Inventory::Told };
-                let outcome = if drill { Outcome::Drilled } else { Outcome::Installed };
+                let outcome = if drill { RenderedOutcome::Drilled } else { RenderedOutcome::Installed };
                 let scenario = match (&scenario, site.state.accepts.as_slice()) {
                     (Some(scenario), _) | (None, [scenario]) => scenario.clone(),
                     (None, _) => site.state.meant(None)?.name.clone(),
@@ -235,8 +235,8 @@ fn code(bytes: &[u8], output: &Path) -> Result<String, CliError> {
 
 fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&str>) -> Result<(), CliError> {
     let did = match receipt.outcome {
-        Outcome::Installed => "installed",
-        Outcome::Drilled => "drilled (rehearsed, not installed)",
+        RenderedOutcome::Installed => "installed",
+        RenderedOutcome::Drilled => "drilled (rehearsed, not installed)",
     };
     let mut text = format!(
         "site `{}` ({}) {did} {} at {}\n  bundle     {}\n             {}\n",

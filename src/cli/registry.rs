@@ -1,7 +1,7 @@
 //! How registries are reached: flags and the environment, asked here and nowhere else.
 
 use sealift_registry::credentials::Credentials;
-use sealift_registry::endpoints::{Access, Patience};
+use sealift_registry::endpoints::{Patience, RegistryAccess};
 use sealift_registry::proxies::{Proxies, ProxySetting};
 use std::path::PathBuf;
 
@@ -41,8 +41,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 impl RegistryArgs {
     /// What the flags and the environment say.
-    pub(super) fn access(&self) -> Access {
-        Access {
+    pub(super) fn access(&self) -> RegistryAccess {
+        RegistryAccess {
             credentials: Credentials { files: self.files() },
             mirrors: self.mirrors.iter().cloned().collect(),
             plain_http: self.plain_http.clone(),

@@ -5,11 +5,11 @@ use super::error::CliError;
 use super::policy::read_waivers;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions, write};
-use sealift_audit::account::Account;
+use sealift_audit::account::ByteAccount;
 use sealift_audit::analysis::{FileDigests, observe};
 use sealift_audit::policy::ledger;
-use sealift_audit::policy::{Facts as PolicyFacts, Policy, Stage, judge, with_sbom};
-use sealift_audit::report::facts::{Facts, evidence};
+use sealift_audit::policy::{AuditPolicy, PolicyFacts, Stage, judge, with_sbom};
+use sealift_audit::report::facts::{ReportFacts, evidence};
 use sealift_audit::report::markdown::markdown;
 use sealift_audit::report::page::html;
 use sealift_audit::report::sections::report;
@@ -78,7 +78,7 @@ impl Args {
             });
         }
         let root = self.bundle.root()?;
-        let policy = self.policy.as_ref().map(|path| Policy::open(path)).transpose()?;
+        let policy = self.policy.as_ref().map(|path| AuditPolicy::open(path)).transpose()?;
         let vex = self.vex.iter().map(|path| Vex::open(path)).collect::<Result<Vec<_>, _>>()?;
         let scans = self.ledger.iter().map(|path| ledger::open(path)).collect::<Result<Vec<_>, _>>()?;
         let waivers = read_waivers(&self.waivers)?;
@@ -91,7 +91,7 @@ impl Args {
         let file = member_reader::open(&self.bundle.bundle)?;
         let place = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
-        let account = Account::of(trusted, contents, place.size);
+        let account = ByteAccount::of(trusted, contents, place.size);
         let digests = if self.since.is_some() { FileDigests::Taken } else { FileDigests::Left };
         let mut census = observe(&place, digests, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
@@ -121,7 +121,7 @@ impl Args {
         let verdict = verdict.transpose()?;
         let predicate = &trusted.statement().predicate;
         let sums = trusted.statement().member(member::SHA256SUMS);
-        let document = report(&Facts {
+        let document = report(&ReportFacts {
             written: conditions.now,
             bundle: &quoted(&self.bundle.bundle),
             trust: &quoted(&self.bundle.trust),

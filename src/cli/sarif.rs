@@ -1,14 +1,14 @@
 //! Findings as SARIF 2.1.0 (OASIS, 2020).
 
-use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_audit::lint::finding::{LintFinding, LintRule};
 use sealift_bundle::value::escaped::escape_json;
 use sealift_bundle::value::percent::encoded;
-use sealift_plan::check::Report;
+use sealift_plan::check::CheckReport;
 use serde_json::{Value, json};
 
 /// The whole document, with a line break at its end.
-pub(super) fn document(report: &Report) -> String {
-    let rules: Vec<Value> = Rule::ALL.iter().map(|rule| rule_of(*rule)).collect();
+pub(super) fn document(report: &CheckReport) -> String {
+    let rules: Vec<Value> = LintRule::ALL.iter().map(|rule| rule_of(*rule)).collect();
     let open = report.findings.iter().map(result);
     let accepted = report.accepted.iter().map(|one| {
         let mut value = result(&one.finding);
@@ -29,7 +29,7 @@ pub(super) fn document(report: &Report) -> String {
     escape_json(&format!("{document:#}\n"))
 }
 
-fn rule_of(rule: Rule) -> Value {
+fn rule_of(rule: LintRule) -> Value {
     json!({
         "id": rule.as_str(),
         "shortDescription": { "text": rule.why() },
@@ -37,7 +37,7 @@ fn rule_of(rule: Rule) -> Value {
     })
 }
 
-fn result(finding: &Finding) -> Value {
+fn result(finding: &LintFinding) -> Value {
     let mut result = json!({
         "ruleId": finding.rule.as_str(),
         "level": finding.severity().as_str(),

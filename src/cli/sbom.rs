@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, threads, write};
 use sealift_audit::analysis::{FileDigests, observe};
-use sealift_audit::sbom::carried::{Carried, Comparison, carried};
+use sealift_audit::sbom::carried::{CarriedSbom, Comparison, carried};
 use sealift_audit::sbom::{Subject, cyclonedx, spdx};
 use sealift_bundle::inspect::overview;
 use sealift_bundle::value::escaped::escape_json;
@@ -81,7 +81,7 @@ impl Args {
     }
 }
 
-fn keep(folder: &Path, carried: &[Carried]) -> Result<(), CliError> {
+fn keep(folder: &Path, carried: &[CarriedSbom]) -> Result<(), CliError> {
     std::fs::create_dir(folder).map_err(|source| CliError::Write { path: folder.to_owned(), source })?;
     for one in carried {
         let Some(bytes) = &one.bytes else { continue };
@@ -93,7 +93,7 @@ fn keep(folder: &Path, carried: &[Carried]) -> Result<(), CliError> {
     Ok(())
 }
 
-fn say(term: &Term, one: &Carried) {
+fn say(term: &Term, one: &CarriedSbom) {
     let name =
         format!("the bill {} that {} carries ({})", one.digest.short(), one.item, Printable(&one.media_type));
     match &one.comparison {

@@ -4,8 +4,8 @@ use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, ThreadArgs, now, threads};
 use sealift_audit::scan::{
-    Account, Bounds, Command, Count, DEEPEST, Engine, EngineArg, Identity, Ledger, Marker, Opening, Outcome,
-    SelfTest, Settings, Words, scan, self_test,
+    Bounds, Command, Count, DEEPEST, EngineArg, Ledger, Marker, Opening, ScanAccount, ScanOutcome, Scanner,
+    ScannerIdentity, SelfTest, Settings, Words, scan, self_test,
 };
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::plural::{counted, quoted};
@@ -108,7 +108,7 @@ impl Args {
 fn run_scan(
     term: &Term,
     bundle: &BundleArgs,
-    engine: &dyn Engine,
+    engine: &dyn Scanner,
     settings: &Settings<'_>,
     file: Option<&Path>,
 ) -> Result<(), CliError> {
@@ -144,7 +144,7 @@ fn writable(file: &Path) -> Result<(), CliError> {
 
 fn run_self_test(
     term: &Term,
-    engine: &dyn Engine,
+    engine: &dyn Scanner,
     settings: &Settings<'_>,
     marker: Option<&str>,
 ) -> Result<(), CliError> {
@@ -164,15 +164,15 @@ fn run_self_test(
 }
 
 fn human(ledger: &Ledger) -> String {
-    let Account { leaves, seen, unseen, opened, opened_and_seen, found, unopened } = ledger.totals;
+    let ScanAccount { leaves, seen, unseen, opened, opened_and_seen, found, unopened } = ledger.totals;
     let sum = |count: Count| {
         format!("{}, {}", counted(count.count, "leaf").replace("leafs", "leaves"), ByteSize(count.bytes))
     };
     let verdict = match ledger.outcome {
-        Outcome::Clean => "nothing found in all of it",
-        Outcome::Found => "FOUND",
-        Outcome::Incomplete => "nothing found in what was seen",
-        Outcome::EngineFailed => "the engine failed",
+        ScanOutcome::Clean => "nothing found in all of it",
+        ScanOutcome::Found => "FOUND",
+        ScanOutcome::Incomplete => "nothing found in what was seen",
+        ScanOutcome::EngineFailed => "the engine failed",
     };
     let mut text = format!("{}-{}: {verdict}\n", ledger.name, ledger.version);
     text += &format!("  statement  {}\n{}", ledger.statement, who(&ledger.engine));
@@ -205,7 +205,7 @@ fn human(ledger: &Ledger) -> String {
     text
 }
 
-fn who(engine: &Identity) -> String {
+fn who(engine: &ScannerIdentity) -> String {
     let mut text = match &engine.version {
         Some(version) => format!("  engine     {} ({})", Printable(version), Printable(&engine.asked)),
         None => format!(
@@ -249,7 +249,7 @@ fn table(test: &SelfTest) -> String {
     text
 }
 
-fn open(asked: EngineArg, opening: Opening) -> Result<Box<dyn Engine>, CliError> {
+fn open(asked: EngineArg, opening: Opening) -> Result<Box<dyn Scanner>, CliError> {
     match asked {
         #[cfg(feature = "clamd")]
         EngineArg::Clamd(place) => Ok(Box::new(sealift_net::clamd::Clamd::new(place, opening.patience)?)),

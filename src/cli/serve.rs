@@ -12,7 +12,7 @@ use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::progress::{NoProgress, Progress as _};
 use sealift_bundle::value::size::ByteSize;
-use sealift_registry::serve::{Identity, Library, Operator, Options, Server};
+use sealift_registry::serve::{Library, Operator, Options, Server, TlsIdentity};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -85,7 +85,7 @@ impl Args {
         }
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificates), Some(key)) => {
-                Some(Identity { certificates: pem(certificates)?, key: private_pem(key)? })
+                Some(TlsIdentity { certificates: pem(certificates)?, key: private_pem(key)? })
             }
             (_, _) => None,
         };

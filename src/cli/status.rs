@@ -12,7 +12,7 @@ use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::SiteError;
 use sealift_site::handle::{Site, leftovers};
 use sealift_site::release_inventory::{Checking, ReleaseCheck, ReleaseDifference};
-use sealift_site::state::Scenario;
+use sealift_site::state::SiteScenario;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
@@ -154,7 +154,7 @@ fn shown(one: &Checked<'_>) -> String {
     text
 }
 
-fn show(site: &Site, scenario: &Scenario) -> String {
+fn show(site: &Site, scenario: &SiteScenario) -> String {
     let mut text = format!("\n{}: highest {}\n", scenario.name, scenario.highest);
     for release in scenario.releases.iter().rev() {
         let is_current = release.folder == scenario.current;

@@ -5,10 +5,10 @@ use super::passphrase::{KeyArg, PassphraseArgs};
 use super::policy::read_waivers;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, now, write};
-use sealift_audit::policy::rule::Rule;
+use sealift_audit::policy::rule::PolicyRule;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::root::Role;
-use sealift_bundle::trust::waiver::{Scope, Waiver, Waivers};
+use sealift_bundle::trust::waiver::{Waiver, WaiverScope, Waivers};
 use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::reason::Reason;
@@ -33,7 +33,7 @@ pub(super) struct Args {
     key: KeyArg,
     /// The rule, like `content.setuid`; `sealift policy rules` lists them
     #[arg(long, value_name = "RULE", value_parser = rule)]
-    rule: Rule,
+    rule: PolicyRule,
     /// Only at such places, as violations name them; `*` stands for any characters
     #[arg(long, value_name = "PATTERN")]
     at: Option<String>,
@@ -61,8 +61,8 @@ enum Whole {
     Scenario,
 }
 
-fn rule(text: &str) -> Result<Rule, String> {
-    Rule::of(text).ok_or_else(|| "no such rule; `sealift policy rules` lists all".to_owned())
+fn rule(text: &str) -> Result<PolicyRule, String> {
+    PolicyRule::of(text).ok_or_else(|| "no such rule; `sealift policy rules` lists all".to_owned())
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
@@ -98,7 +98,7 @@ impl Args {
                 .key(id)
                 .filter(|_| may)
                 .ok_or(TrustError::NoApprover { key: id, scenario: scenario.clone() })?;
-            let scope = Scope {
+            let scope = WaiverScope {
                 scenario: scenario.clone(),
                 statement: (self.whole == Whole::Bundle).then_some(trusted.id()),
                 // Names of rules are names.

@@ -4,7 +4,7 @@
 //! has a connection of its own. An engine is somebody else's program: its answers are bounded and its time is limited.
 
 use crate::deadline::{DeadlineStream, Stream};
-use sealift_audit::scan::{Answer, Engine, Identity, ScanError, first_line};
+use sealift_audit::scan::{ScanAnswer, ScanError, Scanner, ScannerIdentity, first_line};
 use std::io::{self, Read, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -91,31 +91,31 @@ impl Clamd {
     }
 }
 
-impl Engine for Clamd {
-    fn identify(&self) -> Result<Identity, ScanError> {
+impl Scanner for Clamd {
+    fn identify(&self) -> Result<ScannerIdentity, ScanError> {
         let failed =
             |error: io::Error| ScanError::Unreachable { reason: format!("{}: {error}", self.name()) };
         let line = self.ask(b"zVERSION\0").map_err(failed)?;
         if line.is_empty() || line.starts_with("UNKNOWN COMMAND") {
             return Err(ScanError::Unreachable { reason: format!("{}: it is no clamd", self.name()) });
         }
-        Ok(Identity::parse(self.name(), &line))
+        Ok(ScannerIdentity::parse(self.name(), &line))
     }
 
-    fn look(&self, leaf: &mut dyn Read) -> Answer {
+    fn look(&self, leaf: &mut dyn Read) -> ScanAnswer {
         let mut line = match self.connect(self.patience) {
             Ok(line) => line,
-            Err(error) => return Answer::Failed(format!("{}: {error}", self.name())),
+            Err(error) => return ScanAnswer::Failed(format!("{}: {error}", self.name())),
         };
         match send(&mut line, leaf) {
             Ok(()) => match answer(&mut line) {
                 Ok(answer) => judged(&answer),
-                Err(error) => Answer::Failed(format!("{}: {error}", self.name())),
+                Err(error) => ScanAnswer::Failed(format!("{}: {error}", self.name())),
             },
             // What is too large is refused in the middle, and the reason stands there to be read.
             Err(error) => match answer(&mut line).map(|answer| judged(&answer)) {
-                Ok(answer @ Answer::Limit(_)) => answer,
-                Ok(_) | Err(_) => Answer::Failed(format!("{}: {error}", self.name())),
+                Ok(answer @ ScanAnswer::Limit(_)) => answer,
+                Ok(_) | Err(_) => ScanAnswer::Failed(format!("{}: {error}", self.name())),
             },
         }
     }
@@ -151,17 +151,19 @@ fn send(line: &mut DeadlineStream, leaf: &mut dyn Read) -> io::Result<()> {
 }
 
 /// What an answer like `stream: NAME FOUND` says.
-fn judged(answer: &str) -> Answer {
+fn judged(answer: &str) -> ScanAnswer {
     let said = first_line(answer);
     if said.contains("size limit exceeded") {
-        return Answer::Limit("the engine takes no stream of this size (`StreamMaxLength`)".to_owned());
+        return ScanAnswer::Limit("the engine takes no stream of this size (`StreamMaxLength`)".to_owned());
     }
-    let Some(about) = said.strip_prefix("stream: ") else { return Answer::Failed(said) };
+    let Some(about) = said.strip_prefix("stream: ") else { return ScanAnswer::Failed(said) };
     match (about, about.strip_suffix(" FOUND")) {
-        ("OK", _) => Answer::Clean,
-        (_, Some(name)) if name.starts_with(EXCEEDED) => Answer::Limit(format!("the engine says `{name}`")),
-        (_, Some(name)) => Answer::Found(name.to_owned()),
-        (_, None) => Answer::Failed(said),
+        ("OK", _) => ScanAnswer::Clean,
+        (_, Some(name)) if name.starts_with(EXCEEDED) => {
+            ScanAnswer::Limit(format!("the engine says `{name}`"))
+        }
+        (_, Some(name)) => ScanAnswer::Found(name.to_owned()),
+        (_, None) => ScanAnswer::Failed(said),
     }
 }
 
@@ -194,12 +196,15 @@ mod tests {
 
     #[test]
     fn answers_are_read_strictly() {
-        assert_eq!(judged("stream: OK"), Answer::Clean);
-        assert_eq!(judged("stream: Test.Sig FOUND"), Answer::Found("Test.Sig".to_owned()));
-        assert!(matches!(judged("INSTREAM size limit exceeded. ERROR"), Answer::Limit(_)));
-        assert!(matches!(judged("stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND"), Answer::Limit(_)));
+        assert_eq!(judged("stream: OK"), ScanAnswer::Clean);
+        assert_eq!(judged("stream: Test.Sig FOUND"), ScanAnswer::Found("Test.Sig".to_owned()));
+        assert!(matches!(judged("INSTREAM size limit exceeded. ERROR"), ScanAnswer::Limit(_)));
+        assert!(matches!(
+            judged("stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND"),
+            ScanAnswer::Limit(_)
+        ));
         for answer in ["", "OK", "stream: ", "stream: x ERROR", "stream:OK", "PONG", "stream: OK stream"] {
-            assert!(matches!(judged(answer), Answer::Failed(_)), "{answer}");
+            assert!(matches!(judged(answer), ScanAnswer::Failed(_)), "{answer}");
         }
     }
 }

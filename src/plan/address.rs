@@ -3,7 +3,7 @@
 use sealift_bundle::value::percent;
 use sealift_bundle::value::printable::is_deceptive;
 use sealift_bundle::value::rel_path::RelPath;
-use sealift_registry::Access;
+use sealift_registry::RegistryAccess;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub struct Address {
 
 /// What is asked in the place of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct AskedAddress {
     /// The address that is asked.
     pub address: Address,
     /// The mirror that it leads to, as it was named; nothing where the address itself is asked.
@@ -116,8 +116,8 @@ impl Address {
     /// What is asked in its place: the mirror of its host, if it has one. A mirror is a host and perhaps a path, or
     /// `file:///FOLDER`.
     #[must_use]
-    pub fn through(&self, access: &Access) -> Asked {
-        let itself = || Asked { address: self.clone(), mirror: None };
+    pub fn through(&self, access: &RegistryAccess) -> AskedAddress {
+        let itself = || AskedAddress { address: self.clone(), mirror: None };
         let Some(mirror) = self.host().and_then(|host| access.mirrors.get(host)) else { return itself() };
         let rest = self.text.get(self.path..).unwrap_or_default();
         let front = if mirror.starts_with("file://") {
@@ -129,7 +129,7 @@ impl Address {
         // A mirror that makes no address leaves the address as it is, and then its host is asked.
         let Ok(address) = Self::parse(&format!("{front}{rest}")) else { return itself() };
         let within = Self::parse(mirror).ok().and_then(|folder| folder.file());
-        Asked { address: Self { within, ..address }, mirror: Some(mirror.clone()) }
+        AskedAddress { address: Self { within, ..address }, mirror: Some(mirror.clone()) }
     }
 
     /// The host, with its port.

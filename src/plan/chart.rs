@@ -7,7 +7,7 @@ use super::fetch;
 use super::manifest::ChartPlace;
 use sealift_audit::lint::document;
 use sealift_bundle::format::index::Blob;
-use sealift_bundle::format::oci::{self, Document};
+use sealift_bundle::format::oci::{self, OciDocument};
 use sealift_bundle::value::ValueError;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
@@ -86,11 +86,14 @@ fn look_up(
     let text = String::from_utf8(bytes).map_err(|_| wrong("has a list that is no UTF-8".to_owned()))?;
     let documents =
         document::yaml(&text).map_err(|reason| wrong(format!("has a list that cannot be read: {reason}")))?;
-    let charts =
-        documents.first().and_then(|list| list.get("entries")?.get(name)).map(document::Node::elements);
+    let charts = documents
+        .first()
+        .and_then(|list| list.get("entries")?.get(name))
+        .map(document::DocumentNode::elements);
     let charts = charts.ok_or_else(|| wrong(format!("has no chart `{}`", Printable(name))))?;
-    let said =
-        |chart: &document::Node, key: &str| chart.get(key).and_then(|value| value.text().map(str::to_owned));
+    let said = |chart: &document::DocumentNode, key: &str| {
+        chart.get(key).and_then(|value| value.text().map(str::to_owned))
+    };
     let same = |found: &String| found.trim_start_matches('v') == version.trim_start_matches('v');
     let Some(chart) = charts.iter().find(|chart| said(chart, "version").as_ref().is_some_and(same)) else {
         let found: Vec<_> = charts.iter().filter_map(|chart| said(chart, "version")).take(5).collect();
@@ -157,7 +160,7 @@ fn pull(reference: &ImageName, task: &Task<'_>) -> Result<(Digest, u64), PlanErr
         RegistryError::NotFound { host: asked.host, what: format!("chart `{tag}` in `{}`", asked.path) }
     })?;
     let document = oci::parse(&fetched.media_type, &fetched.bytes, work.limits);
-    let Ok(Document::Manifest { layers, .. }) = document else {
+    let Ok(OciDocument::Manifest { layers, .. }) = document else {
         return Err(wrong("it is no manifest of one chart").into());
     };
     let is_chart = |media_type: &str| media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip";

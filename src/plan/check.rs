@@ -14,16 +14,16 @@ use super::lock::Lock;
 use super::manifest::{Manifest, Source};
 use super::selection::Chosen;
 use super::tree;
-use sealift_audit::lint::finding::{Finding, Place, Severity, sort};
+use sealift_audit::lint::finding::{FindingPlace, LintFinding, LintSeverity, sort};
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::Printable;
 use serde::Serialize;
 
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct CheckReport {
     /// What is to be mended, the gravest first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LintFinding>,
     /// What the manifest explains.
     pub accepted: Vec<Accepted>,
     /// Files that were looked through.
@@ -38,7 +38,7 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize)]
 pub struct Accepted {
     /// The finding.
-    pub finding: Finding,
+    pub finding: LintFinding,
     /// Why it is no fault.
     pub because: String,
 }
@@ -54,17 +54,17 @@ pub struct Medium {
     pub file: Option<u64>,
 }
 
-impl Report {
+impl CheckReport {
     /// How many findings there are of a severity.
     #[must_use]
-    pub fn count(&self, severity: Severity) -> usize {
+    pub fn count(&self, severity: LintSeverity) -> usize {
         self.findings.iter().filter(|finding| finding.severity() == severity).count()
     }
 
     /// Whether there is nothing to mend: notes are only worth knowing.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.count(Severity::Error) == 0 && self.count(Severity::Warning) == 0
+        self.count(LintSeverity::Error) == 0 && self.count(LintSeverity::Warning) == 0
     }
 }
 
@@ -75,7 +75,7 @@ pub fn check(
     audience: Option<&Name>,
     medium: Option<&Medium>,
     work: &Work<'_>,
-) -> Result<Report, PlanError> {
+) -> Result<CheckReport, PlanError> {
     refuse_added(chosen.manifest, lock, audience, work)?;
     let contents = contents::Contents::look(chosen, lock, audience, work)?;
     let mut findings = contents.findings;
@@ -90,7 +90,7 @@ pub fn check(
     findings.extend(medium.and_then(|medium| items::on_medium(chosen.manifest, medium, bytes)));
     sort(&mut findings);
     let (accepted, findings) = accept(chosen.manifest, findings);
-    Ok(Report { findings, accepted, files: contents.files, unread: contents.unread, bytes })
+    Ok(CheckReport { findings, accepted, files: contents.files, unread: contents.unread, bytes })
 }
 
 /// An error when a folder holds more by now than the lock pins: it would stay behind without a word.
@@ -118,10 +118,10 @@ fn refuse_added(
 }
 
 /// Puts what the manifest explains aside.
-fn accept(manifest: &Manifest, findings: Vec<Finding>) -> (Vec<Accepted>, Vec<Finding>) {
+fn accept(manifest: &Manifest, findings: Vec<LintFinding>) -> (Vec<Accepted>, Vec<LintFinding>) {
     let (mut accepted, mut rest) = (Vec::new(), Vec::new());
     for finding in findings {
-        let explains = |one: &&super::manifest::Accept| {
+        let explains = |one: &&super::manifest::AcceptedFinding| {
             one.finding == finding.rule && Printable(&one.about).to_string() == finding.about
         };
         match manifest.accepts.iter().find(explains) {
@@ -133,6 +133,6 @@ fn accept(manifest: &Manifest, findings: Vec<Finding>) -> (Vec<Accepted>, Vec<Fi
 }
 
 /// A place in a manifest.
-fn place(spot: &super::manifest::Spot) -> Place {
-    Place::new(&spot.file, Some(spot.line))
+fn place(spot: &super::manifest::ManifestSpot) -> FindingPlace {
+    FindingPlace::new(&spot.file, Some(spot.line))
 }

@@ -9,7 +9,7 @@ use sealift_bundle::store::Store;
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::progress::Progress;
-use sealift_registry::Access;
+use sealift_registry::RegistryAccess;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -38,7 +38,7 @@ pub struct Work<'a> {
     /// Sees the bytes go by.
     pub watch: &'a dyn Progress,
     /// How registries and downloads are reached.
-    pub access: &'a Access,
+    pub access: &'a RegistryAccess,
 }
 
 /// Work under way: adds up how much there is to do.

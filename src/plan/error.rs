@@ -12,7 +12,7 @@ use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_bundle::value::rel_path::Objection;
+use sealift_bundle::value::rel_path::PathObjection;
 use sealift_registry::RegistryError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ pub enum PlanError {
     #[error("the tree at `{}` cannot travel:{}", shown(.path), each_of(.errors))]
     Objections { path: PathBuf, errors: Vec<Self> },
     #[error("`{path}` cannot travel: {objection}")]
-    Name { path: String, objection: Objection },
+    Name { path: String, objection: PathObjection },
     #[error("the tree at `{}` cannot travel", shown(.path))]
     Tree { path: PathBuf, source: TreeError },
     #[error("`{}` is not a sound image source: {reason}", shown(.path))]
@@ -171,8 +171,8 @@ fn each_of(errors: &[PlanError]) -> String {
 const RENAME: &str = "rename it, or name it in `exclude` of the item; where all sites have Linux, say so in the item: `names = \"linux\"`";
 
 /// True for what Linux has nothing against.
-fn is_of_systems(objection: Objection) -> bool {
-    matches!(objection, Objection::Reserved | Objection::TrailingDot | Objection::Device)
+fn is_of_systems(objection: PathObjection) -> bool {
+    matches!(objection, PathObjection::Reserved | PathObjection::TrailingDot | PathObjection::Device)
 }
 
 /// The next step that several errors have in common.

@@ -1,6 +1,6 @@
 //! Downloads, into the store.
 
-use super::address::{Address, Asked, Scheme};
+use super::address::{Address, AskedAddress, Scheme};
 use super::context::{Task, open_regular, resolved, resolved_within};
 use super::error::PlanError;
 use sealift_bundle::store::{Partial, StoreError};
@@ -81,7 +81,7 @@ fn memory_of(digest: &Digest, task: &Task<'_>) -> PathBuf {
 
 struct Source<'a> {
     url: &'a Address,
-    asked: Asked,
+    asked: AskedAddress,
     task: &'a Task<'a>,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Folder {
 }
 
 /// Something that was listed in a folder.
-pub(super) struct Found<'a> {
+pub(super) struct FoundEntry<'a> {
     /// Its path, relative to the folder that is walked.
     pub(super) inner: &'a Path,
     pub(super) kind: FileType,
@@ -62,7 +62,7 @@ impl Folder {
     /// Shows everything in it to `visit`, a folder before what is in it; what `visit` does not enter is left out.
     pub(super) fn walk(
         &self,
-        visit: &mut dyn FnMut(&Found<'_>) -> Result<bool, PlanError>,
+        visit: &mut dyn FnMut(&FoundEntry<'_>) -> Result<bool, PlanError>,
     ) -> Result<(), PlanError> {
         let mut pending = vec![PathBuf::new()];
         while let Some(below) = pending.pop() {
@@ -87,7 +87,7 @@ impl Folder {
                     .map_err(|error| PlanError::read(&self.shown(&inner), error.into()))?;
                 let kind = FileType::from_raw_mode(stat.st_mode);
                 let size = u64::try_from(stat.st_size).unwrap_or_default();
-                let enter = visit(&Found { inner: &inner, kind, size, parent: &parent })?;
+                let enter = visit(&FoundEntry { inner: &inner, kind, size, parent: &parent })?;
                 if enter && kind.is_dir() {
                     pending.push(inner);
                 }
@@ -97,7 +97,7 @@ impl Folder {
     }
 }
 
-impl Found<'_> {
+impl FoundEntry<'_> {
     /// Where a symbolic link leads.
     pub(super) fn target(&self) -> Result<OsString, Errno> {
         let name = self.inner.file_name().unwrap_or_default();

@@ -4,7 +4,7 @@
 //! hooks nor attributes of the repository have a say. What arrives is checked object by object (`fetch.fsckObjects`), and
 //! the lock pins every file by SHA-256.
 
-use super::address::{Address, Asked, Scheme};
+use super::address::{Address, AskedAddress, Scheme};
 use super::commit::Commit;
 use super::context::{LFS_POINTER, Task, is_lfs_pointer};
 use super::error::PlanError;
@@ -62,7 +62,7 @@ pub(super) fn read(
 struct Repository<'a> {
     url: &'a Address,
     folder: PathBuf,
-    asked: Asked,
+    asked: AskedAddress,
 }
 
 /// A file or link of a commit.

@@ -20,7 +20,7 @@ pub(super) struct Members {
     /// The folder or the tar.
     pub(super) path: PathBuf,
     /// What a tar holds; a folder is looked into when it is asked.
-    tar: Option<BTreeMap<String, Member>>,
+    tar: Option<BTreeMap<String, ImageFile>>,
     /// The images of a layout, once they were looked for.
     pub(super) listed: OnceLock<Vec<Candidate>>,
     /// Blobs that were hashed and found right: images share layers.
@@ -28,7 +28,7 @@ pub(super) struct Members {
 }
 
 #[derive(PartialEq, Eq)]
-enum Member {
+enum ImageFile {
     File(Part),
     /// To another member, by its full name.
     Link(String),
@@ -87,8 +87,8 @@ impl Members {
                 let mut name = name;
                 for _ in 0..HOPS {
                     match members.get(name) {
-                        Some(Member::File(part)) => return Ok(Some(part.clone())),
-                        Some(Member::Link(target)) => name = target,
+                        Some(ImageFile::File(part)) => return Ok(Some(part.clone())),
+                        Some(ImageFile::Link(target)) => name = target,
                         None => return Ok(None),
                     }
                 }
@@ -148,7 +148,7 @@ fn scan(
     content: &Path,
     limits: &Limits,
     watch: &dyn Progress,
-) -> Result<BTreeMap<String, Member>, PlanError> {
+) -> Result<BTreeMap<String, ImageFile>, PlanError> {
     let failed = |source| PlanError::read(path, source);
     let wrong = |reason: String| PlanError::Image { path: path.to_owned(), reason };
     let file = open_regular(content)?;
@@ -169,12 +169,12 @@ fn scan(
             if offset.checked_add(size).is_none_or(|end| end > length) {
                 return Err(wrong(format!("it ends inside its member `{name}`")));
             }
-            Some(Member::File(Part { path: content.to_owned(), offset, size }))
+            Some(ImageFile::File(Part { path: content.to_owned(), offset, size }))
         } else if kind.is_symlink() {
             let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-            link().and_then(|target| resolved(folder, &target)).map(Member::Link)
+            link().and_then(|target| resolved(folder, &target)).map(ImageFile::Link)
         } else if kind.is_hard_link() {
-            link().and_then(|target| resolved("", &target)).map(Member::Link)
+            link().and_then(|target| resolved("", &target)).map(ImageFile::Link)
         } else {
             None
         };
@@ -222,12 +222,12 @@ fn resolved(folder: &str, path: &str) -> Option<String> {
 }
 
 /// Whether two members are equal, byte for byte.
-fn is_same(one: &Member, other: &Member) -> io::Result<bool> {
+fn is_same(one: &ImageFile, other: &ImageFile) -> io::Result<bool> {
     match (one, other) {
-        (Member::File(one), Member::File(other)) if one.size == other.size => {
+        (ImageFile::File(one), ImageFile::File(other)) if one.size == other.size => {
             Ok(digest_of(one)? == digest_of(other)?)
         }
-        (Member::Link(_), Member::Link(_)) => Ok(one == other),
+        (ImageFile::Link(_), ImageFile::Link(_)) => Ok(one == other),
         _ => Ok(false),
     }
 }

@@ -9,7 +9,7 @@ use super::manifest::Platforms;
 use super::rootfs::Layers;
 use sealift_bundle::format::image_json::{self, ImageJson};
 use sealift_bundle::format::member::{INDEX, MANIFEST, OCI_LAYOUT, blob_name};
-use sealift_bundle::format::oci::{self, Descriptor, Document};
+use sealift_bundle::format::oci::{self, Descriptor, OciDocument};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::platform::Platform;
@@ -152,12 +152,12 @@ pub(super) fn configs(members: &Members, media_type: &str, digest: &Digest, limi
         oci::parse(media_type, &bytes, limits).ok()
     };
     match document(media_type, digest) {
-        Some(Document::Manifest { config, .. }) => vec![config.digest],
-        Some(Document::Index(children)) => children
+        Some(OciDocument::Manifest { config, .. }) => vec![config.digest],
+        Some(OciDocument::Index(children)) => children
             .iter()
             .filter_map(|child| match document(&child.media_type, &child.digest)? {
-                Document::Manifest { config, .. } => Some(config.digest),
-                Document::Index(_) => None,
+                OciDocument::Manifest { config, .. } => Some(config.digest),
+                OciDocument::Index(_) => None,
             })
             .collect(),
         None => Vec::new(),
@@ -202,8 +202,8 @@ fn of_child(image: &Candidate, child: &Descriptor) -> Candidate {
 fn children(members: &Members, image: &Candidate, limits: &Limits) -> Vec<Descriptor> {
     let bytes = members.read(&blob_name(&image.digest), limits.document).ok().flatten().unwrap_or_default();
     match oci::parse(&image.media_type, &bytes, limits) {
-        Ok(Document::Index(children)) => children,
-        Ok(Document::Manifest { .. }) | Err(_) => Vec::new(),
+        Ok(OciDocument::Index(children)) => children,
+        Ok(OciDocument::Manifest { .. }) | Err(_) => Vec::new(),
     }
 }
 
@@ -338,10 +338,10 @@ impl Blobs<'_> {
             .map_err(|reason| members.wrong(format!("{digest}: {reason}")))?;
         let parent = digest.to_string();
         match document {
-            Document::Index(children) => {
+            OciDocument::Index(children) => {
                 children.iter().try_for_each(|child| self.child(child, &parent, depth + 1))
             }
-            Document::Manifest { config, layers } => {
+            OciDocument::Manifest { config, layers } => {
                 std::iter::once(&config)
                     .chain(&layers)
                     .try_for_each(|blob| self.blob(blob, &parent).map(drop))?;

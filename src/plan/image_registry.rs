@@ -3,15 +3,15 @@
 use super::context::{Part, Task, each_on, read_part};
 use super::error::PlanError;
 use super::lock::{LockedBlob, LockedReferrer};
-use super::manifest::{Item, Platforms, PullSource, Referrers, Source};
+use super::manifest::{ManifestItem, Platforms, PullSource, ReferrerChoice, Source};
 use super::resolve::by_way_of;
 use super::rootfs::Layers;
 use sealift_bundle::format::index::Blob;
-use sealift_bundle::format::oci::{self, Descriptor, Document};
+use sealift_bundle::format::oci::{self, Descriptor, OciDocument};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
-use sealift_registry::{Access, Client, Fetched, RegistryError, Repository};
+use sealift_registry::{Client, Fetched, RegistryAccess, RegistryError, Repository};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Requests under way at a time: a registry answers slower than it sends, so more than there are cores.
@@ -38,7 +38,7 @@ pub(super) struct Pulled {
 ///
 /// When some cannot be pulled, no blob is, and there is an error for each of them.
 pub(super) fn pull(
-    items: &[&Item],
+    items: &[&ManifestItem],
     task: &Task<'_>,
 ) -> Result<(HashMap<Name, Pulled>, Vec<PlanError>), PlanError> {
     let sources: Vec<_> = items
@@ -105,7 +105,11 @@ fn check_layers(pulled: &Pulled, task: &Task<'_>) -> Result<(), PlanError> {
 }
 
 /// Brings blobs into the store.
-fn fetch_all(client: &Client, blobs: &[(Blob, Repository, &Item)], task: &Task<'_>) -> Result<(), PlanError> {
+fn fetch_all(
+    client: &Client,
+    blobs: &[(Blob, Repository, &ManifestItem)],
+    task: &Task<'_>,
+) -> Result<(), PlanError> {
     let work = task.work;
     each_on(CONNECTIONS, blobs, |(blob, repository, item), _| {
         let fetched = client.fetch(repository, *blob, work.store, work.watch);
@@ -136,7 +140,7 @@ pub(super) fn restore(reference: &ImageName, blobs: &[Blob], task: &Task<'_>) ->
 }
 
 /// Names the place that was asked, which a mirror may have led to.
-fn missing(access: &Access, repository: &Repository, reference: &str) -> RegistryError {
+fn missing(access: &RegistryAccess, repository: &Repository, reference: &str) -> RegistryError {
     let asked = access.asked(repository);
     RegistryError::NotFound { host: asked.host, what: format!("manifest `{reference}` in `{}`", asked.path) }
 }
@@ -219,7 +223,7 @@ impl<'a> Walk<'a> {
             self.check_platforms(wanted)?;
         }
         let mut referrers = Vec::new();
-        if self.source.referrers == Referrers::Carry {
+        if self.source.referrers == ReferrerChoice::Carry {
             let subjects = std::mem::take(&mut self.subjects);
             self.refer(&subjects, 0, &mut referrers)?;
         }
@@ -277,7 +281,7 @@ impl<'a> Walk<'a> {
         Ok(Fetched { media_type: descriptor.media_type.clone(), ..fetched })
     }
 
-    fn parse(&self, fetched: &Fetched) -> Result<Document, PlanError> {
+    fn parse(&self, fetched: &Fetched) -> Result<OciDocument, PlanError> {
         oci::parse(&fetched.media_type, &fetched.bytes, self.task.work.limits)
             .map_err(|reason| self.wrong(format!("the document {}", fetched.digest), reason))
     }
@@ -288,7 +292,7 @@ impl<'a> Walk<'a> {
         root: Fetched,
         platform: &sealift_bundle::value::platform::Platform,
     ) -> Result<Fetched, PlanError> {
-        let Document::Index(children) = self.parse(&root)? else { return Ok(root) };
+        let OciDocument::Index(children) = self.parse(&root)? else { return Ok(root) };
         let covered = |child: &&Descriptor| {
             oci::is_document(&child.media_type)
                 && child.platform.as_ref().is_some_and(|found| platform.covers(found))
@@ -342,7 +346,7 @@ impl<'a> Walk<'a> {
         self.order.push(LockedBlob { digest: fetched.digest, size, member: None });
         self.subjects.push(fetched.digest);
         match self.parse(fetched)? {
-            Document::Index(children) => {
+            OciDocument::Index(children) => {
                 let subjects = attested(&fetched.bytes);
                 let left_out = children.iter().filter(|child| !self.travels(child));
                 let left_out: Vec<_> = left_out.map(|child| child.digest).collect();
@@ -373,7 +377,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(())
             }
-            Document::Manifest { config, layers } => {
+            OciDocument::Manifest { config, layers } => {
                 std::iter::once(&config).chain(&layers).try_for_each(|blob| self.blob(blob))?;
                 self.images.push(Layers { manifest: fetched.digest, config, listed: layers });
                 Ok(())

@@ -3,10 +3,10 @@
 use super::diagnostic::Diagnostic;
 use super::error::{PlanError, shown};
 use super::grammar::{self, Tables};
-use super::manifest::{Audience, Item, Manifest, Scoped};
-use super::parse::{Known, Text};
+use super::manifest::{Manifest, ManifestAudience, ManifestItem, Scoped};
+use super::parse::{KnownNames, Text};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::site_inputs::{Parameter, Secret};
+use sealift_bundle::format::site_inputs::{Parameter, SiteSecret};
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::name::Name;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -50,7 +50,7 @@ pub(super) fn compose(text: &str, file: &str, folder: &Path) -> Result<Manifest,
         let drawing = head.draw(place, title).help(Some(help.to_owned()));
         return Err(PlanError::Item(Box::new(drawing)));
     };
-    let mut known = Known { variants: head.words(&bundle.variants)?, ..Known::default() };
+    let mut known = KnownNames { variants: head.words(&bundle.variants)?, ..KnownNames::default() };
     let features = declared(&files, |raw| &raw.feature, "feature")?;
     let audiences = declared(&files, |raw| &raw.audience, "audience")?;
     known.features = features.keys().cloned().collect();
@@ -105,7 +105,11 @@ pub(super) fn compose(text: &str, file: &str, folder: &Path) -> Result<Manifest,
 }
 
 /// An item that an audience withholds is for all the others.
-fn withhold(item: &mut Item, audiences: &BTreeMap<Name, Audience>, withholds: &HashMap<Name, Vec<Name>>) {
+fn withhold(
+    item: &mut ManifestItem,
+    audiences: &BTreeMap<Name, ManifestAudience>,
+    withholds: &HashMap<Name, Vec<Name>>,
+) {
     let withheld = |audience: &Name| withholds.get(audience).is_some_and(|items| items.contains(&item.name));
     if audiences.keys().any(withheld) {
         let all = || audiences.keys().cloned().collect();
@@ -250,7 +254,7 @@ fn declared<'a, T>(
     Ok(found)
 }
 
-fn parameters(files: &[Loaded], known: &Known) -> Result<Vec<Scoped<Parameter>>, PlanError> {
+fn parameters(files: &[Loaded], known: &KnownNames) -> Result<Vec<Scoped<Parameter>>, PlanError> {
     let mut all = Vec::new();
     for (name, (text, parameter)) in declared(files, |raw| &raw.parameter, "parameter")? {
         all.push(text.parameter(name, parameter, known)?);
@@ -258,8 +262,8 @@ fn parameters(files: &[Loaded], known: &Known) -> Result<Vec<Scoped<Parameter>>,
     Ok(all)
 }
 
-fn secrets(files: &[Loaded], known: &Known) -> Result<Vec<Scoped<Secret>>, PlanError> {
-    let mut all: BTreeMap<Name, Scoped<Secret>> = BTreeMap::new();
+fn secrets(files: &[Loaded], known: &KnownNames) -> Result<Vec<Scoped<SiteSecret>>, PlanError> {
+    let mut all: BTreeMap<Name, Scoped<SiteSecret>> = BTreeMap::new();
     for loaded in files {
         let text = loaded.text();
         for secret in &loaded.raw.secret {
@@ -304,7 +308,11 @@ fn item_names(files: &[Loaded]) -> Result<HashSet<Name>, PlanError> {
     Ok(places.into_keys().collect())
 }
 
-fn items(text: Text<'_>, raw: &grammar::Manifest, known: &Known) -> Result<Vec<Item>, PlanError> {
+fn items(
+    text: Text<'_>,
+    raw: &grammar::Manifest,
+    known: &KnownNames,
+) -> Result<Vec<ManifestItem>, PlanError> {
     let mut items = Vec::new();
     for image in &raw.image {
         items.push(text.listed(ItemKind::Image, image.common(), text.image(image)?, known)?);

@@ -7,7 +7,7 @@ use super::parse::Text;
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::index::{Blob, Referrer};
 use sealift_bundle::format::item::ItemHead;
-use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
+use sealift_bundle::format::site_inputs::{Parameter, Selection, SiteInputs, SiteSecret};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
@@ -54,7 +54,7 @@ pub struct Lock {
     pub parameter: Vec<Parameter>,
     /// What is filled in at the site, by name.
     #[serde(default)]
-    pub secret: Vec<Secret>,
+    pub secret: Vec<SiteSecret>,
     /// Images.
     #[serde(default)]
     pub image: Vec<LockedImage>,

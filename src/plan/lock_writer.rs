@@ -3,7 +3,7 @@
 use super::lock::{ImageLocation, Lock, LockedAudience, LockedImage, LockedTree, Pin, TreeSource, VERSION};
 use sealift_bundle::format::entry::Entry;
 use sealift_bundle::format::item::{FileKind, ItemHead, Labels, PRIORITY};
-use sealift_bundle::format::site_inputs::{Parameter, Secret};
+use sealift_bundle::format::site_inputs::{Parameter, SiteSecret};
 use sealift_bundle::value::printable::is_deceptive;
 use sealift_bundle::value::rel_path::Names;
 use std::fmt::{self, Display, Write as _};
@@ -32,7 +32,7 @@ impl Lock {
         writeln!(text, "scenario = \"{}\"\nversion = \"{}\"", bundle.scenario, bundle.version)?;
         self.audience.iter().try_for_each(|audience| lay_audience(text, audience))?;
         self.parameter.iter().try_for_each(|parameter| lay_parameter(text, parameter))?;
-        for Secret { name, description } in &self.secret {
+        for SiteSecret { name, description } in &self.secret {
             writeln!(text, "\n[[secret]]\nname = \"{name}\"\ndescription = {}", Quoted(description))?;
         }
         self.image.iter().try_for_each(|image| lay_image(text, image))?;

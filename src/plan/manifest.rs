@@ -6,10 +6,10 @@ use super::error::PlanError;
 use super::include;
 use super::patterns::Patterns;
 use super::requirement::Requirement;
-use sealift_audit::lint::finding::Rule;
+use sealift_audit::lint::finding::LintRule;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::{ItemHead, ItemKind, Labels};
-use sealift_bundle::format::site_inputs::{Parameter, Secret};
+use sealift_bundle::format::site_inputs::{Parameter, SiteSecret};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
@@ -39,26 +39,26 @@ pub struct Manifest {
     /// Hosts on the internet that configurations may name, like `login.microsoftonline.com` or `*.mission.example`.
     pub egress: Vec<String>,
     /// What can be chosen.
-    pub features: BTreeMap<Name, Feature>,
+    pub features: BTreeMap<Name, ManifestFeature>,
     /// Who may get a bundle that leaves something out.
-    pub audiences: BTreeMap<Name, Audience>,
+    pub audiences: BTreeMap<Name, ManifestAudience>,
     /// What a site may set.
     pub parameters: Vec<Scoped<Parameter>>,
     /// What is filled in at the site.
-    pub secrets: Vec<Scoped<Secret>>,
+    pub secrets: Vec<Scoped<SiteSecret>>,
     /// Which versions go together.
     pub constraints: Vec<Scoped<Constraint>>,
     /// Findings that are explained instead of mended.
-    pub accepts: Vec<Accept>,
+    pub accepts: Vec<AcceptedFinding>,
     /// Images, docs, configs and files, each kind in the order of the text; at least one.
-    pub items: Vec<Item>,
+    pub items: Vec<ManifestItem>,
     /// The digest of the texts it was parsed from.
     pub digest: Digest,
 }
 
 /// One thing that should travel.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub struct ManifestItem {
     /// Unique in the manifest, over all kinds.
     pub name: Name,
     /// What it is.
@@ -68,7 +68,7 @@ pub struct Item {
     /// Version, audience and the like; an image's version is its tag where the manifest does not say.
     pub labels: Labels,
     /// When it travels.
-    pub scope: Scope,
+    pub scope: ItemScope,
     /// Items that travel with it.
     pub requires: Vec<Name>,
     /// Images that it asks for by itself.
@@ -76,10 +76,10 @@ pub struct Item {
     /// Where it comes from.
     pub source: Source,
     /// Where it stands.
-    pub spot: Spot,
+    pub spot: ManifestSpot,
 }
 
-impl Item {
+impl ManifestItem {
     /// What a lock and a bundle say of it.
     #[must_use]
     pub fn head(&self, origin: String) -> ItemHead {
@@ -95,7 +95,7 @@ impl Item {
 
 /// A place in a manifest or a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct ManifestSpot {
     /// The file, as it was named.
     pub file: String,
     /// The line, from 1 on.
@@ -105,7 +105,7 @@ pub struct Spot {
 /// When something of a manifest counts: for one of these variants, and with one of these features; an empty list asks
 /// for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct ItemScope {
     /// Variants.
     pub variants: Vec<Name>,
     /// Features.
@@ -116,16 +116,16 @@ pub struct Scope {
 #[derive(Debug, Clone)]
 pub struct Scoped<T> {
     /// When.
-    pub scope: Scope,
+    pub scope: ItemScope,
     /// What.
     pub what: T,
     /// Where it stands.
-    pub spot: Spot,
+    pub spot: ManifestSpot,
 }
 
 /// What can be chosen.
 #[derive(Debug, Clone)]
-pub struct Feature {
+pub struct ManifestFeature {
     /// What one gets with it.
     pub description: String,
     /// Features that are chosen with it.
@@ -136,7 +136,7 @@ pub struct Feature {
 
 /// Somebody who may not have everything.
 #[derive(Debug, Clone)]
-pub struct Audience {
+pub struct ManifestAudience {
     /// Who that is.
     pub description: String,
     /// Licences that must not reach it.
@@ -192,15 +192,15 @@ pub enum ReadAs {
 
 /// A finding that is explained.
 #[derive(Debug, Clone)]
-pub struct Accept {
+pub struct AcceptedFinding {
     /// Its rule.
-    pub finding: Rule,
+    pub finding: LintRule,
     /// What it is about.
     pub about: String,
     /// Why it is no fault.
     pub because: String,
     /// Where it stands.
-    pub spot: Spot,
+    pub spot: ManifestSpot,
 }
 
 /// Where an item comes from. Paths are kept as they were written: relative to the manifest's folder, or absolute.
@@ -281,7 +281,7 @@ pub struct PullSource {
     /// What of an image for several platforms travels.
     pub platforms: Platforms,
     /// What becomes of signatures, attestations and SBOMs.
-    pub referrers: Referrers,
+    pub referrers: ReferrerChoice,
 }
 
 /// What of an image for several platforms travels.
@@ -297,7 +297,7 @@ pub enum Platforms {
 
 /// What becomes of signatures, attestations and SBOMs of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Referrers {
+pub enum ReferrerChoice {
     /// They travel with it.
     Carry,
     /// They stay behind.

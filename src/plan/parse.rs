@@ -6,7 +6,7 @@ mod terms;
 use super::diagnostic::Diagnostic;
 use super::error::PlanError;
 use super::include::tidy;
-use super::manifest::Spot;
+use super::manifest::ManifestSpot;
 use sealift_bundle::value::ValueError;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::str::FromStr;
 use toml::Spanned;
 
-pub(super) use terms::Known;
+pub(super) use terms::KnownNames;
 
 /// A text and the name of its file.
 #[derive(Clone, Copy)]
@@ -79,10 +79,10 @@ impl Text<'_> {
     }
 
     /// The place of a word, for those who come later.
-    pub(super) fn spot(self, place: &Range<usize>) -> Spot {
+    pub(super) fn spot(self, place: &Range<usize>) -> ManifestSpot {
         let before = self.text.get(..place.start).unwrap_or_default();
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        Spot { file: self.file.to_owned(), line: u32::try_from(line).unwrap_or(u32::MAX) }
+        ManifestSpot { file: self.file.to_owned(), line: u32::try_from(line).unwrap_or(u32::MAX) }
     }
 
     /// Several words of `value/`.

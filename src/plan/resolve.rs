@@ -6,7 +6,7 @@ use super::image_registry::{self, Pulled};
 use super::lock::{
     ImageLocation, Lock, LockedAudience, LockedBundle, LockedImage, LockedTree, Pin, TreeSource, VERSION,
 };
-use super::manifest::{ImageForm, ImageSource, Item, Platforms, Scope, Source};
+use super::manifest::{ImageForm, ImageSource, ItemScope, ManifestItem, Platforms, Source};
 use super::selection::Chosen;
 use super::{chart, fetch, git, image_docker_archive, image_oci_layout, image_select, lock_to_draft, tree};
 use sealift_bundle::format::entry::{Entry, Node};
@@ -119,7 +119,7 @@ impl Lock {
 
     fn add(
         &mut self,
-        item: &Item,
+        item: &ManifestItem,
         pulled: &HashMap<Name, Pulled>,
         before: Option<&Self>,
         task: &Task<'_>,
@@ -152,7 +152,7 @@ fn audience(chosen: &Chosen<'_>, name: &Name) -> LockedAudience {
         items.peek().is_some() && !items.any(|item| item.labels.is_for(name))
     };
     let hidden: BTreeSet<_> = manifest.features.keys().filter(is_hidden).collect();
-    let belongs = |scope: &Scope| {
+    let belongs = |scope: &ItemScope| {
         !scope.features.is_empty() && scope.features.iter().all(|feature| hidden.contains(feature))
     };
     let parameters = manifest.parameters.iter().filter(|one| belongs(&one.scope)).map(|one| &one.what.name);
@@ -165,7 +165,7 @@ fn audience(chosen: &Chosen<'_>, name: &Name) -> LockedAudience {
     }
 }
 
-fn pulled_image(item: &Item, pulled: &Pulled) -> LockedImage {
+fn pulled_image(item: &ManifestItem, pulled: &Pulled) -> LockedImage {
     let pulled = pulled.clone();
     LockedImage {
         head: item.head(pulled.origin),
@@ -180,7 +180,7 @@ fn pulled_image(item: &Item, pulled: &Pulled) -> LockedImage {
     }
 }
 
-fn pin_image(item: &Item, source: &ImageSource, task: &Task<'_>) -> Result<LockedImage, PlanError> {
+fn pin_image(item: &ManifestItem, source: &ImageSource, task: &Task<'_>) -> Result<LockedImage, PlanError> {
     let work = task.work;
     let members = task.members(&source.path)?;
     let image = match source.form {
@@ -240,7 +240,7 @@ pub(super) fn called(name: &Name, word: Option<&Name>) -> Result<Name, PlanError
     })
 }
 
-fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<LockedTree, PlanError> {
+fn pin_tree(item: &ManifestItem, before: Option<&Lock>, task: &Task<'_>) -> Result<LockedTree, PlanError> {
     let one_file =
         |path, (sha256, size)| vec![Entry { path, node: Node::File { size, sha256, executable: false } }];
     let (origin, source, names, entries) = match &item.source {
@@ -286,7 +286,7 @@ fn pin_tree(item: &Item, before: Option<&Lock>, task: &Task<'_>) -> Result<Locke
 }
 
 /// What the lock before says about the same source of one file. What was pinned stays pinned until the lock is removed.
-fn pinned_before(before: Option<&Lock>, item: &Item, source: &TreeSource) -> Option<Digest> {
+fn pinned_before(before: Option<&Lock>, item: &ManifestItem, source: &TreeSource) -> Option<Digest> {
     let place = |source: &TreeSource| match source {
         TreeSource::Url { url, .. } => Some(url.clone()),
         TreeSource::Chart(chart) => Some(chart.clone()),

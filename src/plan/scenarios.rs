@@ -19,7 +19,7 @@ const SCHEMA: &str = "schema.json";
 
 /// A manifest with everything that it names on this machine.
 #[derive(Debug, Clone)]
-pub struct Scenario {
+pub struct ReferenceScenario {
     /// The variants of which one is chosen.
     pub variants: Vec<String>,
     /// The manifest's text.
@@ -28,7 +28,7 @@ pub struct Scenario {
     files: BTreeMap<PathBuf, &'static [u8]>,
 }
 
-impl Scenario {
+impl ReferenceScenario {
     /// The scenario of that name.
     pub fn of(name: &str) -> Result<Self, PlanError> {
         let missing = |path: &Path| PlanError::Missing { path: path.to_owned() };
@@ -168,7 +168,7 @@ mod tests {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
         assert_eq!(names().len(), 5);
         for name in names() {
-            let scenario = Scenario::of(name).unwrap();
+            let scenario = ReferenceScenario::of(name).unwrap();
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("new/mine.toml");
             scenario.write(&path).unwrap();
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_there_stays() {
-        let scenario = |name: &str| Scenario::of(name).unwrap();
+        let scenario = |name: &str| ReferenceScenario::of(name).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         scenario("ddil").write(&at("one.toml")).unwrap();

@@ -1,7 +1,7 @@
 //! What of a manifest travels: one variant, some features, and what these items require.
 
 use super::error::PlanError;
-use super::manifest::{Constraint, Item, Manifest, Scope, Scoped};
+use super::manifest::{Constraint, ItemScope, Manifest, ManifestItem, Scoped};
 use sealift_bundle::format::site_inputs::{Selection, SiteInputs};
 use sealift_bundle::value::name::Name;
 use std::collections::{BTreeSet, HashMap};
@@ -21,7 +21,7 @@ pub struct Chosen<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
     /// What travels of it, in its order.
-    pub items: Vec<&'a Item>,
+    pub items: Vec<&'a ManifestItem>,
     /// What was chosen, and what was left out.
     pub selection: Selection,
     /// What a site has to add.
@@ -43,7 +43,7 @@ impl Manifest {
         let selection =
             Selection { variant, features: features.into_iter().collect(), without, ..Selection::default() };
         let items = self.chosen_items(&selection)?;
-        let counts = |scope: &Scope| scope.counts(&selection);
+        let counts = |scope: &ItemScope| scope.counts(&selection);
         let parameters = self.parameters.iter().filter(|one| counts(&one.scope)).map(|one| one.what.clone());
         let secrets = self.secrets.iter().filter(|one| counts(&one.scope)).map(|one| one.what.clone());
         let needs = SiteInputs { parameters: parameters.collect(), secrets: secrets.collect() };
@@ -72,10 +72,12 @@ impl Manifest {
         Ok(chosen)
     }
 
-    fn chosen_items(&self, selection: &Selection) -> Result<Vec<&Item>, PlanError> {
-        let by_name: HashMap<&Name, &Item> = self.items.iter().map(|item| (&item.name, item)).collect();
+    fn chosen_items(&self, selection: &Selection) -> Result<Vec<&ManifestItem>, PlanError> {
+        let by_name: HashMap<&Name, &ManifestItem> =
+            self.items.iter().map(|item| (&item.name, item)).collect();
         let mut chosen: BTreeSet<&Name> = BTreeSet::new();
-        let mut next: Vec<&Item> = self.items.iter().filter(|item| item.scope.counts(selection)).collect();
+        let mut next: Vec<&ManifestItem> =
+            self.items.iter().filter(|item| item.scope.counts(selection)).collect();
         while let Some(item) = next.pop() {
             if !chosen.insert(&item.name) {
                 continue;
@@ -97,7 +99,7 @@ impl Manifest {
     }
 }
 
-impl Scope {
+impl ItemScope {
     fn is_of_variant(&self, variant: Option<&Name>) -> bool {
         self.variants.is_empty() || variant.is_some_and(|variant| self.variants.contains(variant))
     }
@@ -117,7 +119,7 @@ impl<'a> Chosen<'a> {
 
     /// The item of that name, where it travels.
     #[must_use]
-    pub fn item(&self, name: &Name) -> Option<&'a Item> {
+    pub fn item(&self, name: &Name) -> Option<&'a ManifestItem> {
         self.items.iter().find(|item| item.name == *name).copied()
     }
 }

@@ -5,7 +5,7 @@ use sealift_bundle::store::Store;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::progress::NoProgress;
-use sealift_registry::Access;
+use sealift_registry::RegistryAccess;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(super) const LIMITS: Limits = Limits::v1();
 pub(super) struct Bench {
     folder: tempfile::TempDir,
     store: Store,
-    access: Access,
+    access: RegistryAccess,
 }
 
 impl Bench {
@@ -27,7 +27,7 @@ impl Bench {
         fs::create_dir(folder.path().join("site")).unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
         let pause = std::time::Duration::from_millis(1);
-        let mut access = Access::default();
+        let mut access = RegistryAccess::default();
         (access.patience.attempts, access.patience.pause, access.patience.longest) = (3, pause, pause);
         Self { folder, store, access }
     }

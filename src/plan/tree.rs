@@ -2,7 +2,7 @@
 
 use super::context::{Task, each, hash_file, kind_of, kind_of_special, resolved};
 use super::error::PlanError;
-use super::folder::{Folder, Found};
+use super::folder::{Folder, FoundEntry};
 use super::patterns::Patterns;
 use rustix::fs::{FileType, OFlags};
 use sealift_bundle::format::atomic_file;
@@ -10,7 +10,7 @@ use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::tree::{Tree, TreeObjection};
 use sealift_bundle::value::ValueError;
 use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::rel_path::{Names, Objection, RelPath};
+use sealift_bundle::value::rel_path::{Names, PathObjection, RelPath};
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -201,7 +201,7 @@ impl Listing {
         self.files.len() + self.links.len() + self.folders.len()
     }
 
-    fn add(&mut self, name: RelPath, found: &Found<'_>, folder: &Folder) -> Result<(), PlanError> {
+    fn add(&mut self, name: RelPath, found: &FoundEntry<'_>, folder: &Folder) -> Result<(), PlanError> {
         let at = folder.shown(found.inner);
         match found.kind {
             FileType::RegularFile => {
@@ -212,7 +212,7 @@ impl Listing {
                 let target = found.target().map_err(|error| PlanError::read(&at, error.into()))?;
                 match target.to_str() {
                     Some(target) => self.links.push((name, target.to_owned())),
-                    None => return Err(unable(Path::new(&target), Objection::Encoding)),
+                    None => return Err(unable(Path::new(&target), PathObjection::Encoding)),
                 }
             }
             other => return Err(PlanError::Type { path: at, found: kind_of(other) }),
@@ -259,7 +259,7 @@ fn again(error: &PlanError) -> Option<PlanError> {
 
 /// The name an entry has in the tree; `at` is where it lies, for the message.
 pub(super) fn travelling(name: &OsStr, at: &Path, names: Names) -> Result<RelPath, PlanError> {
-    let Some(text) = name.to_str() else { return Err(unable(at, Objection::Encoding)) };
+    let Some(text) = name.to_str() else { return Err(unable(at, PathObjection::Encoding)) };
     RelPath::parse_for(text, names).map_err(|error| match error {
         ValueError::Path { reason, .. } => unable(at, reason),
         // Parsing a path fails in no other way.
@@ -269,12 +269,12 @@ pub(super) fn travelling(name: &OsStr, at: &Path, names: Names) -> Result<RelPat
         | ValueError::Moment(_)
         | ValueError::Spoken { .. }
         | ValueError::Reason(_)
-        | ValueError::Platform(_) => unable(at, Objection::Empty),
+        | ValueError::Platform(_) => unable(at, PathObjection::Empty),
     })
 }
 
 /// Shows the bytes of a name that are no text as `\xNN`.
-fn unable(path: &Path, objection: Objection) -> PlanError {
+fn unable(path: &Path, objection: PathObjection) -> PlanError {
     use sealift_bundle::value::printable::Printable;
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;

@@ -1,12 +1,12 @@
 //! Who asks: what a registry is shown when it wants to know.
 
 use super::challenge::Challenge;
-use super::client::{Ask, Client, Target, locked};
+use super::client::{Ask, Client, ClientTarget, locked};
 use super::endpoints::{Repository, host_and_port};
 use super::error::RegistryError;
-use super::http::{Payload, Query};
+use super::http::{HttpQuery, Payload};
 use super::response::ANSWER;
-use super::token::{Login, Secret};
+use super::token::{Login, RegistrySecret};
 use super::waiting::watched;
 use sealift_bundle::value::percent::encoded;
 use sealift_bundle::value::printable::Printable;
@@ -25,11 +25,11 @@ impl Client {
     /// What to show to a registry that asked with status 401; nothing when there is nothing to show.
     pub(super) fn prove(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         response: &Response<Body>,
         scope: &str,
         watch: &dyn Progress,
-    ) -> Result<Option<Secret>, RegistryError> {
+    ) -> Result<Option<RegistrySecret>, RegistryError> {
         let host = &target.endpoint.host;
         let wrong = |reason: String| RegistryError::Challenge { host: host.clone(), reason };
         let headers = response.headers().get_all(header::WWW_AUTHENTICATE);
@@ -61,7 +61,7 @@ impl Client {
 
     /// Over plain HTTP a password goes to the host that it is for, on any port, and to hosts that the operator reaches
     /// without TLS anyway. No other network sees it in the clear because a registry says so.
-    fn may_see_password(&self, target: &Target, realm: &str) -> bool {
+    fn may_see_password(&self, target: &ClientTarget, realm: &str) -> bool {
         let Ok(uri) = realm.parse::<Uri>() else { return false };
         let Some(authority) = uri.authority() else { return false };
         let authority = authority.as_str();
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// Credentials of a mirror are those of the host that is asked.
-    fn holder(&self, target: &Target) -> Repository {
+    fn holder(&self, target: &ClientTarget) -> Repository {
         if self.access.mirrors.contains_key(&target.repository.host) {
             Repository::at(&target.endpoint.host, &target.endpoint.path)
         } else {
@@ -80,7 +80,7 @@ impl Client {
     }
 
     /// The credentials for a repository; they are looked for once.
-    fn login(&self, target: &Target, watch: &dyn Progress) -> Result<Option<Login>, RegistryError> {
+    fn login(&self, target: &ClientTarget, watch: &dyn Progress) -> Result<Option<Login>, RegistryError> {
         let repository = self.holder(target);
         if let Some(known) = locked(&self.logins).get(&repository) {
             return Ok(known.clone());
@@ -91,18 +91,18 @@ impl Client {
     }
 
     /// The credentials that were shown, if any were.
-    pub(super) fn known_login(&self, target: &Target) -> Option<Login> {
+    pub(super) fn known_login(&self, target: &ClientTarget) -> Option<Login> {
         locked(&self.logins).get(&self.holder(target)).cloned().flatten()
     }
 
     fn token(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         realm: &str,
         [service, scope]: [Option<&str>; 2],
         login: Option<&Login>,
         watch: &dyn Progress,
-    ) -> Result<Secret, RegistryError> {
+    ) -> Result<RegistrySecret, RegistryError> {
         let host = &target.endpoint.host;
         let mut fields = Vec::new();
         fields.extend(scope.map(|scope| ("scope", scope)));
@@ -117,13 +117,13 @@ impl Client {
             fields.push(("refresh_token", secret.expose()));
             let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
             let payload = Payload::Bytes(form(&fields).into_bytes());
-            Query { method: Method::POST, headers, payload, ..Query::get(realm.to_owned(), only_tls) }
+            HttpQuery { method: Method::POST, headers, payload, ..HttpQuery::get(realm.to_owned(), only_tls) }
         } else {
             let join = if realm.contains('?') { '&' } else { '?' };
             let basic = login.and_then(Login::basic);
-            Query {
+            HttpQuery {
                 authorization: basic.map(|basic| basic.expose().to_owned()),
-                ..Query::get(format!("{realm}{join}{}", form(&fields)), only_tls)
+                ..HttpQuery::get(format!("{realm}{join}{}", form(&fields)), only_tls)
             }
         };
         let what = "the request for a token";
@@ -140,6 +140,6 @@ impl Client {
         let body = body.map_err(|_| unfit())?;
         let token: Token = serde_json::from_slice(&body).map_err(|_| unfit())?;
         let text = token.token.or(token.access_token).filter(|text| !text.is_empty()).ok_or_else(unfit)?;
-        Ok(Secret::new(format!("Bearer {text}")))
+        Ok(RegistrySecret::new(format!("Bearer {text}")))
     }
 }

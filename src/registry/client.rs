@@ -1,10 +1,10 @@
 //! Requests to registries: who is asked, who asks, and how often it is tried.
 
-use super::endpoints::{Access, Endpoint, Patience, Repository};
+use super::endpoints::{Endpoint, Patience, RegistryAccess, Repository};
 use super::error::RegistryError;
-use super::http::{Failure, Http, Payload, Query};
+use super::http::{Failure, Http, HttpQuery, Payload};
 use super::response::{is_no_tls, stays};
-use super::token::{Login, Secret};
+use super::token::{Login, RegistrySecret};
 use super::waiting::watched;
 use sealift_bundle::value::progress::Progress;
 use std::collections::{BTreeSet, HashMap};
@@ -20,12 +20,12 @@ const THINKING: Duration = Duration::from_mins(10);
 /// A client for any number of registries; shared by threads.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) access: Access,
+    pub(super) access: RegistryAccess,
     http: Arc<Http>,
     /// What each loopback host speaks.
     spoken: Mutex<HashMap<String, bool>>,
     pub(super) logins: Mutex<HashMap<Repository, Option<Login>>>,
-    pub(super) proofs: Mutex<HashMap<(String, String), Secret>>,
+    pub(super) proofs: Mutex<HashMap<(String, String), RegistrySecret>>,
     /// Hosts that take no blob in pieces.
     pub(super) whole: Mutex<BTreeSet<String>>,
     /// Hosts that failed when asked what need not be there.
@@ -67,7 +67,7 @@ impl Ask<'_> {
 
 /// A repository with where it is asked for and what for.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(super) struct ClientTarget {
     pub(super) endpoint: Endpoint,
     pub(super) repository: Repository,
     action: Action,
@@ -75,7 +75,7 @@ pub(super) struct Target {
     pub(super) also: Vec<String>,
 }
 
-impl Target {
+impl ClientTarget {
     fn scope(&self) -> String {
         let one = |path: &str, action: Action| format!("repository:{path}:{}", action.as_str());
         let also = self.also.iter().map(|path| one(path, Action::Pull));
@@ -85,7 +85,7 @@ impl Target {
 
 impl Client {
     /// A client; reads the certificates of the system and those that `access` names.
-    pub fn new(access: Access) -> Result<Self, RegistryError> {
+    pub fn new(access: RegistryAccess) -> Result<Self, RegistryError> {
         Ok(Self {
             http: Arc::new(Http::new(&access, THINKING)?),
             spoken: Mutex::default(),
@@ -116,7 +116,7 @@ impl Client {
         repository: &Repository,
         action: Action,
         watch: &dyn Progress,
-    ) -> Result<Target, RegistryError> {
+    ) -> Result<ClientTarget, RegistryError> {
         let mut endpoint = self.access.endpoint(repository);
         if endpoint.plain && !self.access.plain_http.contains(&endpoint.host) {
             let known = locked(&self.spoken).get(&endpoint.host).copied();
@@ -128,7 +128,7 @@ impl Client {
                 plain
             };
         }
-        Ok(Target { endpoint, repository: repository.clone(), action, also: Vec::new() })
+        Ok(ClientTarget { endpoint, repository: repository.clone(), action, also: Vec::new() })
     }
 
     /// True when a host is reached without TLS; known once it was asked for something.
@@ -140,7 +140,7 @@ impl Client {
 
     /// True when what answers is no TLS. A certificate that nobody vouches for is an error as everywhere.
     fn speaks_plain(&self, endpoint: &Endpoint, watch: &dyn Progress) -> Result<bool, RegistryError> {
-        let query = Query::get(format!("https://{}/v2/", endpoint.host), false);
+        let query = HttpQuery::get(format!("https://{}/v2/", endpoint.host), false);
         match self.exchange(query, watch)? {
             Ok(_) => Ok(false),
             Err(Failure::Sent { error, .. }) if is_no_tls(&error) => Ok(true),
@@ -151,7 +151,7 @@ impl Client {
     /// One request, on a thread of its own: a silent host does not keep anybody from stopping.
     pub(super) fn exchange(
         &self,
-        query: Query,
+        query: HttpQuery,
         watch: &dyn Progress,
     ) -> Result<Result<Response<Body>, Failure>, RegistryError> {
         let http = Arc::clone(&self.http);
@@ -163,7 +163,7 @@ impl Client {
     /// For requests that may arrive twice. Statuses 401, 429 and 5xx are dealt with here; any other is returned.
     pub(super) fn send(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
         watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
@@ -186,7 +186,7 @@ impl Client {
     /// Sends a request once, and once more with credentials when it is asked for them.
     pub(super) fn send_once(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
         watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
@@ -214,9 +214,9 @@ impl Client {
 
     fn run(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
-        proof: Option<&Secret>,
+        proof: Option<&RegistrySecret>,
         watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let writing = is_writing(&ask.method);
@@ -226,9 +226,9 @@ impl Client {
 
     fn request(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
-        proof: Option<&Secret>,
+        proof: Option<&RegistrySecret>,
         payload: Payload,
         watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
@@ -236,12 +236,12 @@ impl Client {
         // A place for an upload may lie on another host, which is not the one the credentials are for.
         let same =
             ask.url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|to| to.as_str() == host));
-        let query = Query {
+        let query = HttpQuery {
             method: ask.method.clone(),
             headers: ask.headers.clone(),
             authorization: proof.filter(|_| same).map(|proof| proof.expose().to_owned()),
             payload,
-            ..Query::get(ask.url.clone(), !*plain)
+            ..HttpQuery::get(ask.url.clone(), !*plain)
         };
         self.exchange(query, watch)?.map_err(|failure| failure.of(host))
     }
@@ -249,7 +249,7 @@ impl Client {
     /// Sends a body that comes once; credentials have been asked for before, when the upload began.
     pub(super) fn send_body(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
         body: Box<dyn Read + Send>,
         watch: &dyn Progress,
@@ -265,7 +265,7 @@ impl Client {
             Err(RegistryError::Unreachable { .. }) => return Ok(false),
             other => other?,
         };
-        let query = Query::get(format!("{}/v2/", target.endpoint.origin()), !target.endpoint.plain);
+        let query = HttpQuery::get(format!("{}/v2/", target.endpoint.origin()), !target.endpoint.plain);
         Ok(self.exchange(query, watch)?.is_ok())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::endpoints::Repository;
 use super::error::RegistryError;
-use super::token::{Login, Secret};
+use super::token::{Login, RegistrySecret};
 use super::waiting::GLANCE;
 use base64::Engine as _;
 use sealift_bundle::value::progress::Progress;
@@ -33,22 +33,22 @@ pub struct Credentials {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthFile {
-    auths: Option<BTreeMap<String, Option<Entry>>>,
+    auths: Option<BTreeMap<String, Option<CredentialEntry>>>,
     cred_helpers: Option<BTreeMap<String, Option<String>>>,
     creds_store: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct CredentialEntry {
     auth: Option<String>,
     identitytoken: Option<String>,
     username: Option<String>,
-    password: Option<Secret>,
+    password: Option<RegistrySecret>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperAnswer {
     username: String,
     secret: String,
 }
@@ -112,7 +112,7 @@ impl AuthFile {
         for key in &keys {
             let Some(Some(entry)) = self.auths.as_ref().and_then(|auths| auths.get(key)) else { continue };
             if let Some(token) = filled(&entry.identitytoken) {
-                return Ok(Some(Login::Identity(Secret::new(token))));
+                return Ok(Some(Login::Identity(RegistrySecret::new(token))));
             }
             if let Some(auth) = filled(&entry.auth) {
                 return decoded(&auth).map(Some).ok_or_else(|| RegistryError::Credentials {
@@ -164,7 +164,7 @@ fn decoded(auth: &str) -> Option<Login> {
     // Docker fills up with zero bytes.
     Some(Login::Password {
         user: user.to_owned(),
-        secret: Secret::new(secret.trim_end_matches('\0').to_owned()),
+        secret: RegistrySecret::new(secret.trim_end_matches('\0').to_owned()),
     })
 }
 
@@ -199,9 +199,9 @@ fn ask(helper: &str, host: &str, watch: &dyn Progress) -> Result<Option<Login>, 
             Err(failed(format!("it ended with {status}")))
         };
     }
-    let answer: Answer = serde_json::from_str(&text)
+    let answer: HelperAnswer = serde_json::from_str(&text)
         .map_err(|_| failed("it did not answer with a name and a secret".to_owned()))?;
-    let secret = Secret::new(answer.secret);
+    let secret = RegistrySecret::new(answer.secret);
     Ok(Some(if answer.username == TOKEN_USER {
         Login::Identity(secret)
     } else {
@@ -302,7 +302,8 @@ mod tests {
                 .unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
-        let login = Login::Password { user: "a".to_owned(), secret: Secret::new("hunter2".to_owned()) };
+        let login =
+            Login::Password { user: "a".to_owned(), secret: RegistrySecret::new("hunter2".to_owned()) };
         assert!(!format!("{login:?}").contains("hunter2"));
     }
 

@@ -18,7 +18,7 @@ pub struct Destination {
     /// What a repository is called there.
     pub names: Names,
     /// What becomes of what refers to an image.
-    pub referrers: Referrers,
+    pub referrers: ReferrerSupport,
     /// For an index that is not whole, where the registry wants it whole: the platform whose manifest is taken.
     pub fallback: Option<Platform>,
 }
@@ -101,7 +101,7 @@ pub struct RefusedReferrer {
 
 /// What becomes of signatures, attestations and SBOMs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Referrers {
+pub enum ReferrerSupport {
     /// They go with their image.
     Push,
     /// They stay in the bundle.
@@ -121,7 +121,7 @@ pub struct Refused {
 
 /// What became of all images, and what was sent for them.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
+pub struct PushOutcome {
     /// What arrived.
     pub loaded: Vec<Loaded>,
     /// What did not.

@@ -1,8 +1,8 @@
 //! One GET of a URL: the only way in which the connected side reads files over HTTP.
 
-use crate::Access;
+use crate::RegistryAccess;
 use crate::error::RegistryError;
-use crate::http::{Failure, Http, Query, REDIRECTS, through};
+use crate::http::{Failure, Http, HttpQuery, REDIRECTS, through};
 use crate::waiting::{Pump, watched};
 use sealift_bundle::value::progress::Progress;
 use std::io::{self, Read};
@@ -36,11 +36,11 @@ impl<'a> Download<'a> {
         url: &str,
         from: u64,
         only_tls: bool,
-        access: &Access,
+        access: &RegistryAccess,
         watch: &'a dyn Progress,
     ) -> Result<Result<Self, NoContent>, RegistryError> {
         let http = Http::new(access, SILENCE)?;
-        let mut query = Query::get(url.to_owned(), only_tls);
+        let mut query = HttpQuery::get(url.to_owned(), only_tls);
         if from > 0 {
             query.headers.push(("range", format!("bytes={from}-")));
         }

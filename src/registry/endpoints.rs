@@ -20,7 +20,7 @@ const HUB_NAMES: [&str; 2] = [DOCKER_HUB, "index.docker.io"];
 
 /// How registries are reached; the whole of what a command line or an environment may say about it.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub struct RegistryAccess {
     /// Where credentials are looked for.
     pub credentials: Credentials,
     /// What is asked in the place of a registry: `docker.io` -> `localhost:5000/hub`.
@@ -112,7 +112,7 @@ impl Endpoint {
     }
 }
 
-impl Access {
+impl RegistryAccess {
     /// The host that is asked for a repository, by its mirror if it has one.
     pub(super) fn endpoint(&self, repository: &Repository) -> Endpoint {
         let (host, path) = match self.mirrors.get(&repository.host) {
@@ -201,13 +201,13 @@ mod tests {
 
     #[test]
     fn where_a_repository_is_asked_for() {
-        let access = Access {
+        let access = RegistryAccess {
             mirrors: BTreeMap::from([
                 ("docker.io".to_owned(), "localhost:5000".to_owned()),
                 ("quay.io".to_owned(), "mirror.site/quay".to_owned()),
             ]),
             plain_http: vec!["old.site:80".to_owned()],
-            ..Access::default()
+            ..RegistryAccess::default()
         };
         for (reference, url) in [
             ("docker.io/nginx:1", "http://localhost:5000/v2/library/nginx/x"),
@@ -225,7 +225,10 @@ mod tests {
             assert_eq!(access.endpoint(&repository).url("x"), url);
         }
         let hub = Repository::of(&"docker.io/a/b".parse().unwrap()).unwrap();
-        assert_eq!(Access::default().endpoint(&hub).url("x"), "https://registry-1.docker.io/v2/a/b/x");
+        assert_eq!(
+            RegistryAccess::default().endpoint(&hub).url("x"),
+            "https://registry-1.docker.io/v2/a/b/x"
+        );
         assert!(Repository::of(&"nginx:1".parse().unwrap()).is_err());
     }
 }

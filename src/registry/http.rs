@@ -1,6 +1,6 @@
 //! One HTTP request with its redirects: directly or through a proxy, and never from TLS to less.
 
-use super::endpoints::Access;
+use super::endpoints::RegistryAccess;
 use super::error::RegistryError;
 use super::proxies::{Proxies, ProxySetting};
 use super::response::{ANSWER, reason};
@@ -28,7 +28,7 @@ pub(crate) struct Http {
 #[derive(Debug)]
 struct Way(Result<(Agent, String), &'static str>);
 
-pub(crate) struct Query {
+pub(crate) struct HttpQuery {
     pub(crate) method: Method,
     pub(crate) url: String,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -39,7 +39,7 @@ pub(crate) struct Query {
     pub(crate) only_tls: bool,
 }
 
-impl Query {
+impl HttpQuery {
     pub(crate) fn get(url: String, only_tls: bool) -> Self {
         let (headers, authorization, payload) = (Vec::new(), None, Payload::Nothing);
         Self { method: Method::GET, url, headers, authorization, payload, only_tls }
@@ -84,7 +84,7 @@ pub(crate) fn through(proxy: Option<String>) -> String {
 
 impl Http {
     /// `thinking` is how long a server may take before it answers.
-    pub(crate) fn new(access: &Access, thinking: Duration) -> Result<Self, RegistryError> {
+    pub(crate) fn new(access: &RegistryAccess, thinking: Duration) -> Result<Self, RegistryError> {
         let tls = TlsConfig::builder().root_certs(access.root_certs()?).build();
         let agent = |proxy: Option<ureq::Proxy>| -> Agent {
             Agent::config_builder()
@@ -126,8 +126,8 @@ impl Http {
 
     /// Sends a request, and follows where the answer leads when nothing was sent with it. The body of a refusal is
     /// read already.
-    pub(crate) fn exchange(&self, query: Query) -> Result<Response<Body>, Failure> {
-        let Query { method, mut url, headers, mut authorization, payload, only_tls } = query;
+    pub(crate) fn exchange(&self, query: HttpQuery) -> Result<Response<Body>, Failure> {
+        let HttpQuery { method, mut url, headers, mut authorization, payload, only_tls } = query;
         let mut payload = Some(payload);
         for _ in 0..=REDIRECTS {
             let bad = || Failure::direct(ureq::Error::BadUri(String::new()));

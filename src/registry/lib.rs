@@ -31,7 +31,7 @@ mod upload;
 mod waiting;
 
 pub use client::Client;
-pub use endpoints::{Access, Repository};
+pub use endpoints::{RegistryAccess, Repository};
 pub use error::RegistryError;
 pub use pull::Fetched;
 pub use push::Taken;

@@ -1,14 +1,14 @@
 //! Loading: the images of a bundle into a site's registry, straight from the bundle file.
 
 use super::client::Client;
-use super::destination::{Destination, Loaded, Outcome, Referrers, Refused, RefusedReferrer};
+use super::destination::{Destination, Loaded, PushOutcome, ReferrerSupport, Refused, RefusedReferrer};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::push_blobs::{Sent, image_alone, is_unreachable};
 use super::referrers::referrers_tag;
-use sealift_bundle::format::index::{Blob, Item};
+use sealift_bundle::format::index::{Blob, IndexItem};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::oci::{self, Descriptor, Document};
+use sealift_bundle::format::oci::{self, Descriptor, OciDocument};
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
@@ -32,7 +32,7 @@ pub(super) struct Closure {
 }
 
 struct Planned<'a> {
-    item: &'a Item,
+    item: &'a IndexItem,
     reference: &'a ImageName,
     repository: Repository,
     root: Doc,
@@ -49,7 +49,7 @@ struct Referring {
 }
 
 /// What is sent, what is refused before anything is sent, and the first error of those.
-type Plan<'a> = (Vec<Planned<'a>>, Vec<Refused>, Option<RegistryError>);
+type LoadPlan<'a> = (Vec<Planned<'a>>, Vec<Refused>, Option<RegistryError>);
 
 /// True for what keeps every image from arriving.
 fn concerns_all(error: &RegistryError) -> bool {
@@ -81,7 +81,7 @@ pub struct Load<'a> {
 impl Load<'_> {
     /// Sends the images called `only`, or all of them. An image that the registry refuses does not keep the others
     /// from arriving. Where nothing arrives because nobody may in, or nobody is there, that is the error.
-    pub fn run(&self, only: &[String]) -> Result<Outcome, RegistryError> {
+    pub fn run(&self, only: &[String]) -> Result<PushOutcome, RegistryError> {
         let (planned, mut refused, mut first) = self.plan(only)?;
         let mut sent = self.blobs(&planned)?;
         first = first.or(sent.first.take());
@@ -108,19 +108,19 @@ impl Load<'_> {
             return Err(error);
         }
         let (sent, sent_bytes, present) = (sent.blobs, sent.bytes, sent.present);
-        Ok(Outcome { loaded, refused, sent, sent_bytes, present })
+        Ok(PushOutcome { loaded, refused, sent, sent_bytes, present })
     }
 
-    fn plan(&self, only: &[String]) -> Result<Plan<'_>, RegistryError> {
+    fn plan(&self, only: &[String]) -> Result<LoadPlan<'_>, RegistryError> {
         let items = || self.place.contents.items.iter().map(|contents| &contents.item);
         let images = || items().filter(|item| item.head.kind == ItemKind::Image);
         if let Some(name) = only.iter().find(|name| !images().any(|item| item.head.name.as_str() == **name)) {
             return Err(RegistryError::NoImage { name: name.clone() });
         }
         let wanted =
-            |item: &&Item| only.is_empty() || only.iter().any(|name| item.head.name.as_str() == name);
+            |item: &&IndexItem| only.is_empty() || only.iter().any(|name| item.head.name.as_str() == name);
         let (mut planned, mut refused, mut first) = (Vec::new(), Vec::new(), None);
-        let mut names: HashMap<String, &Item> = HashMap::new();
+        let mut names: HashMap<String, &IndexItem> = HashMap::new();
         for item in images().filter(wanted) {
             let Some(reference) = &item.reference else { continue };
             let repository = self.destination.repository(reference);
@@ -154,7 +154,8 @@ impl Load<'_> {
                 root = platform;
             }
             let closure = self.closure(&root)?;
-            let carried = item.referrers.iter().filter(|_| self.destination.referrers == Referrers::Push);
+            let carried =
+                item.referrers.iter().filter(|_| self.destination.referrers == ReferrerSupport::Push);
             let referrers = carried.map(|referrer| {
                 let doc = Doc { blob: referrer.root, media_type: referrer.media_type.clone() };
                 let bytes = self.place.document(referrer.root)?;
@@ -187,7 +188,7 @@ impl Load<'_> {
 
     fn fallback(&self, root: &Doc) -> Result<Option<Doc>, RegistryError> {
         let Some(platform) = &self.destination.fallback else { return Ok(None) };
-        let Document::Index(children) = self.parse(root)? else { return Ok(None) };
+        let OciDocument::Index(children) = self.parse(root)? else { return Ok(None) };
         let fits = |child: &&Descriptor| {
             let covered = child.platform.as_ref().is_some_and(|found| platform.covers(found));
             covered && self.place.blob(&child.digest).is_some()
@@ -195,7 +196,7 @@ impl Load<'_> {
         Ok(children.iter().find(fits).map(doc))
     }
 
-    fn parse(&self, of: &Doc) -> Result<Document, RegistryError> {
+    fn parse(&self, of: &Doc) -> Result<OciDocument, RegistryError> {
         let bytes = self.place.document(of.blob)?;
         oci::parse(&of.media_type, &bytes, self.limits).map_err(|reason| RegistryError::Document {
             host: "the bundle".to_owned(),
@@ -214,11 +215,11 @@ impl Load<'_> {
             }
             match self.parse(&next)? {
                 // What the index lists and the bundle does not have was left out when it was locked.
-                Document::Index(children) => {
+                OciDocument::Index(children) => {
                     let here = children.iter().filter(|child| self.place.blob(&child.digest).is_some());
                     pending.extend(here.map(doc));
                 }
-                Document::Manifest { config, layers } => {
+                OciDocument::Manifest { config, layers } => {
                     let blobs = std::iter::once(&config).chain(&layers).map(Descriptor::blob);
                     closure.blobs.extend(blobs.filter(|blob| known.insert(blob.digest)));
                 }

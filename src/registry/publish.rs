@@ -5,7 +5,7 @@
 //! follows from them.
 
 use super::client::Client;
-use super::destination::{Destination, Names, Referrers};
+use super::destination::{Destination, Names, ReferrerSupport};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::load::{Doc, Load};
@@ -70,7 +70,7 @@ pub fn publish(
 ) -> Result<Published, RegistryError> {
     let (host, prefix) = (repository.host.clone(), String::new());
     let destination =
-        Destination { host, prefix, names: Names::Path, referrers: Referrers::Push, fallback: None };
+        Destination { host, prefix, names: Names::Path, referrers: ReferrerSupport::Push, fallback: None };
     let load = Load { place, client, destination: &destination, limits, watch };
     let mut documents = Vec::new();
     let mut blobs = Vec::new();

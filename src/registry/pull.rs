@@ -1,6 +1,6 @@
 //! Pulling: manifests into memory, blobs into the store.
 
-use super::client::{Action, Ask, Client, Target, rest};
+use super::client::{Action, Ask, Client, ClientTarget, rest};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::waiting::{Pump, watched};
@@ -72,7 +72,7 @@ impl Client {
 
     fn manifest_once(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         reference: &str,
         ceiling: u64,
         watch: &dyn Progress,
@@ -176,7 +176,7 @@ impl Client {
     /// One request for what is missing of a blob. The inner error is that of a connection which was cut in the middle.
     fn receive(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         blob: Blob,
         partial: &mut Partial,
         watch: &dyn Progress,

@@ -1,6 +1,6 @@
 //! Pushing: blobs piece by piece, manifests whole.
 
-use super::client::{Action, Ask, Client, Target, is_passing, locked, rest};
+use super::client::{Action, Ask, Client, ClientTarget, is_passing, locked, rest};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::pull::text;
@@ -95,7 +95,7 @@ impl Client {
         Ok(Upload { client: self, target, blob, watch, location, sent: 0, piece: Vec::new(), len })
     }
 
-    fn begin(&self, target: &Target, blob: Blob, watch: &dyn Progress) -> Result<Begun, RegistryError> {
+    fn begin(&self, target: &ClientTarget, blob: Blob, watch: &dyn Progress) -> Result<Begun, RegistryError> {
         let what = upload_of(target, blob);
         let ask = Ask::new(Method::POST, target.endpoint.url("blobs/uploads/"), what);
         let response = self.send(target, &ask, watch)?;
@@ -213,7 +213,7 @@ impl Client {
     /// Asks what a registry need not answer: tried again only where there is no answer at all.
     pub(super) fn send_optional(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
         watch: &dyn Progress,
     ) -> Result<Option<Response<Body>>, RegistryError> {
@@ -233,7 +233,7 @@ impl Client {
 
     pub(super) fn has_blob_at(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         blob: Blob,
         watch: &dyn Progress,
     ) -> Result<bool, RegistryError> {
@@ -259,11 +259,11 @@ pub(super) fn optional(
     }
 }
 
-pub(super) fn upload_of(target: &Target, blob: Blob) -> String {
+pub(super) fn upload_of(target: &ClientTarget, blob: Blob) -> String {
     format!("the upload of blob `{}` to `{}`", blob.digest, target.endpoint.path)
 }
 
-pub(super) fn head_of(target: &Target, reference: &str) -> Ask<'static> {
+pub(super) fn head_of(target: &ClientTarget, reference: &str) -> Ask<'static> {
     let url = target.endpoint.url(&format!("manifests/{reference}"));
     let what = format!("manifest `{reference}` of `{}`", target.endpoint.path);
     let mut ask = Ask::new(Method::HEAD, url, what);
@@ -272,7 +272,7 @@ pub(super) fn head_of(target: &Target, reference: &str) -> Ask<'static> {
 }
 
 /// Whether a blob is there.
-fn ask_for(target: &Target, blob: Blob) -> Ask<'static> {
+fn ask_for(target: &ClientTarget, blob: Blob) -> Ask<'static> {
     let url = target.endpoint.url(&format!("blobs/{}", blob.digest));
     Ask::new(Method::HEAD, url, format!("blob `{}` of `{}`", blob.digest, target.endpoint.path))
 }
@@ -283,7 +283,7 @@ pub(super) fn with_digest(location: &str, digest: &Digest) -> String {
 }
 
 /// The address in `Location`, which may be relative to the one that was asked.
-pub(super) fn location(target: &Target, asked: &str, response: &Response<Body>) -> Option<String> {
+pub(super) fn location(target: &ClientTarget, asked: &str, response: &Response<Body>) -> Option<String> {
     let location = text(response, "location")?;
     if location.starts_with("http://") || location.starts_with("https://") {
         return Some(location);
@@ -300,7 +300,7 @@ pub(super) fn forgotten(host: String, cause: RegistryError) -> RegistryError {
     RegistryError::Forgotten { host, cause: Box::new(cause) }
 }
 
-fn no_location(target: &Target) -> RegistryError {
+fn no_location(target: &ClientTarget) -> RegistryError {
     RegistryError::Document {
         host: target.endpoint.host.clone(),
         what: "an answer".to_owned(),

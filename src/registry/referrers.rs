@@ -1,6 +1,6 @@
 //! Signatures, attestations and SBOMs: what a registry has that refers to something.
 
-use super::client::{Action, Ask, Client, Target, locked};
+use super::client::{Action, Ask, Client, ClientTarget, locked};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::pull::{Fetched, body, text};
@@ -183,7 +183,7 @@ impl Client {
     /// Asks what a registry need not answer; one that failed at that before is not asked twice.
     fn ask_optional(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
         watch: &dyn Progress,
     ) -> Result<Option<Response<Body>>, RegistryError> {
@@ -192,7 +192,7 @@ impl Client {
     }
 
     /// The entries of a list of referrers; one that cannot be read has none.
-    fn listed(&self, target: &Target, bytes: &[u8], watch: &dyn Progress) -> Vec<Referrer> {
+    fn listed(&self, target: &ClientTarget, bytes: &[u8], watch: &dyn Progress) -> Vec<Referrer> {
         let referrer = |one: Listed| {
             let root = Blob { digest: one.digest, size: one.size };
             Referrer { media_type: one.media_type, root, tag: None }
@@ -211,7 +211,7 @@ impl Client {
     }
 
     /// Says that a registry did not want to say what refers to an image.
-    fn without(&self, target: &Target, status: &str, watch: &dyn Progress) {
+    fn without(&self, target: &ClientTarget, status: &str, watch: &dyn Progress) {
         let (host, path) = (&target.endpoint.host, &target.endpoint.path);
         let text = format!(
             "`{host}` answers with status {status} when asked for signatures, attestations and SBOMs of `{path}`; none were \

@@ -1,9 +1,9 @@
 //! What registries say when they refuse, and what goes wrong on the way, in words that give nothing away.
 
-use super::client::{Ask, Client, Target, is_writing, locked};
+use super::client::{Ask, Client, ClientTarget, is_writing, locked};
 use super::error::RegistryError;
 use super::http::REDIRECTS;
-use super::token::{Login, Secret};
+use super::token::{Login, RegistrySecret};
 use serde::Deserialize;
 use std::io;
 use ureq::Body;
@@ -31,7 +31,7 @@ impl Client {
     /// The error that an answer is.
     pub(super) fn refused(
         &self,
-        target: &Target,
+        target: &ClientTarget,
         ask: &Ask<'_>,
         mut response: Response<Body>,
     ) -> RegistryError {
@@ -55,9 +55,9 @@ impl Client {
     }
 
     /// A text of a registry without the words that we told it in confidence.
-    fn harmless(&self, target: &Target, text: &str) -> String {
+    fn harmless(&self, target: &ClientTarget, text: &str) -> String {
         let logins = self.known_login(target);
-        let tokens: Vec<Secret> = locked(&self.proofs).values().cloned().collect();
+        let tokens: Vec<RegistrySecret> = locked(&self.proofs).values().cloned().collect();
         let words = logins.iter().flat_map(Login::words).chain(tokens);
         words.fold(text.to_owned(), |text, word| {
             let word = word.expose().trim_start_matches("Bearer ").trim_start_matches("Basic ").to_owned();

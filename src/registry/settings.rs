@@ -1,6 +1,6 @@
 //! What a site has to know after its registry was filled: old and new names, and settings that let old names work.
 
-use super::destination::{Destination, Loaded, Names, Outcome};
+use super::destination::{Destination, Loaded, Names, PushOutcome};
 use super::endpoints::Repository;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::escaped::escape_json;
@@ -22,7 +22,7 @@ pub struct Origin {
 /// All files: `mapping.json`, `containerd/REGISTRY/hosts.toml`, `registries.conf`, `docker.md` and
 /// `kustomization.yaml`.
 #[must_use]
-pub fn all(origin: &Origin, destination: &Destination, outcome: &Outcome, plain: bool) -> Vec<Setting> {
+pub fn all(origin: &Origin, destination: &Destination, outcome: &PushOutcome, plain: bool) -> Vec<Setting> {
     let sources = sources(outcome);
     let mut files = vec![("mapping.json".to_owned(), mapping(origin, outcome))];
     for source in &sources {
@@ -38,7 +38,7 @@ pub fn all(origin: &Origin, destination: &Destination, outcome: &Outcome, plain:
 }
 
 /// The registries that the images came from.
-fn sources(outcome: &Outcome) -> BTreeSet<String> {
+fn sources(outcome: &PushOutcome) -> BTreeSet<String> {
     outcome.loaded.iter().filter_map(|image| Some(Repository::of(&image.from).ok()?.host)).collect()
 }
 
@@ -46,7 +46,7 @@ fn head(origin: &Origin, what: &str) -> String {
     format!("# {what}\n# Written by `sealift load` from {}, statement {}.\n", origin.bundle, origin.statement)
 }
 
-fn mapping(origin: &Origin, outcome: &Outcome) -> String {
+fn mapping(origin: &Origin, outcome: &PushOutcome) -> String {
     let value = json!({
         "version": 1, "bundle": origin.bundle, "statement": origin.statement,
         "images": outcome.loaded, "not_pushed": outcome.refused,
@@ -95,7 +95,7 @@ fn registries_conf(
     text
 }
 
-fn docker(origin: &Origin, destination: &Destination, outcome: &Outcome, plain: bool) -> String {
+fn docker(origin: &Origin, destination: &Destination, outcome: &PushOutcome, plain: bool) -> String {
     let host = &destination.host;
     let mut text = format!(
         "# Docker Engine\n\nWritten by `sealift load` from {}, statement {}.\n\n",
@@ -128,7 +128,7 @@ fn docker(origin: &Origin, destination: &Destination, outcome: &Outcome, plain: 
     text
 }
 
-fn kustomization(origin: &Origin, outcome: &Outcome) -> String {
+fn kustomization(origin: &Origin, outcome: &PushOutcome) -> String {
     let what =
         "Kubernetes: `images` for a kustomization.yaml; every name becomes the one of the site, by digest";
     let mut text = head(origin, what);

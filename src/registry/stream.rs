@@ -1,6 +1,6 @@
 //! A blob of a registry as a reader: one pass, and on from where it was cut.
 
-use super::client::{Action, Ask, Client, Target};
+use super::client::{Action, Ask, Client, ClientTarget};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::pull::text;
@@ -14,7 +14,7 @@ use ureq::http::Method;
 /// whoever reads.
 pub(super) struct BlobReader<'a> {
     client: &'a Client,
-    target: Target,
+    target: ClientTarget,
     blob: Blob,
     watch: &'a dyn Progress,
     at: u64,

@@ -5,9 +5,9 @@ use zeroize::Zeroizing;
 
 /// A password or token: wiped from memory when dropped, and never shown.
 #[derive(Clone)]
-pub(super) struct Secret(Zeroizing<String>);
+pub(super) struct RegistrySecret(Zeroizing<String>);
 
-impl Secret {
+impl RegistrySecret {
     pub(super) fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
@@ -17,13 +17,13 @@ impl Secret {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Secret {
+impl<'de> serde::Deserialize<'de> for RegistrySecret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::new)
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for RegistrySecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
     }
@@ -32,31 +32,31 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone)]
 pub(super) enum Login {
     /// A name and a password.
-    Password { user: String, secret: Secret },
+    Password { user: String, secret: RegistrySecret },
     /// A refresh token, as Docker keeps it under `identitytoken`.
-    Identity(Secret),
+    Identity(RegistrySecret),
 }
 
 impl Login {
     /// `Basic ...`, for a password.
-    pub(super) fn basic(&self) -> Option<Secret> {
+    pub(super) fn basic(&self) -> Option<RegistrySecret> {
         use base64::Engine as _;
         match self {
             Self::Password { user, secret } => {
                 let both = Zeroizing::new(format!("{user}:{}", secret.expose()));
                 let text = base64::engine::general_purpose::STANDARD.encode(both.as_bytes());
-                Some(Secret::new(format!("Basic {text}")))
+                Some(RegistrySecret::new(format!("Basic {text}")))
             }
             Self::Identity(_) => None,
         }
     }
 
     /// What a server must not make us repeat.
-    pub(super) fn words(&self) -> Vec<Secret> {
+    pub(super) fn words(&self) -> Vec<RegistrySecret> {
         let own = match self {
             Self::Password { secret, .. } | Self::Identity(secret) => secret.clone(),
         };
-        let encoded = self.basic().map(|basic| Secret::new(basic.expose().replacen("Basic ", "", 1)));
+        let encoded = self.basic().map(|basic| RegistrySecret::new(basic.expose().replacen("Basic ", "", 1)));
         std::iter::once(own).chain(encoded).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! An upload, piece by piece.
 
-use super::client::{Ask, Client, Target, rest};
+use super::client::{Ask, Client, ClientTarget, rest};
 use super::error::RegistryError;
 use super::pull::text;
 use super::push::{forgotten, location, upload_of, with_digest};
@@ -16,7 +16,7 @@ const TRIES: u32 = 5;
 /// An upload under way, fed from a bundle; the registry is asked to keep it only with the proof of its digest.
 pub struct Upload<'a> {
     pub(super) client: &'a Client,
-    pub(super) target: Target,
+    pub(super) target: ClientTarget,
     pub(super) blob: Blob,
     pub(super) watch: &'a dyn Progress,
     pub(super) location: String,

@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 20;
 
 /// What lies in the folder of a release.
 #[derive(Debug, Clone, Default)]
-pub struct Found {
+pub struct FoundRelease {
     /// The trees, each with its kind and its entries in order.
     pub trees: Vec<(ItemKind, Name, Vec<Entry>)>,
     /// The index of its images.
@@ -40,7 +40,7 @@ struct Walk<'a> {
     base: PathBuf,
     limits: &'a Limits,
     watch: &'a dyn Progress,
-    found: Found,
+    found: FoundRelease,
     left: usize,
 }
 
@@ -52,9 +52,9 @@ impl Site {
         folder: &Name,
         limits: &Limits,
         watch: &dyn Progress,
-    ) -> Result<Found, SiteError> {
+    ) -> Result<FoundRelease, SiteError> {
         let base = self.release(scenario, folder);
-        let mut walk = Walk { base, limits, watch, found: Found::default(), left: limits.entries };
+        let mut walk = Walk { base, limits, watch, found: FoundRelease::default(), left: limits.entries };
         for entry in walk.listed("")? {
             let top = entry.file_name().to_string_lossy().into_owned();
             match top.as_str() {

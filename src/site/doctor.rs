@@ -74,7 +74,7 @@ impl Serialize for Check {
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// It is as it has to be.
     #[serde(rename = "ok")]
     Ok,
@@ -91,11 +91,11 @@ pub enum Outcome {
 
 /// What was found by one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct DoctorFinding {
     /// The check.
     pub name: Check,
     /// What it came to.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// What was found, in words.
     pub found: String,
     /// What to do about it; there for everything but `ok`.
@@ -105,7 +105,7 @@ pub struct Finding {
 
 /// What was found by all checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct DoctorReport {
     /// The folder that was asked about.
     pub folder: PathBuf,
     /// Where it was tried: the folder itself, or the one that would hold it.
@@ -121,12 +121,12 @@ pub struct Report {
     /// How many are warnings.
     pub warnings: u64,
     /// One finding for each check, in the order of [`Check::ALL`].
-    pub checks: Vec<Finding>,
+    pub checks: Vec<DoctorFinding>,
 }
 
-impl Report {
+impl DoctorReport {
     /// The findings that came to this.
-    pub fn with(&self, outcome: Outcome) -> impl Iterator<Item = &Finding> {
+    pub fn with(&self, outcome: CheckOutcome) -> impl Iterator<Item = &DoctorFinding> {
         self.checks.iter().filter(move |finding| finding.outcome == outcome)
     }
 
@@ -167,19 +167,19 @@ pub fn examine(
     folder: &Path,
     needs: Option<&Needs>,
     circumstances: &Circumstances<'_>,
-) -> Result<Report, SiteError> {
+) -> Result<DoctorReport, SiteError> {
     let machine = machine::Machine::look(circumstances.proc, circumstances.sys);
     let largest = needs.map_or(0, |needs| needs.largest);
     let place = folder::Place::look(folder, largest, machine.file_size)?;
     let checks = judge::judge(&place, &machine, needs, circumstances);
     let count = |outcome| checks.iter().filter(|finding| finding.outcome == outcome).count() as u64;
-    Ok(Report {
+    Ok(DoctorReport {
         folder: folder.to_owned(),
         file_system: place.file_system,
         tried_in: place.path,
         bundle: needs.map(|needs| needs.bundle.clone()),
-        problems: count(Outcome::Problem),
-        warnings: count(Outcome::Warning),
+        problems: count(CheckOutcome::Problem),
+        warnings: count(CheckOutcome::Warning),
         checks,
     })
 }

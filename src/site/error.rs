@@ -1,7 +1,7 @@
 //! What can go wrong on the isolated side.
 
 use super::release_inventory::ReleaseDifference;
-use super::state::Mark;
+use super::state::ReleaseMark;
 use crate::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::store::StoreError;
@@ -114,13 +114,13 @@ pub enum SiteError {
     #[error("the bundle is for scenario `{found}`, this site takes {}", list(.accepts))]
     Scenario { found: Name, accepts: Vec<Name> },
     #[error("the bundle is older than what this site had: it has {found}, the site had {highest}")]
-    Older { found: Mark, highest: Mark },
+    Older { found: ReleaseMark, highest: ReleaseMark },
     #[error("two bundles have the same number: this one is {found}, the site had {highest}")]
-    Equivocation { found: Mark, highest: Mark },
+    Equivocation { found: ReleaseMark, highest: ReleaseMark },
     #[error("the bundle jumps from sequence {from}: it has {found}")]
-    Jump { found: Mark, from: u64 },
+    Jump { found: ReleaseMark, from: u64 },
     #[error("the permission for {found} was used here already, and counts once")]
-    PermitUsed { found: Mark },
+    PermitUsed { found: ReleaseMark },
     #[error("`{}` stands where a release belongs, and the site knows nothing of it", .path.display())]
     Stray { path: PathBuf },
     #[error("{}", no_scenario(.asked.as_ref(), .installed))]

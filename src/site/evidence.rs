@@ -16,7 +16,7 @@ mod text;
 
 use super::SiteError;
 use super::handle::Site;
-use super::journal::{Head, Journal};
+use super::journal::{Journal, JournalHead};
 use super::receipt::{Receipt, Signed as _};
 use super::staging::Staging;
 use sealift_bundle::format::atomic_file;
@@ -49,7 +49,7 @@ const LONGEST: u64 = 256 << 20;
 
 /// A file that is carried along under its own name. Nobody vouches for it.
 #[derive(Debug, Clone)]
-pub struct Carried {
+pub struct EvidenceFile {
     path: PathBuf,
     name: RelPath,
     bytes: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct Carried {
 /// A receipt that the key of its site signed.
 #[derive(Debug, Clone)]
 pub struct Proven {
-    file: Carried,
+    file: EvidenceFile,
     receipt: Receipt,
     key: PublicKey,
 }
@@ -76,9 +76,9 @@ pub struct Evidence<'a> {
     /// What sites say they did with it.
     pub receipts: Vec<Proven>,
     /// Reports about it.
-    pub reports: Vec<Carried>,
+    pub reports: Vec<EvidenceFile>,
     /// SBOMs of it.
-    pub sboms: Vec<Carried>,
+    pub sboms: Vec<EvidenceFile>,
     /// What puts it together.
     pub tool: String,
     /// The ceilings.
@@ -100,7 +100,7 @@ pub struct Exported {
     pub keys: u64,
 }
 
-impl Carried {
+impl EvidenceFile {
     /// Reads a file to carry it along.
     pub fn read(path: &Path) -> Result<Self, SiteError> {
         let wrong = |reason: String| SiteError::Evidence { path: path.to_owned(), reason };
@@ -128,7 +128,7 @@ impl Carried {
 impl Proven {
     /// Reads a receipt and believes it with one of these keys.
     pub fn read(path: &Path, keys: &[PublicKey], limits: &Limits) -> Result<Self, SiteError> {
-        let file = Carried::read(path)?;
+        let file = EvidenceFile::read(path)?;
         let in_file = |error: TrustError| SiteError::Trust(error.in_file(path));
         let envelope = Receipt::envelope(&file.bytes, limits).map_err(in_file)?;
         let signer = envelope.signatures().first().map(|signature| signature.key_id);
@@ -295,7 +295,7 @@ struct Exporting {
 }
 
 impl Exporting {
-    fn has(&self, head: &Head) -> bool {
+    fn has(&self, head: &JournalHead) -> bool {
         let at = head.entries.checked_sub(1).and_then(|at| usize::try_from(at).ok());
         at.and_then(|at| self.heads.get(at)) == Some(&head.digest)
     }

@@ -8,13 +8,13 @@ pub mod gather;
 mod record;
 mod row;
 
-pub use record::{Record, Says};
+pub use record::{FleetRecord, Says};
 pub use row::{Lag, Number, Row};
 
 #[cfg(test)]
 mod tests;
 
-use super::state::Mark;
+use super::state::ReleaseMark;
 use conflict::Conflict;
 use row::{rows, weight};
 use sealift_bundle::format::statement::Predicate;
@@ -49,11 +49,11 @@ pub type Titles = BTreeMap<Digest, Title>;
 
 /// What else is known when sites are compared.
 #[derive(Clone, Copy)]
-pub struct Known<'a> {
+pub struct KnownBundles<'a> {
     /// What bundles are called.
     pub titles: &'a Titles,
     /// Bundles that are known to exist although no site has spoken of them.
-    pub bundles: &'a [(Name, Mark)],
+    pub bundles: &'a [(Name, ReleaseMark)],
     /// The trust root, for what it revokes.
     pub root: Option<&'a Root>,
     /// What the clock says.
@@ -66,7 +66,7 @@ pub struct Newest {
     /// The scenario.
     pub scenario: Name,
     /// Its newest bundle.
-    pub bundle: Mark,
+    pub bundle: ReleaseMark,
     /// What that is called, where its statement is at hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<Title>,
@@ -87,7 +87,7 @@ pub struct Bare {
 
 /// Sites whose records are of one standing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Group {
+pub struct FleetGroup {
     /// How many records there are, each counted once.
     pub records: u64,
     /// How many files repeat one of them.
@@ -123,10 +123,10 @@ impl Title {
     }
 }
 
-impl Group {
+impl FleetGroup {
     /// Compares these records, which are of one standing.
     #[must_use]
-    pub fn of(mut records: Vec<Record>, known: Known<'_>) -> Self {
+    pub fn of(mut records: Vec<FleetRecord>, known: KnownBundles<'_>) -> Self {
         let files = records.len();
         records.sort_by(|one, other| (one.id, &one.file).cmp(&(other.id, &other.file)));
         records.dedup_by_key(|record| record.id);
@@ -139,7 +139,7 @@ impl Group {
             place(one).cmp(&place(other))
         });
         let conflicts = conflict::all(&records, &rows, known);
-        let title = |bundle: &Mark| known.titles.get(&bundle.statement).cloned();
+        let title = |bundle: &ReleaseMark| known.titles.get(&bundle.statement).cloned();
         Self {
             records: records.len() as u64,
             copies: (files - records.len()) as u64,
@@ -161,7 +161,7 @@ impl Group {
 
     /// Every bundle that was given a number, for comparing another group with this one.
     #[must_use]
-    pub fn bundles(&self) -> Vec<(Name, Mark)> {
+    pub fn bundles(&self) -> Vec<(Name, ReleaseMark)> {
         self.newest.iter().map(|newest| (newest.scenario.clone(), newest.bundle)).collect()
     }
 
@@ -172,9 +172,9 @@ impl Group {
     }
 }
 
-fn newest(records: &[Record], known: Known<'_>) -> BTreeMap<Name, Mark> {
-    let said = records.iter().flat_map(Record::marks);
-    let mut newest: BTreeMap<Name, Mark> = BTreeMap::new();
+fn newest(records: &[FleetRecord], known: KnownBundles<'_>) -> BTreeMap<Name, ReleaseMark> {
+    let said = records.iter().flat_map(FleetRecord::marks);
+    let mut newest: BTreeMap<Name, ReleaseMark> = BTreeMap::new();
     for (scenario, mark) in said.chain(known.bundles.iter().map(|(scenario, mark)| (scenario, *mark))) {
         match newest.get_mut(scenario) {
             Some(before) if mark.is_above(before) => *before = mark,
@@ -188,8 +188,8 @@ fn newest(records: &[Record], known: Known<'_>) -> BTreeMap<Name, Mark> {
 }
 
 /// The number of each bundle: what its statement says, and else what a site says.
-fn numbers(records: &[Record], known: Known<'_>) -> BTreeMap<Digest, Number> {
-    let said = records.iter().flat_map(Record::marks).map(|(_, mark)| mark);
+fn numbers(records: &[FleetRecord], known: KnownBundles<'_>) -> BTreeMap<Digest, Number> {
+    let said = records.iter().flat_map(FleetRecord::marks).map(|(_, mark)| mark);
     let all = said.chain(known.bundles.iter().map(|(_, mark)| *mark));
     let mut numbers: BTreeMap<_, _> = all.map(|mark| (mark.statement, Number::of(&mark))).collect();
     numbers.extend(known.titles.iter().map(|(statement, title)| (*statement, title.number())));
@@ -197,16 +197,16 @@ fn numbers(records: &[Record], known: Known<'_>) -> BTreeMap<Digest, Number> {
 }
 
 /// The newest record of each site that has no row.
-fn bare(records: &[Record], rows: &[Row]) -> Vec<Bare> {
+fn bare(records: &[FleetRecord], rows: &[Row]) -> Vec<Bare> {
     let listed: BTreeSet<_> = rows.iter().map(|row| row.site).collect();
-    let mut newest: BTreeMap<Digest, &Record> = BTreeMap::new();
+    let mut newest: BTreeMap<Digest, &FleetRecord> = BTreeMap::new();
     for record in records.iter().filter(|record| !listed.contains(&record.site)) {
         let known = newest.entry(record.site).or_insert(record);
         if known.age() < record.age() {
             *known = record;
         }
     }
-    let bare = |record: &Record| Bare {
+    let bare = |record: &FleetRecord| Bare {
         site: record.site,
         name: record.name.clone(),
         issued: record.issued,

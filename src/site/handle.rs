@@ -12,9 +12,9 @@
 
 use super::SiteError;
 use super::gc;
-use super::journal::{Entry, Head, Journal};
-use super::ownership::{Access, refuse_unsafe, refuse_unsafe_site};
-use super::state::State;
+use super::journal::{Journal, JournalEntry, JournalHead};
+use super::ownership::{FolderAccess, refuse_unsafe, refuse_unsafe_site};
+use super::state::SiteState;
 use super::transaction::{self, Pending};
 use rustix::fs::{FlockOperation, Mode};
 use sealift_bundle::format::atomic_file;
@@ -45,13 +45,13 @@ pub(super) struct Anchor {
     #[serde(rename = "_type")]
     kind: String,
     /// Where the journal ends.
-    journal: Head,
+    journal: JournalHead,
     /// The pinned trust root: its envelope.
     root: String,
 }
 
 impl Anchor {
-    pub(super) fn encode(journal: Head, root: &PinnedRoot) -> Result<Vec<u8>, SiteError> {
+    pub(super) fn encode(journal: JournalHead, root: &PinnedRoot) -> Result<Vec<u8>, SiteError> {
         let root = String::from_utf8_lossy(&root.envelope().encode()?).into_owned();
         canonical::encode(&Self { kind: TYPE.to_owned(), journal, root })
             .map_err(|error| SiteError::StateDamaged { reason: error.to_string() })
@@ -74,9 +74,9 @@ pub struct Site {
     /// The trust root that it has pinned.
     pub root: PinnedRoot,
     /// Where its journal ends.
-    pub head: Head,
+    pub head: JournalHead,
     /// What it knows.
-    pub state: State,
+    pub state: SiteState,
     /// When its last act was, by its clock.
     pub time: Timestamp,
     pub(super) journal_len: u64,
@@ -99,7 +99,7 @@ impl Site {
 
     /// Opens a site to look at it, while others may be changing it.
     pub fn look(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
-        refuse_unsafe_site(folder, Access::Read)?;
+        refuse_unsafe_site(folder, FolderAccess::Read)?;
         refuse_no_site(folder)?;
         let mut looks = 0;
         loop {
@@ -156,7 +156,7 @@ impl Site {
                 Some(_) => SiteError::JournalFork { entry: expected.entries },
             });
         }
-        let Entry { time, state, .. } = journal.last;
+        let JournalEntry { time, state, .. } = journal.last;
         if state.root != *root.fingerprint().digest() || state.root_version != root.root().version() {
             return Err(damaged("its trust root is not the one that the journal says is pinned".to_owned()));
         }
@@ -229,7 +229,7 @@ pub fn leftovers(folder: &Path, limits: &Limits) -> Result<Leftovers, SiteError>
 impl LockedSite {
     /// Opens a site to change it; finishes first what a power cut or a full disk left unfinished.
     pub fn open(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
-        refuse_unsafe_site(folder, Access::Change)?;
+        refuse_unsafe_site(folder, FolderAccess::Change)?;
         refuse_no_site(folder)?;
         let lock = lock(folder)?;
         if let Some(pending) = Pending::load(folder)? {
@@ -243,7 +243,7 @@ impl LockedSite {
             .chain(scenarios)
         {
             if transaction::is_there(&below).unwrap_or(true) {
-                refuse_unsafe(&below, Access::Change)?;
+                refuse_unsafe(&below, FolderAccess::Change)?;
             }
         }
         // What a killed process had begun to write. Nothing of it has a name that counts.
@@ -290,7 +290,9 @@ pub(super) fn lock(folder: &Path) -> Result<File, SiteError> {
 pub(super) fn make_folder(path: &Path) -> Result<(), SiteError> {
     let failed = |source| SiteError::Write { path: path.to_owned(), source };
     match std::fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_unsafe(path, Access::Change),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            refuse_unsafe(path, FolderAccess::Change)
+        }
         other => other
             .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)))
             .and_then(|()| atomic_file::sync_folder(atomic_file::folder_of(path)))
@@ -304,7 +306,9 @@ pub(super) fn make_site_folder(path: &Path) -> Result<(), SiteError> {
     let failed = |source| SiteError::Write { path: path.to_owned(), source };
     let made = std::fs::DirBuilder::new().mode(0o755).create(path);
     match made {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_unsafe(path, Access::Change),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            refuse_unsafe(path, FolderAccess::Change)
+        }
         other => other.and_then(|()| atomic_file::sync_folder(atomic_file::folder_of(path))).map_err(failed),
     }
 }

@@ -7,8 +7,8 @@ use super::parameters::{Given, Values};
 use super::release_inventory::{Checking, ReleaseInventory};
 use super::rendering::{Renderer, Rendering};
 use super::staging::Staging;
-use super::state::{Decision, Mark, Release, Scenario, State};
-use super::transaction::{Moves, Spot, is_there};
+use super::state::{Decision, Release, ReleaseMark, SiteScenario, SiteState};
+use super::transaction::{Moves, TransactionStep, is_there};
 use super::unpack::{Staged, path_error, stage};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::blob_order::Contents;
@@ -26,7 +26,7 @@ const MESSAGE: usize = 1000;
 
 /// What became of an installation.
 #[derive(Debug, Clone)]
-pub struct Installed {
+pub struct InstallOutcome {
     /// Who sealed the bundle, and its statement.
     pub trusted: Trusted,
     /// What it was to the site.
@@ -61,7 +61,7 @@ impl LockedSite {
         tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
         extent: Extent,
-    ) -> Result<Installed, SiteError> {
+    ) -> Result<InstallOutcome, SiteError> {
         let mut statement = None;
         let outcome = self.try_install(tape, conditions, extent, &mut statement);
         self.remembered(outcome, conditions.now, statement)
@@ -109,7 +109,7 @@ impl LockedSite {
         conditions: &Conditions<'_>,
         extent: Extent,
         statement: &mut Option<Digest>,
-    ) -> Result<Installed, SiteError> {
+    ) -> Result<InstallOutcome, SiteError> {
         // Found out before the work, and not after it.
         self.refuse_unwritable_journal()?;
         let (clock, root_before) = (conditions.now, self.site.state.root_version);
@@ -171,7 +171,7 @@ impl LockedSite {
                 release
             }
         };
-        Ok(Installed { trusted, decision, release, is_new, root_before, before, rendering, images })
+        Ok(InstallOutcome { trusted, decision, release, is_new, root_before, before, rendering, images })
     }
 
     /// Verifies what stands behind the seal, and writes it beside the releases.
@@ -201,7 +201,7 @@ impl LockedSite {
             folder: folder.clone(),
             bundle: predicate.name.clone(),
             version: predicate.version.clone(),
-            mark: Mark::of(predicate, trusted.id()),
+            mark: ReleaseMark::of(predicate, trusted.id()),
             installed: clock,
             files: staged.files,
             bytes: staged.bytes,
@@ -231,7 +231,7 @@ impl LockedSite {
             out_of_order: permit.map(|permit| permit.reason.clone()),
             rendered: staged.rendering.as_ref().map(Rendering::record).transpose()?.map(Box::new),
         };
-        let spot = Spot { scenario, folder };
+        let spot = TransactionStep { scenario, folder };
         let moves = Moves { place: Some(spot.clone()), switch: Some(spot), remove: Vec::new() };
         let state = self.site.state.after_install(trusted, release.clone(), permit, clock);
         let outcome = self.commit(clock, act, state, trusted.root().clone(), moves);
@@ -251,7 +251,7 @@ impl LockedSite {
     }
 }
 
-impl State {
+impl SiteState {
     /// What the site knows once this bundle is in use.
     fn after_install(
         &self,
@@ -272,7 +272,7 @@ impl State {
         if state.scenario(&predicate.scenario).is_none() {
             let (name, current) = (predicate.scenario.clone(), release.folder.clone());
             let scenario =
-                Scenario { name, highest: mark, current, releases: Vec::new(), permits: Vec::new() };
+                SiteScenario { name, highest: mark, current, releases: Vec::new(), permits: Vec::new() };
             state.scenarios.push(scenario);
             state.scenarios.sort_by(|one, other| one.name.cmp(&other.name));
         }

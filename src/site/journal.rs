@@ -3,10 +3,10 @@
 use super::SiteError;
 use super::handle::JOURNAL;
 use super::rendering::Rendered;
-use super::state::{Mark, State};
+use super::state::{ReleaseMark, SiteState};
 use rustix::fs::{Mode, OFlags};
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::root::Policy;
+use sealift_bundle::trust::root::RootPolicy;
 use sealift_bundle::value::canonical;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -38,7 +38,7 @@ pub enum Act {
         /// The release that it became.
         release: Name,
         /// The bundle.
-        bundle: Mark,
+        bundle: ReleaseMark,
         /// What it was believed under.
         under: Under,
         /// Who sealed it.
@@ -91,7 +91,7 @@ pub enum Act {
         /// The folder that it has.
         to: Name,
         /// The bundle.
-        bundle: Mark,
+        bundle: ReleaseMark,
         /// What it was believed under.
         under: Under,
         /// How many entries were not what was installed; absent where that was not known.
@@ -116,7 +116,7 @@ pub enum Act {
         /// The scenario of the bundle.
         scenario: Name,
         /// The bundle.
-        bundle: Mark,
+        bundle: ReleaseMark,
         /// What it was believed under.
         under: Under,
     },
@@ -142,13 +142,13 @@ pub struct Under {
     /// Its fingerprint.
     pub root: Digest,
     /// Its policy.
-    pub policy: Policy,
+    pub policy: RootPolicy,
 }
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Counts from 1.
     #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub number: u64,
@@ -160,13 +160,13 @@ pub struct Entry {
     /// What was done.
     pub act: Act,
     /// What the site knows from then on.
-    pub state: State,
+    pub state: SiteState,
 }
 
 /// Where a journal ends: so many entries, the last of which has this digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Head {
+pub struct JournalHead {
     /// How many entries there are.
     #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub entries: u64,
@@ -178,9 +178,9 @@ pub struct Head {
 #[derive(Debug, Clone)]
 pub struct Journal {
     /// Where it ends.
-    pub head: Head,
+    pub head: JournalHead,
     /// The last entry.
-    pub last: Entry,
+    pub last: JournalEntry,
     /// Bytes of the file.
     pub len: u64,
 }
@@ -259,14 +259,14 @@ impl fmt::Display for Act {
     }
 }
 
-impl Entry {
+impl JournalEntry {
     /// The entry that follows a journal, and where the journal then ends.
     pub fn after(
-        before: Option<&Head>,
+        before: Option<&JournalHead>,
         time: Timestamp,
         act: Act,
-        state: State,
-    ) -> Result<(Vec<u8>, Head), SiteError> {
+        state: SiteState,
+    ) -> Result<(Vec<u8>, JournalHead), SiteError> {
         let number = before.map_or(0, |head| head.entries).saturating_add(1);
         let entry = Self { number, previous: before.map(|head| head.digest), time, act, state };
         let mut line = canonical::encode(&entry)
@@ -275,7 +275,7 @@ impl Entry {
         if line.len() as u64 > LINE {
             return Err(SiteError::EntryLong { found: line.len() as u64, ceiling: LINE });
         }
-        let head = Head { entries: number, digest: Digest::of(&line) };
+        let head = JournalHead { entries: number, digest: Digest::of(&line) };
         line.push(b'\n');
         Ok((line, head))
     }
@@ -286,14 +286,17 @@ impl Journal {
     ///
     /// Found: lines that were changed, left out, doubled or put elsewhere, and a last line that is not whole. What
     /// was cut off at a line break is found by whoever knows where it should end.
-    pub fn read(path: &Path, each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
+    pub fn read(path: &Path, each: impl FnMut(&JournalEntry, &JournalHead)) -> Result<Self, SiteError> {
         let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
         let file = sealift_bundle::format::atomic_file::open_regular(path).map_err(failed)?;
         Self::follow(BufReader::with_capacity(1 << 16, file), path, each)
     }
 
     /// Reads the journal of a site.
-    pub(super) fn of_site(site: &Path, each: impl FnMut(&Entry, &Head)) -> Result<Self, SiteError> {
+    pub(super) fn of_site(
+        site: &Path,
+        each: impl FnMut(&JournalEntry, &JournalHead),
+    ) -> Result<Self, SiteError> {
         match Self::read(&site.join(JOURNAL), each) {
             Err(SiteError::JournalRead { path, source }) if source.kind() == io::ErrorKind::NotFound => {
                 Err(SiteError::JournalMissing { path })
@@ -306,10 +309,10 @@ impl Journal {
     pub(super) fn follow(
         mut reader: impl BufRead,
         path: &Path,
-        mut each: impl FnMut(&Entry, &Head),
+        mut each: impl FnMut(&JournalEntry, &JournalHead),
     ) -> Result<Self, SiteError> {
         let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
-        let mut last: Option<(Entry, Head)> = None;
+        let mut last: Option<(JournalEntry, JournalHead)> = None;
         let mut len = 0_u64;
         loop {
             let number = last.as_ref().map_or(0, |(_, head)| head.entries).saturating_add(1);
@@ -322,7 +325,8 @@ impl Journal {
             let Some(text) = line.strip_suffix(b"\n") else {
                 return Err(damaged("it is not whole".to_owned()));
             };
-            let entry: Entry = canonical::decode(text, LINE).map_err(|error| damaged(error.to_string()))?;
+            let entry: JournalEntry =
+                canonical::decode(text, LINE).map_err(|error| damaged(error.to_string()))?;
             if entry.number != number {
                 return Err(damaged(format!("it says it is entry {}", entry.number)));
             }
@@ -333,7 +337,7 @@ impl Journal {
             if last.as_ref().is_some_and(|(before, _)| before.state.site != entry.state.site) {
                 return Err(damaged("it is of another site".to_owned()));
             }
-            let head = Head { entries: number, digest: Digest::of(text) };
+            let head = JournalHead { entries: number, digest: Digest::of(text) };
             each(&entry, &head);
             len += read as u64;
             last = Some((entry, head));

@@ -4,11 +4,11 @@ use super::SiteError;
 use super::handle::{
     self, CURRENT, INVENTORIES, JOURNAL, LOCK, LockedSite, RELEASES, RESERVE, STATE, STORE, Site,
 };
-use super::journal::{Act, Entry, Journal};
+use super::journal::{Act, Journal, JournalEntry};
 use super::ownership;
 use super::release_inventory::{self, Checking};
-use super::state::{Release, State};
-use super::transaction::{self, Moves, Pending, Spot};
+use super::state::{Release, SiteState};
+use super::transaction::{self, Moves, Pending, TransactionStep};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::Permit;
@@ -84,7 +84,7 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Timestamp) 
     let Charter { site, name, mut accepts, keep, key, compared } = charter;
     accepts.sort();
     accepts.dedup();
-    let state = State {
+    let state = SiteState {
         site,
         name,
         accepts,
@@ -95,7 +95,7 @@ pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Timestamp) 
         time_floor: root.root().created(),
         scenarios: Vec::new(),
     };
-    let (line, head) = Entry::after(None, now, Act::Founded { compared }, state)?;
+    let (line, head) = JournalEntry::after(None, now, Act::Founded { compared }, state)?;
     transaction::found(folder, &line, head, root)
 }
 
@@ -127,7 +127,7 @@ pub fn recover(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Site, SiteError> {
-    ownership::refuse_unsafe_site(folder, ownership::Access::Change)?;
+    ownership::refuse_unsafe_site(folder, ownership::FolderAccess::Change)?;
     let lock = handle::lock(folder)?;
     if let Some(pending) = Pending::load(folder)? {
         transaction::finish(folder, &pending)?;
@@ -152,7 +152,7 @@ pub fn recover(
         });
     }
     let (line, head) =
-        Entry::after(Some(&journal.head), now, Act::Recovered { reason: reason.into() }, state)?;
+        JournalEntry::after(Some(&journal.head), now, Act::Recovered { reason: reason.into() }, state)?;
     transaction::refound(folder, journal.len, &line, head, root)?;
     drop(lock);
     Site::look(folder, limits)
@@ -209,7 +209,7 @@ impl LockedSite {
         }
         let out_of_order = permit.map(|permit| permit.reason.clone());
         let act = Act::Switched { scenario: scenario.clone(), from, to: to.clone(), out_of_order };
-        let spot = Spot { scenario: scenario.clone(), folder: to.clone() };
+        let spot = TransactionStep { scenario: scenario.clone(), folder: to.clone() };
         let root = self.site.root.clone();
         self.commit(now, act, state, root, Moves { switch: Some(spot), ..Moves::default() })?;
         Ok(release)
@@ -234,7 +234,7 @@ impl LockedSite {
             changed.releases.retain(|release| !gone.contains(release));
         }
         let releases: Vec<Name> = gone.iter().map(|release| release.folder.clone()).collect();
-        let spot = |folder: &Name| Spot { scenario: scenario.clone(), folder: folder.clone() };
+        let spot = |folder: &Name| TransactionStep { scenario: scenario.clone(), folder: folder.clone() };
         let remove = releases.iter().map(spot).collect();
         let act = Act::Pruned { scenario: scenario.clone(), releases };
         let root = self.site.root.clone();

@@ -16,7 +16,7 @@ const UNKNOWN_OWNER: u32 = 65534;
 
 /// What is about to be done to a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum FolderAccess {
     /// It is only read. Root may read the site of another user.
     Read,
     /// It is changed. Its owner could swap files for links between two steps, so not even root does it for another
@@ -68,13 +68,13 @@ fn judge(folder: &Path, stat: &Stat) -> Result<(), SiteError> {
 }
 
 /// Refuses a site that others may change, by itself or by a folder above it.
-pub(super) fn refuse_unsafe_site(folder: &Path, access: Access) -> Result<(), SiteError> {
+pub(super) fn refuse_unsafe_site(folder: &Path, access: FolderAccess) -> Result<(), SiteError> {
     refuse_unsafe(folder, access)?;
     refuse_unsafe_parent(folder_of(folder))
 }
 
 /// Refuses a folder of a site that others may change: it would be nobody's memory.
-pub(super) fn refuse_unsafe(folder: &Path, access: Access) -> Result<(), SiteError> {
+pub(super) fn refuse_unsafe(folder: &Path, access: FolderAccess) -> Result<(), SiteError> {
     let found = match folder.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(SiteError::NoSite { path: folder.to_owned() });
@@ -88,7 +88,7 @@ pub(super) fn refuse_unsafe(folder: &Path, access: Access) -> Result<(), SiteErr
         return Err(wrong(folder, "can be written by others, who could change what the site remembers"));
     }
     let own = rustix::process::geteuid().as_raw();
-    if found.uid() == own || (own == 0 && access == Access::Read) {
+    if found.uid() == own || (own == 0 && access == FolderAccess::Read) {
         return Ok(());
     }
     Err(SiteError::OtherOwner { path: folder.to_owned(), owner: found.uid() })

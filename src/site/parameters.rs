@@ -236,7 +236,7 @@ mod tests {
                 parameter("registry", Format::Registry, None),
                 parameter("site-url", Format::Url, None),
             ],
-            secrets: vec![sealift_bundle::format::site_inputs::Secret {
+            secrets: vec![sealift_bundle::format::site_inputs::SiteSecret {
                 name: "license".parse().unwrap(),
                 description: "from the portal".into(),
             }],

@@ -2,8 +2,8 @@
 
 use super::SiteError;
 use super::handle::{STORE, Site};
-use super::journal::{Act, Entry, Head, Journal, Under};
-use super::state::Mark;
+use super::journal::{Act, Journal, JournalEntry, JournalHead, Under};
+use super::state::ReleaseMark;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::{PublicKey, Signer};
@@ -33,11 +33,11 @@ pub struct Receipt {
     /// When the receipt was made, by the clock of the site.
     pub issued: Timestamp,
     /// What the site did.
-    pub outcome: Outcome,
+    pub outcome: RenderedOutcome,
     /// The scenario.
     pub scenario: Name,
     /// The bundle: its number and statement.
-    pub bundle: Mark,
+    pub bundle: ReleaseMark,
     /// When the site did it.
     pub time: Timestamp,
     /// Why it was let in out of order, if it was.
@@ -49,18 +49,18 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Digest>,
     /// The entry of the journal that says it.
-    pub entry: Head,
+    pub entry: JournalHead,
     /// Where the journal ended when the receipt was made.
-    pub journal: Head,
+    pub journal: JournalHead,
     /// What the store holds; left out by sites that may not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Held>,
+    pub held: Option<HeldRelease>,
 }
 
 /// What a site did with a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RenderedOutcome {
     /// It was verified whole, installed and put into use.
     Installed,
     /// It was verified whole and written, and then taken away again.
@@ -70,7 +70,7 @@ pub enum Outcome {
 /// The blobs of a store, summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Held {
+pub struct HeldRelease {
     /// How many.
     #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub blobs: u64,
@@ -99,9 +99,9 @@ pub struct Request {
     /// The fingerprint of that root.
     pub root: Digest,
     /// Where the journal ended.
-    pub journal: Head,
+    pub journal: JournalHead,
     /// What is installed.
-    pub scenarios: Vec<Installed>,
+    pub scenarios: Vec<InstalledRelease>,
     /// The blobs in the store, by digest.
     pub blobs: Vec<HeldBlob>,
 }
@@ -109,11 +109,11 @@ pub struct Request {
 /// What a site has of one scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Installed {
+pub struct InstalledRelease {
     /// Its name.
     pub scenario: Name,
     /// The highest number the site has had.
-    pub highest: Mark,
+    pub highest: ReleaseMark,
     /// The bundle in use.
     pub current: Digest,
     /// The bundles whose releases are there.
@@ -199,15 +199,17 @@ impl Site {
     pub fn receipt(
         &self,
         scenario: &Name,
-        outcome: Outcome,
+        outcome: RenderedOutcome,
         inventory: Inventory,
         now: Timestamp,
     ) -> Result<Receipt, SiteError> {
-        let mut found: Option<(Entry, Head)> = None;
+        let mut found: Option<(JournalEntry, JournalHead)> = None;
         Journal::read(&self.journal(), |entry, head| {
             let is_meant = match &entry.act {
-                Act::Installed { scenario: of, .. } => of == scenario && outcome == Outcome::Installed,
-                Act::Drilled { scenario: of, .. } => of == scenario && outcome == Outcome::Drilled,
+                Act::Installed { scenario: of, .. } => {
+                    of == scenario && outcome == RenderedOutcome::Installed
+                }
+                Act::Drilled { scenario: of, .. } => of == scenario && outcome == RenderedOutcome::Drilled,
                 Act::Founded { .. }
                 | Act::Switched { .. }
                 | Act::Pruned { .. }
@@ -262,7 +264,7 @@ impl Site {
 
     /// The request for what this site does not hold yet.
     pub fn request(&self, now: Timestamp) -> Result<Request, SiteError> {
-        let scenarios = self.state.scenarios.iter().map(|scenario| Installed {
+        let scenarios = self.state.scenarios.iter().map(|scenario| InstalledRelease {
             scenario: scenario.name.clone(),
             highest: scenario.highest,
             current: scenario
@@ -303,10 +305,10 @@ impl Site {
     }
 }
 
-fn summed_up(blobs: &[HeldBlob]) -> Result<Held, SiteError> {
+fn summed_up(blobs: &[HeldBlob]) -> Result<HeldRelease, SiteError> {
     let list =
         canonical::encode(&blobs).map_err(|error| SiteError::StateDamaged { reason: error.to_string() })?;
-    Ok(Held {
+    Ok(HeldRelease {
         blobs: blobs.len() as u64,
         bytes: blobs.iter().map(|blob| blob.size).sum(),
         list: Digest::of(&list),

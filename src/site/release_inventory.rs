@@ -5,7 +5,7 @@
 
 use super::SiteError;
 use super::handle::{self, INVENTORIES, Site};
-use super::state::{Release, State};
+use super::state::{Release, SiteState};
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::entry::{Entry, Node};
@@ -289,7 +289,7 @@ impl Site {
 }
 
 /// Removes the inventories of releases that are gone. What cannot be removed stays for the next time.
-pub(super) fn drop_unused(site: &Path, state: &State) {
+pub(super) fn drop_unused(site: &Path, state: &SiteState) {
     let releases = state.scenarios.iter().flat_map(|scenario| &scenario.releases);
     let used: HashSet<String> =
         releases.filter_map(|release| release.inventory.as_ref().map(Digest::hex)).collect();

@@ -11,7 +11,7 @@ use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::progress::Progress;
 use sealift_bundle::value::size::ByteSize;
-use sealift_template::{Engine, Objection, Unfilled};
+use sealift_template::{TemplateEngine, TemplateObjection, Unfilled};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -126,7 +126,7 @@ impl Rendering {
 
 /// Fills templates with the values of one site.
 pub(super) struct Renderer {
-    engine: Engine,
+    engine: TemplateEngine,
     values: Values,
     done: Mutex<Done>,
 }
@@ -142,8 +142,8 @@ struct Done {
 impl Renderer {
     /// With these values; `site` is what the site is called, where there is one.
     pub(super) fn new(values: Values, site: Option<&Name>) -> Result<Self, SiteError> {
-        let engine =
-            Engine::new(values.by_name(), site).map_err(|objection| refused("the bundle", objection))?;
+        let engine = TemplateEngine::new(values.by_name(), site)
+            .map_err(|objection| refused("the bundle", objection))?;
         Ok(Self { engine, values, done: Mutex::default() })
     }
 
@@ -192,7 +192,7 @@ impl Renderer {
     }
 }
 
-fn refused(file: &str, objection: Objection) -> SiteError {
+fn refused(file: &str, objection: TemplateObjection) -> SiteError {
     wrong(file, objection.line, objection.reason)
 }
 

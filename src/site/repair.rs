@@ -7,7 +7,7 @@ use super::journal::{Act, Under};
 use super::parameters::{Given, Values};
 use super::release_inventory::{Checking, ReleaseCheck, ReleaseDifference};
 use super::state::Release;
-use super::transaction::{Moves, Spot};
+use super::transaction::{Moves, TransactionStep};
 use super::unpack::path_error;
 use sealift_bundle::format::member_reader::MemberReader;
 use sealift_bundle::trust::verify::{Conditions, Trusted};
@@ -95,7 +95,7 @@ impl LockedSite {
                 changed.current.clone_from(&folder);
             }
         }
-        let spot = |folder: &Name| Spot { scenario: name.clone(), folder: folder.clone() };
+        let spot = |folder: &Name| TransactionStep { scenario: name.clone(), folder: folder.clone() };
         let (place, remove) = (Some(spot(&folder)), vec![spot(&old.folder)]);
         let moves = Moves { switch: place.clone().filter(|_| is_current), place, remove };
         let outcome = self.commit(clock, act, state, self.site.root.clone(), moves);

@@ -16,7 +16,7 @@ const MAX_JUMP: u64 = 1_000_000;
 /// What a site remembers between two acts; each entry of the journal holds all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct SiteState {
     /// Which site it is: random, made once.
     pub site: Digest,
     /// What people call it.
@@ -36,17 +36,17 @@ pub struct State {
     /// No clock is believed that shows an earlier time: the latest date that believed signatures cover.
     pub time_floor: Timestamp,
     /// What is installed; by scenario, each once.
-    pub scenarios: Vec<Scenario>,
+    pub scenarios: Vec<SiteScenario>,
 }
 
 /// What is installed of one scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scenario {
+pub struct SiteScenario {
     /// Its name.
     pub name: Name,
     /// The highest number that was ever installed, and the bundle that had it.
-    pub highest: Mark,
+    pub highest: ReleaseMark,
     /// The release that is in use.
     pub current: Name,
     /// The releases that are there, in the order in which they came into use.
@@ -59,7 +59,7 @@ pub struct Scenario {
 /// Where a bundle stands among the bundles of its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Mark {
+pub struct ReleaseMark {
     /// The epoch of the trust root.
     #[serde(deserialize_with = "sealift_bundle::value::exact::deserialize")]
     pub epoch: u64,
@@ -70,7 +70,7 @@ pub struct Mark {
     pub statement: Digest,
 }
 
-impl Mark {
+impl ReleaseMark {
     /// Of a believed bundle.
     #[must_use]
     pub fn of(predicate: &Predicate, statement: Digest) -> Self {
@@ -88,7 +88,7 @@ impl Mark {
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for ReleaseMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "epoch {}, sequence {} ({})", self.epoch, self.sequence, self.statement.short())
     }
@@ -105,7 +105,7 @@ pub struct Release {
     /// Its version.
     pub version: Name,
     /// Its number and statement.
-    pub mark: Mark,
+    pub mark: ReleaseMark,
     /// When it was installed, by the clock of the site.
     pub installed: Timestamp,
     /// Files of its trees.
@@ -149,7 +149,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// What the site has.
-    pub has: Mark,
+    pub has: ReleaseMark,
     /// The bundle that the new one follows on, where it says so.
     pub follows: Option<Digest>,
     /// How many numbers lie between.
@@ -170,15 +170,15 @@ impl fmt::Display for Gap {
     }
 }
 
-impl State {
+impl SiteState {
     /// What is installed of a scenario.
     #[must_use]
-    pub fn scenario(&self, name: &Name) -> Option<&Scenario> {
+    pub fn scenario(&self, name: &Name) -> Option<&SiteScenario> {
         self.scenarios.iter().find(|scenario| scenario.name == *name)
     }
 
     /// The one scenario that is meant, when only one can be.
-    pub fn meant(&self, asked: Option<&Name>) -> Result<&Scenario, SiteError> {
+    pub fn meant(&self, asked: Option<&Name>) -> Result<&SiteScenario, SiteError> {
         let all = || self.scenarios.iter().map(|scenario| scenario.name.clone()).collect();
         match (asked, self.scenarios.as_slice()) {
             (Some(name), _) => self
@@ -202,7 +202,7 @@ impl State {
         if self.accepts.binary_search(name).is_err() {
             return Err(SiteError::Scenario { found: name.clone(), accepts: self.accepts.clone() });
         }
-        let found = Mark::of(predicate, statement);
+        let found = ReleaseMark::of(predicate, statement);
         let permitted = |refusal: SiteError| match permit {
             Some(permit) if self.has_used(name, permit) => Err(SiteError::PermitUsed { found }),
             Some(permit) => Ok(Decision::OutOfOrder { reason: permit.reason.clone() }),
@@ -244,14 +244,14 @@ impl State {
     }
 }
 
-impl State {
+impl SiteState {
     fn has_used(&self, scenario: &Name, permit: &Permit) -> bool {
         let used = self.scenario(scenario).map(|scenario| scenario.permits.as_slice()).unwrap_or_default();
         permit.approvals.iter().any(|approval| used.contains(approval))
     }
 }
 
-impl Scenario {
+impl SiteScenario {
     /// The release with that folder.
     #[must_use]
     pub fn release(&self, folder: &Name) -> Option<&Release> {

@@ -8,10 +8,10 @@
 use super::SiteError;
 use super::gc::{clear_away, share};
 use super::handle::{self, Anchor, CURRENT, JOURNAL, LockedSite, PENDING, RELEASES, STATE, STORE};
-use super::journal::{self, Act, Entry, Head};
+use super::journal::{self, Act, JournalEntry, JournalHead};
 use super::reserve;
 use super::staging::staging_name;
-use super::state::State;
+use super::state::SiteState;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::value::canonical;
@@ -34,19 +34,19 @@ pub(super) struct Pending {
     state: String,
     /// The release that gets its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    place: Option<Spot>,
+    place: Option<TransactionStep>,
     /// The release that comes into use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    switch: Option<Spot>,
+    switch: Option<TransactionStep>,
     /// The releases that go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    remove: Vec<Spot>,
+    remove: Vec<TransactionStep>,
 }
 
 /// A release of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Spot {
+pub(super) struct TransactionStep {
     pub(super) scenario: Name,
     pub(super) folder: Name,
 }
@@ -54,12 +54,12 @@ pub(super) struct Spot {
 /// What an act does beside being remembered.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    pub(super) place: Option<Spot>,
-    pub(super) switch: Option<Spot>,
-    pub(super) remove: Vec<Spot>,
+    pub(super) place: Option<TransactionStep>,
+    pub(super) switch: Option<TransactionStep>,
+    pub(super) remove: Vec<TransactionStep>,
 }
 
-impl Spot {
+impl TransactionStep {
     /// Where the release lies out of sight, and where it lies by its name.
     fn places(&self, site: &Path) -> (PathBuf, PathBuf) {
         let named = handle::release(site, &self.scenario, &self.folder);
@@ -93,7 +93,7 @@ impl LockedSite {
         &mut self,
         now: Timestamp,
         act: Act,
-        state: State,
+        state: SiteState,
         root: PinnedRoot,
         moves: Moves,
     ) -> Result<(), SiteError> {
@@ -105,7 +105,7 @@ impl LockedSite {
             return Err(SiteError::Pending { path: folder });
         }
         let may_use_reserve = reserve::may_use(&act);
-        let (line, head) = Entry::after(Some(&self.site.head), now, act, state.clone())?;
+        let (line, head) = JournalEntry::after(Some(&self.site.head), now, act, state.clone())?;
         let pending = pending(self.site.journal_len, &line, head, &root, moves)?;
         let decided = || {
             decide(&folder, &pending)?;
@@ -129,7 +129,12 @@ impl LockedSite {
 }
 
 /// Writes the memory of a new site; there is none yet.
-pub(super) fn found(folder: &Path, line: &[u8], head: Head, root: &PinnedRoot) -> Result<(), SiteError> {
+pub(super) fn found(
+    folder: &Path,
+    line: &[u8],
+    head: JournalHead,
+    root: &PinnedRoot,
+) -> Result<(), SiteError> {
     let journal = folder.join(JOURNAL);
     atomic_file::write_new(&journal, line, 0o644)
         .map_err(|source| SiteError::Write { path: journal.clone(), source })?;
@@ -144,7 +149,7 @@ pub(super) fn refound(
     folder: &Path,
     journal_len: u64,
     line: &[u8],
-    head: Head,
+    head: JournalHead,
     root: &PinnedRoot,
 ) -> Result<(), SiteError> {
     let pending = pending(journal_len, line, head, root, Moves::default())?;
@@ -157,7 +162,7 @@ pub(super) fn refound(
 fn pending(
     journal_len: u64,
     line: &[u8],
-    head: Head,
+    head: JournalHead,
     root: &PinnedRoot,
     moves: Moves,
 ) -> Result<Pending, SiteError> {
@@ -195,7 +200,7 @@ pub(super) fn next(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.next"))
 }
 
-fn current(folder: &Path, spot: &Spot) -> PathBuf {
+fn current(folder: &Path, spot: &TransactionStep) -> PathBuf {
     folder.join(CURRENT).join(spot.scenario.as_str())
 }
 
@@ -212,7 +217,7 @@ fn prepare(folder: &Path, pending: &Pending) -> Result<(), (PathBuf, io::Error)>
         .map_err(|source| (link, source))
 }
 
-fn target(spot: &Spot) -> String {
+fn target(spot: &TransactionStep) -> String {
     format!("../{RELEASES}/{}/{}", spot.scenario, spot.folder)
 }
 
@@ -376,7 +381,7 @@ fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
 }
 
 /// Puts a release into use, in one step.
-fn switch(folder: &Path, spot: &Spot) -> io::Result<()> {
+fn switch(folder: &Path, spot: &TransactionStep) -> io::Result<()> {
     let link = current(folder, spot);
     let target = target(spot);
     if fs::read_link(&link).is_ok_and(|now| now == Path::new(&target)) {

@@ -9,7 +9,7 @@
 mod entries;
 mod plan;
 
-pub(super) use plan::{Plan, path_error};
+pub(super) use plan::{UnpackPlan, path_error};
 
 use super::SiteError;
 use super::parameters::{Given, Values};
@@ -125,7 +125,7 @@ struct Writer<'a> {
     store: Option<&'a Store>,
     /// Shared with the files that are being written on other threads.
     renderer: Option<Arc<Renderer>>,
-    plan: OnceLock<Plan>,
+    plan: OnceLock<UnpackPlan>,
     entries: OnceLock<Entries>,
     /// Blobs that are begun, so that none is written twice.
     blobs: Mutex<HashSet<Digest>>,
@@ -196,7 +196,7 @@ impl<'a> Receiver for Writer<'a> {
     }
 
     fn begin(&self, contents: &Verified<Contents>, trees: &[SharedInventory]) -> Result<(), SiteError> {
-        let mut plan = Plan::new(contents, trees).map_err(path_error)?;
+        let mut plan = UnpackPlan::new(contents, trees).map_err(path_error)?;
         if self.renderer.is_some() {
             plan.add_rendered(contents, trees)?;
         }

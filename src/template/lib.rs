@@ -25,7 +25,7 @@ const DEPTH: usize = 32;
 
 /// Why a template cannot be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Objection {
+pub struct TemplateObjection {
     /// The line, from 1 on, where one is known.
     pub line: Option<usize>,
     /// What is wrong with it.
@@ -34,29 +34,29 @@ pub struct Objection {
     pub unknown: Option<String>,
 }
 
-impl Objection {
+impl TemplateObjection {
     fn new(line: Option<usize>, reason: String) -> Self {
         Self { line, reason, unknown: None }
     }
 }
 
 /// Fills templates with values.
-pub struct Engine {
+pub struct TemplateEngine {
     environment: Environment<'static>,
     /// What templates may name.
     known: BTreeSet<String>,
 }
 
-impl Engine {
+impl TemplateEngine {
     /// With these values; `site` is what the site is called, where there is one.
-    pub fn new(values: &BTreeMap<Name, String>, site: Option<&Name>) -> Result<Self, Objection> {
+    pub fn new(values: &BTreeMap<Name, String>, site: Option<&Name>) -> Result<Self, TemplateObjection> {
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // A value cannot leave its place: its format sees to that, in every syntax there is.
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_recursion_limit(DEPTH);
         let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
-        environment.set_syntax(syntax.map_err(|error| Objection::new(None, error.to_string()))?);
+        environment.set_syntax(syntax.map_err(|error| TemplateObjection::new(None, error.to_string()))?);
         let mut known = BTreeSet::new();
         if let Some(site) = site {
             environment.add_global("site", site.as_str().to_owned());
@@ -67,7 +67,7 @@ impl Engine {
             let variable = variable(name);
             if !taken.insert(variable.clone()) {
                 let reason = format!("two of its parameters are called `{variable}` in templates");
-                return Err(Objection::new(None, reason));
+                return Err(TemplateObjection::new(None, reason));
             }
             environment.add_global(variable.clone(), value.clone());
             known.insert(variable);
@@ -77,7 +77,8 @@ impl Engine {
 
     /// The text with everything filled in, unless `watch` is stopped meanwhile.
     pub fn fill(&self, text: &str, watch: &dyn Progress) -> Result<String, Unfilled> {
-        tags::check(text).map_err(|(line, reason)| Unfilled::Refused(Objection::new(Some(line), reason)))?;
+        tags::check(text)
+            .map_err(|(line, reason)| Unfilled::Refused(TemplateObjection::new(Some(line), reason)))?;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(FUEL.saturating_add(text.len() as u64)));
         run::run(run::Job { environment, known: self.known.clone(), text: text.to_owned() }, watch)
@@ -88,13 +89,13 @@ impl Engine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfilled {
     /// The template is wrong.
-    Refused(Objection),
+    Refused(TemplateObjection),
     /// Somebody wants the work to stop.
     Interrupted,
 }
 
-impl From<Objection> for Unfilled {
-    fn from(objection: Objection) -> Self {
+impl From<TemplateObjection> for Unfilled {
+    fn from(objection: TemplateObjection) -> Self {
         Self::Refused(objection)
     }
 }

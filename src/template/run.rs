@@ -4,7 +4,7 @@
 //! says about constants before it begins to count. It cannot be asked to stop either. So whoever wants the text waits for
 //! the thread and not for the engine, and leaves it behind when it takes too long or the work is to stop.
 
-use super::{OUTPUT, Objection, Unfilled};
+use super::{OUTPUT, TemplateObjection, Unfilled};
 use minijinja::{Environment, ErrorKind};
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::progress::Progress;
@@ -29,7 +29,7 @@ pub(super) struct Job {
 }
 
 pub(super) fn run(job: Job, watch: &dyn Progress) -> Result<String, Unfilled> {
-    let refused = |reason: String| Unfilled::Refused(Objection::new(None, reason));
+    let refused = |reason: String| Unfilled::Refused(TemplateObjection::new(None, reason));
     let (send, made) = sync_channel(1);
     let work = move || {
         // Nobody waits any more when this fails.
@@ -55,7 +55,7 @@ pub(super) fn run(job: Job, watch: &dyn Progress) -> Result<String, Unfilled> {
     }
 }
 
-fn fill(Job { environment, known, text }: &Job) -> Result<String, Objection> {
+fn fill(Job { environment, known, text }: &Job) -> Result<String, TemplateObjection> {
     let failed = |error: &minijinja::Error| {
         let reason = match error.kind() {
             ErrorKind::OutOfFuel => "it does more than a template may do".to_owned(),
@@ -64,7 +64,7 @@ fn fill(Job { environment, known, text }: &Job) -> Result<String, Objection> {
                 format!("it is no template that can be filled in: {kind}{}", Printable(detail))
             }
         };
-        Objection::new(error.line(), reason)
+        TemplateObjection::new(error.line(), reason)
     };
     let template = environment.template_from_named_str("template", text).map_err(|error| failed(&error))?;
     // Also in parts that these values do not reach: what fails at one site has to fail at each.
@@ -74,19 +74,20 @@ fn fill(Job { environment, known, text }: &Job) -> Result<String, Objection> {
             "site" => "it names `site`, and only a site has a name: install it there".to_owned(),
             name => format!("it names `{}`, and the bundle has no such parameter", Printable(name)),
         };
-        return Err(Objection {
+        return Err(TemplateObjection {
             unknown: Some(name.clone()),
-            ..Objection::new(line_with(text, name), reason)
+            ..TemplateObjection::new(line_with(text, name), reason)
         });
     }
     let mut made = Bounded::default();
     let outcome = template.render_captured_to((), &mut made).map(drop);
     if made.is_full {
         let reason = format!("it makes more than {}, which is the limit", ByteSize(OUTPUT as u64));
-        return Err(Objection::new(None, reason));
+        return Err(TemplateObjection::new(None, reason));
     }
     outcome.map_err(|error| failed(&error))?;
-    String::from_utf8(made.bytes).map_err(|_| Objection::new(None, "what it makes is not UTF-8".to_owned()))
+    String::from_utf8(made.bytes)
+        .map_err(|_| TemplateObjection::new(None, "what it makes is not UTF-8".to_owned()))
 }
 
 /// Takes as much as a template may make.

@@ -9,8 +9,8 @@ use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::progress::NoProgress;
 use sealift_registry::client::Client;
-use sealift_registry::destination::{Destination, Names, Referrers};
-use sealift_registry::endpoints::{Access, Patience};
+use sealift_registry::destination::{Destination, Names, ReferrerSupport};
+use sealift_registry::endpoints::{Patience, RegistryAccess};
 use sealift_registry::load::Load;
 use serde_json::Value;
 use std::sync::Arc;
@@ -311,9 +311,10 @@ fn f_field_05_a_registry_that_goes_away_leaves_an_account() {
     let conditions = Conditions { now: "2027-01-01T00:00:00Z".parse().unwrap(), ..conditions() };
     let place = OpenBundle::open(file, &pinned, conditions).unwrap();
     let (pause, longest) = (Duration::from_millis(5), Duration::from_millis(5));
-    let access = Access { patience: Patience { attempts: 2, pause, longest }, ..Access::default() };
+    let access =
+        RegistryAccess { patience: Patience { attempts: 2, pause, longest }, ..RegistryAccess::default() };
     let (client, host) = (Client::new(access).unwrap(), odd.host.clone());
-    let (prefix, names, referrers) = (String::new(), Names::Path, Referrers::Push);
+    let (prefix, names, referrers) = (String::new(), Names::Path, ReferrerSupport::Push);
     let destination = Destination { host, prefix, names, referrers, fallback: None };
     let load = Load {
         place: &place,

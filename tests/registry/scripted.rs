@@ -14,7 +14,7 @@ use sealift_plan::Work;
 use sealift_plan::lock::Lock;
 use sealift_plan::manifest::Manifest;
 use sealift_plan::selection::Choice;
-use sealift_registry::Access;
+use sealift_registry::RegistryAccess;
 use sealift_registry::endpoints::Patience;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -156,7 +156,7 @@ impl Content {
 pub struct Bench {
     pub folder: TempDir,
     pub store: Store,
-    pub access: Access,
+    pub access: RegistryAccess,
     pub limits: Limits,
 }
 
@@ -167,7 +167,10 @@ impl Bench {
     /// Three attempts, without much of a pause.
     pub fn new() -> Self {
         let (pause, longest) = (Duration::from_millis(5), Duration::from_secs(2));
-        let access = Access { patience: Patience { attempts: 3, pause, longest }, ..Access::default() };
+        let access = RegistryAccess {
+            patience: Patience { attempts: 3, pause, longest },
+            ..RegistryAccess::default()
+        };
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store")).unwrap();
         Self { folder, store, access, limits: Limits::v1() }

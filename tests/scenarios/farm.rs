@@ -7,7 +7,7 @@ use crate::registry::images::Content;
 use crate::registry::real::{Real, free_port};
 use crate::registry::runnable::speaking;
 use sealift_bundle::value::digest::Digest;
-use sealift_plan::manifest::{ChartPlace, Item, Manifest, PullSource, Source};
+use sealift_plan::manifest::{ChartPlace, Manifest, ManifestItem, PullSource, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -82,7 +82,7 @@ impl Building {
             .iter()
             .flat_map(|scenario| Manifest::open(&source().join(format!("{scenario}.toml"))).unwrap().items);
         // One item may be in several manifests.
-        let items: BTreeMap<String, Item> =
+        let items: BTreeMap<String, ManifestItem> =
             items.map(|item| (format!("{} {:?}", item.name, item.source), item)).collect();
         for item in items.values() {
             match &item.source {
@@ -106,7 +106,7 @@ impl Building {
         Farm { shop, registry, web, mirrors }
     }
 
-    fn image(&mut self, item: &Item, pull: &PullSource, shop: &Shop, registry: &Real) {
+    fn image(&mut self, item: &ManifestItem, pull: &PullSource, shop: &Shop, registry: &Real) {
         let (reference, name) = (&pull.reference, item.name.as_str());
         let tag = reference.tag().expect(name);
         let content = if RUN.contains(&name) {
@@ -125,7 +125,7 @@ impl Building {
         registry.push(repository, content);
     }
 
-    fn download(&mut self, item: &Item, url: &str, sha256: Option<Digest>, shop: &Shop) {
+    fn download(&mut self, item: &ManifestItem, url: &str, sha256: Option<Digest>, shop: &Shop) {
         let bytes = stand_ins::download(item, url);
         if let Some(sha256) = sha256 {
             self.replaced.insert(("sha256", sha256.hex(), Digest::of(&bytes).hex()));

@@ -2,7 +2,7 @@
 
 use crate::registry::images::{Content, OCI_GZIP, noise, with};
 use sealift_bundle::format::oci;
-use sealift_plan::manifest::Item;
+use sealift_plan::manifest::ManifestItem;
 use serde_json::{Value, json};
 use std::io::Write as _;
 
@@ -60,7 +60,7 @@ pub fn chart_in_a_registry(name: &str, version: &str, packed: &[u8]) -> Content 
 }
 
 /// What a download is; its form follows from the end of its name.
-pub fn download(item: &Item, address: &str) -> Vec<u8> {
+pub fn download(item: &ManifestItem, address: &str) -> Vec<u8> {
     let name = item.name.as_str();
     let version = item.labels.version.clone().unwrap_or_else(|| "1.0.0".to_owned());
     let program = || [b"\x7fELF".to_vec(), noise(2000, seed(name))].concat();
@@ -113,7 +113,7 @@ pub fn download(item: &Item, address: &str) -> Vec<u8> {
     program()
 }
 
-fn is_plugin(item: &Item) -> bool {
+fn is_plugin(item: &ManifestItem) -> bool {
     item.labels.file_kind.is_some_and(|kind| kind.as_str() == "plugin")
 }
 

@@ -3,13 +3,13 @@
 //! It is told by its content like any file, and searched for secrets; archives are not opened. What stands among the
 //! layers of an image without being one by its type is a gap unless it is a text.
 
-use super::class::{Class, HEAD};
-use super::look::Search;
+use super::analyze_layer::Search;
+use super::class::{FileClass, HEAD};
 use super::observe::failed;
 use super::{Attached, Unchecked};
 use crate::layer::{Compression, Stored};
-use crate::lint::finding::Finding;
-use crate::lint::{File, secrets};
+use crate::lint::finding::LintFinding;
+use crate::lint::{LintFile, secrets};
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::oci::Descriptor;
 use sealift_bundle::inspect::InspectError;
@@ -43,8 +43,8 @@ pub(super) struct Loose {
 /// What a blob is, whoever names it.
 #[derive(Clone)]
 struct Told {
-    class: Class,
-    secrets: Vec<Finding>,
+    class: FileClass,
+    secrets: Vec<LintFinding>,
     unread: Option<&'static str>,
 }
 
@@ -78,7 +78,9 @@ impl Loose {
                 Entry::Vacant(new) => new.insert(look(place, blob)?).clone(),
             };
             let unpacked = match (standing, &class) {
-                (Standing::Beside, _) | (_, Class::Empty | Class::Text | Class::Script(_)) => None,
+                (Standing::Beside, _) | (_, FileClass::Empty | FileClass::Text | FileClass::Script(_)) => {
+                    None
+                }
                 (Standing::Layer, _) => {
                     Some("it stands among the layers, and by its type it is no archive of files")
                 }
@@ -99,9 +101,9 @@ fn look(place: &OpenBundle<'_>, blob: Blob) -> Result<Told, InspectError> {
     let mut source = Stored::prove(place, blob)?;
     let mut bytes = Vec::new();
     source.by_ref().take(HEAD as u64).read_to_end(&mut bytes).map_err(failed)?;
-    let class = Class::of(&bytes);
+    let class = FileClass::of(&bytes);
     let mut found = Vec::new();
-    let is_packed = matches!(class, Class::Archive(_)) || Compression::of(&bytes) != Compression::None;
+    let is_packed = matches!(class, FileClass::Archive(_)) || Compression::of(&bytes) != Compression::None;
     let unread = match (is_packed, Search::of(&class, blob.size)) {
         (true, _) => Some("it is an archive beside the layers, and was not opened"),
         (_, Search::TooLarge) => Some(Search::TOO_LARGE),
@@ -109,7 +111,7 @@ fn look(place: &OpenBundle<'_>, blob: Blob) -> Result<Told, InspectError> {
         (_, Search::Whole) => {
             source.read_to_end(&mut bytes).map_err(failed)?;
             let (item, path) = (blob.digest.short(), format!("attached: {}", blob.digest));
-            found = secrets::find(&File { item: &item, path: &path, bytes: &bytes });
+            found = secrets::find(&LintFile { item: &item, path: &path, bytes: &bytes });
             None
         }
     };

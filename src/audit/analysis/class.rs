@@ -8,7 +8,7 @@ pub const HEAD: usize = 1024;
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(tag = "class", content = "of", rename_all = "kebab-case")]
-pub enum Class {
+pub enum FileClass {
     /// No bytes.
     Empty,
     /// A program or library for Linux and its like.
@@ -75,7 +75,7 @@ pub enum Archive {
     Squashfs,
 }
 
-impl Class {
+impl FileClass {
     /// Tells what a file is by its first bytes, at most [`HEAD`] of them.
     #[must_use]
     pub fn of(head: &[u8]) -> Self {
@@ -214,23 +214,23 @@ mod tests {
         let mut tar = vec![b'a'; 257];
         tar.extend(b"ustar\0");
         for (head, class) in [
-            (&b""[..], Class::Empty),
-            (b"hello\n", Class::Text),
-            (b"a\0b", Class::Data),
-            (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0", Class::Elf(Elf::Shared)),
-            (b"\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02", Class::Elf(Elf::Program)),
-            (b"\x7fELF\x02\x01", Class::Elf(Elf::Other)),
-            (b"#!/bin/sh\necho", Class::Script("/bin/sh".into())),
-            (b"#! /usr/bin/env -S A=1 python3 -u\n", Class::Script("python3".into())),
-            (b"#!", Class::Text),
-            (b"MZ", Class::Text),
-            (b"\xca\xfe\xba\xbe\0\0\0\x34", Class::JavaClass),
-            (b"\xca\xfe\xba\xbe\0\0\0\x02", Class::MachO),
-            (b"\xa7\x0d\x0d\x0a\0\0\0\0", Class::PythonCode),
-            (b"PK\x03\x04", Class::Archive(Archive::Zip)),
-            (&tar, Class::Archive(Archive::Tar)),
+            (&b""[..], FileClass::Empty),
+            (b"hello\n", FileClass::Text),
+            (b"a\0b", FileClass::Data),
+            (b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0", FileClass::Elf(Elf::Shared)),
+            (b"\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02", FileClass::Elf(Elf::Program)),
+            (b"\x7fELF\x02\x01", FileClass::Elf(Elf::Other)),
+            (b"#!/bin/sh\necho", FileClass::Script("/bin/sh".into())),
+            (b"#! /usr/bin/env -S A=1 python3 -u\n", FileClass::Script("python3".into())),
+            (b"#!", FileClass::Text),
+            (b"MZ", FileClass::Text),
+            (b"\xca\xfe\xba\xbe\0\0\0\x34", FileClass::JavaClass),
+            (b"\xca\xfe\xba\xbe\0\0\0\x02", FileClass::MachO),
+            (b"\xa7\x0d\x0d\x0a\0\0\0\0", FileClass::PythonCode),
+            (b"PK\x03\x04", FileClass::Archive(Archive::Zip)),
+            (&tar, FileClass::Archive(Archive::Tar)),
         ] {
-            assert_eq!(Class::of(head), class, "{head:?}");
+            assert_eq!(FileClass::of(head), class, "{head:?}");
         }
     }
 }

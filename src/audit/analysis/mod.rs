@@ -3,25 +3,25 @@
 //! What stands here was computed from the bytes that travel. What somebody declared (origin, licence of an item) is in
 //! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
 
+mod analyze_layer;
+pub mod anomaly;
 mod attached;
 pub(crate) mod capability;
 pub mod class;
 pub mod config;
-mod look;
 pub mod names;
 mod observe;
-pub mod oddity;
 mod view;
 
 pub use observe::observe;
 
+use self::anomaly::Anomaly;
 use self::capability::Capabilities;
-use self::class::Class;
+use self::class::FileClass;
 use self::config::ImageConfig;
-use self::oddity::Oddity;
 use super::layer::Compression;
-use super::lint::finding::Finding;
-use super::packages::{Evidence, Package, System};
+use super::lint::finding::LintFinding;
+use super::packages::{Package, PackageEvidence, System};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -80,31 +80,31 @@ pub struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<System>,
     /// Packages that files of the view announce, sorted.
-    pub packages: Vec<Found>,
+    pub packages: Vec<AnalysisFindings>,
     /// Entries that can be seen, sorted by path.
     #[serde(skip)]
-    pub visible: Vec<Spot>,
+    pub visible: Vec<LayerSpot>,
     /// Files of lower layers that a later layer hides and that travel all the same, sorted by path.
     #[serde(skip)]
-    pub buried: Vec<Spot>,
+    pub buried: Vec<LayerSpot>,
     /// Sums over what can be seen.
     pub sums: Sums,
     /// What is odd about the image as a whole.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<Anomaly>,
     /// What looks like a secret in the configuration of the image; the texts are masked.
-    pub secrets: Vec<Finding>,
+    pub secrets: Vec<LintFinding>,
 }
 
 /// An entry of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Spot {
+pub struct LayerSpot {
     /// Place in [`Census::layers`].
     pub layer: u32,
     /// Place in [`Layer::entries`].
     pub entry: u32,
 }
 
-impl Spot {
+impl LayerSpot {
     fn new(layer: usize, entry: usize) -> Self {
         // A layer has at most a million entries, a bundle fewer blobs.
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -129,7 +129,7 @@ pub struct Sums {
 
 /// A package, with the file that announces it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Found {
+pub struct AnalysisFindings {
     /// The package.
     #[serde(flatten)]
     pub package: Package,
@@ -155,24 +155,24 @@ pub struct Layer {
     pub diff_id: Option<Digest>,
     /// What it holds, in its order.
     #[serde(skip)]
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LayerEntry>,
     /// What is odd.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<Anomaly>,
     /// What looks like a secret; the texts are masked.
-    pub secrets: Vec<Finding>,
+    pub secrets: Vec<LintFinding>,
     /// What its files announce, by the file: place in [`Layer::entries`].
     #[serde(skip)]
-    pub announced: Vec<(u32, Evidence)>,
+    pub announced: Vec<(u32, PackageEvidence)>,
 }
 
 /// An entry of a layer, as an auditor sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct LayerEntry {
     /// Its path without slashes at the ends.
     pub path: Box<str>,
     /// What it is.
     #[serde(flatten)]
-    pub node: Node,
+    pub node: LayerNode,
     /// Its mode, with the bits for set-user-id, set-group-id and sticky.
     pub mode: u16,
     /// Its owner.
@@ -187,7 +187,7 @@ pub struct Entry {
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Node {
+pub enum LayerNode {
     /// A file.
     File {
         /// Its bytes.
@@ -196,7 +196,7 @@ pub enum Node {
         #[serde(skip_serializing_if = "Option::is_none")]
         sha256: Option<Digest>,
         /// What they are.
-        class: Class,
+        class: FileClass,
     },
     /// A folder.
     Dir,
@@ -241,9 +241,9 @@ pub struct Attached {
     /// Its bytes.
     pub size: u64,
     /// What it is.
-    pub class: Class,
+    pub class: FileClass,
     /// What looks like a secret; the texts are masked.
-    pub secrets: Vec<Finding>,
+    pub secrets: Vec<LintFinding>,
 }
 
 /// Something that was not looked at.
@@ -266,27 +266,30 @@ impl Census {
     #[must_use]
     pub(crate) fn has_file_digests(&self) -> bool {
         let mut entries = self.layers.iter().flat_map(|layer| &layer.entries);
-        !entries.any(|entry| matches!(entry.node, Node::File { sha256: None, .. }))
+        !entries.any(|entry| matches!(entry.node, LayerNode::File { sha256: None, .. }))
     }
 
     /// The entry at a place.
     #[must_use]
-    pub fn entry(&self, spot: Spot) -> Option<&Entry> {
+    pub fn entry(&self, spot: LayerSpot) -> Option<&LayerEntry> {
         self.layers.get(spot.layer as usize)?.entries.get(spot.entry as usize)
     }
 
     /// The entries of these places.
-    pub fn entries<'a>(&'a self, spots: &'a [Spot]) -> impl Iterator<Item = (Spot, &'a Entry)> + 'a {
+    pub fn entries<'a>(
+        &'a self,
+        spots: &'a [LayerSpot],
+    ) -> impl Iterator<Item = (LayerSpot, &'a LayerEntry)> + 'a {
         spots.iter().filter_map(|spot| self.entry(*spot).map(|entry| (*spot, entry)))
     }
 
     /// What is odd about a view and its layers, in hidden files as well.
-    pub fn oddities<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Oddity> + 'a {
+    pub fn oddities<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Anomaly> + 'a {
         view.oddities.iter().chain(self.layers_of(view).flat_map(|layer| &layer.oddities))
     }
 
     /// What looks like a secret in a view and its layers, in hidden files as well.
-    pub fn secrets<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Finding> + 'a {
+    pub fn secrets<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a LintFinding> + 'a {
         view.secrets.iter().chain(self.layers_of(view).flat_map(|layer| &layer.secrets))
     }
 

@@ -1,7 +1,7 @@
 //! Names that deceive.
 
-use super::oddity::{Kind, Oddity};
-use super::{Entry, Node};
+use super::anomaly::{Anomaly, AnomalyKind};
+use super::{LayerEntry, LayerNode};
 use sealift_bundle::value::printable::is_deceptive;
 use sealift_bundle::value::unicode::collision_key;
 use std::collections::{BTreeMap, HashMap};
@@ -11,23 +11,23 @@ use std::hash::{BuildHasher as _, RandomState};
 const LONGEST: (usize, usize) = (4096, 255);
 
 /// What is odd about one path, seen by itself.
-pub fn examine(path: &str, found: &mut Vec<Oddity>) {
-    let mut say = |kind, detail: &str| found.push(Oddity::new(kind, path, detail));
+pub fn examine(path: &str, found: &mut Vec<Anomaly>) {
+    let mut say = |kind, detail: &str| found.push(Anomaly::new(kind, path, detail));
     if path.len() > LONGEST.0 || path.split('/').any(|name| name.len() > LONGEST.1) {
-        say(Kind::NameLong, "longer than 4,096 bytes, or 255 in one name");
+        say(AnomalyKind::NameLong, "longer than 4,096 bytes, or 255 in one name");
     }
     let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'\\';
     if path.bytes().all(is_plain) {
         return;
     }
     if path.chars().any(is_deceptive) {
-        say(Kind::NameControl, "it holds characters that cannot be seen");
+        say(AnomalyKind::NameControl, "it holds characters that cannot be seen");
     }
     if escapes_bytes(path) {
-        say(Kind::NameEncoding, "its bytes are not UTF-8, and are shown as \\xNN");
+        say(AnomalyKind::NameEncoding, "its bytes are not UTF-8, and are shown as \\xNN");
     }
     if path.split('/').any(is_mixed) {
-        say(Kind::NameLookalike, "letters of several scripts stand in one name");
+        say(AnomalyKind::NameLookalike, "letters of several scripts stand in one name");
     }
 }
 
@@ -59,13 +59,13 @@ fn is_mixed(name: &str) -> bool {
 /// Paths that one layer has twice, and those that are one path where case or Unicode form is ignored.
 ///
 /// They are told apart by short digests first: a layer has up to a million of them.
-pub fn doubles(entries: &[Entry], found: &mut Vec<Oddity>) {
+pub fn doubles(entries: &[LayerEntry], found: &mut Vec<Anomaly>) {
     let keys = RandomState::new();
-    let key = |entry: &Entry| keys.hash_one(collision_key(&entry.path));
+    let key = |entry: &LayerEntry| keys.hash_one(collision_key(&entry.path));
     let mut order: Vec<(u64, u32)> = entries.iter().map(key).zip(0..).collect();
     order.sort_unstable();
     for same in order.chunk_by(|(a, _), (b, _)| a == b).filter(|same| same.len() > 1) {
-        let mut groups: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+        let mut groups: BTreeMap<String, Vec<&LayerEntry>> = BTreeMap::new();
         for entry in same.iter().filter_map(|(_, place)| entries.get(*place as usize)) {
             groups.entry(collision_key(&entry.path)).or_default().push(entry);
         }
@@ -76,16 +76,20 @@ pub fn doubles(entries: &[Entry], found: &mut Vec<Oddity>) {
 }
 
 /// Entries whose paths are one where case or Unicode form is ignored, in the order of the layer.
-fn told_apart(group: &[&Entry], found: &mut Vec<Oddity>) {
-    let mut last: HashMap<&str, &Entry> = HashMap::new();
+fn told_apart(group: &[&LayerEntry], found: &mut Vec<Anomaly>) {
+    let mut last: HashMap<&str, &LayerEntry> = HashMap::new();
     for entry in group {
         let before = last.insert(&entry.path, entry);
         // Folders may come twice.
-        if before.is_some_and(|before| before.node != Node::Dir || entry.node != Node::Dir) {
-            found.push(Oddity::new(Kind::ArchiveTwice, &entry.path, "the last one counts for most programs"));
+        if before.is_some_and(|before| before.node != LayerNode::Dir || entry.node != LayerNode::Dir) {
+            found.push(Anomaly::new(
+                AnomalyKind::ArchiveTwice,
+                &entry.path,
+                "the last one counts for most programs",
+            ));
         }
         if let Some(first) = group.first().filter(|first| first.path != entry.path) {
-            found.push(Oddity::new(Kind::NameTwin, &entry.path, format!("and {}", first.path)));
+            found.push(Anomaly::new(AnomalyKind::NameTwin, &entry.path, format!("and {}", first.path)));
         }
     }
 }
@@ -115,11 +119,11 @@ mod tests {
     #[test]
     fn p47_names_that_deceive_are_told() {
         for (path, kind) in [
-            ("usr/bin/ls\u{202e}", Kind::NameControl),
-            ("a\nb", Kind::NameControl),
-            ("b\u{430}sh", Kind::NameLookalike),
-            ("\\xff", Kind::NameEncoding),
-            (&"x".repeat(256), Kind::NameLong),
+            ("usr/bin/ls\u{202e}", AnomalyKind::NameControl),
+            ("a\nb", AnomalyKind::NameControl),
+            ("b\u{430}sh", AnomalyKind::NameLookalike),
+            ("\\xff", AnomalyKind::NameEncoding),
+            (&"x".repeat(256), AnomalyKind::NameLong),
         ] {
             let mut found = Vec::new();
             examine(path, &mut found);
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn p18_p19_doubles_and_twins_are_told() {
-        let of = |node: &Node, path: &str| Entry {
+        let of = |node: &LayerNode, path: &str| LayerEntry {
             path: path.into(),
             node: node.clone(),
             mode: 0o755,
@@ -142,10 +146,15 @@ mod tests {
             gid: 0,
             capabilities: None,
         };
-        let pipe = Node::Special { what: "named pipe".into() };
+        let pipe = LayerNode::Special { what: "named pipe".into() };
         let paths = ["etc/Passwd", "etc/passwd", "etc/passwd", "e\u{301}", "\u{e9}", "other"];
         let mut entries: Vec<_> = paths.iter().map(|path| of(&pipe, path)).collect();
-        entries.extend([of(&Node::Dir, "etc"), of(&Node::Dir, "etc"), of(&pipe, "etc"), of(&pipe, "alone")]);
+        entries.extend([
+            of(&LayerNode::Dir, "etc"),
+            of(&LayerNode::Dir, "etc"),
+            of(&pipe, "etc"),
+            of(&pipe, "alone"),
+        ]);
         let mut found = Vec::new();
         doubles(&entries, &mut found);
         let mut found: Vec<_> = found.iter().map(|oddity| (oddity.path.as_str(), oddity.kind)).collect();
@@ -153,11 +162,11 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("etc", Kind::ArchiveTwice),
-                ("etc/passwd", Kind::NameTwin),
-                ("etc/passwd", Kind::NameTwin),
-                ("etc/passwd", Kind::ArchiveTwice),
-                ("\u{e9}", Kind::NameTwin)
+                ("etc", AnomalyKind::ArchiveTwice),
+                ("etc/passwd", AnomalyKind::NameTwin),
+                ("etc/passwd", AnomalyKind::NameTwin),
+                ("etc/passwd", AnomalyKind::ArchiveTwice),
+                ("\u{e9}", AnomalyKind::NameTwin)
             ]
         );
     }

@@ -1,15 +1,15 @@
 //! Observing a bundle: each layer once, on several threads, and every image as its layers make it.
 
+use super::analyze_layer::{AnalysisBudget, look};
+use super::anomaly::{Anomaly, AnomalyKind};
 use super::attached::{Loose, Standing};
 use super::config::ImageConfig;
-use super::look::{Desk, look};
-use super::oddity::{Kind, Oddity};
 use super::{Census, FileDigests, ItemCensus, Layer, Sums, Unchecked, View, view};
 use crate::layer::{Failed, Stored};
-use crate::lint::{File, secrets};
-use sealift_bundle::format::blob_order::{ItemContents, Parts};
+use crate::lint::{LintFile, secrets};
+use sealift_bundle::format::blob_order::{ImageParts, ItemContents};
 use sealift_bundle::format::index::Blob;
-use sealift_bundle::format::oci::{self, Descriptor, Document};
+use sealift_bundle::format::oci::{self, Descriptor, OciDocument};
 use sealift_bundle::inspect::InspectError;
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
@@ -28,7 +28,7 @@ pub fn observe(
     threads: usize,
     limits: &Limits,
 ) -> Result<Census, InspectError> {
-    let mut draft = Draft {
+    let mut draft = AnalysisDraft {
         place,
         limits,
         blobs: Vec::new(),
@@ -41,7 +41,7 @@ pub fn observe(
     for contents in &place.contents.items {
         items.push(draft.item(contents)?);
     }
-    let Draft { blobs, numbers, loose, mut unchecked, .. } = draft;
+    let AnalysisDraft { blobs, numbers, loose, mut unchecked, .. } = draft;
     let mut layers = Vec::with_capacity(blobs.len());
     for (layer, gaps) in look_at_all(place, &blobs, digests, threads)? {
         layers.push(layer);
@@ -54,7 +54,7 @@ pub fn observe(
 }
 
 /// What the documents of a bundle say, before any layer is looked at.
-struct Draft<'a, 'b> {
+struct AnalysisDraft<'a, 'b> {
     place: &'a OpenBundle<'b>,
     limits: &'a Limits,
     blobs: Vec<Blob>,
@@ -65,7 +65,7 @@ struct Draft<'a, 'b> {
     unchecked: Vec<Unchecked>,
 }
 
-impl Draft<'_, '_> {
+impl AnalysisDraft<'_, '_> {
     fn layer(&mut self, blob: Blob) -> usize {
         *self.numbers.entry(blob.digest).or_insert_with(|| {
             self.blobs.push(blob);
@@ -78,11 +78,11 @@ impl Draft<'_, '_> {
         self.walked.clear();
         let mut views = Vec::new();
         match &contents.parts {
-            Parts::Tree { layer, .. } => {
+            ImageParts::Tree { layer, .. } => {
                 let layers = vec![self.layer(*layer)];
                 views.push(empty(None, item.root.digest, None, layers));
             }
-            Parts::Image { .. } => {
+            ImageParts::Image { .. } => {
                 let name = &item.head.name;
                 self.walk(name, &item.media_type, item.root, Some(&mut views))?;
                 // Nothing of a referrer becomes part of a file system, whatever it calls itself.
@@ -115,18 +115,18 @@ impl Draft<'_, '_> {
                     let what = format!("{item}: {}", blob.digest);
                     self.unchecked.push(Unchecked { layer: None, what, reason, bytes: Some(blob.size) });
                 }
-                (Ok(Document::Index(children)), _) => {
+                (Ok(OciDocument::Index(children)), _) => {
                     let here = children.into_iter().rev().filter_map(|child| {
                         self.place.blob(&child.digest).map(|blob| (child.media_type, blob, child.platform))
                     });
                     stack.extend(here);
                 }
-                (Ok(Document::Manifest { config, layers }), Some(views))
+                (Ok(OciDocument::Manifest { config, layers }), Some(views))
                     if oci::is_image_config(&config.media_type) =>
                 {
                     views.push(self.image(item, blob.digest, platform.as_deref(), &config, &layers)?);
                 }
-                (Ok(Document::Manifest { config, layers }), _) => {
+                (Ok(OciDocument::Manifest { config, layers }), _) => {
                     for named in std::iter::once(config).chain(layers) {
                         self.loose.push(item, blob.digest, named, Standing::Beside);
                     }
@@ -154,7 +154,7 @@ impl Draft<'_, '_> {
         }
         let bytes = self.place.document(config.blob())?;
         let path = "configuration of the image";
-        let found = secrets::find(&File { item: item.as_str(), path, bytes: &bytes });
+        let found = secrets::find(&LintFile { item: item.as_str(), path, bytes: &bytes });
         let parsed = match ImageConfig::parse(config.digest, &bytes) {
             Ok(parsed) => Some(parsed),
             Err(reason) => {
@@ -236,12 +236,12 @@ fn finish(view: &mut View, layers: &[Layer]) {
     if found.len() != config.diff_ids.len() {
         let detail =
             format!("it has {} layers, and its configuration names {}", found.len(), config.diff_ids.len());
-        view.oddities.push(Oddity::new(Kind::DiffId, "", detail));
+        view.oddities.push(Anomaly::new(AnomalyKind::DiffId, "", detail));
     }
     for (layer, stated) in found.iter().zip(&config.diff_ids) {
         if layer.diff_id.is_some_and(|found| found != *stated) {
             let detail = format!("the layer {} should unpack to {}", layer.digest, stated);
-            view.oddities.push(Oddity::new(Kind::DiffId, "", detail));
+            view.oddities.push(Anomaly::new(AnomalyKind::DiffId, "", detail));
         }
     }
 }
@@ -257,7 +257,7 @@ fn look_at_all(
 ) -> Result<Vec<Looked>, InspectError> {
     let mut order: Vec<usize> = (0..blobs.len()).collect();
     order.sort_by_key(|number| std::cmp::Reverse(blobs.get(*number).map(|blob| blob.size)));
-    let (desk, next) = (Desk::new(digests), AtomicUsize::new(0));
+    let (desk, next) = (AnalysisBudget::new(digests), AtomicUsize::new(0));
     let done: Mutex<Vec<(usize, Result<Looked, InspectError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, blobs.len().max(1)) {
@@ -278,7 +278,7 @@ fn look_at_all(
     done.into_iter().map(|(_, looked)| looked).collect()
 }
 
-fn look_at(place: &OpenBundle<'_>, blob: Blob, desk: &Desk) -> Result<Looked, InspectError> {
+fn look_at(place: &OpenBundle<'_>, blob: Blob, desk: &AnalysisBudget) -> Result<Looked, InspectError> {
     look(blob, Stored::prove(place, blob)?, desk).map_err(|error| failed(blob, error))
 }
 
@@ -293,17 +293,17 @@ pub(super) fn failed(blob: Blob, error: io::Error) -> InspectError {
 #[cfg(test)]
 mod tests {
     use super::{empty, finish_all};
-    use crate::analysis::class::Class;
-    use crate::analysis::{Entry, ItemCensus, Layer, Node};
+    use crate::analysis::class::FileClass;
+    use crate::analysis::{ItemCensus, Layer, LayerEntry, LayerNode};
     use crate::layer::Compression;
     use sealift_bundle::format::item::ItemKind;
     use sealift_bundle::value::digest::Digest;
 
     #[test]
     fn j08_a_layer_that_is_listed_a_thousand_times_is_not_laid_a_thousand_times() {
-        let file = |number: u32| Entry {
+        let file = |number: u32| LayerEntry {
             path: format!("{number}").into(),
-            node: Node::File { size: 1, sha256: None, class: Class::Text },
+            node: LayerNode::File { size: 1, sha256: None, class: FileClass::Text },
             mode: 0o644,
             uid: 0,
             gid: 0,

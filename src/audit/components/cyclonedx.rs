@@ -1,6 +1,6 @@
 //! `CycloneDX` in JSON, read as a stream.
 
-use super::{Component, Findings, Items, Query};
+use super::{ComponentQuery, Findings, Items, SearchedComponent};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -11,7 +11,7 @@ const STATEMENT: &str = "sealift:statement";
 const ITEM: &str = "sealift:item";
 
 /// Looks for a component in an SBOM; what is kept of it does not grow with it.
-pub fn search(sbom: &[u8], query: &Query) -> Result<Findings, serde_json::Error> {
+pub fn search(sbom: &[u8], query: &ComponentQuery) -> Result<Findings, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(sbom);
     let mut findings = Findings::default();
     Document { query, findings: &mut findings }.deserialize(&mut json)?;
@@ -41,7 +41,7 @@ macro_rules! seed {
 }
 
 struct Document<'a> {
-    query: &'a Query,
+    query: &'a ComponentQuery,
     findings: &'a mut Findings,
 }
 
@@ -141,7 +141,7 @@ struct Property {
 
 /// `components`: what matches goes to the findings, and nothing else is kept.
 struct Components<'a> {
-    query: &'a Query,
+    query: &'a ComponentQuery,
     findings: &'a mut Findings,
 }
 
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for Components<'_> {
 
 /// One component, with those inside it.
 struct One<'a> {
-    query: &'a Query,
+    query: &'a ComponentQuery,
     findings: &'a mut Findings,
 }
 
@@ -203,7 +203,7 @@ impl<'de> Visitor<'de> for One<'_> {
         for inner in findings.found.iter_mut().skip(first).filter(|inner| inner.items.is_empty()) {
             inner.items.clone_from(&items);
         }
-        let component = Component {
+        let component = SearchedComponent {
             name,
             group: group.flatten().filter(|group| !group.is_empty()),
             version: version.flatten(),

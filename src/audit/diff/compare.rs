@@ -1,10 +1,10 @@
 //! Telling two sides apart.
 
 use super::{
-    At, Blobs, Difference, Executable, FactChange, FilesOf, FindingChange, Head, ItemChange, Kind, LayersOf,
-    Missing, PackageChange, RightChange, Side, Turn, Verdict, image, items,
+    At, Blobs, BundleDifference, DiffHead, DiffVerdict, Executable, FactChange, FilesOf, FindingChange,
+    InputKind, ItemChange, LayersOf, Missing, PackageChange, RightChange, Side, Turn, image, items,
 };
-use crate::analysis::{Census, Node, Unchecked};
+use crate::analysis::{Census, LayerNode, Unchecked};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::trust::root_diff::differences;
 use sealift_bundle::value::digest::Digest;
@@ -49,10 +49,10 @@ pub(super) struct Collected {
 
 /// Tells two sides apart. O(n log n) in the number of their entries and packages.
 ///
-/// The texts of files are not here: read those that [`Difference::changed_texts`] names, compare them with
+/// The texts of files are not here: read those that [`BundleDifference::changed_texts`] names, compare them with
 /// [`super::compare_texts`] and add them.
 #[must_use]
-pub fn compare(a: &Side, b: &Side) -> Difference {
+pub fn compare(a: &Side, b: &Side) -> BundleDifference {
     let mut found = Collected::default();
     let is_same_bundle = a.statement.is_some() && a.statement == b.statement;
     let (facts, unknown) = a.facts.compare(&b.facts);
@@ -87,10 +87,10 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
     found
         .items
         .sort_by(|one, other| (one.turn, one.kind, &one.name).cmp(&(other.turn, other.kind, &other.name)));
-    let mut difference = Difference {
-        verdict: Verdict::Equal,
-        a: Head::of(a),
-        b: Head::of(b),
+    let mut difference = BundleDifference {
+        verdict: DiffVerdict::Equal,
+        a: DiffHead::of(a),
+        b: DiffHead::of(b),
         rights: found.rights.into_list(),
         executables: found.executables.into_list(),
         findings: found.findings.into_list(),
@@ -103,15 +103,15 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
         layers: found.layers,
         files: found.files,
         // A request lists the whole store of a site, so what it has beside the bundle is no difference.
-        blobs: blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&Kind::Site)),
+        blobs: blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&InputKind::Site)),
         not_compared: found.missing,
     };
     difference.verdict = if difference.has_changes(a.statement, b.statement) {
-        Verdict::Different
+        DiffVerdict::Different
     } else if difference.not_compared.is_empty() {
-        Verdict::Equal
+        DiffVerdict::Equal
     } else {
-        Verdict::Incomplete
+        DiffVerdict::Incomplete
     };
     difference
 }
@@ -123,11 +123,11 @@ fn unread(side: &Side) -> impl Iterator<Item = (&str, &str, &str)> {
 /// Why something could not be compared.
 pub(super) fn only_one(a: &Side, b: &Side) -> String {
     let rank = |kind| match kind {
-        Kind::Bundle => 0,
-        Kind::Lock => 1,
-        Kind::Site => 2,
-        Kind::Request => 3,
-        Kind::Receipt => 4,
+        InputKind::Bundle => 0,
+        InputKind::Lock => 1,
+        InputKind::Site => 2,
+        InputKind::Request => 3,
+        InputKind::Receipt => 4,
     };
     let poorer = if rank(a.kind) >= rank(b.kind) { a } else { b };
     format!("`{}` is {}, which does not say it", poorer.label, poorer.kind.as_str())
@@ -216,7 +216,7 @@ fn contents_of(census: &Census) -> Vec<(&Unchecked, Option<Digest>)> {
     let mut files: HashMap<(Digest, &str), Digest> = HashMap::new();
     for layer in census.layers.iter().filter(|layer| layers.contains(&layer.digest)) {
         files.extend(layer.entries.iter().filter_map(|entry| match &entry.node {
-            Node::File { sha256: Some(sha256), .. } => Some(((layer.digest, &*entry.path), *sha256)),
+            LayerNode::File { sha256: Some(sha256), .. } => Some(((layer.digest, &*entry.path), *sha256)),
             _ => None,
         }));
     }

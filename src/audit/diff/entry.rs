@@ -1,7 +1,7 @@
 //! Entries of trees and of views, in the one form in which they are compared.
 
 use crate::analysis::capability::Capabilities;
-use crate::analysis::class::Class;
+use crate::analysis::class::FileClass;
 use crate::analysis::{self, Census, View};
 use sealift_bundle::format::entry::{self, Entry};
 use sealift_bundle::value::digest::Digest;
@@ -13,9 +13,9 @@ const HOPS: usize = 8;
 
 /// An entry of either side.
 #[derive(Debug, Clone)]
-pub(super) struct Spot<'a> {
+pub(super) struct EntrySpot<'a> {
     pub(super) path: &'a str,
-    pub(super) node: Node<'a>,
+    pub(super) node: EntryNode<'a>,
     /// The mode with its high bits.
     pub(super) mode: u16,
     /// Owner and group; trees have none.
@@ -28,7 +28,7 @@ pub(super) struct Spot<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Node<'a> {
+pub(super) enum EntryNode<'a> {
     Dir,
     File { size: u64, sha256: Option<Digest> },
     Link(&'a str),
@@ -37,7 +37,7 @@ pub(super) enum Node<'a> {
 
 /// An entry as it was or is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct State {
+pub struct EntryState {
     /// What it is.
     pub what: &'static str,
     /// Its bytes.
@@ -55,12 +55,12 @@ pub struct State {
     pub owner: String,
 }
 
-impl Spot<'_> {
+impl EntrySpot<'_> {
     /// What its bytes hash to.
     pub(super) fn sha256(&self) -> Option<Digest> {
         match self.node {
-            Node::File { sha256, .. } => sha256,
-            Node::Dir | Node::Link(_) | Node::Special(_) => None,
+            EntryNode::File { sha256, .. } => sha256,
+            EntryNode::Dir | EntryNode::Link(_) | EntryNode::Special(_) => None,
         }
     }
 
@@ -72,15 +72,15 @@ impl Spot<'_> {
         if self.owner.1 == 0 { "group root".to_owned() } else { format!("group {}", self.owner.1) }
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> EntryState {
         let (what, size, target) = match self.node {
-            Node::Dir => ("folder", None, None),
-            Node::File { size, .. } => ("file", Some(size), None),
-            Node::Link(target) => ("link", None, Some(target.to_owned())),
-            Node::Special(what) => ("special", None, Some(what.to_owned())),
+            EntryNode::Dir => ("folder", None, None),
+            EntryNode::File { size, .. } => ("file", Some(size), None),
+            EntryNode::Link(target) => ("link", None, Some(target.to_owned())),
+            EntryNode::Special(what) => ("special", None, Some(what.to_owned())),
         };
         let (uid, gid) = self.owner;
-        State {
+        EntryState {
             what,
             size,
             sha256: self.sha256(),
@@ -94,44 +94,47 @@ impl Spot<'_> {
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let permissions = |spot: &Self| (spot.mode, spot.owner, spot.capabilities);
         self.node == other.node
-            && (matches!(self.node, Node::Link(_)) || permissions(self) == permissions(other))
+            && (matches!(self.node, EntryNode::Link(_)) || permissions(self) == permissions(other))
     }
 }
 
 /// The entries of a tree. `classes` says what files are, by their digest.
-pub(super) fn of_tree<'a>(entries: &'a [Entry], classes: &HashMap<Digest, &'a Class>) -> Vec<Spot<'a>> {
+pub(super) fn of_tree<'a>(
+    entries: &'a [Entry],
+    classes: &HashMap<Digest, &'a FileClass>,
+) -> Vec<EntrySpot<'a>> {
     let spot = |entry: &'a Entry| {
         let (node, mode, executable) = match &entry.node {
-            entry::Node::Dir => (Node::Dir, 0o755, None),
-            entry::Node::Link { target } => (Node::Link(target), 0o777, None),
+            entry::Node::Dir => (EntryNode::Dir, 0o755, None),
+            entry::Node::Link { target } => (EntryNode::Link(target), 0o777, None),
             entry::Node::File { size, sha256, executable } => {
                 let by_mode = executable.then_some("executable by its mode");
                 let by_content = classes.get(sha256).map(|class| word(class));
-                let node = Node::File { size: *size, sha256: Some(*sha256) };
+                let node = EntryNode::File { size: *size, sha256: Some(*sha256) };
                 (node, if *executable { 0o755 } else { 0o644 }, by_content.flatten().or(by_mode))
             }
         };
         let path = entry.path.as_str();
-        Spot { path, node, mode, owner: (0, 0), capabilities: None, executable, layer: None }
+        EntrySpot { path, node, mode, owner: (0, 0), capabilities: None, executable, layer: None }
     };
     entries.iter().map(spot).collect()
 }
 
 /// What something executable is, in words.
-const fn word(class: &Class) -> Option<&'static str> {
+const fn word(class: &FileClass) -> Option<&'static str> {
     match class {
-        Class::Script(_) => Some("script"),
+        FileClass::Script(_) => Some("script"),
         _ if class.is_executable() => Some(class.as_str()),
         _ => None,
     }
 }
 
 /// What the executable files of a census are, by their digests.
-pub(super) fn classes(census: &Census) -> HashMap<Digest, &Class> {
+pub(super) fn classes(census: &Census) -> HashMap<Digest, &FileClass> {
     let mut classes = HashMap::new();
     for entry in census.layers.iter().flat_map(|layer| &layer.entries) {
         match &entry.node {
-            analysis::Node::File { sha256: Some(sha256), class, .. } if class.is_executable() => {
+            analysis::LayerNode::File { sha256: Some(sha256), class, .. } if class.is_executable() => {
                 classes.insert(*sha256, class);
             }
             _ => {}
@@ -141,8 +144,8 @@ pub(super) fn classes(census: &Census) -> HashMap<Digest, &Class> {
 }
 
 /// The entries that can be seen in a view, by path.
-pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<Spot<'a>> {
-    let mut all: Vec<(analysis::Spot, &analysis::Entry)> = census.entries(&view.visible).collect();
+pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<EntrySpot<'a>> {
+    let mut all: Vec<(analysis::LayerSpot, &analysis::LayerEntry)> = census.entries(&view.visible).collect();
     if !all.is_sorted_by(|(_, one), (_, other)| one.path <= other.path) {
         all.sort_by(|(_, one), (_, other)| one.path.cmp(&other.path));
     }
@@ -150,11 +153,11 @@ pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<Spot<'a>> {
         let at = all.binary_search_by(|(_, entry)| (*entry.path).cmp(path)).ok()?;
         all.get(at).map(|(_, entry)| *entry)
     };
-    let spot = |(place, entry): &(analysis::Spot, &'a analysis::Entry)| {
+    let spot = |(place, entry): &(analysis::LayerSpot, &'a analysis::LayerEntry)| {
         let mut content = *entry;
         for _ in 0..HOPS {
             match &content.node {
-                analysis::Node::Hardlink { target } => match at(target) {
+                analysis::LayerNode::Hardlink { target } => match at(target) {
                     Some(entry) => content = entry,
                     None => break,
                 },
@@ -162,19 +165,19 @@ pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<Spot<'a>> {
             }
         }
         let (node, executable) = match &content.node {
-            analysis::Node::File { size, sha256, class } => {
-                (Node::File { size: *size, sha256: *sha256 }, word(class))
+            analysis::LayerNode::File { size, sha256, class } => {
+                (EntryNode::File { size: *size, sha256: *sha256 }, word(class))
             }
-            analysis::Node::Dir => (Node::Dir, None),
-            analysis::Node::Symlink { target } | analysis::Node::Hardlink { target } => {
-                (Node::Link(target), None)
+            analysis::LayerNode::Dir => (EntryNode::Dir, None),
+            analysis::LayerNode::Symlink { target } | analysis::LayerNode::Hardlink { target } => {
+                (EntryNode::Link(target), None)
             }
-            analysis::Node::Special { what } => (Node::Special(what), None),
+            analysis::LayerNode::Special { what } => (EntryNode::Special(what), None),
             // Nothing of these can be seen in a view.
-            analysis::Node::Whiteout { .. } | analysis::Node::Opaque { .. } => return None,
+            analysis::LayerNode::Whiteout { .. } | analysis::LayerNode::Opaque { .. } => return None,
         };
         let layer = census.layers.get(place.layer as usize).map(|layer| layer.digest);
-        Some(Spot {
+        Some(EntrySpot {
             path: &entry.path,
             node,
             // One file has one mode, whatever the entry of its other name says.

@@ -80,7 +80,7 @@ impl Serialize for Field {
 
 /// What one side states. A field that was never told of is unknown, which is not the same as having no value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct ItemFacts {
     known: BTreeSet<Field>,
     values: BTreeMap<(Field, String), String>,
 }
@@ -99,7 +99,7 @@ pub struct FactChange {
     pub to: Option<String>,
 }
 
-impl Facts {
+impl ItemFacts {
     /// States a value, or that there is none.
     pub fn put(&mut self, field: Field, value: Option<impl ToString>) {
         self.known.insert(field);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_one_side_does_not_know_is_no_difference_and_is_told() {
-        let (mut a, mut b) = (Facts::default(), Facts::default());
+        let (mut a, mut b) = (ItemFacts::default(), ItemFacts::default());
         a.put(Field::Name, Some("x"));
         a.put(Field::Expires, None::<&str>);
         a.put_all(Field::Platform, ["linux/amd64"]);

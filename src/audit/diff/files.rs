@@ -2,7 +2,7 @@
 
 use super::Turn;
 use super::compare::Collected;
-use super::entry::{Node, Spot, State};
+use super::entry::{EntryNode, EntrySpot, EntryState};
 use super::privileges::{Right, RightChange, rights_of};
 use crate::analysis::{self, Census, View};
 use sealift_bundle::value::digest::Digest;
@@ -24,10 +24,10 @@ pub struct FileChange {
     pub before: Option<String>,
     /// As it was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<State>,
+    pub from: Option<EntryState>,
     /// As it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<State>,
+    pub to: Option<EntryState>,
     /// The layer that has it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<Digest>,
@@ -71,13 +71,18 @@ pub struct Executable {
 
 /// What the first side has anywhere, for what the second has in an item that is new.
 #[derive(Debug, Default)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownFiles<'a> {
     pub(super) files: HashSet<Digest>,
     pub(super) rights: HashSet<(Right, &'a str, Option<Digest>)>,
 }
 
 /// Tells two lists apart. O(n log n) in their lengths.
-pub(super) fn compare(item: &str, a: &[Spot<'_>], b: &[Spot<'_>], found: &mut Collected) -> FilesOf {
+pub(super) fn compare(
+    item: &str,
+    a: &[EntrySpot<'_>],
+    b: &[EntrySpot<'_>],
+    found: &mut Collected,
+) -> FilesOf {
     let (mut gone, mut new, mut changed) = (Vec::new(), Vec::new(), Vec::new());
     let (mut left, mut right) = (a.iter().peekable(), b.iter().peekable());
     loop {
@@ -101,12 +106,12 @@ pub(super) fn compare(item: &str, a: &[Spot<'_>], b: &[Spot<'_>], found: &mut Co
     }
     let moved = moved(&mut gone, &mut new);
 
-    let change = |turn, from: Option<&Spot<'_>>, to: Option<&Spot<'_>>| FileChange {
+    let change = |turn, from: Option<&EntrySpot<'_>>, to: Option<&EntrySpot<'_>>| FileChange {
         turn,
         path: to.or(from).map(|spot| spot.path.to_owned()).unwrap_or_default(),
         before: (turn == Turn::Moved).then(|| from.map(|spot| spot.path.to_owned())).flatten(),
-        from: from.map(Spot::state),
-        to: to.map(Spot::state),
+        from: from.map(EntrySpot::state),
+        to: to.map(EntrySpot::state),
         layer: to.and_then(|spot| spot.layer),
     };
     let pairs = gone.iter().map(|spot| (Turn::Gone, Some(*spot), None));
@@ -134,15 +139,15 @@ pub(super) fn compare(item: &str, a: &[Spot<'_>], b: &[Spot<'_>], found: &mut Co
 
 /// Takes out of both what is one file under another path.
 fn moved<'a, 'b>(
-    gone: &mut Vec<&'b Spot<'a>>,
-    new: &mut Vec<&'b Spot<'a>>,
-) -> Vec<(&'b Spot<'a>, &'b Spot<'a>)> {
+    gone: &mut Vec<&'b EntrySpot<'a>>,
+    new: &mut Vec<&'b EntrySpot<'a>>,
+) -> Vec<(&'b EntrySpot<'a>, &'b EntrySpot<'a>)> {
     // Every empty file is like every other, and none has moved.
-    let content = |spot: &Spot<'_>| match spot.node {
-        Node::File { size, sha256 } if size > 0 => sha256,
+    let content = |spot: &EntrySpot<'_>| match spot.node {
+        EntryNode::File { size, sha256 } if size > 0 => sha256,
         _ => None,
     };
-    let mut by_content: HashMap<Digest, Vec<&'b Spot<'a>>> = HashMap::new();
+    let mut by_content: HashMap<Digest, Vec<&'b EntrySpot<'a>>> = HashMap::new();
     for spot in gone.iter().rev() {
         if let Some(sha256) = content(spot) {
             by_content.entry(sha256).or_default().push(spot);
@@ -159,7 +164,7 @@ fn moved<'a, 'b>(
     pairs
 }
 
-fn privileges(item: &str, from: Option<&Spot<'_>>, to: Option<&Spot<'_>>, found: &mut Collected) {
+fn privileges(item: &str, from: Option<&EntrySpot<'_>>, to: Option<&EntrySpot<'_>>, found: &mut Collected) {
     let (had, has) = (from.map(rights_of).unwrap_or_default(), to.map(rights_of).unwrap_or_default());
     let (before, after) = (from.map(|spot| spot.path), to.map(|spot| spot.path));
     let is_elsewhere = before != after;
@@ -168,7 +173,7 @@ fn privileges(item: &str, from: Option<&Spot<'_>>, to: Option<&Spot<'_>>, found:
         let turn = match old {
             None => Turn::New,
             Some((_, old)) if old != detail => Turn::New,
-            Some(_) if from.and_then(Spot::sha256) != to.and_then(Spot::sha256) => Turn::Changed,
+            Some(_) if from.and_then(EntrySpot::sha256) != to.and_then(EntrySpot::sha256) => Turn::Changed,
             Some(_) => continue,
         };
         let from = old.filter(|(_, old)| old != detail).map(|(_, old)| old.to_string());
@@ -188,13 +193,13 @@ fn privileges(item: &str, from: Option<&Spot<'_>>, to: Option<&Spot<'_>>, found:
 fn executables(
     item: &str,
     turn: Turn,
-    from: Option<&Spot<'_>>,
-    to: Option<&Spot<'_>>,
+    from: Option<&EntrySpot<'_>>,
+    to: Option<&EntrySpot<'_>>,
     found: &mut Collected,
 ) {
     let was = from.and_then(|spot| spot.executable);
     let is = to.and_then(|spot| spot.executable);
-    let is_same = from.and_then(Spot::sha256) == to.and_then(Spot::sha256);
+    let is_same = from.and_then(EntrySpot::sha256) == to.and_then(EntrySpot::sha256);
     let (turn, class, spot) = match (was, is) {
         (None, Some(class)) => (Turn::New, class, to),
         (Some(class), None) => (Turn::Gone, class, from),
@@ -205,7 +210,7 @@ fn executables(
     found.executables.add(Executable { turn, path, class: class.to_owned() }, item);
 }
 
-pub(super) fn learn<'a>(known: &mut Known<'a>, spots: &[Spot<'a>]) {
+pub(super) fn learn<'a>(known: &mut KnownFiles<'a>, spots: &[EntrySpot<'a>]) {
     for spot in spots {
         known.files.extend(spot.sha256());
         for (right, _) in rights_of(spot) {
@@ -215,7 +220,7 @@ pub(super) fn learn<'a>(known: &mut Known<'a>, spots: &[Spot<'a>]) {
 }
 
 /// What of a new item the first side has nowhere.
-pub(super) fn introduce(item: &str, spots: &[Spot<'_>], known: &Known<'_>, found: &mut Collected) {
+pub(super) fn introduce(item: &str, spots: &[EntrySpot<'_>], known: &KnownFiles<'_>, found: &mut Collected) {
     for spot in spots {
         let sha256 = spot.sha256();
         for (right, detail) in rights_of(spot) {
@@ -237,9 +242,9 @@ pub(super) fn introduce(item: &str, spots: &[Spot<'_>], known: &Known<'_>, found
 /// Files that a later layer hides, and that the first side does not have in this way.
 pub(super) fn buried(a: Option<(&Census, &View)>, b: (&Census, &View)) -> Vec<String> {
     let paths = |(census, view): (&Census, &View)| -> Vec<(String, Option<Digest>)> {
-        let spot = |entry: &analysis::Entry| {
+        let spot = |entry: &analysis::LayerEntry| {
             let sha256 = match &entry.node {
-                analysis::Node::File { sha256, .. } => *sha256,
+                analysis::LayerNode::File { sha256, .. } => *sha256,
                 _ => None,
             };
             (entry.path.to_string(), sha256)

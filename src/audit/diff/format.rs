@@ -1,7 +1,7 @@
 //! Changes in words, each on one line.
 
 use super::Turn;
-use super::entry::State;
+use super::entry::EntryState;
 use super::facts::FactChange;
 use super::files::FileChange;
 use sealift_bundle::value::digest::Digest;
@@ -119,7 +119,7 @@ pub(super) fn file(change: &FileChange) -> String {
     line
 }
 
-fn described(state: &State) -> String {
+fn described(state: &EntryState) -> String {
     match (state.size, &state.target) {
         (Some(size), _) => format!("  {}", ByteSize(size)),
         (None, Some(target)) => format!("  {} {}", state.what, Printable(target)),

@@ -4,12 +4,12 @@ use super::Turn;
 use super::compare::Collected;
 use super::entry;
 use super::facts::{FactChange, Field};
-use super::files::{self, FilesOf, Known};
+use super::files::{self, FilesOf, KnownFiles};
 use super::packages;
 use super::privileges;
+use crate::analysis::anomaly::AnomalyGroup;
 use crate::analysis::config::ImageConfig;
-use crate::analysis::oddity::Group;
-use crate::analysis::{Census, Entry, ItemCensus, Layer, View};
+use crate::analysis::{Census, ItemCensus, Layer, LayerEntry, View};
 use crate::packages::{Package, System};
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::printable::{Printable, without_deception};
@@ -78,14 +78,15 @@ pub struct FindingChange {
 
 /// What the first side has anywhere.
 pub(super) struct Everything<'a> {
-    pub(super) known: Known<'a>,
+    pub(super) known: KnownFiles<'a>,
     packages: BTreeSet<&'a Package>,
     findings: BTreeSet<FindingChange>,
 }
 
 impl<'a> Everything<'a> {
     pub(super) fn of(census: &'a Census) -> Self {
-        let mut all = Self { known: Known::default(), packages: BTreeSet::new(), findings: BTreeSet::new() };
+        let mut all =
+            Self { known: KnownFiles::default(), packages: BTreeSet::new(), findings: BTreeSet::new() };
         for view in census.items.iter().flat_map(|item| &item.views) {
             files::learn(&mut all.known, &entry::of_view(census, view));
             all.packages.extend(view.packages.iter().map(|found| &found.package));
@@ -225,7 +226,7 @@ pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> 
         message: finding.message.clone(),
     });
     // Rights are compared where they can be seen, by path.
-    let odd = census.oddities(view).filter(|oddity| oddity.kind.group() != Group::Privilege);
+    let odd = census.oddities(view).filter(|oddity| oddity.kind.group() != AnomalyGroup::Privilege);
     let odd = odd.map(|oddity| FindingChange {
         turn: Turn::New,
         kind: oddity.kind.as_str(),
@@ -277,7 +278,7 @@ fn layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) ->
 
 /// A digest of what a layer holds, whatever the order and the times.
 fn fingerprint(layer: &Layer) -> Digest {
-    let mut entries: BTreeMap<&str, &Entry> = BTreeMap::new();
+    let mut entries: BTreeMap<&str, &LayerEntry> = BTreeMap::new();
     // Of a path that stands there twice, the later entry counts.
     entries.extend(layer.entries.iter().map(|entry| (&*entry.path, entry)));
     let mut hasher = Hasher::new();

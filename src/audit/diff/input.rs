@@ -1,12 +1,12 @@
 //! What is compared, as plain data: what one side is, says and holds.
 
-use super::facts::{Facts, Field};
+use super::facts::{Field, ItemFacts};
 use crate::analysis::Census;
-use sealift_bundle::format::blob_order::{Contents, Parts};
+use sealift_bundle::format::blob_order::{Contents, ImageParts};
 use sealift_bundle::format::entry::Entry;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::item::{FileKind, ItemHead, ItemKind, PRIORITY};
-use sealift_bundle::format::site_inputs::{Parameter, Secret, Selection, SiteInputs};
+use sealift_bundle::format::site_inputs::{Parameter, Selection, SiteInputs, SiteSecret};
 use sealift_bundle::inspect::{InspectError, Overview, SignerLine, inventories, overview};
 use sealift_bundle::trust::root::Root;
 use sealift_bundle::trust::verify::OpenBundle;
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 /// What a side is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum InputKind {
     /// A sealed bundle.
     Bundle,
     /// A lock: what a bundle will hold.
@@ -33,7 +33,7 @@ pub enum Kind {
     Request,
 }
 
-impl Kind {
+impl InputKind {
     /// The word for it, with its article.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -51,15 +51,15 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub struct Side {
     /// What it is.
-    pub kind: Kind,
+    pub kind: InputKind,
     /// What it was called by who asked.
     pub label: String,
     /// The bundle it is about, where there is one yet.
     pub statement: Option<Digest>,
     /// What it says of itself.
-    pub facts: Facts,
+    pub facts: ItemFacts,
     /// What it holds, by name; `None` where it does not say.
-    pub items: Option<BTreeMap<Name, Item>>,
+    pub items: Option<BTreeMap<Name, DiffItem>>,
     /// Its blobs of images, where it lists them.
     pub blobs: Option<BTreeMap<Digest, u64>>,
     /// What was observed in it.
@@ -72,13 +72,13 @@ pub struct Side {
 
 /// An item of a side.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub struct DiffItem {
     /// What it is.
     pub kind: ItemKind,
     /// Digest of its index or manifest, where it is known.
     pub digest: Option<Digest>,
     /// What the side says of it.
-    pub facts: Facts,
+    pub facts: ItemFacts,
     /// Bytes of its blobs as they travel, where they are known.
     pub stored: Option<u64>,
     /// The entries of a tree, in order.
@@ -88,8 +88,8 @@ pub struct Item {
 impl Side {
     /// A side of which nothing is known yet.
     #[must_use]
-    pub fn new(kind: Kind, label: String) -> Self {
-        let mut facts = Facts::default();
+    pub fn new(kind: InputKind, label: String) -> Self {
+        let mut facts = ItemFacts::default();
         facts.put_all(Field::Disk, std::iter::empty::<&str>());
         Self {
             kind,
@@ -113,7 +113,7 @@ impl Side {
     pub fn of_bundle(place: &OpenBundle<'_>, label: String) -> Result<Self, InspectError> {
         let overview = overview(&place.trusted, &place.contents.items);
         let predicate = &place.trusted.statement().predicate;
-        let mut side = Self::new(Kind::Bundle, label);
+        let mut side = Self::new(InputKind::Bundle, label);
         side.statement = Some(overview.statement);
         let facts = &mut side.facts;
         say_overview(facts, &overview);
@@ -131,7 +131,7 @@ impl Side {
                 facts.put_all(Field::Platform, &line.platforms);
             }
             let (digest, stored, tree) = (Some(line.digest), Some(line.stored), trees.remove(&line.name));
-            (line.name.clone(), Item { kind: line.kind, digest, facts, stored, tree })
+            (line.name.clone(), DiffItem { kind: line.kind, digest, facts, stored, tree })
         });
         side.items = Some(items.collect());
         side.blobs = Some(image_blobs(&place.contents).map(|blob| (blob.digest, blob.size)).collect());
@@ -141,14 +141,14 @@ impl Side {
 }
 
 fn image_blobs(contents: &Contents) -> impl Iterator<Item = Blob> + '_ {
-    let of = |parts: &Parts| match parts {
-        Parts::Image { blobs, .. } => blobs.clone(),
-        Parts::Tree { .. } => Vec::new(),
+    let of = |parts: &ImageParts| match parts {
+        ImageParts::Image { blobs, .. } => blobs.clone(),
+        ImageParts::Tree { .. } => Vec::new(),
     };
     contents.items.iter().flat_map(move |item| of(&item.parts))
 }
 
-fn say_overview(facts: &mut Facts, overview: &Overview) {
+fn say_overview(facts: &mut ItemFacts, overview: &Overview) {
     facts.put(Field::Scenario, Some(&overview.scenario));
     facts.put(Field::Name, Some(&overview.name));
     facts.put(Field::Version, Some(&overview.version));
@@ -167,14 +167,14 @@ fn say_overview(facts: &mut Facts, overview: &Overview) {
 }
 
 /// States what of a manifest was chosen.
-pub fn say_selection(facts: &mut Facts, selection: &Selection) {
+pub fn say_selection(facts: &mut ItemFacts, selection: &Selection) {
     facts.put(Field::Variant, selection.variant.as_ref());
     facts.put_all(Field::Feature, &selection.features);
     facts.put_all(Field::LeftOut, &selection.without);
 }
 
 /// States what a site has to add.
-pub fn say_needs(facts: &mut Facts, needs: &SiteInputs) {
+pub fn say_needs(facts: &mut ItemFacts, needs: &SiteInputs) {
     let parameter = |one: &Parameter| {
         let Parameter { name, description, format, choices, default } = one;
         let choices = if choices.is_empty() { String::new() } else { format!(" of {}", choices.join(", ")) };
@@ -182,14 +182,14 @@ pub fn say_needs(facts: &mut Facts, needs: &SiteInputs) {
         (name.clone(), format!("{format}{choices}{default}: {description}"))
     };
     facts.put_named(Field::Parameter, needs.parameters.iter().map(parameter));
-    let secret = |Secret { name, description }: &Secret| (name.clone(), description.clone());
+    let secret = |SiteSecret { name, description }: &SiteSecret| (name.clone(), description.clone());
     facts.put_named(Field::Secret, needs.secrets.iter().map(secret));
 }
 
 /// What is declared of an item.
 #[must_use]
-pub fn facts_of(head: &ItemHead, reference: Option<&ImageName>) -> Facts {
-    let mut facts = Facts::default();
+pub fn facts_of(head: &ItemHead, reference: Option<&ImageName>) -> ItemFacts {
+    let mut facts = ItemFacts::default();
     let labels = &head.labels;
     facts.put(Field::Reference, reference);
     facts.put(Field::Origin, Some(&head.origin));
@@ -207,16 +207,16 @@ pub fn facts_of(head: &ItemHead, reference: Option<&ImageName>) -> Facts {
 }
 
 /// States what an image comes without, and what travels about it.
-pub fn say_referrers(facts: &mut Facts, withheld: &[Digest], referrers: impl Iterator<Item = Digest>) {
+pub fn say_referrers(facts: &mut ItemFacts, withheld: &[Digest], referrers: impl Iterator<Item = Digest>) {
     facts.put_all(Field::Withheld, withheld);
     facts.put_all(Field::Referrer, referrers);
 }
 
 /// What a side is, for the first lines of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Head {
+pub struct DiffHead {
     /// What it is.
-    pub kind: Kind,
+    pub kind: InputKind,
     /// What it was called by who asked.
     pub label: String,
     /// The bundle it is about.
@@ -239,12 +239,12 @@ pub struct Head {
     pub stored: Option<u64>,
 }
 
-impl Head {
+impl DiffHead {
     /// Of this side.
     #[must_use]
     pub fn of(side: &Side) -> Self {
         let fact = |field| side.facts.get(field).map(str::to_owned);
-        let stored = |items: &BTreeMap<Name, Item>| {
+        let stored = |items: &BTreeMap<Name, DiffItem>| {
             items
                 .values()
                 .map(|item| item.stored)

@@ -1,10 +1,10 @@
 //! Items: which came, went, have another name, and are not what they were.
 
 use super::compare::{Collected, only_one};
-use super::entry::{self, Spot};
+use super::entry::{self, EntrySpot};
 use super::facts::{FactChange, Field};
 use super::files::{self, FilesOf};
-use super::input::{Item, Side};
+use super::input::{DiffItem, Side};
 use super::{Missing, Turn};
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::item::ItemKind;
@@ -54,8 +54,8 @@ pub struct ItemChange {
 pub(super) struct Pair<'a> {
     pub(super) before: &'a Name,
     pub(super) name: &'a Name,
-    pub(super) a: &'a Item,
-    pub(super) b: &'a Item,
+    pub(super) a: &'a DiffItem,
+    pub(super) b: &'a DiffItem,
 }
 
 /// Items on both sides, and the names of those that only the second has.
@@ -64,14 +64,14 @@ pub(super) struct Matched<'a> {
     pub(super) new: Vec<&'a Name>,
 }
 
-type Items = BTreeMap<Name, Item>;
+type Items = BTreeMap<Name, DiffItem>;
 
 /// An item with its name.
-type Named<'a> = (&'a Name, &'a Item);
+type Named<'a> = (&'a Name, &'a DiffItem);
 
 /// Finds out which item is which: by name and kind, then by reference, then by content.
 fn matched<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<Named<'a>>, Option<Named<'a>>)> {
-    let mut left: BTreeMap<&Name, &Item> = a.iter().collect();
+    let mut left: BTreeMap<&Name, &DiffItem> = a.iter().collect();
     let mut found = Vec::new();
     let mut rest = Vec::new();
     for (name, item) in b {
@@ -103,12 +103,12 @@ fn matched<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<Named<'a>>, Option<Nam
     found
 }
 
-fn reference(item: &Item) -> Option<String> {
+fn reference(item: &DiffItem) -> Option<String> {
     item.facts.get(Field::Reference).map(str::to_owned)
 }
 
 /// What an item holds, whatever it is called; nothing for what could be anything.
-fn content(item: &Item) -> Option<String> {
+fn content(item: &DiffItem) -> Option<String> {
     match (&item.tree, item.digest) {
         (Some(entries), _) => {
             let mut hasher = sealift_bundle::value::digest::Hasher::new();
@@ -175,12 +175,12 @@ fn digests(entries: &[Entry]) -> impl Iterator<Item = Digest> + '_ {
 }
 
 /// The executables of a tree that is new.
-fn introduce(name: &Name, spots: &[Spot<'_>], known: &BTreeSet<Digest>, found: &mut Collected) {
-    let known = files::Known { files: known.iter().copied().collect(), ..files::Known::default() };
+fn introduce(name: &Name, spots: &[EntrySpot<'_>], known: &BTreeSet<Digest>, found: &mut Collected) {
+    let known = files::KnownFiles { files: known.iter().copied().collect(), ..files::KnownFiles::default() };
     files::introduce(name.as_str(), spots, &known, found);
 }
 
-fn one_sided(turn: Turn, name: &Name, item: &Item) -> ItemChange {
+fn one_sided(turn: Turn, name: &Name, item: &DiffItem) -> ItemChange {
     let (digest, stored) = (item.digest, item.stored);
     let is_new = turn == Turn::New;
     let named = item.facts.get(Field::Reference).or_else(|| item.facts.get(Field::Origin));
@@ -201,8 +201,8 @@ fn one_sided(turn: Turn, name: &Name, item: &Item) -> ItemChange {
 }
 
 fn of_pair(
-    (old_name, before): (&Name, &Item),
-    (name, now): (&Name, &Item),
+    (old_name, before): (&Name, &DiffItem),
+    (name, now): (&Name, &DiffItem),
     unknown: &mut BTreeSet<Field>,
 ) -> Option<ItemChange> {
     let (facts, mut missing) = before.facts.compare(&now.facts);
@@ -224,7 +224,7 @@ fn of_pair(
         return None;
     }
     let is_moved = old_name != name && !differs;
-    let tag = |item: &Item| item.facts.get(Field::Reference).map(str::to_owned);
+    let tag = |item: &DiffItem| item.facts.get(Field::Reference).map(str::to_owned);
     Some(ItemChange {
         turn: if is_moved { Turn::Moved } else { Turn::Changed },
         kind: now.kind,

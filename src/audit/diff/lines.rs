@@ -1,7 +1,7 @@
 //! Texts, line by line.
 
 use super::redact::HIDDEN;
-use crate::lint::{File, secrets};
+use crate::lint::{LintFile, secrets};
 use serde::Serialize;
 use similar::{Algorithm, ChangeTag, TextDiff};
 use std::collections::BTreeSet;
@@ -28,15 +28,15 @@ pub struct TextChange {
     pub path: String,
     /// What came out.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: LinesOutcome,
 }
 
 /// What comparing line by line came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum LinesOutcome {
     /// These lines are not the same.
-    Lines(Lines),
+    Lines(DiffLines),
     /// One of them is no text: not UTF-8, or with a byte of zero.
     Binary,
     /// The texts were not compared line by line.
@@ -48,7 +48,7 @@ pub enum Outcome {
 
 /// The lines in which two texts differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Lines {
+pub struct DiffLines {
     /// How many came.
     pub added: u64,
     /// How many went.
@@ -83,7 +83,7 @@ pub struct Hunk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// Where it stands.
-    pub mark: Mark,
+    pub mark: LineMark,
     /// What it says, without its end; never a secret.
     pub text: String,
 }
@@ -91,7 +91,7 @@ pub struct Line {
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mark {
+pub enum LineMark {
     /// In both.
     Both,
     /// In the old text.
@@ -105,20 +105,20 @@ pub enum Mark {
 pub fn compare(item: &str, path: &str, old: &[u8], new: &[u8]) -> TextChange {
     let done = |outcome| TextChange { item: item.to_owned(), path: path.to_owned(), outcome };
     let text = |bytes| std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let (Some(before), Some(after)) = (text(old), text(new)) else { return done(Outcome::Binary) };
-    let secret = |bytes| secrets::lines(&File { item, path, bytes });
+    let (Some(before), Some(after)) = (text(old), text(new)) else { return done(LinesOutcome::Binary) };
+    let secret = |bytes| secrets::lines(&LintFile { item, path, bytes });
     let (Some(hide_old), Some(hide_new)) = (secret(old), secret(new)) else {
         let reason = "it is a key, or was not looked through for secrets".to_owned();
-        return done(Outcome::Unread { reason });
+        return done(LinesOutcome::Unread { reason });
     };
     let split = |text| str::split_inclusive(text, '\n').collect::<Vec<_>>();
     let (before, after) = (split(before), split(after));
-    done(Outcome::Lines(of_lines((&before, &hide_old), (&after, &hide_new))))
+    done(LinesOutcome::Lines(of_lines((&before, &hide_old), (&after, &hide_new))))
 }
 
 type Text<'a> = (&'a [&'a str], &'a BTreeSet<usize>);
 
-fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> Lines {
+fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> DiffLines {
     let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| {
         pairs.take_while(|(one, other)| one == other).count()
     };
@@ -126,11 +126,11 @@ fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> Lines {
     let rest = old.len().min(new.len()) - head;
     let tail = same(&mut old.iter().rev().zip(new.iter().rev()).take(rest));
     let longest = old.len().max(new.len()) - head - tail;
-    let mut lines = Lines { coarse: longest > LINES, ..Lines::default() };
+    let mut lines = DiffLines { coarse: longest > LINES, ..DiffLines::default() };
     let shown = |mark, number: usize| {
         let (text, hidden) = match mark {
-            Mark::New => (new.get(number), hide_new.contains(&number)),
-            Mark::Both | Mark::Old => (old.get(number), hide_old.contains(&number)),
+            LineMark::New => (new.get(number), hide_new.contains(&number)),
+            LineMark::Both | LineMark::Old => (old.get(number), hide_old.contains(&number)),
         };
         let text = text.copied().unwrap_or_default();
         let shown = match text.strip_suffix('\n') {
@@ -142,9 +142,9 @@ fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> Lines {
     if lines.coarse {
         lines.removed = (old.len() - head - tail) as u64;
         lines.added = (new.len() - head - tail) as u64;
-        let removed = (head..old.len() - tail).map(|number| (Mark::Old, number));
-        let added = (head..new.len() - tail).map(|number| (Mark::New, number));
-        let half = |all: &mut dyn Iterator<Item = (Mark, usize)>| {
+        let removed = (head..old.len() - tail).map(|number| (LineMark::Old, number));
+        let added = (head..new.len() - tail).map(|number| (LineMark::New, number));
+        let half = |all: &mut dyn Iterator<Item = (LineMark, usize)>| {
             all.take(LISTED / 2).map(|(mark, number)| shown(mark, number)).collect::<Vec<_>>()
         };
         let mut listed = half(&mut { removed });
@@ -159,14 +159,14 @@ fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> Lines {
         let mut hunk: Option<Hunk> = None;
         for change in group.iter().flat_map(|op| found.iter_changes(op)) {
             let (mark, number) = match change.tag() {
-                ChangeTag::Equal => (Mark::Both, change.old_index()),
-                ChangeTag::Delete => (Mark::Old, change.old_index()),
-                ChangeTag::Insert => (Mark::New, change.new_index()),
+                ChangeTag::Equal => (LineMark::Both, change.old_index()),
+                ChangeTag::Delete => (LineMark::Old, change.old_index()),
+                ChangeTag::Insert => (LineMark::New, change.new_index()),
             };
-            lines.added += u64::from(mark == Mark::New);
-            lines.removed += u64::from(mark == Mark::Old);
+            lines.added += u64::from(mark == LineMark::New);
+            lines.removed += u64::from(mark == LineMark::Old);
             if listed == LISTED {
-                lines.unlisted += u64::from(mark != Mark::Both);
+                lines.unlisted += u64::from(mark != LineMark::Both);
                 continue;
             }
             listed += 1;
@@ -202,19 +202,19 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    fn lines(old: &str, new: &str) -> Lines {
+    fn lines(old: &str, new: &str) -> DiffLines {
         match compare("server", "app.conf", old.as_bytes(), new.as_bytes()).outcome {
-            Outcome::Lines(lines) => lines,
+            LinesOutcome::Lines(lines) => lines,
             other => panic!("{other:?}"),
         }
     }
 
-    fn shown(lines: &Lines) -> Vec<String> {
+    fn shown(lines: &DiffLines) -> Vec<String> {
         let line = |line: &Line| {
             let mark = match line.mark {
-                Mark::Both => ' ',
-                Mark::Old => '-',
-                Mark::New => '+',
+                LineMark::Both => ' ',
+                LineMark::Old => '-',
+                LineMark::New => '+',
             };
             format!("{mark}{}", line.text)
         };
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_no_text_is_said_to_be_none() {
         let outcome = |old: &[u8], new: &[u8]| compare("server", "logo.png", old, new).outcome;
-        assert_eq!(outcome(b"\x89PNG\xff", b"text"), Outcome::Binary);
-        assert_eq!(outcome(b"a\0b", b"text"), Outcome::Binary);
+        assert_eq!(outcome(b"\x89PNG\xff", b"text"), LinesOutcome::Binary);
+        assert_eq!(outcome(b"a\0b", b"text"), LinesOutcome::Binary);
     }
 }

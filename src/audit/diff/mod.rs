@@ -18,18 +18,20 @@ mod redact;
 mod text;
 
 pub use compare::compare;
-pub use entry::State;
-pub use facts::{FactChange, Facts, Field};
+pub use entry::EntryState;
+pub use facts::{FactChange, Field, ItemFacts};
 pub use files::{Executable, FileChange, FilesOf};
 pub use image::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
-pub use input::{Head, Item, Kind, Side, facts_of, say_needs, say_referrers, say_selection};
+pub use input::{DiffHead, DiffItem, InputKind, Side, facts_of, say_needs, say_referrers, say_selection};
 pub use items::ItemChange;
-pub use lines::{Hunk, Line, Lines, Mark, Outcome, TEXT, TEXTS, TextChange, compare as compare_texts};
+pub use lines::{
+    DiffLines, Hunk, Line, LineMark, LinesOutcome, TEXT, TEXTS, TextChange, compare as compare_texts,
+};
 pub use packages::{PackageChange, Step, order};
 pub use privileges::{Right, RightChange};
 pub use text::{Extent, text};
 
-use sealift_bundle::trust::root_diff::Difference as RootChange;
+use sealift_bundle::trust::root_diff::RootDifference as RootChange;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use serde::Serialize;
@@ -52,7 +54,7 @@ pub enum Turn {
 /// How two sides relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum DiffVerdict {
     /// Everything is the same.
     Equal,
     /// Something is not the same.
@@ -99,13 +101,13 @@ pub struct Blobs {
 
 /// Everything that is not the same, the gravest first.
 #[derive(Debug, Clone, Serialize)]
-pub struct Difference {
+pub struct BundleDifference {
     /// How the two relate.
-    pub verdict: Verdict,
+    pub verdict: DiffVerdict,
     /// The first side.
-    pub a: Head,
+    pub a: DiffHead,
     /// The second side.
-    pub b: Head,
+    pub b: DiffHead,
     /// Rights gained, lost, and given to other content.
     pub rights: Vec<At<RightChange>>,
     /// Programs, libraries and scripts.
@@ -150,7 +152,7 @@ pub struct ChangedText {
     pub digests: (Digest, Digest),
 }
 
-impl Difference {
+impl BundleDifference {
     fn has_changes(&self, a: Option<Digest>, b: Option<Digest>) -> bool {
         let lists = [
             self.rights.len(),
@@ -180,8 +182,9 @@ impl Difference {
         for files in &self.files {
             let Ok(item) = files.item.parse::<Name>() else { continue };
             for change in &files.changes {
-                let sizes =
-                    |state: &Option<State>| state.as_ref().and_then(|state| state.size.zip(state.sha256));
+                let sizes = |state: &Option<EntryState>| {
+                    state.as_ref().and_then(|state| state.size.zip(state.sha256))
+                };
                 if let (Turn::Changed, Some((old, before_digest)), Some((new, digest)), None) =
                     (change.turn, sizes(&change.from), sizes(&change.to), change.layer)
                     && before_digest != digest

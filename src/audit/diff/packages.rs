@@ -1,6 +1,6 @@
 //! Packages: which came, went, and changed their version, and in which direction.
 
-use crate::analysis::Found;
+use crate::analysis::AnalysisFindings;
 use crate::packages::{Ecosystem, Package};
 use crate::vulnerability::version::Order;
 use serde::Serialize;
@@ -49,9 +49,9 @@ pub struct PackageChange {
 type Key<'a> = (Ecosystem, Option<&'a str>, &'a str, Option<&'a str>);
 type Versions<'a> = BTreeMap<Key<'a>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
 
-fn versions(found: &[Found]) -> Versions<'_> {
+fn versions(found: &[AnalysisFindings]) -> Versions<'_> {
     let mut all = Versions::new();
-    for Found { package, .. } in found {
+    for AnalysisFindings { package, .. } in found {
         let Package { ecosystem, namespace, name, version, architecture, licenses, .. } = package;
         let versions = all.entry((*ecosystem, namespace.as_deref(), name, architecture.as_deref()));
         let of_version = versions.or_default().entry(version).or_default();
@@ -62,7 +62,7 @@ fn versions(found: &[Found]) -> Versions<'_> {
 
 /// Tells the packages of two views apart. O(n log n) in their number.
 #[must_use]
-pub(super) fn compare(a: &[Found], b: &[Found]) -> Vec<PackageChange> {
+pub(super) fn compare(a: &[AnalysisFindings], b: &[AnalysisFindings]) -> Vec<PackageChange> {
     let (a, b) = (versions(a), versions(b));
     let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let mut changes = Vec::new();
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use sealift_bundle::value::digest::Digest;
 
-    fn found(ecosystem: Ecosystem, name: &str, version: &str) -> Found {
+    fn found(ecosystem: Ecosystem, name: &str, version: &str) -> AnalysisFindings {
         let package = Package {
             ecosystem,
             namespace: None,
@@ -222,7 +222,7 @@ mod tests {
             source: None,
             licenses: Vec::new(),
         };
-        Found { package, path: "var/lib/dpkg/status".to_owned(), layer: Digest::of(b"layer") }
+        AnalysisFindings { package, path: "var/lib/dpkg/status".to_owned(), layer: Digest::of(b"layer") }
     }
 
     #[test]
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_downgrade_behind_a_new_version_is_seen() {
         let npm = |version| found(Ecosystem::Npm, "left-pad", version);
-        let steps = |a: &[Found], b: &[Found]| -> Vec<_> {
+        let steps = |a: &[AnalysisFindings], b: &[AnalysisFindings]| -> Vec<_> {
             compare(a, b).into_iter().map(|change| (change.step, change.from, change.to)).collect()
         };
         let text = |text: &str| Some(text.to_owned());

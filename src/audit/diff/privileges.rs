@@ -2,8 +2,8 @@
 
 use super::Turn;
 use super::compare::Collected;
-use super::entry::{Node, Spot};
-use super::facts::{Facts, Field};
+use super::entry::{EntryNode, EntrySpot};
+use super::facts::{Field, ItemFacts};
 use super::redact::masked;
 use crate::analysis::config::ImageConfig;
 use sealift_bundle::value::plural::quoted;
@@ -86,11 +86,11 @@ impl RightChange {
 }
 
 /// The rights of an entry, each with what it gives: mostly a word that needs no memory of its own.
-pub(super) fn rights_of(spot: &Spot<'_>) -> Vec<(Right, Cow<'static, str>)> {
+pub(super) fn rights_of(spot: &EntrySpot<'_>) -> Vec<(Right, Cow<'static, str>)> {
     let mut rights = Vec::new();
     let has = |bits: u16| spot.mode & bits == bits;
     match spot.node {
-        Node::File { .. } => {
+        EntryNode::File { .. } => {
             if has(0o4000) {
                 rights.push((Right::Setuid, Cow::Owned(spot.user())));
             }
@@ -105,11 +105,11 @@ pub(super) fn rights_of(spot: &Spot<'_>) -> Vec<(Right, Cow<'static, str>)> {
             }
         }
         // With the sticky bit, like `/tmp`, nobody changes what others have in it.
-        Node::Dir if has(0o002) && !has(0o1000) => {
+        EntryNode::Dir if has(0o002) && !has(0o1000) => {
             rights.push((Right::WorldWritable, Cow::Borrowed("folder")));
         }
-        Node::Special(what) => rights.push((Right::Device, Cow::Owned(what.to_owned()))),
-        Node::Dir | Node::Link(_) => {}
+        EntryNode::Special(what) => rights.push((Right::Device, Cow::Owned(what.to_owned()))),
+        EntryNode::Dir | EntryNode::Link(_) => {}
     }
     rights
 }
@@ -152,8 +152,8 @@ fn start(config: &ImageConfig) -> String {
 }
 
 /// The rest of how an image is started, as facts.
-pub(super) fn facts_of(config: &ImageConfig, system: Option<&str>) -> Facts {
-    let mut facts = Facts::default();
+pub(super) fn facts_of(config: &ImageConfig, system: Option<&str>) -> ItemFacts {
+    let mut facts = ItemFacts::default();
     facts.put(Field::User, Some(&config.user).filter(|user| !user.is_empty()));
     let variable = |text: &String| {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));

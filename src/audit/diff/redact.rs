@@ -1,11 +1,11 @@
 //! What looks like a secret is compared and never shown.
 
-use crate::lint::{File, secrets};
+use crate::lint::{LintFile, secrets};
 use std::borrow::Cow;
 
 /// A line of somebody's text, or in its place that it is not shown.
 pub(super) fn masked(line: &str) -> Cow<'_, str> {
-    let file = File { item: "image", path: "config", bytes: line.as_bytes() };
+    let file = LintFile { item: "image", path: "config", bytes: line.as_bytes() };
     if secrets::find(&file).is_empty() { Cow::Borrowed(line) } else { Cow::Owned(HIDDEN.to_owned()) }
 }
 

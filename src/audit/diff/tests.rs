@@ -1,25 +1,27 @@
 use super::*;
-use crate::analysis::class::Class;
+use crate::analysis::anomaly::{Anomaly, AnomalyKind as Odd};
+use crate::analysis::class::FileClass;
 use crate::analysis::config::ImageConfig;
-use crate::analysis::oddity::{Kind as Odd, Oddity};
-use crate::analysis::{Attached, Census, Entry, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use crate::analysis::{
+    Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked, View,
+};
 use crate::layer::Compression;
-use crate::lint::finding::{Finding, Rule};
+use crate::lint::finding::{LintFinding, LintRule};
 use sealift_bundle::format::item::ItemKind;
 use std::time::{Duration, Instant};
 
 /// A file of a layer whose class its content tells.
-fn file(path: &str, mode: u16, content: &str) -> Entry {
+fn file(path: &str, mode: u16, content: &str) -> LayerEntry {
     let bytes = content.as_bytes();
-    let (size, sha256, class) = (bytes.len() as u64, Digest::of(bytes), Class::of(bytes));
-    entry(path, mode, Node::File { size, sha256: Some(sha256), class })
+    let (size, sha256, class) = (bytes.len() as u64, Digest::of(bytes), FileClass::of(bytes));
+    entry(path, mode, LayerNode::File { size, sha256: Some(sha256), class })
 }
 
-fn entry(path: &str, mode: u16, node: Node) -> Entry {
-    Entry { path: path.into(), node, mode, uid: 0, gid: 0, capabilities: None }
+fn entry(path: &str, mode: u16, node: LayerNode) -> LayerEntry {
+    LayerEntry { path: path.into(), node, mode, uid: 0, gid: 0, capabilities: None }
 }
 
-fn layer(name: &str, entries: Vec<Entry>) -> Layer {
+fn layer(name: &str, entries: Vec<LayerEntry>) -> Layer {
     Layer {
         digest: Digest::of(name.as_bytes()),
         stored: 1000,
@@ -35,10 +37,10 @@ fn layer(name: &str, entries: Vec<Entry>) -> Layer {
 
 /// An image of one platform in which every entry can be seen.
 fn image(name: &str, layers: Vec<Layer>, config: ImageConfig) -> Side {
-    let mut visible: Vec<(String, Spot)> = Vec::new();
+    let mut visible: Vec<(String, LayerSpot)> = Vec::new();
     for (at, layer) in layers.iter().enumerate() {
         for (number, entry) in layer.entries.iter().enumerate() {
-            let spot = Spot { layer: at.try_into().unwrap(), entry: number.try_into().unwrap() };
+            let spot = LayerSpot { layer: at.try_into().unwrap(), entry: number.try_into().unwrap() };
             visible.push((entry.path.to_string(), spot));
         }
     }
@@ -60,12 +62,12 @@ fn image(name: &str, layers: Vec<Layer>, config: ImageConfig) -> Side {
     };
     let name: Name = name.parse().unwrap();
     let item = ItemCensus { name: name.clone(), kind: ItemKind::Image, root: manifest, views: vec![view] };
-    let mut side = Side::new(Kind::Bundle, "x.sealift".to_owned());
+    let mut side = Side::new(InputKind::Bundle, "x.sealift".to_owned());
     side.statement = Some(manifest);
-    let mut facts = Facts::default();
+    let mut facts = ItemFacts::default();
     facts.put(Field::Reference, Some("registry.example.com/app:1"));
     let item_of =
-        Item { kind: ItemKind::Image, digest: Some(manifest), facts, stored: Some(1000), tree: None };
+        DiffItem { kind: ItemKind::Image, digest: Some(manifest), facts, stored: Some(1000), tree: None };
     side.items = Some(BTreeMap::from([(name, item_of)]));
     side.census = Some(Census { items: vec![item], layers, attached: Vec::new(), unchecked: Vec::new() });
     side
@@ -90,16 +92,16 @@ fn what_matters_most_comes_first() {
     let mut new = base();
     new.push(file("usr/bin/backdoor", 0o4755, "#!/bin/sh\n"));
     new.push(file("etc/shadow", 0o666, "x"));
-    new.push(entry("dev/sda", 0o660, Node::Special { what: "block device 8:0".into() }));
+    new.push(entry("dev/sda", 0o660, LayerNode::Special { what: "block device 8:0".into() }));
     let mut two = layer("two", new);
-    two.oddities.push(Oddity::new(Odd::NameControl, "a\u{1b}[31m", "it has \u{202e}"));
+    two.oddities.push(Anomaly::new(Odd::NameControl, "a\u{1b}[31m", "it has \u{202e}"));
     let mut other = config("");
     other.ports.push("22/tcp".to_owned());
     other.entrypoint = vec!["/app".to_owned(), "--shell".to_owned()];
     other.env.push("DB_PASSWORD=Tr0ub4dor-and-3".to_owned());
     let b = image("app", vec![two], other);
     let found = compare(&a, &b);
-    assert_eq!(found.verdict, Verdict::Different);
+    assert_eq!(found.verdict, DiffVerdict::Different);
     let text = text(&found, Extent::Screen);
     let expected = [
         "rights: 6 gained, 0 with other content, 0 lost",
@@ -147,7 +149,7 @@ fn a_layer_that_was_only_built_anew_is_said_to_be() {
     let turns: Vec<_> = found.layers[0].changes.iter().map(|change| change.turn).collect();
     assert_eq!(turns, [LayerTurn::Recompressed, LayerTurn::Rebuilt]);
     assert!(found.files.is_empty() && found.rights.is_empty() && found.executables.is_empty());
-    assert_eq!(found.verdict, Verdict::Different);
+    assert_eq!(found.verdict, DiffVerdict::Different);
 }
 
 #[test]
@@ -203,12 +205,12 @@ fn a_new_image_is_told_by_what_it_brings_that_was_nowhere() {
 fn what_was_not_looked_at_is_not_equal() {
     let mut side = image("app", vec![layer("one", vec![file("a", 0o644, "a")])], config("app"));
     let mut other = side.clone();
-    assert_eq!(compare(&side, &other).verdict, Verdict::Equal);
+    assert_eq!(compare(&side, &other).verdict, DiffVerdict::Equal);
     // A lock of the same content: nobody has sealed it.
-    other.kind = Kind::Lock;
+    other.kind = InputKind::Lock;
     (other.statement, other.census) = (None, None);
     let found = compare(&other, &side);
-    assert_eq!(found.verdict, Verdict::Incomplete);
+    assert_eq!(found.verdict, DiffVerdict::Incomplete);
     assert!(
         text(&found, Extent::Screen)
             .contains("? the statement, and with it who sealed it: `x.sealift` is a lock")
@@ -216,15 +218,15 @@ fn what_was_not_looked_at_is_not_equal() {
     // Another digest, and nothing to look into.
     other.items.as_mut().unwrap().values_mut().for_each(|item| item.digest = Some(Digest::of(b"other")));
     let found = compare(&other, &side);
-    assert_eq!(found.verdict, Verdict::Different);
+    assert_eq!(found.verdict, DiffVerdict::Different);
     let missing = text(&found, Extent::Screen);
     assert!(missing.contains("? layers, packages, files and rights of the image `app`"), "{missing}");
     // A receipt names the bundle, whose statement commits to every byte.
-    let mut receipt = Side::new(Kind::Receipt, "receipt.json".to_owned());
+    let mut receipt = Side::new(InputKind::Receipt, "receipt.json".to_owned());
     receipt.statement = side.statement;
-    assert_eq!(compare(&receipt, &side).verdict, Verdict::Equal);
+    assert_eq!(compare(&receipt, &side).verdict, DiffVerdict::Equal);
     receipt.statement = Some(Digest::of(b"other"));
-    assert_eq!(compare(&receipt, &side).verdict, Verdict::Different);
+    assert_eq!(compare(&receipt, &side).verdict, DiffVerdict::Different);
     // A layer that the observer could not read.
     let unread = Unchecked {
         layer: Some(Digest::of(b"new")),
@@ -270,9 +272,9 @@ fn programs_and_secrets_beside_layers_come_and_go() {
             digest: Digest::of(content.as_bytes()),
             media_type: "application/x".to_owned(),
             size: content.len() as u64,
-            class: Class::of(content.as_bytes()),
-            secrets: vec![Finding::new(
-                Rule::ContentSecret,
+            class: FileClass::of(content.as_bytes()),
+            secrets: vec![LintFinding::new(
+                LintRule::ContentSecret,
                 "attached",
                 format!("in {content}"),
                 "take it out",
@@ -312,9 +314,9 @@ fn files_that_were_not_hashed_are_not_taken_for_equal() {
     let hashed = image("app", vec![layer("two", vec![file("bin/app", 0o755, "two")])], config("app"));
     assert_eq!(compare(&a, &hashed).files.len(), 1);
     let mut b = hashed;
-    let node = Node::File { size: 3, sha256: None, class: Class::of(b"two") };
+    let node = LayerNode::File { size: 3, sha256: None, class: FileClass::of(b"two") };
     b.census.as_mut().unwrap().layers[0].entries = vec![entry("bin/app", 0o755, node)];
     let found = compare(&a, &b);
-    assert_eq!(found.verdict, Verdict::Different);
+    assert_eq!(found.verdict, DiffVerdict::Different);
     assert!(found.not_compared.iter().any(|one| one.what.contains("files")), "{:?}", found.not_compared);
 }

@@ -4,12 +4,12 @@ use super::facts::{FactChange, Field};
 use super::files::FilesOf;
 use super::format::{arrow, digests, fact, file, mark, names, sizes, turns, word};
 use super::image::{LayerChange, LayerTurn, LayersOf};
-use super::input::Head;
+use super::input::DiffHead;
 use super::items::ItemChange;
-use super::lines::{Line, Mark, Outcome, TextChange};
+use super::lines::{Line, LineMark, LinesOutcome, TextChange};
 use super::packages::{PackageChange, Step};
 use super::privileges::{Right, RightChange};
-use super::{At, Blobs, Difference, Turn, Verdict};
+use super::{At, Blobs, BundleDifference, DiffVerdict, Turn};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
@@ -29,7 +29,7 @@ const LIST: usize = 10;
 const TEXT_LINES: usize = 40;
 /// A difference as text.
 #[must_use]
-pub fn text(difference: &Difference, extent: Extent) -> String {
+pub fn text(difference: &BundleDifference, extent: Extent) -> String {
     let mut page = Page { text: String::new(), extent };
     page.head("from", &difference.a);
     page.head("to", &difference.b);
@@ -55,9 +55,9 @@ pub fn text(difference: &Difference, extent: Extent) -> String {
     let missing = missing.map(|one| format!("? {}: {}", Printable(&one.what), Printable(&one.reason)));
     page.list("not compared", &missing.collect::<Vec<_>>());
     page.text += match difference.verdict {
-        Verdict::Equal => "\nequal\n",
-        Verdict::Different => "\ndifferent\n",
-        Verdict::Incomplete => "\nequal as far as compared\n",
+        DiffVerdict::Equal => "\nequal\n",
+        DiffVerdict::Different => "\ndifferent\n",
+        DiffVerdict::Incomplete => "\nequal as far as compared\n",
     };
     page.text
 }
@@ -68,7 +68,7 @@ struct Page {
 }
 
 impl Page {
-    fn head(&mut self, which: &str, head: &Head) {
+    fn head(&mut self, which: &str, head: &DiffHead) {
         let _ = write!(self.text, "{which:4}  {} ({}", Printable(&head.label), head.kind.as_str());
         if let (Some(name), Some(version)) = (&head.name, &head.version) {
             let _ = write!(self.text, ", {}-{}", Printable(name), Printable(version));
@@ -103,7 +103,7 @@ impl Page {
         }
     }
 
-    fn rights(&mut self, difference: &Difference) {
+    fn rights(&mut self, difference: &BundleDifference) {
         let lines = difference.rights.iter().map(|at| {
             let RightChange { turn, right, path, from, to } = &at.change;
             let mark = if *turn == Turn::New { '!' } else { mark(*turn) };
@@ -123,7 +123,7 @@ impl Page {
         self.list_of(&title, &lines.collect::<Vec<_>>(), gained.clamp(LIST, 200));
     }
 
-    fn executables(&mut self, difference: &Difference) {
+    fn executables(&mut self, difference: &BundleDifference) {
         let line = |at: &At<super::Executable>| {
             let change = &at.change;
             format!("{} {}  {}{}", mark(change.turn), Printable(&change.path), change.class, names(&at.items))
@@ -133,7 +133,7 @@ impl Page {
         self.list(&title, &lines);
     }
 
-    fn findings(&mut self, difference: &Difference) {
+    fn findings(&mut self, difference: &BundleDifference) {
         let lines = difference.findings.iter().map(|at| {
             let change = &at.change;
             let mark = if change.turn == Turn::New { '!' } else { '-' };
@@ -146,7 +146,7 @@ impl Page {
         self.list(&title, &lines.collect::<Vec<_>>());
     }
 
-    fn tags(&mut self, difference: &Difference) {
+    fn tags(&mut self, difference: &BundleDifference) {
         let lines = difference.items.iter().filter(|item| item.same_tag).map(|item| {
             let reference = item.reference.as_deref().unwrap_or_default();
             format!("! {} {}: {}", item.name, Printable(reference), digests(item.from, item.to))
@@ -154,7 +154,7 @@ impl Page {
         self.list("same tag, new digest", &lines.collect::<Vec<_>>());
     }
 
-    fn packages(&mut self, difference: &Difference) {
+    fn packages(&mut self, difference: &BundleDifference) {
         let line = |at: &At<PackageChange>| {
             let PackageChange { step, ecosystem, name, architecture, from, to } = &at.change;
             let mark = match step {
@@ -194,7 +194,7 @@ impl Page {
         self.list_of(&format!("packages: {}", counts.join(", ")), &lines, room);
     }
 
-    fn trust(&mut self, difference: &Difference) {
+    fn trust(&mut self, difference: &BundleDifference) {
         let is_trust =
             |change: &&FactChange| matches!(change.field, Field::Signer | Field::Epoch | Field::RootVersion);
         let signers = difference.facts.iter().filter(is_trust).map(fact);
@@ -204,7 +204,7 @@ impl Page {
         self.list_of("the bundle", &rest.collect::<Vec<_>>(), 2 * LIST);
     }
 
-    fn items(&mut self, difference: &Difference) {
+    fn items(&mut self, difference: &BundleDifference) {
         let mut lines = Vec::new();
         for item in &difference.items {
             let ItemChange { turn, kind, name, before, reference, from, to, .. } = item;
@@ -239,7 +239,7 @@ impl Page {
         self.list_of(&title, &lines, 2 * LIST);
     }
 
-    fn settings(&mut self, difference: &Difference) {
+    fn settings(&mut self, difference: &BundleDifference) {
         let line = |at: &At<FactChange>| format!("{}{}", fact(&at.change), names(&at.items));
         self.list("how images are started", &difference.settings.iter().map(line).collect::<Vec<_>>());
     }
@@ -247,24 +247,24 @@ impl Page {
     fn lines(&mut self, text: &TextChange) {
         let path = Printable(format!("{}/{}", text.item, text.path));
         let lines = match &text.outcome {
-            Outcome::Binary => {
+            LinesOutcome::Binary => {
                 let _ = writeln!(self.text, "\n{path}: no text, so no lines to compare");
                 return;
             }
-            Outcome::Unread { reason } => {
+            LinesOutcome::Unread { reason } => {
                 let _ = writeln!(self.text, "\n{path}: no lines shown: {}", Printable(reason));
                 return;
             }
-            Outcome::Lines(lines) => lines,
+            LinesOutcome::Lines(lines) => lines,
         };
         let mut shown = Vec::new();
         for hunk in &lines.hunks {
             shown.push(format!("@ line {} -> {}", hunk.old, hunk.new));
             for Line { mark, text } in &hunk.lines {
                 let mark = match mark {
-                    Mark::Both => ' ',
-                    Mark::Old => '-',
-                    Mark::New => '+',
+                    LineMark::Both => ' ',
+                    LineMark::Old => '-',
+                    LineMark::New => '+',
                 };
                 shown.push(format!("{mark} {}", Printable(text)));
             }
@@ -317,7 +317,7 @@ impl Page {
         self.list(&title, &lines);
     }
 
-    fn sizes(&mut self, difference: &Difference) {
+    fn sizes(&mut self, difference: &BundleDifference) {
         let mut lines = Vec::new();
         let (from, to) = (&difference.a, &difference.b);
         if let (Some(old), Some(new)) = (from.stored, to.stored)

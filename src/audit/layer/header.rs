@@ -5,7 +5,7 @@ use super::field::{self, number};
 use super::pax::{self, Records};
 use super::stream::{BLOCK, Stream};
 use super::{
-    super::analysis::oddity::{Kind, Oddity},
+    super::analysis::anomaly::{Anomaly, AnomalyKind},
     Stop,
 };
 use std::io::Read;
@@ -21,12 +21,12 @@ const OPAQUE: &str = ".wh..wh..opq";
 
 /// One entry of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct TarEntry {
     /// Its path without slashes at the ends; empty for the folder that holds all others. Bytes that are not UTF-8 stand
     /// as `\xNN`.
     pub path: String,
     /// What it is.
-    pub node: Node,
+    pub node: TarNode,
     /// Its mode, with the bits for set-user-id, set-group-id and sticky.
     pub mode: u32,
     /// Its owner.
@@ -40,12 +40,12 @@ pub struct Entry {
     /// Whether the path leads out of the folder that holds all others; such an entry is no part of any view.
     pub is_outside: bool,
     /// What is odd about it.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<Anomaly>,
 }
 
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub enum TarNode {
     /// A file of so many bytes.
     File(u64),
     /// A folder.
@@ -71,7 +71,7 @@ pub enum Node {
     Opaque(String),
 }
 
-impl Node {
+impl TarNode {
     /// What a link leads to and what is taken away; empty for the others.
     pub(super) fn target(&self) -> &str {
         match self {
@@ -85,7 +85,7 @@ impl Node {
 }
 
 pub(super) enum Next {
-    Entry(Entry, u64),
+    Entry(TarEntry, u64),
     End,
 }
 
@@ -107,27 +107,27 @@ impl Extended {
 pub(super) fn next<R: Read>(
     stream: &mut Stream<R>,
     extended: &mut Extended,
-    oddities: &mut Vec<Oddity>,
+    oddities: &mut Vec<Anomaly>,
 ) -> Result<Next, Stop> {
     let mut block = [0; BLOCK];
     for _ in 0..PRELUDE {
-        let dangling = |oddities: &mut Vec<Oddity>| {
+        let dangling = |oddities: &mut Vec<Anomaly>| {
             if !extended.is_empty() {
                 let detail = "an extended header stands behind the last entry";
-                oddities.push(Oddity::new(Kind::ArchiveAmbiguous, "", detail));
+                oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
             }
         };
         if !stream.block(&mut block)? {
             dangling(oddities);
             let detail = "the two blocks that close an archive are missing";
-            oddities.push(Oddity::new(Kind::ArchiveUnclosed, "", detail));
+            oddities.push(Anomaly::new(AnomalyKind::ArchiveUnclosed, "", detail));
             return Ok(Next::End);
         }
         if block == [0; BLOCK] {
             dangling(oddities);
             if !stream.block(&mut block)? || block != [0; BLOCK] {
                 let detail = "only one of the two blocks that close an archive is there";
-                oddities.push(Oddity::new(Kind::ArchiveUnclosed, "", detail));
+                oddities.push(Anomaly::new(AnomalyKind::ArchiveUnclosed, "", detail));
             }
             return Ok(Next::End);
         }
@@ -152,7 +152,7 @@ pub(super) fn next<R: Read>(
     Err(damage(&format!("more than {PRELUDE} extended headers stand in front of one entry")))
 }
 
-fn take(flag: u8, bytes: &[u8], extended: &mut Extended, oddities: &mut Vec<Oddity>) -> Result<(), Stop> {
+fn take(flag: u8, bytes: &[u8], extended: &mut Extended, oddities: &mut Vec<Anomaly>) -> Result<(), Stop> {
     let name = || {
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
         Some(bytes.get(..end).unwrap_or_default().to_vec()).filter(|name| !name.is_empty())
@@ -163,13 +163,13 @@ fn take(flag: u8, bytes: &[u8], extended: &mut Extended, oddities: &mut Vec<Oddi
         b'K' => std::mem::replace(&mut extended.long_link, name()).is_some(),
         _ => {
             let detail = "a global extended header, which some programs apply to all entries and Go to none";
-            oddities.push(Oddity::new(Kind::ArchiveAmbiguous, "", detail));
+            oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
             false
         }
     };
     if twice {
         let detail = "two extended headers of one kind stand in front of one entry";
-        oddities.push(Oddity::new(Kind::ArchiveAmbiguous, "", detail));
+        oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
     }
     Ok(())
 }
@@ -205,8 +205,8 @@ fn entry<R: Read>(
     let old = tar::Header::from_byte_slice(block).as_old();
     let records = records.unwrap_or_default();
     let mut oddities = Vec::new();
-    let ambiguous = |oddities: &mut Vec<Oddity>, path: &str, detail: String| {
-        oddities.push(Oddity::new(Kind::ArchiveAmbiguous, path, detail));
+    let ambiguous = |oddities: &mut Vec<Anomaly>, path: &str, detail: String| {
+        oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, path, detail));
     };
     // Go lets the name of GNU win over that of pax.
     let both = long_name.is_some() && records.path.is_some();
@@ -224,31 +224,35 @@ fn entry<R: Read>(
         ambiguous(&mut oddities, &path, format!("one header gives it {stated} bytes, and one {size}"));
     }
     if is_absolute {
-        oddities.push(Oddity::new(Kind::PathAbsolute, &path, "the path begins with `/`"));
+        oddities.push(Anomaly::new(AnomalyKind::PathAbsolute, &path, "the path begins with `/`"));
     }
     if is_outside {
-        oddities.push(Oddity::new(Kind::PathOutside, &path, format!("the path is `{}`", text(&name))));
+        oddities.push(Anomaly::new(
+            AnomalyKind::PathOutside,
+            &path,
+            format!("the path is `{}`", text(&name)),
+        ));
     }
     let (major, minor) =
         field::device(block).ok_or_else(|| damage("the device number of an entry is no number"))?;
     let mut is_sparse = records.is_sparse;
     let node = match flag {
-        _ if is_folder_by_name => Node::Dir,
-        0 | b'0' | b'7' => whiteout(&path).unwrap_or(Node::File(size)),
+        _ if is_folder_by_name => TarNode::Dir,
+        0 | b'0' | b'7' => whiteout(&path).unwrap_or(TarNode::File(size)),
         b'S' => {
             is_sparse = true;
             sparse_map(stream, block)?;
-            Node::File(size)
+            TarNode::File(size)
         }
         b'1' => {
             let Normal { path, is_outside, .. } = normal(link.as_bytes());
-            Node::Hardlink { path, is_outside }
+            TarNode::Hardlink { path, is_outside }
         }
-        b'2' => Node::Symlink(link),
-        b'3' => Node::Char(major, minor),
-        b'4' => Node::Block(major, minor),
-        b'5' => Node::Dir,
-        b'6' => Node::Fifo,
+        b'2' => TarNode::Symlink(link),
+        b'3' => TarNode::Char(major, minor),
+        b'4' => TarNode::Block(major, minor),
+        b'5' => TarNode::Dir,
+        b'6' => TarNode::Fifo,
         other => {
             let other = char::from(other).escape_default();
             ambiguous(
@@ -256,10 +260,10 @@ fn entry<R: Read>(
                 &path,
                 format!("it is of the unknown type `{other}`, and some programs make it a file"),
             );
-            Node::File(size)
+            TarNode::File(size)
         }
     };
-    let has_content = matches!(node, Node::File(_) | Node::Whiteout(_) | Node::Opaque(_));
+    let has_content = matches!(node, TarNode::File(_) | TarNode::Whiteout(_) | TarNode::Opaque(_));
     if !has_content && size > 0 {
         let detail = format!(
             "it is no file and has {size} bytes, which some programs read as its content and others as entries"
@@ -268,7 +272,11 @@ fn entry<R: Read>(
         size = 0;
     }
     if is_sparse {
-        oddities.push(Oddity::new(Kind::ArchiveSparse, &path, "the file is stored without its holes"));
+        oddities.push(Anomaly::new(
+            AnomalyKind::ArchiveSparse,
+            &path,
+            "the file is stored without its holes",
+        ));
     }
     let (Some(mode), Some(uid), Some(gid)) = (number(&old.mode), number(&old.uid), number(&old.gid)) else {
         return Err(damage("the mode or owner of an entry is no number"));
@@ -285,7 +293,7 @@ fn entry<R: Read>(
     let mode = u32::try_from(mode & 0o7777).unwrap_or_default();
     let uid = records.uid.unwrap_or(uid.cast_unsigned());
     let gid = records.gid.unwrap_or(gid.cast_unsigned());
-    let entry = Entry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities };
+    let entry = TarEntry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities };
     Ok(Next::Entry(entry, size))
 }
 
@@ -305,16 +313,16 @@ fn sparse_map<R: Read>(stream: &mut Stream<R>, header: &[u8; BLOCK]) -> Result<(
     Ok(())
 }
 
-fn whiteout(path: &str) -> Option<Node> {
+fn whiteout(path: &str) -> Option<TarNode> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     if name == OPAQUE {
-        return Some(Node::Opaque(folder.to_owned()));
+        return Some(TarNode::Opaque(folder.to_owned()));
     }
     let name = name.strip_prefix(WHITEOUT)?;
     // What AUFS noted for itself takes nothing away.
     let is_noted = name.starts_with(WHITEOUT) || name.is_empty();
     let taken = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-    (!is_noted).then_some(Node::Whiteout(taken))
+    (!is_noted).then_some(TarNode::Whiteout(taken))
 }
 
 struct Normal {

@@ -13,11 +13,11 @@ mod stream;
 
 pub use compression::Compression;
 pub(crate) use header::text;
-pub use header::{Entry, Node};
+pub use header::{TarEntry, TarNode};
 pub(crate) use stored::Stored;
 pub use stream::Body;
 
-use super::analysis::oddity::{Kind, Oddity};
+use super::analysis::anomaly::{Anomaly, AnomalyKind};
 use header::{Extended, Next};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;
@@ -37,7 +37,7 @@ pub trait Visitor {
     /// The next entry; what of `body` is not read is passed over.
     ///
     /// An error is one of reading; it ends the walk.
-    fn entry(&mut self, entry: Entry, body: &mut Body<'_>) -> io::Result<()>;
+    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()>;
 }
 
 /// What was learned of a layer as a whole.
@@ -50,7 +50,7 @@ pub struct Walked {
     /// What they hash to; `None` when they were not read to the end.
     pub diff_id: Option<Digest>,
     /// What is odd about the archive as a whole.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<Anomaly>,
     /// Why the archive was not read to its end, if it was not.
     pub stopped: Option<String>,
 }
@@ -73,7 +73,7 @@ pub fn walk(source: impl Read, stored: u64, visitor: &mut impl Visitor) -> io::R
         Ok(filled) => {
             if filled > 0 && stopped.is_none() {
                 let detail = format!("{filled} bytes that are not zero stand behind the end of the archive");
-                oddities.push(Oddity::new(Kind::ArchiveTrailing, "", detail));
+                oddities.push(Anomaly::new(AnomalyKind::ArchiveTrailing, "", detail));
             }
         }
         Err(error) => {
@@ -120,7 +120,7 @@ impl From<io::Error> for Stop {
 fn entries<R: Read>(
     stream: &mut Stream<R>,
     visitor: &mut impl Visitor,
-    oddities: &mut Vec<Oddity>,
+    oddities: &mut Vec<Anomaly>,
 ) -> Result<(), Stop> {
     let mut extended = Extended::default();
     let mut names: usize = 0;

@@ -1,12 +1,12 @@
 use super::*;
-use crate::analysis::oddity::Kind;
+use crate::analysis::anomaly::AnomalyKind;
 use proptest::prelude::*;
 
 #[derive(Default)]
-struct Seen(Vec<(Entry, Vec<u8>)>);
+struct Seen(Vec<(TarEntry, Vec<u8>)>);
 
 impl Visitor for Seen {
-    fn entry(&mut self, entry: Entry, body: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()> {
         let mut content = Vec::new();
         body.read_to_end(&mut content)?;
         self.0.push((entry, content));
@@ -59,14 +59,14 @@ fn closed(parts: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-fn read(bytes: &[u8]) -> (Walked, Vec<(Entry, Vec<u8>)>) {
+fn read(bytes: &[u8]) -> (Walked, Vec<(TarEntry, Vec<u8>)>) {
     let mut seen = Seen::default();
     let walked = walk(bytes, bytes.len() as u64, &mut seen).unwrap();
     (walked, seen.0)
 }
 
 /// The kinds of everything that was odd.
-fn oddities(bytes: &[u8]) -> Vec<Kind> {
+fn oddities(bytes: &[u8]) -> Vec<AnomalyKind> {
     let (walked, seen) = read(bytes);
     let of_entries = seen.iter().flat_map(|(entry, _)| &entry.oddities);
     walked.oddities.iter().chain(of_entries).map(|oddity| oddity.kind).collect()
@@ -106,10 +106,10 @@ fn what_takes_away_is_told_apart() {
     ]);
     let nodes: Vec<_> = read(&layer).1.into_iter().map(|(entry, _)| entry.node).collect();
     let expected = [
-        Node::Whiteout("a/b".to_owned()),
-        Node::Opaque("c".to_owned()),
-        Node::File(0),
-        Node::Whiteout("d".to_owned()),
+        TarNode::Whiteout("a/b".to_owned()),
+        TarNode::Opaque("c".to_owned()),
+        TarNode::File(0),
+        TarNode::Whiteout("d".to_owned()),
     ];
     assert_eq!(nodes, expected);
 }
@@ -117,25 +117,25 @@ fn what_takes_away_is_told_apart() {
 #[test]
 fn p01_to_p06_paths_that_lead_elsewhere_are_told_and_not_followed() {
     for (name, path, kind) in [
-        ("../x", "../x", Some(Kind::PathOutside)),
-        ("a/../../x", "a/../../x", Some(Kind::PathOutside)),
-        ("d/../d/x", "d/../d/x", Some(Kind::PathOutside)),
-        ("/abs", "abs", Some(Kind::PathAbsolute)),
-        ("//abs", "abs", Some(Kind::PathAbsolute)),
+        ("../x", "../x", Some(AnomalyKind::PathOutside)),
+        ("a/../../x", "a/../../x", Some(AnomalyKind::PathOutside)),
+        ("d/../d/x", "d/../d/x", Some(AnomalyKind::PathOutside)),
+        ("/abs", "abs", Some(AnomalyKind::PathAbsolute)),
+        ("//abs", "abs", Some(AnomalyKind::PathAbsolute)),
         ("./x", "x", None),
         ("a//b", "a/b", None),
         ("./", "", None),
     ] {
         let (_, seen) = read(&closed(&[file(name, b"1")]));
         assert_eq!(seen[0].0.path, path, "{name}");
-        assert_eq!(seen[0].0.is_outside, kind == Some(Kind::PathOutside), "{name}");
+        assert_eq!(seen[0].0.is_outside, kind == Some(AnomalyKind::PathOutside), "{name}");
         assert_eq!(seen[0].0.oddities.first().map(|oddity| oddity.kind), kind, "{name}");
     }
     // P04: the same in extended headers of both kinds.
     let long = closed(&[pax(record("path", "../x").as_bytes()), file("y", b"")]);
-    assert_eq!(oddities(&long), [Kind::PathOutside]);
+    assert_eq!(oddities(&long), [AnomalyKind::PathOutside]);
     let long = closed(&[entry(b'L', "././@LongLink", "", b"../x\0"), file("y", b"")]);
-    assert_eq!(oddities(&long), [Kind::PathOutside]);
+    assert_eq!(oddities(&long), [AnomalyKind::PathOutside]);
 }
 
 #[test]
@@ -150,9 +150,9 @@ fn p14_p21_p22_p40_links_devices_and_unknown_types() {
     let (walked, seen) = read(&layer);
     assert_eq!(walked.stopped, None);
     let nodes: Vec<_> = seen.iter().map(|(entry, _)| entry.node.clone()).collect();
-    let hard = Node::Hardlink { path: "../../etc/passwd".to_owned(), is_outside: true };
-    assert_eq!(nodes, [hard, Node::Char(0, 0), Node::Fifo, Node::File(3), Node::File(0)]);
-    assert_eq!(oddities(&layer), [Kind::ArchiveAmbiguous]);
+    let hard = TarNode::Hardlink { path: "../../etc/passwd".to_owned(), is_outside: true };
+    assert_eq!(nodes, [hard, TarNode::Char(0, 0), TarNode::Fifo, TarNode::File(3), TarNode::File(0)]);
+    assert_eq!(oddities(&layer), [AnomalyKind::ArchiveAmbiguous]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn p25_capabilities_are_read() {
     let (_, seen) = read(&layer);
     assert_eq!(seen[0].0.capabilities.unwrap().to_string(), "cap_net_bind_service=ep");
     let layer = closed(&[pax(record("SCHILY.xattr.security.capability", "x").as_bytes()), file("ping", b"")]);
-    assert_eq!(oddities(&layer), [Kind::ArchiveAmbiguous]);
+    assert_eq!(oddities(&layer), [AnomalyKind::ArchiveAmbiguous]);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn p26_to_p34_headers_that_programs_read_differently() {
             ]),
         ),
     ] {
-        assert!(oddities(&layer).contains(&Kind::ArchiveAmbiguous), "{case}: {:?}", oddities(&layer));
+        assert!(oddities(&layer).contains(&AnomalyKind::ArchiveAmbiguous), "{case}: {:?}", oddities(&layer));
     }
     // Go, and with it every engine, takes the last of two and the name of GNU; a global header counts for nothing.
     let name = |layer: Vec<u8>| read(&layer).1[0].0.path.clone();
@@ -234,10 +234,10 @@ fn p28_p29_p30_p35_p36_p37_p42_damage_ends_the_walk_and_is_told() {
 
 #[test]
 fn p43_p44_ends_that_are_missing_or_not_the_end() {
-    assert_eq!(oddities(&file("x", b"")), [Kind::ArchiveUnclosed]);
-    assert_eq!(oddities(&[file("x", b""), vec![0; 512]].concat()), [Kind::ArchiveUnclosed]);
+    assert_eq!(oddities(&file("x", b"")), [AnomalyKind::ArchiveUnclosed]);
+    assert_eq!(oddities(&[file("x", b""), vec![0; 512]].concat()), [AnomalyKind::ArchiveUnclosed]);
     let behind = [closed(&[file("x", b"")]), file("hidden", b"")].concat();
-    assert_eq!(oddities(&behind), [Kind::ArchiveTrailing]);
+    assert_eq!(oddities(&behind), [AnomalyKind::ArchiveTrailing]);
     // Zeros to fill a block of tape are none.
     assert_eq!(oddities(&[closed(&[file("x", b"")]), vec![0; 9000]].concat()), []);
 }
@@ -252,9 +252,9 @@ fn p46_names_that_are_not_utf8_keep_their_bytes() {
 
 #[test]
 fn p39_sparse_files_are_told() {
-    assert_eq!(oddities(&closed(&[entry(b'S', "s", "", b"")])), [Kind::ArchiveSparse]);
+    assert_eq!(oddities(&closed(&[entry(b'S', "s", "", b"")])), [AnomalyKind::ArchiveSparse]);
     let modern = closed(&[pax(record("GNU.sparse.major", "1").as_bytes()), file("s", b"")]);
-    assert_eq!(oddities(&modern), [Kind::ArchiveSparse]);
+    assert_eq!(oddities(&modern), [AnomalyKind::ArchiveSparse]);
 }
 
 /// Gives one byte at a time.
@@ -300,7 +300,7 @@ fn fields_that_were_left_empty_are_zero_as_in_go() {
     let layer = closed(&[changed(b'3', "null", 0, &empty), file("x", b"1")]);
     let (walked, seen) = read(&layer);
     assert_eq!(walked.stopped, None);
-    assert_eq!(seen[0].0.node, Node::Char(0, 0));
+    assert_eq!(seen[0].0.node, TarNode::Char(0, 0));
     assert_eq!((seen[0].0.mode, seen[0].0.uid, seen[0].0.gid, seen.len()), (0, 0, 0, 2));
     for field in [(329, &b"nothing\0"[..]), (337, b"8\0\0\0\0\0\0\0"), (124, &[0xff; 12])] {
         let (walked, seen) = read(&closed(&[changed(b'3', "null", 0, &[field])]));
@@ -350,7 +350,7 @@ fn p41_blocks_that_programs_count_differently_are_those_of_go() {
     // A folder by its name alone has no content, whatever its size says.
     let folder = [changed(0, "d/", 512, &[]), file("hidden", b"")];
     assert_eq!(names(&folder), ["d", "hidden"]);
-    assert_eq!(oddities(&closed(&folder)), [Kind::ArchiveAmbiguous]);
+    assert_eq!(oddities(&closed(&folder)), [AnomalyKind::ArchiveAmbiguous]);
     // Any byte but zero says that another block of the list follows.
     let mut more = vec![0; 512];
     more[504] = 2;
@@ -361,7 +361,7 @@ fn p41_blocks_that_programs_count_differently_are_those_of_go() {
 struct Passing;
 
 impl Visitor for Passing {
-    fn entry(&mut self, _: Entry, _: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, _: TarEntry, _: &mut Body<'_>) -> io::Result<()> {
         Ok(())
     }
 }

@@ -5,11 +5,11 @@
 
 mod blocks;
 
-use super::document::{self, Node, Value};
-use super::expression::Scope;
+use super::document::{self, DocumentNode, Value};
+use super::expression::TemplateScope;
 use super::numbers::Numbers;
-use super::references::{Finder, How, Parts, is_image_key};
-use super::tarball::{self, Member};
+use super::references::{Finder, How, ReferenceParts, is_image_key};
+use super::tarball::{self, ArchiveMember};
 use blocks::Blocks;
 use sealift_bundle::value::printable::Printable;
 use std::collections::BTreeSet;
@@ -25,10 +25,10 @@ const MAX_LINES: usize = 20_000;
 struct Chart {
     /// Where it lies, with a slash at the end.
     root: String,
-    about: Option<Node>,
-    values: Option<Node>,
+    about: Option<DocumentNode>,
+    values: Option<DocumentNode>,
     /// `requirements.yaml`, where charts of the first version name what they need.
-    requirements: Option<Node>,
+    requirements: Option<DocumentNode>,
     files: Vec<(String, String)>,
     charts: Vec<Self>,
 }
@@ -40,19 +40,19 @@ impl Chart {
     }
 
     /// The charts that it says it needs.
-    fn dependencies(&self) -> impl Iterator<Item = &Node> {
+    fn dependencies(&self) -> impl Iterator<Item = &DocumentNode> {
         let lists = [&self.about, &self.requirements].into_iter().flatten();
-        lists.filter_map(|node| node.get("dependencies")).flat_map(Node::elements)
+        lists.filter_map(|node| node.get("dependencies")).flat_map(DocumentNode::elements)
     }
 
     /// How the chart above speaks of this one.
-    fn dependency<'a>(&self, above: &'a Self) -> Option<&'a Node> {
-        above.dependencies().find(|node| node.get("name").and_then(Node::text) == self.text("name"))
+    fn dependency<'a>(&self, above: &'a Self) -> Option<&'a DocumentNode> {
+        above.dependencies().find(|node| node.get("name").and_then(DocumentNode::text) == self.text("name"))
     }
 
     /// The key of its values in those of the chart above.
     fn key(&self, above: &Self) -> String {
-        let alias = self.dependency(above).and_then(|node| node.get("alias")).and_then(Node::text);
+        let alias = self.dependency(above).and_then(|node| node.get("alias")).and_then(DocumentNode::text);
         alias.or_else(|| self.text("name")).unwrap_or_default().to_owned()
     }
 }
@@ -128,9 +128,14 @@ fn read(bytes: &[u8], depth: usize, finder: &mut Finder<'_>) -> Result<Vec<Chart
     Ok(charts)
 }
 
-fn build(root: String, members: Vec<Member>, depth: usize, finder: &mut Finder<'_>) -> Result<Chart, String> {
+fn build(
+    root: String,
+    members: Vec<ArchiveMember>,
+    depth: usize,
+    finder: &mut Finder<'_>,
+) -> Result<Chart, String> {
     let mut chart = Chart { root, ..Chart::default() };
-    for Member { path, bytes } in members {
+    for ArchiveMember { path, bytes } in members {
         let Some(bytes) = bytes else {
             finder.unclear(&path, None, "the file is larger than is read");
             continue;
@@ -166,8 +171,8 @@ fn build(root: String, members: Vec<Member>, depth: usize, finder: &mut Finder<'
 /// What the charts above a chart hand down.
 #[derive(Default, Clone)]
 struct Above<'a> {
-    values: Vec<&'a Node>,
-    globals: Vec<&'a Node>,
+    values: Vec<&'a DocumentNode>,
+    globals: Vec<&'a DocumentNode>,
     /// Why the chart may not be used at all.
     off: Option<String>,
     /// Whether there is a chart above.
@@ -180,7 +185,7 @@ fn look(chart: &Chart, archive: &str, above: &Above<'_>, finder: &mut Finder<'_>
     values.extend(&chart.values);
     let mut globals = above.globals.clone();
     globals.extend(chart.values.as_ref().and_then(|values| values.get("global")));
-    let scope = Scope {
+    let scope = TemplateScope {
         values,
         globals,
         app_version: text("appVersion"),
@@ -211,7 +216,8 @@ fn look(chart: &Chart, archive: &str, above: &Above<'_>, finder: &mut Finder<'_>
     for below in &chart.charts {
         let key = below.key(chart);
         let handed = scope.values.iter().filter_map(|values| values.get(&key)).collect();
-        let condition = below.dependency(chart).and_then(|node| node.get("condition")).and_then(Node::text);
+        let condition =
+            below.dependency(chart).and_then(|node| node.get("condition")).and_then(DocumentNode::text);
         let off = condition.filter(|condition| is_off(condition, &scope)).map(off_by_default);
         let above = Above {
             values: handed,
@@ -247,9 +253,9 @@ fn lacking(chart: &Chart, is_within: bool, finder: &mut Finder<'_>) {
 }
 
 /// True where the first of the paths of a condition that is set says no.
-fn is_off(condition: &str, scope: &Scope<'_>) -> bool {
+fn is_off(condition: &str, scope: &TemplateScope<'_>) -> bool {
     let set = condition.split(',').find_map(|path| scope.find(&path.trim().split('.').collect::<Vec<_>>()));
-    set.and_then(Node::text) == Some("false")
+    set.and_then(DocumentNode::text) == Some("false")
 }
 
 fn off_by_default(what: &str) -> String {
@@ -270,7 +276,8 @@ fn annotations(chart: &Chart, finder: &mut Finder<'_>) {
     let Some(node) = annotations.and_then(|node| node.get("artifacthub.io/images")) else { return };
     match document::yaml(node.text().unwrap_or_default()) {
         Ok(lists) => {
-            for image in lists.iter().flat_map(Node::elements).filter_map(|entry| entry.get("image")) {
+            for image in lists.iter().flat_map(DocumentNode::elements).filter_map(|entry| entry.get("image"))
+            {
                 finder.add(image.text().unwrap_or_default(), node.line, &How::Named);
             }
         }
@@ -282,7 +289,7 @@ fn annotations(chart: &Chart, finder: &mut Finder<'_>) {
 fn template(
     path: &str,
     content: &str,
-    scope: &Scope<'_>,
+    scope: &TemplateScope<'_>,
     off: Option<&str>,
     used: &mut BTreeSet<String>,
     finder: &mut Finder<'_>,
@@ -398,7 +405,7 @@ fn unquoted(value: &str) -> &str {
     value.split(" #").next().unwrap_or_default().trim()
 }
 
-fn resolve(raw: &str, scope: &Scope<'_>, used: &mut Vec<String>) -> Result<String, String> {
+fn resolve(raw: &str, scope: &TemplateScope<'_>, used: &mut Vec<String>) -> Result<String, String> {
     if let Some(root) = image_root(raw) {
         let path: Vec<_> = root.split('.').collect();
         let parts = parts_at(scope, &path).ok_or_else(|| format!("the image at `{root}`"))?;
@@ -412,12 +419,12 @@ fn resolve(raw: &str, scope: &Scope<'_>, used: &mut Vec<String>) -> Result<Strin
 }
 
 /// The parts of an image at a path of the values, each from wherever it is set.
-fn parts_at(scope: &Scope<'_>, path: &[&str]) -> Option<Parts> {
-    Parts::from(|key| scope.find(&[path, &[key]].concat()))
+fn parts_at(scope: &TemplateScope<'_>, path: &[&str]) -> Option<ReferenceParts> {
+    ReferenceParts::from(|key| scope.find(&[path, &[key]].concat()))
 }
 
 /// `global.imageRegistry`: the registry of all images of a chart, and of the charts in it.
-fn registry_of_all<'a>(scope: &Scope<'a>) -> Option<&'a str> {
+fn registry_of_all<'a>(scope: &TemplateScope<'a>) -> Option<&'a str> {
     let registry = scope.find(&["global", "imageRegistry"])?.text()?;
     (!matches!(registry, "" | "null" | "~")).then_some(registry)
 }
@@ -432,7 +439,7 @@ fn image_root(raw: &str) -> Option<&str> {
 
 /// Images in values that no template was seen to use.
 struct ValuesWalk<'a, 'b, 'c> {
-    scope: &'a Scope<'a>,
+    scope: &'a TemplateScope<'a>,
     used: &'a BTreeSet<String>,
     /// Keys that are for charts within, which look at them themselves.
     below: &'a [String],
@@ -441,12 +448,12 @@ struct ValuesWalk<'a, 'b, 'c> {
 }
 
 impl ValuesWalk<'_, '_, '_> {
-    fn node(&mut self, node: &Node, path: &mut Vec<String>, in_list: bool) {
+    fn node(&mut self, node: &DocumentNode, path: &mut Vec<String>, in_list: bool) {
         let how = self.off.map_or(How::Named, |reason| How::Unclear(reason.to_owned()));
         let keys: Vec<_> = path.iter().map(String::as_str).collect();
         // Within a list a path leads nowhere.
-        let parts =
-            Parts::of(node).and_then(|own| if in_list { Some(own) } else { parts_at(self.scope, &keys) });
+        let parts = ReferenceParts::of(node)
+            .and_then(|own| if in_list { Some(own) } else { parts_at(self.scope, &keys) });
         if let Some(parts) = &parts
             && !self.is_used(&keys, &["repository", "image", "registry"])
         {

@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 100;
 
 /// A value and its line, counted from 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
+pub struct DocumentNode {
     pub(crate) line: u32,
     pub(crate) value: Value,
 }
@@ -25,11 +25,11 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<DocumentNode>),
+    Map(Vec<(String, DocumentNode)>),
 }
 
-impl Node {
+impl DocumentNode {
     fn new(line: usize, value: Value) -> Self {
         Self { line: u32::try_from(line).unwrap_or(u32::MAX), value }
     }
@@ -79,12 +79,12 @@ pub(crate) type Unread = String;
 /// Reads the documents of a YAML stream.
 ///
 /// Aliases are replaced by what they stand for, and `<<` merges maps, as YAML 1.1 and compose files have it.
-pub fn yaml(text: &str) -> Result<Vec<Node>, Unread> {
+pub fn yaml(text: &str) -> Result<Vec<DocumentNode>, Unread> {
     yaml_with(text, Numbers::Kept)
 }
 
 /// As [`yaml`], with plain numbers as what reads the document prints them.
-pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<Node>, Unread> {
+pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<DocumentNode>, Unread> {
     let mut builder = Builder { numbers, ..Builder::default() };
     for event in Parser::new_from_str(bounded(text)?) {
         let (event, span) = event.map_err(|error| format!("it is no YAML: {error}"))?;
@@ -95,7 +95,7 @@ pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<Node>, Unrea
 
 /// Reads JSON. YAML 1.2 contains JSON, and its parser is the one that knows lines; what JSON has and that parser does
 /// not take (surrogate pairs) is read without lines.
-pub(crate) fn json(text: &str) -> Result<Node, Unread> {
+pub(crate) fn json(text: &str) -> Result<DocumentNode, Unread> {
     let parsed: serde_json::Value =
         serde_json::from_str(bounded(text)?).map_err(|error| format!("it is no JSON: {error}"))?;
     match yaml(text) {
@@ -104,7 +104,7 @@ pub(crate) fn json(text: &str) -> Result<Node, Unread> {
     }
 }
 
-pub(crate) fn toml(text: &str) -> Result<Node, Unread> {
+pub(crate) fn toml(text: &str) -> Result<DocumentNode, Unread> {
     let table = toml::de::DeTable::parse(bounded(text)?)
         .map_err(|error| format!("it is no TOML: {}", error.message()))?;
     let lines = Lines::of(text);
@@ -130,7 +130,7 @@ fn too_deep() -> Unread {
 
 /// A collection that is not finished.
 struct Open {
-    node: Node,
+    node: DocumentNode,
     anchor: usize,
     key: Option<String>,
 }
@@ -138,9 +138,9 @@ struct Open {
 #[derive(Default)]
 struct Builder {
     open: Vec<Open>,
-    anchored: HashMap<usize, (Node, usize, usize)>,
+    anchored: HashMap<usize, (DocumentNode, usize, usize)>,
     weight: usize,
-    documents: Vec<Node>,
+    documents: Vec<DocumentNode>,
     numbers: Numbers,
 }
 
@@ -152,12 +152,14 @@ impl Builder {
                 let is_plain = style == ScalarStyle::Plain && tag.is_none() && !text.contains(HOLE);
                 let printed = if is_plain { self.numbers.printed(&text) } else { None };
                 let text = printed.unwrap_or_else(|| text.into_owned());
-                self.finish(Node::new(line, Value::Text(text)), anchor)?;
+                self.finish(DocumentNode::new(line, Value::Text(text)), anchor)?;
             }
             Event::SequenceStart(anchor, _) => {
-                self.begin(Node::new(line, Value::List(Vec::new())), anchor)?;
+                self.begin(DocumentNode::new(line, Value::List(Vec::new())), anchor)?;
             }
-            Event::MappingStart(anchor, _) => self.begin(Node::new(line, Value::Map(Vec::new())), anchor)?,
+            Event::MappingStart(anchor, _) => {
+                self.begin(DocumentNode::new(line, Value::Map(Vec::new())), anchor)?
+            }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(open) = self.open.pop() {
                     self.finish(open.node, open.anchor)?;
@@ -186,7 +188,7 @@ impl Builder {
         if self.weight > MAX_WEIGHT { Err(too_many()) } else { Ok(()) }
     }
 
-    fn begin(&mut self, node: Node, anchor: usize) -> Result<(), Unread> {
+    fn begin(&mut self, node: DocumentNode, anchor: usize) -> Result<(), Unread> {
         self.weight += 1;
         if self.open.len() >= MAX_DEPTH {
             return Err(too_deep());
@@ -195,7 +197,7 @@ impl Builder {
         Ok(())
     }
 
-    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Unread> {
+    fn finish(&mut self, node: DocumentNode, anchor: usize) -> Result<(), Unread> {
         if anchor != 0 {
             let (weight, depth) = (node.weight(), depth(&node));
             // The copy under the anchor takes memory as well.
@@ -219,7 +221,7 @@ impl Builder {
     }
 }
 
-fn depth(node: &Node) -> usize {
+fn depth(node: &DocumentNode) -> usize {
     let below = match &node.value {
         Value::Text(_) => None,
         Value::List(elements) => elements.iter().map(depth).max(),
@@ -229,14 +231,14 @@ fn depth(node: &Node) -> usize {
 }
 
 /// A key that is no word has no name that a setting could have.
-fn key_of(node: Node) -> String {
+fn key_of(node: DocumentNode) -> String {
     match node.value {
         Value::Text(text) => text,
         Value::List(_) | Value::Map(_) => String::new(),
     }
 }
 
-fn merge(entries: &mut Vec<(String, Node)>, node: Node) {
+fn merge(entries: &mut Vec<(String, DocumentNode)>, node: DocumentNode) {
     match node.value {
         // In front: what the map says itself wins over what is merged.
         Value::Map(merged) => {
@@ -247,7 +249,7 @@ fn merge(entries: &mut Vec<(String, Node)>, node: Node) {
     }
 }
 
-fn of_json(value: serde_json::Value) -> Node {
+fn of_json(value: serde_json::Value) -> DocumentNode {
     // Nested at most as deep as serde_json goes, which is 128. Without lines everything stands on the first.
     let value = match value {
         serde_json::Value::Null => Value::Text("null".to_owned()),
@@ -259,7 +261,7 @@ fn of_json(value: serde_json::Value) -> Node {
             Value::Map(map.into_iter().map(|(key, value)| (key, of_json(value))).collect())
         }
     };
-    Node::new(1, value)
+    DocumentNode::new(1, value)
 }
 
 /// Where the lines of a text begin.
@@ -280,11 +282,11 @@ fn of_table(
     at: &Range<usize>,
     lines: &Lines,
     depth: usize,
-) -> Result<Node, Unread> {
+) -> Result<DocumentNode, Unread> {
     let entries = table.iter().map(|(key, value)| {
         Ok((key.get_ref().to_string(), of_toml(value.get_ref(), &value.span(), lines, depth + 1)?))
     });
-    Ok(Node::new(lines.at(at), Value::Map(entries.collect::<Result<_, Unread>>()?)))
+    Ok(DocumentNode::new(lines.at(at), Value::Map(entries.collect::<Result<_, Unread>>()?)))
 }
 
 fn of_toml(
@@ -292,7 +294,7 @@ fn of_toml(
     at: &Range<usize>,
     lines: &Lines,
     depth: usize,
-) -> Result<Node, Unread> {
+) -> Result<DocumentNode, Unread> {
     use toml::de::DeValue;
     if depth > MAX_DEPTH {
         return Err(too_deep());
@@ -310,15 +312,15 @@ fn of_toml(
         }
         DeValue::Table(table) => return of_table(table, at, lines, depth),
     };
-    Ok(Node::new(lines.at(at), value))
+    Ok(DocumentNode::new(lines.at(at), value))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Node, Value, json, toml, yaml};
+    use super::{DocumentNode, Value, json, toml, yaml};
     use proptest::prelude::*;
 
-    fn at<'a>(node: &'a Node, path: &[&str]) -> &'a Node {
+    fn at<'a>(node: &'a DocumentNode, path: &[&str]) -> &'a DocumentNode {
         path.iter().fold(node, |node, key| match key.parse::<usize>() {
             Ok(index) => &node.elements()[index],
             Err(_) => node.get(key).unwrap(),
@@ -415,7 +417,7 @@ mod tests {
             let texts: Vec<_> = at(&node, &["list"]).elements().iter().map(|n| n.text().unwrap().to_owned()).collect();
             prop_assert_eq!(&texts, &keys);
             for key in &keys {
-                prop_assert_eq!(node.get("map").unwrap().get(key).and_then(Node::text), Some(key.as_str()));
+                prop_assert_eq!(node.get("map").unwrap().get(key).and_then(DocumentNode::text), Some(key.as_str()));
             }
         }
     }

@@ -1,25 +1,25 @@
 //! The little of Go's templates that names images: plain paths, literals, `default`, `printf`.
 
-use super::document::Node;
+use super::document::DocumentNode;
 
 /// Words of one expression that are read.
 const MAX_WORDS: usize = 64;
 
 /// What a template may look at.
-pub(super) struct Scope<'a> {
+pub(super) struct TemplateScope<'a> {
     /// The values, those that win first: a parent's values for a chart stand before the chart's own.
-    pub(super) values: Vec<&'a Node>,
+    pub(super) values: Vec<&'a DocumentNode>,
     /// `global` of each chart above, those that win first.
-    pub(super) globals: Vec<&'a Node>,
+    pub(super) globals: Vec<&'a DocumentNode>,
     pub(super) app_version: Option<String>,
     pub(super) version: Option<String>,
     pub(super) name: Option<String>,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> TemplateScope<'a> {
     /// What a path below `.Values` leads to.
-    pub(super) fn find(&self, path: &[&str]) -> Option<&'a Node> {
-        let walk = |starts: &[&'a Node], path: &[&str]| {
+    pub(super) fn find(&self, path: &[&str]) -> Option<&'a DocumentNode> {
+        let walk = |starts: &[&'a DocumentNode], path: &[&str]| {
             starts.iter().copied().find_map(|node| path.iter().try_fold(node, |node, key| node.get(key)))
         };
         match path.split_first() {
@@ -176,7 +176,7 @@ fn words(expression: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::Scope;
+    use super::TemplateScope;
     use crate::lint::document;
     use proptest::prelude::*;
 
@@ -185,7 +185,7 @@ mod tests {
             "image:\n  repository: mattermost/rtcd\n  tag: \"\"\n  none: null\nregistry: r.test\n",
         )
         .unwrap();
-        let scope = Scope {
+        let scope = TemplateScope {
             values: vec![&values[0]],
             globals: vec![],
             app_version: Some("v1.2.6".to_owned()),

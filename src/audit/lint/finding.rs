@@ -8,7 +8,7 @@ use std::fmt;
 /// How much a finding matters; the gravest comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub enum LintSeverity {
     /// It will fail at the site, or must not travel.
     Error,
     /// It may fail at the site, or does something that the site may not want.
@@ -17,7 +17,7 @@ pub enum Severity {
     Note,
 }
 
-impl Severity {
+impl LintSeverity {
     /// The severity as it is printed; the words of SARIF 2.1.0.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -33,9 +33,9 @@ macro_rules! rules {
     ($($name:ident $text:literal $severity:ident $why:literal)*) => {
         /// What a finding breaks.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule { $(#[doc = $why] $name,)* }
+        pub enum LintRule { $(#[doc = $why] $name,)* }
 
-        impl Rule {
+        impl LintRule {
             /// Every rule, in the order of this file.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -47,8 +47,8 @@ macro_rules! rules {
 
             /// How much it matters.
             #[must_use]
-            pub const fn severity(self) -> Severity {
-                match self { $(Self::$name => Severity::$severity,)* }
+            pub const fn severity(self) -> LintSeverity {
+                match self { $(Self::$name => LintSeverity::$severity,)* }
             }
 
             /// Why there is such a rule, in one sentence.
@@ -123,13 +123,13 @@ rules! {
         "A template cannot be rendered, so the site would be without that file."
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for LintRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl Serialize for Rule {
+impl Serialize for LintRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -137,7 +137,7 @@ impl Serialize for Rule {
 
 /// Where something was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Place {
+pub struct FindingPlace {
     /// The path, made safe to show; in an archive `ARCHIVE!MEMBER`.
     pub path: String,
     /// The line, counted from 1, where one is known.
@@ -145,7 +145,7 @@ pub struct Place {
     pub line: Option<u32>,
 }
 
-impl Place {
+impl FindingPlace {
     /// A place in a file.
     #[must_use]
     pub fn new(path: &str, line: impl Into<Option<u32>>) -> Self {
@@ -157,43 +157,43 @@ impl Place {
 ///
 /// The order of the fields is the order of findings: by severity, then by what they are about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    severity: Severity,
+pub struct LintFinding {
+    severity: LintSeverity,
     /// What it is about: an item, an image reference, or `ITEM/PATH`.
     pub about: String,
     /// Where it was found.
-    pub place: Option<Place>,
+    pub place: Option<FindingPlace>,
     /// What it breaks.
-    pub rule: Rule,
+    pub rule: LintRule,
     /// What was found.
     pub message: String,
     /// What to do about it.
     pub fix: String,
 }
 
-impl Finding {
+impl LintFinding {
     /// A finding about a thing as a whole; `message` and `fix` show texts from outside through `Printable`.
     #[must_use]
-    pub fn new(rule: Rule, about: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub fn new(rule: LintRule, about: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
         let about = Printable(about).to_string();
         Self { severity: rule.severity(), about, place: None, rule, message: message.into(), fix: fix.into() }
     }
 
     /// Says where.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
+    pub fn at(mut self, place: FindingPlace) -> Self {
         self.place = Some(place);
         self
     }
 
     /// How much it matters.
     #[must_use]
-    pub fn severity(&self) -> Severity {
+    pub fn severity(&self) -> LintSeverity {
         self.severity
     }
 }
 
-impl Serialize for Finding {
+impl Serialize for LintFinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Finding", 7)?;
         fields.serialize_field("rule", &self.rule)?;
@@ -211,21 +211,21 @@ impl Serialize for Finding {
 }
 
 /// Puts findings in the one order that they are shown in, each once.
-pub fn sort(findings: &mut Vec<Finding>) {
+pub fn sort(findings: &mut Vec<LintFinding>) {
     findings.sort();
     findings.dedup();
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Place, Rule, Severity, sort};
+    use super::{FindingPlace, LintFinding, LintRule, LintSeverity, sort};
     use std::collections::BTreeSet;
 
     #[test]
     fn rules_are_unique_dotted_and_explained() {
-        let names: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.as_str()).collect();
-        assert_eq!(names.len(), Rule::ALL.len());
-        for rule in Rule::ALL {
+        let names: BTreeSet<_> = LintRule::ALL.iter().map(|rule| rule.as_str()).collect();
+        assert_eq!(names.len(), LintRule::ALL.len());
+        for rule in LintRule::ALL {
             let (family, word) = rule.as_str().split_once('.').unwrap();
             assert!(
                 (family.to_owned() + word).bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
@@ -237,27 +237,28 @@ mod tests {
 
     #[test]
     fn the_gravest_comes_first_and_each_once() {
-        let note = Finding::new(Rule::LicenseMissing, "a", "m", "f");
-        let error = Finding::new(Rule::ContentSecret, "z", "m", "f");
-        let warning = Finding::new(Rule::ConfigHost, "b", "m", "f");
-        let late = warning.clone().at(Place::new("p", 10));
-        let early = warning.clone().at(Place::new("p", 2));
+        let note = LintFinding::new(LintRule::LicenseMissing, "a", "m", "f");
+        let error = LintFinding::new(LintRule::ContentSecret, "z", "m", "f");
+        let warning = LintFinding::new(LintRule::ConfigHost, "b", "m", "f");
+        let late = warning.clone().at(FindingPlace::new("p", 10));
+        let early = warning.clone().at(FindingPlace::new("p", 2));
         let mut found =
             vec![note.clone(), late.clone(), error.clone(), warning.clone(), early.clone(), late.clone()];
         sort(&mut found);
         assert_eq!(found, [error, warning, early, late, note]);
-        assert_eq!(found.first().unwrap().severity(), Severity::Error);
+        assert_eq!(found.first().unwrap().severity(), LintSeverity::Error);
     }
 
     #[test]
     fn j24_names_are_shown_escaped_and_json_has_everything() {
-        let finding = Finding::new(Rule::ConfigHost, "a\x1b[2J", "m", "f").at(Place::new("b\u{202e}", None));
+        let finding = LintFinding::new(LintRule::ConfigHost, "a\x1b[2J", "m", "f")
+            .at(FindingPlace::new("b\u{202e}", None));
         let json = serde_json::to_string(&finding).unwrap();
         assert_eq!(
             json,
             format!(
                 r#"{{"rule":"config.host","severity":"warning","about":"a\\u{{1b}}[2J","place":{{"path":"b\\u{{202e}}"}},"message":"m","fix":"f","why":"{}"}}"#,
-                Rule::ConfigHost.why()
+                LintRule::ConfigHost.why()
             )
         );
     }

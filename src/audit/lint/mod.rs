@@ -23,7 +23,7 @@ pub mod secrets;
 
 /// A file as `check` looks at it.
 #[derive(Debug, Clone, Copy)]
-pub struct File<'a> {
+pub struct LintFile<'a> {
     /// The item that it belongs to.
     pub item: &'a str,
     /// Its path within the item.
@@ -32,7 +32,7 @@ pub struct File<'a> {
     pub bytes: &'a [u8],
 }
 
-impl File<'_> {
+impl LintFile<'_> {
     /// Whether its content begins as gzip does.
     #[must_use]
     pub fn is_gzip(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Settings that call out of the site, in whatever form they are delivered.
 
-use super::File;
-use super::finding::{Finding, Place, Rule};
+use super::LintFile;
+use super::finding::{FindingPlace, LintFinding, LintRule};
 use super::holes::restored;
 use super::hosts::{self, is_public};
 use super::settings::{self, Form, Setting};
@@ -36,18 +36,18 @@ const SHOWN: usize = 80;
 ///
 /// A file that is no configuration gives nothing; one that cannot be read gives one finding that says so.
 #[must_use]
-pub fn lint(file: &File<'_>, allowed: Allowed<'_>) -> Vec<Finding> {
+pub fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding> {
     let mut found = match read(file) {
         Ok(Some((form, settings))) => findings(file, form, &settings, allowed),
         Ok(None) => Vec::new(),
         Err(reason) => vec![
-            Finding::new(
-                Rule::ConfigUnread,
+            LintFinding::new(
+                LintRule::ConfigUnread,
                 &file.about(),
                 format!("the configuration was not checked: {}", Printable(reason)),
                 "mend the file, or explain it with `[[accept]]`",
             )
-            .at(Place::new(file.path, None)),
+            .at(FindingPlace::new(file.path, None)),
         ],
     };
     super::finding::sort(&mut found);
@@ -58,7 +58,7 @@ pub fn lint(file: &File<'_>, allowed: Allowed<'_>) -> Vec<Finding> {
 ///
 /// Gives nothing when none of the files configures a Mattermost server.
 #[must_use]
-pub fn unset(files: &[File<'_>]) -> Vec<Finding> {
+pub fn unset(files: &[LintFile<'_>]) -> Vec<LintFinding> {
     let settings: Vec<Setting> = files
         .iter()
         .filter_map(|file| read(file).ok().flatten())
@@ -77,8 +77,8 @@ pub fn unset(files: &[File<'_>]) -> Vec<Finding> {
     let mut found: Vec<_> = unset
         .map(|watched| {
             let key = watched.key;
-            Finding::new(
-                Rule::ConfigUnset,
+            LintFinding::new(
+                LintRule::ConfigUnset,
                 key,
                 format!("no configuration of the bundle sets `{key}`, and without it {}", watched.why),
                 watched.fix,
@@ -89,7 +89,7 @@ pub fn unset(files: &[File<'_>]) -> Vec<Finding> {
     found
 }
 
-fn read(file: &File<'_>) -> Result<Option<(Form, Vec<Setting>)>, String> {
+fn read(file: &LintFile<'_>) -> Result<Option<(Form, Vec<Setting>)>, String> {
     let Some(text) = settings::text_of(file.bytes) else {
         // A name that promises a configuration, and bytes that are no text.
         let is_other = matches!(Form::of(file, ""), Form::Other);
@@ -101,10 +101,11 @@ fn read(file: &File<'_>) -> Result<Option<(Form, Vec<Setting>)>, String> {
     }
 }
 
-fn findings(file: &File<'_>, form: Form, settings: &[Setting], allowed: Allowed<'_>) -> Vec<Finding> {
+fn findings(file: &LintFile<'_>, form: Form, settings: &[Setting], allowed: Allowed<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
-    let mut report = |rule: Rule, line: u32, message: String, fix: &str| {
-        found.push(Finding::new(rule, &file.about(), message, fix).at(Place::new(file.path, line)));
+    let mut report = |rule: LintRule, line: u32, message: String, fix: &str| {
+        found
+            .push(LintFinding::new(rule, &file.about(), message, fix).at(FindingPlace::new(file.path, line)));
     };
     for setting in settings {
         let mut is_known = false;
@@ -122,17 +123,17 @@ fn findings(file: &File<'_>, form: Form, settings: &[Setting], allowed: Allowed<
             }
         }
         if let Some((message, fix)) = web_search(setting) {
-            report(Rule::ConfigOutward, setting.line, message, fix);
+            report(LintRule::ConfigOutward, setting.line, message, fix);
         }
     }
     if let Some(line) = uploads_and_signatures(settings) {
         let message = "`PluginSettings.EnableUploads` and `PluginSettings.RequirePluginSignature` are both true: the server takes no uploads while it asks for signatures";
-        report(Rule::ConfigConflict, line, message.to_owned(), "set one of the two to false");
+        report(LintRule::ConfigConflict, line, message.to_owned(), "set one of the two to false");
     }
     if form == Form::Caddy && !settings.iter().any(is_own_certificate) {
         let message = "Caddy fetches certificates by itself unless it is told not to";
         report(
-            Rule::ConfigAcme,
+            LintRule::ConfigAcme,
             1,
             message.to_owned(),
             "name the certificate with `tls CERT KEY`, or write `tls internal` or `auto_https off`",
@@ -173,7 +174,7 @@ fn public_host(value: &str, allowed: Allowed<'_>) -> Option<String> {
 }
 
 /// Addresses on the internet in the value of a setting that no rule knows.
-fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(Rule, String, &'static str)> {
+fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(LintRule, String, &'static str)> {
     let name = setting.name().to_ascii_lowercase();
     if NO_ADDRESS.iter().any(|known| name == *known || (name.starts_with("mm_") && name.ends_with(known))) {
         return Vec::new();
@@ -188,14 +189,14 @@ fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(Rule, String, &'st
             if hosts::is_relay(&scheme) {
                 let message =
                     format!("`{key}` names `{scheme}:{host}`: Calls asks it for the address of each caller");
-                (Rule::ConfigStun, message, "set it to `[]`, or to a TURN server of the site")
+                (LintRule::ConfigStun, message, "set it to `[]`, or to a TURN server of the site")
             } else if host.contains("letsencrypt.org") || host.contains("zerossl.com") {
                 let message = format!("`{key}` names `{host}`: certificates are fetched from there");
-                (Rule::ConfigAcme, message, "use an issuer of the site's own authority")
+                (LintRule::ConfigAcme, message, "use an issuer of the site's own authority")
             } else {
                 let message = format!("`{key}` names `{host}`, which looks like a host on the internet");
                 (
-                    Rule::ConfigHost,
+                    LintRule::ConfigHost,
                     message,
                     "name a host of the site, or a parameter; or allow the host in the manifest",
                 )

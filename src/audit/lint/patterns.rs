@@ -3,7 +3,7 @@
 //! The model is the default configuration of gitleaks (gitleaks/gitleaks 009e025, `config/gitleaks.toml`; the rule ids
 //! are named below), narrowed to what is found near a Mattermost deployment, and what Mattermost has of its own.
 
-use super::finding::Rule;
+use super::finding::LintRule;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
@@ -30,7 +30,7 @@ pub(super) struct Pattern {
     keys: &'static Keys,
     regex: &'static str,
     pub(super) judge: Judge,
-    pub(super) rule: Rule,
+    pub(super) rule: LintRule,
 }
 
 /// Texts of which every match of a pattern has one, whatever its case. Most files have none, so that the pattern itself,
@@ -49,11 +49,11 @@ const fn keys(any: &'static [&'static str]) -> Keys {
 }
 
 const fn secret(what: &'static str, judge: Judge, keys: &'static Keys, regex: &'static str) -> Pattern {
-    Pattern { what, keys, regex, judge, rule: Rule::ContentSecret }
+    Pattern { what, keys, regex, judge, rule: LintRule::ContentSecret }
 }
 
 const fn invitation(what: &'static str, judge: Judge, keys: &'static Keys, regex: &'static str) -> Pattern {
-    Pattern { what, keys, regex, judge, rule: Rule::ContentInvitation }
+    Pattern { what, keys, regex, judge, rule: LintRule::ContentInvitation }
 }
 
 /// What each name of a secret has in it; [`secret_name`] in words.

@@ -1,9 +1,9 @@
 //! Images that files name: compose files, Kubernetes and operator resources, environments, Helm charts.
 
-use super::File;
+use super::LintFile;
 use super::chart;
-use super::document::{self, Node, Value};
-use super::finding::Place;
+use super::document::{self, DocumentNode, Value};
+use super::finding::FindingPlace;
 use super::holes::{HOLE, filled, restored};
 use super::numbers::Numbers;
 use super::probable;
@@ -25,7 +25,7 @@ pub struct Mention {
     /// True where a hole stands for the registry: `{{ registry }}/mattermost/x:1`.
     pub site: bool,
     /// Where it stands.
-    pub place: Place,
+    pub place: FindingPlace,
     /// How sure it is.
     pub how: How,
 }
@@ -51,7 +51,7 @@ const TEXTS: usize = 3;
 
 /// The variables of an environment file, for the compose files beside it.
 #[must_use]
-pub fn variables(file: &File<'_>) -> Variables {
+pub fn variables(file: &LintFile<'_>) -> Variables {
     let text = settings::text_of(file.bytes).unwrap_or_default();
     if Form::of(file, &text) != Form::Environment {
         return Variables::new();
@@ -63,7 +63,7 @@ pub fn variables(file: &File<'_>) -> Variables {
 /// Every image that a file names, sorted, each once. A file of another kind names none; one that cannot be read gives
 /// one mention that is unclear.
 #[must_use]
-pub fn mentions(file: &File<'_>, variables: &Variables) -> Vec<Mention> {
+pub fn mentions(file: &LintFile<'_>, variables: &Variables) -> Vec<Mention> {
     let mut found =
         Finder { variables, path: file.path.to_owned(), found: Vec::new(), within: None, depth: 0 };
     if file.is_gzip() {
@@ -142,8 +142,8 @@ pub(super) struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn place(&self, line: impl Into<Option<u32>>) -> Place {
-        Place::new(&self.path, self.within.or(line.into()))
+    fn place(&self, line: impl Into<Option<u32>>) -> FindingPlace {
+        FindingPlace::new(&self.path, self.within.or(line.into()))
     }
 
     /// A text that nothing says is an image: a document within a text, or references in a text.
@@ -250,9 +250,9 @@ impl Finder<'_> {
     }
 
     /// A document: what its kind says first, then whatever its keys name.
-    pub(super) fn resource(&mut self, node: &Node, how: &How) {
-        let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
-        let group = node.get("apiVersion").and_then(Node::text).unwrap_or_default();
+    pub(super) fn resource(&mut self, node: &DocumentNode, how: &How) {
+        let kind = node.get("kind").and_then(DocumentNode::text).unwrap_or_default();
+        let group = node.get("apiVersion").and_then(DocumentNode::text).unwrap_or_default();
         if group.contains("mattermost.com/") && matches!(kind, "Mattermost" | "ClusterInstallation") {
             self.mattermost(node, how);
             return;
@@ -261,9 +261,9 @@ impl Finder<'_> {
     }
 
     /// The operator's resource: `spec.image` and `spec.version`, a tag or a digest.
-    fn mattermost(&mut self, node: &Node, how: &How) {
+    fn mattermost(&mut self, node: &DocumentNode, how: &How) {
         let Some(spec) = node.get("spec") else { return };
-        let text = |key: &str| spec.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+        let text = |key: &str| spec.get(key).and_then(DocumentNode::text).filter(|text| !text.is_empty());
         let image = text("image").unwrap_or("mattermost/mattermost-enterprise-edition");
         let line = spec.get("version").or_else(|| spec.get("image")).unwrap_or(spec).line;
         match text("version") {
@@ -281,12 +281,12 @@ impl Finder<'_> {
     }
 
     /// Images in a tree: `image` and its kin, environments that name images, and maps of the parts of a reference.
-    fn walk(&mut self, node: &Node, how: &How) {
+    fn walk(&mut self, node: &DocumentNode, how: &How) {
         if let Some(text) = node.text() {
             return self.probable(text, node.line, how);
         }
         self.split(node, how);
-        if let (Some(name), Some(value)) = (node.get("name").and_then(Node::text), node.get("value"))
+        if let (Some(name), Some(value)) = (node.get("name").and_then(DocumentNode::text), node.get("value"))
             && let Some(text) = value.text()
             && names_image(name, text)
         {
@@ -316,7 +316,7 @@ impl Finder<'_> {
     }
 
     /// A reference in parts where no key says `image`: `repository` beside `tag`, `imageRepository` beside `imageTag`.
-    fn split(&mut self, node: &Node, how: &How) {
+    fn split(&mut self, node: &DocumentNode, how: &How) {
         for (key, repository) in node.entries() {
             let Some((front, repository_text)) = key
                 .strip_suffix("epository")
@@ -330,7 +330,7 @@ impl Finder<'_> {
                 names
                     .iter()
                     .find_map(|name| node.get(name))
-                    .and_then(Node::text)
+                    .and_then(DocumentNode::text)
                     .filter(|text| !text.is_empty())
             };
             let (tag, digest, registry) = (beside("Tag"), beside("Digest"), beside("Registry"));
@@ -338,7 +338,7 @@ impl Finder<'_> {
                 continue;
             }
             let text = |text: Option<&str>| text.map(str::to_owned);
-            let parts = Parts {
+            let parts = ReferenceParts {
                 registry: text(registry),
                 repository: repository_text.to_owned(),
                 tag: text(tag),
@@ -351,14 +351,14 @@ impl Finder<'_> {
     }
 
     /// A map below `image`: parts of a reference, or the schema of one with its default.
-    fn parts(&mut self, node: &Node, how: &How) {
-        if let Some(parts) = Parts::of(node).or_else(|| Parts::named(node)) {
+    fn parts(&mut self, node: &DocumentNode, how: &How) {
+        if let Some(parts) = ReferenceParts::of(node).or_else(|| ReferenceParts::named(node)) {
             match parts.joined(None, None) {
                 Some(reference) => self.add(&reference, node.line, how),
                 None => self.unclear(&parts.repository, node.line, "no tag is set, so what uses it decides"),
             }
         } else if let Some(text) =
-            node.get("default").and_then(Node::text).filter(|_| node.get("type").is_some())
+            node.get("default").and_then(DocumentNode::text).filter(|_| node.get("type").is_some())
         {
             self.add(text, node.line, how);
         } else {
@@ -396,22 +396,22 @@ fn unless_test(how: &How) -> How {
 }
 
 /// A reference in parts, as Helm values have it.
-pub(super) struct Parts {
+pub(super) struct ReferenceParts {
     pub(super) registry: Option<String>,
     pub(super) repository: String,
     pub(super) tag: Option<String>,
     pub(super) digest: Option<String>,
 }
 
-impl Parts {
+impl ReferenceParts {
     /// The parts in a map: `repository`, or `image` beside a `registry` or `tag` (ingress-nginx).
-    pub(super) fn of(node: &Node) -> Option<Self> {
+    pub(super) fn of(node: &DocumentNode) -> Option<Self> {
         Self::from(|key| node.get(key))
     }
 
     /// The parts in a map below `image` that calls the repository `name`, as `CloudNativePG` and kustomize do.
-    fn named(node: &Node) -> Option<Self> {
-        let text = |key: &str| node.get(key).and_then(Node::text).filter(|text| !text.is_empty());
+    fn named(node: &DocumentNode) -> Option<Self> {
+        let text = |key: &str| node.get(key).and_then(DocumentNode::text).filter(|text| !text.is_empty());
         let is_parts = ["tag", "digest", "registry"].iter().any(|key| text(key).is_some());
         let repository = text("name").filter(|_| is_parts)?.to_owned();
         let owned = |key: &str| text(key).map(str::to_owned);
@@ -419,8 +419,8 @@ impl Parts {
     }
 
     /// The parts that `get` knows by their keys.
-    pub(super) fn from<'a>(get: impl Fn(&str) -> Option<&'a Node>) -> Option<Self> {
-        let any = |key: &str| get(key).and_then(Node::text);
+    pub(super) fn from<'a>(get: impl Fn(&str) -> Option<&'a DocumentNode>) -> Option<Self> {
+        let any = |key: &str| get(key).and_then(DocumentNode::text);
         let text = |key: &str| any(key).filter(|text| !matches!(*text, "" | "null" | "~")).map(str::to_owned);
         let is_parts = ["tag", "digest", "registry", "pullPolicy"].iter().any(|key| any(key).is_some());
         let repository = text("repository").or_else(|| text("image").filter(|_| is_parts))?;

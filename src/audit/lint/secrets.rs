@@ -2,8 +2,8 @@
 
 mod judge;
 
-use super::File;
-use super::finding::{Finding, Place, Rule};
+use super::LintFile;
+use super::finding::{FindingPlace, LintFinding, LintRule};
 use super::patterns::{COMPILED, PATTERNS};
 use super::settings::text_of;
 use judge::{holds, is_prose};
@@ -28,19 +28,25 @@ const BINARY: [(&[u8], &str); 5] = [
 
 /// Looks through a text, or the beginning of a binary, for secrets and invitations.
 #[must_use]
-pub fn find(file: &File<'_>) -> Vec<Finding> {
+pub fn find(file: &LintFile<'_>) -> Vec<LintFinding> {
     match look(file) {
         Looked::Key(what) => {
             let message = format!("the file is {what}");
             vec![
-                Finding::new(Rule::ContentSecret, &file.about(), message, fix_of(Rule::ContentSecret))
-                    .at(Place::new(file.path, None)),
+                LintFinding::new(
+                    LintRule::ContentSecret,
+                    &file.about(),
+                    message,
+                    fix_of(LintRule::ContentSecret),
+                )
+                .at(FindingPlace::new(file.path, None)),
             ]
         }
         Looked::Unread(reason) => {
             let fix = "look through it with another tool, and explain it with `[[accept]]`";
             vec![
-                Finding::new(Rule::ContentUnread, &file.about(), reason, fix).at(Place::new(file.path, None)),
+                LintFinding::new(LintRule::ContentUnread, &file.about(), reason, fix)
+                    .at(FindingPlace::new(file.path, None)),
             ]
         }
         Looked::Text(bytes, claimed) => report(file, &bytes, claimed),
@@ -50,7 +56,7 @@ pub fn find(file: &File<'_>) -> Vec<Finding> {
 /// The lines of a text, counted from 0, that show a part of a secret or invitation; `None` where nobody can say, because
 /// the file is a key or was not looked through.
 #[must_use]
-pub(crate) fn lines(file: &File<'_>) -> Option<BTreeSet<usize>> {
+pub(crate) fn lines(file: &LintFile<'_>) -> Option<BTreeSet<usize>> {
     let Looked::Text(bytes, mut claimed) = look(file) else { return None };
     claimed.sort_by_key(|(range, _)| range.start);
     let (mut lines, mut line, mut counted, mut covered) = (BTreeSet::new(), 0, 0, 0);
@@ -84,7 +90,7 @@ enum Looked<'a> {
     Text(Cow<'a, [u8]>, Vec<(Range<usize>, usize)>),
 }
 
-fn look<'a>(file: &File<'a>) -> Looked<'a> {
+fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
     if let Some(what) = binary_key(file.bytes) {
         return Looked::Key(what);
     }
@@ -134,7 +140,7 @@ fn look<'a>(file: &File<'a>) -> Looked<'a> {
     Looked::Text(bytes, claimed)
 }
 
-fn report(file: &File<'_>, bytes: &[u8], mut claimed: Vec<(Range<usize>, usize)>) -> Vec<Finding> {
+fn report(file: &LintFile<'_>, bytes: &[u8], mut claimed: Vec<(Range<usize>, usize)>) -> Vec<LintFinding> {
     claimed.sort_by_key(|(range, _)| range.start);
     let (mut line, mut counted) = (1_u32, 0);
     let mut found = Vec::new();
@@ -147,24 +153,29 @@ fn report(file: &File<'_>, bytes: &[u8], mut claimed: Vec<(Range<usize>, usize)>
         let secret = String::from_utf8_lossy(bytes.get(range.clone()).unwrap_or_default());
         let message = format!("it looks like {}: {}", pattern.what, masked(&secret));
         found.push(
-            Finding::new(pattern.rule, &file.about(), message, fix_of(pattern.rule))
-                .at(Place::new(file.path, line)),
+            LintFinding::new(pattern.rule, &file.about(), message, fix_of(pattern.rule))
+                .at(FindingPlace::new(file.path, line)),
         );
     }
     if claimed.len() > MAX_LISTED {
         let more = claimed.len() - MAX_LISTED;
         let message = format!("{more} more places look like secrets");
         found.push(
-            Finding::new(Rule::ContentSecret, &file.about(), message, fix_of(Rule::ContentSecret))
-                .at(Place::new(file.path, None)),
+            LintFinding::new(
+                LintRule::ContentSecret,
+                &file.about(),
+                message,
+                fix_of(LintRule::ContentSecret),
+            )
+            .at(FindingPlace::new(file.path, None)),
         );
     }
     super::finding::sort(&mut found);
     found
 }
 
-fn fix_of(rule: Rule) -> &'static str {
-    if rule == Rule::ContentInvitation {
+fn fix_of(rule: LintRule) -> &'static str {
+    if rule == LintRule::ContentInvitation {
         "take it out and send it to the one it is for, by another way than the bundle"
     } else {
         "take it out, name the hole with `[[secret]]`, and make a new secret if this one was ever used; explain an example with `[[accept]]`"

@@ -1,7 +1,7 @@
 //! Every form that settings come in, as one list of names and values.
 
-use super::File;
-use super::document::{self, Node, Unread, Value};
+use super::LintFile;
+use super::document::{self, DocumentNode, Unread, Value};
 use super::holes;
 
 /// How deep JSON may be wrapped in values of JSON: plugin settings in an environment variable in a custom resource.
@@ -72,7 +72,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    pub(super) fn of(file: &File<'_>, text: &str) -> Self {
+    pub(super) fn of(file: &LintFile<'_>, text: &str) -> Self {
         let lower = file.path.to_ascii_lowercase();
         let mut name = lower.rsplit('/').next().unwrap_or_default();
         // What a template or an example will be called when it is used.
@@ -150,7 +150,7 @@ pub(super) fn of(form: Form, text: &str) -> Result<Vec<Setting>, Unread> {
 }
 
 /// Collects the leaves below a node.
-fn walk(node: &Node, path: &mut Vec<String>, wrapped: usize, found: &mut Vec<Setting>) {
+fn walk(node: &DocumentNode, path: &mut Vec<String>, wrapped: usize, found: &mut Vec<Setting>) {
     if path.iter().map(String::len).sum::<usize>() > MAX_PATH {
         return;
     }
@@ -158,7 +158,7 @@ fn walk(node: &Node, path: &mut Vec<String>, wrapped: usize, found: &mut Vec<Set
         Value::Text(text) => leaf(path, text, node.line, wrapped, found),
         Value::Map(entries) => {
             // `{ name: MM_X, value: "true" }`: custom resources, Kubernetes, Helm.
-            let pair = (node.get("name").and_then(Node::text), node.get("value"));
+            let pair = (node.get("name").and_then(DocumentNode::text), node.get("value"));
             if let (Some(name), Some(value)) = pair {
                 path.push(name.to_owned());
                 walk(value, path, wrapped, found);
@@ -294,11 +294,11 @@ fn statements(text: &str, found: &mut Vec<Setting>) {
 #[cfg(test)]
 mod tests {
     use super::{Form, Setting, of, text_of};
-    use crate::lint::File;
+    use crate::lint::LintFile;
     use proptest::prelude::*;
 
     fn forms(path: &str, text: &str) -> Form {
-        Form::of(&File { item: "i", path, bytes: text.as_bytes() }, text)
+        Form::of(&LintFile { item: "i", path, bytes: text.as_bytes() }, text)
     }
 
     fn found(form: Form, text: &str) -> Vec<(String, String, u32)> {

@@ -12,7 +12,7 @@ const MAX_MEMBER: u64 = 8 << 20;
 const MAX_KEPT: usize = 64 << 20;
 
 /// A file of an archive.
-pub(super) struct Member {
+pub(super) struct ArchiveMember {
     pub(super) path: String,
     /// Nothing where the file is larger than is read.
     pub(super) bytes: Option<Vec<u8>>,
@@ -26,7 +26,7 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
 /// The files of an archive whose paths are wanted, in their order; of several with one path each.
 ///
 /// Charts that were packed on Windows have paths with `\`, and Helm reads them. Links, devices and folders are no files. What a damaged archive gave before the damage is not used.
-pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<Member>, String> {
+pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<ArchiveMember>, String> {
     let broken = |error: std::io::Error| format!("it is no sound `.tar.gz`: {error}");
     let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(MAX_BYTES));
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec
             continue;
         }
         if entry.size() > MAX_MEMBER {
-            found.push(Member { path, bytes: None });
+            found.push(ArchiveMember { path, bytes: None });
             continue;
         }
         let mut content = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec
         if kept > MAX_KEPT {
             return Err(format!("it holds more than {MAX_KEPT} bytes that would have to be read"));
         }
-        found.push(Member { path, bytes: Some(content) });
+        found.push(ArchiveMember { path, bytes: Some(content) });
     }
     // To the end, where gzip keeps its checksum.
     let mut rest = archive.into_inner();

@@ -1,7 +1,7 @@
 //! The settings that call out, as data. Sources: the Mattermost settings reference and the air-gapped deployment page
 //! (mattermost/docs 9dd1c713), the sample proxy of mattermost/docker, and the references of the programs named.
 
-use super::finding::Rule;
+use super::finding::LintRule;
 use super::settings::Setting;
 
 /// What of a value is not wanted.
@@ -29,7 +29,7 @@ pub(super) struct Watched {
     pub(super) unwanted: Unwanted,
     /// True where the software calls out when nothing is set.
     pub(super) by_default: bool,
-    pub(super) rule: Rule,
+    pub(super) rule: LintRule,
     pub(super) why: &'static str,
     pub(super) fix: &'static str,
 }
@@ -37,7 +37,7 @@ pub(super) struct Watched {
 const fn server(
     key: &'static str,
     unwanted: Unwanted,
-    rule: Rule,
+    rule: LintRule,
     why: &'static str,
     fix: &'static str,
 ) -> Watched {
@@ -47,7 +47,7 @@ const fn server(
 const fn grafana(
     key: &'static str,
     unwanted: Unwanted,
-    rule: Rule,
+    rule: LintRule,
     why: &'static str,
     fix: &'static str,
 ) -> Watched {
@@ -57,7 +57,7 @@ const fn grafana(
 const fn named(
     key: &'static str,
     unwanted: Unwanted,
-    rule: Rule,
+    rule: LintRule,
     why: &'static str,
     fix: &'static str,
 ) -> Watched {
@@ -95,16 +95,16 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         PUSH_SWITCH,
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the server sends every notification to a push proxy, and the ones of Mattermost and the phone makers are on the internet",
         "set it to false, or name a push proxy of your own in `EmailSettings.PushNotificationServer` of the same file",
     )
     .by_default(),
-    server(PUSH_SERVER, PublicHost, Rule::ConfigOutward, "the push proxy is on the internet", "name a push proxy of your own, or leave it empty and turn push notifications off"),
+    server(PUSH_SERVER, PublicHost, LintRule::ConfigOutward, "the push proxy is on the internet", "name a push proxy of your own, or leave it empty and turn push notifications off"),
     server(
         "ServiceSettings.EnableLinkPreviews",
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the server fetches every link that somebody writes",
         "set it to false",
     )
@@ -112,16 +112,16 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         "ServiceSettings.EnableGifPicker",
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "clients ask Giphy on the internet",
         "set it to false",
     )
     .by_default(),
-    server("GiphySettings.SdkKey", Any, Rule::ConfigOutward, "clients ask Giphy on the internet with this key", "leave it empty"),
+    server("GiphySettings.SdkKey", Any, LintRule::ConfigOutward, "clients ask Giphy on the internet with this key", "leave it empty"),
     server(
         "AnnouncementSettings.AdminNoticesEnabled",
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the server fetches notices for administrators from notices.mattermost.com",
         "set it to false",
     )
@@ -129,7 +129,7 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         "AnnouncementSettings.UserNoticesEnabled",
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the server fetches notices for users from notices.mattermost.com",
         "set it to false",
     )
@@ -137,7 +137,7 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         "ServiceSettings.EnableSecurityFixAlert",
         Yes,
-        Rule::ConfigUpdateCheck,
+        LintRule::ConfigUpdateCheck,
         "the server asks Mattermost for security updates, and tells its version and number of users",
         "set it to false",
     )
@@ -145,7 +145,7 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         "LogSettings.EnableDiagnostics",
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the server sends diagnostics and errors to Mattermost",
         "set it to false",
     )
@@ -153,7 +153,7 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         "LogSettings.EnableSentry",
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the server sends crash reports to Sentry on the internet",
         "set it to false",
     )
@@ -161,7 +161,7 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         "PluginSettings.EnableRemoteMarketplace",
         Yes,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the server asks the plugin marketplace on the internet",
         "set it to false; plugins travel as items",
     )
@@ -169,56 +169,56 @@ pub(super) static WATCHED: &[Watched] = &[
     server(
         "PluginSettings.MarketplaceUrl",
         PublicHost,
-        Rule::ConfigOutward,
+        LintRule::ConfigOutward,
         "the plugin marketplace is on the internet",
         "leave it empty and set `PluginSettings.EnableRemoteMarketplace` to false",
     ),
     server(
         "ServiceSettings.UseLetsEncrypt",
         Yes,
-        Rule::ConfigAcme,
+        LintRule::ConfigAcme,
         "the server fetches its certificate from Let's Encrypt",
         "set it to false, and carry a certificate of the site's own authority",
     ),
-    server("EmailSettings.SMTPServer", PublicHost, Rule::ConfigOutward, "mail goes through a server on the internet", "name the mail relay of the site, or set `EmailSettings.SendEmailNotifications` to false"),
-    server("FileSettings.AmazonS3Endpoint", PublicHost, Rule::ConfigOutward, "files are kept on the internet", "name the object storage of the site"),
-    server("SamlSettings.Verify", No, Rule::ConfigUnverified, "the signature of the identity provider is not checked, so anybody can log in as anybody", "set it to true and carry the provider's certificate, or explain it with `[[accept]]`"),
-    server("ServiceSettings.EnableInsecureOutgoingConnections", Yes, Rule::ConfigUnverified, "certificates of the services that the server calls are not checked", "set it to false, and add the site's authority to the system's trust store"),
-    server("LdapSettings.SkipCertificateVerification", Yes, Rule::ConfigUnverified, "the certificate of the directory is not checked", "set it to false, and add the site's authority to the system's trust store"),
-    server("ElasticsearchSettings.SkipTLSVerification", Yes, Rule::ConfigUnverified, "the certificate of the search engine is not checked", "set it to false and name the authority in `ElasticsearchSettings.CA`"),
-    server("EmailSettings.SkipServerCertificateVerification", Yes, Rule::ConfigUnverified, "the certificate of the mail relay is not checked", "set it to false, and add the site's authority to the system's trust store"),
+    server("EmailSettings.SMTPServer", PublicHost, LintRule::ConfigOutward, "mail goes through a server on the internet", "name the mail relay of the site, or set `EmailSettings.SendEmailNotifications` to false"),
+    server("FileSettings.AmazonS3Endpoint", PublicHost, LintRule::ConfigOutward, "files are kept on the internet", "name the object storage of the site"),
+    server("SamlSettings.Verify", No, LintRule::ConfigUnverified, "the signature of the identity provider is not checked, so anybody can log in as anybody", "set it to true and carry the provider's certificate, or explain it with `[[accept]]`"),
+    server("ServiceSettings.EnableInsecureOutgoingConnections", Yes, LintRule::ConfigUnverified, "certificates of the services that the server calls are not checked", "set it to false, and add the site's authority to the system's trust store"),
+    server("LdapSettings.SkipCertificateVerification", Yes, LintRule::ConfigUnverified, "the certificate of the directory is not checked", "set it to false, and add the site's authority to the system's trust store"),
+    server("ElasticsearchSettings.SkipTLSVerification", Yes, LintRule::ConfigUnverified, "the certificate of the search engine is not checked", "set it to false and name the authority in `ElasticsearchSettings.CA`"),
+    server("EmailSettings.SkipServerCertificateVerification", Yes, LintRule::ConfigUnverified, "the certificate of the mail relay is not checked", "set it to false, and add the site's authority to the system's trust store"),
     grafana(
         "analytics.check_for_updates",
         Yes,
-        Rule::ConfigUpdateCheck,
+        LintRule::ConfigUpdateCheck,
         "Grafana asks grafana.com for newer versions",
         "set it to false",
     ),
     grafana(
         "analytics.check_for_plugin_updates",
         Yes,
-        Rule::ConfigUpdateCheck,
+        LintRule::ConfigUpdateCheck,
         "Grafana asks grafana.com for newer plugins",
         "set it to false",
     ),
-    grafana("analytics.reporting_enabled", Yes, Rule::ConfigOutward, "Grafana sends usage statistics to its maker", "set it to false"),
-    grafana("analytics.feedback_links_enabled", Yes, Rule::ConfigOutward, "Grafana shows links that lead to the internet", "set it to false"),
-    grafana("news.news_feed_enabled", Yes, Rule::ConfigOutward, "Grafana fetches news from the internet", "set it to false"),
-    grafana("security.disable_gravatar", No, Rule::ConfigOutward, "Grafana fetches pictures of users from Gravatar", "set it to true"),
-    grafana("snapshots.external_enabled", Yes, Rule::ConfigOutward, "Grafana offers to publish dashboards on the internet", "set it to false"),
-    named("EnableAutoUpdates", Yes, Rule::ConfigUpdateCheck, "the desktop app looks for newer versions", "set it to 0 in the group policy; newer versions travel as items"),
-    named("ssl_stapling", Yes, Rule::ConfigOcsp, "nginx asks the authority that made the certificate", "set it to off, or name a responder of the site in `ssl_stapling_responder`"),
-    named("resolver", PublicHost, Rule::ConfigHost, "names are asked of a name server on the internet", "name a name server of the site"),
-    named("geoip.downloader.enabled", Yes, Rule::ConfigUpdateCheck, "Elasticsearch fetches GeoIP databases from the internet", "set it to false"),
-    named("ingest.geoip.downloader.enabled", Yes, Rule::ConfigUpdateCheck, "Elasticsearch fetches GeoIP databases from the internet", "set it to false"),
-    named("image", Part(&["containrrr/watchtower", "/watchtower:", "v2tec/watchtower"]), Rule::ConfigUpdateCheck, "watchtower replaces running containers by whatever a registry has", "take the service out"),
-    named("image", Part(&["certbot/", "/certbot", "goacme/lego", "neilpang/acme.sh", "acme-companion"]), Rule::ConfigAcme, "the service fetches certificates from an authority on the internet", "take the service out, and carry a certificate of the site's own authority"),
-    named("ssl_certificate", Part(&["/letsencrypt/"]), Rule::ConfigAcme, "the certificate is one that certbot fetches", "name a file that the site's own authority made"),
-    named("ssl_certificate_key", Part(&["/letsencrypt/"]), Rule::ConfigAcme, "the key is one that certbot makes", "name a file that the site's own authority made"),
-    named("location", Part(&["/.well-known/acme-challenge"]), Rule::ConfigAcme, "the proxy answers an authority on the internet that wants to check the name", "take the location out, and carry a certificate of the site's own authority"),
-    named("cert-manager.io/cluster-issuer", Part(&["letsencrypt", "acme", "zerossl"]), Rule::ConfigAcme, "the certificate is fetched from an authority on the internet", "name an issuer of the site's own authority"),
-    named("cert-manager.io/issuer", Part(&["letsencrypt", "acme", "zerossl"]), Rule::ConfigAcme, "the certificate is fetched from an authority on the internet", "name an issuer of the site's own authority"),
-    named("acme.server", PublicHost, Rule::ConfigAcme, "certificates are fetched from an authority on the internet", "use an issuer of the site's own authority"),
+    grafana("analytics.reporting_enabled", Yes, LintRule::ConfigOutward, "Grafana sends usage statistics to its maker", "set it to false"),
+    grafana("analytics.feedback_links_enabled", Yes, LintRule::ConfigOutward, "Grafana shows links that lead to the internet", "set it to false"),
+    grafana("news.news_feed_enabled", Yes, LintRule::ConfigOutward, "Grafana fetches news from the internet", "set it to false"),
+    grafana("security.disable_gravatar", No, LintRule::ConfigOutward, "Grafana fetches pictures of users from Gravatar", "set it to true"),
+    grafana("snapshots.external_enabled", Yes, LintRule::ConfigOutward, "Grafana offers to publish dashboards on the internet", "set it to false"),
+    named("EnableAutoUpdates", Yes, LintRule::ConfigUpdateCheck, "the desktop app looks for newer versions", "set it to 0 in the group policy; newer versions travel as items"),
+    named("ssl_stapling", Yes, LintRule::ConfigOcsp, "nginx asks the authority that made the certificate", "set it to off, or name a responder of the site in `ssl_stapling_responder`"),
+    named("resolver", PublicHost, LintRule::ConfigHost, "names are asked of a name server on the internet", "name a name server of the site"),
+    named("geoip.downloader.enabled", Yes, LintRule::ConfigUpdateCheck, "Elasticsearch fetches GeoIP databases from the internet", "set it to false"),
+    named("ingest.geoip.downloader.enabled", Yes, LintRule::ConfigUpdateCheck, "Elasticsearch fetches GeoIP databases from the internet", "set it to false"),
+    named("image", Part(&["containrrr/watchtower", "/watchtower:", "v2tec/watchtower"]), LintRule::ConfigUpdateCheck, "watchtower replaces running containers by whatever a registry has", "take the service out"),
+    named("image", Part(&["certbot/", "/certbot", "goacme/lego", "neilpang/acme.sh", "acme-companion"]), LintRule::ConfigAcme, "the service fetches certificates from an authority on the internet", "take the service out, and carry a certificate of the site's own authority"),
+    named("ssl_certificate", Part(&["/letsencrypt/"]), LintRule::ConfigAcme, "the certificate is one that certbot fetches", "name a file that the site's own authority made"),
+    named("ssl_certificate_key", Part(&["/letsencrypt/"]), LintRule::ConfigAcme, "the key is one that certbot makes", "name a file that the site's own authority made"),
+    named("location", Part(&["/.well-known/acme-challenge"]), LintRule::ConfigAcme, "the proxy answers an authority on the internet that wants to check the name", "take the location out, and carry a certificate of the site's own authority"),
+    named("cert-manager.io/cluster-issuer", Part(&["letsencrypt", "acme", "zerossl"]), LintRule::ConfigAcme, "the certificate is fetched from an authority on the internet", "name an issuer of the site's own authority"),
+    named("cert-manager.io/issuer", Part(&["letsencrypt", "acme", "zerossl"]), LintRule::ConfigAcme, "the certificate is fetched from an authority on the internet", "name an issuer of the site's own authority"),
+    named("acme.server", PublicHost, LintRule::ConfigAcme, "certificates are fetched from an authority on the internet", "use an issuer of the site's own authority"),
 ];
 
 /// True, in the words of Go's `strconv.ParseBool`, of nginx, and of people.

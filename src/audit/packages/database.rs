@@ -38,7 +38,7 @@ pub enum Database {
 
 /// What a file of [`Database`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Evidence {
+pub enum PackageEvidence {
     /// Packages that are there.
     Packages(Vec<Package>),
     /// Licences of a package that another file announces.
@@ -138,7 +138,7 @@ fn is_npm(folder: &str) -> bool {
 ///
 /// # Errors
 /// Why it could not be read, for a person.
-pub fn read(database: Database, path: &str, bytes: &[u8]) -> Result<Evidence, String> {
+pub fn read(database: Database, path: &str, bytes: &[u8]) -> Result<PackageEvidence, String> {
     if database.is_document() && bytes.len() > MAX_DOCUMENT {
         return Err(format!("it has {} bytes, more than {MAX_DOCUMENT}", bytes.len()));
     }
@@ -146,7 +146,7 @@ pub fn read(database: Database, path: &str, bytes: &[u8]) -> Result<Evidence, St
         Database::DpkgStatus | Database::DpkgStatusDir => debian::packages(bytes),
         Database::DebianCopyright => {
             let package = path.rsplit('/').nth(1).unwrap_or_default().to_owned();
-            return Ok(Evidence::Licenses { package, licenses: debian::copyright(bytes) });
+            return Ok(PackageEvidence::Licenses { package, licenses: debian::copyright(bytes) });
         }
         Database::Apk => apk::packages(bytes),
         Database::RpmSqlite => rpm::packages(bytes, rpm::sqlite),
@@ -158,10 +158,10 @@ pub fn read(database: Database, path: &str, bytes: &[u8]) -> Result<Evidence, St
         Database::RpmBdb => rpm::packages(bytes, rpm::bdb),
         Database::PythonMetadata => python::packages(bytes),
         Database::NpmPackage => npm::packages(bytes),
-        Database::OsRelease => return system::system(bytes).map(Evidence::System),
-        Database::Passwd => return Ok(Evidence::RootUsers(root_users(bytes))),
+        Database::OsRelease => return system::system(bytes).map(PackageEvidence::System),
+        Database::Passwd => return Ok(PackageEvidence::RootUsers(root_users(bytes))),
     };
-    packages.map(Evidence::Packages)
+    packages.map(PackageEvidence::Packages)
 }
 
 /// The names in a `passwd` that engines take for root, as the library of runc, containerd, Docker and Podman reads it

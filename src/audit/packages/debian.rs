@@ -1,15 +1,15 @@
 //! What dpkg keeps: its database, and the copyright file of each package.
 
-use super::fields::{Part, once, parts, text};
-use super::found::{Found, licenses};
-use super::{Ecosystem, Package, Source};
+use super::fields::{FieldPart, once, parts, text};
+use super::found::{FoundPackages, licenses};
+use super::{Ecosystem, Package, PackageSource};
 use sealift_bundle::value::printable::Printable;
 
 /// States (the third word of `Status`, dpkg(1)) in which none of a package's programs lies on the disk.
 const ABSENT: [&str; 2] = ["not-installed", "config-files"];
 
 #[derive(Default)]
-struct Entry<'a> {
+struct StatusEntry<'a> {
     name: Option<&'a str>,
     version: Option<&'a str>,
     status: Option<&'a str>,
@@ -23,11 +23,11 @@ struct Entry<'a> {
 /// a paragraph without `Status`, as `status.d` has them. `dpkg-query -W` lists those in state `config-files` as well.
 pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
     let text = text(bytes);
-    let mut found = Found::default();
-    let mut entry = Entry::default();
+    let mut found = FoundPackages::default();
+    let mut entry = StatusEntry::default();
     for part in parts(&text) {
         match part {
-            Part::Field(name, value) => {
+            FieldPart::Field(name, value) => {
                 let fields = [
                     ("Package", &mut entry.name),
                     ("Version", &mut entry.version),
@@ -41,8 +41,8 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
                     }
                 }
             }
-            Part::Odd => return Err("a line of it is no field".to_owned()),
-            Part::End => {
+            FieldPart::Odd => return Err("a line of it is no field".to_owned()),
+            FieldPart::End => {
                 if let Some(package) = std::mem::take(&mut entry).package()? {
                     found.add(package)?;
                 }
@@ -52,7 +52,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
     Ok(found.packages())
 }
 
-impl Entry<'_> {
+impl StatusEntry<'_> {
     fn package(self) -> Result<Option<Package>, String> {
         let state = self.status.and_then(|status| status.split_ascii_whitespace().nth(2));
         if self.status.is_some() && state.is_none() {
@@ -75,12 +75,12 @@ impl Entry<'_> {
 }
 
 /// `Source: NAME (VERSION)`; the version stands there when it is not that of the package.
-fn origin(text: &str, version: &str) -> Source {
+fn origin(text: &str, version: &str) -> PackageSource {
     let (name, version) = match text.split_once('(') {
         Some((name, rest)) => (name.trim_end(), rest.trim_end_matches(')').trim()),
         None => (text, version),
     };
-    Source { name: name.to_owned(), version: version.to_owned() }
+    PackageSource { name: name.to_owned(), version: version.to_owned() }
 }
 
 /// The licences that a machine-readable copyright file (DEP-5) gives its `Files` paragraphs: the short names.
@@ -94,17 +94,17 @@ pub(super) fn copyright(bytes: &[u8]) -> Vec<String> {
     let (mut is_files, mut license) = (false, None);
     for part in parts(&text) {
         match part {
-            Part::Field(name, value) if is_first => {
+            FieldPart::Field(name, value) if is_first => {
                 is_machine_readable |= ["Format", "Format-Specification"]
                     .iter()
                     .any(|known| name.eq_ignore_ascii_case(known) && is_dep5(value));
             }
-            Part::Field(name, _) if name.eq_ignore_ascii_case("Files") => is_files = true,
-            Part::Field(name, value) if name.eq_ignore_ascii_case("License") => {
+            FieldPart::Field(name, _) if name.eq_ignore_ascii_case("Files") => is_files = true,
+            FieldPart::Field(name, value) if name.eq_ignore_ascii_case("License") => {
                 license = value.lines().next();
             }
-            Part::Field(..) | Part::Odd => {}
-            Part::End => {
+            FieldPart::Field(..) | FieldPart::Odd => {}
+            FieldPart::End => {
                 if std::mem::take(&mut is_first) && !is_machine_readable {
                     return Vec::new();
                 }

@@ -1,6 +1,6 @@
 //! Parts of executables that say what they were built from: ELF, PE and Mach-O.
 
-use super::found::Found;
+use super::found::FoundPackages;
 use super::{Package, golang, rust};
 use object::elf::{FileHeader32, FileHeader64, PF_W, PT_LOAD};
 use object::macho::{MachHeader32, MachHeader64};
@@ -20,7 +20,7 @@ const MAX_MACHINES: usize = 16;
 /// # Errors
 /// Why what it says could not be read, for a person.
 pub fn in_executable(bytes: &[u8]) -> Result<Vec<Package>, String> {
-    let mut found = Found::default();
+    let mut found = FoundPackages::default();
     for image in images(bytes).map_err(|error| format!("it is no sound executable: {error}"))? {
         golang::packages(&image, &mut found)?;
         if let Some(section) = image.rust {

@@ -17,7 +17,7 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
 
 /// A part of such a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part<'a> {
+pub(super) enum FieldPart<'a> {
     /// A name and its value, with the lines that go on with it as they stand in the text.
     Field(&'a str, &'a str),
     /// A line that is no field and goes on with none.
@@ -27,19 +27,19 @@ pub(super) enum Part<'a> {
 }
 
 /// The parts of a text in their order; nothing is kept but the place where it stands.
-pub(super) fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+pub(super) fn parts(text: &str) -> impl Iterator<Item = FieldPart<'_>> {
     let mut rest = text;
     let mut is_open = false;
     std::iter::from_fn(move || {
         loop {
             if rest.is_empty() {
-                return std::mem::take(&mut is_open).then_some(Part::End);
+                return std::mem::take(&mut is_open).then_some(FieldPart::End);
             }
             let (line, after) = first_line(rest);
             if line.trim_end_matches(['\r', '\n']).is_empty() {
                 rest = after;
                 if std::mem::take(&mut is_open) {
-                    return Some(Part::End);
+                    return Some(FieldPart::End);
                 }
                 continue;
             }
@@ -47,7 +47,7 @@ pub(super) fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
             let field = line.split_once(':').filter(|(name, _)| !name.is_empty() && !goes_on(name));
             let Some((name, _)) = field else {
                 rest = after;
-                return Some(Part::Odd);
+                return Some(FieldPart::Odd);
             };
             let mut end = line.len();
             let mut following = after;
@@ -58,7 +58,7 @@ pub(super) fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
             }
             let value = rest.get(name.len().saturating_add(1)..end).unwrap_or_default();
             rest = following;
-            return Some(Part::Field(name, value.trim()));
+            return Some(FieldPart::Field(name, value.trim()));
         }
     })
 }
@@ -82,7 +82,7 @@ pub(super) fn once<'a>(slot: &mut Option<&'a str>, name: &str, value: &'a str) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, parts, text};
+    use super::{FieldPart, parts, text};
 
     #[test]
     fn what_is_no_text_takes_no_more_room() {
@@ -97,15 +97,18 @@ mod tests {
         assert_eq!(
             found,
             [
-                Part::Field("A", "1"),
-                Part::Field("B", "two\n\tthree"),
-                Part::End,
-                Part::Odd,
-                Part::Field("C", "3"),
-                Part::End
+                FieldPart::Field("A", "1"),
+                FieldPart::Field("B", "two\n\tthree"),
+                FieldPart::End,
+                FieldPart::Odd,
+                FieldPart::Field("C", "3"),
+                FieldPart::End
             ]
         );
         assert_eq!(parts("").count() + parts("\n\r\n").count(), 0);
-        assert_eq!(parts(" x: y\n:z\n").collect::<Vec<_>>(), [Part::Odd, Part::Odd, Part::End]);
+        assert_eq!(
+            parts(" x: y\n:z\n").collect::<Vec<_>>(),
+            [FieldPart::Odd, FieldPart::Odd, FieldPart::End]
+        );
     }
 }

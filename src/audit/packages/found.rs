@@ -11,9 +11,9 @@ const MAX_LICENSES: usize = 256;
 
 /// Collects the packages of one file and refuses what no package can be.
 #[derive(Default)]
-pub(super) struct Found(Vec<Package>);
+pub(super) struct FoundPackages(Vec<Package>);
 
-impl Found {
+impl FoundPackages {
     pub(super) fn add(&mut self, mut package: Package) -> Result<(), String> {
         if self.0.len() >= MAX_PACKAGES {
             return Err(format!("it announces more than {MAX_PACKAGES} packages"));

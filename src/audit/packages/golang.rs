@@ -1,7 +1,7 @@
 //! What Go writes into every program: its own version, and the modules (Go's package `debug/buildinfo`).
 
 use super::executable::Image;
-use super::found::Found;
+use super::found::FoundPackages;
 use super::{Ecosystem, Package};
 use crate::packages::bytes::{Order, byte, part};
 
@@ -22,7 +22,7 @@ const MARK: usize = 16;
 /// Of a module that was replaced, what replaced it; by a folder, the name of the module with the version that Go gives
 /// (`(devel)`). A program that was built without modules, as Debian builds them, names its main package alone: that is
 /// listed in place of the main module.
-pub(super) fn packages(image: &Image<'_>, found: &mut Found) -> Result<(), String> {
+pub(super) fn packages(image: &Image<'_>, found: &mut FoundPackages) -> Result<(), String> {
     let Some((version, modules)) = build_info(image)? else { return Ok(()) };
     found.add(Package::new(Ecosystem::Golang, "stdlib".to_owned(), version.to_owned()))?;
     let mut last: Option<(&str, &str)> = None;
@@ -48,7 +48,7 @@ pub(super) fn packages(image: &Image<'_>, found: &mut Found) -> Result<(), Strin
     module(main, found)
 }
 
-fn module(module: Option<(&str, &str)>, found: &mut Found) -> Result<(), String> {
+fn module(module: Option<(&str, &str)>, found: &mut FoundPackages) -> Result<(), String> {
     let Some((name, version)) = module else { return Ok(()) };
     // Builders that know no version leave it empty; Go says this.
     let version = if version.is_empty() { "(devel)" } else { version };

@@ -1,7 +1,7 @@
 //! Java archives: what Maven wrote into them, else their manifest and the name of the file.
 
-use super::fields::{Part, parts, text};
-use super::found::Found;
+use super::fields::{FieldPart, parts, text};
+use super::found::FoundPackages;
 use super::{Ecosystem, Package};
 use std::io::{Cursor, Read as _};
 use zip::ZipArchive;
@@ -31,7 +31,7 @@ const ENTRY: &[u8] = b"PK\x01\x02";
 /// # Errors
 /// Why it, or an archive in it, could not be read, for a person.
 pub fn in_jar(path: &str, bytes: &[u8]) -> Result<Vec<Package>, String> {
-    let mut reading = Reading { found: Found::default(), left: MAX_BYTES };
+    let mut reading = Reading { found: FoundPackages::default(), left: MAX_BYTES };
     reading.archive(path, bytes, 0, MAX_NESTED)?;
     let mut packages = reading.found.packages();
     packages.sort();
@@ -40,7 +40,7 @@ pub fn in_jar(path: &str, bytes: &[u8]) -> Result<Vec<Package>, String> {
 }
 
 struct Reading {
-    found: Found,
+    found: FoundPackages,
     left: u64,
 }
 
@@ -180,10 +180,10 @@ impl Manifest {
         let mut versions = [const { None }; 3];
         for part in parts(text) {
             let (name, value) = match part {
-                Part::Field(name, value) => (name, value),
-                Part::Odd => continue,
+                FieldPart::Field(name, value) => (name, value),
+                FieldPart::Odd => continue,
                 // What follows is about members of the archive.
-                Part::End => break,
+                FieldPart::End => break,
             };
             let [implementation, of_bundle, specification] = &mut versions;
             let slot = match name {

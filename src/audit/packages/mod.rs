@@ -20,7 +20,7 @@ mod rust;
 mod spdx;
 mod system;
 
-pub use database::{Database, Evidence, read};
+pub use database::{Database, PackageEvidence, read};
 pub use executable::in_executable;
 pub use java::in_jar;
 pub use purl::{comparable, purl};
@@ -84,7 +84,7 @@ pub struct Package {
     pub architecture: Option<String>,
     /// What it was built from, where that has another name or version.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source>,
+    pub source: Option<PackageSource>,
     /// Its licences as found: expressions, names or whatever its makers wrote.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub licenses: Vec<String>,
@@ -92,7 +92,7 @@ pub struct Package {
 
 /// The source package that a package was built from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Source {
+pub struct PackageSource {
     /// What it is called.
     pub name: String,
     /// Its version.

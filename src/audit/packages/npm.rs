@@ -1,6 +1,6 @@
 //! What npm installs with every package: `package.json`.
 
-use super::found::Found;
+use super::found::FoundPackages;
 use super::{Ecosystem, Package};
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
     }
     let description: Description =
         serde_json::from_slice(bytes).map_err(|error| format!("it is no sound `package.json`: {error}"))?;
-    let mut found = Found::default();
+    let mut found = FoundPackages::default();
     if let (Some(name), Some(version)) = (description.name, description.version)
         && !name.is_empty()
         && !version.is_empty()

@@ -1,7 +1,7 @@
 //! What Python installs beside every distribution: `METADATA`, `PKG-INFO`.
 
-use super::fields::{Part, parts, text};
-use super::found::{Found, licenses};
+use super::fields::{FieldPart, parts, text};
+use super::found::{FoundPackages, licenses};
 use super::{Ecosystem, Package};
 
 /// The distribution that core metadata describe (packaging.python.org, "Core metadata").
@@ -16,7 +16,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
     for part in parts(text) {
         match part {
             // Of several with one name Python takes the first.
-            Part::Field(field, value) => {
+            FieldPart::Field(field, value) => {
                 let is = |known: &str| field.eq_ignore_ascii_case(known);
                 if is("Name") {
                     name = name.or(Some(value));
@@ -31,9 +31,9 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
                     classified.extend(below.and_then(|rest| rest.rsplit("::").next()));
                 }
             }
-            Part::Odd => {}
+            FieldPart::Odd => {}
             // What follows the first paragraph is the description.
-            Part::End => break,
+            FieldPart::End => break,
         }
     }
     let mut package = Package::new(
@@ -47,7 +47,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
         let stated = license.filter(|license| !license.eq_ignore_ascii_case("unknown"));
         licenses(stated.into_iter().chain(classified))
     };
-    let mut found = Found::default();
+    let mut found = FoundPackages::default();
     found.add(package)?;
     Ok(found.packages())
 }

@@ -1,6 +1,6 @@
 //! What `cargo auditable` writes into programs: the crates they were built from, as zlib-compressed JSON.
 
-use super::found::Found;
+use super::found::FoundPackages;
 use super::{Ecosystem, Package};
 use flate2::read::ZlibDecoder;
 use serde::Deserialize;
@@ -32,7 +32,7 @@ enum Kind {
 }
 
 /// The crates that are part of the program, its own among them.
-pub(super) fn packages(section: &[u8], found: &mut Found) -> Result<(), String> {
+pub(super) fn packages(section: &[u8], found: &mut FoundPackages) -> Result<(), String> {
     let broken = |error: String| format!("its list of Rust crates could not be read: {error}");
     let mut json = Vec::new();
     ZlibDecoder::new(section)

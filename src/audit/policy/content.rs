@@ -1,11 +1,11 @@
 //! What is in a bundle, held against what a policy forbids in each kind of items.
 
-use super::form::{Answer, ContentPolicy, Forbidden};
-use super::rule::Rule;
+use super::form::{ContentPolicy, Forbidden, FormAnswer};
+use super::rule::PolicyRule;
 use super::verdict::Docket;
-use crate::analysis::class::Class;
-use crate::analysis::oddity::{Group, Kind, Oddity};
-use crate::analysis::{Attached, Census, Entry, ItemCensus, Node, View};
+use crate::analysis::anomaly::{Anomaly, AnomalyGroup, AnomalyKind};
+use crate::analysis::class::FileClass;
+use crate::analysis::{Attached, Census, ItemCensus, LayerEntry, LayerNode, View};
 use sealift_bundle::format::item::ItemKind;
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
                     of_oddities(forbidden, &layer.oddities, &at, docket);
                     if forbidden.contains(&Forbidden::Secret) {
                         for secret in &layer.secrets {
-                            docket.violate(Rule::ContentSecret, at(&secret.about), &secret.message);
+                            docket.violate(PolicyRule::ContentSecret, at(&secret.about), &secret.message);
                         }
                     }
                     for entry in &layer.entries {
@@ -44,11 +44,11 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
     for attached in &census.attached {
         of_attached(policy, attached, docket);
     }
-    docket.ask(Rule::ContentUnread);
+    docket.ask(PolicyRule::ContentUnread);
     for gap in &census.unchecked {
         match policy.unread {
-            Answer::Refuse => docket.violate(Rule::ContentUnread, &gap.what, &gap.reason),
-            Answer::Allow => docket.pass_over(Rule::ContentUnread, &gap.what, &gap.reason),
+            FormAnswer::Refuse => docket.violate(PolicyRule::ContentUnread, &gap.what, &gap.reason),
+            FormAnswer::Allow => docket.pass_over(PolicyRule::ContentUnread, &gap.what, &gap.reason),
         }
     }
 }
@@ -70,40 +70,40 @@ fn of_view(
         && let Some(config) = view.config.as_ref().filter(|config| config.runs_as_root())
     {
         let found = if config.user.is_empty() { "it names no user" } else { "its user is root" };
-        docket.violate(Rule::ContentRootUser, at(""), found);
+        docket.violate(PolicyRule::ContentRootUser, at(""), found);
     }
     if forbidden.contains(&Forbidden::Secret) {
         for secret in &view.secrets {
-            docket.violate(Rule::ContentSecret, at(""), &secret.message);
+            docket.violate(PolicyRule::ContentSecret, at(""), &secret.message);
         }
     }
     if forbidden.contains(&Forbidden::Buried) {
         for (_, entry) in census.entries(&view.buried) {
             let at = format!("{}/{}", item.name, entry.path);
-            docket.violate(Rule::ContentBuried, at, "a later layer hides it");
+            docket.violate(PolicyRule::ContentBuried, at, "a later layer hides it");
         }
     }
 }
 
 fn of_oddities(
     forbidden: &[Forbidden],
-    oddities: &[Oddity],
+    oddities: &[Anomaly],
     at: &dyn Fn(&str) -> String,
     docket: &mut Docket<'_>,
 ) {
     for oddity in oddities {
         let class = match (oddity.kind, oddity.kind.group()) {
-            (Kind::Setuid, _) => Forbidden::Setuid,
-            (Kind::Setgid, _) => Forbidden::Setgid,
-            (Kind::Capability, _) => Forbidden::Capability,
-            (Kind::WorldWritable, _) => Forbidden::WorldWritable,
-            (Kind::Device, _) => Forbidden::Device,
-            (_, Group::Name) => Forbidden::OddName,
-            (_, Group::Path) => Forbidden::Outside,
-            (_, Group::Archive) => Forbidden::Ambiguous,
-            (_, Group::Image) => Forbidden::Altered,
+            (AnomalyKind::Setuid, _) => Forbidden::Setuid,
+            (AnomalyKind::Setgid, _) => Forbidden::Setgid,
+            (AnomalyKind::Capability, _) => Forbidden::Capability,
+            (AnomalyKind::WorldWritable, _) => Forbidden::WorldWritable,
+            (AnomalyKind::Device, _) => Forbidden::Device,
+            (_, AnomalyGroup::Name) => Forbidden::OddName,
+            (_, AnomalyGroup::Path) => Forbidden::Outside,
+            (_, AnomalyGroup::Archive) => Forbidden::Ambiguous,
+            (_, AnomalyGroup::Image) => Forbidden::Altered,
             // A new privilege is not let through because nobody gave it a name here.
-            (_, Group::Privilege) => Forbidden::Setuid,
+            (_, AnomalyGroup::Privilege) => Forbidden::Setuid,
         };
         if forbidden.contains(&class) {
             let found = if oddity.detail.is_empty() { oddity.kind.why() } else { &oddity.detail };
@@ -112,24 +112,31 @@ fn of_oddities(
     }
 }
 
-fn of_entry(forbidden: &[Forbidden], entry: &Entry, at: &dyn Fn(&str) -> String, docket: &mut Docket<'_>) {
+fn of_entry(
+    forbidden: &[Forbidden],
+    entry: &LayerEntry,
+    at: &dyn Fn(&str) -> String,
+    docket: &mut Docket<'_>,
+) {
     let name = entry.path.rsplit('/').next().unwrap_or_default();
-    let is_there = !matches!(entry.node, Node::Whiteout { .. } | Node::Opaque { .. });
+    let is_there = !matches!(entry.node, LayerNode::Whiteout { .. } | LayerNode::Opaque { .. });
     if forbidden.contains(&Forbidden::Hidden) && is_there && name.starts_with('.') && name.len() > 1 {
-        docket.violate(Rule::ContentHidden, at(&entry.path), "its name begins with a point");
+        docket.violate(PolicyRule::ContentHidden, at(&entry.path), "its name begins with a point");
     }
-    if let Node::File { class, .. } = &entry.node {
+    if let LayerNode::File { class, .. } = &entry.node {
         of_class(forbidden, class, &|| at(&entry.path), docket);
     }
 }
 
-fn of_class(forbidden: &[Forbidden], class: &Class, at: &dyn Fn() -> String, docket: &mut Docket<'_>) {
+fn of_class(forbidden: &[Forbidden], class: &FileClass, at: &dyn Fn() -> String, docket: &mut Docket<'_>) {
     let rule = match class {
-        Class::Script(_) if forbidden.contains(&Forbidden::Script) => Rule::ContentScript,
+        FileClass::Script(_) if forbidden.contains(&Forbidden::Script) => PolicyRule::ContentScript,
         class if class.is_executable() && forbidden.contains(&Forbidden::Executable) => {
-            Rule::ContentExecutable
+            PolicyRule::ContentExecutable
         }
-        Class::Archive(_) if forbidden.contains(&Forbidden::NestedArchive) => Rule::ContentNestedArchive,
+        FileClass::Archive(_) if forbidden.contains(&Forbidden::NestedArchive) => {
+            PolicyRule::ContentNestedArchive
+        }
         _ => return,
     };
     docket.violate(rule, at(), class.as_str());
@@ -142,28 +149,28 @@ fn of_attached(policy: &ContentPolicy, attached: &Attached, docket: &mut Docket<
     of_class(forbidden, class, &at, docket);
     if forbidden.contains(&Forbidden::Secret) {
         for secret in secrets {
-            docket.violate(Rule::ContentSecret, at(), &secret.message);
+            docket.violate(PolicyRule::ContentSecret, at(), &secret.message);
         }
     }
 }
 
-const fn rule_of(forbidden: Forbidden) -> Rule {
+const fn rule_of(forbidden: Forbidden) -> PolicyRule {
     match forbidden {
-        Forbidden::Setuid => Rule::ContentSetuid,
-        Forbidden::Setgid => Rule::ContentSetgid,
-        Forbidden::Capability => Rule::ContentCapability,
-        Forbidden::WorldWritable => Rule::ContentWorldWritable,
-        Forbidden::Device => Rule::ContentDevice,
-        Forbidden::RootUser => Rule::ContentRootUser,
-        Forbidden::Executable => Rule::ContentExecutable,
-        Forbidden::Script => Rule::ContentScript,
-        Forbidden::Secret => Rule::ContentSecret,
-        Forbidden::OddName => Rule::ContentOddName,
-        Forbidden::Outside => Rule::ContentOutside,
-        Forbidden::Ambiguous => Rule::ContentAmbiguous,
-        Forbidden::NestedArchive => Rule::ContentNestedArchive,
-        Forbidden::Hidden => Rule::ContentHidden,
-        Forbidden::Buried => Rule::ContentBuried,
-        Forbidden::Altered => Rule::ContentAltered,
+        Forbidden::Setuid => PolicyRule::ContentSetuid,
+        Forbidden::Setgid => PolicyRule::ContentSetgid,
+        Forbidden::Capability => PolicyRule::ContentCapability,
+        Forbidden::WorldWritable => PolicyRule::ContentWorldWritable,
+        Forbidden::Device => PolicyRule::ContentDevice,
+        Forbidden::RootUser => PolicyRule::ContentRootUser,
+        Forbidden::Executable => PolicyRule::ContentExecutable,
+        Forbidden::Script => PolicyRule::ContentScript,
+        Forbidden::Secret => PolicyRule::ContentSecret,
+        Forbidden::OddName => PolicyRule::ContentOddName,
+        Forbidden::Outside => PolicyRule::ContentOutside,
+        Forbidden::Ambiguous => PolicyRule::ContentAmbiguous,
+        Forbidden::NestedArchive => PolicyRule::ContentNestedArchive,
+        Forbidden::Hidden => PolicyRule::ContentHidden,
+        Forbidden::Buried => PolicyRule::ContentBuried,
+        Forbidden::Altered => PolicyRule::ContentAltered,
     }
 }

@@ -19,7 +19,7 @@ const CEILING: u64 = 1 << 20;
 
 /// What an organisation lets in.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub struct AuditPolicy {
     /// What it is called.
     pub name: Name,
     /// The digest of its text.
@@ -38,7 +38,7 @@ pub struct Policy {
 /// What becomes of something that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub enum FormAnswer {
     /// It is let through, and said to be not checked.
     Allow,
     /// It breaks the policy.
@@ -94,7 +94,7 @@ pub enum Forbidden {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
-    policy: Head,
+    policy: FormHead,
     #[serde(default)]
     seal: Option<SealPolicy>,
     #[serde(default)]
@@ -117,7 +117,7 @@ struct Form {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Head {
+struct FormHead {
     name: Spanned<String>,
 }
 
@@ -151,7 +151,7 @@ pub(super) struct ContentPolicy {
     config: Vec<Forbidden>,
     #[serde(default)]
     file: Vec<Forbidden>,
-    pub(super) unread: Answer,
+    pub(super) unread: FormAnswer,
 }
 
 impl ContentPolicy {
@@ -176,8 +176,8 @@ impl ContentPolicy {
 pub(super) struct VulnerabilityPolicy {
     /// The gravest that may travel.
     pub(super) ceiling: Level,
-    pub(super) unscored: Answer,
-    pub(super) unchecked: Answer,
+    pub(super) unscored: FormAnswer,
+    pub(super) unchecked: FormAnswer,
     pub(super) vex: VexPolicy,
     #[serde(default)]
     pub(super) max_age_days: Option<u32>,
@@ -190,7 +190,7 @@ struct LicenseForm {
     allow: Vec<Spanned<String>>,
     #[serde(default)]
     deny: Vec<Spanned<String>>,
-    unknown: Answer,
+    unknown: FormAnswer,
     packages: PackageLicenses,
 }
 
@@ -198,7 +198,7 @@ struct LicenseForm {
 pub(super) struct LicensePolicy {
     pub(super) allow: Vec<String>,
     pub(super) deny: Vec<String>,
-    pub(super) unknown: Answer,
+    pub(super) unknown: FormAnswer,
     pub(super) packages: PackageLicenses,
 }
 
@@ -223,7 +223,7 @@ struct PlatformForm {
 struct ScanForm {
     #[serde(default)]
     engine: Option<Spanned<String>>,
-    unseen: Answer,
+    unseen: FormAnswer,
     #[serde(default)]
     max_age_days: Option<u32>,
     #[serde(default)]
@@ -234,7 +234,7 @@ struct ScanForm {
 #[derive(Debug, Clone)]
 pub(super) struct ScanPolicy {
     pub(super) engine: Option<Pattern>,
-    pub(super) unseen: Answer,
+    pub(super) unseen: FormAnswer,
     pub(super) max_age_days: Option<u32>,
     pub(super) signatures_max_age_days: Option<u32>,
 }
@@ -243,10 +243,10 @@ pub(super) struct ScanPolicy {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SbomPolicy {
-    pub(super) missing: Answer,
+    pub(super) missing: FormAnswer,
 }
 
-impl Policy {
+impl AuditPolicy {
     /// Reads a policy.
     ///
     /// Everything that is wrong with a value is said at once, each with its line.
@@ -290,7 +290,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn policy(&mut self, form: Form) -> Option<Policy> {
+    fn policy(&mut self, form: Form) -> Option<AuditPolicy> {
         let name = form.policy.name.get_ref().parse::<Name>();
         let name = name.map_err(|error| self.refuse(&form.policy.name.span(), &error.to_string())).ok();
         let mut platforms = Vec::new();
@@ -300,7 +300,7 @@ impl Reading<'_> {
                 Err(error) => self.refuse(&text.span(), &error.to_string()),
             }
         }
-        Some(Policy {
+        Some(AuditPolicy {
             digest: Digest::of(self.bytes),
             origins: form.origin.map(|form| self.patterns(&form.allow)),
             license: form.license.map(|form| LicensePolicy {
@@ -357,20 +357,20 @@ impl Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Policy};
+    use super::{AuditPolicy, FormAnswer};
     use crate::vulnerability::severity::Level;
 
     const EXAMPLE: &str = include_str!("../../../manifests/policy.toml");
 
     #[test]
     fn the_policy_that_ships_is_one_and_sets_every_table() {
-        let policy = Policy::parse(EXAMPLE.as_bytes()).unwrap();
+        let policy = AuditPolicy::parse(EXAMPLE.as_bytes()).unwrap();
         assert_eq!(policy.name.as_str(), "baseline");
         assert!(policy.seal.is_some() && policy.origins.is_some() && policy.license.is_some());
         assert!(policy.size.is_some() && policy.scan.is_some() && policy.sbom.is_some());
         assert_eq!(policy.platforms.len(), 1);
         assert_eq!(policy.vulnerability.unwrap().ceiling, Level::Medium);
-        assert_eq!(policy.content.unwrap().unread, Answer::Refuse);
+        assert_eq!(policy.content.unwrap().unread, FormAnswer::Refuse);
     }
 
     #[test]
@@ -402,12 +402,12 @@ mod tests {
             ("[policy]\nname = \"a\"\nname = \"b\"", "line 3: duplicate key"),
             ("[policy\u{202e}]", "line 1: "),
         ] {
-            let found = Policy::parse(text.as_bytes()).unwrap_err();
+            let found = AuditPolicy::parse(text.as_bytes()).unwrap_err();
             assert!(found.iter().any(|line| line.contains(wrong)), "{text}: {found:?}");
         }
-        assert!(Policy::parse(b"\n\xff").unwrap_err()[0].starts_with("line 2: it is not UTF-8"));
+        assert!(AuditPolicy::parse(b"\n\xff").unwrap_err()[0].starts_with("line 2: it is not UTF-8"));
         let deep = format!("[policy]\nname = {}", "[".repeat(100_000));
-        assert!(Policy::parse(deep.as_bytes()).is_err());
-        assert!(Policy::parse(&vec![b'#'; 2 << 20]).is_err());
+        assert!(AuditPolicy::parse(deep.as_bytes()).is_err());
+        assert!(AuditPolicy::parse(&vec![b'#'; 2 << 20]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What a policy asks of the ledger that `sealift scan` wrote. Nobody signed it: it says what whoever ran the scan says.
 
 use super::error::PolicyError;
-use crate::scan::{Identity, Ledger};
+use crate::scan::{Ledger, ScannerIdentity};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::timestamp::Timestamp;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub fn open(path: &Path) -> Result<Ledger, PolicyError> {
 }
 
 /// When the signatures of an engine were made: RFC 3339, or as `ClamAV` writes it (`Tue Nov  5 08:23:00 2024`, in UTC).
-pub(super) fn database_date(engine: &Identity) -> Option<Timestamp> {
+pub(super) fn database_date(engine: &ScannerIdentity) -> Option<Timestamp> {
     let text = engine.dated.as_deref()?.trim();
     let moment = |stamp: jiff::Timestamp| Timestamp::of(SystemTime::from(stamp));
     if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
@@ -32,7 +32,7 @@ pub(super) fn database_date(engine: &Identity) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::{database_date, open};
-    use crate::scan::Identity;
+    use crate::scan::ScannerIdentity;
 
     #[test]
     fn signatures_have_the_date_that_the_engine_writes() {
@@ -43,7 +43,7 @@ mod tests {
             ("", None),
         ] {
             let dated = Some(dated.to_owned());
-            let engine = Identity { asked: String::new(), version: None, database: None, dated };
+            let engine = ScannerIdentity { asked: String::new(), version: None, database: None, dated };
             let found = database_date(&engine).map(|moment| moment.to_string());
             assert_eq!(found.as_deref(), moment);
         }

@@ -77,7 +77,7 @@ fn one(tokens: &mut Vec<&str>, is_good: &dyn Fn(&str) -> bool, depth: u32) -> Op
 #[cfg(test)]
 mod tests {
     use super::{Standing, judge};
-    use crate::policy::form::{Answer, LicensePolicy, PackageLicenses};
+    use crate::policy::form::{FormAnswer, LicensePolicy, PackageLicenses};
 
     #[test]
     fn an_expression_is_good_when_one_way_to_use_it_is() {
@@ -85,7 +85,7 @@ mod tests {
         let policy = |allow: &[&str], deny: &[&str]| LicensePolicy {
             allow: list(allow),
             deny: list(deny),
-            unknown: Answer::Refuse,
+            unknown: FormAnswer::Refuse,
             packages: PackageLicenses::Skip,
         };
         let both = policy(

@@ -15,17 +15,17 @@ mod tests;
 mod verdict;
 
 pub use error::PolicyError;
-pub use form::{Answer, Forbidden, Policy};
+pub use form::{AuditPolicy, Forbidden, FormAnswer};
 pub use sbom::with_sbom;
-pub use verdict::{AsideLine, RuleLine, Stage, Verdict, Violation, Waived};
+pub use verdict::{AsideLine, PolicyVerdict, RuleLine, Stage, Violation, Waived};
 
 use self::form::{LicensePolicy, ScanPolicy, SealPolicy, SizePolicy, VexPolicy, VulnerabilityPolicy};
 use self::license::Standing;
-use self::rule::Rule;
+use self::rule::PolicyRule;
 use self::verdict::Docket;
 use super::analysis::Census;
 use super::scan::Ledger;
-use super::vulnerability::{Place, Vulnerabilities};
+use super::vulnerability::{Vulnerabilities, VulnerablePlace};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::inspect::Overview;
 use sealift_bundle::trust::waiver::Judged;
@@ -37,7 +37,7 @@ use std::collections::BTreeSet;
 
 /// Everything about a bundle that a policy asks for.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct PolicyFacts<'a> {
     /// What follows from the seal.
     pub overview: &'a Overview,
     /// What was observed.
@@ -54,16 +54,21 @@ pub struct Facts<'a> {
 
 /// Judges a bundle. Of equal facts, `pack`, `approve` and `verify` give the same verdict.
 #[must_use]
-pub fn judge(policy: &Policy, facts: &Facts<'_>, waivers: &Judged, now: Timestamp) -> Verdict {
+pub fn judge(
+    policy: &AuditPolicy,
+    facts: &PolicyFacts<'_>,
+    waivers: &Judged,
+    now: Timestamp,
+) -> PolicyVerdict {
     let mut docket = Docket::new(waivers);
     if let Some(seal) = &policy.seal {
         seals(seal, facts, &mut docket);
     }
     if let Some(origins) = &policy.origins {
-        docket.ask(Rule::OriginAllowed);
+        docket.ask(PolicyRule::OriginAllowed);
         for item in &facts.overview.items {
             if !origins.iter().any(|pattern| pattern.matches(&item.origin)) {
-                docket.violate(Rule::OriginAllowed, item.name.to_string(), &item.origin);
+                docket.violate(PolicyRule::OriginAllowed, item.name.to_string(), &item.origin);
             }
         }
     }
@@ -84,13 +89,13 @@ pub fn judge(policy: &Policy, facts: &Facts<'_>, waivers: &Judged, now: Timestam
         scans(scan, facts, now, &mut docket);
     }
     if let Some(sbom) = &policy.sbom {
-        docket.ask(Rule::SbomMissing);
+        docket.ask(PolicyRule::SbomMissing);
         let images = facts.overview.items.iter().filter(|item| item.kind == ItemKind::Image);
         for item in images.filter(|item| !facts.with_sbom.contains(&item.name)) {
             let found = "no list of its components travels with it";
             match sbom.missing {
-                Answer::Refuse => docket.violate(Rule::SbomMissing, item.name.to_string(), found),
-                Answer::Allow => docket.pass_over(Rule::SbomMissing, item.name.to_string(), found),
+                FormAnswer::Refuse => docket.violate(PolicyRule::SbomMissing, item.name.to_string(), found),
+                FormAnswer::Allow => docket.pass_over(PolicyRule::SbomMissing, item.name.to_string(), found),
             }
         }
     }
@@ -100,21 +105,21 @@ pub fn judge(policy: &Policy, facts: &Facts<'_>, waivers: &Judged, now: Timestam
 /// The place of what is about the bundle as a whole.
 const BUNDLE: &str = "bundle";
 
-fn seals(policy: &SealPolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
+fn seals(policy: &SealPolicy, facts: &PolicyFacts<'_>, docket: &mut Docket<'_>) {
     let Overview { signers, approvals, .. } = facts.overview;
     if let Some(needed) = policy.packers {
-        docket.ask(Rule::SealPackers);
+        docket.ask(PolicyRule::SealPackers);
         if signers.len() < needed {
             docket.violate(
-                Rule::SealPackers,
+                PolicyRule::SealPackers,
                 BUNDLE,
                 format!("{} of {needed}", counted(signers.len() as u64, "packer")),
             );
         }
     }
     let asks = [
-        (policy.approvals.is_some(), Rule::SealApprovals),
-        (!policy.conditions.is_empty(), Rule::SealConditions),
+        (policy.approvals.is_some(), PolicyRule::SealApprovals),
+        (!policy.conditions.is_empty(), PolicyRule::SealConditions),
     ];
     for (_, rule) in asks.into_iter().filter(|(is_asked, _)| *is_asked) {
         docket.ask(rule);
@@ -127,12 +132,12 @@ fn seals(policy: &SealPolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
     }
     if let Some(needed) = policy.approvals.filter(|needed| approvals.len() < *needed) {
         let found = format!("{} of {needed}", counted(approvals.len() as u64, "approval"));
-        docket.violate(Rule::SealApprovals, BUNDLE, found);
+        docket.violate(PolicyRule::SealApprovals, BUNDLE, found);
     }
     for approval in approvals {
         for missing in policy.conditions.iter().filter(|wanted| !approval.conditions.contains(wanted)) {
             docket.violate(
-                Rule::SealConditions,
+                PolicyRule::SealConditions,
                 approval.name.to_string(),
                 format!("`{missing}` is not stated"),
             );
@@ -141,22 +146,26 @@ fn seals(policy: &SealPolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
 }
 
 fn vulnerabilities(policy: &VulnerabilityPolicy, found: &Vulnerabilities, docket: &mut Docket<'_>) {
-    for rule in [Rule::VulnerabilityCeiling, Rule::VulnerabilityUnscored, Rule::VulnerabilityUnchecked] {
+    for rule in [
+        PolicyRule::VulnerabilityCeiling,
+        PolicyRule::VulnerabilityUnscored,
+        PolicyRule::VulnerabilityUnchecked,
+    ] {
         docket.ask(rule);
     }
     for one in &found.found {
-        let counts = |place: &&Place| policy.vex == VexPolicy::Shown || place.is_open();
+        let counts = |place: &&VulnerablePlace| policy.vex == VexPolicy::Shown || place.is_open();
         let items: BTreeSet<_> = one.places.iter().filter(counts).map(|place| &place.item).collect();
         for item in items {
             let at = format!("{item}/{}", one.package.name);
             let text = format!("{} {}: {}", one.id, one.package.version, one.severity.shown());
             match (one.severity.level, policy.unscored) {
                 (Some(level), _) if level > policy.ceiling => {
-                    docket.violate(Rule::VulnerabilityCeiling, at, text);
+                    docket.violate(PolicyRule::VulnerabilityCeiling, at, text);
                 }
                 (Some(_), _) => {}
-                (None, Answer::Refuse) => docket.violate(Rule::VulnerabilityUnscored, at, text),
-                (None, Answer::Allow) => docket.pass_over(Rule::VulnerabilityUnscored, at, text),
+                (None, FormAnswer::Refuse) => docket.violate(PolicyRule::VulnerabilityUnscored, at, text),
+                (None, FormAnswer::Allow) => docket.pass_over(PolicyRule::VulnerabilityUnscored, at, text),
             }
         }
     }
@@ -164,49 +173,57 @@ fn vulnerabilities(policy: &VulnerabilityPolicy, found: &Vulnerabilities, docket
         let text = format!("{}: {}", counted(gap.packages, "package"), gap.reason);
         let at = gap.examples.first().map_or(BUNDLE, String::as_str);
         match policy.unchecked {
-            Answer::Refuse => docket.violate(Rule::VulnerabilityUnchecked, at, text),
-            Answer::Allow => docket.pass_over(Rule::VulnerabilityUnchecked, at, text),
+            FormAnswer::Refuse => docket.violate(PolicyRule::VulnerabilityUnchecked, at, text),
+            FormAnswer::Allow => docket.pass_over(PolicyRule::VulnerabilityUnchecked, at, text),
         }
     }
     // Without packages there is nothing to compare; without data that is said all the same.
     if found.data.is_none() && found.not_checked.is_empty() {
         docket.pass_over(
-            Rule::VulnerabilityUnchecked,
+            PolicyRule::VulnerabilityUnchecked,
             BUNDLE,
             "no data were given, and no package was found",
         );
     }
     if let Some(days) = policy.max_age_days {
-        docket.ask(Rule::VulnerabilityAge);
+        docket.ask(PolicyRule::VulnerabilityAge);
         match found.age_days {
             Some(age) if (0..=i64::from(days)).contains(&age) => {}
             Some(age) if age < 0 => {
-                docket.violate(Rule::VulnerabilityAge, BUNDLE, "the data are of a day that has yet to come");
+                docket.violate(
+                    PolicyRule::VulnerabilityAge,
+                    BUNDLE,
+                    "the data are of a day that has yet to come",
+                );
             }
             Some(age) => {
                 let found = format!("the data are {} old", counted(age.unsigned_abs(), "day"));
-                docket.violate(Rule::VulnerabilityAge, BUNDLE, found);
+                docket.violate(PolicyRule::VulnerabilityAge, BUNDLE, found);
             }
-            None if found.data.is_none() && policy.unchecked == Answer::Allow => {
-                docket.pass_over(Rule::VulnerabilityAge, BUNDLE, "no data were given");
+            None if found.data.is_none() && policy.unchecked == FormAnswer::Allow => {
+                docket.pass_over(PolicyRule::VulnerabilityAge, BUNDLE, "no data were given");
             }
-            None => docket.violate(Rule::VulnerabilityAge, BUNDLE, "no data were given"),
+            None => docket.violate(PolicyRule::VulnerabilityAge, BUNDLE, "no data were given"),
         }
     }
 }
 
-fn licenses(policy: &LicensePolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) {
-    for rule in [Rule::LicenseDenied, Rule::LicenseUnlisted, Rule::LicenseUnknown] {
+fn licenses(policy: &LicensePolicy, facts: &PolicyFacts<'_>, docket: &mut Docket<'_>) {
+    for rule in [PolicyRule::LicenseDenied, PolicyRule::LicenseUnlisted, PolicyRule::LicenseUnknown] {
         docket.ask(rule);
     }
     let mut hold = |at: String, licenses: &[String]| {
         let shown = || if licenses.is_empty() { "none is stated".to_owned() } else { licenses.join(", ") };
         match (license::judge(policy, licenses), policy.unknown) {
             (Standing::Good, _) => {}
-            (Standing::Denied, _) => docket.violate(Rule::LicenseDenied, at, shown()),
-            (Standing::Unlisted, _) => docket.violate(Rule::LicenseUnlisted, at, shown()),
-            (Standing::Unknown, Answer::Refuse) => docket.violate(Rule::LicenseUnknown, at, shown()),
-            (Standing::Unknown, Answer::Allow) => docket.pass_over(Rule::LicenseUnknown, at, shown()),
+            (Standing::Denied, _) => docket.violate(PolicyRule::LicenseDenied, at, shown()),
+            (Standing::Unlisted, _) => docket.violate(PolicyRule::LicenseUnlisted, at, shown()),
+            (Standing::Unknown, FormAnswer::Refuse) => {
+                docket.violate(PolicyRule::LicenseUnknown, at, shown())
+            }
+            (Standing::Unknown, FormAnswer::Allow) => {
+                docket.pass_over(PolicyRule::LicenseUnknown, at, shown())
+            }
         }
     };
     for item in &facts.overview.items {
@@ -228,22 +245,22 @@ fn licenses(policy: &LicensePolicy, facts: &Facts<'_>, docket: &mut Docket<'_>) 
 fn sizes(policy: &SizePolicy, overview: &Overview, docket: &mut Docket<'_>) {
     let found = |bytes: u64, most: u64| format!("{}, at most {}", ByteSize(bytes), ByteSize(most));
     if let Some(most) = policy.bundle {
-        docket.ask(Rule::SizeBundle);
+        docket.ask(PolicyRule::SizeBundle);
         if overview.totals.bytes > most {
-            docket.violate(Rule::SizeBundle, BUNDLE, found(overview.totals.bytes, most));
+            docket.violate(PolicyRule::SizeBundle, BUNDLE, found(overview.totals.bytes, most));
         }
     }
     if let Some(most) = policy.item {
-        docket.ask(Rule::SizeItem);
+        docket.ask(PolicyRule::SizeItem);
         for item in overview.items.iter().filter(|item| item.stored > most) {
-            docket.violate(Rule::SizeItem, item.name.to_string(), found(item.stored, most));
+            docket.violate(PolicyRule::SizeItem, item.name.to_string(), found(item.stored, most));
         }
     }
 }
 
-fn platforms(policy: &Policy, census: &Census, docket: &mut Docket<'_>) {
+fn platforms(policy: &AuditPolicy, census: &Census, docket: &mut Docket<'_>) {
     for wanted in &policy.platforms {
-        docket.ask(Rule::PlatformMissing);
+        docket.ask(PolicyRule::PlatformMissing);
         for item in census.items.iter().filter(|item| item.kind == ItemKind::Image) {
             let is_there = item.views.iter().any(|view| {
                 let stated = view.platform.as_deref().is_some_and(|platform| wanted.covers(platform));
@@ -255,7 +272,7 @@ fn platforms(policy: &Policy, census: &Census, docket: &mut Docket<'_>) {
             });
             if !is_there {
                 docket.violate(
-                    Rule::PlatformMissing,
+                    PolicyRule::PlatformMissing,
                     item.name.to_string(),
                     format!("it is not there for {wanted}"),
                 );
@@ -264,10 +281,10 @@ fn platforms(policy: &Policy, census: &Census, docket: &mut Docket<'_>) {
     }
 }
 
-fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Timestamp, docket: &mut Docket<'_>) {
+fn scans(policy: &ScanPolicy, facts: &PolicyFacts<'_>, now: Timestamp, docket: &mut Docket<'_>) {
     let asks_age = policy.max_age_days.is_some() || policy.signatures_max_age_days.is_some();
-    let rules = [Rule::ScanMissing, Rule::ScanFound, Rule::ScanUnseen];
-    let rules = rules.into_iter().chain(asks_age.then_some(Rule::ScanAge));
+    let rules = [PolicyRule::ScanMissing, PolicyRule::ScanFound, PolicyRule::ScanUnseen];
+    let rules = rules.into_iter().chain(asks_age.then_some(PolicyRule::ScanAge));
     if facts.stage == Stage::Packing {
         return rules.for_each(|rule| docket.postpone(rule));
     }
@@ -284,15 +301,19 @@ fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Timestamp, docket: &mut Do
             0 => "no ledger was given".to_owned(),
             _ => "no ledger is of this bundle, by such an engine, and without a failure".to_owned(),
         };
-        docket.violate(Rule::ScanMissing, BUNDLE, found);
+        docket.violate(PolicyRule::ScanMissing, BUNDLE, found);
         return;
     };
     for scan in &fitting {
         for finding in &scan.found {
-            docket.violate(Rule::ScanFound, &finding.path, &finding.signature);
+            docket.violate(PolicyRule::ScanFound, &finding.path, &finding.signature);
         }
         if scan.totals.found > 0 && scan.found.is_empty() {
-            docket.violate(Rule::ScanFound, BUNDLE, format!("{} that are not listed", scan.totals.found));
+            docket.violate(
+                PolicyRule::ScanFound,
+                BUNDLE,
+                format!("{} that are not listed", scan.totals.found),
+            );
         }
     }
     unseen(policy, scan, docket);
@@ -307,10 +328,14 @@ fn scans(policy: &ScanPolicy, facts: &Facts<'_>, now: Timestamp, docket: &mut Do
         Some(age) => format!("{} old", counted(age.unsigned_abs(), "day")),
     };
     if let Some(age) = too_old(Some(scan.ended), policy.max_age_days) {
-        docket.violate(Rule::ScanAge, BUNDLE, format!("the scan is {}", shown(age)));
+        docket.violate(PolicyRule::ScanAge, BUNDLE, format!("the scan is {}", shown(age)));
     }
     if let Some(age) = too_old(ledger::database_date(&scan.engine), policy.signatures_max_age_days) {
-        docket.violate(Rule::ScanAge, BUNDLE, format!("the signatures of its engine are {}", shown(age)));
+        docket.violate(
+            PolicyRule::ScanAge,
+            BUNDLE,
+            format!("the signatures of its engine are {}", shown(age)),
+        );
     }
 }
 
@@ -322,8 +347,8 @@ fn unseen(policy: &ScanPolicy, scan: &Ledger, docket: &mut Docket<'_>) {
     let rest = (rest > 0).then(|| (BUNDLE.to_owned(), format!("{rest} that are not listed")));
     for (at, found) in listed.chain(rest) {
         match policy.unseen {
-            Answer::Refuse => docket.violate(Rule::ScanUnseen, at, found),
-            Answer::Allow => docket.pass_over(Rule::ScanUnseen, at, found),
+            FormAnswer::Refuse => docket.violate(PolicyRule::ScanUnseen, at, found),
+            FormAnswer::Allow => docket.pass_over(PolicyRule::ScanUnseen, at, found),
         }
     }
 }

@@ -10,9 +10,9 @@ macro_rules! rules {
     ($($name:ident $text:literal [$($nist:literal)*] [$($ism:literal)*] [$($cip:literal)*] $sentence:literal)*) => {
         /// A rule.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule { $(#[doc = $sentence] $name,)* }
+        pub enum PolicyRule { $(#[doc = $sentence] $name,)* }
 
-        impl Rule {
+        impl PolicyRule {
             /// Every rule, in the order of this file.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -125,7 +125,7 @@ rules! {
         "With every image travels a list of its components by its maker."
 }
 
-impl Rule {
+impl PolicyRule {
     /// The rule of that name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
@@ -133,13 +133,13 @@ impl Rule {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for PolicyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl Serialize for Rule {
+impl Serialize for PolicyRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -147,16 +147,16 @@ impl Serialize for Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::Rule;
+    use super::PolicyRule;
     use sealift_bundle::value::name::Name;
     use std::collections::BTreeSet;
 
     #[test]
     fn rules_are_unique_dotted_one_sentence_and_mapped() {
-        let names: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.as_str()).collect();
-        assert_eq!(names.len(), Rule::ALL.len());
-        for rule in Rule::ALL {
-            assert_eq!(Rule::of(rule.as_str()), Some(*rule));
+        let names: BTreeSet<_> = PolicyRule::ALL.iter().map(|rule| rule.as_str()).collect();
+        assert_eq!(names.len(), PolicyRule::ALL.len());
+        for rule in PolicyRule::ALL {
+            assert_eq!(PolicyRule::of(rule.as_str()), Some(*rule));
             assert!(rule.as_str().contains('.') && rule.as_str().parse::<Name>().is_ok(), "{rule}");
             assert!(rule.sentence().ends_with('.') && !rule.sentence().contains(". "), "{rule}");
             assert!(!rule.controls().nist.is_empty(), "{rule}");

@@ -1,7 +1,7 @@
 //! Which images bring a list of their components along, made by somebody else: carried, not observed.
 
 use crate::sbom::{is_bill_layer, refers_as_bill};
-use sealift_bundle::format::blob_order::Parts;
+use sealift_bundle::format::blob_order::ImageParts;
 use sealift_bundle::inspect::InspectError;
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::name::Name;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub fn with_sbom(place: &OpenBundle<'_>) -> Result<BTreeSet<Name>, InspectError> {
     let mut found = BTreeSet::new();
     for contents in &place.contents.items {
-        if !matches!(contents.parts, Parts::Image { .. }) {
+        if !matches!(contents.parts, ImageParts::Image { .. }) {
             continue;
         }
         for referrer in &contents.item.referrers {

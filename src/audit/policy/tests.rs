@@ -1,13 +1,16 @@
 //! Every rule with facts made by hand: kept, broken, let through, waived, and asked for later.
 
-use super::rule::Rule;
-use super::{Facts, Policy, Stage, Verdict, judge};
-use crate::analysis::class::{Archive, Class};
+use super::rule::PolicyRule;
+use super::{AuditPolicy, PolicyFacts, PolicyVerdict, Stage, judge};
+use crate::analysis::anomaly::{Anomaly, AnomalyKind};
+use crate::analysis::class::{Archive, FileClass};
 use crate::analysis::config::ImageConfig;
-use crate::analysis::oddity::{Kind, Oddity};
-use crate::analysis::{Attached, Census, Entry, Found, ItemCensus, Layer, Node, Spot, Sums, Unchecked, View};
+use crate::analysis::{
+    AnalysisFindings, Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked,
+    View,
+};
 use crate::layer::Compression;
-use crate::lint::finding::{Finding, Rule as LintRule};
+use crate::lint::finding::{LintFinding, LintRule};
 use crate::packages::{Ecosystem, Package};
 use crate::scan::Ledger;
 use crate::vulnerability::severity::{Level, Severity};
@@ -19,7 +22,7 @@ use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::trust::threshold::Who;
-use sealift_bundle::trust::waiver::{Granted, Judged, Scope, Waiver};
+use sealift_bundle::trust::waiver::{Granted, Judged, Waiver, WaiverScope};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
@@ -37,9 +40,9 @@ fn now() -> Timestamp {
     at("2026-11-22T12:00:00Z")
 }
 
-fn file(path: &str, class: Class) -> Entry {
-    let node = Node::File { size: 1, sha256: Some(Digest::of(path.as_bytes())), class };
-    Entry { path: path.into(), node, mode: 0o644, uid: 0, gid: 0, capabilities: None }
+fn file(path: &str, class: FileClass) -> LayerEntry {
+    let node = LayerNode::File { size: 1, sha256: Some(Digest::of(path.as_bytes())), class };
+    LayerEntry { path: path.into(), node, mode: 0o644, uid: 0, gid: 0, capabilities: None }
 }
 
 /// Everything that can be wrong, in an image `web`, documents `handbook` and a configuration `server`.
@@ -51,7 +54,7 @@ struct World {
     with_sbom: BTreeSet<Name>,
 }
 
-fn layer(oddities: Vec<Oddity>, entries: Vec<Entry>) -> Layer {
+fn layer(oddities: Vec<Anomaly>, entries: Vec<LayerEntry>) -> Layer {
     Layer {
         digest: Digest::of(b"layer"),
         stored: 1,
@@ -60,7 +63,7 @@ fn layer(oddities: Vec<Oddity>, entries: Vec<Entry>) -> Layer {
         diff_id: None,
         entries,
         oddities,
-        secrets: vec![Finding::new(LintRule::ContentSecret, "etc/key", "a private key", "take it out")],
+        secrets: vec![LintFinding::new(LintRule::ContentSecret, "etc/key", "a private key", "take it out")],
         announced: Vec::new(),
     }
 }
@@ -125,24 +128,28 @@ fn world() -> World {
         source: None,
         licenses: vec!["AGPL-3.0-only".to_owned()],
     };
-    let odd = |kind: Kind, path: &str| Oddity::new(kind, path, "");
-    let oddities = Kind::ALL.iter().filter(|kind| **kind != Kind::DiffId);
+    let odd = |kind: AnomalyKind, path: &str| Anomaly::new(kind, path, "");
+    let oddities = AnomalyKind::ALL.iter().filter(|kind| **kind != AnomalyKind::DiffId);
     let image = View {
         config: Some(
             ImageConfig::parse(Digest::of(b""), br#"{"os":"linux","architecture":"amd64"}"#).unwrap(),
         ),
-        packages: vec![Found { package: package.clone(), path: "p".to_owned(), layer: Digest::of(b"l") }],
-        buried: vec![Spot { layer: 0, entry: 0 }],
-        oddities: vec![odd(Kind::DiffId, "")],
+        packages: vec![AnalysisFindings {
+            package: package.clone(),
+            path: "p".to_owned(),
+            layer: Digest::of(b"l"),
+        }],
+        buried: vec![LayerSpot { layer: 0, entry: 0 }],
+        oddities: vec![odd(AnomalyKind::DiffId, "")],
         ..view(None, 0)
     };
     let mut texts = layer(
         Vec::new(),
         vec![
-            file("run.sh", Class::Script("/bin/sh".into())),
-            file("x.class", Class::JavaClass),
-            file("a.zip", Class::Archive(Archive::Zip)),
-            file("guide/.hidden", Class::Text),
+            file("run.sh", FileClass::Script("/bin/sh".into())),
+            file("x.class", FileClass::JavaClass),
+            file("a.zip", FileClass::Archive(Archive::Zip)),
+            file("guide/.hidden", FileClass::Text),
         ],
     );
     texts.secrets.clear();
@@ -152,7 +159,7 @@ fn world() -> World {
         root: Digest::of(b"root"),
         views: vec![view],
     };
-    let place = vulnerability::Place {
+    let place = vulnerability::VulnerablePlace {
         item: name("web"),
         platform: None,
         path: "p".to_owned(),
@@ -217,7 +224,10 @@ fn world() -> World {
                 census_item("server", ItemKind::Config, view(None, 1)),
             ],
             layers: vec![
-                layer(oddities.map(|kind| odd(*kind, "usr/bin/x")).collect(), vec![file("old", Class::Text)]),
+                layer(
+                    oddities.map(|kind| odd(*kind, "usr/bin/x")).collect(),
+                    vec![file("old", FileClass::Text)],
+                ),
                 texts,
             ],
             unchecked: vec![Unchecked {
@@ -258,10 +268,10 @@ fn world() -> World {
 }
 
 impl World {
-    fn at_stage(&self, policy: &str, stage: Stage, waivers: &Judged) -> Verdict {
-        let policy = Policy::parse(format!("[policy]\nname = \"test\"\n{policy}").as_bytes())
+    fn at_stage(&self, policy: &str, stage: Stage, waivers: &Judged) -> PolicyVerdict {
+        let policy = AuditPolicy::parse(format!("[policy]\nname = \"test\"\n{policy}").as_bytes())
             .unwrap_or_else(|wrong| panic!("{wrong:?}"));
-        let facts = Facts {
+        let facts = PolicyFacts {
             overview: &self.overview,
             census: &self.census,
             vulnerabilities: &self.vulnerabilities,
@@ -272,13 +282,13 @@ impl World {
         judge(&policy, &facts, waivers, now())
     }
 
-    fn judged(&self, policy: &str) -> Verdict {
+    fn judged(&self, policy: &str) -> PolicyVerdict {
         self.at_stage(policy, Stage::Believing, &Judged::default())
     }
 }
 
 /// `RULE AT`, of each violation.
-fn violated(verdict: &Verdict) -> Vec<String> {
+fn violated(verdict: &PolicyVerdict) -> Vec<String> {
     verdict.violations.iter().map(|one| format!("{} {}", one.rule, one.at)).collect()
 }
 
@@ -378,7 +388,7 @@ fn vulnerabilities_break_the_ceiling_and_what_is_not_known_is_never_good() {
     assert!(verdict.is_met);
     let open: Vec<_> = verdict.not_checked.iter().map(|one| one.rule.as_str()).collect();
     assert_eq!(open, ["vulnerability.unscored", "vulnerability.unchecked"]);
-    assert_eq!(verdict.passed, [Rule::VulnerabilityCeiling, Rule::VulnerabilityAge]);
+    assert_eq!(verdict.passed, [PolicyRule::VulnerabilityCeiling, PolicyRule::VulnerabilityAge]);
 
     // What a vendor says counts where the policy says so.
     for one in &mut world.vulnerabilities.found {
@@ -402,7 +412,7 @@ fn vulnerabilities_break_the_ceiling_and_what_is_not_known_is_never_good() {
     assert_eq!(violated(&world.judged(VULNERABILITY)), ["vulnerability.age bundle"]);
     let verdict = world.judged(&lenient);
     assert_eq!(verdict.not_checked.len(), 2);
-    assert!(!verdict.passed.contains(&Rule::VulnerabilityUnchecked));
+    assert!(!verdict.passed.contains(&PolicyRule::VulnerabilityUnchecked));
 }
 
 #[test]
@@ -453,11 +463,11 @@ fn what_can_only_come_later_is_said_to_be_later_and_is_not_kept() {
     assert_eq!(packing.later.len(), 5);
     let approving = world.at_stage(policy, Stage::ApprovalCheck, &none);
     assert_eq!(violated(&approving), ["scan.missing bundle"]);
-    assert_eq!(approving.later, [Rule::SealApprovals, Rule::SealConditions]);
+    assert_eq!(approving.later, [PolicyRule::SealApprovals, PolicyRule::SealConditions]);
 }
 
 fn waiver(rule: &str, at_place: Option<&str>) -> Judged {
-    let scope = Scope {
+    let scope = WaiverScope {
         scenario: name("air-gapped"),
         statement: None,
         rule: name(rule),
@@ -483,7 +493,7 @@ fn a_waiver_lets_through_its_rule_at_its_places_and_nothing_else() {
         let verdict = world.at_stage(policy, Stage::Believing, &waiver);
         assert_eq!((verdict.violations.len(), verdict.waived.len()), (left, 2 - left));
         assert_eq!(verdict.is_met, left == 0);
-        assert!(!verdict.passed.contains(&Rule::ContentExecutable), "waived is not kept");
+        assert!(!verdict.passed.contains(&PolicyRule::ContentExecutable), "waived is not kept");
     }
     let verdict = world.at_stage(policy, Stage::Believing, &waiver("content.executable", None));
     let json = serde_json::to_value(&verdict).unwrap();
@@ -502,8 +512,8 @@ fn what_travels_beside_layers_is_forbidden_what_files_are() {
         digest,
         media_type: "text/plain".to_owned(),
         size: 9,
-        class: Class::Script("/bin/sh".into()),
-        secrets: vec![Finding::new(LintRule::ContentSecret, "attached", "a token", "take it out")],
+        class: FileClass::Script("/bin/sh".into()),
+        secrets: vec![LintFinding::new(LintRule::ContentSecret, "attached", "a token", "take it out")],
     });
     let at = format!("web, attached: {digest}");
     for (forbidden, rules) in
@@ -523,7 +533,7 @@ fn what_travels_beside_layers_is_forbidden_what_files_are() {
 #[test]
 fn a_million_violations_are_counted_and_a_thousand_listed() {
     let mut world = world();
-    let oddity = Oddity::new(Kind::Setuid, "x", "");
+    let oddity = Anomaly::new(AnomalyKind::Setuid, "x", "");
     world.census.layers[0].oddities = vec![oddity; 1_000_000];
     let verdict = world.judged("[content]\nimage = [\"setuid\"]\nunread = \"allow\"");
     assert_eq!(verdict.violations.len(), 1_000);

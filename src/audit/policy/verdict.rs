@@ -1,6 +1,6 @@
 //! What came of judging a bundle by a policy.
 
-use super::rule::{Controls, Rule};
+use super::rule::{Controls, PolicyRule};
 use sealift_bundle::trust::approval::SetAside;
 use sealift_bundle::trust::waiver::{Granted, Judged};
 use sealift_bundle::value::digest::Digest;
@@ -28,7 +28,7 @@ pub enum Stage {
 
 /// Whether a bundle is as a policy wants it, and why not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct PolicyVerdict {
     /// The name of the policy.
     pub policy: Name,
     /// The digest of its text.
@@ -46,9 +46,9 @@ pub struct Verdict {
     /// What was not looked at, and that the policy lets through.
     pub not_checked: Vec<Violation>,
     /// Rules that can only be kept later.
-    pub later: Vec<Rule>,
+    pub later: Vec<PolicyRule>,
     /// Rules that are kept.
-    pub passed: Vec<Rule>,
+    pub passed: Vec<PolicyRule>,
     /// How many further lines each rule has beyond those that are listed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unlisted: BTreeMap<&'static str, u64>,
@@ -62,7 +62,7 @@ pub struct Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Violation {
     /// The rule.
-    pub rule: Rule,
+    pub rule: PolicyRule,
     /// What it is about: the bundle, an item, `ITEM/PATH`, or a package in an item. Waivers name places like this.
     pub at: String,
     /// What was found.
@@ -96,7 +96,7 @@ pub struct AsideLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RuleLine {
     /// Its name.
-    pub rule: Rule,
+    pub rule: PolicyRule,
     /// What it says.
     pub sentence: &'static str,
     /// Controls.
@@ -107,9 +107,9 @@ pub struct RuleLine {
 pub(super) struct Docket<'a> {
     waivers: Vec<(Option<Pattern>, &'a Granted)>,
     set_aside: &'a [SetAside],
-    asked: BTreeSet<Rule>,
-    later: BTreeSet<Rule>,
-    counts: BTreeMap<(Rule, List), usize>,
+    asked: BTreeSet<PolicyRule>,
+    later: BTreeSet<PolicyRule>,
+    counts: BTreeMap<(PolicyRule, List), usize>,
     violations: Vec<Violation>,
     waived: Vec<Waived>,
     not_checked: Vec<Violation>,
@@ -138,18 +138,18 @@ impl<'a> Docket<'a> {
     }
 
     /// The policy sets this rule.
-    pub(super) fn ask(&mut self, rule: Rule) {
+    pub(super) fn ask(&mut self, rule: PolicyRule) {
         self.asked.insert(rule);
     }
 
     /// The policy sets this rule, and it can only be kept later.
-    pub(super) fn postpone(&mut self, rule: Rule) {
+    pub(super) fn postpone(&mut self, rule: PolicyRule) {
         self.ask(rule);
         self.later.insert(rule);
     }
 
     /// Something is not as a rule wants it, unless a waiver lets it through.
-    pub(super) fn violate(&mut self, rule: Rule, at: impl Into<String>, found: impl Into<String>) {
+    pub(super) fn violate(&mut self, rule: PolicyRule, at: impl Into<String>, found: impl Into<String>) {
         self.ask(rule);
         let at = at.into();
         let waiver = self.waivers.iter().find(|(pattern, granted)| {
@@ -174,14 +174,14 @@ impl<'a> Docket<'a> {
     }
 
     /// Something was not looked at, and the policy lets that through.
-    pub(super) fn pass_over(&mut self, rule: Rule, at: impl Into<String>, found: impl Into<String>) {
+    pub(super) fn pass_over(&mut self, rule: PolicyRule, at: impl Into<String>, found: impl Into<String>) {
         self.ask(rule);
         if self.has_room(rule, List::NotChecked) {
             self.not_checked.push(Violation { rule, at: at.into(), found: found.into() });
         }
     }
 
-    fn has_room(&mut self, rule: Rule, list: List) -> bool {
+    fn has_room(&mut self, rule: PolicyRule, list: List) -> bool {
         let count = self.counts.entry((rule, list)).or_default();
         *count += 1;
         *count <= LINES
@@ -192,19 +192,19 @@ impl<'a> Docket<'a> {
         (policy, policy_digest): (Name, Digest),
         statement: Digest,
         stage: Stage,
-    ) -> Verdict {
+    ) -> PolicyVerdict {
         self.violations.sort();
         self.waived.sort_by(|one, other| one.violation.cmp(&other.violation));
         self.not_checked.sort();
         let is_listed =
-            |rule: &Rule| self.counts.keys().any(|(of, _)| of == rule) || self.later.contains(rule);
+            |rule: &PolicyRule| self.counts.keys().any(|(of, _)| of == rule) || self.later.contains(rule);
         let mut unlisted = BTreeMap::new();
         for ((rule, _), count) in &self.counts {
             if *count > LINES {
                 *unlisted.entry(rule.as_str()).or_default() += (count - LINES) as u64;
             }
         }
-        Verdict {
+        PolicyVerdict {
             policy,
             policy_digest,
             statement,

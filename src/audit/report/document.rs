@@ -78,7 +78,7 @@ impl Tone {
 
 /// A whole report.
 #[derive(Debug, Clone, Serialize)]
-pub struct Document {
+pub struct ReportDocument {
     /// The bundle's name.
     pub name: String,
     /// The bundle's version.
@@ -234,12 +234,12 @@ pub struct Map {
     /// What is shown.
     pub title: &'static str,
     /// The areas, largest first.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ReportGroup>,
 }
 
 /// An area of a map, and the areas in it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Group {
+pub struct ReportGroup {
     /// What it is.
     pub label: String,
     /// Its colour.

@@ -1,11 +1,11 @@
 //! Everything that a report is made from.
 
-use crate::account::Account;
-use crate::analysis::oddity::Oddity;
+use crate::account::ByteAccount;
+use crate::analysis::anomaly::Anomaly;
 use crate::analysis::{Census, ItemCensus, Layer, View};
-use crate::diff::Difference;
-use crate::lint::finding::Finding;
-use crate::policy::Verdict;
+use crate::diff::BundleDifference;
+use crate::lint::finding::LintFinding;
+use crate::policy::PolicyVerdict;
 use crate::sbom::is_bill;
 use crate::scan::Ledger;
 use crate::vulnerability::Vulnerabilities;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 /// What is known about a bundle when a report of it is written.
 #[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
+pub struct ReportFacts<'a> {
     /// When it is written.
     pub written: Timestamp,
     /// The bundle file as a shell takes it.
@@ -34,24 +34,24 @@ pub struct Facts<'a> {
     /// What the list of digests in it hashes to.
     pub sums: Digest,
     /// What every byte of it belongs to.
-    pub account: &'a Account,
+    pub account: &'a ByteAccount,
     /// What was observed in it.
     pub census: &'a Census,
     /// What came along with the images from upstream.
-    pub evidence: &'a [Evidence],
+    pub evidence: &'a [ReportEvidence],
     /// What is new since a bundle or site that was named.
-    pub changes: Option<&'a Difference>,
+    pub changes: Option<&'a BundleDifference>,
     /// What is known about its packages, where data were given.
     pub vulnerabilities: Option<&'a Vulnerabilities>,
     /// What came of judging it by a policy, where one was given.
-    pub verdict: Option<&'a Verdict>,
+    pub verdict: Option<&'a PolicyVerdict>,
     /// Ledgers of scans that were given.
     pub scans: &'a [Ledger],
 }
 
 /// Something that came along with an image: a signature, an attestation, an SBOM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Evidence {
+pub struct ReportEvidence {
     /// The image.
     pub item: Name,
     /// What the manifest says of itself.
@@ -62,7 +62,7 @@ pub struct Evidence {
     pub tag: Option<String>,
 }
 
-impl Evidence {
+impl ReportEvidence {
     /// What it seems to be, by its type and tag.
     #[must_use]
     pub(crate) fn seems(&self) -> &'static str {
@@ -83,13 +83,13 @@ impl Evidence {
 }
 
 /// What came along with the images of a bundle, in its order. Nobody has checked the signatures in it.
-pub fn evidence(place: &OpenBundle<'_>) -> Result<Vec<Evidence>, InspectError> {
+pub fn evidence(place: &OpenBundle<'_>) -> Result<Vec<ReportEvidence>, InspectError> {
     let mut all = Vec::new();
     for contents in &place.contents.items {
         let item = &contents.item;
         for referrer in &item.referrers {
             let bytes = place.document(referrer.root)?;
-            all.push(Evidence {
+            all.push(ReportEvidence {
                 item: item.head.name.clone(),
                 referring: Referring::of(&referrer.media_type, &bytes),
                 tag: referrer.tag.clone(),
@@ -99,7 +99,7 @@ pub fn evidence(place: &OpenBundle<'_>) -> Result<Vec<Evidence>, InspectError> {
     Ok(all)
 }
 
-impl<'a> Facts<'a> {
+impl<'a> ReportFacts<'a> {
     /// Every view with its item.
     pub fn views(&self) -> impl Iterator<Item = (&'a ItemCensus, &'a View)> + use<'a> {
         self.census.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
@@ -126,7 +126,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Everything odd, each with the items that have it: what is odd in a layer counts once, however many have it.
-    pub fn oddities(&self) -> impl Iterator<Item = (&'a Oddity, Vec<&'a Name>)> + use<'a> {
+    pub fn oddities(&self) -> impl Iterator<Item = (&'a Anomaly, Vec<&'a Name>)> + use<'a> {
         let in_layers = self
             .layers()
             .flat_map(|(layer, names)| layer.oddities.iter().map(move |oddity| (oddity, names.clone())));
@@ -137,7 +137,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Everything that looks like a secret, each with the items that have it.
-    pub fn secrets(&self) -> impl Iterator<Item = (&'a Finding, Vec<&'a Name>)> + use<'a> {
+    pub fn secrets(&self) -> impl Iterator<Item = (&'a LintFinding, Vec<&'a Name>)> + use<'a> {
         let in_layers = self
             .layers()
             .flat_map(|(layer, names)| layer.secrets.iter().map(move |secret| (secret, names.clone())));

@@ -1,7 +1,7 @@
 //! Figures, drawn within the page. Places are percent of the width, so that they fit any screen and letters keep their
 //! size; every figure is followed by a table that says the same.
 
-use super::document::{Group, Hue, Map, Stack, Timeline};
+use super::document::{Hue, Map, ReportGroup, Stack, Timeline};
 use super::page::text;
 use super::text::Text;
 use super::treemap::{Rect, squarify};
@@ -73,7 +73,7 @@ pub(super) fn swatch(colour: Hue) -> Element {
 }
 
 pub(super) fn map(map: &Map) -> Html {
-    let sum = |group: &Group| group.parts.iter().map(|(_, bytes)| bytes).sum::<u64>();
+    let sum = |group: &ReportGroup| group.parts.iter().map(|(_, bytes)| bytes).sum::<u64>();
     let values: Vec<_> = map.groups.iter().map(|group| as_float(sum(group))).collect();
     let mut svg = figure("map", map.title, None);
     for (group, rect) in map.groups.iter().zip(squarify(&values, MAP)) {

@@ -2,7 +2,7 @@
 //!
 //! Everything from outside stands in code spans: there, no markup, no address and no `@name` means anything.
 
-use super::document::{Basis, Block, Document, Tone};
+use super::document::{Basis, Block, ReportDocument, Tone};
 use super::table::Table;
 use super::text::{Span, Text, grouped};
 use sealift_bundle::value::printable::{Printable, without_deception};
@@ -12,7 +12,7 @@ const MOST: usize = 50;
 
 /// The text.
 #[must_use]
-pub fn markdown(document: &Document) -> String {
+pub fn markdown(document: &ReportDocument) -> String {
     let mut text = format!("# Bundle report: {} {}\n\n", code(&document.name), code(&document.version));
     for sentence in &document.verdict {
         text += &format!("- **{}**: {}\n", sentence.tone.as_str(), words(&sentence.text));
@@ -44,7 +44,7 @@ pub fn markdown(document: &Document) -> String {
     text + &format!("\nWritten {} by {}.\n", document.written, document.tool)
 }
 
-fn block(block: &Block, document: &Document) -> String {
+fn block(block: &Block, document: &ReportDocument) -> String {
     match block {
         Block::Heading { text } => format!("### {text}\n\n"),
         Block::Paragraph { text } => format!("{}\n\n", words(text)),
@@ -81,7 +81,7 @@ fn fenced(kind: &str, lines: impl Iterator<Item = String>) -> String {
     format!("{fence}{kind}\n{text}\n{fence}\n\n")
 }
 
-fn table(table: &Table, document: &Document) -> String {
+fn table(table: &Table, document: &ReportDocument) -> String {
     let basis =
         |basis: Option<Basis>| basis.map_or_else(String::new, |basis| format!(" *({})*", basis.as_str()));
     let mut text = format!("**{}**{}\n\n", table.caption, basis(table.basis));

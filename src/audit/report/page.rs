@@ -1,6 +1,6 @@
 //! A report as one HTML file: no script, nothing loaded, for screen, paper and keyboard.
 
-use super::document::{Basis, Block, Document, Fact, Light, Section, Sentence, Tone};
+use super::document::{Basis, Block, Fact, Light, ReportDocument, Section, Sentence, Tone};
 use super::figures;
 use super::table::{Cell, Table};
 use super::text::{Span, Text, grouped};
@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page.
 #[must_use]
-pub fn html(document: &Document) -> String {
+pub fn html(document: &ReportDocument) -> String {
     let title = format!("{} {}: bundle report", document.name, document.version);
     let body: Html = [
         tag("a").class("skip").to("main").text("Skip to the report"),
@@ -37,7 +37,7 @@ pub fn html(document: &Document) -> String {
     page(&title, STYLE, body)
 }
 
-fn head(document: &Document) -> Element {
+fn head(document: &ReportDocument) -> Element {
     let heading = tag("h1").text(&document.name).child(Html::literal(" "));
     let heading = heading.child(tag("span").class("version").text(&document.version));
     tag("header")
@@ -52,14 +52,14 @@ fn sentence(sentence: &Sentence) -> Element {
     tag("li").class(class(sentence.tone)).child(toned(sentence.tone, words(&sentence.text)))
 }
 
-fn contents(document: &Document) -> Element {
+fn contents(document: &ReportDocument) -> Element {
     let entry = |section: &Section| tag("li").child(tag("a").to(section.id).text(section.title));
     tag("nav")
         .attr("aria-label", "Sections of this report")
         .child(tag("ol").children(document.sections.iter().map(entry)))
 }
 
-fn strip(document: &Document) -> Element {
+fn strip(document: &ReportDocument) -> Element {
     let light = |light: &Light| {
         let link = tag("a")
             .to(light.section)
@@ -83,7 +83,7 @@ fn legend() -> Element {
         .children(Basis::ALL.map(entry))
 }
 
-fn foot(document: &Document) -> Element {
+fn foot(document: &ReportDocument) -> Element {
     let written =
         tag("time").attr("datetime", document.written.to_string()).text(document.written.to_string());
     tag("footer").child(tag("p").text("Written ").child(written).text(format!(
@@ -92,7 +92,7 @@ fn foot(document: &Document) -> Element {
     )))
 }
 
-fn section(number: usize, section: &Section, document: &Document) -> Element {
+fn section(number: usize, section: &Section, document: &ReportDocument) -> Element {
     let heading = tag("h2")
         .attr("id", format!("{}-title", section.id))
         .child(tag("span").class("number").text(number.to_string()))
@@ -104,7 +104,7 @@ fn section(number: usize, section: &Section, document: &Document) -> Element {
         .children(section.blocks.iter().map(|one| block(one, document)))
 }
 
-fn block(block: &Block, document: &Document) -> Html {
+fn block(block: &Block, document: &ReportDocument) -> Html {
     match block {
         Block::Heading { text } => tag("h3").text(text).into(),
         Block::Paragraph { text } => tag("p").child(words(text)).into(),
@@ -152,7 +152,7 @@ fn facts(facts: &[Fact]) -> Element {
     tag("dl").class("facts").children(facts.iter().map(fact))
 }
 
-fn table(table: &Table, document: &Document) -> Html {
+fn table(table: &Table, document: &ReportDocument) -> Html {
     let shown = if table.rows.len() <= WHOLE { table.rows.len() } else { SHOWN };
     let (first, rest) = table.rows.split_at(shown);
     let folded = rest.get(..rest.len().min(MOST - SHOWN)).unwrap_or_default();

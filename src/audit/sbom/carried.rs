@@ -5,7 +5,7 @@ use crate::analysis::{Census, View};
 use crate::packages::{comparable, purl};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sealift_bundle::format::oci::{self, Document};
+use sealift_bundle::format::oci::{self, OciDocument};
 use sealift_bundle::inspect::InspectError;
 use sealift_bundle::trust::verify::{OpenBundle, Verified};
 use sealift_bundle::value::digest::Digest;
@@ -22,7 +22,7 @@ const COMPONENTS: usize = 200_000;
 
 /// A bill that somebody else made.
 #[derive(Debug, Clone, Serialize)]
-pub struct Carried {
+pub struct CarriedSbom {
     /// The item that it travels with.
     pub item: Name,
     /// What it says it is.
@@ -63,7 +63,7 @@ pub fn carried(
     place: &OpenBundle<'_>,
     census: &Census,
     limits: &Limits,
-) -> Result<Vec<Carried>, InspectError> {
+) -> Result<Vec<CarriedSbom>, InspectError> {
     let mut all = Vec::new();
     for contents in &place.contents.items {
         let item = &contents.item;
@@ -71,7 +71,8 @@ pub fn carried(
         let views = views.map(|item| item.views.as_slice()).unwrap_or_default();
         for referrer in &item.referrers {
             let document = place.document(referrer.root)?;
-            let Ok(Document::Manifest { layers, .. }) = oci::parse(&referrer.media_type, &document, limits)
+            let Ok(OciDocument::Manifest { layers, .. }) =
+                oci::parse(&referrer.media_type, &document, limits)
             else {
                 continue;
             };
@@ -85,7 +86,7 @@ pub fn carried(
             let bills = layers.into_iter().zip(said).filter(|(_, said)| is_whole || is_bill_layer(said));
             for (layer, _) in bills {
                 let blob = layer.blob();
-                let mut one = Carried {
+                let mut one = CarriedSbom {
                     item: item.head.name.clone(),
                     media_type: layer.media_type,
                     digest: blob.digest,

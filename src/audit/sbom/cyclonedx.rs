@@ -1,6 +1,6 @@
 //! CycloneDX 1.6 (ECMA-424) as JSON.
 
-use super::{Component, Subject, image_purl, view_ref};
+use super::{SbomComponent, Subject, image_purl, view_ref};
 use crate::analysis::{ItemCensus, View};
 use crate::packages::{Ecosystem, spdx as expression};
 use sealift_bundle::value::digest::Digest;
@@ -95,7 +95,7 @@ fn one_view(subject: Subject<'_>, item: &ItemCensus, view: &View) -> Value {
     component
 }
 
-fn one_package(purl: &str, component: &Component<'_>) -> Value {
+fn one_package(purl: &str, component: &SbomComponent<'_>) -> Value {
     let package = component.package;
     let items: BTreeSet<&str> = component.places.iter().map(|(item, ..)| *item).collect();
     let occurrences = component.places.iter().map(
@@ -130,7 +130,7 @@ fn licenses(found: &[String]) -> Value {
     )
 }
 
-fn dependencies(subject: Subject<'_>, root: &str, found: &BTreeMap<String, Component<'_>>) -> Vec<Value> {
+fn dependencies(subject: Subject<'_>, root: &str, found: &BTreeMap<String, SbomComponent<'_>>) -> Vec<Value> {
     let mut edges: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (purl, component) in found {
         for (item, platform, _) in &component.places {

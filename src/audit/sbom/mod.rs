@@ -27,7 +27,7 @@ pub struct Subject<'a> {
 }
 
 /// One package, however many items have it.
-struct Component<'a> {
+struct SbomComponent<'a> {
     package: &'a Package,
     /// Where it is announced: item, platform, path.
     places: BTreeSet<(&'a str, Option<&'a str>, &'a str)>,
@@ -45,13 +45,13 @@ impl<'a> Subject<'a> {
     }
 
     /// Every package once, by its purl.
-    fn components(self) -> BTreeMap<String, Component<'a>> {
-        let mut components: BTreeMap<String, Component<'a>> = BTreeMap::new();
+    fn components(self) -> BTreeMap<String, SbomComponent<'a>> {
+        let mut components: BTreeMap<String, SbomComponent<'a>> = BTreeMap::new();
         for (item, view) in self.views() {
             for found in &view.packages {
                 let system = view.system.as_ref();
                 let place = (item.name.as_str(), view.platform.as_deref(), found.path.as_str());
-                let empty = || Component { package: &found.package, places: BTreeSet::new() };
+                let empty = || SbomComponent { package: &found.package, places: BTreeSet::new() };
                 components.entry(purl(&found.package, system)).or_insert_with(empty).places.insert(place);
             }
         }

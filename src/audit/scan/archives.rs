@@ -8,12 +8,12 @@ mod inside;
 mod path;
 mod zip_archive;
 
+use super::super::analysis::anomaly::AnomalyKind;
 use super::super::analysis::class::HEAD;
-use super::super::analysis::oddity::Kind;
-use super::super::layer::{Body, Entry, Node, Visitor, walk};
+use super::super::layer::{Body, TarEntry, TarNode, Visitor, walk};
 use super::Settings;
 use super::ledger::PartNumber;
-use super::queue::{Desk, Job, Role};
+use super::queue::{Job, MemoryBudget, Role};
 use super::stream::{Bounded, Counted, damage, fill};
 use ar::Ar;
 use flate2::bufread::MultiGzDecoder;
@@ -52,9 +52,9 @@ impl Bounds {
     }
 }
 
-/// Hands everything over to a [`Desk`].
+/// Hands everything over to a [`MemoryBudget`].
 pub(super) struct Feeder<'a> {
-    desk: &'a Desk<'a>,
+    desk: &'a MemoryBudget<'a>,
     settings: Settings<'a>,
     /// Decompressed bytes of archives that are left.
     all: Rc<Cell<u64>>,
@@ -107,7 +107,7 @@ impl<'s> Leaf<'s> {
 impl<'a> Feeder<'a> {
     /// Feeds a desk; the bundle has `stored` bytes.
     pub(super) fn new(
-        desk: &'a Desk<'a>,
+        desk: &'a MemoryBudget<'a>,
         settings: Settings<'a>,
         stored: u64,
         stop: &'a dyn Fn() -> io::Result<()>,
@@ -135,7 +135,7 @@ impl<'a> Feeder<'a> {
         let mut members = Members { feeder: self, container: path, separator, depth, count: 0 };
         let walked = walk(again(), stored, &mut members)?;
         let count = members.count;
-        let trailing = walked.oddities.iter().find(|oddity| oddity.kind == Kind::ArchiveTrailing);
+        let trailing = walked.oddities.iter().find(|oddity| oddity.kind == AnomalyKind::ArchiveTrailing);
         match (walked.stopped, trailing) {
             (None, None) => {
                 self.desk.count(|tally| tally.opened(self.part, stored));
@@ -295,7 +295,7 @@ impl<'a> Feeder<'a> {
         let mut members = Members { feeder: self, container: path, separator: '!', depth, count: 0 };
         // Its bytes are within the ceilings of whatever holds it.
         let walked = walk(source, u64::MAX, &mut members)?;
-        let trailing = walked.oddities.into_iter().find(|oddity| oddity.kind == Kind::ArchiveTrailing);
+        let trailing = walked.oddities.into_iter().find(|oddity| oddity.kind == AnomalyKind::ArchiveTrailing);
         Ok(walked.stopped.or(trailing.map(|oddity| oddity.detail)))
     }
 
@@ -383,10 +383,10 @@ struct Members<'f, 'a, 'p> {
 }
 
 impl Visitor for Members<'_, '_, '_> {
-    fn entry(&mut self, entry: Entry, body: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()> {
         self.count += 1;
         let size = body.left();
-        let is_file = matches!(entry.node, Node::File(_));
+        let is_file = matches!(entry.node, TarNode::File(_));
         // Whatever an entry says it is: where it has bytes, they are fed.
         if !is_file && size == 0 {
             return Ok(());

@@ -4,7 +4,7 @@
 //! it. The program is somebody else's: what it prints is bounded, and its time is limited.
 
 use super::ScanError;
-use super::engine::{Answer, Engine, Identity, Opening, Words, first_line};
+use super::engine::{Opening, ScanAnswer, Scanner, ScannerIdentity, Words, first_line};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write as _};
@@ -46,7 +46,7 @@ impl Command {
     }
 
     /// Judges the leaf; the path is that of a file with its bytes.
-    fn judged(&self, leaf: &mut dyn Read) -> Result<Answer, String> {
+    fn judged(&self, leaf: &mut dyn Read) -> Result<ScanAnswer, String> {
         let ended = match &self.scratch {
             Some(scratch) => {
                 let file = scratch.file(leaf).map_err(|error| format!("the temporary file: {error}"))?;
@@ -59,9 +59,9 @@ impl Command {
             None => run(&self.words, Some(leaf), self.patience)?,
         };
         match ended.status.code() {
-            Some(0) if ended.is_fed => Ok(Answer::Clean),
+            Some(0) if ended.is_fed => Ok(ScanAnswer::Clean),
             Some(0) => Err("it ended with 0 before it had read everything".to_owned()),
-            Some(1) => Ok(Answer::Found(signature(&ended.out))),
+            Some(1) => Ok(ScanAnswer::Found(signature(&ended.out))),
             Some(code) => {
                 let said = first_line(&format!("{}\n{}", ended.err, ended.out));
                 Err(format!(
@@ -74,12 +74,12 @@ impl Command {
     }
 }
 
-impl Engine for Command {
-    fn identify(&self) -> Result<Identity, ScanError> {
+impl Scanner for Command {
+    fn identify(&self) -> Result<ScannerIdentity, ScanError> {
         let asked = self.words.join(" ");
         let failed = |reason: String| ScanError::Unreachable { reason };
         let Some(Words(version)) = &self.version else {
-            return Ok(Identity { asked, version: None, database: None, dated: None });
+            return Ok(ScannerIdentity { asked, version: None, database: None, dated: None });
         };
         let ended = run(version, None, self.patience).map_err(failed)?;
         if !ended.status.success() {
@@ -90,10 +90,10 @@ impl Engine for Command {
                 first_line(&ended.err)
             )));
         }
-        Ok(Identity::parse(asked, &ended.out))
+        Ok(ScannerIdentity::parse(asked, &ended.out))
     }
 
-    fn look(&self, leaf: &mut dyn Read) -> Answer {
+    fn look(&self, leaf: &mut dyn Read) -> ScanAnswer {
         match self.judged(leaf) {
             Ok(answer) => {
                 self.failures.store(0, Ordering::Relaxed);
@@ -101,7 +101,7 @@ impl Engine for Command {
             }
             Err(reason) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                Answer::Failed(reason)
+                ScanAnswer::Failed(reason)
             }
         }
     }
@@ -251,7 +251,7 @@ mod tests {
         Command::new(words.parse().unwrap(), opening).unwrap()
     }
 
-    fn looked(words: &str, leaf: &[u8]) -> Answer {
+    fn looked(words: &str, leaf: &[u8]) -> ScanAnswer {
         let folder = tempfile::tempdir().unwrap();
         let answer = engine(words, folder.path()).look(&mut &leaf[..]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{words} left something");
@@ -260,14 +260,17 @@ mod tests {
 
     #[test]
     fn programs_say_what_they_found() {
-        let found = |name: &str| Answer::Found(name.to_owned());
+        let found = |name: &str| ScanAnswer::Found(name.to_owned());
         for (words, expected) in [
-            ("true {}", Answer::Clean),
-            ("cat", Answer::Clean),
+            ("true {}", ScanAnswer::Clean),
+            ("cat", ScanAnswer::Clean),
             ("false {}", found("without a name")),
             ("sh -c 'cat >/dev/null; echo x: y: Sig.Name FOUND; exit 1'", found("Sig.Name")),
             ("sh -c 'cat {}; exit 1'", found("bad leaf")),
-            ("sh -c 'test $(stat -c %a {}) = 600 && test $(stat -c %a $(dirname {})) = 700'", Answer::Clean),
+            (
+                "sh -c 'test $(stat -c %a {}) = 600 && test $(stat -c %a $(dirname {})) = 700'",
+                ScanAnswer::Clean,
+            ),
         ] {
             assert_eq!(looked(words, b"bad leaf\n"), expected, "{words}");
         }
@@ -284,12 +287,12 @@ mod tests {
         ] {
             let answer = looked(words, &large);
             assert!(
-                matches!(&answer, Answer::Failed(reason) if reason.contains(says)),
+                matches!(&answer, ScanAnswer::Failed(reason) if reason.contains(says)),
                 "{words}: {answer:?}"
             );
         }
         let megabytes = "sh -c 'cat >/dev/null; head -c 20000000 /dev/zero | tr \"\\0\" x; exit 1'";
-        assert!(matches!(looked(megabytes, &large), Answer::Found(name) if name.len() == 200));
+        assert!(matches!(looked(megabytes, &large), ScanAnswer::Found(name) if name.len() == 200));
     }
 
     #[test]
@@ -304,7 +307,7 @@ mod tests {
             engine.patience = Duration::from_millis(300);
             let began = Instant::now();
             let answer = engine.look(&mut io::repeat(0).take(1 << 20));
-            assert!(matches!(answer, Answer::Failed(_)), "{words}: {answer:?}");
+            assert!(matches!(answer, ScanAnswer::Failed(_)), "{words}: {answer:?}");
             assert!(began.elapsed() < Duration::from_secs(20), "{words}");
             assert!(engine.is_there());
             engine.failures.store(IN_A_ROW, Ordering::Relaxed);

@@ -11,12 +11,12 @@ use std::time::Duration;
 const WORDS: usize = 200;
 
 /// An engine that can be asked by several threads at once.
-pub trait Engine: Sync {
+pub trait Scanner: Sync {
     /// Who it is. An engine that cannot say it is not there.
-    fn identify(&self) -> Result<Identity, ScanError>;
+    fn identify(&self) -> Result<ScannerIdentity, ScanError>;
 
     /// Reads a leaf to its end and judges it. When the leaf cannot be read, the answer counts for nothing.
-    fn look(&self, leaf: &mut dyn Read) -> Answer;
+    fn look(&self, leaf: &mut dyn Read) -> ScanAnswer;
 
     /// Whether it makes sense to go on after an answer that was none.
     fn is_there(&self) -> bool;
@@ -24,7 +24,7 @@ pub trait Engine: Sync {
 
 /// What an engine says of one leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum ScanAnswer {
     /// It knows nothing bad of it.
     Clean,
     /// It knows it by this name.
@@ -38,7 +38,7 @@ pub enum Answer {
 /// Who an engine is, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Identity {
+pub struct ScannerIdentity {
     /// How it was named: `clamd:SOCKET`, `clamd:HOST:PORT`, or the words of a command.
     pub asked: String,
     /// Its name and version; without one where it does not say.
@@ -52,7 +52,7 @@ pub struct Identity {
     pub dated: Option<String>,
 }
 
-impl Identity {
+impl ScannerIdentity {
     /// Its name and version, or how it was asked where it says neither.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn an_engine_says_who_it_is() {
-        let of = |line: &str| Identity::parse("clamd".to_owned(), line);
+        let of = |line: &str| ScannerIdentity::parse("clamd".to_owned(), line);
         let full = of("ClamAV 1.4.6/27500/Tue Nov  5 08:23:00 2024\n");
         assert_eq!(full.version.as_deref(), Some("ClamAV 1.4.6"));
         assert_eq!(

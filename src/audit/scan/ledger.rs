@@ -1,7 +1,7 @@
 //! The account of what an engine saw and what it did not see.
 
 use super::ScanError;
-use super::engine::Identity;
+use super::engine::ScannerIdentity;
 use sealift_bundle::value::canonical::{self, CanonicalError};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -28,7 +28,7 @@ pub struct Ledger {
     /// Its version.
     pub version: Name,
     /// The engine.
-    pub engine: Identity,
+    pub engine: ScannerIdentity,
     /// How many archives within each other were opened.
     pub depth: u32,
     /// Bytes of the largest leaf that the engine was asked about.
@@ -38,16 +38,16 @@ pub struct Ledger {
     /// When it ended.
     pub ended: Timestamp,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: ScanOutcome,
     /// Why the engine failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The sums.
-    pub totals: Account,
+    pub totals: ScanAccount,
     /// The bundle's own documents, then its items; what several items share counts for the first.
-    pub parts: Vec<Part>,
+    pub parts: Vec<LedgerPart>,
     /// What the engine found, sorted by path.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundMalware>,
     /// Leaves that the engine did not see, sorted by path.
     pub unseen: Vec<Unseen>,
     /// Archives that were not opened to their end: the engine saw their bytes as they are, unless they are among the
@@ -61,7 +61,7 @@ pub struct Ledger {
 /// What came of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum ScanOutcome {
     /// Everything was opened and seen, and nothing was found.
     Clean,
     /// Something was found.
@@ -98,7 +98,7 @@ impl AddAssign for Count {
 /// A sum over leaves. Those that were seen and those that were not are all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Account {
+pub struct ScanAccount {
     /// What could be fed: files, documents, and members of archives that were opened.
     pub leaves: Count,
     /// Leaves that the engine judged.
@@ -115,7 +115,7 @@ pub struct Account {
     pub unopened: u64,
 }
 
-impl AddAssign for Account {
+impl AddAssign for ScanAccount {
     fn add_assign(&mut self, other: Self) {
         self.leaves += other.leaves;
         self.seen += other.seen;
@@ -130,7 +130,7 @@ impl AddAssign for Account {
 /// A part of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+pub struct LedgerPart {
     /// The item; none for the documents of the bundle itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<Name>,
@@ -140,13 +140,13 @@ pub struct Part {
     pub shared: u64,
     /// Its leaves.
     #[serde(flatten)]
-    pub account: Account,
+    pub account: ScanAccount,
 }
 
 /// Something that the engine knows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Found {
+pub struct FoundMalware {
     /// Where.
     pub path: String,
     /// What the engine calls it.
@@ -187,8 +187,8 @@ pub(super) struct Failure(pub(super) String);
 /// The lists and sums while they grow.
 #[derive(Default)]
 pub(super) struct Tally {
-    parts: BTreeMap<usize, Account>,
-    found: Vec<Found>,
+    parts: BTreeMap<usize, ScanAccount>,
+    found: Vec<FoundMalware>,
     unseen: Vec<Unseen>,
     unopened: Vec<Unopened>,
     unlisted: u64,
@@ -198,7 +198,7 @@ pub(super) struct Tally {
 pub(super) type PartNumber = usize;
 
 impl Tally {
-    fn account(&mut self, part: PartNumber) -> &mut Account {
+    fn account(&mut self, part: PartNumber) -> &mut ScanAccount {
         self.parts.entry(part).or_default()
     }
 
@@ -236,7 +236,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn found(&mut self, part: PartNumber, found: Found) {
+    pub(super) fn found(&mut self, part: PartNumber, found: FoundMalware) {
         self.account(part).found += 1;
         if self.found.len() < LINES {
             self.found.push(found);
@@ -246,12 +246,12 @@ impl Tally {
     }
 
     #[cfg(test)]
-    pub(super) fn lists(&self) -> (&[Found], &[Unseen], &[Unopened]) {
+    pub(super) fn lists(&self) -> (&[FoundMalware], &[Unseen], &[Unopened]) {
         (&self.found, &self.unseen, &self.unopened)
     }
 
-    pub(super) fn totals(&self) -> Account {
-        self.parts.values().fold(Account::default(), |mut sum, account| {
+    pub(super) fn totals(&self) -> ScanAccount {
+        self.parts.values().fold(ScanAccount::default(), |mut sum, account| {
             sum += *account;
             sum
         })
@@ -259,11 +259,11 @@ impl Tally {
 }
 
 /// What a ledger says beside what was counted.
-pub(super) struct Head {
+pub(super) struct LedgerHead {
     pub(super) statement: Digest,
     pub(super) name: Name,
     pub(super) version: Name,
-    pub(super) engine: Identity,
+    pub(super) engine: ScannerIdentity,
     pub(super) depth: u32,
     pub(super) max_size: u64,
     pub(super) started: Timestamp,
@@ -272,8 +272,8 @@ pub(super) struct Head {
 }
 
 impl Ledger {
-    pub(super) fn new(head: Head, mut parts: Vec<Part>, mut tally: Tally) -> Self {
-        let Head { statement, name, version, engine, depth, max_size, started, ended, failure } = head;
+    pub(super) fn new(head: LedgerHead, mut parts: Vec<LedgerPart>, mut tally: Tally) -> Self {
+        let LedgerHead { statement, name, version, engine, depth, max_size, started, ended, failure } = head;
         let totals = tally.totals();
         for (number, part) in parts.iter_mut().enumerate() {
             part.account = tally.parts.remove(&number).unwrap_or_default();
@@ -284,10 +284,10 @@ impl Ledger {
         tally.unopened.sort_unstable();
         let failure = failure.map(|Failure(reason)| reason);
         let outcome = match (&failure, totals.found, totals.unseen.count + totals.unopened) {
-            (Some(_), ..) => Outcome::EngineFailed,
-            (None, 0, 0) => Outcome::Clean,
-            (None, 0, _) => Outcome::Incomplete,
-            (None, ..) => Outcome::Found,
+            (Some(_), ..) => ScanOutcome::EngineFailed,
+            (None, 0, 0) => ScanOutcome::Clean,
+            (None, 0, _) => ScanOutcome::Incomplete,
+            (None, ..) => ScanOutcome::Found,
         };
         let Tally { found, unseen, unopened, unlisted, .. } = tally;
         let unlisted = Some(unlisted).filter(|unlisted| *unlisted > 0);
@@ -330,13 +330,13 @@ impl Ledger {
 
     /// Whether everything was seen and nothing found.
     pub fn judge(&self) -> Result<(), ScanError> {
-        let Account { leaves, unseen, found, unopened, .. } = self.totals;
+        let ScanAccount { leaves, unseen, found, unopened, .. } = self.totals;
         let unseen = unseen.count;
         match self.outcome {
-            Outcome::Clean => Ok(()),
-            Outcome::Found => Err(ScanError::Found { found, unseen, unopened }),
-            Outcome::Incomplete => Err(ScanError::Incomplete { unseen, unopened }),
-            Outcome::EngineFailed => {
+            ScanOutcome::Clean => Ok(()),
+            ScanOutcome::Found => Err(ScanError::Found { found, unseen, unopened }),
+            ScanOutcome::Incomplete => Err(ScanError::Incomplete { unseen, unopened }),
+            ScanOutcome::EngineFailed => {
                 let reason = self.failure.clone().unwrap_or_default();
                 Err(ScanError::EngineFailed { reason, unseen, leaves: leaves.count })
             }

@@ -16,9 +16,9 @@ mod walk;
 
 pub use archives::Bounds;
 pub use command::Command;
-pub use engine::{Answer, Engine, EngineArg, Identity, Opening, Words, first_line};
+pub use engine::{EngineArg, Opening, ScanAnswer, Scanner, ScannerIdentity, Words, first_line};
 pub use error::ScanError;
-pub use ledger::{Account, Count, Found, Ledger, Outcome, Part, Unopened, Unseen};
+pub use ledger::{Count, FoundMalware, Ledger, LedgerPart, ScanAccount, ScanOutcome, Unopened, Unseen};
 pub use self_test::{Answered, Marker, Row, SelfTest, self_test};
 pub use walk::scan;
 

@@ -1,7 +1,7 @@
 //! Where leaves are handed in: threads ask the engine about them, and what comes of it is counted.
 
-use super::engine::{Answer, Engine};
-use super::ledger::{Failure, Found, PartNumber, Tally};
+use super::engine::{ScanAnswer, Scanner};
+use super::ledger::{Failure, FoundMalware, PartNumber, Tally};
 use super::stream::Watched;
 use sealift_bundle::value::digest::Digest;
 use std::collections::VecDeque;
@@ -32,8 +32,8 @@ pub(super) struct Job {
 }
 
 /// Takes leaves from one thread and has others ask the engine.
-pub(super) struct Desk<'a> {
-    engine: &'a dyn Engine,
+pub(super) struct MemoryBudget<'a> {
+    engine: &'a dyn Scanner,
     max_size: u64,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -52,8 +52,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<'a> Desk<'a> {
-    pub(super) fn new(engine: &'a dyn Engine, max_size: u64) -> Self {
+impl<'a> MemoryBudget<'a> {
+    pub(super) fn new(engine: &'a dyn Scanner, max_size: u64) -> Self {
         let (queue, tally) = (Mutex::default(), Mutex::default());
         Self { engine, max_size, queue, changed: Condvar::new(), tally, failure: OnceLock::new() }
     }
@@ -127,9 +127,9 @@ impl<'a> Desk<'a> {
         };
         let judged = match judged {
             _ if watched.is_over => Err(self.too_large()),
-            Ok(Answer::Found(name)) => {
+            Ok(ScanAnswer::Found(name)) => {
                 watched.drain();
-                Ok(Answer::Found(name))
+                Ok(ScanAnswer::Found(name))
             }
             other => other,
         };
@@ -160,13 +160,13 @@ impl<'a> Desk<'a> {
         &self,
         bytes: &mut &[u8],
         size: Option<u64>,
-    ) -> (Result<Answer, String>, Option<Digest>) {
+    ) -> (Result<ScanAnswer, String>, Option<Digest>) {
         if size.is_some_and(|size| size > self.max_size) {
             return (Err(self.too_large()), None);
         }
         // There is nothing in it that could be known.
         if bytes.is_empty() {
-            return (Ok(Answer::Clean), None);
+            return (Ok(ScanAnswer::Clean), None);
         }
         let mut watched = Watched::new(bytes, self.max_size);
         let judged = self.ask(&mut watched);
@@ -175,21 +175,21 @@ impl<'a> Desk<'a> {
     }
 
     /// Asks the engine, as long as it is there.
-    fn ask(&self, leaf: &mut Watched<'_>) -> Result<Answer, String> {
+    fn ask(&self, leaf: &mut Watched<'_>) -> Result<ScanAnswer, String> {
         let gone = |failure: &Failure| Err(format!("the engine had failed: {}", failure.0));
         if let Some(failure) = self.failure.get() {
             return gone(failure);
         }
         match self.engine.look(leaf) {
-            Answer::Failed(reason) if leaf.error.is_none() && !leaf.is_over => {
+            ScanAnswer::Failed(reason) if leaf.error.is_none() && !leaf.is_over => {
                 if !self.engine.is_there() {
                     let _ = self.failure.set(Failure(reason.clone()));
                 }
                 Err(format!("the engine could not say: {reason}"))
             }
-            Answer::Limit(reason) => Err(reason),
+            ScanAnswer::Limit(reason) => Err(reason),
             // A leaf that was not read to its end was not judged, whatever the engine says.
-            Answer::Clean if !leaf.is_at_end() && leaf.error.is_none() => {
+            ScanAnswer::Clean if !leaf.is_at_end() && leaf.error.is_none() => {
                 Err("the engine did not read it to its end".to_owned())
             }
             answer => Ok(answer),
@@ -202,13 +202,13 @@ impl<'a> Desk<'a> {
         path: String,
         bytes: u64,
         role: Role,
-        judged: Result<Answer, String>,
+        judged: Result<ScanAnswer, String>,
         digest: impl FnOnce() -> Digest,
     ) {
         let mut tally = lock(&self.tally);
         let found = match &judged {
-            Ok(Answer::Found(signature)) => Some(signature.clone()),
-            Ok(Answer::Clean | Answer::Limit(_) | Answer::Failed(_)) | Err(_) => None,
+            Ok(ScanAnswer::Found(signature)) => Some(signature.clone()),
+            Ok(ScanAnswer::Clean | ScanAnswer::Limit(_) | ScanAnswer::Failed(_)) | Err(_) => None,
         };
         match (role, judged) {
             (Role::Leaf, Ok(_)) => tally.saw(part, bytes),
@@ -223,7 +223,7 @@ impl<'a> Desk<'a> {
             (Role::Opened, Err(_)) => tally.opened(part, bytes),
         }
         if let Some(signature) = found {
-            tally.found(part, Found { path, signature, bytes, sha256: digest() });
+            tally.found(part, FoundMalware { path, signature, bytes, sha256: digest() });
         }
     }
 
@@ -246,7 +246,7 @@ impl<'a> Desk<'a> {
 }
 
 /// Sends the threads home, also when the work panics.
-struct Closing<'a, 'b>(&'b Desk<'a>);
+struct Closing<'a, 'b>(&'b MemoryBudget<'a>);
 
 impl Drop for Closing<'_, '_> {
     fn drop(&mut self) {

@@ -4,8 +4,8 @@
 //! `scan` feeds it.
 
 use super::archives::Feeder;
-use super::engine::{Answer, Engine, Identity};
-use super::queue::Desk;
+use super::engine::{ScanAnswer, Scanner, ScannerIdentity};
+use super::queue::MemoryBudget;
 use super::stream::Watched;
 use super::{ScanError, Settings};
 use flate2::Compression;
@@ -49,7 +49,7 @@ impl Marker {
 #[derive(Debug, Clone, Serialize)]
 pub struct SelfTest {
     /// The engine.
-    pub engine: Identity,
+    pub engine: ScannerIdentity,
     /// How many archives within each other sealift opened.
     pub depth: u32,
     /// Bytes of the largest leaf that the engine was asked about.
@@ -152,7 +152,7 @@ enum Way {
 
 /// Plants the marker everywhere and asks the engine for it.
 pub fn self_test(
-    engine: &dyn Engine,
+    engine: &dyn Scanner,
     settings: &Settings<'_>,
     marker: &Marker,
 ) -> Result<SelfTest, ScanError> {
@@ -177,17 +177,17 @@ pub fn self_test(
     Ok(SelfTest { engine: identity, depth: settings.depth, max_size: settings.max_size, rows })
 }
 
-fn alone(engine: &dyn Engine, content: &Content) -> Answered {
+fn alone(engine: &dyn Scanner, content: &Content) -> Answered {
     let mut source = content.read();
     match engine.look(&mut Watched::new(&mut *source, u64::MAX)) {
-        Answer::Clean => Answered::No,
-        Answer::Found(_) => Answered::Yes,
-        Answer::Limit(_) | Answer::Failed(_) => Answered::Limit,
+        ScanAnswer::Clean => Answered::No,
+        ScanAnswer::Found(_) => Answered::Yes,
+        ScanAnswer::Limit(_) | ScanAnswer::Failed(_) => Answered::Limit,
     }
 }
 
-fn fed(engine: &dyn Engine, settings: &Settings<'_>, content: &Content, way: &Way) -> Answered {
-    let desk = Desk::new(engine, settings.max_size);
+fn fed(engine: &dyn Scanner, settings: &Settings<'_>, content: &Content, way: &Way) -> Answered {
+    let desk = MemoryBudget::new(engine, settings.max_size);
     let outcome = desk.staffed(1, || {
         let mut feeder = Feeder::new(&desk, *settings, content.size(), &|| Ok(()));
         match way {

@@ -2,12 +2,12 @@
 
 use super::super::layer::{Failed, Stored};
 use super::archives::Feeder;
-use super::engine::Engine;
-use super::ledger::{Count, Head, Ledger, Part};
-use super::queue::Desk;
+use super::engine::Scanner;
+use super::ledger::{Count, Ledger, LedgerHead, LedgerPart};
+use super::queue::MemoryBudget;
 use super::{ScanError, Settings};
 use sealift_bundle::format::BundleError;
-use sealift_bundle::format::blob_order::Parts;
+use sealift_bundle::format::blob_order::ImageParts;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::verify::OpenBundle;
@@ -22,7 +22,7 @@ use std::io::{self, Read};
 /// ledger lists everything behind as not seen.
 pub fn scan(
     place: &OpenBundle<'_>,
-    engine: &dyn Engine,
+    engine: &dyn Scanner,
     settings: &Settings<'_>,
     watch: &dyn Progress,
 ) -> Result<Ledger, ScanError> {
@@ -30,7 +30,7 @@ pub fn scan(
     let identity = engine.identify()?;
     let predicate = &place.trusted.statement().predicate;
     watch.expect(predicate.totals.bytes);
-    let desk = Desk::new(engine, settings.max_size);
+    let desk = MemoryBudget::new(engine, settings.max_size);
     let stop = || {
         if watch.is_stopped() {
             Err(Failed::on_the_way(TrustError::from(BundleError::Interrupted)))
@@ -44,7 +44,7 @@ pub fn scan(
         Walk { place, feeder, layers }.all().inspect_err(|_| desk.abandon())
     })?;
     let (tally, failure) = desk.close();
-    let head = Head {
+    let head = LedgerHead {
         statement: place.trusted.id(),
         name: predicate.name.clone(),
         version: predicate.version.clone(),
@@ -65,7 +65,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn all(mut self) -> Result<Vec<Part>, ScanError> {
+    fn all(mut self) -> Result<Vec<LedgerPart>, ScanError> {
         let place = self.place;
         let mut own = part(None);
         for member in place.trusted.front().iter().chain(&place.trusted.statement().predicate.members) {
@@ -83,8 +83,8 @@ impl<'a> Walk<'a> {
             self.feeder.part = parts.len();
             let root = contents.item.root;
             let (blobs, is_tree) = match &contents.parts {
-                Parts::Image { blobs, .. } => (blobs.clone(), false),
-                Parts::Tree { inventory, layer } => (vec![root, *inventory, *layer], true),
+                ImageParts::Image { blobs, .. } => (blobs.clone(), false),
+                ImageParts::Tree { inventory, layer } => (vec![root, *inventory, *layer], true),
             };
             for blob in blobs {
                 if !known.insert(blob.digest) {
@@ -116,8 +116,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn part(item: Option<sealift_bundle::value::name::Name>) -> Part {
-    Part { item, stored: Count::default(), shared: 0, account: super::ledger::Account::default() }
+fn part(item: Option<sealift_bundle::value::name::Name>) -> LedgerPart {
+    LedgerPart { item, stored: Count::default(), shared: 0, account: super::ledger::ScanAccount::default() }
 }
 
 /// An error of ours, as it comes out of its way through `io::Error`.

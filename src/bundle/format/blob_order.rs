@@ -9,9 +9,9 @@ mod checks;
 
 use super::error::BundleError;
 use super::image_json::{self, ImageJson};
-use super::index::{Blob, DockerImage, Index, Item, tree_manifest};
+use super::index::{Blob, DockerImage, Index, IndexItem, tree_manifest};
 use super::item::ItemKind;
-use super::oci::{self, Descriptor, Document};
+use super::oci::{self, Descriptor, OciDocument};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use std::collections::{HashMap, HashSet};
@@ -28,7 +28,7 @@ pub struct BlobOrder<'a> {
     documents: Vec<Blob>,
     /// Bytes of the documents.
     sizes: HashMap<Digest, u64>,
-    known: HashMap<Digest, (String, Document)>,
+    known: HashMap<Digest, (String, OciDocument)>,
     /// What the documents are about that have a `subject`.
     subjects: HashMap<Digest, Digest>,
     /// What some item withholds.
@@ -65,14 +65,14 @@ pub struct Contents {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemContents {
     /// The item as the index lists it.
-    pub item: Item,
+    pub item: IndexItem,
     /// Its parts.
-    pub parts: Parts,
+    pub parts: ImageParts,
 }
 
 /// The parts of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parts {
+pub enum ImageParts {
     /// Every blob of the image and of its referrers, its root first; and its platforms as
     /// `os/architecture[/variant]`.
     Image {
@@ -178,7 +178,7 @@ impl<'a> BlobOrder<'a> {
         if let Some(item) = self.index.items().get(due.item).filter(|_| self.is_tree(due.item)) {
             tree_parts(item, &document, bytes)?;
         }
-        if let Document::Index(children) = &document {
+        if let OciDocument::Index(children) = &document {
             let depth = due.depth + 1;
             if depth > self.limits.nesting {
                 let (what, ceiling) = ("indexes nested in indexes".to_owned(), self.limits.nesting as u64);
@@ -209,8 +209,8 @@ impl<'a> BlobOrder<'a> {
         let (mut configs, mut layers) = (Vec::new(), Vec::new());
         let manifests = || {
             self.documents.iter().filter_map(|blob| match self.known.get(&blob.digest) {
-                Some((_, Document::Manifest { config, layers })) => Some((config, layers)),
-                Some((_, Document::Index(_))) | None => None,
+                Some((_, OciDocument::Manifest { config, layers })) => Some((config, layers)),
+                Some((_, OciDocument::Index(_))) | None => None,
             })
         };
         let mut due = |descriptor: &Descriptor, group: &mut Vec<Blob>| match sizes.get(&descriptor.digest) {
@@ -274,16 +274,16 @@ impl<'a> BlobOrder<'a> {
     fn trees(&self) -> impl Iterator<Item = (&Descriptor, &Descriptor)> {
         let trees = self.index.items().iter().filter(|item| item.head.kind != ItemKind::Image);
         trees.filter_map(|item| match self.known.get(&item.root.digest) {
-            Some((_, Document::Manifest { config, layers })) => Some((config, layers.first()?)),
-            Some((_, Document::Index(_))) | None => None,
+            Some((_, OciDocument::Manifest { config, layers })) => Some((config, layers.first()?)),
+            Some((_, OciDocument::Index(_))) | None => None,
         })
     }
 
-    fn parts(&self, item: &Item) -> Result<ItemContents, BundleError> {
+    fn parts(&self, item: &IndexItem) -> Result<ItemContents, BundleError> {
         let parts = match self.known.get(&item.root.digest) {
-            Some((_, Document::Manifest { config, layers })) if item.head.kind != ItemKind::Image => {
+            Some((_, OciDocument::Manifest { config, layers })) if item.head.kind != ItemKind::Image => {
                 let layer = layers.first().ok_or_else(|| wrong(&item.root.digest, "a tree has one layer"))?;
-                Parts::Tree { inventory: config.blob(), layer: layer.blob() }
+                ImageParts::Tree { inventory: config.blob(), layer: layer.blob() }
             }
             Some(_) if item.head.kind == ItemKind::Image => {
                 let (mut blobs, mut platforms, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
@@ -300,7 +300,7 @@ impl<'a> BlobOrder<'a> {
                 }
                 platforms.sort();
                 platforms.dedup();
-                Parts::Image { blobs, platforms }
+                ImageParts::Image { blobs, platforms }
             }
             Some(_) | None => return Err(wrong(&item.root.digest, "a tree has a manifest of its own")),
         };
@@ -309,7 +309,7 @@ impl<'a> BlobOrder<'a> {
 
     /// Every blob at and below a root that the bundle has, in depth-first order; once for each platform it is named
     /// with, for a few small indexes can name each other along billions of paths.
-    fn below(&self, root: Blob) -> Vec<(Blob, Option<String>, Option<&Document>)> {
+    fn below(&self, root: Blob) -> Vec<(Blob, Option<String>, Option<&OciDocument>)> {
         let (mut found, mut seen, mut descended) = (Vec::new(), HashSet::new(), HashSet::new());
         let mut stack = vec![(root, None, true)];
         while let Some((due, platform, may_announce)) = stack.pop() {
@@ -319,11 +319,11 @@ impl<'a> BlobOrder<'a> {
             let document = self.known.get(&due.digest).filter(|_| may_announce).map(|(_, document)| document);
             // What is below it does not depend on the platform, and is found already.
             match document.filter(|_| descended.insert(due.digest)) {
-                Some(Document::Index(children)) => {
+                Some(OciDocument::Index(children)) => {
                     let here = children.iter().rev().filter(|child| !self.withheld.contains(&child.digest));
                     stack.extend(here.map(|child| (child.blob(), child.platform.clone(), true)));
                 }
-                Some(Document::Manifest { config, layers }) => {
+                Some(OciDocument::Manifest { config, layers }) => {
                     stack.extend(layers.iter().rev().map(|layer| (layer.blob(), None, false)));
                     stack.push((config.blob(), None, false));
                 }
@@ -335,16 +335,18 @@ impl<'a> BlobOrder<'a> {
     }
 
     /// How `docker load` of old engines sees an image: one platform, linux/amd64 where the image has it.
-    fn docker(&self, item: &Item) -> Option<DockerImage> {
+    fn docker(&self, item: &IndexItem) -> Option<DockerImage> {
         let reference = item.reference.as_ref()?;
         let manifests: Vec<_> = self
             .below(item.root)
             .into_iter()
             .filter_map(|(_, platform, document)| match document {
-                Some(Document::Manifest { config, layers }) if oci::is_image_config(&config.media_type) => {
+                Some(OciDocument::Manifest { config, layers })
+                    if oci::is_image_config(&config.media_type) =>
+                {
                     Some((platform, config, layers))
                 }
-                Some(Document::Manifest { .. } | Document::Index(_)) | None => None,
+                Some(OciDocument::Manifest { .. } | OciDocument::Index(_)) | None => None,
             })
             .filter(|(platform, ..)| platform.as_deref() != Some(oci::NO_PLATFORM))
             .collect();
@@ -355,8 +357,8 @@ impl<'a> BlobOrder<'a> {
 }
 
 /// A document more: itself, and the children or layers that it names.
-fn count_references(before: usize, document: &Document) -> Result<usize, BundleError> {
-    let (Document::Index(named) | Document::Manifest { layers: named, .. }) = document;
+fn count_references(before: usize, document: &OciDocument) -> Result<usize, BundleError> {
+    let (OciDocument::Index(named) | OciDocument::Manifest { layers: named, .. }) = document;
     let count = before + 1 + named.len();
     if count > REFERENCES {
         let (found, ceiling) = (count as u64, REFERENCES as u64);
@@ -370,13 +372,13 @@ fn wrong(digest: &Digest, reason: &str) -> BundleError {
 }
 
 /// A tree's manifest must be exactly the one this format makes.
-fn tree_parts(item: &Item, document: &Document, bytes: &[u8]) -> Result<(), BundleError> {
+fn tree_parts(item: &IndexItem, document: &OciDocument, bytes: &[u8]) -> Result<(), BundleError> {
     let name = &item.head.name;
     let wrong = |reason: &str| BundleError::Format {
         document: format!("the manifest of `{name}`"),
         reason: reason.to_owned(),
     };
-    let Document::Manifest { config, layers } = document else {
+    let OciDocument::Manifest { config, layers } = document else {
         return Err(wrong("a tree has a manifest, not an index"));
     };
     let [layer] = layers.as_slice() else {

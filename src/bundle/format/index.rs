@@ -49,7 +49,7 @@ pub struct Blob {
 
 /// One item as the index lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub struct IndexItem {
     /// Name, kind and provenance.
     pub head: ItemHead,
     /// What the image is called; for images only.
@@ -64,7 +64,7 @@ pub struct Item {
     pub referrers: Vec<Referrer>,
 }
 
-impl Item {
+impl IndexItem {
     /// Where documents of the item begin: its own index or manifest, then those of its referrers.
     pub fn roots(&self) -> impl Iterator<Item = Blob> {
         std::iter::once(self.root).chain(self.referrers.iter().map(|referrer| referrer.root))
@@ -95,7 +95,7 @@ impl Referrer {
 /// `index.json`: images first, then trees, in the order of the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    items: Vec<Item>,
+    items: Vec<IndexItem>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -154,8 +154,8 @@ fn of_labels(labels: &Labels) -> impl Iterator<Item = (String, String)> {
     .chain(notes.iter().map(|(name, text)| (format!("{NOTE}{name}"), text.clone())))
 }
 
-impl From<&Item> for RawDescriptor {
-    fn from(item: &Item) -> Self {
+impl From<&IndexItem> for RawDescriptor {
+    fn from(item: &IndexItem) -> Self {
         let head = &item.head;
         let mut annotations = BTreeMap::from([
             (NAME.to_owned(), head.name.to_string()),
@@ -188,7 +188,7 @@ impl RawDescriptor {
     }
 
     /// All descriptors of an item: its own, and behind it those of its referrers.
-    fn all(item: &Item) -> impl Iterator<Item = Self> {
+    fn all(item: &IndexItem) -> impl Iterator<Item = Self> {
         let referrers = item.referrers.iter().map(|referrer| {
             let of = (REFERRER_OF.to_owned(), item.head.name.to_string());
             let tag = referrer.tag.clone().map(|tag| (REFERRER_TAG.to_owned(), tag));
@@ -248,7 +248,7 @@ impl RawDescriptor {
         Ok(notes)
     }
 
-    fn item(&self) -> Result<Item, String> {
+    fn item(&self) -> Result<IndexItem, String> {
         let text = |key: &str| self.annotations.get(key).ok_or_else(|| format!("a descriptor lacks `{key}`"));
         let kind = match text(KIND)?.as_str() {
             "image" => ItemKind::Image,
@@ -271,7 +271,7 @@ impl RawDescriptor {
         };
         let withheld = self.annotations.get(WITHHELD).filter(|_| kind == ItemKind::Image);
         let withheld = withheld.iter().flat_map(|list| list.split(',')).map(str::parse);
-        Ok(Item {
+        Ok(IndexItem {
             head,
             reference,
             media_type: self.media_type.clone(),
@@ -285,13 +285,13 @@ impl RawDescriptor {
 impl Index {
     /// An index of these items; the caller has put images first.
     #[must_use]
-    pub fn new(items: Vec<Item>) -> Self {
+    pub fn new(items: Vec<IndexItem>) -> Self {
         Self { items }
     }
 
     /// The items.
     #[must_use]
-    pub fn items(&self) -> &[Item] {
+    pub fn items(&self) -> &[IndexItem] {
         &self.items
     }
 
@@ -312,7 +312,7 @@ impl Index {
             let (found, ceiling) = (raw.manifests.len() as u64, limits.items as u64);
             return Err(BundleError::Limit { what: "items and referrers".to_owned(), found, ceiling });
         }
-        let mut items: Vec<Item> = Vec::new();
+        let mut items: Vec<IndexItem> = Vec::new();
         for descriptor in &raw.manifests {
             match (descriptor.annotations.get(REFERRER_OF), items.last_mut()) {
                 (None, _) => items.push(descriptor.item().map_err(wrong)?),

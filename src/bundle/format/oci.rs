@@ -54,7 +54,7 @@ impl Descriptor {
 
 /// What an index or a manifest announces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Document {
+pub enum OciDocument {
     /// An index (or manifest list): further documents. A child of another media type is one that only an index which
     /// does not travel whole may list, because it has to be withheld.
     Index(Vec<Descriptor>),
@@ -86,7 +86,7 @@ pub fn is_image_config(media_type: &str) -> bool {
 /// the ceiling, and all that [`image_json`] refuses are refused: other tools would read such a document in another way
 /// (CVE-2021-41190). An index may list media types that are unknown here (OCI image spec 1.1, "Image Index"): whoever
 /// reads the index decides whether such a child may be withheld.
-pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<Document, String> {
+pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<OciDocument, String> {
     if bytes.len() as u64 > limits.document {
         return Err(format!("it has {} bytes, the ceiling is {}", bytes.len(), limits.document));
     }
@@ -105,9 +105,9 @@ pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<Document
     let descriptor = |Object(raw): Object<RawDescriptor>| raw.check(limits);
     match (media_type, raw.manifests, raw.config, raw.layers) {
         (OCI_INDEX | DOCKER_LIST, Some(manifests), None, None) => {
-            Ok(Document::Index(manifests.into_iter().map(descriptor).collect::<Result<_, _>>()?))
+            Ok(OciDocument::Index(manifests.into_iter().map(descriptor).collect::<Result<_, _>>()?))
         }
-        (OCI_MANIFEST | DOCKER_MANIFEST, None, Some(config), Some(layers)) => Ok(Document::Manifest {
+        (OCI_MANIFEST | DOCKER_MANIFEST, None, Some(config), Some(layers)) => Ok(OciDocument::Manifest {
             config: descriptor(config)?,
             layers: layers.into_iter().map(descriptor).collect::<Result<_, _>>()?,
         }),
@@ -268,7 +268,7 @@ mod tests {
     fn a_manifest_announces_its_blobs() {
         let document = parse(OCI_MANIFEST, manifest().as_bytes(), &Limits::v1()).unwrap();
         assert!(
-            matches!(document, Document::Manifest { layers, .. } if layers.len() == 1 && layers[0].size == 9)
+            matches!(document, OciDocument::Manifest { layers, .. } if layers.len() == 1 && layers[0].size == 9)
         );
     }
 

@@ -50,7 +50,7 @@ pub struct SiteInputs {
     pub parameters: Vec<Parameter>,
     /// What never travels and is filled in at the site, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<SiteSecret>,
 }
 
 /// A value that a site may set.
@@ -74,7 +74,7 @@ pub struct Parameter {
 /// A hole that is filled at the site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Secret {
+pub struct SiteSecret {
     /// Its name.
     pub name: Name,
     /// What belongs there, and where it comes from.

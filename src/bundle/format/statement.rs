@@ -144,7 +144,7 @@ impl Statement {
         let document = || "the statement".to_owned();
         let wrong = |reason: &str| BundleError::Format { document: document(), reason: reason.to_owned() };
         if bytes.len() as u64 <= limits.statement
-            && let Ok(head) = serde_json::from_slice::<Head>(bytes)
+            && let Ok(head) = serde_json::from_slice::<StatementHead>(bytes)
             && (head.kind != TYPE || head.predicate_type != PREDICATE_TYPE)
         {
             // Told apart before the rest is parsed: a later format has other keys.
@@ -203,7 +203,7 @@ impl Statement {
 
 /// The two keys that say what kind of statement it is.
 #[derive(Deserialize)]
-struct Head {
+struct StatementHead {
     #[serde(rename = "_type")]
     kind: String,
     #[serde(rename = "predicateType")]

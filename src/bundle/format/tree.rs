@@ -4,7 +4,7 @@ use super::entry::{Entry, Node};
 use super::member::header;
 use crate::value::limits::Limits;
 use crate::value::printable::Printable;
-use crate::value::rel_path::{Names, Objection, RelPath};
+use crate::value::rel_path::{Names, PathObjection, RelPath};
 use crate::value::unicode::collision_key;
 use std::collections::HashSet;
 
@@ -57,7 +57,7 @@ pub enum TreeObjection {
     },
     /// A name that some system refuses or reads differently.
     #[error("cannot travel: {0}")]
-    Name(Objection),
+    Name(PathObjection),
     /// A number that no tar stream of this format holds.
     #[error("is larger than a bundle can hold")]
     Size,

@@ -9,7 +9,7 @@ use super::{Authority, push_member};
 use crate::format::atomic_file;
 use crate::format::blob_order::{BlobOrder, Contents};
 use crate::format::error::BundleError;
-use crate::format::index::{Blob, Index, Item, docker_manifest, tree_manifest};
+use crate::format::index::{Blob, Index, IndexItem, docker_manifest, tree_manifest};
 use crate::format::inventory::{self, TreeTotals};
 use crate::format::item::ItemHead;
 use crate::format::member::{self, blob_name, span};
@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::FileExt as _;
 
 /// The items of a draft, with what is known of them before anything is compressed.
-pub(super) struct Parts<'a> {
+pub(super) struct DraftParts<'a> {
     images: Vec<&'a DraftImage>,
     /// Contents of the images alone.
     contents: Contents,
@@ -47,7 +47,7 @@ enum Widths {
     Shortest,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> DraftParts<'a> {
     pub(super) fn of(draft: &'a Draft, limits: &Limits) -> Result<Self, BundleError> {
         let (mut images, mut trees, mut distinct) = (Vec::new(), Vec::new(), Vec::<&DraftTree>::new());
         let mut totals = TreeTotals::default();
@@ -157,8 +157,8 @@ impl<'a> Parts<'a> {
 
     fn items(
         &self,
-        tree: impl Fn(&TreePart<'a>) -> Result<Item, BundleError>,
-    ) -> Result<Vec<Item>, BundleError> {
+        tree: impl Fn(&TreePart<'a>) -> Result<IndexItem, BundleError>,
+    ) -> Result<Vec<IndexItem>, BundleError> {
         self.images.iter().map(|image| image_item(image)).chain(self.trees.iter().map(tree)).collect()
     }
 
@@ -239,9 +239,9 @@ fn keep(bytes: &mut HashMap<Digest, Vec<u8>>, content: Vec<u8>) -> Blob {
     blob
 }
 
-fn image_item(image: &DraftImage) -> Result<Item, BundleError> {
+fn image_item(image: &DraftImage) -> Result<IndexItem, BundleError> {
     let root = find_blob(&[image], &image.root)?;
-    Ok(Item {
+    Ok(IndexItem {
         head: image.head.clone(),
         reference: Some(image.reference.clone()),
         media_type: image.media_type.clone(),
@@ -251,8 +251,8 @@ fn image_item(image: &DraftImage) -> Result<Item, BundleError> {
     })
 }
 
-fn tree_item(head: &ItemHead, root: Blob) -> Item {
-    Item {
+fn tree_item(head: &ItemHead, root: Blob) -> IndexItem {
+    IndexItem {
         head: head.clone(),
         reference: None,
         media_type: oci::OCI_MANIFEST.to_owned(),

@@ -26,7 +26,7 @@ use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::name::Name;
 use crate::value::progress::Progress;
-use assemble::Parts;
+use assemble::DraftParts;
 use draft::Draft;
 use std::fs::File;
 use std::io;
@@ -161,7 +161,7 @@ fn write_unsealed(
         .ok_or_else(|| BundleError::Busy { path: path.clone() })?;
     let partial = Partial(temporary.clone());
 
-    let parts = Parts::of(draft, limits)?;
+    let parts = DraftParts::of(draft, limits)?;
     let room = parts.room(draft, authority)?;
     if room > limits.reserve {
         let what = "bytes to keep for the front of the bundle; split it into several".to_owned();

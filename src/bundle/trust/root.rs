@@ -58,7 +58,7 @@ impl fmt::Display for Expiry {
 /// What the root decides beside keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Policy {
+pub struct RootPolicy {
     /// What becomes of roots and bundles past their expiry date.
     pub expiry: Expiry,
     /// What is asked of approvers before a bundle is verified, unpacked or installed; nothing when none is asked.
@@ -182,7 +182,7 @@ pub struct Root {
     pub(super) keys: Vec<KeyEntry>,
     pub(super) roles: Vec<RoleEntry>,
     pub(super) revoked: Revoked,
-    pub(super) policy: Policy,
+    pub(super) policy: RootPolicy,
 }
 
 impl Root {
@@ -246,7 +246,7 @@ impl Root {
 
     /// What else it decides.
     #[must_use]
-    pub fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &RootPolicy {
         &self.policy
     }
 

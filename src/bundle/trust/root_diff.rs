@@ -2,7 +2,7 @@
 
 use super::key::KeyId;
 use super::root::{ApprovalPolicy, Expiry, RoleEntry, Root};
-use super::root_edit::Scope;
+use super::root_edit::KeyScope;
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::timestamp::Timestamp;
@@ -14,18 +14,18 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the text of each says what the fields are")]
-pub enum Difference {
+pub enum RootDifference {
     Version { from: u64, to: u64 },
     Epoch { from: u64, to: u64 },
     Created { from: Timestamp, to: Timestamp },
     Expires { from: Option<Timestamp>, to: Option<Timestamp> },
     Expiry { from: Expiry, to: Expiry },
     Approvals { from: Option<ApprovalPolicy>, to: Option<ApprovalPolicy> },
-    EntryIn { role: Scope, threshold: usize },
-    EntryOut { role: Scope },
-    Threshold { role: Scope, from: usize, to: usize },
-    KeyIn { role: Scope, name: Name, key: KeyId },
-    KeyOut { role: Scope, name: Name, key: KeyId },
+    EntryIn { role: KeyScope, threshold: usize },
+    EntryOut { role: KeyScope },
+    Threshold { role: KeyScope, from: usize, to: usize },
+    KeyIn { role: KeyScope, name: Name, key: KeyId },
+    KeyOut { role: KeyScope, name: Name, key: KeyId },
     Renamed { key: KeyId, from: Name, to: Name },
     KeyRevoked { key: KeyId, name: Option<Name> },
     KeyRestored { key: KeyId },
@@ -33,7 +33,7 @@ pub enum Difference {
     StatementRestored { statement: Digest },
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for RootDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let date =
             |date: &Option<Timestamp>| date.map_or_else(|| "never".to_owned(), |date| date.to_string());
@@ -68,8 +68,8 @@ impl fmt::Display for Difference {
 
 /// Everything that changes from `old` to `new`; nothing when they say the same.
 #[must_use]
-pub fn differences(old: &Root, new: &Root) -> Vec<Difference> {
-    use Difference as D;
+pub fn differences(old: &Root, new: &Root) -> Vec<RootDifference> {
+    use RootDifference as D;
     let mut found = Vec::new();
     let (from, to) = (old.version(), new.version());
     found.extend((from != to).then_some(D::Version { from, to }));
@@ -106,10 +106,10 @@ pub fn differences(old: &Root, new: &Root) -> Vec<Difference> {
     found
 }
 
-fn entries(old: &Root, new: &Root, found: &mut Vec<Difference>) {
-    use Difference as D;
-    let of = |root: &Root| root.roles().iter().map(|entry| (Scope::from(entry), entry.clone())).collect();
-    let (was, is): (BTreeMap<Scope, RoleEntry>, BTreeMap<Scope, RoleEntry>) = (of(old), of(new));
+fn entries(old: &Root, new: &Root, found: &mut Vec<RootDifference>) {
+    use RootDifference as D;
+    let of = |root: &Root| root.roles().iter().map(|entry| (KeyScope::from(entry), entry.clone())).collect();
+    let (was, is): (BTreeMap<KeyScope, RoleEntry>, BTreeMap<KeyScope, RoleEntry>) = (of(old), of(new));
     let name = |root: &Root, id: KeyId| root.key(id).map(|key| key.name().clone());
     let keys = |entry: Option<&RoleEntry>| entry.map(|entry| entry.keys().to_vec()).unwrap_or_default();
     for (role, entry) in &is {

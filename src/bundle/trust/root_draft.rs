@@ -2,7 +2,7 @@
 
 use super::TrustError;
 use super::key::PublicKey;
-use super::root::{Expiry, KeyEntry, Policy, Revoked, Role, RoleEntry, Root};
+use super::root::{Expiry, KeyEntry, Revoked, Role, RoleEntry, Root, RootPolicy};
 use crate::value::name::Name;
 use crate::value::timestamp::Timestamp;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub struct RootDraft {
     /// What is believed no longer.
     pub revoked: Revoked,
     /// What else is decided.
-    pub policy: Policy,
+    pub policy: RootPolicy,
 }
 
 impl RootDraft {
@@ -54,7 +54,7 @@ impl RootDraft {
             expires: None,
             grants: vec![grant(Role::Root), grant(Role::Packer)],
             revoked: Revoked::default(),
-            policy: Policy { expiry: Expiry::Refuse, approvals: None },
+            policy: RootPolicy { expiry: Expiry::Refuse, approvals: None },
         }
     }
 }

@@ -15,14 +15,14 @@ use std::str::FromStr;
 /// One entry of a root: a role, and the scenarios it is for; none means every scenario that no other entry of the role
 /// names. Written `packer`, or `packer@air-gapped,ddil`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scope {
+pub struct KeyScope {
     /// The role.
     pub role: Role,
     /// The scenarios, in order.
     pub scenarios: Vec<Name>,
 }
 
-impl Scope {
+impl KeyScope {
     /// A role for these scenarios, in whatever order they come.
     #[must_use]
     pub fn new(role: Role, mut scenarios: Vec<Name>) -> Self {
@@ -35,13 +35,13 @@ impl Scope {
     }
 }
 
-impl From<&RoleEntry> for Scope {
+impl From<&RoleEntry> for KeyScope {
     fn from(entry: &RoleEntry) -> Self {
         Self { role: entry.role(), scenarios: entry.scenarios().to_vec() }
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for KeyScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scenarios: Vec<_> = self.scenarios.iter().map(Name::as_str).collect();
         let at = if scenarios.is_empty() { "" } else { "@" };
@@ -49,7 +49,7 @@ impl fmt::Display for Scope {
     }
 }
 
-impl FromStr for Scope {
+impl FromStr for KeyScope {
     type Err = TrustError;
 
     fn from_str(text: &str) -> Result<Self, TrustError> {
@@ -67,7 +67,7 @@ impl FromStr for Scope {
     }
 }
 
-impl Serialize for Scope {
+impl Serialize for KeyScope {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -82,7 +82,7 @@ impl RootDraft {
     /// keeps its threshold then.
     pub fn add(
         &mut self,
-        scope: &Scope,
+        scope: &KeyScope,
         keys: Vec<(Name, PublicKey)>,
         threshold: Option<usize>,
     ) -> Result<(), TrustError> {
@@ -140,12 +140,12 @@ impl RootDraft {
     }
 
     /// Says how many keys of an entry have to sign. 0 takes the entry away; keys that have no other role are revoked.
-    pub fn set_threshold(&mut self, scope: &Scope, threshold: usize) -> Result<(), TrustError> {
+    pub fn set_threshold(&mut self, scope: &KeyScope, threshold: usize) -> Result<(), TrustError> {
         let Some(at) = self.grants.iter().position(|grant| scope.is_of(grant)) else {
             let known: Vec<_> = self
                 .grants
                 .iter()
-                .map(|grant| format!("`{}`", Scope::new(grant.role, grant.scenarios.clone())))
+                .map(|grant| format!("`{}`", KeyScope::new(grant.role, grant.scenarios.clone())))
                 .collect();
             return Err(refused(format!("there is no entry `{scope}`; there is {}", known.join(", "))));
         };
@@ -164,7 +164,7 @@ impl RootDraft {
         let Some(grant) = self.grants.iter().find(|grant| grant.threshold > grant.keys.len()) else {
             return Ok(());
         };
-        let scope = Scope::new(grant.role, grant.scenarios.clone());
+        let scope = KeyScope::new(grant.role, grant.scenarios.clone());
         let (needed, left) = (grant.threshold, grant.keys.len());
         let spare = grant.role == Role::Approver
             || self.grants.iter().any(|other| other.role == grant.role && !scope.is_of(other));

@@ -3,7 +3,7 @@
 use super::TrustError;
 use super::envelope::{PayloadType, decode};
 use super::key::{KeyId, PublicKey};
-use super::root::{KeyEntry, Policy, Revoked, RoleEntry, Root};
+use super::root::{KeyEntry, Revoked, RoleEntry, Root, RootPolicy};
 use crate::value::name::Name;
 use crate::value::timestamp::Timestamp;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -24,7 +24,7 @@ pub(super) struct RootForm {
     keys: Vec<KeyForm>,
     roles: Vec<RoleEntry>,
     revoked: Revoked,
-    policy: Policy,
+    policy: RootPolicy,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::TrustError;
 use super::root::{Role, Root};
-use super::root_edit::Scope;
+use super::root_edit::KeyScope;
 use crate::value::timestamp::Timestamp;
 use serde::Serialize;
 use std::fmt;
@@ -13,7 +13,7 @@ const NEAR: u32 = 30;
 /// Something to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", rename_all = "kebab-case")]
-pub enum Finding {
+pub enum RootFinding {
     /// Past its expiry date, under a policy that only warns.
     Expired {
         /// Its expiry date.
@@ -27,7 +27,7 @@ pub enum Finding {
     /// One key alone has the say: whoever steals it has it too.
     OneKey {
         /// In which role.
-        role: Scope,
+        role: KeyScope,
         /// How many keys have it, each of them alone.
         keys: usize,
     },
@@ -38,7 +38,7 @@ pub enum Finding {
     },
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for RootFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Expired { expired } => write!(f, "it expired at {expired}; it says to warn of that only"),
@@ -54,19 +54,19 @@ impl fmt::Display for Finding {
 }
 
 /// What to look at in this root; an error when it has expired and says that this is to be refused.
-pub fn findings(root: &Root, now: Timestamp) -> Result<Vec<Finding>, TrustError> {
+pub fn findings(root: &Root, now: Timestamp) -> Result<Vec<RootFinding>, TrustError> {
     let mut found = Vec::new();
     if let Some(expired) = root.check_expiry(now)? {
-        found.push(Finding::Expired { expired });
+        found.push(RootFinding::Expired { expired });
     } else if let Some(expires) = root.expires() {
         let is_near = now.plus_days(NEAR).is_none_or(|near| expires <= near);
-        found.extend(is_near.then_some(Finding::ExpiresSoon { expires }));
+        found.extend(is_near.then_some(RootFinding::ExpiresSoon { expires }));
     }
     for entry in root.roles() {
-        let (keys, role) = (entry.keys().len(), Scope::from(entry));
-        found.extend((entry.threshold() == 1).then_some(Finding::OneKey { role, keys }));
+        let (keys, role) = (entry.keys().len(), KeyScope::from(entry));
+        found.extend((entry.threshold() == 1).then_some(RootFinding::OneKey { role, keys }));
         let is_tight = entry.role() == Role::Root && entry.threshold() == keys;
-        found.extend(is_tight.then_some(Finding::NoneToSpare { keys }));
+        found.extend(is_tight.then_some(RootFinding::NoneToSpare { keys }));
     }
     Ok(found)
 }

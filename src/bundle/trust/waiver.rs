@@ -48,7 +48,7 @@ pub struct Waiver {
 
 /// What a waiver is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scope {
+pub struct WaiverScope {
     /// The scenario.
     pub scenario: Name,
     /// One bundle, or every one of the scenario.
@@ -62,8 +62,8 @@ pub struct Scope {
 impl Waiver {
     /// A waiver of this scope.
     #[must_use]
-    pub fn new(scope: Scope, issued: Timestamp, until: Timestamp, reason: Reason) -> Self {
-        let Scope { scenario, statement, rule, at } = scope;
+    pub fn new(scope: WaiverScope, issued: Timestamp, until: Timestamp, reason: Reason) -> Self {
+        let WaiverScope { scenario, statement, rule, at } = scope;
         Self { kind: TYPE.to_owned(), scenario, statement, rule, at, issued, until, reason: reason.into() }
     }
 
@@ -93,8 +93,8 @@ impl Waiver {
         Ok(waiver)
     }
 
-    fn scope(&self) -> Scope {
-        Scope {
+    fn scope(&self) -> WaiverScope {
+        WaiverScope {
             scenario: self.scenario.clone(),
             statement: self.statement,
             rule: self.rule.clone(),
@@ -182,7 +182,7 @@ impl Waivers {
         let (statement, scenario) = bundle;
         let entry = root.entry(Role::Approver, Some(scenario));
         let may = |who: &Who| entry.is_some_and(|entry| entry.keys().contains(&who.id));
-        let mut scopes: BTreeMap<Scope, BTreeMap<KeyId, (Who, Waiver)>> = BTreeMap::new();
+        let mut scopes: BTreeMap<WaiverScope, BTreeMap<KeyId, (Who, Waiver)>> = BTreeMap::new();
         let mut set_aside = Vec::new();
         let mut aside = |who: String, why: String| set_aside.push(SetAside { who, why });
         for envelope in &self.0 {

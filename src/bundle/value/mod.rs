@@ -39,7 +39,7 @@ pub enum ValueError {
         /// The path as it was found.
         path: String,
         /// What is wrong with it.
-        reason: rel_path::Objection,
+        reason: rel_path::PathObjection,
     },
     /// Not a name of an item, a bundle or a scenario.
     #[error("`{}` is not a name: {reason}", printable::Printable(.name))]

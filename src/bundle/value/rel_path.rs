@@ -16,7 +16,7 @@ pub struct RelPath(String);
 
 /// Why a path cannot travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Objection {
+pub enum PathObjection {
     /// No name at all.
     #[error("it is empty")]
     Empty,
@@ -87,7 +87,7 @@ impl RelPath {
 
     /// Why the path cannot travel to every system.
     #[must_use]
-    pub(crate) fn portable_objection(&self) -> Option<Objection> {
+    pub(crate) fn portable_objection(&self) -> Option<PathObjection> {
         objection(&self.0)
     }
 
@@ -137,21 +137,21 @@ pub(crate) fn is_device_name(component: &str) -> bool {
 }
 
 /// Why a path is refused for every system.
-fn danger(text: &str) -> Option<Objection> {
+fn danger(text: &str) -> Option<PathObjection> {
     if text.is_empty() {
-        return Some(Objection::Empty);
+        return Some(PathObjection::Empty);
     }
     if text.starts_with('/') {
-        return Some(Objection::Absolute);
+        return Some(PathObjection::Absolute);
     }
     if text.len() > 1024 || text.split('/').count() > 64 || text.split('/').any(|part| part.len() > 255) {
-        return Some(Objection::Length);
+        return Some(PathObjection::Length);
     }
     text.split('/').find_map(|part| match part {
-        "" => Some(Objection::EmptyComponent),
-        "." | ".." => Some(Objection::Dots),
+        "" => Some(PathObjection::EmptyComponent),
+        "." | ".." => Some(PathObjection::Dots),
         _ if part.chars().any(|character| is_deceptive(character) && !is_joiner(character)) => {
-            Some(Objection::Hidden)
+            Some(PathObjection::Hidden)
         }
         _ => None,
     })
@@ -163,17 +163,17 @@ const fn is_joiner(character: char) -> bool {
 }
 
 /// Why a path is refused where it has to mean the same on every system.
-fn objection(text: &str) -> Option<Objection> {
+fn objection(text: &str) -> Option<PathObjection> {
     let first = danger(text);
     if first.is_some() {
         return first;
     }
     text.split('/').find_map(|part| match part {
-        _ if part.chars().any(is_deceptive) => Some(Objection::Hidden),
-        _ if !part.chars().all(is_assigned) => Some(Objection::Unassigned),
-        _ if part.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) => Some(Objection::Reserved),
-        _ if part.ends_with(['.', ' ']) => Some(Objection::TrailingDot),
-        _ if is_device_name(part) => Some(Objection::Device),
+        _ if part.chars().any(is_deceptive) => Some(PathObjection::Hidden),
+        _ if !part.chars().all(is_assigned) => Some(PathObjection::Unassigned),
+        _ if part.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) => Some(PathObjection::Reserved),
+        _ if part.ends_with(['.', ' ']) => Some(PathObjection::TrailingDot),
+        _ if is_device_name(part) => Some(PathObjection::Device),
         _ => None,
     })
 }
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn refused(text: &str, expected: Objection) {
+    fn refused(text: &str, expected: PathObjection) {
         assert_eq!(objection(text), Some(expected), "{text:?}");
     }
 
@@ -221,54 +221,54 @@ mod tests {
     #[test]
     fn p01_p02_p05_p06_dots_and_empty_components() {
         for text in ["../x", "a/../../x", "d/../d/x", "./x", ".", "..", "a/.", "a/.."] {
-            refused(text, Objection::Dots);
+            refused(text, PathObjection::Dots);
         }
         for text in ["a//b", "a/"] {
-            refused(text, Objection::EmptyComponent);
+            refused(text, PathObjection::EmptyComponent);
         }
-        refused("", Objection::Empty);
+        refused("", PathObjection::Empty);
     }
 
     #[test]
     fn p03_absolute() {
         for text in ["/abs", "//abs", "/"] {
-            refused(text, Objection::Absolute);
+            refused(text, PathObjection::Absolute);
         }
     }
 
     #[test]
     fn p45_lengths() {
-        refused(&"a".repeat(256), Objection::Length);
-        refused(&vec!["a"; 65].join("/"), Objection::Length);
-        refused(&vec!["a".repeat(200); 6].join("/"), Objection::Length);
+        refused(&"a".repeat(256), PathObjection::Length);
+        refused(&vec!["a"; 65].join("/"), PathObjection::Length);
+        refused(&vec!["a".repeat(200); 6].join("/"), PathObjection::Length);
         assert_eq!(objection(&vec!["a"; 64].join("/")), None);
     }
 
     #[test]
     fn p47_hidden_characters_and_backslash() {
         for text in ["a\nb", "a\tb", "a\x1bb", "a\x7fb", "a\u{202e}b", "a\u{200b}b", "a\u{85}b", "\0"] {
-            refused(text, Objection::Hidden);
+            refused(text, PathObjection::Hidden);
         }
-        refused("a\\b", Objection::Reserved);
+        refused("a\\b", PathObjection::Reserved);
     }
 
     #[test]
     fn p48_names_of_windows() {
         for text in ["CON", "x/AUX.txt", "COM¹", "lpt0.log", "nul .txt", "CONIN$"] {
-            refused(text, Objection::Device);
+            refused(text, PathObjection::Device);
         }
         for text in ["x:y", "a?", "a*", "a|b", "<a", "a>", "\"a\""] {
-            refused(text, Objection::Reserved);
+            refused(text, PathObjection::Reserved);
         }
         for text in ["a.", "a ", "a./b"] {
-            refused(text, Objection::TrailingDot);
+            refused(text, PathObjection::TrailingDot);
         }
     }
 
     #[test]
     fn f_fmt_3_6_characters_that_unicode_15_0_does_not_have() {
         for text in ["a\u{a7dc}", "\u{1c89}/b", "\u{fdd0}", "\u{10d50}"] {
-            refused(text, Objection::Unassigned);
+            refused(text, PathObjection::Unassigned);
         }
     }
 

@@ -2,9 +2,9 @@
 
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
-use sealift_audit::analysis::oddity::{Group, Kind};
+use sealift_audit::analysis::anomaly::{AnomalyGroup, AnomalyKind};
 use sealift_audit::analysis::{Census, FileDigests, observe};
-use sealift_audit::diff::{Difference, Extent, text};
+use sealift_audit::diff::{BundleDifference, Extent, text};
 use sealift_bundle::inspect::Overview;
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::plural::counted;
@@ -22,7 +22,7 @@ pub(super) fn look(place: &OpenBundle<'_>, compares: bool, threads: usize) -> Re
 }
 
 /// The items, what changed, what gains rights, and what needs a decision.
-pub(super) fn summary(overview: &Overview, census: &Census, changes: Option<&Difference>) -> String {
+pub(super) fn summary(overview: &Overview, census: &Census, changes: Option<&BundleDifference>) -> String {
     let mut text = items(overview);
     text += &privileges(census);
     text += &starts(census);
@@ -50,7 +50,7 @@ fn items(overview: &Overview) -> String {
 }
 
 /// Everything odd, each with the items that have it.
-fn oddities(census: &Census) -> BTreeMap<(Kind, String, String), BTreeSet<&str>> {
+fn oddities(census: &Census) -> BTreeMap<(AnomalyKind, String, String), BTreeSet<&str>> {
     let mut found: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for item in &census.items {
         for view in &item.views {
@@ -69,15 +69,16 @@ fn in_items(items: &BTreeSet<&str>) -> String {
 
 fn privileges(census: &Census) -> String {
     let all = oddities(census);
-    let of = all.iter().filter(|((kind, ..), _)| kind.group() == Group::Privilege);
-    let (writable, rights): (Vec<_>, Vec<_>) = of.partition(|((kind, ..), _)| *kind == Kind::WorldWritable);
+    let of = all.iter().filter(|((kind, ..), _)| kind.group() == AnomalyGroup::Privilege);
+    let (writable, rights): (Vec<_>, Vec<_>) =
+        of.partition(|((kind, ..), _)| *kind == AnomalyKind::WorldWritable);
     let mut text = format!("  privileges {}\n", rights.len());
     for ((kind, path, detail), items) in rights {
         text += &format!("    {kind:24} {} ({}){}\n", Printable(path), Printable(detail), in_items(items));
     }
     if !writable.is_empty() {
         let paths = counted(writable.len() as u64, "path");
-        text += &format!("    {:24} {paths}: `sealift census` lists them\n", Kind::WorldWritable);
+        text += &format!("    {:24} {paths}: `sealift census` lists them\n", AnomalyKind::WorldWritable);
     }
     text
 }
@@ -133,9 +134,9 @@ fn secrets(census: &Census) -> String {
 }
 
 fn others(census: &Census) -> String {
-    let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<AnomalyKind, u64> = BTreeMap::new();
     for ((kind, ..), _) in oddities(census) {
-        if kind.group() != Group::Privilege {
+        if kind.group() != AnomalyGroup::Privilege {
             *counts.entry(kind).or_default() += 1;
         }
     }

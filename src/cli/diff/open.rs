@@ -4,7 +4,7 @@ use crate::cli::LIMITS;
 use crate::cli::cat::Memory;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
-use sealift_audit::diff::{Field, Item, Kind, Side, facts_of, say_referrers};
+use sealift_audit::diff::{DiffItem, Field, InputKind, Side, facts_of, say_referrers};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::index::Index;
 use sealift_bundle::format::member_reader;
@@ -14,10 +14,10 @@ use sealift_bundle::trust::envelope::PayloadType;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::progress::Progress;
-use sealift_site::contents::Found;
+use sealift_site::contents::FoundRelease;
 use sealift_site::handle::Site;
-use sealift_site::receipt::{Outcome, Receipt, Request, Signed};
-use sealift_site::state::{Release, Scenario};
+use sealift_site::receipt::{Receipt, RenderedOutcome, Request, Signed};
+use sealift_site::state::{Release, SiteScenario};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::ops::Deref;
@@ -87,9 +87,9 @@ pub(super) enum Opened<'a> {
 }
 
 /// Tells what is named by its first bytes.
-fn kind_of(path: &Path) -> Result<Kind, CliError> {
+fn kind_of(path: &Path) -> Result<InputKind, CliError> {
     if path.is_dir() {
-        return Ok(Kind::Site);
+        return Ok(InputKind::Site);
     }
     let mut head = Vec::new();
     member_reader::open(path)?.take(HEAD).read_to_end(&mut head).map_err(|source| input(path, source))?;
@@ -97,14 +97,14 @@ fn kind_of(path: &Path) -> Result<Kind, CliError> {
     let is_of = |kind: PayloadType| text.starts_with('{') && text.contains(kind.as_str());
     let first = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
     Ok(if is_of(PayloadType::Receipt) {
-        Kind::Receipt
+        InputKind::Receipt
     } else if is_of(PayloadType::Request) {
-        Kind::Request
+        InputKind::Request
     } else if first.is_some_and(|line| line.starts_with("lock = ")) {
-        Kind::Lock
+        InputKind::Lock
     } else {
         // Whatever else it may be, the reader of bundles says it.
-        Kind::Bundle
+        InputKind::Bundle
     })
 }
 
@@ -141,12 +141,12 @@ pub(super) fn both<'a>(
 ) -> Result<[Opened<'a>; 2], CliError> {
     let [from, to] = paths;
     let kinds = [kind_of(from)?, kind_of(to)?];
-    let [trust_from, trust_to] = shared("--trust", whom.trust, kinds.map(|kind| kind == Kind::Bundle))?;
-    let signed = kinds.map(|kind| matches!(kind, Kind::Receipt | Kind::Request));
+    let [trust_from, trust_to] = shared("--trust", whom.trust, kinds.map(|kind| kind == InputKind::Bundle))?;
+    let signed = kinds.map(|kind| matches!(kind, InputKind::Receipt | InputKind::Request));
     let [key_from, key_to] = shared("--key", whom.keys, signed)?;
     let mut pinned = None;
     for (kind, path) in kinds.into_iter().zip(paths) {
-        if kind == Kind::Site {
+        if kind == InputKind::Site {
             pinned = Some(Site::look(path, &LIMITS)?.root);
         }
     }
@@ -169,7 +169,7 @@ pub(super) fn older<'a>(
 }
 
 fn one<'a>(
-    kind: Kind,
+    kind: InputKind,
     path: &Path,
     trust: Option<&PathBuf>,
     key: Option<&PathBuf>,
@@ -178,7 +178,7 @@ fn one<'a>(
 ) -> Result<Opened<'a>, CliError> {
     let label = path.to_string_lossy().into_owned();
     Ok(match kind {
-        Kind::Bundle => {
+        InputKind::Bundle => {
             let root = match (trust, pinned) {
                 (Some(path), _) => PinnedRoot::open(path, &LIMITS)?,
                 (None, Some(pinned)) => pinned.clone(),
@@ -187,10 +187,10 @@ fn one<'a>(
             let place = OpenBundle::open(member_reader::open(path)?, &root, conditions)?;
             Opened::Bundle { place: Held::Own(Box::new(place)), label }
         }
-        Kind::Site => Opened::Site { site: Box::new(Site::look(path, &LIMITS)?), label, about: None },
-        Kind::Lock => lock(path, &label)?,
-        Kind::Receipt => Opened::Receipt { receipt: Box::new(signed(path, key, "a receipt")?), label },
-        Kind::Request => {
+        InputKind::Site => Opened::Site { site: Box::new(Site::look(path, &LIMITS)?), label, about: None },
+        InputKind::Lock => lock(path, &label)?,
+        InputKind::Receipt => Opened::Receipt { receipt: Box::new(signed(path, key, "a receipt")?), label },
+        InputKind::Request => {
             Opened::Request { request: Box::new(signed(path, key, "a request")?), label, about: None }
         }
     })
@@ -233,7 +233,7 @@ impl Opened<'_> {
                 let said = place.trusted.warnings().iter();
                 said.map(|warning| format!("{label}: {warning}")).collect()
             }
-            Self::Receipt { receipt, label } if receipt.outcome == Outcome::Drilled => {
+            Self::Receipt { receipt, label } if receipt.outcome == RenderedOutcome::Drilled => {
                 vec![format!("{label}: it is of a drill, so the bundle was not put into use")]
             }
             Self::Receipt { receipt, label }
@@ -307,7 +307,7 @@ impl Opened<'_> {
                 of_site(site, scenario, label, watch)
             }
             Self::Receipt { receipt, label } => {
-                let mut side = Side::new(Kind::Receipt, label.clone());
+                let mut side = Side::new(InputKind::Receipt, label.clone());
                 side.statement = Some(receipt.bundle.statement);
                 side.facts.put(Field::Scenario, Some(&receipt.scenario));
                 side.facts.put(Field::Epoch, Some(receipt.bundle.epoch));
@@ -323,7 +323,7 @@ impl Opened<'_> {
                         hint: Some("name one that it has: `--scenario NAME`".to_owned()),
                     });
                 };
-                let mut side = Side::new(Kind::Request, label.clone());
+                let mut side = Side::new(InputKind::Request, label.clone());
                 side.statement = Some(installed.current);
                 side.facts.put(Field::Scenario, Some(&installed.scenario));
                 side.blobs = Some(request.blobs.iter().map(|blob| (blob.digest, blob.size)).collect());
@@ -334,8 +334,13 @@ impl Opened<'_> {
 }
 
 /// The release that a site uses, as it lies on the disk now.
-fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Progress) -> Result<Side, CliError> {
-    let mut side = Side::new(Kind::Site, label.to_owned());
+fn of_site(
+    site: &Site,
+    scenario: &SiteScenario,
+    label: &str,
+    watch: &dyn Progress,
+) -> Result<Side, CliError> {
+    let mut side = Side::new(InputKind::Site, label.to_owned());
     side.root = Some(site.root.root().clone());
     side.facts.put(Field::Scenario, Some(&scenario.name));
     if let Some(release) = scenario.release(&scenario.current) {
@@ -347,18 +352,18 @@ fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Progress) 
         side.facts.put(Field::Sequence, Some(mark.sequence));
     }
     let found = site.contents(&scenario.name, &scenario.current, &LIMITS, watch)?;
-    let Found { trees, images, blobs, wrong } = found;
+    let FoundRelease { trees, images, blobs, wrong } = found;
     side.facts.put_all(Field::Disk, wrong);
     let mut items = BTreeMap::new();
     for (kind, name, entries) in trees {
-        let facts = sealift_audit::diff::Facts::default();
-        items.insert(name, Item { kind, digest: None, facts, stored: None, tree: Some(entries) });
+        let facts = sealift_audit::diff::ItemFacts::default();
+        items.insert(name, DiffItem { kind, digest: None, facts, stored: None, tree: Some(entries) });
     }
     for image in images.iter().flat_map(Index::items) {
         let mut facts = facts_of(&image.head, image.reference.as_ref());
         say_referrers(&mut facts, &image.withheld, image.referrers.iter().map(|one| one.root.digest));
         let (kind, digest) = (image.head.kind, Some(image.root.digest));
-        items.insert(image.head.name.clone(), Item { kind, digest, facts, stored: None, tree: None });
+        items.insert(image.head.name.clone(), DiffItem { kind, digest, facts, stored: None, tree: None });
     }
     side.items = Some(items);
     side.blobs = Some(blobs);
@@ -367,7 +372,7 @@ fn of_site(site: &Site, scenario: &Scenario, label: &str, watch: &dyn Progress) 
 
 #[cfg(feature = "connected")]
 fn of_lock(lock: &Lock, digest: Digest, label: &str) -> Side {
-    let mut side = Side::new(Kind::Lock, label.to_owned());
+    let mut side = Side::new(InputKind::Lock, label.to_owned());
     let facts = &mut side.facts;
     facts.put(Field::Scenario, Some(&lock.bundle.scenario));
     facts.put(Field::Name, Some(&lock.bundle.name));
@@ -386,14 +391,17 @@ fn of_lock(lock: &Lock, digest: Digest, label: &str) -> Side {
         say_referrers(&mut facts, &image.withheld, image.referrers.iter().map(|one| one.digest));
         blobs.extend(image.blobs.iter().map(|blob| (blob.digest, blob.size)));
         let stored = Some(image.blobs.iter().map(|blob| blob.size).sum());
-        let item = Item { kind: ItemKind::Image, digest: Some(image.digest), facts, stored, tree: None };
+        let item = DiffItem { kind: ItemKind::Image, digest: Some(image.digest), facts, stored, tree: None };
         items.insert(image.head.name.clone(), item);
     }
     for tree in lock.trees() {
         let kind = tree.head.kind;
         let facts = facts_of(&tree.head, None);
         let tree_of = Some(tree.entries.clone());
-        items.insert(tree.head.name.clone(), Item { kind, digest: None, facts, stored: None, tree: tree_of });
+        items.insert(
+            tree.head.name.clone(),
+            DiffItem { kind, digest: None, facts, stored: None, tree: tree_of },
+        );
     }
     side.items = Some(items);
     side.blobs = Some(blobs);

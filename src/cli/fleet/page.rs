@@ -4,7 +4,7 @@ use super::text::{age, in_use, label, lag};
 use super::{Fleet, Said};
 use sealift_bundle::value::html::{Element, Html, page as whole, tag};
 use sealift_bundle::value::plural::counted;
-use sealift_site::fleet::{Group, Lag, Newest, Row};
+use sealift_site::fleet::{FleetGroup, Lag, Newest, Row};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -53,7 +53,7 @@ fn header(fleet: &Fleet<'_>) -> Element {
 }
 
 /// The state of the fleet in sentences.
-fn summary(group: &Group) -> String {
+fn summary(group: &FleetGroup) -> String {
     if group.rows.is_empty() {
         return "No site has said anything that could be verified.".to_owned();
     }
@@ -122,7 +122,7 @@ fn capital(text: &str) -> String {
     rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
-fn group(group: &Group, before: &str) -> Html {
+fn group(group: &FleetGroup, before: &str) -> Html {
     let mut all = Html::new();
     for newest in &group.newest {
         let rows: Vec<_> = group.rows.iter().filter(|row| row.scenario == newest.scenario).collect();

@@ -5,7 +5,7 @@ use crate::cli::term::Term;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_site::fleet::{Group, Lag, Newest, Row, Title};
+use sealift_site::fleet::{FleetGroup, Lag, Newest, Row, Title};
 use std::path::{Path, PathBuf};
 
 /// How many files of a kind are named; `--json` names all.
@@ -77,7 +77,7 @@ fn files_line(files: &[PathBuf], what: &str) -> String {
     format!("{what}: {}: {}{more}\n", counted(files.len() as u64, "file"), names.join(", "))
 }
 
-fn conflicts(term: &Term, group: &Group, standing: &str) -> String {
+fn conflicts(term: &Term, group: &FleetGroup, standing: &str) -> String {
     let line = |conflict: &sealift_site::fleet::conflict::Conflict| {
         let title = format!("CONFLICT, {standing}{}:", conflict.title());
         format!("{} {conflict}\n  next: {}\n", term.paint(&title, "31;1"), conflict.advice())
@@ -85,7 +85,7 @@ fn conflicts(term: &Term, group: &Group, standing: &str) -> String {
     group.conflicts.iter().map(line).collect()
 }
 
-fn group<'a>(group: &Group, newest: impl Iterator<Item = &'a Newest>) -> String {
+fn group<'a>(group: &FleetGroup, newest: impl Iterator<Item = &'a Newest>) -> String {
     let mut text = String::new();
     let width = group.rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or_default();
     for newest in newest {

@@ -4,7 +4,7 @@ use super::text::{in_use, label};
 use super::{Fleet, LookingArgs, Said};
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
-use sealift_audit::components::{Component, Items, Query, search};
+use sealift_audit::components::{ComponentQuery, Items, SearchedComponent, search};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::counted;
@@ -49,7 +49,7 @@ struct Sbom {
     sha256: Digest,
     components: u64,
     matching: u64,
-    found: Vec<Component>,
+    found: Vec<SearchedComponent>,
 }
 
 /// A site that holds the component.
@@ -101,7 +101,7 @@ struct Sboms {
 
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        let query = Query::parse(&self.component);
+        let query = ComponentQuery::parse(&self.component);
         let fleet = self.looking.fleet(term)?;
         let sboms = read(&fleet, &query)?;
         let mut answer = Answer {
@@ -150,7 +150,7 @@ fn bundle<'a>(row: &'a Row, statement: Digest, titles: &Titles) -> Bundle<'a> {
 }
 
 /// Looks into every SBOM.
-fn read(fleet: &Fleet<'_>, query: &Query) -> Result<Sboms, CliError> {
+fn read(fleet: &Fleet<'_>, query: &ComponentQuery) -> Result<Sboms, CliError> {
     let mut sboms = Sboms::default();
     let mut left = SBOMS;
     for file in &fleet.sboms {

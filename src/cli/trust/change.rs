@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::key::public;
 use crate::cli::term::Term;
 use sealift_bundle::trust::root::{Expiry, Role};
-use sealift_bundle::trust::root_edit::Scope;
+use sealift_bundle::trust::root_edit::KeyScope;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
@@ -41,14 +41,14 @@ pub(super) struct AddKey {
 impl AddKey {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let keys = holders(&self.added)?;
-        let scope = Scope::new(self.role, self.scenarios);
+        let scope = KeyScope::new(self.role, self.scenarios);
         self.proposal
             .propose(term, |_, terms| Ok(terms.add(&scope, keys, self.threshold.map(NonZeroUsize::get))?))
     }
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    match text.parse::<Scope>() {
+    match text.parse::<KeyScope>() {
         Ok(scope) if scope.scenarios.is_empty() => Ok(scope.role),
         Ok(_) => Err("name scenarios with `--scenario`".to_owned()),
         Err(error) => Err(error.to_string()),

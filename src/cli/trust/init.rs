@@ -8,8 +8,8 @@ use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::key::Signer;
-use sealift_bundle::trust::root::{Expiry, Policy, Revoked, Role, RootDraft};
-use sealift_bundle::trust::root_edit::Scope;
+use sealift_bundle::trust::root::{Expiry, Revoked, Role, RootDraft, RootPolicy};
+use sealift_bundle::trust::root_edit::KeyScope;
 use sealift_bundle::trust::root_file::RootFile;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
@@ -111,9 +111,9 @@ impl Args {
             expires: self.expires,
             grants: Vec::new(),
             revoked: Revoked::default(),
-            policy: Policy { expiry, approvals: self.approvals.policy() },
+            policy: RootPolicy { expiry, approvals: self.approvals.policy() },
         };
-        let everywhere = Scope::new(Role::Root, Vec::new());
+        let everywhere = KeyScope::new(Role::Root, Vec::new());
         for (key, signer) in self.keys.iter().zip(signers) {
             terms.add(&everywhere, vec![(holder(key.path())?, signer.public().clone())], None)?;
         }
@@ -123,11 +123,11 @@ impl Args {
             (Role::Approver, &self.approvers, &self.approver_threshold),
         ] {
             for key in keys {
-                let scope = Scope::new(role, key.scenarios.clone());
+                let scope = KeyScope::new(role, key.scenarios.clone());
                 terms.add(&scope, holders(std::slice::from_ref(&key.of))?, None)?;
             }
             for threshold in thresholds {
-                let scope = Scope::new(role, threshold.scenarios.clone());
+                let scope = KeyScope::new(role, threshold.scenarios.clone());
                 terms.set_threshold(&scope, threshold.of.get())?;
             }
         }

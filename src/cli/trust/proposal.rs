@@ -10,7 +10,7 @@ use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::key::{KeyId, PublicKey};
 use sealift_bundle::trust::root::{ApprovalPolicy, RootDraft};
-use sealift_bundle::trust::root_edit::Scope;
+use sealift_bundle::trust::root_edit::KeyScope;
 use sealift_bundle::trust::root_file::RootFile;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::quoted;
@@ -167,7 +167,7 @@ fn unknown(terms: &RootDraft, word: &str) -> CliError {
 /// A threshold of an entry: `ROLE=N`, or `ROLE@SCENARIO,...=N`.
 #[derive(Debug, Clone)]
 pub(super) struct Threshold {
-    scope: Scope,
+    scope: KeyScope,
     number: usize,
 }
 

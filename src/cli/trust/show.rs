@@ -4,8 +4,8 @@ use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
 use sealift_bundle::trust::key::KeyId;
-use sealift_bundle::trust::root_diff::{Difference, differences};
-use sealift_bundle::trust::root_edit::Scope;
+use sealift_bundle::trust::root_diff::{RootDifference, differences};
+use sealift_bundle::trust::root_edit::KeyScope;
 use sealift_bundle::trust::root_file::RootFile;
 use sealift_bundle::trust::threshold::Tally;
 use sealift_bundle::value::plural::quoted;
@@ -56,11 +56,11 @@ pub(super) fn changes(file: &RootFile) -> String {
 }
 
 /// Differences, one a line; new keys also in words, for people to compare.
-pub(super) fn lines(found: &[Difference]) -> String {
+pub(super) fn lines(found: &[RootDifference]) -> String {
     let mut text = String::new();
     for one in found {
         text += &format!("  {one}\n");
-        if let Difference::KeyIn { key, .. } = one {
+        if let RootDifference::KeyIn { key, .. } = one {
             text += &format!("{BELOW}{}\n", key.spoken());
         }
     }
@@ -78,7 +78,7 @@ fn show(term: &Term, file: &RootFile, path: &Path) -> Result<(), CliError> {
         text += &format!("  approvals    {approvals}\n");
     }
     for entry in root.roles() {
-        let scope = Scope::from(entry);
+        let scope = KeyScope::from(entry);
         text += &format!("  {scope:12} {} of {}\n", entry.threshold(), entry.keys().len());
         for id in entry.keys() {
             let name = root.key(*id).map(|key| key.name().to_string()).unwrap_or_default();

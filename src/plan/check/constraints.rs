@@ -4,11 +4,11 @@ use super::super::context::{Work, read_pinned};
 use super::super::error::PlanError;
 use super::super::lock::Lock;
 use super::super::lock_to_draft;
-use super::super::manifest::{Constraint, ConstraintRule, Item, ReadAs, Scoped};
+use super::super::manifest::{Constraint, ConstraintRule, ManifestItem, ReadAs, Scoped};
 use super::super::requirement::{Requirement, version_of};
 use super::super::selection::Chosen;
 use super::place;
-use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_audit::lint::finding::{LintFinding, LintRule};
 use sealift_audit::lint::json_in::json_in;
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::value::name::Name;
@@ -25,7 +25,11 @@ enum Fault {
 }
 
 /// Findings about constraints that do not hold.
-pub(super) fn broken(chosen: &Chosen<'_>, lock: &Lock, work: &Work<'_>) -> Result<Vec<Finding>, PlanError> {
+pub(super) fn broken(
+    chosen: &Chosen<'_>,
+    lock: &Lock,
+    work: &Work<'_>,
+) -> Result<Vec<LintFinding>, PlanError> {
     let mut findings = Vec::new();
     for scoped in chosen.constraints() {
         let Scoped { what: constraint, spot, .. } = scoped;
@@ -38,16 +42,16 @@ pub(super) fn broken(chosen: &Chosen<'_>, lock: &Lock, work: &Work<'_>) -> Resul
             Ok(()) => continue,
             Err(Fault::Broken(reason)) => {
                 let fix = "change the version of one of the two in the manifest, and lock again";
-                (Rule::ConstraintBroken, reason, fix)
+                (LintRule::ConstraintBroken, reason, fix)
             }
             Err(Fault::Unknown(reason)) => {
                 let fix =
                     "say the version in the manifest, `version = \"...\"`, or explain it with `[[accept]]`";
-                (Rule::ConstraintUnknown, reason, fix)
+                (LintRule::ConstraintUnknown, reason, fix)
             }
         };
         let message = format!("{reason}: {}", constraint.because);
-        let finding = Finding::new(rule, constraint.item.as_str(), message, fix);
+        let finding = LintFinding::new(rule, constraint.item.as_str(), message, fix);
         findings.push(finding.at(place(spot)));
     }
     Ok(findings)
@@ -68,14 +72,14 @@ fn counts(chosen: &Chosen<'_>, constraint: &Constraint) -> Result<bool, Fault> {
     }
 }
 
-fn version(item: &Item) -> Result<Version, Fault> {
+fn version(item: &ManifestItem) -> Result<Version, Fault> {
     let unknown = |what: String| Fault::Unknown(format!("`{}` has {what}", item.name));
     let Some(text) = &item.labels.version else { return Err(unknown("no version".to_owned())) };
     version_of(text)
         .ok_or_else(|| unknown(format!("the version `{}`, which has no numbers to compare", Printable(text))))
 }
 
-fn takes(requirement: &Requirement, item: &Item) -> Result<(), Fault> {
+fn takes(requirement: &Requirement, item: &ManifestItem) -> Result<(), Fault> {
     let found = version(item)?;
     if requirement.takes(&found) {
         return Ok(());
@@ -123,7 +127,7 @@ fn holds(
     Ok(outcome)
 }
 
-fn same(item: &Item, other: &Item) -> Result<(), Fault> {
+fn same(item: &ManifestItem, other: &ManifestItem) -> Result<(), Fault> {
     let (one, two) = (version(item)?, version(other)?);
     if one == two {
         return Ok(());

@@ -5,10 +5,10 @@ use super::super::error::PlanError;
 use super::super::lock::{Lock, LockedTree, TreeSource};
 use super::super::lock_to_draft;
 use super::super::selection::Chosen;
-use sealift_audit::lint::finding::{Finding, Place, Rule};
+use sealift_audit::lint::finding::{FindingPlace, LintFinding, LintRule};
 use sealift_audit::lint::hosts::Allowed;
 use sealift_audit::lint::references::{self, Mention};
-use sealift_audit::lint::{File, outward, secrets};
+use sealift_audit::lint::{LintFile, outward, secrets};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::item::{FileKind, ItemKind};
 use sealift_bundle::format::site_inputs::Parameter;
@@ -16,7 +16,7 @@ use sealift_bundle::value::format::Format;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::progress::NoProgress;
 use sealift_bundle::value::size::ByteSize;
-use sealift_template::{Engine, Unfilled};
+use sealift_template::{TemplateEngine, Unfilled};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,7 +28,7 @@ const CHART: u64 = 64 << 20;
 
 /// What was seen in the files of a bundle.
 pub(super) struct Contents {
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<LintFinding>,
     pub(super) mentions: Vec<Mentioned>,
     pub(super) files: u64,
     pub(super) unread: u64,
@@ -54,14 +54,20 @@ impl Contents {
         work: &Work<'_>,
     ) -> Result<Self, PlanError> {
         let mut contents = Self { findings: Vec::new(), mentions: Vec::new(), files: 0, unread: 0 };
-        let engine = match Engine::new(&samples(&chosen.needs.parameters), Some(&chosen.manifest.name)) {
-            Ok(engine) => Some(engine),
-            Err(objection) => {
-                let (name, fix) = (chosen.manifest.name.as_str(), "rename one of the parameters");
-                contents.findings.push(Finding::new(Rule::TemplateSyntax, name, objection.reason, fix));
-                None
-            }
-        };
+        let engine =
+            match TemplateEngine::new(&samples(&chosen.needs.parameters), Some(&chosen.manifest.name)) {
+                Ok(engine) => Some(engine),
+                Err(objection) => {
+                    let (name, fix) = (chosen.manifest.name.as_str(), "rename one of the parameters");
+                    contents.findings.push(LintFinding::new(
+                        LintRule::TemplateSyntax,
+                        name,
+                        objection.reason,
+                        fix,
+                    ));
+                    None
+                }
+            };
         let mut configs: Vec<(&Name, Vec<Opened>)> = Vec::new();
         let is_read = |tree: &LockedTree| audience.is_none_or(|audience| tree.head.labels.is_for(audience));
         for tree in lock.trees().filter(|tree| is_read(tree)) {
@@ -105,8 +111,8 @@ impl Contents {
                     let message = format!("the file has {}, and was not looked through", ByteSize(size));
                     let fix = "look through it with another tool, and explain it with `[[accept]]`";
                     let about = format!("{}/{path}", tree.head.name);
-                    let finding = Finding::new(Rule::ContentUnread, &about, message, fix);
-                    self.findings.push(finding.at(Place::new(&path, None)));
+                    let finding = LintFinding::new(LintRule::ContentUnread, &about, message, fix);
+                    self.findings.push(finding.at(FindingPlace::new(&path, None)));
                 }
                 continue;
             }
@@ -115,12 +121,23 @@ impl Contents {
         Ok(files)
     }
 
-    fn tree(&mut self, tree: &LockedTree, files: &[Opened], egress: &[String], engine: Option<&Engine>) {
+    fn tree(
+        &mut self,
+        tree: &LockedTree,
+        files: &[Opened],
+        egress: &[String],
+        engine: Option<&TemplateEngine>,
+    ) {
         let kind = tree.head.kind;
         if kind != ItemKind::Doc && is_only_notes(tree) {
             let message = "it holds nothing but a note about what belongs into it".to_owned();
             let fix = "put the files into the folder and lock again, or leave the item out";
-            self.findings.push(Finding::new(Rule::ContentEmpty, tree.head.name.as_str(), message, fix));
+            self.findings.push(LintFinding::new(
+                LintRule::ContentEmpty,
+                tree.head.name.as_str(),
+                message,
+                fix,
+            ));
         }
         let mut variables = references::Variables::new();
         for file in files {
@@ -151,12 +168,12 @@ impl Contents {
     fn lead_to_sources(&mut self, tree: &LockedTree, (findings, mentions): (usize, usize)) {
         let TreeSource::Path(base) = &tree.source else { return };
         let is_file = |path: &str| Path::new(base).file_name().is_some_and(|name| name == path);
-        let lead = |place: &mut Place| {
+        let lead = |place: &mut FindingPlace| {
             if is_file(&place.path) {
-                *place = Place::new(base, place.line);
+                *place = FindingPlace::new(base, place.line);
             } else {
                 let path = Path::new(base).join(&place.path);
-                *place = Place::new(&path.to_string_lossy(), place.line);
+                *place = FindingPlace::new(&path.to_string_lossy(), place.line);
             }
         };
         for finding in self.findings.iter_mut().skip(findings) {
@@ -169,8 +186,8 @@ impl Contents {
 }
 
 impl Opened {
-    fn as_file<'a>(&'a self, item: &'a Name) -> File<'a> {
-        File { item: item.as_str(), path: &self.path, bytes: &self.bytes }
+    fn as_file<'a>(&'a self, item: &'a Name) -> LintFile<'a> {
+        LintFile { item: item.as_str(), path: &self.path, bytes: &self.bytes }
     }
 }
 
@@ -189,13 +206,14 @@ fn is_only_notes(tree: &LockedTree) -> bool {
 }
 
 /// Whether a site could fill the template.
-fn template(file: &File<'_>, engine: &Engine) -> Option<Finding> {
+fn template(file: &LintFile<'_>, engine: &TemplateEngine) -> Option<LintFinding> {
     let text = std::str::from_utf8(file.bytes).ok()?;
     let objection = match engine.fill(text, &NoProgress) {
         Err(Unfilled::Refused(objection)) => objection,
         Ok(_) | Err(Unfilled::Interrupted) => return None,
     };
-    let rule = if objection.unknown.is_some() { Rule::ParameterUndeclared } else { Rule::TemplateSyntax };
+    let rule =
+        if objection.unknown.is_some() { LintRule::ParameterUndeclared } else { LintRule::TemplateSyntax };
     let fix = match &objection.unknown {
         Some(_) => "declare it, `[parameter.NAME]`, or correct the name in the template",
         None => {
@@ -203,7 +221,7 @@ fn template(file: &File<'_>, engine: &Engine) -> Option<Finding> {
         }
     };
     let line = objection.line.and_then(|line| u32::try_from(line).ok());
-    Some(Finding::new(rule, &file.about(), objection.reason, fix).at(Place::new(file.path, line)))
+    Some(LintFinding::new(rule, &file.about(), objection.reason, fix).at(FindingPlace::new(file.path, line)))
 }
 
 /// Values that a site could set.

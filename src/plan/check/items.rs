@@ -4,12 +4,12 @@ use super::super::context::{Task, Work};
 use super::super::error::PlanError;
 use super::super::lock::{Lock, LockedImage, LockedTree, Pin, TreeSource};
 use super::super::lock_to_draft;
-use super::super::manifest::{Item, Manifest, Source};
+use super::super::manifest::{Manifest, ManifestItem, Source};
 use super::super::selection::Chosen;
 use super::{Medium, place};
-use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_audit::lint::finding::{LintFinding, LintRule};
 use sealift_bundle::format::entry::Node;
-use sealift_bundle::format::oci::{self, Document};
+use sealift_bundle::format::oci::{self, OciDocument};
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::printable::Printable;
@@ -17,24 +17,24 @@ use sealift_bundle::value::size::ByteSize;
 use std::collections::{BTreeSet, HashSet};
 
 /// Findings that need no more than the manifest and the lock.
-pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<Finding> {
+pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for item in &chosen.items {
         let about = |rule, message: String, fix: &str| {
-            Finding::new(rule, item.name.as_str(), message, fix).at(place(&item.spot))
+            LintFinding::new(rule, item.name.as_str(), message, fix).at(place(&item.spot))
         };
         if let Some(tag) = moving_tag(item) {
             let message =
                 format!("its tag `{}` is one that moves; the lock pins what it leads to now", Printable(tag));
             findings.push(about(
-                Rule::ImageMutableTag,
+                LintRule::ImageMutableTag,
                 message,
                 "name a tag with a full version, or add its digest: `@sha256:...`",
             ));
         }
         if item.license.is_none() {
             findings.push(about(
-                Rule::LicenseMissing,
+                LintRule::LicenseMissing,
                 "it names no licence".to_owned(),
                 "add `license = \"...\"`",
             ));
@@ -49,7 +49,7 @@ pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<Finding> {
             format!("nobody publishes what it has to be; the lock has {}", digest.unwrap_or_default());
         let fix =
             "compare the digest with one that you got by another way, then write it down: `sha256 = \"...\"`";
-        let finding = Finding::new(Rule::SourceFirstUse, tree.head.name.as_str(), message, fix);
+        let finding = LintFinding::new(LintRule::SourceFirstUse, tree.head.name.as_str(), message, fix);
         let spot = chosen.item(&tree.head.name).map(|item| place(&item.spot));
         findings.push(match spot {
             Some(spot) => finding.at(spot),
@@ -60,7 +60,7 @@ pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<Finding> {
 }
 
 /// A tag without a full version, of an image that no digest pins.
-fn moving_tag(item: &Item) -> Option<&str> {
+fn moving_tag(item: &ManifestItem) -> Option<&str> {
     let Source::Pull(pull) = &item.source else { return None };
     let tag = pull.reference.tag().filter(|_| pull.reference.digest().is_none())?;
     let numbers = tag.trim_start_matches('v').split(['-', '_', '+']).next().unwrap_or_default();
@@ -72,9 +72,9 @@ fn moving_tag(item: &Item) -> Option<&str> {
 /// What an audience gets that it refuses, or gets without what it needs.
 fn audiences(
     chosen: &Chosen<'_>,
-    item: &Item,
-    findings: &mut Vec<Finding>,
-    about: impl Fn(Rule, String, &str) -> Finding,
+    item: &ManifestItem,
+    findings: &mut Vec<LintFinding>,
+    about: impl Fn(LintRule, String, &str) -> LintFinding,
 ) {
     for (name, audience) in &chosen.manifest.audiences {
         if !item.labels.is_for(name) {
@@ -85,14 +85,14 @@ fn audiences(
             let message = format!("it goes to `{name}`, which refuses its licence `{}`", Printable(refused));
             let fix =
                 "leave that audience out of `audience` of the item, or name the item in its `withholds`";
-            findings.push(about(Rule::LicenseAudience, message, fix));
+            findings.push(about(LintRule::LicenseAudience, message, fix));
         }
         let lacking =
             |required: &&Name| chosen.item(required).is_some_and(|required| !required.labels.is_for(name));
         for required in item.requires.iter().filter(lacking) {
             let message = format!("it goes to `{name}` without `{required}`, which it requires");
             let fix = "withhold both from that audience, or neither";
-            findings.push(about(Rule::AudienceConflict, message, fix));
+            findings.push(about(LintRule::AudienceConflict, message, fix));
         }
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn platforms(
     chosen: &Chosen<'_>,
     lock: &Lock,
     work: &Work<'_>,
-) -> Result<Vec<Finding>, PlanError> {
+) -> Result<Vec<LintFinding>, PlanError> {
     let mut findings = Vec::new();
     let task = Task::new(work);
     let wanted = &chosen.manifest.platforms;
@@ -127,7 +127,7 @@ pub(super) fn platforms(
         let found = if found.is_empty() { "none that it names".to_owned() } else { found };
         let message = format!("it does not travel for {lacking}; it travels for {found}");
         let fix = "correct `platforms` of the image, or find an image for that platform";
-        let finding = Finding::new(Rule::ImagePlatform, item.name.as_str(), message, fix);
+        let finding = LintFinding::new(LintRule::ImagePlatform, item.name.as_str(), message, fix);
         findings.push(finding.at(place(&item.spot)));
     }
     Ok(findings)
@@ -139,12 +139,12 @@ fn platforms_of(image: &LockedImage, task: &Task<'_>) -> Result<BTreeSet<String>
     let bytes = read(&image.digest)?;
     let unclear = |reason| PlanError::LockItem { item: image.head.name.clone(), reason };
     match oci::parse(&image.media_type, &bytes, task.work.limits).map_err(unclear)? {
-        Document::Index(children) => {
+        OciDocument::Index(children) => {
             let travels =
                 |child: &&oci::Descriptor| image.blobs.iter().any(|blob| blob.digest == child.digest);
             Ok(children.iter().filter(travels).filter_map(|child| child.platform.clone()).collect())
         }
-        Document::Manifest { config, .. } => {
+        OciDocument::Manifest { config, .. } => {
             let json: serde_json::Value = serde_json::from_slice(&read(&config.digest)?).unwrap_or_default();
             let word = |key: &str| json.get(key).and_then(serde_json::Value::as_str);
             let variant = word("variant").map(|variant| format!("/{variant}")).unwrap_or_default();
@@ -170,11 +170,11 @@ pub(super) fn most_bytes(lock: &Lock) -> u64 {
 }
 
 /// Whether a medium holds a bundle of that size.
-pub(super) fn on_medium(manifest: &Manifest, medium: &Medium, bytes: u64) -> Option<Finding> {
+pub(super) fn on_medium(manifest: &Manifest, medium: &Medium, bytes: u64) -> Option<LintFinding> {
     let over = |ceiling: Option<u64>| ceiling.filter(|ceiling| bytes > *ceiling);
     let (rule, what, ceiling) = match (over(medium.file), over(medium.bytes)) {
-        (Some(ceiling), _) => (Rule::MediaFile, "and a file there has at most", ceiling),
-        (None, Some(ceiling)) => (Rule::MediaSize, "and it holds", ceiling),
+        (Some(ceiling), _) => (LintRule::MediaFile, "and a file there has at most", ceiling),
+        (None, Some(ceiling)) => (LintRule::MediaSize, "and it holds", ceiling),
         (None, None) => return None,
     };
     let message = format!(
@@ -183,7 +183,7 @@ pub(super) fn on_medium(manifest: &Manifest, medium: &Medium, bytes: u64) -> Opt
         ByteSize(ceiling),
         Printable(&medium.name)
     );
-    Some(Finding::new(
+    Some(LintFinding::new(
         rule,
         manifest.name.as_str(),
         message,

@@ -4,7 +4,7 @@ use super::super::lock::Lock;
 use super::super::selection::Chosen;
 use super::contents::Mentioned;
 use super::place;
-use sealift_audit::lint::finding::{Finding, Rule};
+use sealift_audit::lint::finding::{LintFinding, LintRule};
 use sealift_audit::lint::references::{How, normalised};
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::printable::Printable;
@@ -56,7 +56,7 @@ impl Carried {
 }
 
 /// Findings about images that are named and do not travel.
-pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>) -> Vec<Finding> {
+pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>) -> Vec<LintFinding> {
     let carried = Carried::all(lock);
     let mut findings = Vec::new();
     for Mentioned { item, mention } in mentions {
@@ -67,23 +67,23 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>
             _ if travels && mention.how != How::Chart => continue,
             How::Named => {
                 let message = format!("`{item}` names this image, and it does not travel");
-                Finding::new(Rule::ReferenceMissing, about, message, fix_of(about, &carried))
+                LintFinding::new(LintRule::ReferenceMissing, about, message, fix_of(about, &carried))
             }
             How::Chart => {
                 let message =
                     format!("a chart of `{item}` needs the chart `{about}`, which is not in its archive");
                 let fix = "run `helm dependency build` before `helm package`, and lock again";
-                Finding::new(Rule::ChartDependency, about, message, fix)
+                LintFinding::new(LintRule::ChartDependency, about, message, fix)
             }
             How::Test => {
                 let message = format!("a test of `{item}` names this image, and it does not travel");
                 let fix = "leave the test out at the site (`helm test` needs it), or list the image";
-                Finding::new(Rule::ReferenceTest, about, message, fix)
+                LintFinding::new(LintRule::ReferenceTest, about, message, fix)
             }
             How::Unclear(reason) => {
                 let message = format!("`{item}` names an image that could not be resolved: {reason}");
                 let fix = "look it up, list the image if it is needed, and explain it with `[[accept]]`";
-                Finding::new(Rule::ReferenceUnclear, about, message, fix)
+                LintFinding::new(LintRule::ReferenceUnclear, about, message, fix)
             }
         };
         findings.push(finding.at(mention.place));
@@ -95,7 +95,8 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>
             if !travels {
                 let message =
                     format!("`{}` asks for this image by itself, and it does not travel", item.name);
-                let finding = Finding::new(Rule::ReferenceMissing, &full, message, fix_of(&full, &carried));
+                let finding =
+                    LintFinding::new(LintRule::ReferenceMissing, &full, message, fix_of(&full, &carried));
                 findings.push(finding.at(place(&item.spot)));
             }
         }

@@ -1,6 +1,6 @@
 //! Images that files in a folder name, found as `check` finds them.
 
-use sealift_audit::lint::File;
+use sealift_audit::lint::LintFile;
 use sealift_audit::lint::references::{How, Mention, Variables, is_chart, mentions, variables};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::ItemKind;
@@ -35,13 +35,13 @@ pub(super) fn look(folder: &Path, found: &[(PathBuf, ItemKind)]) -> Mentioned {
         .collect();
     let mut known = Variables::new();
     for (path, bytes) in &files {
-        known.extend(variables(&File { item: "", path, bytes }));
+        known.extend(variables(&LintFile { item: "", path, bytes }));
     }
     let mut mentioned = Mentioned::default();
     for (path, bytes) in &files {
         let is_other_archive = bytes.starts_with(b"\x1f\x8b") && !is_chart(bytes);
         if !is_other_archive {
-            for one in mentions(&File { item: "", path, bytes }, &known) {
+            for one in mentions(&LintFile { item: "", path, bytes }, &known) {
                 mentioned.take(&one);
             }
         }

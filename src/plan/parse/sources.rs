@@ -5,7 +5,9 @@ use super::super::commit::Commit;
 use super::super::diagnostic::Diagnostic;
 use super::super::error::PlanError;
 use super::super::grammar;
-use super::super::manifest::{ChartPlace, ImageForm, ImageSource, Platforms, PullSource, Referrers, Source};
+use super::super::manifest::{
+    ChartPlace, ImageForm, ImageSource, Platforms, PullSource, ReferrerChoice, Source,
+};
 use super::super::patterns::Patterns;
 use super::Text;
 use sealift_bundle::value::ValueError;
@@ -77,8 +79,8 @@ impl Text<'_> {
             return Err(self.item(&narrow.span(), title, "add a tag to `reference`"));
         }
         let referrers = match image.referrers.as_ref().map(Spanned::get_ref) {
-            Some(false) => Referrers::Leave,
-            Some(true) | None => Referrers::Carry,
+            Some(false) => ReferrerChoice::Leave,
+            Some(true) | None => ReferrerChoice::Carry,
         };
         Ok(Source::Pull(PullSource { reference, platforms, referrers }))
     }

@@ -3,13 +3,14 @@
 use super::super::error::PlanError;
 use super::super::grammar::{self, Common};
 use super::super::manifest::{
-    Accept, Audience, Constraint, ConstraintRule, Feature, Item, Scope, Scoped, Source,
+    AcceptedFinding, Constraint, ConstraintRule, ItemScope, ManifestAudience, ManifestFeature, ManifestItem,
+    Scoped, Source,
 };
 use super::super::requirement::Requirement;
 use super::Text;
-use sealift_audit::lint::finding::Rule;
+use sealift_audit::lint::finding::LintRule;
 use sealift_bundle::format::item::{FileKind, ItemKind, LAST_PRIORITY, Labels, PRIORITY};
-use sealift_bundle::format::site_inputs::{Parameter, Secret, is_description};
+use sealift_bundle::format::site_inputs::{Parameter, SiteSecret, is_description};
 use sealift_bundle::value::format::Format;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
@@ -18,7 +19,7 @@ use toml::Spanned;
 
 /// The names that a manifest and its parts declare.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownNames {
     pub(crate) variants: Vec<Name>,
     pub(crate) features: HashSet<Name>,
     pub(crate) audiences: HashSet<Name>,
@@ -55,7 +56,11 @@ impl Text<'_> {
         Ok(names)
     }
 
-    pub(crate) fn item_names(self, words: &[Spanned<String>], known: &Known) -> Result<Vec<Name>, PlanError> {
+    pub(crate) fn item_names(
+        self,
+        words: &[Spanned<String>],
+        known: &KnownNames,
+    ) -> Result<Vec<Name>, PlanError> {
         self.known(
             words,
             &known.items,
@@ -64,7 +69,7 @@ impl Text<'_> {
         )
     }
 
-    fn features(self, words: &[Spanned<String>], known: &Known) -> Result<Vec<Name>, PlanError> {
+    fn features(self, words: &[Spanned<String>], known: &KnownNames) -> Result<Vec<Name>, PlanError> {
         let help = "describe it: `[feature.NAME]` with a `description`";
         self.known(words, &known.features, "this feature is described nowhere", help)
     }
@@ -73,8 +78,8 @@ impl Text<'_> {
         self,
         variants: &[Spanned<String>],
         features: &[Spanned<String>],
-        known: &Known,
-    ) -> Result<Scope, PlanError> {
+        known: &KnownNames,
+    ) -> Result<ItemScope, PlanError> {
         // A part may have something for variants that only other manifests know.
         let variants = if self.is_part {
             self.words(variants)?
@@ -82,7 +87,7 @@ impl Text<'_> {
             let help = "name it in `variants` of the table `[bundle]`";
             self.known(variants, &known.variants, "the manifest has no variant of this name", help)?
         };
-        Ok(Scope { variants, features: self.features(features, known)? })
+        Ok(ItemScope { variants, features: self.features(features, known)? })
     }
 
     fn description(self, word: &Spanned<String>) -> Result<String, PlanError> {
@@ -115,8 +120,8 @@ impl Text<'_> {
         kind: ItemKind,
         common: Common<'_>,
         source: Source,
-        known: &Known,
-    ) -> Result<Item, PlanError> {
+        known: &KnownNames,
+    ) -> Result<ManifestItem, PlanError> {
         let declared = common.version.map(|version| self.version(version)).transpose()?;
         let tag = match &source {
             Source::Pull(pull) => pull.reference.tag().map(str::to_owned),
@@ -145,7 +150,7 @@ impl Text<'_> {
             ..Labels::default()
         };
         let pulls: Vec<ImageName> = self.words(common.pulls)?;
-        Ok(Item {
+        Ok(ManifestItem {
             name: self.word(common.name)?,
             kind,
             license: common.license.map(|license| self.license(license)).transpose()?,
@@ -158,25 +163,29 @@ impl Text<'_> {
         })
     }
 
-    pub(crate) fn feature(self, feature: &grammar::Feature, known: &Known) -> Result<Feature, PlanError> {
-        Ok(Feature {
+    pub(crate) fn feature(
+        self,
+        feature: &grammar::Feature,
+        known: &KnownNames,
+    ) -> Result<ManifestFeature, PlanError> {
+        Ok(ManifestFeature {
             description: self.description(&feature.description)?,
             implies: self.features(&feature.implies, known)?,
             excludes: self.features(&feature.excludes, known)?,
         })
     }
 
-    pub(crate) fn audience(self, audience: &grammar::Audience) -> Result<Audience, PlanError> {
+    pub(crate) fn audience(self, audience: &grammar::Audience) -> Result<ManifestAudience, PlanError> {
         let refuses =
             audience.refuses.iter().map(|license| self.license(license)).collect::<Result<_, _>>()?;
-        Ok(Audience { description: self.description(&audience.description)?, refuses })
+        Ok(ManifestAudience { description: self.description(&audience.description)?, refuses })
     }
 
     pub(crate) fn parameter(
         self,
         name: Name,
         parameter: &grammar::Parameter,
-        known: &Known,
+        known: &KnownNames,
     ) -> Result<Scoped<Parameter>, PlanError> {
         let format = *parameter.format.get_ref();
         for choice in &parameter.choices {
@@ -214,9 +223,13 @@ impl Text<'_> {
         Ok(Scoped { scope, what, spot: self.spot(&parameter.description.span()) })
     }
 
-    pub(crate) fn secret(self, secret: &grammar::Secret, known: &Known) -> Result<Scoped<Secret>, PlanError> {
+    pub(crate) fn secret(
+        self,
+        secret: &grammar::Secret,
+        known: &KnownNames,
+    ) -> Result<Scoped<SiteSecret>, PlanError> {
         let description = self.description(&secret.description)?;
-        let what = Secret { name: self.word(&secret.name)?, description };
+        let what = SiteSecret { name: self.word(&secret.name)?, description };
         let scope = self.scope(&secret.variants, &secret.features, known)?;
         Ok(Scoped { scope, what, spot: self.spot(&secret.name.span()) })
     }
@@ -229,7 +242,7 @@ impl Text<'_> {
     }
 
     /// The name of an item; a part may speak of items that only other manifests have.
-    fn other(self, word: &Spanned<String>, known: &Known) -> Result<Name, PlanError> {
+    fn other(self, word: &Spanned<String>, known: &KnownNames) -> Result<Name, PlanError> {
         if self.is_part {
             return self.word(word);
         }
@@ -240,7 +253,7 @@ impl Text<'_> {
     pub(crate) fn constraint(
         self,
         raw: &grammar::Constraint,
-        known: &Known,
+        known: &KnownNames,
     ) -> Result<Scoped<Constraint>, PlanError> {
         let place = raw.item.span();
         let is_true = |word: &Spanned<bool>| {
@@ -305,12 +318,12 @@ impl Text<'_> {
         Text { folder: std::path::Path::new(""), ..self }.path(word)
     }
 
-    fn rule(self, word: &Spanned<String>) -> Result<Rule, PlanError> {
+    fn rule(self, word: &Spanned<String>) -> Result<LintRule, PlanError> {
         let text = word.get_ref().as_str();
-        if let Some(rule) = Rule::ALL.iter().find(|rule| rule.as_str() == text) {
+        if let Some(rule) = LintRule::ALL.iter().find(|rule| rule.as_str() == text) {
             return Ok(*rule);
         }
-        let near = Rule::ALL.iter().min_by_key(|rule| strsim::damerau_levenshtein(text, rule.as_str()));
+        let near = LintRule::ALL.iter().min_by_key(|rule| strsim::damerau_levenshtein(text, rule.as_str()));
         let help = near.map_or_else(String::new, |rule| format!("did you mean `{rule}`?"));
         Err(self.item(&word.span(), "`sealift check` has no finding of this name", &help))
     }
@@ -324,8 +337,8 @@ impl Text<'_> {
         Err(self.value(&word.span(), "this is no host, like `login.site.example` or `*.site.example`"))
     }
 
-    pub(crate) fn accept(self, accept: &grammar::Accept) -> Result<Accept, PlanError> {
-        Ok(Accept {
+    pub(crate) fn accept(self, accept: &grammar::Accept) -> Result<AcceptedFinding, PlanError> {
+        Ok(AcceptedFinding {
             finding: self.rule(&accept.finding)?,
             about: self.description(&accept.about)?,
             because: self.description(&accept.because)?,

@@ -2,7 +2,7 @@
 
 use super::body::{Body, PIECE};
 use super::route::{BUSY, Refusal};
-use super::state::State;
+use super::state::ServeState;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -10,9 +10,9 @@ use sealift_bundle::value::escaped::escape_json;
 use serde_json::json;
 
 /// An answer that is being made.
-pub(super) struct Answer(Response<Body>);
+pub(super) struct ServeAnswer(Response<Body>);
 
-impl Answer {
+impl ServeAnswer {
     /// An answer with this status, media type and content.
     pub(super) fn new(status: StatusCode, media_type: &str, body: Body) -> Self {
         let mut response = Response::new(body);
@@ -40,7 +40,7 @@ impl Answer {
     }
 
     /// The same, with its share of the memory for answers; refused when there is none to be had.
-    pub(super) async fn within(self, state: &State) -> Result<Self, Refusal> {
+    pub(super) async fn within(self, state: &ServeState) -> Result<Self, Refusal> {
         let held = self.0.body().held();
         if held <= PIECE {
             return Ok(self);
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-impl From<Refusal> for Answer {
+impl From<Refusal> for ServeAnswer {
     /// The error body of the OCI distribution spec 1.1, section "Error Codes".
     fn from(refusal: Refusal) -> Self {
         let error = json!({ "errors": [{ "code": refusal.code, "message": refusal.message }] });

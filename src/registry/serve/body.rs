@@ -17,17 +17,17 @@ pub(super) enum Body {
     /// Read when it is due.
     Pieces {
         /// The piece that is being read.
-        next: Task,
+        next: BodyTask,
         /// Bytes that are still to come.
         left: u64,
     },
 }
 
 /// A piece, and where the next one comes from; nothing when the rest is not to be had.
-pub(super) type Step = Option<(Bytes, Box<dyn Source>)>;
+pub(super) type Step = Option<(Bytes, Box<dyn BodySource>)>;
 
 /// Reads pieces, on a thread that may wait for a disk.
-pub(super) trait Source: Send + 'static {
+pub(super) trait BodySource: Send + 'static {
     /// The next piece. It has told the operator why, when there is none.
     fn next(self: Box<Self>) -> Step;
 
@@ -39,17 +39,17 @@ pub(super) trait Source: Send + 'static {
 }
 
 /// A piece that is being read. Nobody goes on reading for a client that is gone.
-pub(super) struct Task(JoinHandle<Step>);
+pub(super) struct BodyTask(JoinHandle<Step>);
 
-impl Drop for Task {
+impl Drop for BodyTask {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
 /// Begins to read the next piece.
-pub(super) fn begin(source: Box<dyn Source>) -> Task {
-    Task(tokio::spawn(async move {
+pub(super) fn begin(source: Box<dyn BodySource>) -> BodyTask {
+    BodyTask(tokio::spawn(async move {
         let turn = match source.turns() {
             Some(turns) => Some(turns.acquire_owned().await.ok()?),
             None => None,
@@ -63,7 +63,7 @@ pub(super) fn begin(source: Box<dyn Source>) -> Task {
     }))
 }
 
-impl Task {
+impl BodyTask {
     pub(super) async fn wait(mut self) -> Step {
         (&mut self.0).await.ok().flatten()
     }
@@ -92,12 +92,12 @@ impl Body {
     }
 
     /// `first`, and what follows it; `len` bytes in all.
-    pub(super) fn pieces(first: (Bytes, Box<dyn Source>), len: u64) -> Self {
+    pub(super) fn pieces(first: (Bytes, Box<dyn BodySource>), len: u64) -> Self {
         let (bytes, source) = first;
         if bytes.len() as u64 == len {
             return Self::Whole(bytes);
         }
-        Self::Pieces { next: Task(tokio::spawn(async move { Some((bytes, source)) })), left: len }
+        Self::Pieces { next: BodyTask(tokio::spawn(async move { Some((bytes, source)) })), left: len }
     }
 
     /// The same, with its share of the memory for answers.

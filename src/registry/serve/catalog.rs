@@ -5,7 +5,7 @@
 use super::document::{About, Announced, announced};
 use super::error::ServeError;
 use super::names::Names;
-use sealift_bundle::format::blob_order::Parts;
+use sealift_bundle::format::blob_order::ImageParts;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::oci::Referring;
 use sealift_bundle::trust::verify::OpenBundle;
@@ -26,7 +26,7 @@ pub(super) struct Bundle {
 #[derive(Default)]
 pub(super) struct Catalog {
     repositories: BTreeMap<String, Repository>,
-    held: HashMap<Digest, Held>,
+    held: HashMap<Digest, HeldBundle>,
     /// Documents by what they are about.
     about: HashMap<Digest, Vec<Digest>>,
     /// What is allowed, and should be said all the same.
@@ -34,7 +34,7 @@ pub(super) struct Catalog {
 }
 
 /// A blob, and where it lies.
-pub(super) struct Held {
+pub(super) struct HeldBundle {
     /// The number of its bundle.
     pub bundle: usize,
     /// Digest and size.
@@ -85,7 +85,7 @@ impl Catalog {
         let mut images = Vec::new();
         for (number, bundle) in bundles.iter().enumerate() {
             for contents in &bundle.place.contents.items {
-                let (Some(reference), Parts::Image { blobs, .. }) =
+                let (Some(reference), ImageParts::Image { blobs, .. }) =
                     (&contents.item.reference, &contents.parts)
                 else {
                     continue;
@@ -135,12 +135,16 @@ impl Catalog {
             let bytes = bundle.place.document(blob)?;
             let Announced { about, documents, blobs } = announced(&media_type, blob, &bytes, limits)?;
             for part in blobs {
-                self.held.entry(part.digest).or_insert(Held { bundle: number, blob: part, document: None });
+                self.held.entry(part.digest).or_insert(HeldBundle {
+                    bundle: number,
+                    blob: part,
+                    document: None,
+                });
             }
             if let Some(subject) = about.subject {
                 self.about.entry(subject).or_default().push(blob.digest);
             }
-            self.held.insert(blob.digest, Held { bundle: number, blob, document: Some(about) });
+            self.held.insert(blob.digest, HeldBundle { bundle: number, blob, document: Some(about) });
             // What an index lists and the bundle does not have was left out when it was locked.
             stack.extend(documents.into_iter().filter(|(_, blob)| bundle.place.blob(&blob.digest).is_some()));
         }
@@ -220,12 +224,16 @@ impl Catalog {
     }
 
     /// A blob of a repository.
-    pub(super) fn blob(&self, repository: &Repository, digest: &Digest) -> Option<&Held> {
+    pub(super) fn blob(&self, repository: &Repository, digest: &Digest) -> Option<&HeldBundle> {
         repository.members.get(digest).and_then(|digest| self.held.get(digest))
     }
 
     /// A manifest or index of a repository.
-    pub(super) fn manifest(&self, repository: &Repository, reference: &Reference) -> Option<(&Held, &About)> {
+    pub(super) fn manifest(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Option<(&HeldBundle, &About)> {
         let digest = match reference {
             Reference::Tag(tag) => repository.tags.get(tag).filter(|claim| !claim.ambiguous)?.digest,
             Reference::Digest(digest) => *digest,

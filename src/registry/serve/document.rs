@@ -3,7 +3,7 @@
 use super::error::ServeError;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::index::Blob;
-use sealift_bundle::format::oci::{self, Descriptor, Document, Referring};
+use sealift_bundle::format::oci::{self, Descriptor, OciDocument, Referring};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
@@ -37,10 +37,10 @@ pub(super) fn announced(
     let wrong = |reason| BundleError::Image { document: format!("the document {}", blob.digest), reason };
     let document = oci::parse(media_type, bytes, limits).map_err(|reason| TrustError::from(wrong(reason)))?;
     let (documents, blobs): (Vec<_>, Vec<_>) = match &document {
-        Document::Index(children) => {
+        OciDocument::Index(children) => {
             (children.iter().map(|child| (child.media_type.clone(), child.blob())).collect(), Vec::new())
         }
-        Document::Manifest { config, layers } => {
+        OciDocument::Manifest { config, layers } => {
             (Vec::new(), std::iter::once(config).chain(layers).map(Descriptor::blob).collect())
         }
     };

@@ -2,14 +2,14 @@
 //!
 //! A path is looked up in the signed inventory of its tree, and nowhere else: there is no folder it could leave.
 
-use super::answer::Answer;
-use super::body::{Body, PIECE, Source, Step};
+use super::answer::ServeAnswer;
+use super::body::{Body, BodySource, PIECE, Step};
 use super::catalog::Bundle;
 use super::error::ServeError;
 use super::page;
-use super::respond::{Head, begin};
+use super::respond::{ResponseHead, begin};
 use super::route::{self, NO_PAGE, NOT_BELIEVED, Refusal};
-use super::state::State;
+use super::state::ServeState;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use sealift_bundle::format::entry::{Entry, Node};
@@ -57,7 +57,7 @@ impl Default for Shelf {
 
 /// The inventory of a tree; read again only when others were asked for meanwhile.
 async fn inventory(
-    state: &Arc<State>,
+    state: &Arc<ServeState>,
     number: usize,
     item: &str,
 ) -> Result<Arc<Verified<Inventory>>, Refusal> {
@@ -89,18 +89,18 @@ async fn inventory(
 
 /// Answers `/files/BUNDLE/ITEM/PATH`.
 pub(super) async fn answer(
-    state: &Arc<State>,
+    state: &Arc<ServeState>,
     (key, item): (&str, &str),
     path: Option<&str>,
     after: Option<&str>,
-    head: &Head,
-) -> Result<Answer, Refusal> {
+    head: &ResponseHead,
+) -> Result<ServeAnswer, Refusal> {
     let found = state.bundles.iter().enumerate().find(|(_, bundle)| bundle.key == key);
     let (number, bundle) = found.ok_or(NO_PAGE)?;
     let inventory = inventory(state, number, item).await?;
     let tree = &inventory.tree;
     let base = format!("/files/{}/{}", route::encode(key), route::encode(item));
-    let Some(path) = path else { return Ok(Answer::redirect(&format!("{base}/"))) };
+    let Some(path) = path else { return Ok(ServeAnswer::redirect(&format!("{base}/"))) };
     let (name, is_folder) = path.strip_suffix('/').map_or((path, path.is_empty()), |name| (name, true));
     let entry = if name.is_empty() { None } else { Some(tree.get(name).ok_or(NO_PAGE)?) };
     let (entry, followed) = match entry {
@@ -118,7 +118,7 @@ pub(super) async fn answer(
                 content(state, number, item, &inventory, entry).await?
             };
             let answer =
-                Answer::new(StatusCode::OK, media_type, body).with("content-security-policy", &policy);
+                ServeAnswer::new(StatusCode::OK, media_type, body).with("content-security-policy", &policy);
             Ok(answer
                 .with("content-length", &size.to_string())
                 .with("referrer-policy", "no-referrer")
@@ -126,7 +126,7 @@ pub(super) async fn answer(
         }
         Some(Entry { node: Node::File { .. } | Node::Link { .. }, .. }) => Err(NO_PAGE),
         Some(entry) if followed || !is_folder => {
-            Ok(Answer::redirect(&format!("{base}/{}/", route::encode(entry.path.as_str()))))
+            Ok(ServeAnswer::redirect(&format!("{base}/{}/", route::encode(entry.path.as_str()))))
         }
         Some(_) | None => folder(state, (number, bundle, item), &inventory, (name, after), head).await,
     }
@@ -134,12 +134,12 @@ pub(super) async fn answer(
 
 /// A folder: its own front page, or a list of what is in it.
 async fn folder(
-    state: &Arc<State>,
+    state: &Arc<ServeState>,
     (number, bundle, item): (usize, &Bundle, &str),
     inventory: &Arc<Verified<Inventory>>,
     (name, after): (&str, Option<&str>),
-    head: &Head,
-) -> Result<Answer, Refusal> {
+    head: &ResponseHead,
+) -> Result<ServeAnswer, Refusal> {
     let below = if name.is_empty() { String::new() } else { format!("{name}/") };
     if let Some(entry @ Entry { node: Node::File { size, .. }, .. }) =
         inventory.tree.get(&format!("{below}index.html"))
@@ -148,7 +148,8 @@ async fn folder(
         let (media_type, policy) = dress("index.html", &base, head.host.as_deref());
         let body =
             if head.only { Body::empty() } else { content(state, number, item, inventory, entry).await? };
-        let answer = Answer::new(StatusCode::OK, media_type, body).with("content-security-policy", &policy);
+        let answer =
+            ServeAnswer::new(StatusCode::OK, media_type, body).with("content-security-policy", &policy);
         return Ok(answer.with("content-length", &size.to_string()).with("referrer-policy", "no-referrer"));
     }
     Ok(page::folder((&bundle.key, item), &below, after, &inventory.tree))
@@ -156,7 +157,7 @@ async fn folder(
 
 /// The content of a file, piece by piece, with its end held back until the digest of the whole file is right.
 async fn content(
-    state: &Arc<State>,
+    state: &Arc<ServeState>,
     number: usize,
     item: &str,
     inventory: &Arc<Verified<Inventory>>,
@@ -187,7 +188,7 @@ async fn content(
 
 /// A file of a tree that is on its way. It holds neither a thread nor a frame while its client takes nothing.
 struct TreeFile {
-    state: Arc<State>,
+    state: Arc<ServeState>,
     bundle: usize,
     item: String,
     path: String,
@@ -237,7 +238,7 @@ impl TreeFile {
     }
 }
 
-impl Source for TreeFile {
+impl BodySource for TreeFile {
     fn next(mut self: Box<Self>) -> Step {
         match self.read() {
             Ok(piece) => Some((piece?, self)),

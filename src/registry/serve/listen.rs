@@ -5,7 +5,7 @@ use super::error::ServeError;
 use super::guard::Guard;
 use super::peers::Peers;
 use super::respond::respond;
-use super::state::State;
+use super::state::ServeState;
 use super::tls;
 use super::{Library, Operator, Options};
 use hyper::header::{CONNECTION, HeaderValue};
@@ -98,7 +98,7 @@ async fn accept(
     operator: &dyn Operator,
 ) {
     let (reports, mut reported) = mpsc::channel(64);
-    let state = Arc::new(State::new(library, address, tls.is_some(), hosts, reports));
+    let state = Arc::new(ServeState::new(library, address, tls.is_some(), hosts, reports));
     let peers = Peers::default();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let (end, ending) = watch::channel(false);
@@ -141,7 +141,7 @@ async fn accept(
 async fn connect(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    shared: (Arc<State>, Arc<Semaphore>),
+    shared: (Arc<ServeState>, Arc<Semaphore>),
     ending: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
@@ -155,7 +155,7 @@ async fn connect(
     }
 }
 
-async fn speak<S>(stream: S, shared: (Arc<State>, Arc<Semaphore>), mut ending: watch::Receiver<bool>)
+async fn speak<S>(stream: S, shared: (Arc<ServeState>, Arc<Semaphore>), mut ending: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -32,7 +32,7 @@ mod tls;
 
 pub use error::ServeError;
 pub use listen::Server;
-pub use tls::Identity;
+pub use tls::TlsIdentity;
 
 use catalog::{Bundle, Catalog};
 use sealift_bundle::trust::verify::OpenBundle;
@@ -44,7 +44,7 @@ pub struct Options {
     /// The address to listen on; with port 0, the system chooses one.
     pub listen: SocketAddr,
     /// Certificate and key; plain HTTP without.
-    pub tls: Option<Identity>,
+    pub tls: Option<TlsIdentity>,
     /// Threads that answer.
     pub threads: usize,
     /// Names by which clients may call this server, beside those that cannot deceive.

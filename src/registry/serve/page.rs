@@ -1,10 +1,10 @@
 //! Pages for people: HTML without scripts, that also prints and fits a phone.
 
-use super::answer::Answer;
+use super::answer::ServeAnswer;
 use super::body::Body;
 use super::catalog::Bundle;
 use super::route::encode;
-use super::state::State;
+use super::state::ServeState;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use sealift_bundle::format::entry::{Entry, Node};
@@ -17,14 +17,14 @@ use sealift_bundle::value::size::ByteSize;
 
 const STYLE: &str = include_str!("page.css");
 
-fn page(title: &str, body: &str) -> Answer {
+fn page(title: &str, body: &str) -> ServeAnswer {
     let text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         escaped(title)
     );
-    Answer::new(StatusCode::OK, "text/html; charset=utf-8", Body::Whole(Bytes::from(text)))
+    ServeAnswer::new(StatusCode::OK, "text/html; charset=utf-8", Body::Whole(Bytes::from(text)))
         .with(
             "content-security-policy",
             "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
@@ -34,7 +34,7 @@ fn page(title: &str, body: &str) -> Answer {
 }
 
 /// The list of all bundles; `host` is what the browser calls this server.
-pub(super) fn overview(state: &State, host: Option<&str>) -> Answer {
+pub(super) fn overview(state: &ServeState, host: Option<&str>) -> ServeAnswer {
     let host = host.map_or_else(|| state.address.to_string(), str::to_owned);
     let count = state.bundles.len();
     let mut body = format!(
@@ -57,7 +57,7 @@ pub(super) fn overview(state: &State, host: Option<&str>) -> Answer {
     page("sealift", &body)
 }
 
-fn section(state: &State, bundle: &Bundle, host: &str) -> String {
+fn section(state: &ServeState, bundle: &Bundle, host: &str) -> String {
     let overview = look(&bundle.place.trusted, &bundle.place.contents.items);
     let mut text = format!(
         "<section id=\"{0}\">\n<h2>{1} <small>{2}</small></h2>\n",
@@ -113,7 +113,7 @@ fn facts(overview: &Overview) -> String {
     text + "</dl>\n"
 }
 
-fn image(state: &State, item: &ItemLine, host: &str) -> String {
+fn image(state: &ServeState, item: &ItemLine, host: &str) -> String {
     let Some(reference) = &item.reference else { return String::new() };
     let Ok(parsed) = reference.parse::<ImageName>() else { return String::new() };
     let (name, tag) = state.catalog.pull_name(&parsed);
@@ -141,7 +141,12 @@ const LENGTH: usize = 256 << 10;
 
 /// The list of what is in a folder of a tree, from the name behind `after` on; `below` is its path with a slash behind
 /// it, or empty. A folder that does not fit on one page goes on at an address of its own, so that no page is large.
-pub(super) fn folder((key, item): (&str, &str), below: &str, after: Option<&str>, tree: &Tree) -> Answer {
+pub(super) fn folder(
+    (key, item): (&str, &str),
+    below: &str,
+    after: Option<&str>,
+    tree: &Tree,
+) -> ServeAnswer {
     let place = format!("{key} / {item} / {}", below.trim_end_matches('/').replace('/', " / "));
     let place = place.trim_end_matches([' ', '/']);
     let mut body = format!("<header>\n<h1>{}</h1>\n<p><a href=\"/\">All bundles</a>", escaped(place));

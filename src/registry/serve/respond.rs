@@ -1,10 +1,12 @@
 //! From a request to its answer.
 
-use super::answer::Answer;
-use super::body::{self, Body, PIECE, Source, Step};
-use super::catalog::{Held, Page, Repository};
-use super::route::{self, Asked, NO_BLOB, NO_MANIFEST, NO_NAME, NOT_BELIEVED, OTHER_HOST, Refusal, Repo};
-use super::state::State;
+use super::answer::ServeAnswer;
+use super::body::{self, Body, BodySource, PIECE, Step};
+use super::catalog::{HeldBundle, Page, Repository};
+use super::route::{
+    self, AskedRoute, NO_BLOB, NO_MANIFEST, NO_NAME, NOT_BELIEVED, OTHER_HOST, Refusal, Repo,
+};
+use super::state::ServeState;
 use super::{files, page};
 use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE};
@@ -18,7 +20,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// What of a request counts beside its address.
-pub(super) struct Head {
+pub(super) struct ResponseHead {
     /// HEAD: the head of the answer without its content.
     pub only: bool,
     /// The host and port by which the client knows this server, where it is of the form of one.
@@ -29,12 +31,12 @@ pub(super) struct Head {
 }
 
 /// Answers a request; its content is not looked at.
-pub(super) async fn respond<B>(state: Arc<State>, request: Request<B>) -> Response<Body> {
+pub(super) async fn respond<B>(state: Arc<ServeState>, request: Request<B>) -> Response<Body> {
     let is_head = request.method() == Method::HEAD;
     let text = |name: HeaderName| {
         request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
-    let head = Head {
+    let head = ResponseHead {
         only: is_head,
         host: text(HOST).filter(|host| is_host(host)),
         range: text(RANGE).filter(|_| !is_head),
@@ -55,7 +57,7 @@ pub(super) async fn respond<B>(state: Arc<State>, request: Request<B>) -> Respon
         }
         Err(refusal) => Err(refusal),
     };
-    let answer = answer.unwrap_or_else(Answer::from);
+    let answer = answer.unwrap_or_else(ServeAnswer::from);
     let answer = if uri.path().starts_with("/v2") {
         // The first says to old engines what this is. The others keep pages of the bundles away from here.
         answer
@@ -74,47 +76,51 @@ fn is_host(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(plain)
 }
 
-async fn answer(state: &Arc<State>, asked: Asked, head: &Head) -> Result<Answer, Refusal> {
+async fn answer(
+    state: &Arc<ServeState>,
+    asked: AskedRoute,
+    head: &ResponseHead,
+) -> Result<ServeAnswer, Refusal> {
     match asked {
-        Asked::Version => Ok(Answer::json("application/json", &json!({}))),
-        Asked::Manifest(repo, reference) => {
+        AskedRoute::Version => Ok(ServeAnswer::json("application/json", &json!({}))),
+        AskedRoute::Manifest(repo, reference) => {
             let repository = repository(state, &repo)?;
             let (held, about) = state.catalog.manifest(repository, &reference).ok_or(NO_MANIFEST)?;
             blob(state, held, &about.referring.media_type, head).await
         }
-        Asked::Blob(repo, digest) => {
+        AskedRoute::Blob(repo, digest) => {
             let repository = repository(state, &repo)?;
             let held = state.catalog.blob(repository, &digest).ok_or(NO_BLOB)?;
             // A manifest may call its layers anything, `text/html` too: here they are only bytes.
             blob(state, held, "application/octet-stream", head).await
         }
-        Asked::Tags(repo, page) => {
+        AskedRoute::Tags(repo, page) => {
             let (tags, more) = repository(state, &repo)?.tags(&page);
-            let list = Answer::json("application/json", &json!({ "name": repo.name, "tags": tags }));
+            let list = ServeAnswer::json("application/json", &json!({ "name": repo.name, "tags": tags }));
             Ok(linked(list, &format!("/v2/{}/tags/list", repo.name), &page, &tags, more))
         }
-        Asked::Referrers(repo, digest, artifact_type) => {
+        AskedRoute::Referrers(repo, digest, artifact_type) => {
             repository(state, &repo)?;
             Ok(referrers(state, &digest, artifact_type.as_deref()))
         }
-        Asked::Catalog(page) => {
+        AskedRoute::Catalog(page) => {
             let (names, more) = state.catalog.names(&page);
-            let list = Answer::json("application/json", &json!({ "repositories": names }));
+            let list = ServeAnswer::json("application/json", &json!({ "repositories": names }));
             Ok(linked(list, "/v2/_catalog", &page, &names, more))
         }
-        Asked::Overview => Ok(page::overview(state, head.host.as_deref())),
-        Asked::File { bundle, item, path, after } => {
+        AskedRoute::Overview => Ok(page::overview(state, head.host.as_deref())),
+        AskedRoute::File { bundle, item, path, after } => {
             files::answer(state, (&bundle, &item), path.as_deref(), after.as_deref(), head).await
         }
     }
 }
 
-fn repository<'a>(state: &'a State, repo: &Repo) -> Result<&'a Repository, Refusal> {
+fn repository<'a>(state: &'a ServeState, repo: &Repo) -> Result<&'a Repository, Refusal> {
     state.catalog.repository(&repo.name, repo.origin.as_deref()).ok_or(NO_NAME)
 }
 
 /// Says where the next part of a list is (RFC 8288).
-fn linked(answer: Answer, address: &str, page: &Page, names: &[&str], more: bool) -> Answer {
+fn linked(answer: ServeAnswer, address: &str, page: &Page, names: &[&str], more: bool) -> ServeAnswer {
     match (page.count, names.last().filter(|_| more)) {
         (Some(count), Some(last)) => {
             let (address, last) = (route::encode(address), route::encode(last));
@@ -125,11 +131,11 @@ fn linked(answer: Answer, address: &str, page: &Page, names: &[&str], more: bool
 }
 
 /// An index of what is about a document (OCI distribution spec 1.1, section "Listing Referrers").
-fn referrers(state: &State, digest: &Digest, artifact_type: Option<&str>) -> Answer {
+fn referrers(state: &ServeState, digest: &Digest, artifact_type: Option<&str>) -> ServeAnswer {
     let mut manifests = state.catalog.referrers(digest);
     manifests.retain(|found| artifact_type.is_none() || found.artifact_type.as_deref() == artifact_type);
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests });
-    let answer = Answer::json(OCI_INDEX, &index);
+    let answer = ServeAnswer::json(OCI_INDEX, &index);
     if artifact_type.is_some() { answer.with("oci-filters-applied", "artifactType") } else { answer }
 }
 
@@ -137,54 +143,59 @@ fn referrers(state: &State, digest: &Digest, artifact_type: Option<&str>) -> Ans
 ///
 /// The whole of it begins at once, and its last piece waits until the digest of all is right. A part could be all
 /// that a client ever sees, so the whole is proved before any part is sent.
-async fn blob(state: &Arc<State>, held: &Held, media_type: &str, head: &Head) -> Result<Answer, Refusal> {
+async fn blob(
+    state: &Arc<ServeState>,
+    held: &HeldBundle,
+    media_type: &str,
+    head: &ResponseHead,
+) -> Result<ServeAnswer, Refusal> {
     let (blob, bundle) = (held.blob, held.bundle);
     let digest = blob.digest.to_string();
     let tag = format!("\"{digest}\"");
-    let dressed = |answer: Answer| {
+    let dressed = |answer: ServeAnswer| {
         answer.with("docker-content-digest", &digest).with("etag", &tag).with("accept-ranges", "bytes")
     };
     let listed = |text: &String| {
         text.split(',').any(|one| one.trim().trim_start_matches("W/") == tag || one.trim() == "*")
     };
     if head.if_none_match.as_ref().is_some_and(listed) {
-        return Ok(dressed(Answer::new(StatusCode::NOT_MODIFIED, media_type, Body::empty())));
+        return Ok(dressed(ServeAnswer::new(StatusCode::NOT_MODIFIED, media_type, Body::empty())));
     }
     let range = head.range.as_deref().filter(|_| head.if_range.as_ref().is_none_or(|wanted| *wanted == tag));
     let Ok(range) = route::range(range, blob.size) else {
-        let answer = Answer::new(StatusCode::RANGE_NOT_SATISFIABLE, "text/plain", Body::empty());
+        let answer = ServeAnswer::new(StatusCode::RANGE_NOT_SATISFIABLE, "text/plain", Body::empty());
         return Ok(dressed(answer).with("content-range", &format!("bytes */{}", blob.size)));
     };
     if head.only {
-        let answer = Answer::new(StatusCode::OK, media_type, Body::empty());
+        let answer = ServeAnswer::new(StatusCode::OK, media_type, Body::empty());
         return Ok(dressed(answer).with("content-length", &blob.size.to_string()));
     }
     let Some(range) = range else {
         let source = Box::new(WholeBlob { state: Arc::clone(state), bundle, reading: Reading::of(blob) });
         let body = begin(source, blob.size).await?;
-        return Ok(dressed(Answer::new(StatusCode::OK, media_type, body)));
+        return Ok(dressed(ServeAnswer::new(StatusCode::OK, media_type, body)));
     };
     let proof = state.prove(bundle, blob).await.ok_or(NOT_BELIEVED)?;
     let content_range = format!("bytes {}-{}/{}", range.start, range.end - 1, blob.size);
     let len = range.end - range.start;
     let source = Box::new(PartOfBlob { state: Arc::clone(state), bundle, proof, range });
-    let answer = Answer::new(StatusCode::PARTIAL_CONTENT, media_type, begin(source, len).await?);
+    let answer = ServeAnswer::new(StatusCode::PARTIAL_CONTENT, media_type, begin(source, len).await?);
     Ok(dressed(answer).with("content-range", &content_range))
 }
 
 /// Reads the first piece, so that what fails at once is an error and not an answer that breaks off.
-pub(super) async fn begin(source: Box<dyn Source>, len: u64) -> Result<Body, Refusal> {
+pub(super) async fn begin(source: Box<dyn BodySource>, len: u64) -> Result<Body, Refusal> {
     let first = body::begin(source).wait().await;
     Ok(Body::pieces(first.ok_or(NOT_BELIEVED)?, len))
 }
 
 struct WholeBlob {
-    state: Arc<State>,
+    state: Arc<ServeState>,
     bundle: usize,
     reading: Reading,
 }
 
-impl Source for WholeBlob {
+impl BodySource for WholeBlob {
     fn next(mut self: Box<Self>) -> Step {
         let place = &self.state.bundles.get(self.bundle)?.place;
         match place.next_piece(&mut self.reading, PIECE) {
@@ -198,7 +209,7 @@ impl Source for WholeBlob {
 }
 
 struct PartOfBlob {
-    state: Arc<State>,
+    state: Arc<ServeState>,
     bundle: usize,
     proof: Proof,
     range: Range<u64>,
@@ -216,7 +227,7 @@ impl PartOfBlob {
     }
 }
 
-impl Source for PartOfBlob {
+impl BodySource for PartOfBlob {
     fn next(mut self: Box<Self>) -> Step {
         match self.read() {
             Ok(piece) => Some((Bytes::from(piece?), self)),

@@ -8,7 +8,7 @@ use sealift_bundle::value::percent;
 
 /// A request that means something.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum AskedRoute {
     /// `/v2/`: does this speak the protocol?
     Version,
     /// A manifest or index.
@@ -56,7 +56,7 @@ pub(super) struct Refusal {
     pub message: &'static str,
 }
 
-impl Asked {
+impl AskedRoute {
     /// Whether the answer is made as a whole: a list or a page.
     pub(super) fn is_list(&self) -> bool {
         match self {
@@ -102,17 +102,17 @@ const BAD_PATH: Refusal = Refusal::new(400, "NAME_INVALID", "the path is not per
 const BAD_DIGEST: Refusal = Refusal::new(400, "DIGEST_INVALID", "the digest is not well formed");
 const BAD_NUMBER: Refusal = Refusal::new(400, "PAGINATION_NUMBER_INVALID", "`n` is not a number");
 
-pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Result<Asked, Refusal> {
+pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Result<AskedRoute, Refusal> {
     if !matches!(method, "GET" | "HEAD") {
         return Err(READ_ONLY);
     }
     let path = percent::decoded(path).ok_or(BAD_PATH)?;
-    let query = Query(query.unwrap_or_default());
+    let query = RouteQuery(query.unwrap_or_default());
     if matches!(path.as_str(), "/v2" | "/v2/") {
-        return Ok(Asked::Version);
+        return Ok(AskedRoute::Version);
     }
     if path == "/" {
-        return Ok(Asked::Overview);
+        return Ok(AskedRoute::Overview);
     }
     if let Some(rest) = path.strip_prefix("/v2/") {
         return registry(rest, &query);
@@ -121,27 +121,27 @@ pub(super) fn route(method: &str, path: &str, query: Option<&str>) -> Result<Ask
     let (bundle, rest) = rest.split_once('/').ok_or(NO_PAGE)?;
     let (item, path) =
         rest.split_once('/').map_or((rest, None), |(item, path)| (item, Some(path.to_owned())));
-    Ok(Asked::File { bundle: bundle.to_owned(), item: item.to_owned(), path, after: query.get("after") })
+    Ok(AskedRoute::File { bundle: bundle.to_owned(), item: item.to_owned(), path, after: query.get("after") })
 }
 
-fn registry(rest: &str, query: &Query<'_>) -> Result<Asked, Refusal> {
+fn registry(rest: &str, query: &RouteQuery<'_>) -> Result<AskedRoute, Refusal> {
     if rest == "_catalog" {
-        return Ok(Asked::Catalog(query.page()?));
+        return Ok(AskedRoute::Catalog(query.page()?));
     }
     let repo = |name: &str| Repo { name: name.to_owned(), origin: query.get("ns") };
     if let Some(name) = rest.strip_suffix("/tags/list") {
-        return Ok(Asked::Tags(repo(name), query.page()?));
+        return Ok(AskedRoute::Tags(repo(name), query.page()?));
     }
     let (front, last) = rest.rsplit_once('/').ok_or(NO_NAME)?;
     let (name, kind) = front.rsplit_once('/').ok_or(NO_NAME)?;
     match kind {
         "manifests" if last.contains(':') => {
-            Ok(Asked::Manifest(repo(name), Reference::Digest(digest(last, NO_MANIFEST)?)))
+            Ok(AskedRoute::Manifest(repo(name), Reference::Digest(digest(last, NO_MANIFEST)?)))
         }
-        "manifests" => Ok(Asked::Manifest(repo(name), Reference::Tag(last.to_owned()))),
-        "blobs" => Ok(Asked::Blob(repo(name), digest(last, NO_BLOB)?)),
+        "manifests" => Ok(AskedRoute::Manifest(repo(name), Reference::Tag(last.to_owned()))),
+        "blobs" => Ok(AskedRoute::Blob(repo(name), digest(last, NO_BLOB)?)),
         "referrers" => {
-            Ok(Asked::Referrers(repo(name), digest(last, NO_MANIFEST)?, query.get("artifactType")))
+            Ok(AskedRoute::Referrers(repo(name), digest(last, NO_MANIFEST)?, query.get("artifactType")))
         }
         _ => Err(NO_NAME),
     }
@@ -162,9 +162,9 @@ fn digest(text: &str, unknown: Refusal) -> Result<Digest, Refusal> {
 }
 
 /// The part of an address behind `?`.
-struct Query<'a>(&'a str);
+struct RouteQuery<'a>(&'a str);
 
-impl Query<'_> {
+impl RouteQuery<'_> {
     /// The first value of a key. A plus sign stays one: media types have them, and nothing asked for has spaces.
     fn get(&self, key: &str) -> Option<String> {
         let mut pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SHARE: usize = 1 << 10;
 
 /// The bundles, and what was found out about them since the start.
-pub(super) struct State {
+pub(super) struct ServeState {
     /// The bundles.
     pub bundles: Vec<Bundle>,
     /// What they offer.
@@ -45,7 +45,7 @@ pub(super) struct State {
     reports: mpsc::Sender<String>,
 }
 
-impl State {
+impl ServeState {
     pub(super) fn new(
         (bundles, catalog): (Vec<Bundle>, Catalog),
         address: SocketAddr,

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A certificate chain and its private key, both in PEM.
-pub struct Identity {
+pub struct TlsIdentity {
     /// The certificate of the server, and those between it and the authority.
     pub certificates: Vec<u8>,
     /// The key: PKCS#8, PKCS#1 or SEC1, not encrypted.
@@ -17,7 +17,7 @@ pub struct Identity {
 }
 
 /// What turns a connection into one over TLS.
-pub(super) fn acceptor(identity: &Identity) -> Result<TlsAcceptor, ServeError> {
+pub(super) fn acceptor(identity: &TlsIdentity) -> Result<TlsAcceptor, ServeError> {
     let wrong = |reason: String| ServeError::Tls { reason };
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&identity.certificates)
         .collect::<Result<_, _>>()

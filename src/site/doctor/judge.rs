@@ -4,7 +4,7 @@ mod place;
 
 use super::folder::{Place, Tried};
 use super::machine::Machine;
-use super::{Check, Circumstances, Finding, Needs, Outcome};
+use super::{Check, CheckOutcome, Circumstances, DoctorFinding, Needs};
 use sealift_bundle::trust::root::Expiry;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
@@ -33,7 +33,7 @@ pub(super) fn judge(
     machine: &Machine,
     needs: Option<&Needs>,
     circumstances: &Circumstances<'_>,
-) -> Vec<Finding> {
+) -> Vec<DoctorFinding> {
     let case = Case { place, machine, needs, circumstances };
     Check::ALL.iter().map(|check| case.finding(*check)).collect()
 }
@@ -47,22 +47,22 @@ struct Case<'a> {
 }
 
 /// What a check came to, before it has its name.
-struct Verdict(Outcome, String, Option<String>);
+struct Verdict(CheckOutcome, String, Option<String>);
 
 fn fine(found: impl Into<String>) -> Verdict {
-    Verdict(Outcome::Ok, found.into(), None)
+    Verdict(CheckOutcome::Ok, found.into(), None)
 }
 
 fn warning(found: impl Into<String>, fix: impl Into<String>) -> Verdict {
-    Verdict(Outcome::Warning, found.into(), Some(fix.into()))
+    Verdict(CheckOutcome::Warning, found.into(), Some(fix.into()))
 }
 
 fn problem(found: impl Into<String>, fix: impl Into<String>) -> Verdict {
-    Verdict(Outcome::Problem, found.into(), Some(fix.into()))
+    Verdict(CheckOutcome::Problem, found.into(), Some(fix.into()))
 }
 
 fn unchecked(found: impl Into<String>, fix: impl Into<String>) -> Verdict {
-    Verdict(Outcome::NotChecked, found.into(), Some(fix.into()))
+    Verdict(CheckOutcome::NotChecked, found.into(), Some(fix.into()))
 }
 
 /// What was tried and has to go.
@@ -79,7 +79,7 @@ fn skipped(why: &str) -> Verdict {
 }
 
 impl Case<'_> {
-    fn finding(&self, check: Check) -> Finding {
+    fn finding(&self, check: Check) -> DoctorFinding {
         let Verdict(outcome, found, fix) = match check {
             Check::ReadOnly => self.read_only(),
             Check::Space => self.space(),
@@ -110,7 +110,7 @@ impl Case<'_> {
             Check::Kernel => self.kernel(),
             Check::Parameters => self.parameters(),
         };
-        Finding { name: check, outcome, found, fix }
+        DoctorFinding { name: check, outcome, found, fix }
     }
 
     fn memory(&self) -> Verdict {

@@ -6,16 +6,16 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 /// Something that was looked up, or why it could not be.
-pub(super) type Found<T> = Result<T, String>;
+pub(super) type FoundMachine<T> = Result<T, String>;
 
 /// What was found out about the machine. Sizes are in bytes; where there is no limit, there is nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
     /// Memory that can be had without swapping.
-    pub(super) available: Found<u64>,
+    pub(super) available: FoundMachine<u64>,
     /// The lowest memory limit of the control groups that hold this process.
-    pub(super) group: Found<Option<u64>>,
-    pub(super) fips: Found<bool>,
+    pub(super) group: FoundMachine<Option<u64>>,
+    pub(super) fips: FoundMachine<bool>,
     /// Files that this process may have open.
     pub(super) open_files: Option<u64>,
     /// The largest file that it may write.
@@ -34,11 +34,11 @@ impl Machine {
     }
 }
 
-fn read(path: &Path) -> Found<String> {
+fn read(path: &Path) -> FoundMachine<String> {
     fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
 }
 
-fn available(proc: &Path) -> Found<u64> {
+fn available(proc: &Path) -> FoundMachine<u64> {
     let path = proc.join("meminfo");
     let text = read(&path)?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
@@ -48,7 +48,7 @@ fn available(proc: &Path) -> Found<u64> {
 }
 
 /// Control groups of either version: each group from that of the process to the outermost may have a limit.
-fn group_limit(proc: &Path, sys: &Path) -> Found<Option<u64>> {
+fn group_limit(proc: &Path, sys: &Path) -> FoundMachine<Option<u64>> {
     let text = read(&proc.join("self/cgroup"))?;
     let mut lowest: Option<u64> = None;
     for line in text.lines() {
@@ -85,7 +85,7 @@ fn group_limit(proc: &Path, sys: &Path) -> Found<Option<u64>> {
     Ok(lowest)
 }
 
-fn fips(proc: &Path) -> Found<bool> {
+fn fips(proc: &Path) -> FoundMachine<bool> {
     let path = proc.join("sys/crypto/fips_enabled");
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text.trim() == "1"),

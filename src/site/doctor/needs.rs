@@ -1,11 +1,11 @@
 //! What a bundle needs of a folder and a machine, read where it lies.
 
 use super::super::SiteError;
-use super::super::unpack::{Plan, path_error};
-use sealift_bundle::format::blob_order::Parts;
+use super::super::unpack::{UnpackPlan, path_error};
+use sealift_bundle::format::blob_order::ImageParts;
 use sealift_bundle::format::entry::Node;
-use sealift_bundle::format::index::Item;
-use sealift_bundle::format::oci::{self, Document};
+use sealift_bundle::format::index::IndexItem;
+use sealift_bundle::format::oci::{self, OciDocument};
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::root::Expiry;
@@ -57,15 +57,15 @@ impl Needs {
         for contents in &place.contents.items {
             let name = &contents.item.head.name;
             match &contents.parts {
-                Parts::Tree { .. } => trees.extend(place.inventory(name.as_str())?),
-                Parts::Image { platforms, .. } if platforms.is_empty() => {
+                ImageParts::Tree { .. } => trees.extend(place.inventory(name.as_str())?),
+                ImageParts::Image { platforms, .. } if platforms.is_empty() => {
                     let own = own_platform(place, &contents.item, limits)?;
                     images.push((name.clone(), own.into_iter().collect()));
                 }
-                Parts::Image { platforms, .. } => images.push((name.clone(), platforms.clone())),
+                ImageParts::Image { platforms, .. } => images.push((name.clone(), platforms.clone())),
             }
         }
-        let mut plan = Plan::new(&place.contents, &trees).map_err(path_error)?;
+        let mut plan = UnpackPlan::new(&place.contents, &trees).map_err(path_error)?;
         plan.add_rendered(&place.contents, &trees)?;
         let mut needs = Self {
             bundle: format!("{}-{}", predicate.name, predicate.version),
@@ -84,8 +84,8 @@ impl Needs {
             expiry: root.policy().expiry,
         };
         let blobs = place.contents.items.iter().filter_map(|item| match &item.parts {
-            Parts::Image { blobs, .. } => Some(blobs),
-            Parts::Tree { .. } => None,
+            ImageParts::Image { blobs, .. } => Some(blobs),
+            ImageParts::Tree { .. } => None,
         });
         for blob in blobs.flatten() {
             needs.name(blob.digest.hex().as_ref(), "");
@@ -133,9 +133,13 @@ struct Config {
 }
 
 /// The platform of an image that is one manifest: its configuration says it. What is no image may say nothing.
-fn own_platform(place: &OpenBundle<'_>, item: &Item, limits: &Limits) -> Result<Option<String>, TrustError> {
+fn own_platform(
+    place: &OpenBundle<'_>,
+    item: &IndexItem,
+    limits: &Limits,
+) -> Result<Option<String>, TrustError> {
     let bytes = place.document(item.root)?;
-    let Ok(Document::Manifest { config, .. }) = oci::parse(&item.media_type, &bytes, limits) else {
+    let Ok(OciDocument::Manifest { config, .. }) = oci::parse(&item.media_type, &bytes, limits) else {
         return Ok(None);
     };
     if config.size > limits.document {

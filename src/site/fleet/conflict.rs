@@ -1,7 +1,7 @@
 //! What cannot all be true, or should not be: contradictions between records, the clock and the trust root.
 
-use super::{Known, Number, Record, Row, Says};
-use crate::state::Mark;
+use super::{FleetRecord, KnownBundles, Number, Row, Says};
+use crate::state::ReleaseMark;
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -220,7 +220,7 @@ impl fmt::Display for Number {
 }
 
 /// All of them, the gravest kinds first.
-pub(super) fn all(records: &[Record], rows: &[Row], known: Known<'_>) -> Vec<Conflict> {
+pub(super) fn all(records: &[FleetRecord], rows: &[Row], known: KnownBundles<'_>) -> Vec<Conflict> {
     let mut all = forks(records);
     all.extend(equivocations(records, known));
     all.extend(keys(records));
@@ -242,8 +242,8 @@ pub(super) fn all(records: &[Record], rows: &[Row], known: Known<'_>) -> Vec<Con
     all
 }
 
-fn forks(records: &[Record]) -> Vec<Conflict> {
-    let mut lines: BTreeMap<(Digest, u64), BTreeMap<Digest, &Record>> = BTreeMap::new();
+fn forks(records: &[FleetRecord]) -> Vec<Conflict> {
+    let mut lines: BTreeMap<(Digest, u64), BTreeMap<Digest, &FleetRecord>> = BTreeMap::new();
     for record in records {
         let entry = match &record.says {
             Says::Did { entry, .. } => Some(*entry),
@@ -254,9 +254,10 @@ fn forks(records: &[Record]) -> Vec<Conflict> {
             place.entry(head.digest).or_insert(record);
         }
     }
-    let fork = |((site, entry), digests): (_, BTreeMap<Digest, &Record>)| {
+    let fork = |((site, entry), digests): (_, BTreeMap<Digest, &FleetRecord>)| {
         let name = digests.values().next().filter(|_| digests.len() > 1)?.name.clone();
-        let claim = |(digest, record): (Digest, &Record)| Claim { digest, file: Some(record.file.clone()) };
+        let claim =
+            |(digest, record): (Digest, &FleetRecord)| Claim { digest, file: Some(record.file.clone()) };
         Some(Conflict::Fork { site, name, entry, claims: digests.into_iter().map(claim).collect() })
     };
     lines.into_iter().filter_map(fork).collect()
@@ -264,16 +265,16 @@ fn forks(records: &[Record]) -> Vec<Conflict> {
 
 /// Each bundle that was given a number, with the file that did; the bundles that are here come last.
 fn said<'a>(
-    records: &'a [Record],
-    known: Known<'a>,
-) -> impl Iterator<Item = (&'a Name, Mark, Option<&'a Path>)> {
+    records: &'a [FleetRecord],
+    known: KnownBundles<'a>,
+) -> impl Iterator<Item = (&'a Name, ReleaseMark, Option<&'a Path>)> {
     let said = records.iter().flat_map(|record| {
         record.marks().into_iter().map(|(scenario, mark)| (scenario, mark, Some(record.file.as_path())))
     });
     said.chain(known.bundles.iter().map(|(scenario, mark)| (scenario, *mark, None)))
 }
 
-fn equivocations(records: &[Record], known: Known<'_>) -> Vec<Conflict> {
+fn equivocations(records: &[FleetRecord], known: KnownBundles<'_>) -> Vec<Conflict> {
     let mut numbers: BTreeMap<(&Name, Number), BTreeMap<Digest, Option<&Path>>> = BTreeMap::new();
     for (scenario, mark, file) in said(records, known) {
         numbers.entry((scenario, Number::of(&mark))).or_default().entry(mark.statement).or_insert(file);
@@ -288,7 +289,7 @@ fn equivocations(records: &[Record], known: Known<'_>) -> Vec<Conflict> {
     several.map(conflict).collect()
 }
 
-fn contradictions(records: &[Record], known: Known<'_>) -> Vec<Conflict> {
+fn contradictions(records: &[FleetRecord], known: KnownBundles<'_>) -> Vec<Conflict> {
     let mut said_of: BTreeMap<Digest, BTreeMap<(&Name, Number), Option<&Path>>> = BTreeMap::new();
     for (scenario, mark, file) in said(records, known) {
         let of = said_of.entry(mark.statement).or_default();
@@ -314,9 +315,9 @@ fn contradictions(records: &[Record], known: Known<'_>) -> Vec<Conflict> {
     several.map(conflict).collect()
 }
 
-fn keys(records: &[Record]) -> Vec<Conflict> {
-    let mut of_site: BTreeMap<Digest, BTreeMap<KeyId, &Record>> = BTreeMap::new();
-    let mut of_key: BTreeMap<KeyId, BTreeMap<Digest, &Record>> = BTreeMap::new();
+fn keys(records: &[FleetRecord]) -> Vec<Conflict> {
+    let mut of_site: BTreeMap<Digest, BTreeMap<KeyId, &FleetRecord>> = BTreeMap::new();
+    let mut of_key: BTreeMap<KeyId, BTreeMap<Digest, &FleetRecord>> = BTreeMap::new();
     for record in records {
         of_site.entry(record.site).or_default().entry(record.key).or_insert(record);
         of_key.entry(record.key).or_default().entry(record.site).or_insert(record);
@@ -330,7 +331,7 @@ fn keys(records: &[Record]) -> Vec<Conflict> {
         all.push(Conflict::Keys { site, name, keys });
     }
     for (key, sites) in of_key.into_iter().filter(|(_, sites)| sites.len() > 1) {
-        let speaking = |(site, record): (Digest, &Record)| Speaking {
+        let speaking = |(site, record): (Digest, &FleetRecord)| Speaking {
             site,
             name: record.name.clone(),
             file: record.file.clone(),

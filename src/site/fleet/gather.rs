@@ -1,6 +1,6 @@
 //! What lies in a folder: records, statements that give bundles their names, bundles, SBOMs, and the rest.
 
-use super::{Record, Title, Titles};
+use super::{FleetRecord, Title, Titles};
 use crate::SiteError;
 use crate::receipt::{Receipt, Request, Signed};
 use sealift_bundle::format::atomic_file;
@@ -29,9 +29,9 @@ const HEAD: u64 = 512;
 #[derive(Debug, Default)]
 pub struct Gathered {
     /// Records that a named key signed.
-    pub verified: Vec<Record>,
+    pub verified: Vec<FleetRecord>,
     /// Records by keys that nobody named: what files say.
-    pub declared: Vec<Record>,
+    pub declared: Vec<FleetRecord>,
     /// Records that are not believed, and why.
     pub refused: Vec<Refused>,
     /// What bundles are called.
@@ -117,10 +117,10 @@ impl Gathered {
     ) {
         let record = match kind {
             Kind::Receipt => record(bytes, keys, limits, |key, id, receipt: Receipt| {
-                Record::of_receipt(file.clone(), key, id, receipt)
+                FleetRecord::of_receipt(file.clone(), key, id, receipt)
             }),
             Kind::Request => record(bytes, keys, limits, |key, id, request: Request| {
-                Record::of_request(file.clone(), key, id, request)
+                FleetRecord::of_request(file.clone(), key, id, request)
             }),
             Kind::Seal => {
                 let payload = Envelope::parse(bytes, PayloadType::Statement, limits);
@@ -153,8 +153,8 @@ fn record<T: Signed>(
     bytes: &[u8],
     keys: &BTreeMap<KeyId, &PublicKey>,
     limits: &Limits,
-    make: impl Fn(KeyId, Digest, T) -> Record,
-) -> Result<(bool, Record), TrustError> {
+    make: impl Fn(KeyId, Digest, T) -> FleetRecord,
+) -> Result<(bool, FleetRecord), TrustError> {
     let envelope = T::envelope(bytes, limits)?;
     let [only] = envelope.signatures() else {
         let reason = format!("it has {} signatures, expected one", envelope.signatures().len());

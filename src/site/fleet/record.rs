@@ -1,8 +1,8 @@
 //! Receipts and requests, as far as they are compared.
 
-use crate::journal::Head;
-use crate::receipt::{Installed, Outcome, Receipt, Request};
-use crate::state::Mark;
+use crate::journal::JournalHead;
+use crate::receipt::{InstalledRelease, Receipt, RenderedOutcome, Request};
+use crate::state::ReleaseMark;
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// What one receipt or request says, without the blobs that it lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct FleetRecord {
     /// The file it was read from.
     pub file: PathBuf,
     /// The key that it names as its signer.
@@ -25,7 +25,7 @@ pub struct Record {
     /// When it was made, by the clock of the site.
     pub issued: Timestamp,
     /// Where the journal of the site then ended.
-    pub journal: Head,
+    pub journal: JournalHead,
     /// The newest trust root that it speaks of.
     pub root_version: u64,
     /// What it says of bundles.
@@ -38,23 +38,23 @@ pub enum Says {
     /// A receipt: one act.
     Did {
         /// What the site did.
-        outcome: Outcome,
+        outcome: RenderedOutcome,
         /// The scenario.
         scenario: Name,
         /// The bundle.
-        bundle: Mark,
+        bundle: ReleaseMark,
         /// When.
         time: Timestamp,
         /// The bundle in use when the receipt was made.
         current: Option<Digest>,
         /// The line of the journal that says it.
-        entry: Head,
+        entry: JournalHead,
     },
     /// A request: everything that is installed.
-    Holds(Vec<Installed>),
+    Holds(Vec<InstalledRelease>),
 }
 
-impl Record {
+impl FleetRecord {
     pub(super) fn of_receipt(file: PathBuf, key: KeyId, id: Digest, receipt: Receipt) -> Self {
         let Receipt {
             site,
@@ -81,7 +81,7 @@ impl Record {
 
     /// The bundles that it gives a number, each with its scenario.
     #[must_use]
-    pub fn marks(&self) -> Vec<(&Name, Mark)> {
+    pub fn marks(&self) -> Vec<(&Name, ReleaseMark)> {
         match &self.says {
             Says::Did { scenario, bundle, .. } => vec![(scenario, *bundle)],
             Says::Holds(all) => all.iter().map(|one| (&one.scenario, one.highest)).collect(),

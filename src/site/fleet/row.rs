@@ -1,9 +1,9 @@
 //! What each site has of each scenario, and how far it is behind.
 
-use super::record::{Record, Says};
-use super::{Known, Title};
-use crate::receipt::Outcome;
-use crate::state::Mark;
+use super::record::{FleetRecord, Says};
+use super::{KnownBundles, Title};
+use crate::receipt::RenderedOutcome;
+use crate::state::ReleaseMark;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
@@ -36,7 +36,7 @@ pub struct Row {
     pub installed: Option<Timestamp>,
     /// A bundle that the site rehearsed last, and does not use.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rehearsed: Option<Mark>,
+    pub rehearsed: Option<ReleaseMark>,
     /// Releases that are kept beside the one in use, where the newest record is a request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Digest>,
@@ -83,7 +83,7 @@ pub enum Lag {
 impl Number {
     /// Of a mark.
     #[must_use]
-    pub fn of(mark: &Mark) -> Self {
+    pub fn of(mark: &ReleaseMark) -> Self {
         Self { epoch: mark.epoch, sequence: mark.sequence }
     }
 
@@ -121,19 +121,19 @@ pub(super) fn weight(lag: Lag) -> u64 {
 #[derive(Default)]
 struct Told<'a> {
     /// Everything that says what is in use.
-    all: Vec<(&'a Record, Option<Digest>, &'a [Digest])>,
+    all: Vec<(&'a FleetRecord, Option<Digest>, &'a [Digest])>,
     /// When bundles were installed.
     installed: BTreeMap<Digest, Timestamp>,
     /// The newest rehearsal.
-    rehearsed: Option<(u64, Mark)>,
+    rehearsed: Option<(u64, ReleaseMark)>,
 }
 
 /// The rows of these records, each once.
 pub(super) fn rows(
-    records: &[Record],
-    known: Known<'_>,
+    records: &[FleetRecord],
+    known: KnownBundles<'_>,
     numbers: &BTreeMap<Digest, Number>,
-    newest: &BTreeMap<Name, Mark>,
+    newest: &BTreeMap<Name, ReleaseMark>,
 ) -> Vec<Row> {
     let mut told: BTreeMap<(Digest, &Name), Told<'_>> = BTreeMap::new();
     for record in records {
@@ -142,11 +142,11 @@ pub(super) fn rows(
                 let told = told.entry((record.site, scenario)).or_default();
                 told.all.push((record, *current, &[]));
                 match outcome {
-                    Outcome::Installed => {
+                    RenderedOutcome::Installed => {
                         let at = told.installed.entry(bundle.statement).or_insert(*time);
                         *at = (*at).max(*time);
                     }
-                    Outcome::Drilled => {
+                    RenderedOutcome::Drilled => {
                         if told.rehearsed.is_none_or(|(before, _)| before < entry.entries) {
                             told.rehearsed = Some((entry.entries, *bundle));
                         }

@@ -2,8 +2,8 @@
 
 use super::conflict::Conflict;
 use super::*;
-use crate::journal::Head;
-use crate::receipt::{Installed, Outcome};
+use crate::journal::JournalHead;
+use crate::receipt::{InstalledRelease, RenderedOutcome};
 
 fn moment(day: u32) -> Timestamp {
     format!("2026-11-{day:02}T00:00:00Z").parse().unwrap()
@@ -17,14 +17,14 @@ fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-fn mark(sequence: u64, statement: &str) -> Mark {
-    Mark { epoch: 1, sequence, statement: digest(statement) }
+fn mark(sequence: u64, statement: &str) -> ReleaseMark {
+    ReleaseMark { epoch: 1, sequence, statement: digest(statement) }
 }
 
 /// A receipt of a site whose journal has so many entries, for the bundle with that number.
-fn did(site: &str, entries: u64, bundle: Mark, day: u32) -> Record {
-    let head = Head { entries, digest: digest(&format!("{site} {entries}")) };
-    Record {
+fn did(site: &str, entries: u64, bundle: ReleaseMark, day: u32) -> FleetRecord {
+    let head = JournalHead { entries, digest: digest(&format!("{site} {entries}")) };
+    FleetRecord {
         file: format!("{site}-{entries}-{day}.json").into(),
         key: digest(&format!("key of {site}")).hex().parse().unwrap(),
         id: digest(&format!("{site} {entries} {bundle} {day}")),
@@ -34,7 +34,7 @@ fn did(site: &str, entries: u64, bundle: Mark, day: u32) -> Record {
         journal: head,
         root_version: 1,
         says: Says::Did {
-            outcome: Outcome::Installed,
+            outcome: RenderedOutcome::Installed,
             scenario: name("ddil"),
             bundle,
             time: moment(day),
@@ -44,15 +44,15 @@ fn did(site: &str, entries: u64, bundle: Mark, day: u32) -> Record {
     }
 }
 
-fn group(records: Vec<Record>) -> Group {
+fn group(records: Vec<FleetRecord>) -> FleetGroup {
     of(records, &Titles::new(), &[])
 }
 
-fn of(records: Vec<Record>, titles: &Titles, bundles: &[(Name, Mark)]) -> Group {
-    Group::of(records, Known { titles, bundles, root: None, now: moment(22) })
+fn of(records: Vec<FleetRecord>, titles: &Titles, bundles: &[(Name, ReleaseMark)]) -> FleetGroup {
+    FleetGroup::of(records, KnownBundles { titles, bundles, root: None, now: moment(22) })
 }
 
-fn kinds(group: &Group) -> Vec<&'static str> {
+fn kinds(group: &FleetGroup) -> Vec<&'static str> {
     group.conflicts.iter().map(Conflict::title).collect()
 }
 
@@ -122,7 +122,7 @@ fn going_back_and_rehearsing_show() {
     }
     let mut drill = did("ship", 7, mark(4, "d"), 21);
     if let Says::Did { outcome, current, .. } = &mut drill.says {
-        (*outcome, *current) = (Outcome::Drilled, Some(digest("a")));
+        (*outcome, *current) = (RenderedOutcome::Drilled, Some(digest("a")));
     }
     let group = group(vec![did("ship", 2, mark(1, "a"), 2), back, drill]);
     let row = &group.rows[0];
@@ -133,7 +133,7 @@ fn going_back_and_rehearsing_show() {
 #[test]
 fn a_request_says_what_is_kept_and_an_empty_one_that_nothing_is_there() {
     let mut asks = did("ship", 9, mark(1, "a"), 21);
-    asks.says = Says::Holds(vec![Installed {
+    asks.says = Says::Holds(vec![InstalledRelease {
         scenario: name("ddil"),
         highest: mark(2, "b"),
         current: digest("b"),
@@ -155,7 +155,7 @@ fn of_a_receipt_and_a_request_of_one_second_the_request_is_taken() {
         let receipt = did("ship", 3, mark(2, "b"), 2);
         let mut asks = receipt.clone();
         asks.id = Digest::from_hex(&if last { "f" } else { "0" }.repeat(64)).unwrap();
-        asks.says = Says::Holds(vec![Installed {
+        asks.says = Says::Holds(vec![InstalledRelease {
             scenario: name("ddil"),
             highest: mark(2, "b"),
             current: digest("b"),

@@ -1,10 +1,10 @@
 //! Every folder, file and link of a release, as it has to be once it is written.
 
-use super::Plan;
+use super::UnpackPlan;
 use super::plan::path_error;
 use crate::SiteError;
 use crate::rendering::Rendering;
-use sealift_bundle::format::blob_order::{Contents, Parts};
+use sealift_bundle::format::blob_order::{Contents, ImageParts};
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::trust::verify::SharedInventory;
 use sealift_bundle::value::rel_path::RelPath;
@@ -20,7 +20,7 @@ pub(super) struct Entries {
 
 impl Entries {
     pub(super) fn new(
-        plan: &Plan,
+        plan: &UnpackPlan,
         contents: &Contents,
         trees: &[SharedInventory],
     ) -> Result<Self, SiteError> {
@@ -44,7 +44,7 @@ impl Entries {
         }
         let mut blobs = HashSet::new();
         for item in &contents.items {
-            let Parts::Image { blobs: all, .. } = &item.parts else { continue };
+            let ImageParts::Image { blobs: all, .. } = &item.parts else { continue };
             for blob in all.iter().filter(|blob| blobs.insert(blob.digest)) {
                 let path = super::blob_path(&blob.digest)?;
                 let node = Node::File { size: blob.size, sha256: blob.digest, executable: false };

@@ -1,6 +1,6 @@
 //! What will be where, once the inventories are known.
 
-use sealift_bundle::format::blob_order::{Contents, Parts};
+use sealift_bundle::format::blob_order::{Contents, ImageParts};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::item::ItemKind;
 
@@ -12,7 +12,7 @@ use sealift_bundle::value::rel_path::RelPath;
 use std::collections::HashSet;
 
 /// What is known once the inventories are.
-pub(crate) struct Plan {
+pub(crate) struct UnpackPlan {
     pub(crate) roots: Vec<RelPath>,
     pub(super) folders: Vec<RelPath>,
     pub(super) links: Vec<(RelPath, String)>,
@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     templates: (u64, u64),
 }
 
-impl Plan {
+impl UnpackPlan {
     pub(crate) fn new(contents: &Contents, trees: &[SharedInventory]) -> Result<Self, ValueError> {
         let mut plan = Self {
             roots: Vec::new(),
@@ -44,14 +44,14 @@ impl Plan {
                 plan.folders.push(top.parse()?);
             }
             match &item.parts {
-                Parts::Image { blobs: all, .. } => {
+                ImageParts::Image { blobs: all, .. } => {
                     plan.bytes += all
                         .iter()
                         .filter(|blob| blobs.insert(blob.digest))
                         .map(|blob| blob.size)
                         .sum::<u64>();
                 }
-                Parts::Tree { .. } => {
+                ImageParts::Tree { .. } => {
                     let root: RelPath = format!("{top}/{name}").parse()?;
                     plan.folders.push(root.clone());
                     plan.roots.push(root);
@@ -86,8 +86,8 @@ impl Plan {
         trees: &[SharedInventory],
     ) -> Result<(), SiteError> {
         let heads = contents.items.iter().filter_map(|item| match item.parts {
-            Parts::Tree { .. } => Some(&item.item.head),
-            Parts::Image { .. } => None,
+            ImageParts::Tree { .. } => Some(&item.item.head),
+            ImageParts::Image { .. } => None,
         });
         for (head, tree) in heads.zip(trees) {
             if !head.labels.template {

@@ -1,7 +1,7 @@
 //! Which parts of a template are left out by default.
 
 use super::off_by_default;
-use crate::lint::expression::Scope;
+use crate::lint::expression::TemplateScope;
 
 /// The blocks that a line of a template stands in, as far as plain conditions tell.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Blocks {
         self.0.iter().find(|block| block.off).map(|block| off_by_default(&block.condition))
     }
 
-    pub(super) fn read(&mut self, line: &str, scope: &Scope<'_>) {
+    pub(super) fn read(&mut self, line: &str, scope: &TemplateScope<'_>) {
         for tag in line.split("{{").skip(1).filter_map(|part| part.split("}}").next()) {
             let tag = tag.trim_matches(['-', ' ', '\t']);
             let (word, rest) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));

@@ -1,10 +1,10 @@
-use crate::lint::File;
+use crate::lint::LintFile;
 use crate::lint::references::{How, Mention, Variables, mentions};
 use crate::lint::tarball::packed;
 
 fn of(files: &[(&str, &str)]) -> Vec<Mention> {
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
-    mentions(&File { item: "i", path: "x.tgz", bytes: &packed(&files) }, &Variables::new())
+    mentions(&LintFile { item: "i", path: "x.tgz", bytes: &packed(&files) }, &Variables::new())
 }
 
 fn list(found: &[Mention]) -> Vec<(&str, &str)> {
@@ -124,7 +124,7 @@ fn charts_in_charts_take_their_parents_values() {
         ("push/charts/es/values.yaml", b"image: elastic/es:9.0.0\n"),
         ("push/charts/es/templates/d.yaml", b"image: {{ .Values.image }}\n"),
     ]);
-    let found = mentions(&File { item: "i", path: "push.tgz", bytes: &chart }, &Variables::new());
+    let found = mentions(&LintFile { item: "i", path: "push.tgz", bytes: &chart }, &Variables::new());
     let mut shown = list(&found);
     shown.dedup();
     assert_eq!(
@@ -168,7 +168,7 @@ fn p52_charts_too_deep_in_charts_are_refused() {
     for _ in 0..8 {
         inner = packed(&[("c/Chart.yaml", b"name: c\n"), ("c/charts/c.tgz", &inner)]);
     }
-    let found = mentions(&File { item: "i", path: "x.tgz", bytes: &inner }, &Variables::new());
+    let found = mentions(&LintFile { item: "i", path: "x.tgz", bytes: &inner }, &Variables::new());
     assert!(
         found.len() == 1 && matches!(&found[0].how, How::Unclear(reason) if reason.contains("too deep")),
         "{found:?}"
@@ -183,7 +183,7 @@ fn what_is_no_chart_or_damaged() {
     let plugin = of(&[("plugin/plugin.json", "{}"), ("plugin/x.yaml", "image: a/b:1")]);
     assert!(plugin.len() == 1 && matches!(&plugin[0].how, How::Unclear(why) if why.contains("Chart.yaml")));
     let damaged =
-        mentions(&File { item: "i", path: "x.tgz", bytes: b"\x1f\x8bxxxxxxxxxxxx" }, &Variables::new());
+        mentions(&LintFile { item: "i", path: "x.tgz", bytes: b"\x1f\x8bxxxxxxxxxxxx" }, &Variables::new());
     assert!(damaged.len() == 1 && matches!(damaged[0].how, How::Unclear(_)));
     let broken = of(&[("c/Chart.yaml", "a: [1"), ("c/values.yaml", "b: {")]);
     assert_eq!(broken.iter().filter(|mention| matches!(mention.how, How::Unclear(_))).count(), 2);

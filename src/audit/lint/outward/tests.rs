@@ -1,13 +1,13 @@
 use super::{Allowed, lint, unset};
-use crate::lint::File;
-use crate::lint::finding::{Finding, Rule};
+use crate::lint::LintFile;
+use crate::lint::finding::{LintFinding, LintRule};
 use proptest::prelude::*;
 
-fn of(path: &str, text: &str) -> Vec<Finding> {
-    lint(&File { item: "item", path, bytes: text.as_bytes() }, Allowed::default())
+fn of(path: &str, text: &str) -> Vec<LintFinding> {
+    lint(&LintFile { item: "item", path, bytes: text.as_bytes() }, Allowed::default())
 }
 
-fn rules(path: &str, text: &str) -> Vec<(Rule, u32)> {
+fn rules(path: &str, text: &str) -> Vec<(LintRule, u32)> {
     let mut found: Vec<_> =
         of(path, text).iter().map(|f| (f.rule, f.place.as_ref().and_then(|p| p.line).unwrap_or(0))).collect();
     found.sort_by_key(|(rule, line)| (*line, *rule));
@@ -32,23 +32,23 @@ const BASELINE: &str = r#"{
 #[test]
 fn the_baseline_for_sites_without_a_network_is_clean() {
     assert_eq!(of("config/offline.json", BASELINE), []);
-    assert_eq!(unset(&[File { item: "i", path: "c.json", bytes: BASELINE.as_bytes() }]), []);
+    assert_eq!(unset(&[LintFile { item: "i", path: "c.json", bytes: BASELINE.as_bytes() }]), []);
 }
 
 #[test]
 fn each_setting_of_the_baseline_is_found_when_it_is_turned_on() {
     for (key, rule) in [
-        ("SendPushNotifications", Rule::ConfigOutward),
-        ("EnableLinkPreviews", Rule::ConfigOutward),
-        ("EnableGifPicker", Rule::ConfigOutward),
-        ("EnableSecurityFixAlert", Rule::ConfigUpdateCheck),
-        ("UseLetsEncrypt", Rule::ConfigAcme),
-        ("AdminNoticesEnabled", Rule::ConfigOutward),
-        ("UserNoticesEnabled", Rule::ConfigOutward),
-        ("EnableDiagnostics", Rule::ConfigOutward),
-        ("EnableSentry", Rule::ConfigOutward),
-        ("EnableRemoteMarketplace", Rule::ConfigOutward),
-        ("EnableUploads", Rule::ConfigConflict),
+        ("SendPushNotifications", LintRule::ConfigOutward),
+        ("EnableLinkPreviews", LintRule::ConfigOutward),
+        ("EnableGifPicker", LintRule::ConfigOutward),
+        ("EnableSecurityFixAlert", LintRule::ConfigUpdateCheck),
+        ("UseLetsEncrypt", LintRule::ConfigAcme),
+        ("AdminNoticesEnabled", LintRule::ConfigOutward),
+        ("UserNoticesEnabled", LintRule::ConfigOutward),
+        ("EnableDiagnostics", LintRule::ConfigOutward),
+        ("EnableSentry", LintRule::ConfigOutward),
+        ("EnableRemoteMarketplace", LintRule::ConfigOutward),
+        ("EnableUploads", LintRule::ConfigConflict),
     ] {
         let text = BASELINE.replace(&format!("\"{key}\": false"), &format!("\"{key}\": true"));
         let found = of("config/offline.json", &text);
@@ -78,7 +78,7 @@ fn the_three_delivery_forms_are_one() {
             "{% if x %}\n{\"LogSettings\": {\"EnableSentry\": true, \"N\": {{ n }}}}{% endif %}",
         ),
     ] {
-        assert_eq!(rules(path, text), [(Rule::ConfigOutward, 2)], "{path}: {text}");
+        assert_eq!(rules(path, text), [(LintRule::ConfigOutward, 2)], "{path}: {text}");
     }
 }
 
@@ -87,18 +87,18 @@ fn push_may_stay_within_the_site() {
     let own = "MM_EMAILSETTINGS_SENDPUSHNOTIFICATIONS=true\nMM_EMAILSETTINGS_PUSHNOTIFICATIONSERVER=http://push-proxy:8066\n";
     assert_eq!(of("a.env", own), []);
     let public = own.replace("http://push-proxy:8066", "https://push.mattermost.com");
-    assert_eq!(rules("a.env", &public), [(Rule::ConfigOutward, 1), (Rule::ConfigOutward, 2)]);
+    assert_eq!(rules("a.env", &public), [(LintRule::ConfigOutward, 1), (LintRule::ConfigOutward, 2)]);
 }
 
 #[test]
 fn public_stun_is_found_in_json_within_json_within_the_environment() {
     let calls = r#"{"com.mattermost.calls": {"iceserversconfigs": "[{\"urls\":[\"stun:stun.global.calls.mattermost.com:3478\"]}]"}}"#;
     let config = format!("{{\"PluginSettings\": {{\"Plugins\":\n{calls}}}}}");
-    assert_eq!(rules("config.json", &config), [(Rule::ConfigStun, 2)]);
+    assert_eq!(rules("config.json", &config), [(LintRule::ConfigStun, 2)]);
     let env = format!("\nMM_PLUGINSETTINGS_PLUGINS='{calls}'\n");
-    assert_eq!(rules("a.env", &env), [(Rule::ConfigStun, 2)]);
+    assert_eq!(rules("a.env", &env), [(LintRule::ConfigStun, 2)]);
     let rtcd = "[rtc]\nice_servers = [{ urls = [\"stun:stun.l.google.com:19302\"] }]\n";
-    assert_eq!(rules("rtcd.toml", rtcd), [(Rule::ConfigStun, 2)]);
+    assert_eq!(rules("rtcd.toml", rtcd), [(LintRule::ConfigStun, 2)]);
     assert_eq!(of("rtcd.toml", &rtcd.replace("stun.l.google.com", "turn.site.internal")), []);
     assert_eq!(of("rtcd.toml", "[rtc]\nice_servers = []\n[jobs]\nimage_registry = \"{{ registry }}\"\n"), []);
 }
@@ -109,24 +109,28 @@ fn what_stands_around_the_server() {
         (
             "nginx/conf.d/default.conf",
             "server {\n  ssl_stapling on;\n  resolver 8.8.8.8 1.1.1.1;\n  proxy_pass http://backend;\n  return 301 https://$host$request_uri;\n}\n",
-            vec![(Rule::ConfigOcsp, 2), (Rule::ConfigHost, 3)],
+            vec![(LintRule::ConfigOcsp, 2), (LintRule::ConfigHost, 3)],
         ),
         (
             "nginx.conf",
             "server {\n  #ssl_stapling on;\n  ssl_stapling off;\n  resolver 10.0.0.53 127.0.0.11;\n  location ^~ /.well-known/acme-challenge {\n  }\n  ssl_certificate /etc/letsencrypt/live/x/fullchain.pem;\n}\n",
-            vec![(Rule::ConfigAcme, 5), (Rule::ConfigAcme, 7)],
+            vec![(LintRule::ConfigAcme, 5), (LintRule::ConfigAcme, 7)],
         ),
         (
             "grafana.ini",
             "[analytics]\ncheck_for_updates = true\nreporting_enabled = true\n[security]\ndisable_gravatar = false\n",
-            vec![(Rule::ConfigUpdateCheck, 2), (Rule::ConfigOutward, 3), (Rule::ConfigOutward, 5)],
+            vec![
+                (LintRule::ConfigUpdateCheck, 2),
+                (LintRule::ConfigOutward, 3),
+                (LintRule::ConfigOutward, 5),
+            ],
         ),
         ("grafana.ini", "[analytics]\ncheck_for_updates = false\nreporting_enabled = false\n", vec![]),
-        ("grafana.env", "GF_ANALYTICS_CHECK_FOR_UPDATES=true\n", vec![(Rule::ConfigUpdateCheck, 1)]),
+        ("grafana.env", "GF_ANALYTICS_CHECK_FOR_UPDATES=true\n", vec![(LintRule::ConfigUpdateCheck, 1)]),
         (
             "desktop.reg",
             "[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Mattermost]\n\"EnableAutoUpdates\"=dword:00000001\n",
-            vec![(Rule::ConfigUpdateCheck, 2)],
+            vec![(LintRule::ConfigUpdateCheck, 2)],
         ),
         (
             "desktop.reg",
@@ -136,32 +140,36 @@ fn what_stands_around_the_server() {
         (
             "docker-compose.yml",
             "services:\n  w:\n    image: containrrr/watchtower:1.7.1\n  c:\n    image: docker.io/certbot/certbot:v3\n",
-            vec![(Rule::ConfigUpdateCheck, 3), (Rule::ConfigAcme, 5)],
+            vec![(LintRule::ConfigUpdateCheck, 3), (LintRule::ConfigAcme, 5)],
         ),
         (
             "ingress.yaml",
             "metadata:\n  annotations:\n    cert-manager.io/cluster-issuer: letsencrypt-prod\n",
-            vec![(Rule::ConfigAcme, 3)],
+            vec![(LintRule::ConfigAcme, 3)],
         ),
         (
             "issuer.yaml",
             "spec:\n  acme:\n    server: https://acme-v02.api.letsencrypt.org/directory\n",
-            vec![(Rule::ConfigAcme, 3)],
+            vec![(LintRule::ConfigAcme, 3)],
         ),
-        ("elasticsearch.yml", "ingest.geoip.downloader.enabled: true\n", vec![(Rule::ConfigUpdateCheck, 1)]),
+        (
+            "elasticsearch.yml",
+            "ingest.geoip.downloader.enabled: true\n",
+            vec![(LintRule::ConfigUpdateCheck, 1)],
+        ),
         (
             "Caddyfile",
             "chat.site.internal {\n  reverse_proxy mattermost:8065\n}\n",
-            vec![(Rule::ConfigAcme, 1)],
+            vec![(LintRule::ConfigAcme, 1)],
         ),
         ("Caddyfile", "chat.site.internal {\n  tls /cert.pem /key.pem\n}\n", vec![]),
-        ("saml.json", "{\"SamlSettings\": {\"Verify\": false}}", vec![(Rule::ConfigUnverified, 1)]),
+        ("saml.json", "{\"SamlSettings\": {\"Verify\": false}}", vec![(LintRule::ConfigUnverified, 1)]),
         (
             "agents.json",
             "{\"PluginSettings\": {\"Plugins\": {\"mattermost-ai\": {\"config\": {\"services\": [\n{\"name\": \"x\", \"type\": \"openai\",\n\"enabledNativeTools\": [\"web_search\"]},\n{\"type\": \"openaicompatible\", \"apiURL\": \"http://llm:8000\"}]}}}}}",
-            vec![(Rule::ConfigOutward, 2), (Rule::ConfigOutward, 3)],
+            vec![(LintRule::ConfigOutward, 2), (LintRule::ConfigOutward, 3)],
         ),
-        ("mail.env", "MM_EMAILSETTINGS_SMTPSERVER=smtp.gmail.com\n", vec![(Rule::ConfigOutward, 1)]),
+        ("mail.env", "MM_EMAILSETTINGS_SMTPSERVER=smtp.gmail.com\n", vec![(LintRule::ConfigOutward, 1)]),
         (
             "offloader.toml",
             "[api]\nhttp.listen_address = \":4545\"\n[store]\ndata_source = \"/tmp/x\"\n",
@@ -175,9 +183,9 @@ fn what_stands_around_the_server() {
 #[test]
 fn hosts_on_the_internet_are_named_unless_they_are_allowed() {
     let text = "tenant: https://login.microsoftonline.com/x\nown: https://chat.{{ domain }}/\ndb: postgres://u:p@db.internal:5432/x\n";
-    assert_eq!(rules("m365.yaml", text), [(Rule::ConfigHost, 1)]);
+    assert_eq!(rules("m365.yaml", text), [(LintRule::ConfigHost, 1)]);
     let allowed = ["*.microsoftonline.com".to_owned()];
-    let file = File { item: "i", path: "m365.yaml", bytes: text.as_bytes() };
+    let file = LintFile { item: "i", path: "m365.yaml", bytes: text.as_bytes() };
     assert_eq!(lint(&file, Allowed(&allowed)), []);
 }
 
@@ -186,32 +194,32 @@ fn what_cannot_be_read_is_said() {
     for (path, bytes) in
         [("a.json", &b"{"[..]), ("b.yaml", b"a: [1"), ("c.toml", b"= 1"), ("d.json", b"\xff\x00\x01")]
     {
-        let found = lint(&File { item: "i", path, bytes }, Allowed::default());
+        let found = lint(&LintFile { item: "i", path, bytes }, Allowed::default());
         assert_eq!(found.len(), 1, "{path}");
-        assert_eq!(found[0].rule, Rule::ConfigUnread);
+        assert_eq!(found[0].rule, LintRule::ConfigUnread);
     }
     for (path, bytes) in [("a.md", &b"https://mattermost.com"[..]), ("b.bin", b"\xff\x00"), ("c.pem", b"x")] {
-        assert_eq!(lint(&File { item: "i", path, bytes }, Allowed::default()), []);
+        assert_eq!(lint(&LintFile { item: "i", path, bytes }, Allowed::default()), []);
     }
 }
 
 #[test]
 fn settings_that_nobody_sets_call_out_too() {
-    let little = File {
+    let little = LintFile {
         item: "i",
         path: "a.env",
         bytes: b"MM_SERVICESETTINGS_SITEURL=https://x.test\nMM_LOGSETTINGS_ENABLESENTRY=false\n",
     };
     let patch =
-        File { item: "i", path: "a.json", bytes: b"{\"ServiceSettings\": {\"EnableGifPicker\": false}}" };
+        LintFile { item: "i", path: "a.json", bytes: b"{\"ServiceSettings\": {\"EnableGifPicker\": false}}" };
     let found = unset(&[little, patch]);
     let keys: Vec<_> = found.iter().map(|finding| finding.about.as_str()).collect();
     assert!(keys.contains(&"LogSettings.EnableDiagnostics"));
     assert!(
         !keys.contains(&"LogSettings.EnableSentry") && !keys.contains(&"ServiceSettings.EnableGifPicker")
     );
-    assert!(found.iter().all(|finding| finding.rule == Rule::ConfigUnset));
-    assert_eq!(unset(&[File { item: "i", path: "nginx.conf", bytes: b"server {\n}\n" }]), []);
+    assert!(found.iter().all(|finding| finding.rule == LintRule::ConfigUnset));
+    assert_eq!(unset(&[LintFile { item: "i", path: "nginx.conf", bytes: b"server {\n}\n" }]), []);
 }
 
 #[test]
@@ -234,7 +242,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for path in ["a.json", "a.yaml", "a.toml", "a.env", "a.ini", "a.conf", "Caddyfile", "a"] {
-            let _ = lint(&File { item: "i", path, bytes: &bytes }, Allowed::default());
+            let _ = lint(&LintFile { item: "i", path, bytes: &bytes }, Allowed::default());
         }
     }
 }

@@ -1,9 +1,9 @@
 use super::{How, Mention, Variables, below_site, mentions, normalised, variables};
-use crate::lint::File;
+use crate::lint::LintFile;
 use proptest::prelude::*;
 
 fn of(path: &str, text: &str, variables: &Variables) -> Vec<Mention> {
-    mentions(&File { item: "i", path, bytes: text.as_bytes() }, variables)
+    mentions(&LintFile { item: "i", path, bytes: text.as_bytes() }, variables)
 }
 
 /// Reference and line of each mention that is clear, in the order of lines.
@@ -77,7 +77,7 @@ const COMPOSE: &str = "services:
 #[test]
 fn a_compose_file_and_its_environment() {
     let env = "# c\nPOSTGRES_IMAGE_TAG=14-alpine\nMATTERMOST_IMAGE=mattermost-enterprise-edition\nPOSTGRES_USER=mmuser\n";
-    let env = File { item: "i", path: ".env", bytes: env.as_bytes() };
+    let env = LintFile { item: "i", path: ".env", bytes: env.as_bytes() };
     assert_eq!(mentions(&env, &Variables::new()), []);
     let found = of("docker-compose.yml", COMPOSE, &variables(&env));
     let list: Vec<_> = found
@@ -193,8 +193,8 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), like in "[a-z:${}/@\\- \n]{0,120}") {
         for path in ["a.yaml", "a.json", "a.env", "a.toml", "a"] {
-            let _ = mentions(&File { item: "i", path, bytes: &bytes }, &Variables::new());
-            let _ = mentions(&File { item: "i", path, bytes: like.as_bytes() }, &Variables::new());
+            let _ = mentions(&LintFile { item: "i", path, bytes: &bytes }, &Variables::new());
+            let _ = mentions(&LintFile { item: "i", path, bytes: like.as_bytes() }, &Variables::new());
         }
         let _ = (normalised(&like), below_site(&like));
     }

@@ -1,14 +1,14 @@
 use super::super::patterns::{COMPILED, PATTERNS};
 use super::judge::{entropy, is_placeholder};
 use super::{find, masked};
-use crate::lint::File;
-use crate::lint::finding::{Finding, Rule};
+use crate::lint::LintFile;
+use crate::lint::finding::{LintFinding, LintRule};
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
-fn of(path: &str, text: &[u8]) -> Vec<Finding> {
-    find(&File { item: "item", path, bytes: text })
+fn of(path: &str, text: &[u8]) -> Vec<LintFinding> {
+    find(&LintFile { item: "item", path, bytes: text })
 }
 
 /// Random-looking text of our own: no secret of anybody.
@@ -96,7 +96,7 @@ fn secrets_are_found_on_their_line_and_not_repeated() {
     ] {
         let found = of(path, format!("# first\n{text}").as_bytes());
         assert_eq!(found.len(), 1, "{what}: {text}: {found:?}");
-        assert_eq!(found[0].rule, Rule::ContentSecret);
+        assert_eq!(found[0].rule, LintRule::ContentSecret);
         assert!(found[0].message.contains(what), "{what}: {}", found[0].message);
         assert!(found[0].place.as_ref().unwrap().line.unwrap() >= 2, "{what}");
         // Nothing of five characters of the secret stands in what people see.
@@ -140,7 +140,7 @@ fn invitations_are_found() {
     ] {
         let found = of("join.md", text.as_bytes());
         assert_eq!(found.len(), 1, "{text}: {found:?}");
-        assert_eq!(found[0].rule, Rule::ContentInvitation);
+        assert_eq!(found[0].rule, LintRule::ContentInvitation);
         assert!(!found[0].message.contains(&code[..5]));
     }
     for text in [
@@ -249,7 +249,7 @@ fn many_secrets_are_counted() {
 
 #[test]
 fn large_and_hostile_texts_take_linear_time() {
-    assert_eq!(of("x", &vec![b'x'; super::MAX_BYTES + 1])[0].rule, Rule::ContentUnread);
+    assert_eq!(of("x", &vec![b'x'; super::MAX_BYTES + 1])[0].rule, LintRule::ContentUnread);
     for part in [
         "-----BEGIN PRIVATE KEY-----\n",
         "password",

@@ -1,12 +1,12 @@
 //! Text databases and descriptions, as package managers write them, and as nobody should.
 
-use super::{Database, Evidence, MAX_DOCUMENT, read};
+use super::{Database, MAX_DOCUMENT, PackageEvidence, read};
 use crate::packages::{Package, spdx};
 use proptest::prelude::*;
 
 fn packages(database: Database, text: &str) -> Vec<Package> {
     match read(database, "x", text.as_bytes()) {
-        Ok(Evidence::Packages(packages)) => packages,
+        Ok(PackageEvidence::Packages(packages)) => packages,
         other => panic!("{other:?}"),
     }
 }
@@ -113,7 +113,7 @@ fn licences_come_from_machine_readable_copyright_files() {
                 Files: c\nLicense: GPL-2+\n\nLicense: GPL-2+\n text\n\nLicense: Unused\n";
     let read = |text: &str| read(Database::DebianCopyright, "usr/share/doc/bash/copyright", text.as_bytes());
     let expected = |licenses: &[&str]| {
-        Ok(Evidence::Licenses {
+        Ok(PackageEvidence::Licenses {
             package: "bash".to_owned(),
             licenses: licenses.iter().map(|license| (*license).to_owned()).collect(),
         })
@@ -196,7 +196,7 @@ fn j04_j07_j08_a_broken_package_json_is_said_to_be_unread() {
 #[test]
 fn the_system_has_the_defaults_of_os_release() {
     let of = |text: &str| match read(Database::OsRelease, "x", text.as_bytes()) {
-        Ok(Evidence::System(system)) => (system.id, system.version, system.name),
+        Ok(PackageEvidence::System(system)) => (system.id, system.version, system.name),
         other => panic!("{other:?}"),
     };
     let debian = "PRETTY_NAME=\"Debian \\\"12\\\" \\$\"\n# ID=no\nID=debian\nVERSION_ID='12'\n";
@@ -222,7 +222,7 @@ fn databases_of_100_mb_are_read_or_refused_with_a_reason() {
         let text: String = (0..80_000).map(paragraph).collect();
         assert!(text.len() > SIZE, "{}", text.len());
         match read(database, "x", text.as_bytes()) {
-            Ok(Evidence::Packages(packages)) => assert_eq!(packages.len(), 80_000),
+            Ok(PackageEvidence::Packages(packages)) => assert_eq!(packages.len(), 80_000),
             other => panic!("{}: {other:?}", database.as_str()),
         }
     }
@@ -238,7 +238,7 @@ fn databases_of_100_mb_are_read_or_refused_with_a_reason() {
         for filler in [0, 0xff] {
             let mut bytes = vec![filler; SIZE];
             bytes[..magic.len()].copy_from_slice(magic);
-            if let Ok(Evidence::Packages(packages)) = read(database, "x", &bytes) {
+            if let Ok(PackageEvidence::Packages(packages)) = read(database, "x", &bytes) {
                 assert_eq!(packages, [], "{}", database.as_str());
             }
         }
@@ -267,7 +267,7 @@ proptest! {
         text in r#"((Package|Version|Status|Source|License|Files|Format|P|V|Name|ID|\{"name"| )?[:= ]?[a-z("\\é]{0,6}\r?\n?){0,30}"#
     ) {
         for database in TEXTS {
-            if let Ok(Evidence::Packages(packages)) = read(database, "x", text.as_bytes()) {
+            if let Ok(PackageEvidence::Packages(packages)) = read(database, "x", text.as_bytes()) {
                 prop_assert!(packages.iter().all(|package| !package.name.is_empty() && !package.version.is_empty()));
             }
         }

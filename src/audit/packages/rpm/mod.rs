@@ -9,8 +9,8 @@ pub(super) use ndb::each as ndb;
 pub(super) use sqlite::each as sqlite;
 
 use super::bytes::{Order, part};
-use super::found::Found;
-use super::{Ecosystem, Package, Source};
+use super::found::FoundPackages;
+use super::{Ecosystem, Package, PackageSource};
 
 /// What is done with each header of a database; an error ends the reading.
 pub(super) type Each<'a> = dyn FnMut(&[u8]) -> Result<(), String> + 'a;
@@ -38,7 +38,7 @@ pub(super) fn packages(
     bytes: &[u8],
     each: fn(&[u8], &mut Each<'_>) -> Result<(), String>,
 ) -> Result<Vec<Package>, String> {
-    let mut found = Found::default();
+    let mut found = FoundPackages::default();
     each(bytes, &mut |header| {
         let package = package(header)?;
         if package.name == "gpg-pubkey" { Ok(()) } else { found.add(package) }
@@ -105,11 +105,11 @@ fn value(entry: &[u8], types: &[u32]) -> Result<usize, String> {
 }
 
 /// The source package, by the name of its file: `NAME-VERSION-RELEASE.src.rpm`.
-fn origin(file: &str) -> Option<Source> {
+fn origin(file: &str) -> Option<PackageSource> {
     let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
     let (release, _) = stem.rmatch_indices('-').nth(1)?;
     let (name, version) = stem.split_at_checked(release)?;
-    Some(Source { name: name.to_owned(), version: version.trim_start_matches('-').to_owned() })
+    Some(PackageSource { name: name.to_owned(), version: version.trim_start_matches('-').to_owned() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Databases that rpm and Berkeley DB wrote (`tests/fixtures/packages/README.md`), and what becomes of them.
 
-use super::super::{Database, Evidence, Package, purl, read};
+use super::super::{Database, Package, PackageEvidence, purl, read};
 use super::{Each, bdb, ndb, origin, packages, sqlite};
 
 type Reader = fn(&[u8], &mut Each<'_>) -> Result<(), String>;
@@ -38,7 +38,9 @@ fn the_three_databases_give_what_rpm_lists() {
     let listed: Vec<_> = LISTED.lines().filter(|line| !line.starts_with("gpg-pubkey|")).collect();
     assert_eq!(listed.len() + 1, LISTED.lines().count());
     for (database, _, bytes) in databases() {
-        let Ok(Evidence::Packages(packages)) = read(database, "", &bytes) else { panic!("{database:?}") };
+        let Ok(PackageEvidence::Packages(packages)) = read(database, "", &bytes) else {
+            panic!("{database:?}")
+        };
         let mut lines: Vec<_> = packages.iter().map(line).collect();
         lines.sort();
         assert_eq!(lines, listed, "{database:?}");
@@ -136,6 +138,6 @@ fn other_bytes_are_no_database() {
 
 #[test]
 fn a_log_that_holds_changes_is_said_to_be_unread() {
-    assert_eq!(read(Database::RpmSqliteLog, "", b""), Ok(Evidence::Packages(Vec::new())));
+    assert_eq!(read(Database::RpmSqliteLog, "", b""), Ok(PackageEvidence::Packages(Vec::new())));
     assert!(read(Database::RpmSqliteLog, "", b"x").is_err());
 }

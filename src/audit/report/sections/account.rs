@@ -1,7 +1,7 @@
 //! What every byte belongs to.
 
 use super::super::document::{Basis, Block, Hue, Stack, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{grouped, say};
 use super::size::percent;
@@ -20,7 +20,7 @@ const fn hue(what: Use) -> (Hue, &'static str) {
     }
 }
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let account = facts.account;
     let mut table = Table::new(
         "What every byte of the file belongs to",

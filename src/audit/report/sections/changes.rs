@@ -1,10 +1,12 @@
 //! What changed since an earlier bundle or release.
 
 use super::super::document::{Basis, Block, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say, shown};
-use crate::diff::{At, Difference, FactChange, Hunk, Mark, Outcome, Step, TextChange, Turn, Verdict};
+use crate::diff::{
+    At, BundleDifference, DiffVerdict, FactChange, Hunk, LineMark, LinesOutcome, Step, TextChange, Turn,
+};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
 
@@ -13,11 +15,11 @@ const TEXTS: usize = 12;
 const LINES: usize = 60;
 
 /// What was compared: that an older bundle was given says nothing about whether it was approved.
-pub(super) fn title(facts: &Facts<'_>) -> &'static str {
+pub(super) fn title(facts: &ReportFacts<'_>) -> &'static str {
     if facts.changes.is_some() { "Changes since the earlier bundle" } else { "Changes" }
 }
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let Some(difference) = facts.changes else { return unknown(facts) };
     let mut blocks = vec![sides(difference)];
     let tables = [
@@ -65,7 +67,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// Nothing was given to compare with.
-fn unknown(facts: &Facts<'_>) -> Vec<Block> {
+fn unknown(facts: &ReportFacts<'_>) -> Vec<Block> {
     let text = say("No earlier bundle was given, so this report does not say what is new.");
     let command = facts.command("sealift report BUNDLE --trust ROOT --since OLDER.sealift -o report.html");
     let text_of_previous = match facts.previous {
@@ -78,8 +80,8 @@ fn unknown(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// What was compared, and how it came out.
-fn sides(difference: &Difference) -> Block {
-    let side = |head: &crate::diff::Head| {
+fn sides(difference: &BundleDifference) -> Block {
+    let side = |head: &crate::diff::DiffHead| {
         let name = match (&head.name, &head.version) {
             (Some(name), Some(version)) => out(format!("{name} {version}")),
             _ => out(&head.label),
@@ -88,9 +90,11 @@ fn sides(difference: &Difference) -> Block {
     };
     let compared = say("Compared with ").and(side(&difference.a)).say(": ");
     let (tone, outcome) = match difference.verdict {
-        Verdict::Equal => (Tone::Good, "nothing is different."),
-        Verdict::Different => (Tone::Plain, "what is different stands below, the gravest first."),
-        Verdict::Incomplete => (Tone::Attention, "equal as far as it was compared, and not all of it was."),
+        DiffVerdict::Equal => (Tone::Good, "nothing is different."),
+        DiffVerdict::Different => (Tone::Plain, "what is different stands below, the gravest first."),
+        DiffVerdict::Incomplete => {
+            (Tone::Attention, "equal as far as it was compared, and not all of it was.")
+        }
     };
     Block::Note { tone, text: compared.say(outcome) }
 }
@@ -124,7 +128,7 @@ fn observed(caption: &'static str, columns: Vec<Column>) -> Table {
     Table::new(caption, Some(Basis::Observed), columns)
 }
 
-fn rights(difference: &Difference) -> Table {
+fn rights(difference: &BundleDifference) -> Table {
     let mut table = observed(
         "Rights that were gained, lost, or given to other content",
         vec![
@@ -152,7 +156,7 @@ fn rights(difference: &Difference) -> Table {
     table
 }
 
-fn executables(difference: &Difference) -> Table {
+fn executables(difference: &BundleDifference) -> Table {
     let mut table = observed(
         "Programs, libraries and scripts that are new or other than before",
         vec![Column::text("Path"), Column::text("Turn"), Column::text("What it is"), Column::text("In")],
@@ -168,7 +172,7 @@ fn executables(difference: &Difference) -> Table {
     table
 }
 
-fn findings(difference: &Difference) -> Table {
+fn findings(difference: &BundleDifference) -> Table {
     let mut table = observed(
         "Secrets and oddities that came or went",
         vec![Column::text("Path"), Column::text("Turn"), Column::text("What"), Column::text("In")],
@@ -187,7 +191,7 @@ fn findings(difference: &Difference) -> Table {
     table
 }
 
-fn items(difference: &Difference) -> Table {
+fn items(difference: &BundleDifference) -> Table {
     let mut table = observed(
         "Items",
         vec![
@@ -228,7 +232,7 @@ fn items(difference: &Difference) -> Table {
     table
 }
 
-fn packages(difference: &Difference) -> Table {
+fn packages(difference: &BundleDifference) -> Table {
     let mut table = observed(
         "Packages",
         vec![
@@ -269,7 +273,7 @@ fn fact(change: &FactChange) -> [Cell; 3] {
     [name.into(), optional(change.from.as_ref()).into(), optional(change.to.as_ref()).into()]
 }
 
-fn settings(difference: &Difference) -> Table {
+fn settings(difference: &BundleDifference) -> Table {
     let mut table = observed(
         "How images are started",
         vec![Column::text("What"), Column::text("Before"), Column::text("Now"), Column::text("In")],
@@ -281,7 +285,7 @@ fn settings(difference: &Difference) -> Table {
     table
 }
 
-fn statements(difference: &Difference) -> Table {
+fn statements(difference: &BundleDifference) -> Table {
     let columns = vec![Column::text("What"), Column::text("Before"), Column::text("Now"), Column::text("Of")];
     let mut table = Table::new("What the statements and items say", Some(Basis::Carried), columns);
     for change in &difference.facts {
@@ -297,7 +301,7 @@ fn statements(difference: &Difference) -> Table {
     table
 }
 
-fn root(difference: &Difference) -> Table {
+fn root(difference: &BundleDifference) -> Table {
     let mut table = Table::new("The trust root", Some(Basis::Carried), vec![Column::text("What changed")]);
     for change in &difference.root {
         table.row([out(change.to_string()).into()]);
@@ -305,7 +309,7 @@ fn root(difference: &Difference) -> Table {
     table
 }
 
-fn files(difference: &Difference) -> Table {
+fn files(difference: &BundleDifference) -> Table {
     let mut table = observed(
         "Files",
         vec![
@@ -335,9 +339,11 @@ fn files(difference: &Difference) -> Table {
 fn text(change: &TextChange) -> Block {
     let title = code(format!("{}/{}", change.item, change.path));
     match &change.outcome {
-        Outcome::Binary => Block::Paragraph { text: title.say(": it is no text") },
-        Outcome::Unread { reason } => Block::Unchecked { text: title.say(": ").out(reason), command: None },
-        Outcome::Lines(lines) => {
+        LinesOutcome::Binary => Block::Paragraph { text: title.say(": it is no text") },
+        LinesOutcome::Unread { reason } => {
+            Block::Unchecked { text: title.say(": ").out(reason), command: None }
+        }
+        LinesOutcome::Lines(lines) => {
             let title = title.say(format!(
                 ": {} came, {} went",
                 counted(lines.added, "line"),
@@ -358,9 +364,9 @@ fn hunk(hunk: &Hunk) -> impl Iterator<Item = String> {
     let head = format!("@ line {} before, {} now", hunk.old, hunk.new);
     let lines = hunk.lines.iter().map(|line| {
         let sign = match line.mark {
-            Mark::Both => ' ',
-            Mark::Old => '-',
-            Mark::New => '+',
+            LineMark::Both => ' ',
+            LineMark::Old => '-',
+            LineMark::New => '+',
         };
         format!("{sign} {}", line.text)
     });

@@ -1,7 +1,7 @@
 //! Policy, waivers, and what in this report is evidence for which control.
 
 use super::super::document::{Block, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::say;
 
@@ -102,7 +102,7 @@ const CONTROLS: [Control; 14] = [
     ),
 ];
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let mut table = Table::new(
         "What here is evidence for which control; whether a control is met is for its owner to say",
         None,
@@ -130,7 +130,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// Whether there is evidence, and whether something is open.
-fn state(facts: &Facts<'_>, rests: Rests) -> (&'static str, Tone) {
+fn state(facts: &ReportFacts<'_>, rests: Rests) -> (&'static str, Tone) {
     let overview = facts.overview;
     match rests {
         Rests::Approvals if overview.approvals.is_empty() => ("none came with the bundle", Tone::Unknown),

@@ -17,18 +17,18 @@ mod unchecked;
 mod vulnerabilities;
 mod without_us;
 
-use super::document::{Basis, Document, Fact, Section};
-use super::facts::Facts;
+use super::document::{Basis, Fact, ReportDocument, Section};
+use super::facts::ReportFacts;
 use super::text::{code, out, say};
 use sealift_bundle::value::name::Name;
 
 /// The report of a bundle. Equal facts give equal reports.
 #[must_use]
-pub fn report(facts: &Facts<'_>) -> Document {
+pub fn report(facts: &ReportFacts<'_>) -> ReportDocument {
     let overview = facts.overview;
     let section = |id, title, blocks| Section { id, title, blocks };
     let fact = |name, basis, value| Fact { name, basis, value };
-    Document {
+    ReportDocument {
         name: overview.name.to_string(),
         version: overview.version.to_string(),
         written: facts.written,

@@ -1,13 +1,13 @@
 //! What looks like a secret, and what is odd about names, links and archives.
 
 use super::super::document::{Basis, Block, Tone};
-use super::super::facts::{Facts, named};
+use super::super::facts::{ReportFacts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, say, shown};
 use super::{holders, privileges};
-use crate::analysis::Node;
-use crate::analysis::oddity::Group;
-use crate::lint::finding::{Finding, Severity};
+use crate::analysis::LayerNode;
+use crate::analysis::anomaly::AnomalyGroup;
+use crate::lint::finding::{LintFinding, LintSeverity};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::size::ByteSize;
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 /// Different advice that is given.
 const FIXES: usize = 5;
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     let secrets = secrets(facts);
     if secrets.total == 0 {
@@ -31,7 +31,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
             blocks.push(Block::Paragraph { text: say("What to do: ").and(shown(fix)).say(".") });
         }
     }
-    let (kinds, places) = privileges::oddities(facts, |kind| kind.group() != Group::Privilege);
+    let (kinds, places) = privileges::oddities(facts, |kind| kind.group() != AnomalyGroup::Privilege);
     if kinds.total == 0 {
         blocks.push(Block::Note {
             tone: Tone::Good,
@@ -58,10 +58,10 @@ const LINES: usize = 6;
 struct InFile<'a> {
     lines: Vec<u32>,
     count: u64,
-    first: &'a Finding,
+    first: &'a LintFinding,
 }
 
-fn secrets(facts: &Facts<'_>) -> Table {
+fn secrets(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "What looks like a secret; the texts are masked",
         Some(Basis::Observed),
@@ -75,7 +75,7 @@ fn secrets(facts: &Facts<'_>) -> Table {
         .map(|item| &item.name)
         .collect();
     // What somebody wrote for this bundle comes before what came with an image.
-    let mut files: BTreeMap<(bool, Severity, &str, Vec<&Name>), InFile<'_>> = BTreeMap::new();
+    let mut files: BTreeMap<(bool, LintSeverity, &str, Vec<&Name>), InFile<'_>> = BTreeMap::new();
     for (finding, names) in facts.secrets() {
         let is_upstream = !names.iter().any(|name| trees.contains(name));
         let place = finding.place.as_ref().map_or(finding.about.as_str(), |place| &place.path);
@@ -97,9 +97,9 @@ fn secrets(facts: &Facts<'_>) -> Table {
             }
         }
         let tone = match severity {
-            Severity::Error => Tone::Bad,
-            Severity::Warning => Tone::Attention,
-            Severity::Note => Tone::Plain,
+            LintSeverity::Error => Tone::Bad,
+            LintSeverity::Warning => Tone::Attention,
+            LintSeverity::Note => Tone::Plain,
         };
         let what = shown(&first.message);
         let what = if count > 1 { what.say(", among others") } else { what };
@@ -108,7 +108,7 @@ fn secrets(facts: &Facts<'_>) -> Table {
     table
 }
 
-fn buried(facts: &Facts<'_>) -> Table {
+fn buried(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Files of lower layers that a later layer hides",
         Some(Basis::Observed),
@@ -116,7 +116,7 @@ fn buried(facts: &Facts<'_>) -> Table {
     );
     for (item, view) in facts.images() {
         for (_, entry) in facts.census.entries(&view.buried) {
-            if let Node::File { size, class, .. } = &entry.node {
+            if let LayerNode::File { size, class, .. } = &entry.node {
                 table.row([
                     code(&*entry.path).into(),
                     named(item, view).into(),

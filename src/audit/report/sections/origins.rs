@@ -1,12 +1,12 @@
 //! Where everything comes from, and what came along as evidence for it.
 
 use super::super::document::{Basis, Block, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
 use sealift_bundle::value::size::ByteSize;
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let mut blocks = vec![Block::Table(items(facts))];
     let withheld = withheld(facts);
     if withheld.total > 0 {
@@ -36,7 +36,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     blocks
 }
 
-fn items(facts: &Facts<'_>) -> Table {
+fn items(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Items",
         None,
@@ -77,7 +77,7 @@ fn items(facts: &Facts<'_>) -> Table {
     table
 }
 
-fn withheld(facts: &Facts<'_>) -> Table {
+fn withheld(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Left out on purpose",
         Some(Basis::Carried),
@@ -102,7 +102,7 @@ fn withheld(facts: &Facts<'_>) -> Table {
     table
 }
 
-fn evidence(facts: &Facts<'_>) -> Table {
+fn evidence(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Signatures, attestations and SBOMs that came along",
         Some(Basis::Carried),
@@ -128,7 +128,7 @@ fn evidence(facts: &Facts<'_>) -> Table {
     table
 }
 
-fn attached(facts: &Facts<'_>) -> Table {
+fn attached(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "What travels beside the layers of images",
         None,
@@ -153,7 +153,7 @@ fn attached(facts: &Facts<'_>) -> Table {
     table
 }
 
-fn needs(facts: &Facts<'_>) -> Table {
+fn needs(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Parameters and secrets that do not travel",
         Some(Basis::Carried),

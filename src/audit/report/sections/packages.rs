@@ -1,7 +1,7 @@
 //! Packages, licences, vulnerabilities.
 
 use super::super::document::{Basis, Block, Tone};
-use super::super::facts::{Facts, named};
+use super::super::facts::{ReportFacts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, grouped, out, say};
 use crate::packages::{Ecosystem, Package};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LICENSES: usize = 4;
 
 /// Packages of all views, each once, with the items that have them.
-pub(super) fn distinct<'a>(facts: &Facts<'a>) -> BTreeMap<&'a Package, BTreeSet<&'a Name>> {
+pub(super) fn distinct<'a>(facts: &ReportFacts<'a>) -> BTreeMap<&'a Package, BTreeSet<&'a Name>> {
     let mut packages: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for (item, view) in facts.views() {
         for found in &view.packages {
@@ -22,7 +22,7 @@ pub(super) fn distinct<'a>(facts: &Facts<'a>) -> BTreeMap<&'a Package, BTreeSet<
     packages
 }
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let packages = distinct(facts);
     let mut blocks = vec![Block::Table(systems(facts))];
     if packages.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// The operating system and the number of packages of each view.
-fn systems(facts: &Facts<'_>) -> Table {
+fn systems(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Operating systems and packages",
         Some(Basis::Observed),

@@ -1,12 +1,12 @@
 //! What came of judging the bundle by a policy.
 
 use super::super::document::{Basis, Block, Fact, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
-use crate::policy::{Stage, Verdict, Violation};
+use crate::policy::{PolicyVerdict, Stage, Violation};
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let Some(verdict) = facts.verdict else {
         return vec![Block::Unchecked {
             text: say("No policy was given, so nothing here was judged by one, and no waiver applies."),
@@ -64,7 +64,7 @@ fn list(caption: &'static str, tone: Tone, violations: &[Violation]) -> Table {
     table
 }
 
-fn waived(verdict: &Verdict) -> Table {
+fn waived(verdict: &PolicyVerdict) -> Table {
     let mut table = Table::new(
         "Waivers that approvers signed",
         Some(Basis::Carried),
@@ -90,7 +90,7 @@ fn waived(verdict: &Verdict) -> Table {
     table
 }
 
-fn aside(verdict: &Verdict) -> Table {
+fn aside(verdict: &PolicyVerdict) -> Table {
     let columns = vec![Column::text("Whose"), Column::text("Why it does not count")];
     let mut table = Table::new("Waivers that do not count", Some(Basis::Observed), columns);
     for one in &verdict.set_aside {
@@ -99,7 +99,7 @@ fn aside(verdict: &Verdict) -> Table {
     table
 }
 
-fn rules(verdict: &Verdict) -> Table {
+fn rules(verdict: &PolicyVerdict) -> Table {
     let mut table = Table::new(
         "Rules that the policy sets",
         Some(Basis::Observed),

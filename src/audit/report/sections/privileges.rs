@@ -1,18 +1,18 @@
 //! What can execute, as whom, with which privileges.
 
 use super::super::document::{Basis, Block, Tone};
-use super::super::facts::{Facts, named};
+use super::super::facts::{ReportFacts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
 use super::holders;
-use crate::analysis::Node;
-use crate::analysis::class::Class;
+use crate::analysis::LayerNode;
+use crate::analysis::anomaly::{AnomalyGroup, AnomalyKind};
+use crate::analysis::class::FileClass;
 use crate::analysis::config::ImageConfig;
-use crate::analysis::oddity::{Group, Kind};
 use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     if facts.images().next().is_none() {
         blocks.push(Block::Paragraph {
@@ -21,7 +21,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     } else {
         blocks.push(Block::Table(starts(facts)));
     }
-    let (kinds, places) = oddities(facts, |kind| kind.group() == Group::Privilege);
+    let (kinds, places) = oddities(facts, |kind| kind.group() == AnomalyGroup::Privilege);
     if kinds.total == 0 {
         blocks.push(Block::Note {
             tone: Tone::Good,
@@ -39,7 +39,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// How each image is started.
-fn starts(facts: &Facts<'_>) -> Table {
+fn starts(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "How each image is started, as its configuration says",
         Some(Basis::Observed),
@@ -77,8 +77,8 @@ fn started(config: &ImageConfig) -> Text {
 }
 
 /// How often each kind of oddity was found, and where.
-pub(super) fn oddities(facts: &Facts<'_>, is_wanted: impl Fn(Kind) -> bool) -> (Table, Table) {
-    let mut counts: BTreeMap<Kind, u64> = BTreeMap::new();
+pub(super) fn oddities(facts: &ReportFacts<'_>, is_wanted: impl Fn(AnomalyKind) -> bool) -> (Table, Table) {
+    let mut counts: BTreeMap<AnomalyKind, u64> = BTreeMap::new();
     let mut places = Table::new(
         "Where",
         Some(Basis::Observed),
@@ -111,19 +111,19 @@ pub(super) fn oddities(facts: &Facts<'_>, is_wanted: impl Fn(Kind) -> bool) -> (
 }
 
 /// Files that can be executed, by what they are, and scripts by who reads them.
-fn executables(facts: &Facts<'_>) -> (Table, Table) {
+fn executables(facts: &ReportFacts<'_>) -> (Table, Table) {
     let mut classes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     let mut interpreters: BTreeMap<&str, u64> = BTreeMap::new();
     for layer in &facts.census.layers {
         for entry in &layer.entries {
-            let Node::File { size, class, .. } = &entry.node else { continue };
+            let LayerNode::File { size, class, .. } = &entry.node else { continue };
             if !class.is_executable() {
                 continue;
             }
             let (count, bytes) = classes.entry(class.as_str()).or_default();
             *count += 1;
             *bytes += size;
-            if let Class::Script(interpreter) = class {
+            if let FileClass::Script(interpreter) = class {
                 *interpreters.entry(interpreter).or_default() += 1;
             }
         }

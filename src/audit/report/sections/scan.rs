@@ -1,14 +1,14 @@
 //! How much of the bundle an engine has looked at.
 
 use super::super::document::{Basis, Block, Fact, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, grouped, out, say};
 use crate::scan::Ledger;
 use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let mut blocks: Vec<_> = facts.own_scans().flat_map(scan).collect();
     let others = facts.scans.len() - facts.own_scans().count();
     if others > 0 {

@@ -1,7 +1,7 @@
 //! Who sealed the bundle, and who approved it.
 
 use super::super::document::{Basis, Block, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Column, Table};
 use super::super::text::{Text, code, out, say};
 use sealift_bundle::value::plural::counted;
@@ -9,7 +9,7 @@ use sealift_bundle::value::plural::counted;
 /// Boxes for approvers on a printed report, at most.
 const BOXES: usize = 8;
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let overview = facts.overview;
     let mut signers = Table::new(
         "Keys of the trust root that sealed this bundle",
@@ -61,7 +61,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// The holders of the keys that sealed the bundle, each with its key.
-pub(super) fn names(facts: &Facts<'_>) -> Text {
+pub(super) fn names(facts: &ReportFacts<'_>) -> Text {
     let mut text = Text::default();
     for (at, signer) in facts.overview.signers.iter().enumerate() {
         let comma = if at == 0 { "" } else { ", " };
@@ -71,7 +71,7 @@ pub(super) fn names(facts: &Facts<'_>) -> Text {
 }
 
 /// Boxes to sign on a printed report. They are a record for people: sealift checks signatures of keys alone.
-pub(super) fn boxes(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn boxes(facts: &ReportFacts<'_>) -> Vec<Block> {
     let overview = facts.overview;
     let mut table = Table::new(
         "To sign by hand on a printed copy",
@@ -96,7 +96,7 @@ pub(super) fn boxes(facts: &Facts<'_>) -> Vec<Block> {
     vec![Block::Paragraph { text }, Block::Table(table)]
 }
 
-fn approvals(facts: &Facts<'_>) -> Table {
+fn approvals(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Approvals",
         Some(Basis::Carried),
@@ -123,7 +123,7 @@ fn approvals(facts: &Facts<'_>) -> Table {
 }
 
 /// Approvals in a few words.
-pub(super) fn approvals_in_words(facts: &Facts<'_>) -> String {
+pub(super) fn approvals_in_words(facts: &ReportFacts<'_>) -> String {
     let given = facts.overview.approvals.len();
     match facts.overview.approvals_demanded {
         Some(demanded) => format!("{given} of {demanded}"),

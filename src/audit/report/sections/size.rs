@@ -1,11 +1,11 @@
 //! What takes up the space.
 
-use super::super::document::{Basis, Block, Group, Hue, Map};
-use super::super::facts::Facts;
+use super::super::document::{Basis, Block, Hue, Map, ReportGroup};
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, grouped, out, say};
 use super::holders;
-use crate::analysis::Node;
+use crate::analysis::LayerNode;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::size::ByteSize;
 use std::collections::{BTreeMap, HashSet};
@@ -56,7 +56,7 @@ struct Share<'a> {
     layers: Vec<(String, u64)>,
 }
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let mut shares = shares(facts);
     let whole: u64 = shares.iter().map(|share| share.own).sum();
     let mut table = Table::new(
@@ -96,7 +96,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
     ]
 }
 
-fn shares<'a>(facts: &Facts<'a>) -> Vec<Share<'a>> {
+fn shares<'a>(facts: &ReportFacts<'a>) -> Vec<Share<'a>> {
     let mut seen = HashSet::new();
     let items = facts.census.items.iter().map(|item| {
         let mut share = Share {
@@ -130,9 +130,9 @@ fn shares<'a>(facts: &Facts<'a>) -> Vec<Share<'a>> {
     items.collect()
 }
 
-fn groups(shares: &[Share<'_>]) -> Vec<Group> {
+fn groups(shares: &[Share<'_>]) -> Vec<ReportGroup> {
     let with = shares.iter().filter(|share| share.own > 0);
-    let group = |share: &Share<'_>| Group {
+    let group = |share: &Share<'_>| ReportGroup {
         label: share.name.to_owned(),
         hue: hue(share.kind),
         parts: share.layers.iter().filter(|(_, stored)| *stored > 0).take(AREAS).cloned().collect(),
@@ -141,12 +141,12 @@ fn groups(shares: &[Share<'_>]) -> Vec<Group> {
     let (count, rest) = with.skip(AREAS).fold((0u64, 0), |(count, sum), share| (count + 1, sum + share.own));
     if rest > 0 {
         let label = format!("{count} smaller items");
-        groups.push(Group { label: label.clone(), hue: Hue::Six, parts: vec![(label, rest)] });
+        groups.push(ReportGroup { label: label.clone(), hue: Hue::Six, parts: vec![(label, rest)] });
     }
     groups
 }
 
-fn largest(facts: &Facts<'_>) -> Table {
+fn largest(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Largest files",
         Some(Basis::Observed),
@@ -156,7 +156,7 @@ fn largest(facts: &Facts<'_>) -> Table {
     for (number, (layer, names)) in facts.layers().enumerate() {
         let names = std::rc::Rc::new(names);
         for entry in &layer.entries {
-            let Node::File { size, class, .. } = &entry.node else { continue };
+            let LayerNode::File { size, class, .. } = &entry.node else { continue };
             let key = (*size, std::cmp::Reverse(&*entry.path), number);
             if largest.len() < LARGEST || largest.first_key_value().is_some_and(|(least, _)| *least < key) {
                 largest.insert(key, (class, std::rc::Rc::clone(&names)));

@@ -1,11 +1,11 @@
 //! The verdict, the checks at a glance, and the bundle in plain sentences.
 
 use super::super::document::{Block, Light, Sentence, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::text::{Text, grouped, out, say};
 use super::{packages, signers, unchecked};
-use crate::analysis::oddity::{Group, Kind};
-use crate::diff::{Turn, Verdict as Compared};
+use crate::analysis::anomaly::{AnomalyGroup, AnomalyKind};
+use crate::diff::{DiffVerdict, Turn};
 use crate::vulnerability::severity::Level;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::plural::counted;
@@ -35,11 +35,12 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(facts: &Facts<'_>) -> Self {
-        let odd = |is_wanted: &dyn Fn(Kind) -> bool| {
+    fn of(facts: &ReportFacts<'_>) -> Self {
+        let odd = |is_wanted: &dyn Fn(AnomalyKind) -> bool| {
             facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)).count() as u64
         };
-        let rises = |kind| matches!(kind, Kind::Setuid | Kind::Setgid | Kind::Capability);
+        let rises =
+            |kind| matches!(kind, AnomalyKind::Setuid | AnomalyKind::Setgid | AnomalyKind::Capability);
         let starts_as_root = |config: &crate::analysis::config::ImageConfig| config.runs_as_root();
         Self {
             images: facts.overview.items.iter().filter(|item| item.kind == ItemKind::Image).count() as u64,
@@ -47,7 +48,7 @@ impl Counts {
             roots: facts.images().filter(|(_, view)| view.config.as_ref().is_some_and(starts_as_root)).count()
                 as u64,
             rising: odd(&rises),
-            odd: odd(&|kind| kind.group() != Group::Privilege),
+            odd: odd(&|kind| kind.group() != AnomalyGroup::Privilege),
             secrets: facts.secrets().count() as u64,
             packages: packages::distinct(facts).len() as u64,
             executables: executables(facts),
@@ -58,15 +59,16 @@ impl Counts {
 }
 
 /// Files that can be executed, each layer counted once.
-fn executables(facts: &Facts<'_>) -> u64 {
-    use crate::analysis::Node;
+fn executables(facts: &ReportFacts<'_>) -> u64 {
+    use crate::analysis::LayerNode;
     let entries = facts.census.layers.iter().flat_map(|layer| &layer.entries);
-    entries.filter(|entry| matches!(&entry.node, Node::File { class, .. } if class.is_executable())).count()
-        as u64
+    entries
+        .filter(|entry| matches!(&entry.node, LayerNode::File { class, .. } if class.is_executable()))
+        .count() as u64
 }
 
 /// What a reader takes away.
-pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
+pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     let counts = Counts::of(facts);
     let overview = facts.overview;
     let (tone, believed) = if facts.account.is_exact() {
@@ -107,7 +109,7 @@ pub(super) fn verdict(facts: &Facts<'_>) -> Vec<Sentence> {
 }
 
 /// The checks at a glance.
-pub(super) fn strip(facts: &Facts<'_>) -> Vec<Light> {
+pub(super) fn strip(facts: &ReportFacts<'_>) -> Vec<Light> {
     let counts = Counts::of(facts);
     let overview = facts.overview;
     let light = |title, tone, value: String, note: &str, section| Light {
@@ -191,20 +193,20 @@ fn unmade(title: &'static str, why: &str, section: &'static str) -> Light {
     Light { title, tone: Tone::Unknown, value: say("not checked"), note: say(why), section }
 }
 
-fn changes(facts: &Facts<'_>) -> Light {
+fn changes(facts: &ReportFacts<'_>) -> Light {
     let (title, section) = ("Changes", "changes");
     let Some(changes) = facts.changes else { return unmade(title, "no earlier bundle given", section) };
     let gained = changes.rights.iter().filter(|at| at.change.turn == Turn::New).count() as u64;
     let (tone, value) = match (changes.verdict, gained) {
-        (Compared::Equal, _) => (Tone::Good, "none".to_owned()),
-        (Compared::Incomplete, _) => (Tone::Attention, "not all compared".to_owned()),
-        (Compared::Different, 0) => (Tone::Plain, "different".to_owned()),
-        (Compared::Different, _) => (Tone::Attention, format!("{} gained", number(gained, "right"))),
+        (DiffVerdict::Equal, _) => (Tone::Good, "none".to_owned()),
+        (DiffVerdict::Incomplete, _) => (Tone::Attention, "not all compared".to_owned()),
+        (DiffVerdict::Different, 0) => (Tone::Plain, "different".to_owned()),
+        (DiffVerdict::Different, _) => (Tone::Attention, format!("{} gained", number(gained, "right"))),
     };
     Light { title, tone, value: say(value), note: say("since ").out(&changes.a.label), section }
 }
 
-fn vulnerabilities(facts: &Facts<'_>) -> Light {
+fn vulnerabilities(facts: &ReportFacts<'_>) -> Light {
     let (title, section) = ("Vulnerabilities", "packages");
     let Some(known) = facts.vulnerabilities else { return unmade(title, "no data given", section) };
     let open: Vec<_> = known.found.iter().filter(|one| super::vulnerabilities::is_open(one)).collect();
@@ -223,7 +225,7 @@ fn vulnerabilities(facts: &Facts<'_>) -> Light {
     Light { title, tone, value: say(value), note, section }
 }
 
-fn malware(facts: &Facts<'_>) -> Light {
+fn malware(facts: &ReportFacts<'_>) -> Light {
     let (title, section) = ("Malware", "scan");
     let rank = |tone| match tone {
         Tone::Bad => 3,
@@ -238,7 +240,7 @@ fn malware(facts: &Facts<'_>) -> Light {
     }
 }
 
-fn policy(facts: &Facts<'_>) -> Light {
+fn policy(facts: &ReportFacts<'_>) -> Light {
     let (title, section) = ("Policy", "policy");
     let Some(verdict) = facts.verdict else { return unmade(title, "none given", section) };
     let (tone, value) = match (verdict.violations.len() as u64, verdict.waived.len()) {
@@ -249,7 +251,7 @@ fn policy(facts: &Facts<'_>) -> Light {
     Light { title, tone, value: say(value), note: out(verdict.policy.as_str()), section }
 }
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let counts = Counts::of(facts);
     vec![
         Block::Paragraph { text: what(facts, &counts) },
@@ -259,7 +261,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// What it is, and who stands behind it.
-fn what(facts: &Facts<'_>, counts: &Counts) -> Text {
+fn what(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     let overview = facts.overview;
     let kind = |kind| overview.items.iter().filter(|item| item.kind == kind).count() as u64;
     let kinds = [
@@ -317,7 +319,7 @@ fn plural(count: u64, thing: &str) -> String {
 }
 
 /// What was found in it.
-fn inside(facts: &Facts<'_>, counts: &Counts) -> Text {
+fn inside(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     let layers = facts.census.layers.len() as u64;
     let mut text = say(format!(
         "In {} there {} {} that can be executed",
@@ -357,7 +359,7 @@ fn inside(facts: &Facts<'_>, counts: &Counts) -> Text {
 }
 
 /// What came of the checks that were asked for, and what nobody knows.
-fn unknown(facts: &Facts<'_>, counts: &Counts) -> Text {
+fn unknown(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     let parts = match counts.unread {
         0 => "Every layer was read to its end.".to_owned(),
         1 => "One part of the bundle could not be looked at.".to_owned(),

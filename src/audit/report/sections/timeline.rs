@@ -1,7 +1,7 @@
 //! When what happened.
 
 use super::super::document::{Basis, Block, Event, Timeline};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, say};
 use sealift_bundle::value::plural::counted;
@@ -15,7 +15,7 @@ fn time(text: &str) -> Option<(i64, String)> {
     Some((whole.as_second(), whole.to_string()))
 }
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let overview = facts.overview;
     let mut events: Vec<Event> = Vec::new();
     let mut add = |moment: Timestamp, what: Text, basis| {
@@ -73,7 +73,7 @@ pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
 type Built<'a> = BTreeMap<(i64, String), BTreeSet<&'a str>>;
 
 /// When images were built, as their configurations say, and the images that do not say.
-fn built<'a>(facts: &Facts<'a>) -> (Built<'a>, BTreeSet<&'a str>) {
+fn built<'a>(facts: &ReportFacts<'a>) -> (Built<'a>, BTreeSet<&'a str>) {
     let (mut built, mut unclear) = (Built::new(), BTreeSet::new());
     for (item, view) in facts.images() {
         let created = view.config.as_ref().and_then(|config| config.created.as_deref());

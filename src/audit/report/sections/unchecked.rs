@@ -1,7 +1,7 @@
 //! What this report does not know.
 
 use super::super::document::{Basis, Block, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
 use sealift_bundle::value::plural::counted;
@@ -9,7 +9,7 @@ use sealift_bundle::value::size::ByteSize;
 use std::collections::HashMap;
 
 /// Checks that were not made, each with the reason.
-pub(super) fn checks(facts: &Facts<'_>) -> Vec<(Text, Text)> {
+pub(super) fn checks(facts: &ReportFacts<'_>) -> Vec<(Text, Text)> {
     let mut checks = Vec::new();
     let mut add = |is_missing: bool, what: &str, why: &str| {
         if is_missing {
@@ -48,7 +48,7 @@ pub(super) fn checks(facts: &Facts<'_>) -> Vec<(Text, Text)> {
     checks
 }
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let mut table = Table::new(
         "Checks that were not made",
         Some(Basis::Observed),

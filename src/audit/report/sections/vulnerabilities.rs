@@ -1,15 +1,15 @@
 //! Known vulnerabilities of the packages.
 
 use super::super::document::{Basis, Block, Fact, Tone};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, grouped, out, say};
 use crate::vulnerability::severity::Level;
 use crate::vulnerability::vex::Status;
-use crate::vulnerability::{Identity, Place, Vulnerabilities, Vulnerability};
+use crate::vulnerability::{Identity, Vulnerabilities, Vulnerability, VulnerablePlace};
 use sealift_bundle::value::plural::counted;
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let Some(known) = facts.vulnerabilities else {
         return vec![Block::Unchecked {
             text: say("No vulnerability data was given, so nothing is known about flaws of these packages."),
@@ -53,7 +53,7 @@ fn asked(known: &Vulnerabilities, data: &Identity) -> Block {
 
 /// Whether somebody still has to do something about it.
 pub(super) fn is_open(one: &Vulnerability) -> bool {
-    one.places.iter().any(Place::is_open)
+    one.places.iter().any(VulnerablePlace::is_open)
 }
 
 /// How grave it is for a reader.

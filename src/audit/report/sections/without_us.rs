@@ -1,10 +1,10 @@
 //! How to check the bundle with nothing but tools that every system has.
 
 use super::super::document::{Basis, Block, Fact};
-use super::super::facts::Facts;
+use super::super::facts::ReportFacts;
 use super::super::text::{code, say};
 
-pub(super) fn blocks(facts: &Facts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let overview = facts.overview;
     let fact = |name, value| Fact { name, basis: Basis::Observed, value };
     let commands =

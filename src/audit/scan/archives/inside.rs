@@ -1,6 +1,6 @@
 //! What a leaf is to whoever opens archives: told by its content, never by its name.
 
-use super::super::super::analysis::class::{Archive, Class, HEAD};
+use super::super::super::analysis::class::{Archive, FileClass, HEAD};
 
 /// An archive that can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +23,13 @@ pub(super) enum Inside {
 impl Inside {
     /// What begins with these bytes; [`HEAD`] of them are enough.
     pub(super) fn of(head: &[u8]) -> Self {
-        match Class::of(head.get(..HEAD).unwrap_or(head)) {
-            Class::Archive(Archive::Gzip) => Self::Archive(Openable::Gzip),
-            Class::Archive(Archive::Zstd) => Self::Archive(Openable::Zstd),
-            Class::Archive(Archive::Tar) => Self::Archive(Openable::Tar),
-            Class::Archive(Archive::Zip) => Self::Archive(Openable::Zip),
-            Class::Archive(Archive::Ar) => Self::Archive(Openable::Ar),
-            Class::Archive(
+        match FileClass::of(head.get(..HEAD).unwrap_or(head)) {
+            FileClass::Archive(Archive::Gzip) => Self::Archive(Openable::Gzip),
+            FileClass::Archive(Archive::Zstd) => Self::Archive(Openable::Zstd),
+            FileClass::Archive(Archive::Tar) => Self::Archive(Openable::Tar),
+            FileClass::Archive(Archive::Zip) => Self::Archive(Openable::Zip),
+            FileClass::Archive(Archive::Ar) => Self::Archive(Openable::Ar),
+            FileClass::Archive(
                 archive @ (Archive::Bzip2
                 | Archive::Xz
                 | Archive::SevenZip

@@ -1,6 +1,6 @@
-use super::super::engine::{Answer, Engine, Identity};
-use super::super::ledger::{Account, Tally};
-use super::super::queue::Desk;
+use super::super::engine::{ScanAnswer, Scanner, ScannerIdentity};
+use super::super::ledger::{ScanAccount, Tally};
+use super::super::queue::MemoryBudget;
 use super::super::{ScanError, Settings};
 use super::path::PATH;
 use super::zip_archive::ENTRY;
@@ -24,20 +24,20 @@ struct Plain {
     left: AtomicU64,
 }
 
-impl Engine for Plain {
-    fn identify(&self) -> Result<Identity, ScanError> {
+impl Scanner for Plain {
+    fn identify(&self) -> Result<ScannerIdentity, ScanError> {
         unreachable!("nobody asks")
     }
 
-    fn look(&self, leaf: &mut dyn Read) -> Answer {
+    fn look(&self, leaf: &mut dyn Read) -> ScanAnswer {
         if self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() {
-            return Answer::Failed("it is tired".to_owned());
+            return ScanAnswer::Failed("it is tired".to_owned());
         }
         let mut bytes = Vec::new();
         match leaf.read_to_end(&mut bytes) {
-            Ok(_) if memmem::find(&bytes, NEEDLE).is_some() => Answer::Found("Test".to_owned()),
-            Ok(_) => Answer::Clean,
-            Err(error) => Answer::Failed(error.to_string()),
+            Ok(_) if memmem::find(&bytes, NEEDLE).is_some() => ScanAnswer::Found("Test".to_owned()),
+            Ok(_) => ScanAnswer::Clean,
+            Err(error) => ScanAnswer::Failed(error.to_string()),
         }
     }
 
@@ -50,7 +50,7 @@ const SMALL: Bounds =
     Bounds { held: 1 << 20, zip_held: 4 << 20, zip_members: 10, archive: (4 << 20, 10), all: (64 << 20, 1) };
 
 struct Fed {
-    totals: Account,
+    totals: ScanAccount,
     found: Vec<String>,
     unseen: Vec<(String, String)>,
     unopened: Vec<(String, String)>,
@@ -85,7 +85,7 @@ fn with(answers: u64, work: impl FnOnce(&mut Feeder<'_>)) -> Fed {
     let engine = Plain { left: AtomicU64::new(answers) };
     let clock = || "2026-11-22T06:00:00Z".parse::<Timestamp>().unwrap();
     let settings = Settings { depth: 3, max_size: 2 << 20, threads: 2, bounds: SMALL, clock: &clock };
-    let desk = Desk::new(&engine, settings.max_size);
+    let desk = MemoryBudget::new(&engine, settings.max_size);
     desk.staffed(2, || work(&mut Feeder::new(&desk, settings, 1 << 20, &|| Ok(()))));
     Fed::of(&desk.close().0)
 }

@@ -2,22 +2,22 @@
 
 use super::{BlobOrder, count_references, wrong};
 use crate::format::error::BundleError;
-use crate::format::index::Item;
-use crate::format::oci::Document;
+use crate::format::index::IndexItem;
+use crate::format::oci::OciDocument;
 use std::collections::{BTreeSet, HashSet};
 
 impl BlobOrder<'_> {
     /// Many entries that share what is below them must not make it long to walk below each.
     pub(super) fn check_references(&self) -> Result<(), BundleError> {
         let mut count = 0;
-        for root in self.index.items().iter().flat_map(Item::roots) {
+        for root in self.index.items().iter().flat_map(IndexItem::roots) {
             let (mut seen, mut stack) = (HashSet::new(), vec![root.digest]);
             while let Some(digest) = stack.pop() {
                 let Some((_, document)) = self.known.get(&digest).filter(|_| seen.insert(digest)) else {
                     continue;
                 };
                 count = count_references(count, document)?;
-                if let Document::Index(children) = document {
+                if let OciDocument::Index(children) = document {
                     stack.extend(children.iter().map(|child| child.digest));
                 }
             }
@@ -48,7 +48,7 @@ impl BlobOrder<'_> {
         for item in self.index.items().iter().filter(|_| !self.withheld.is_empty()) {
             let mut listed = BTreeSet::new();
             for (.., document) in item.roots().flat_map(|root| self.below(root)) {
-                if let Some(Document::Index(children)) = document {
+                if let Some(OciDocument::Index(children)) = document {
                     let digests = children.iter().map(|child| child.digest);
                     listed.extend(digests.filter(|digest| self.withheld.contains(digest)));
                 }

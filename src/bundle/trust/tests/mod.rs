@@ -10,7 +10,7 @@ mod thresholds;
 mod waivers;
 
 use super::key::Signer;
-use super::root::{Expiry, Grant, Policy, Revoked, Role, Root, RootDraft};
+use super::root::{Expiry, Grant, Revoked, Role, Root, RootDraft, RootPolicy};
 use super::secret::SecretKey;
 use super::{TrustError, envelope::Envelope};
 use crate::value::error_code::{Code, Fault as _};
@@ -44,7 +44,7 @@ fn terms(grants: Vec<Grant>) -> RootDraft {
         expires: None,
         grants,
         revoked: Revoked::default(),
-        policy: Policy { expiry: Expiry::Refuse, approvals: None },
+        policy: RootPolicy { expiry: Expiry::Refuse, approvals: None },
     }
 }
 

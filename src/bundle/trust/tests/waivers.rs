@@ -3,7 +3,7 @@
 use super::{LIMITS, grant, key, name, root, terms};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::root::{Role, Root};
-use crate::trust::waiver::{Judged, Scope, Waiver, Waivers};
+use crate::trust::waiver::{Judged, Waiver, WaiverScope, Waivers};
 use crate::value::digest::Digest;
 use crate::value::timestamp::Timestamp;
 
@@ -16,7 +16,7 @@ fn bundle() -> Digest {
 }
 
 fn waiver(scenario: &str, statement: Option<Digest>, until: &str) -> Waiver {
-    let scope = Scope {
+    let scope = WaiverScope {
         scenario: name(scenario),
         statement,
         rule: name("content.setuid"),

@@ -1,6 +1,6 @@
 //! The seal beside an encrypted bundle: believed before anything is decrypted, and without any identity.
 
-use super::seal::{Signer, Warning};
+use super::seal::{SealSigner, Warning};
 use super::{Conditions, Verified};
 use crate::format::BundleError;
 use crate::format::carrier::Carrier;
@@ -29,7 +29,7 @@ pub struct Carried {
     /// What was signed about the file.
     pub carrier: Verified<Carrier>,
     /// Who signed.
-    pub signers: Vec<Signer>,
+    pub signers: Vec<SealSigner>,
     /// Version of the trust root that was asked.
     pub root_version: u64,
     /// What is allowed, and should be said all the same.
@@ -93,7 +93,7 @@ impl Carried {
         let expired = root.check_expiry(conditions.now)?;
         let what = format!("the trust root version {}", root.version());
         Ok(Self {
-            signers: believed.signers().iter().map(Signer::packer).collect(),
+            signers: believed.signers().iter().map(SealSigner::packer).collect(),
             carrier: Verified(believed.into_value()),
             root_version: root.version(),
             warnings: expired.map(|expired| Warning::Expired { what, expired }).into_iter().collect(),

@@ -14,7 +14,7 @@ mod trees;
 
 pub use open_bundle::{FramePart, OpenBundle, Reading, WholeBundle};
 pub use proof::{Proof, Proofs};
-pub use seal::{Signer, Trusted, Warning};
+pub use seal::{SealSigner, Trusted, Warning};
 pub use stream::verify_contents;
 pub use trees::SharedInventory;
 

@@ -8,10 +8,10 @@ use super::Depth;
 use super::proof::{Proof, Proofs, Proving};
 use super::seal::Trusted;
 use super::stream::{derived_members, verify_contents};
-use super::trees::{Held, SharedInventory};
+use super::trees::{HeldInventories, SharedInventory};
 use super::{BlobSink, Conditions, Sink, Verified};
 use crate::format::BundleError;
-use crate::format::blob_order::{BlobOrder, Contents, Parts};
+use crate::format::blob_order::{BlobOrder, Contents, ImageParts};
 use crate::format::entry::{Entry, Node};
 use crate::format::frame::Decoder;
 use crate::format::index::{Blob, Index};
@@ -40,7 +40,7 @@ pub struct OpenBundle<'a> {
     places: HashMap<Digest, Range<u64>>,
     /// What was hashed while the bundle was verified.
     proofs: Proofs,
-    inventories: Held,
+    inventories: HeldInventories,
 }
 
 /// How far a blob has been read by [`OpenBundle::next_piece`].
@@ -157,7 +157,7 @@ impl<'a> OpenBundle<'a> {
             places.insert(blob.digest, at + 512..at + 512 + blob.size);
             at += span(blob.size);
         }
-        Self { file, conditions, trusted, contents, places, proofs, inventories: Held::default() }
+        Self { file, conditions, trusted, contents, places, proofs, inventories: HeldInventories::default() }
     }
 
     /// Refuses another bundle than the one with this statement: one that was sealed a moment ago, and is read back.
@@ -180,10 +180,10 @@ impl<'a> OpenBundle<'a> {
 
     fn tree(&self, name: &str) -> Option<(Blob, Blob)> {
         self.contents.items.iter().find_map(|item| match item.parts {
-            Parts::Tree { inventory, layer } if item.item.head.name.as_str() == name => {
+            ImageParts::Tree { inventory, layer } if item.item.head.name.as_str() == name => {
                 Some((inventory, layer))
             }
-            Parts::Tree { .. } | Parts::Image { .. } => None,
+            ImageParts::Tree { .. } | ImageParts::Image { .. } => None,
         })
     }
 

@@ -22,7 +22,7 @@ pub struct Trusted {
     pub(super) statement: Verified<Statement>,
     /// The bundle's identity: the digest of the statement.
     pub(super) id: Digest,
-    pub(super) signers: Vec<Signer>,
+    pub(super) signers: Vec<SealSigner>,
     pub(super) approvals: Judged,
     /// The trust root that was asked: the pinned one, or the newest that follows from it.
     pub(super) root: PinnedRoot,
@@ -34,7 +34,7 @@ pub struct Trusted {
 
 /// A trusted key that signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signer {
+pub struct SealSigner {
     /// The name of its holder in the trust root.
     pub name: Name,
     /// The role it signed in.
@@ -43,7 +43,7 @@ pub struct Signer {
     pub key: KeyId,
 }
 
-impl Signer {
+impl SealSigner {
     pub(super) fn packer(who: &Who) -> Self {
         Self { name: who.name.clone(), role: Role::Packer, key: who.id }
     }
@@ -94,7 +94,7 @@ impl Trusted {
 
     /// Who signed.
     #[must_use]
-    pub fn signers(&self) -> &[Signer] {
+    pub fn signers(&self) -> &[SealSigner] {
         &self.signers
     }
 
@@ -202,7 +202,7 @@ impl Trusted {
             member(member::STATEMENT, believed.payload()),
         ];
         Ok(Self {
-            signers: believed.signers().iter().map(Signer::packer).collect(),
+            signers: believed.signers().iter().map(SealSigner::packer).collect(),
             statement: Verified(believed.into_value()),
             id,
             approvals,

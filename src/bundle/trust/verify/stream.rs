@@ -6,7 +6,7 @@ use super::seal::Trusted;
 use super::trees::{self, SharedInventory};
 use super::{BlobSink, Conditions, Depth, Receiver, Verified};
 use crate::format::BundleError;
-use crate::format::blob_order::{BlobOrder, Contents, Parts};
+use crate::format::blob_order::{BlobOrder, Contents, ImageParts};
 use crate::format::frame::Decoder;
 use crate::format::index::{Blob, Index, docker_manifest};
 use crate::format::inventory::TreeTotals;
@@ -152,15 +152,15 @@ impl<'a> Inventories<'a> {
 /// The trees with their inventories and layers, in order.
 fn trees(contents: &Contents) -> impl Iterator<Item = (&str, Blob, Blob)> {
     contents.items.iter().filter_map(|item| match item.parts {
-        Parts::Tree { inventory, layer } => Some((item.item.head.name.as_str(), inventory, layer)),
-        Parts::Image { .. } => None,
+        ImageParts::Tree { inventory, layer } => Some((item.item.head.name.as_str(), inventory, layer)),
+        ImageParts::Image { .. } => None,
     })
 }
 
 fn image_blobs(contents: &Contents) -> HashSet<Digest> {
     let images = contents.items.iter().filter_map(|item| match &item.parts {
-        Parts::Image { blobs, .. } => Some(blobs),
-        Parts::Tree { .. } => None,
+        ImageParts::Image { blobs, .. } => Some(blobs),
+        ImageParts::Tree { .. } => None,
     });
     images.flatten().map(|blob| blob.digest).collect()
 }
@@ -175,8 +175,8 @@ fn owners(contents: &Contents) -> HashMap<Digest, (usize, usize)> {
     };
     for (number, item) in contents.items.iter().enumerate() {
         match &item.parts {
-            Parts::Image { blobs, .. } => blobs.iter().for_each(|blob| own(&blob.digest, number)),
-            Parts::Tree { layer, .. } => own(&layer.digest, number),
+            ImageParts::Image { blobs, .. } => blobs.iter().for_each(|blob| own(&blob.digest, number)),
+            ImageParts::Tree { layer, .. } => own(&layer.digest, number),
         }
     }
     owners

@@ -2,7 +2,7 @@
 
 use super::Verified;
 use crate::format::BundleError;
-use crate::format::blob_order::{Contents, Parts};
+use crate::format::blob_order::{Contents, ImageParts};
 use crate::format::index::Blob;
 use crate::format::inventory::{Inventory, TreeTotals};
 use crate::value::digest::Digest;
@@ -24,7 +24,7 @@ pub(super) fn key(inventory: Blob, layer: Blob) -> Key {
 pub(super) fn shares(contents: &Contents) -> HashMap<Key, u64> {
     let mut shares = HashMap::new();
     for item in &contents.items {
-        if let Parts::Tree { inventory, layer } = item.parts {
+        if let ImageParts::Tree { inventory, layer } = item.parts {
             *shares.entry(key(inventory, layer)).or_default() += 1;
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn parse(
 
 /// Inventories that somebody holds, so that nobody parses one of them again.
 #[derive(Default)]
-pub(super) struct Held(Mutex<State>);
+pub(super) struct HeldInventories(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -54,7 +54,7 @@ struct State {
     totals: TreeTotals,
 }
 
-impl Held {
+impl HeldInventories {
     /// The inventory of the tree called `name`; `read` gets its stored bytes when nobody holds it.
     pub(super) fn get(
         &self,

@@ -1,6 +1,6 @@
 use super::*;
 
-fn get(path: &str, query: &str) -> Result<Asked, Refusal> {
+fn get(path: &str, query: &str) -> Result<AskedRoute, Refusal> {
     route("GET", path, Some(query))
 }
 
@@ -16,23 +16,23 @@ fn zeros() -> String {
 fn every_address_of_the_specification() {
     let digest: Digest = zeros().parse().unwrap();
     for path in ["/v2", "/v2/"] {
-        assert_eq!(get(path, ""), Ok(Asked::Version));
+        assert_eq!(get(path, ""), Ok(AskedRoute::Version));
     }
     let tag = Reference::Tag("1.2".to_owned());
-    assert_eq!(get("/v2/team/app/manifests/1.2", ""), Ok(Asked::Manifest(repo("team/app"), tag)));
-    let by_digest = Asked::Manifest(repo("a"), Reference::Digest(digest));
+    assert_eq!(get("/v2/team/app/manifests/1.2", ""), Ok(AskedRoute::Manifest(repo("team/app"), tag)));
+    let by_digest = AskedRoute::Manifest(repo("a"), Reference::Digest(digest));
     assert_eq!(get(&format!("/v2/a/manifests/{}", zeros()), ""), Ok(by_digest));
     assert_eq!(
         get(&format!("/v2/a/blobs/{}", zeros().replace(':', "%3A")), ""),
-        Ok(Asked::Blob(repo("a"), digest))
+        Ok(AskedRoute::Blob(repo("a"), digest))
     );
     let page = Page { count: Some(2), last: Some("b".to_owned()) };
-    assert_eq!(get("/v2/a/tags/list", "n=2&last=b"), Ok(Asked::Tags(repo("a"), page.clone())));
-    assert_eq!(get("/v2/_catalog", "last=b&n=2"), Ok(Asked::Catalog(page)));
+    assert_eq!(get("/v2/a/tags/list", "n=2&last=b"), Ok(AskedRoute::Tags(repo("a"), page.clone())));
+    assert_eq!(get("/v2/_catalog", "last=b&n=2"), Ok(AskedRoute::Catalog(page)));
     let found = get(&format!("/v2/a/referrers/{}", zeros()), "artifactType=application/a+b");
-    assert_eq!(found, Ok(Asked::Referrers(repo("a"), digest, Some("application/a+b".to_owned()))));
+    assert_eq!(found, Ok(AskedRoute::Referrers(repo("a"), digest, Some("application/a+b".to_owned()))));
     let through = Repo { name: "a".to_owned(), origin: Some("localhost:5000".to_owned()) };
-    assert_eq!(get("/v2/a/tags/list", "ns=localhost%3A5000"), Ok(Asked::Tags(through, Page::default())));
+    assert_eq!(get("/v2/a/tags/list", "ns=localhost%3A5000"), Ok(AskedRoute::Tags(through, Page::default())));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn malformed_requests() {
 
 #[test]
 fn files_are_named_by_bundle_item_and_path() {
-    let file = |path: Option<&str>| Asked::File {
+    let file = |path: Option<&str>| AskedRoute::File {
         bundle: "a-1".to_owned(),
         item: "doc".to_owned(),
         path: path.map(str::to_owned),

@@ -1,6 +1,6 @@
 use super::super::folder::{Place, Spelling, Tried};
 use super::super::machine::Machine;
-use super::super::{Check, Circumstances, Finding, Needs, Outcome};
+use super::super::{Check, CheckOutcome, Circumstances, DoctorFinding, Needs};
 use super::judge;
 use crate::staging::Room;
 use sealift_bundle::trust::root::Expiry;
@@ -90,7 +90,7 @@ struct World {
 }
 
 impl World {
-    fn judged(&self) -> Vec<Finding> {
+    fn judged(&self) -> Vec<DoctorFinding> {
         judge(&self.place, &self.machine, self.needs.as_ref(), &self.circumstances)
     }
 }
@@ -100,16 +100,16 @@ fn world() -> World {
 }
 
 /// What is not ok once the world is spoiled; each of it with a fix.
-fn spoiled(spoil: impl FnOnce(&mut World)) -> Vec<(Check, Outcome)> {
+fn spoiled(spoil: impl FnOnce(&mut World)) -> Vec<(Check, CheckOutcome)> {
     let mut world = world();
     spoil(&mut world);
     let findings = world.judged();
     assert!(findings.iter().map(|finding| finding.name).eq(Check::ALL.iter().copied()));
     for finding in &findings {
         assert!(!finding.found.is_empty(), "{finding:?}");
-        assert_eq!(finding.fix.is_some(), finding.outcome != Outcome::Ok, "{finding:?}");
+        assert_eq!(finding.fix.is_some(), finding.outcome != CheckOutcome::Ok, "{finding:?}");
     }
-    let bad = findings.into_iter().filter(|finding| finding.outcome != Outcome::Ok);
+    let bad = findings.into_iter().filter(|finding| finding.outcome != CheckOutcome::Ok);
     bad.map(|finding| (finding.name, finding.outcome)).collect()
 }
 
@@ -118,7 +118,7 @@ macro_rules! cases {
         #[test]
         fn $name() {
             $(
-                let expected: &[(Check, Outcome)] = &[$((Check::$check, Outcome::$outcome)),*];
+                let expected: &[(Check, CheckOutcome)] = &[$((Check::$check, CheckOutcome::$outcome)),*];
                 assert_eq!(spoiled($spoil), expected, "{}", stringify!($spoil));
             )*
         }
@@ -289,17 +289,17 @@ fn words_from_a_bundle_cannot_move_the_cursor() {
 fn what_a_bundle_asks_for_is_compared_with_what_the_site_sets() {
     let asks = |world: &mut World| {
         let (name, description) = ("license".parse().unwrap(), "from the portal".to_owned());
-        let secret = sealift_bundle::format::site_inputs::Secret { name, description };
+        let secret = sealift_bundle::format::site_inputs::SiteSecret { name, description };
         world.needs.as_mut().unwrap().asked.secrets.push(secret);
     };
     let of = |outcome| vec![(Check::Parameters, outcome)];
-    assert_eq!(spoiled(asks), of(Outcome::Warning));
+    assert_eq!(spoiled(asks), of(CheckOutcome::Warning));
     let spoil = |world: &mut World| world.circumstances.values = Some(Err("port is missing".to_owned()));
-    assert_eq!(spoiled(spoil), of(Outcome::Problem));
+    assert_eq!(spoiled(spoil), of(CheckOutcome::Problem));
     assert_eq!(spoiled(|world| world.circumstances.values = Some(Ok(()))), vec![]);
     let spoil = |world: &mut World| {
         asks(world);
         world.circumstances.values = Some(Ok(()));
     };
-    assert_eq!(spoiled(spoil), of(Outcome::Warning));
+    assert_eq!(spoiled(spoil), of(CheckOutcome::Warning));
 }

@@ -6,7 +6,7 @@ use std::fmt;
 /// What an oddity is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Group {
+pub enum AnomalyGroup {
     /// Rights that a program or file gives.
     Privilege,
     /// Names that deceive.
@@ -23,9 +23,9 @@ macro_rules! kinds {
     ($($name:ident $text:literal $group:ident $why:literal)*) => {
         /// What is odd.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Kind { $(#[doc = $why] $name,)* }
+        pub enum AnomalyKind { $(#[doc = $why] $name,)* }
 
-        impl Kind {
+        impl AnomalyKind {
             /// Every kind, in the order of this file.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -37,8 +37,8 @@ macro_rules! kinds {
 
             /// What it is about.
             #[must_use]
-            pub const fn group(self) -> Group {
-                match self { $(Self::$name => Group::$group,)* }
+            pub const fn group(self) -> AnomalyGroup {
+                match self { $(Self::$name => AnomalyGroup::$group,)* }
             }
 
             /// Why it is worth knowing, in one sentence.
@@ -72,13 +72,13 @@ kinds! {
     DiffId "image.diff-id" Image "The content of a layer is not what the configuration of the image says, so engines refuse it."
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for AnomalyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl Serialize for Kind {
+impl Serialize for AnomalyKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -86,19 +86,19 @@ impl Serialize for Kind {
 
 /// Something odd about one path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Oddity {
+pub struct Anomaly {
     /// What.
-    pub kind: Kind,
+    pub kind: AnomalyKind,
     /// The path in the layer; empty for the layer as a whole.
     pub path: String,
     /// What was found there.
     pub detail: String,
 }
 
-impl Oddity {
+impl Anomaly {
     /// An oddity of this path.
     #[must_use]
-    pub fn new(kind: Kind, path: &str, detail: impl Into<String>) -> Self {
+    pub fn new(kind: AnomalyKind, path: &str, detail: impl Into<String>) -> Self {
         Self { kind, path: path.to_owned(), detail: detail.into() }
     }
 }

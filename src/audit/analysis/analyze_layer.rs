@@ -1,13 +1,13 @@
 //! Looking at one layer.
 
-use super::class::{Archive, Class, HEAD};
+use super::anomaly::{Anomaly, AnomalyKind};
+use super::class::{Archive, FileClass, HEAD};
 use super::names;
-use super::oddity::{Kind, Oddity};
-use super::{Entry, FileDigests, Layer, Node, Unchecked};
+use super::{FileDigests, Layer, LayerEntry, LayerNode, Unchecked};
 use crate::layer::{self, Body, Visitor, Walked, walk};
-use crate::lint::finding::Finding;
-use crate::lint::{File, secrets};
-use crate::packages::{self, Database, Evidence};
+use crate::lint::finding::LintFinding;
+use crate::lint::{LintFile, secrets};
+use crate::packages::{self, Database, PackageEvidence};
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::value::digest::{Digest, Hasher};
 use std::collections::BTreeMap;
@@ -29,13 +29,13 @@ const LISTED: usize = 10_000;
 const SLACK: usize = 50_000;
 
 /// What the threads that look at layers share: the room for large files, and what is asked of each.
-pub(super) struct Desk {
+pub(super) struct AnalysisBudget {
     digests: FileDigests,
     left: Mutex<u64>,
     freed: Condvar,
 }
 
-impl Desk {
+impl AnalysisBudget {
     pub(super) fn new(digests: FileDigests) -> Self {
         Self { digests, left: Mutex::new(ROOM), freed: Condvar::new() }
     }
@@ -52,7 +52,7 @@ impl Desk {
 
 /// Room that was given, until it is dropped.
 struct Room<'a> {
-    desk: &'a Desk,
+    desk: &'a AnalysisBudget,
     bytes: u64,
 }
 
@@ -64,7 +64,11 @@ impl Drop for Room<'_> {
 }
 
 /// What one layer holds, and what of it was not looked at.
-pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(Layer, Vec<Unchecked>)> {
+pub(super) fn look(
+    blob: Blob,
+    source: impl Read,
+    desk: &AnalysisBudget,
+) -> io::Result<(Layer, Vec<Unchecked>)> {
     let mut looking = Looking {
         desk,
         layer: blob.digest,
@@ -123,15 +127,15 @@ pub(super) fn look(blob: Blob, source: impl Read, desk: &Desk) -> io::Result<(La
 
 /// How many oddities of each kind are listed, at most [`LISTED`] together. A policy forbids some kinds and not others, so
 /// a kind of which there are few is listed whole, however many there are of another.
-fn shares(oddities: &[Oddity]) -> BTreeMap<Kind, usize> {
-    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+fn shares(oddities: &[Anomaly]) -> BTreeMap<AnomalyKind, usize> {
+    let mut counts: BTreeMap<AnomalyKind, usize> = BTreeMap::new();
     for oddity in oddities {
         *counts.entry(oddity.kind).or_default() += 1;
     }
     let mut rarest: Vec<_> = counts.into_iter().collect();
     rarest.sort_by_key(|(_, count)| *count);
     let (mut left, mut kinds) = (LISTED, rarest.len());
-    let share = |(kind, count): (Kind, usize)| {
+    let share = |(kind, count): (AnomalyKind, usize)| {
         let share = count.min(left / kinds.max(1));
         (left, kinds) = (left - share, kinds - 1);
         (kind, share)
@@ -140,8 +144,12 @@ fn shares(oddities: &[Oddity]) -> BTreeMap<Kind, usize> {
 }
 
 /// Keeps the first `most` oddities of each kind, and counts the others.
-fn keep_first(oddities: &mut Vec<Oddity>, most: impl Fn(Kind) -> usize, dropped: &mut BTreeMap<Kind, u64>) {
-    let mut seen: BTreeMap<Kind, usize> = BTreeMap::new();
+fn keep_first(
+    oddities: &mut Vec<Anomaly>,
+    most: impl Fn(AnomalyKind) -> usize,
+    dropped: &mut BTreeMap<AnomalyKind, u64>,
+) {
+    let mut seen: BTreeMap<AnomalyKind, usize> = BTreeMap::new();
     oddities.retain(|oddity| {
         let seen = seen.entry(oddity.kind).or_default();
         *seen += 1;
@@ -155,17 +163,17 @@ fn keep_first(oddities: &mut Vec<Oddity>, most: impl Fn(Kind) -> usize, dropped:
 }
 
 struct Looking<'a> {
-    desk: &'a Desk,
+    desk: &'a AnalysisBudget,
     layer: Digest,
     /// The layer, as findings name it.
     item: String,
-    entries: Vec<Entry>,
-    oddities: Vec<Oddity>,
-    secrets: Vec<Finding>,
-    announced: Vec<(u32, Evidence)>,
+    entries: Vec<LayerEntry>,
+    oddities: Vec<Anomaly>,
+    secrets: Vec<LintFinding>,
+    announced: Vec<(u32, PackageEvidence)>,
     unchecked: Vec<Unchecked>,
     /// Oddities that were found and are no longer held, by kind.
-    dropped: BTreeMap<Kind, u64>,
+    dropped: BTreeMap<AnomalyKind, u64>,
     /// Oddities that were left when some were last dropped.
     thinned: usize,
     /// Files that were not searched because [`LISTED`] secrets were found before.
@@ -176,51 +184,53 @@ struct Looking<'a> {
 }
 
 impl Visitor for Looking<'_> {
-    fn entry(&mut self, entry: layer::Entry, body: &mut Body<'_>) -> io::Result<()> {
-        let layer::Entry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities } =
+    fn entry(&mut self, entry: layer::TarEntry, body: &mut Body<'_>) -> io::Result<()> {
+        let layer::TarEntry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities } =
             entry;
         self.oddities.extend(oddities);
         names::examine(&path, &mut self.oddities);
         let node = match node {
-            layer::Node::File(size) => {
+            layer::TarNode::File(size) => {
                 let (sha256, class) = self.file(&path, size, body)?;
                 if is_sparse {
                     self.skip(&path, "it is stored without its holes", Some(size));
                 }
-                Node::File { size, sha256, class }
+                LayerNode::File { size, sha256, class }
             }
-            layer::Node::Dir => Node::Dir,
-            layer::Node::Symlink(target) => {
+            layer::TarNode::Dir => LayerNode::Dir,
+            layer::TarNode::Symlink(target) => {
                 if names::leads_outside(&path, &target) {
-                    self.oddities.push(Oddity::new(
-                        Kind::LinkOutside,
+                    self.oddities.push(Anomaly::new(
+                        AnomalyKind::LinkOutside,
                         &path,
                         format!("it leads to {target}"),
                     ));
                 }
-                Node::Symlink { target: target.into() }
+                LayerNode::Symlink { target: target.into() }
             }
-            layer::Node::Hardlink { path: target, is_outside } => {
+            layer::TarNode::Hardlink { path: target, is_outside } => {
                 if is_outside {
-                    self.oddities.push(Oddity::new(
-                        Kind::LinkOutside,
+                    self.oddities.push(Anomaly::new(
+                        AnomalyKind::LinkOutside,
                         &path,
                         format!("it is another name of {target}"),
                     ));
                 }
-                Node::Hardlink { target: target.into() }
+                LayerNode::Hardlink { target: target.into() }
             }
-            layer::Node::Char(major, minor) => {
+            layer::TarNode::Char(major, minor) => {
                 self.device(&path, &format!("character device {major}, {minor}"))
             }
-            layer::Node::Block(major, minor) => self.device(&path, &format!("block device {major}, {minor}")),
-            layer::Node::Fifo => Node::Special { what: "named pipe".into() },
-            layer::Node::Whiteout(target) => Node::Whiteout { target: target.into() },
-            layer::Node::Opaque(target) => Node::Opaque { target: target.into() },
+            layer::TarNode::Block(major, minor) => {
+                self.device(&path, &format!("block device {major}, {minor}"))
+            }
+            layer::TarNode::Fifo => LayerNode::Special { what: "named pipe".into() },
+            layer::TarNode::Whiteout(target) => LayerNode::Whiteout { target: target.into() },
+            layer::TarNode::Opaque(target) => LayerNode::Opaque { target: target.into() },
         };
         let mode = u16::try_from(mode & 0o7777).unwrap_or_default();
         let capabilities = capabilities.map(Box::new);
-        let entry = Entry { path: path.into(), node, mode, uid, gid, capabilities };
+        let entry = LayerEntry { path: path.into(), node, mode, uid, gid, capabilities };
         self.privileges(&entry);
         if self.oddities.len() > self.thinned + SLACK {
             self.thin();
@@ -240,39 +250,39 @@ impl Looking<'_> {
         self.thinned = self.oddities.len();
     }
 
-    fn device(&mut self, path: &str, what: &str) -> Node {
-        self.oddities.push(Oddity::new(Kind::Device, path, what));
-        Node::Special { what: what.into() }
+    fn device(&mut self, path: &str, what: &str) -> LayerNode {
+        self.oddities.push(Anomaly::new(AnomalyKind::Device, path, what));
+        LayerNode::Special { what: what.into() }
     }
 
-    fn privileges(&mut self, entry: &Entry) {
-        let Entry { path, node, mode, uid, gid, capabilities } = entry;
-        let mut say = |kind, detail: String| self.oddities.push(Oddity::new(kind, path, detail));
+    fn privileges(&mut self, entry: &LayerEntry) {
+        let LayerEntry { path, node, mode, uid, gid, capabilities } = entry;
+        let mut say = |kind, detail: String| self.oddities.push(Anomaly::new(kind, path, detail));
         match node {
-            Node::File { .. } => {
+            LayerNode::File { .. } => {
                 if mode & 0o4000 != 0 {
-                    say(Kind::Setuid, format!("mode {mode:04o}, of user {uid}"));
+                    say(AnomalyKind::Setuid, format!("mode {mode:04o}, of user {uid}"));
                 }
                 if mode & 0o2000 != 0 {
-                    say(Kind::Setgid, format!("mode {mode:04o}, of group {gid}"));
+                    say(AnomalyKind::Setgid, format!("mode {mode:04o}, of group {gid}"));
                 }
                 if let Some(capabilities) = capabilities {
-                    say(Kind::Capability, capabilities.to_string());
+                    say(AnomalyKind::Capability, capabilities.to_string());
                 }
                 if mode & 0o002 != 0 {
-                    say(Kind::WorldWritable, format!("file of mode {mode:04o}"));
+                    say(AnomalyKind::WorldWritable, format!("file of mode {mode:04o}"));
                 }
             }
             // In a sticky folder, everybody takes away only what is theirs.
-            Node::Dir if mode & 0o1002 == 0o002 => {
-                say(Kind::WorldWritable, format!("folder of mode {mode:04o}"));
+            LayerNode::Dir if mode & 0o1002 == 0o002 => {
+                say(AnomalyKind::WorldWritable, format!("folder of mode {mode:04o}"));
             }
-            Node::Dir
-            | Node::Symlink { .. }
-            | Node::Hardlink { .. }
-            | Node::Special { .. }
-            | Node::Whiteout { .. }
-            | Node::Opaque { .. } => {}
+            LayerNode::Dir
+            | LayerNode::Symlink { .. }
+            | LayerNode::Hardlink { .. }
+            | LayerNode::Special { .. }
+            | LayerNode::Whiteout { .. }
+            | LayerNode::Opaque { .. } => {}
         }
     }
 
@@ -286,11 +296,16 @@ impl Looking<'_> {
     }
 
     /// Hashes a file if asked to, tells what it is, and looks into it where that says something.
-    fn file(&mut self, path: &str, size: u64, body: &mut Body<'_>) -> io::Result<(Option<Digest>, Class)> {
+    fn file(
+        &mut self,
+        path: &str,
+        size: u64,
+        body: &mut Body<'_>,
+    ) -> io::Result<(Option<Digest>, FileClass)> {
         let mut held = std::mem::take(&mut self.buffer);
         held.clear();
         body.take(HEAD as u64).read_to_end(&mut held)?;
-        let class = Class::of(&held);
+        let class = FileClass::of(&held);
         let purposes = Purposes::of(path, size, &class);
         let is_held = purposes.is_any() && size <= HELD;
         let desk = self.desk;
@@ -345,13 +360,13 @@ impl Looking<'_> {
         };
         match inside {
             Ok(packages) if packages.is_empty() => {}
-            Ok(packages) => self.announced.push((place, Evidence::Packages(packages))),
+            Ok(packages) => self.announced.push((place, PackageEvidence::Packages(packages))),
             Err(reason) => self.skip(path, &reason, Some(bytes.len() as u64)),
         }
         if purposes.secrets == Search::Whole && self.secrets.len() >= LISTED {
             self.unsearched += 1;
         } else if purposes.secrets == Search::Whole {
-            self.secrets.extend(secrets::find(&File { item: &self.item, path, bytes }));
+            self.secrets.extend(secrets::find(&LintFile { item: &self.item, path, bytes }));
         }
     }
 }
@@ -377,20 +392,20 @@ pub(super) enum Search {
 impl Search {
     pub(super) const TOO_LARGE: &str = "it is a text of more than 16 MiB, and was not searched for secrets";
 
-    pub(super) fn of(class: &Class, size: u64) -> Self {
+    pub(super) fn of(class: &FileClass, size: u64) -> Self {
         match class {
-            Class::Text | Class::Script(_) if size <= secrets::MAX_BYTES as u64 => Self::Whole,
-            Class::Text | Class::Script(_) => Self::TooLarge,
-            Class::Data if size <= KEYS => Self::Whole,
-            Class::Data
-            | Class::Empty
-            | Class::Elf(_)
-            | Class::Pe
-            | Class::MachO
-            | Class::Wasm
-            | Class::PythonCode
-            | Class::JavaClass
-            | Class::Archive(_) => Self::Nothing,
+            FileClass::Text | FileClass::Script(_) if size <= secrets::MAX_BYTES as u64 => Self::Whole,
+            FileClass::Text | FileClass::Script(_) => Self::TooLarge,
+            FileClass::Data if size <= KEYS => Self::Whole,
+            FileClass::Data
+            | FileClass::Empty
+            | FileClass::Elf(_)
+            | FileClass::Pe
+            | FileClass::MachO
+            | FileClass::Wasm
+            | FileClass::PythonCode
+            | FileClass::JavaClass
+            | FileClass::Archive(_) => Self::Nothing,
         }
     }
 }
@@ -401,10 +416,10 @@ enum Inside {
 }
 
 impl Purposes {
-    fn of(path: &str, size: u64, class: &Class) -> Self {
+    fn of(path: &str, size: u64, class: &FileClass) -> Self {
         let inside = match class {
-            Class::Elf(_) | Class::Pe | Class::MachO => Some(Inside::Executable),
-            Class::Archive(Archive::Zip) if is_jar(path) => Some(Inside::Jar),
+            FileClass::Elf(_) | FileClass::Pe | FileClass::MachO => Some(Inside::Executable),
+            FileClass::Archive(Archive::Zip) if is_jar(path) => Some(Inside::Jar),
             _ => None,
         };
         Self { database: Database::of(path), inside, secrets: Search::of(class, size) }
@@ -423,25 +438,26 @@ fn is_jar(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, LISTED, Oddity, keep_first, shares};
+    use super::{Anomaly, AnomalyKind, LISTED, keep_first, shares};
     use std::collections::BTreeMap;
 
     #[test]
     fn f_sec_11_a_flood_of_one_kind_leaves_the_others_whole() {
-        let odd = |kind, number: usize| Oddity::new(kind, &number.to_string(), "");
-        let mut oddities: Vec<_> = (0..30_000).map(|number| odd(Kind::WorldWritable, number)).collect();
-        oddities.extend((0..30_000).map(|number| odd(Kind::NameControl, number)));
-        oddities.push(odd(Kind::Device, 0));
-        oddities.extend((0..4_000).map(|number| odd(Kind::LinkOutside, number)));
+        let odd = |kind, number: usize| Anomaly::new(kind, &number.to_string(), "");
+        let mut oddities: Vec<_> =
+            (0..30_000).map(|number| odd(AnomalyKind::WorldWritable, number)).collect();
+        oddities.extend((0..30_000).map(|number| odd(AnomalyKind::NameControl, number)));
+        oddities.push(odd(AnomalyKind::Device, 0));
+        oddities.extend((0..4_000).map(|number| odd(AnomalyKind::LinkOutside, number)));
         oddities.sort();
         let (shares, mut dropped) = (shares(&oddities), BTreeMap::new());
         keep_first(&mut oddities, |kind| shares[&kind], &mut dropped);
         assert_eq!(oddities.len(), LISTED);
         let kept = |kind| oddities.iter().filter(|oddity| oddity.kind == kind).count();
-        assert_eq!((kept(Kind::Device), kept(Kind::LinkOutside)), (1, 3_333));
-        assert_eq!((kept(Kind::WorldWritable), kept(Kind::NameControl)), (3_333, 3_333));
-        assert_eq!(dropped[&Kind::WorldWritable], 26_667);
+        assert_eq!((kept(AnomalyKind::Device), kept(AnomalyKind::LinkOutside)), (1, 3_333));
+        assert_eq!((kept(AnomalyKind::WorldWritable), kept(AnomalyKind::NameControl)), (3_333, 3_333));
+        assert_eq!(dropped[&AnomalyKind::WorldWritable], 26_667);
         assert_eq!(dropped.values().sum::<u64>() + LISTED as u64, 64_001);
-        assert!(!dropped.contains_key(&Kind::Device));
+        assert!(!dropped.contains_key(&AnomalyKind::Device));
     }
 }
