@@ -83,7 +83,7 @@ mod tests {
         assert!(
             std::fs::read_to_string(path).unwrap_or_default() == super::json(),
             "manifests/schema.json is not current; write it anew with\n\
-             SEALIFT_WRITE_SCHEMA=1 cargo test --lib plan::schema"
+             SEALIFT_WRITE_SCHEMA=1 cargo test -p sealift-plan --lib schema"
         );
     }
 }
