@@ -50,7 +50,7 @@
 //! # std::fs::write(folder.join("notes.md"), "notes")?;
 //! let (limits, created) = (Limits::v1(), "2026-12-01T00:00:00Z".parse()?);
 //! let key = SecretKey::generate()?;
-//! let root = RootDraft::single_key("alice".parse()?, key.public(), created);
+//! let root = RootDraft::single_key(&"alice".parse()?, key.public(), created);
 //! let root = RootFile::first(root, &[&key], &limits)?.into_pinned()?;
 //! let mut draft = Draft::new("notes".parse()?, "1.0".parse()?, "air-gapped".parse()?, created);
 //! let (item, path) = ("notes".parse()?, "notes.md".parse()?);

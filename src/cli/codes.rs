@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn codes_are_unique_dotted_and_explained() {
-        let texts: BTreeSet<_> = super::all().map(|code| code.as_str()).collect();
+        let texts: BTreeSet<_> = super::all().map(sealift_bundle::value::error_code::Code::as_str).collect();
         assert_eq!(texts.len(), super::all().count());
         for code in super::all() {
             assert!(

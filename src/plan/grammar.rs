@@ -45,6 +45,7 @@ pub(super) struct Manifest {
     /// What never travels and is filled in at the site.
     #[serde(default)]
     pub(super) secret: Vec<Secret>,
+    /// Which versions go together.
     #[serde(default)]
     pub(super) constraint: Vec<Constraint>,
     /// Findings of `sealift check` that are explained instead of mended.
@@ -53,6 +54,7 @@ pub(super) struct Manifest {
     /// Container images, carried byte for byte.
     #[serde(default)]
     pub(super) image: Vec<Image>,
+    /// Documents: runbooks, manuals, drawings.
     #[serde(default)]
     pub(super) doc: Vec<Tree>,
     /// Configurations: settings, values, policies. Never secrets.

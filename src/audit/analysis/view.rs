@@ -109,7 +109,7 @@ pub(super) fn announced(
                         package: package.clone(),
                         path: entry.path.to_string(),
                         layer: layer.digest,
-                    }))
+                    }));
                 }
                 PackageEvidence::Licenses { package, licenses: found } => {
                     licenses.insert(package, found);

@@ -35,6 +35,7 @@ impl DocumentNode {
     }
 
     /// The text of a scalar.
+    #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
@@ -43,6 +44,7 @@ impl DocumentNode {
     }
 
     /// The last value of a key: what most readers take.
+    #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
     }
@@ -56,6 +58,7 @@ impl DocumentNode {
     }
 
     /// The elements of a list; nothing for anything else.
+    #[must_use]
     pub fn elements(&self) -> &[Self] {
         match &self.value {
             Value::List(elements) => elements,
@@ -158,7 +161,7 @@ impl Builder {
                 self.begin(DocumentNode::new(line, Value::List(Vec::new())), anchor)?;
             }
             Event::MappingStart(anchor, _) => {
-                self.begin(DocumentNode::new(line, Value::Map(Vec::new())), anchor)?
+                self.begin(DocumentNode::new(line, Value::Map(Vec::new())), anchor)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(open) = self.open.pop() {

@@ -219,10 +219,10 @@ fn licenses(policy: &LicensePolicy, facts: &PolicyFacts<'_>, docket: &mut Docket
             (Standing::Denied, _) => docket.violate(PolicyRule::LicenseDenied, at, shown()),
             (Standing::Unlisted, _) => docket.violate(PolicyRule::LicenseUnlisted, at, shown()),
             (Standing::Unknown, FormAnswer::Refuse) => {
-                docket.violate(PolicyRule::LicenseUnknown, at, shown())
+                docket.violate(PolicyRule::LicenseUnknown, at, shown());
             }
             (Standing::Unknown, FormAnswer::Allow) => {
-                docket.pass_over(PolicyRule::LicenseUnknown, at, shown())
+                docket.pass_over(PolicyRule::LicenseUnknown, at, shown());
             }
         }
     };

@@ -41,7 +41,7 @@ impl RootDraft {
     /// A first root in which one key has the roles `root` and `packer`: enough to try things out, too little for a
     /// site, because whoever has the key can replace it.
     #[must_use]
-    pub fn single_key(holder: Name, key: &PublicKey, created: Timestamp) -> Self {
+    pub fn single_key(holder: &Name, key: &PublicKey, created: Timestamp) -> Self {
         let grant = |role| Grant {
             role,
             threshold: 1,

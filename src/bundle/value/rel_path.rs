@@ -66,6 +66,7 @@ pub enum Names {
 impl Names {
     /// True for the names that need not be said.
     #[must_use]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     pub(crate) fn is_portable(&self) -> bool {
         *self == Self::Portable
     }

@@ -27,6 +27,7 @@ macro_rules! scoped {
     };
 }
 
+/// What can be chosen.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Feature {
@@ -67,6 +68,7 @@ scoped! {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Audience {
+    /// Who that is.
     #[schemars(with = "schema::Description")]
     pub(crate) description: Spanned<String>,
     /// Licences of items that must not reach it.
