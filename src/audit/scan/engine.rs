@@ -74,7 +74,7 @@ impl ScannerIdentity {
     }
 }
 
-/// The first line of what an engine wrote, at most [`WORDS`] characters of it.
+/// The first line of what an engine wrote, at most `WORDS` characters of it.
 #[must_use]
 pub fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! (<https://c2sp.org/age>).
 //!
 //! age releases what it decrypts piece by piece, and says only at the end whether that was all. So what comes out here
-//! goes into a [`Tape`](super::read::Tape) and nowhere else, and its end comes only after the whole encrypted file was
+//! goes into a `Tape` and nowhere else, and its end comes only after the whole encrypted file was
 //! the signed one.
 
 use super::atomic_file;

@@ -111,7 +111,7 @@ pub struct Signature {
 
 /// A payload with its signatures.
 ///
-/// The payload is not handed out: [`believe`](super::threshold::believe) gives it to who may have it.
+/// The payload is not handed out: `believe` gives it to who may have it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     kind: PayloadType,
