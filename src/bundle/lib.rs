@@ -30,7 +30,7 @@
 //! let now = "2026-12-01T00:00:00Z".parse()?;
 //! let file = File::open(folder.join("v1-0.1.0.sealift"))?;
 //! let bundle = verify(file, &root, Conditions::at(now))?; // every byte
-//! let readme = bundle.read_file("runbooks", "readme.md")?;
+//! let readme = bundle.read_file("runbooks", "readme.md", 1 << 20)?;
 //! assert_eq!(*readme, b"read me\n");
 //! # Ok(())
 //! # }

@@ -47,19 +47,3 @@ impl Sink for Stdout<'_> {
         self.0.text("")
     }
 }
-
-/// Takes a whole file into memory; whoever does that knows its size before.
-pub(super) struct Memory<'a>(pub(super) &'a mut Vec<u8>);
-
-impl Sink for Memory<'_> {
-    type Error = CliError;
-
-    fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), CliError> {
-        self.0.extend_from_slice(piece);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(), CliError> {
-        Ok(())
-    }
-}

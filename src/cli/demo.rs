@@ -1,12 +1,10 @@
 //! `sealift demo`: the whole story with throw-away keys, on content that comes with the program.
 
-use super::cat::Memory;
 use super::error::CliError;
 use super::lock::work;
 use super::term::Term;
 use super::{LIMITS, ThreadArgs, inspection_conditions, now, threads};
 use sealift_bundle::format::member_reader::{self, MemberReader};
-use sealift_bundle::inspect::cat;
 use sealift_bundle::pack::draft::Draft;
 use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::store::Store;
@@ -192,8 +190,7 @@ impl Demo<'_> {
         let file = member_reader::open(&bundle.path)?;
         let place =
             OpenBundle::open(file, root, inspection_conditions(&watch, ThreadArgs { threads: None })?)?;
-        let mut text = Vec::new();
-        cat::<_, CliError>(&place, "server", "offline.json", Memory(&mut text))?;
+        let text = place.read_file("server", "offline.json", LIMITS.document)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 

@@ -6,7 +6,17 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The temporary name of a file that is being written; dropping it removes the file, unless that was renamed.
+pub(crate) struct Unfinished(pub(crate) PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // After a rename the name is free, or another process has claimed it and holds its lock.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
 
 /// Opens a regular file for reading, without following a link at its end and without waiting for a FIFO's writer.
 pub fn open_regular(path: &Path) -> io::Result<File> {

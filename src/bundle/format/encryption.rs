@@ -5,11 +5,10 @@
 //! goes into a `Tape` and nowhere else, and its end comes only after the whole encrypted file was
 //! the signed one.
 
-use super::atomic_file;
+use super::atomic_file::{self, Unfinished};
 use super::carrier::Carrier;
 use super::error::BundleError;
 use super::member_reader::CHUNK;
-use crate::pack::Partial;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::limits::Limits;
 use crate::value::progress::Progress;
@@ -95,7 +94,7 @@ pub fn encrypt<E: From<BundleError>>(
     let file = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: to.to_owned() })?;
-    let _partial = Partial(temporary.clone());
+    let _partial = Unfinished(temporary.clone());
     // Asked while nobody else can give it the name: the seal that is there belongs to what is there.
     refuse_taken(to)?;
     let all = recipients.0.iter().map(|recipient| recipient as &dyn age::Recipient);

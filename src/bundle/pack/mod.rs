@@ -12,7 +12,7 @@ pub mod reseal;
 pub(crate) mod stream;
 mod write_blobs;
 
-use crate::format::atomic_file;
+use crate::format::atomic_file::{self, Unfinished};
 use crate::format::error::BundleError;
 use crate::format::member::{self, member_header, padding};
 use crate::format::statement::{Statement, Totals};
@@ -93,7 +93,7 @@ impl<'a> Authority<'a> {
 /// A bundle that lacks only its seal, under a temporary name; dropping it removes the file.
 struct Unsealed {
     file: File,
-    partial: Partial,
+    partial: Unfinished,
     path: PathBuf,
     front: Vec<u8>,
     statement: Vec<u8>,
@@ -112,16 +112,6 @@ pub struct Sealed {
     pub size: u64,
     /// What its blobs add up to.
     pub totals: Totals,
-}
-
-/// Removes the unfinished file, unless it has become the bundle.
-pub(super) struct Partial(pub(super) PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After a rename the name is free, or another process has claimed it and holds its lock.
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 /// Packs a draft into `folder` as `NAME-VERSION.sealift`, and seals it.
@@ -159,7 +149,7 @@ fn write_unsealed(
     let file = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: path.clone() })?;
-    let partial = Partial(temporary.clone());
+    let partial = Unfinished(temporary.clone());
 
     let parts = DraftParts::of(draft, limits)?;
     let room = parts.room(draft, authority)?;

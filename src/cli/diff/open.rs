@@ -1,14 +1,12 @@
 //! The two things that are compared, opened, each with what it takes to believe it.
 
 use crate::cli::LIMITS;
-use crate::cli::cat::Memory;
 use crate::cli::error::CliError;
 use crate::cli::key::public;
 use sealift_audit::diff::{DiffItem, Field, InputKind, Side, facts_of, say_referrers};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::index::Index;
 use sealift_bundle::format::member_reader;
-use sealift_bundle::inspect::cat;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::PayloadType;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
@@ -276,7 +274,10 @@ impl Opened<'_> {
     pub(super) fn read(&self, item: &Name, path: &str) -> Result<Vec<u8>, CliError> {
         let mut bytes = Vec::new();
         match self {
-            Self::Bundle { place, .. } => cat::<_, CliError>(place, item.as_str(), path, Memory(&mut bytes))?,
+            // A comparison reads no file above this size.
+            Self::Bundle { place, .. } => {
+                bytes = place.read_file(item.as_str(), path, sealift_audit::diff::TEXT)?.into_inner();
+            }
             Self::Site { site, about, .. } => {
                 let scenario = site.state.meant(about.as_ref())?;
                 let folder = site.release(&scenario.name, &scenario.current);

@@ -31,7 +31,7 @@ use std::ops::Range;
 /// The layers have not been looked at: what is read from them is compared with its digest when it is read.
 pub struct OpenBundle<'a> {
     file: File,
-    pub(super) conditions: Conditions<'a>,
+    conditions: Conditions<'a>,
     /// Who sealed it, and its statement.
     pub trusted: Trusted,
     /// What is in it.

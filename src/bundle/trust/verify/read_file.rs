@@ -12,11 +12,11 @@ struct Memory<'a> {
 }
 
 impl OpenBundle<'_> {
-    /// Reads one file of an item into memory. A file larger than the limit for documents is an error: read that with
-    /// [`cat`], piece by piece.
-    pub fn read_file(&self, item: &str, path: &str) -> Result<Verified<Vec<u8>>, InspectError> {
+    /// Reads one file of an item into memory. A file of more than `limit` bytes is an error: read that with [`cat`],
+    /// piece by piece.
+    pub fn read_file(&self, item: &str, path: &str, limit: u64) -> Result<Verified<Vec<u8>>, InspectError> {
         let mut bytes = Vec::new();
-        cat(self, item, path, Memory { bytes: &mut bytes, limit: self.conditions.limits.document })?;
+        cat(self, item, path, Memory { bytes: &mut bytes, limit })?;
         Ok(Verified(bytes))
     }
 }
