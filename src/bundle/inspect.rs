@@ -6,12 +6,14 @@ use crate::format::entry::{Entry, Node};
 use crate::format::item::{FileKind, ItemKind, PRIORITY};
 use crate::format::site_inputs::{Selection, SiteInputs};
 use crate::format::statement::Totals;
+use crate::next_step;
 use crate::trust::TrustError;
 use crate::trust::approval::Approved;
 use crate::trust::verify::{OpenBundle, SharedInventory, Sink, Trusted};
 use crate::value::digest::Digest;
 use crate::value::error_code::{Code, Fault};
 use crate::value::name::Name;
+use crate::value::next_step::{NextStep, Subject};
 use crate::value::timestamp::Timestamp;
 use serde::Serialize;
 
@@ -54,12 +56,16 @@ impl Fault for InspectError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         match self {
             Self::Trust(error) => error.hint(),
-            Self::NotFound { .. } | Self::NoFile { .. } => {
-                Some("see the files of the bundle: `sealift ls BUNDLE --trust ROOT`".to_owned())
-            }
+            Self::NotFound { .. } | Self::NoFile { .. } => Some(next_step![
+                "see the files of the bundle: `sealift ls ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                "`"
+            ]),
             Self::Read { .. } => None,
         }
     }

@@ -7,8 +7,10 @@ mod partial;
 pub use partial::Partial;
 
 use crate::codes;
+use crate::next_step;
 use crate::value::digest::{Digest, Hasher};
 use crate::value::error_code::{Code, Fault};
+use crate::value::next_step::NextStep;
 use crate::value::printable::Printable;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
@@ -47,12 +49,12 @@ impl Fault for StoreError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         match self {
-            Self::Io { path, .. } => Some(format!(
+            Self::Io { path, .. } => Some(next_step![format!(
                 "check space and permissions: `df -h {0}; ls -ld {0}`",
                 Printable(path.to_string_lossy())
-            )),
+            )]),
             Self::Read { .. } | Self::Digest { .. } => None,
         }
     }

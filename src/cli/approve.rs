@@ -12,6 +12,7 @@ use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions, write};
 use sealift_audit::policy::Stage;
 use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::overview;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{Approval, Approvals};
 use sealift_bundle::trust::root::Role;
@@ -105,7 +106,7 @@ impl Args {
         {
             return Err(CliError::Usage {
                 message: format!("the trust root asks every approval to state `{missing}`"),
-                hint: Some(format!("when it was done, add `--condition {missing}`")),
+                hint: Some(next_step![format!("when it was done, add `--condition {missing}`")]),
             });
         }
         let mut approval = Approval::new(trusted.id(), scenario.clone(), conditions.now, self.conditions);

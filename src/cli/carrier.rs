@@ -2,6 +2,8 @@
 
 use super::error::CliError;
 use sealift_bundle::format::member_reader::MemberReader;
+#[cfg(not(feature = "encryption"))]
+use sealift_bundle::next_step;
 use sealift_bundle::trust::verify::carrier::Carried;
 use sealift_bundle::value::progress::Progress;
 use std::fs::File;
@@ -110,7 +112,7 @@ impl Encrypted {
     pub(super) fn tape<'a>(&'a self, _: &'a dyn Progress) -> Result<MemberReader<'a>, CliError> {
         Err(CliError::Usage {
             message: "this build cannot decrypt".to_owned(),
-            hint: Some("build with `--features encryption`".to_owned()),
+            hint: Some(next_step!["build with `--features encryption`"]),
         })
     }
 }

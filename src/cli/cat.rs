@@ -4,7 +4,9 @@ use super::BundleArgs;
 use super::error::CliError;
 use super::term::Term;
 use sealift_bundle::inspect::cat;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::verify::{Sink, Verified};
+use sealift_bundle::value::next_step::Subject;
 
 /// Write one file of a bundle to standard output, in place
 ///
@@ -27,7 +29,13 @@ impl Args {
             self.file.split_once('/').filter(|(_, path)| !path.is_empty()).ok_or_else(|| {
                 CliError::Usage {
                     message: format!("`{}` names no file: expected ITEM/PATH", self.file),
-                    hint: Some("see what there is: `sealift ls BUNDLE --trust ROOT`".to_owned()),
+                    hint: Some(next_step![
+                        "see what there is: `sealift ls ",
+                        Subject::Bundle,
+                        " --trust ",
+                        Subject::TrustRoot,
+                        "`"
+                    ]),
                 }
             })?;
         self.bundle.in_place(term, |place| cat(place, item, path, Stdout(term)))

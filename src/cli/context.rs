@@ -3,6 +3,7 @@
 use super::BundleArgs;
 use super::error::CliError;
 use sealift_bundle::value::error_code::Fault as _;
+use sealift_bundle::value::next_step::Subject;
 use sealift_bundle::value::plural::quoted;
 
 /// What a command works on.
@@ -34,19 +35,24 @@ impl Named {
         (!error.to_string().contains(&format!("`{path}`"))).then_some(path)
     }
 
-    /// The next step, with names in the place of the capital words.
-    pub(super) fn hint(&self, error: &CliError) -> Option<String> {
-        let hint = error.hint()?;
-        Some(match self {
-            Self::Nothing => hint,
-            Self::Site(path) => hint.replace(" SITE", &format!(" {}", quoted(path))),
+    /// The next step after `error`, with the names that the command line gave.
+    pub(super) fn next_step(&self, error: &CliError) -> Option<String> {
+        error.hint().map(|step| step.render(|subject| self.name_of(subject)))
+    }
+
+    fn name_of(&self, subject: Subject) -> Option<String> {
+        let path = match (self, subject) {
+            (Self::Bundle(BundleArgs { bundle, .. }), Subject::Bundle) => bundle,
+            (Self::Bundle(BundleArgs { trust, .. }), Subject::TrustRoot) => trust,
+            (Self::Site(path), Subject::Site) => path,
             #[cfg(feature = "connected")]
-            Self::Manifest(path) => {
-                hint.replace("sealift lock MANIFEST", &format!("sealift lock {}", quoted(path)))
-            }
-            Self::Bundle(BundleArgs { bundle, trust, .. }) => {
-                hint.replace("BUNDLE --trust ROOT", &format!("{} --trust {}", quoted(bundle), quoted(trust)))
-            }
-        })
+            (Self::Manifest(path), Subject::Manifest) => path,
+            #[cfg(feature = "connected")]
+            (Self::Manifest(_), Subject::Bundle | Subject::TrustRoot | Subject::Site) => return None,
+            (Self::Bundle(_), Subject::Manifest | Subject::Site)
+            | (Self::Site(_), Subject::Bundle | Subject::TrustRoot | Subject::Manifest)
+            | (Self::Nothing, _) => return None,
+        };
+        Some(quoted(path))
     }
 }

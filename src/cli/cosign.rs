@@ -7,6 +7,7 @@ use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::member_reader::{self, MemberReader, UnverifiedFront};
 use sealift_bundle::inspect::overview;
+use sealift_bundle::next_step;
 use sealift_bundle::pack::reseal::reseal;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
@@ -58,7 +59,7 @@ impl Args {
         if seal.payload_digest() != trusted.id() {
             return Err(CliError::Usage {
                 message: "the bundle file was changed while it was read".to_owned(),
-                hint: Some("run the same command again, and let nobody else write there".to_owned()),
+                hint: Some(next_step!["run the same command again, and let nobody else write there"]),
             });
         }
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;

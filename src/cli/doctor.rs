@@ -4,8 +4,10 @@ use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions, now, threads};
 use sealift_bundle::format::member_reader;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::OpenBundle;
+use sealift_bundle::value::next_step::Subject;
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
@@ -56,7 +58,7 @@ impl Args {
                         shown(&self.folder),
                         shown(bundle)
                     ),
-                    hint: Some("name the trust root: `--trust ROOT`".to_owned()),
+                    hint: Some(next_step!["name the trust root: `--trust ", Subject::TrustRoot, "`"]),
                 });
             }
         };

@@ -6,8 +6,10 @@ use sealift_audit::scan::ScanError;
 use sealift_audit::vulnerability::VulnerabilityError;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::inspect::InspectError;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::error_code::{Code, Fault};
+use sealift_bundle::value::next_step::{NextStep, Subject};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_site::SiteError;
@@ -47,7 +49,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Serve(#[from] sealift_registry::serve::ServeError),
     #[error("{message}")]
-    Usage { message: String, hint: Option<String> },
+    Usage { message: String, hint: Option<NextStep> },
     #[cfg(feature = "connected")]
     #[error("`{}` is already there, and a manifest is never overwritten", .path.display())]
     ManifestExists { path: PathBuf },
@@ -170,7 +172,7 @@ impl Fault for CliError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         match self {
             #[cfg(feature = "connected")]
             Self::Plan(error) => error.hint(),
@@ -185,54 +187,60 @@ impl Fault for CliError {
             Self::Scan(error) => error.hint(),
             Self::Policy(error) => error.hint(),
             Self::Vulnerability(error) => error.hint(),
-            Self::Violated { .. } => Some(
-                "mend what is listed and pack again; or an approver lets it through: `sealift waive`".to_owned(),
-            ),
+            Self::Violated { .. } => Some(next_step![
+                "mend what is listed and pack again; or an approver lets it through: `sealift waive`"
+            ]),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
-            Self::ManifestExists { .. } => Some("name another file, or move the old one away".to_owned()),
-            Self::Changed => Some("read what is listed, the gravest first; `--all` shows every list".to_owned()),
+            Self::ManifestExists { .. } => Some(next_step!["name another file, or move the old one away"]),
+            Self::Changed => {
+                Some(next_step!["read what is listed, the gravest first; `--all` shows every list"])
+            }
             Self::Uncompared { .. } => {
-                Some("read what stands under `not compared`; two bundles can be compared whole".to_owned())
+                Some(next_step!["read what stands under `not compared`; two bundles can be compared whole"])
             }
             Self::Different { .. } => {
-                Some("read what is listed; if it is what was agreed, the root holders sign it".to_owned())
+                Some(next_step!["read what is listed; if it is what was agreed, the root holders sign it"])
             }
-            Self::Findings { .. } => Some(
-                "plan the next version: `sealift trust set ROOT` or `sealift trust add-key ROOT`".to_owned(),
-            ),
-            Self::Write { .. } => Some("look at the space and the permissions there".to_owned()),
-            Self::Output { .. } => Some(
-                "look at where standard output goes, its space and permissions, then run it again".to_owned(),
-            ),
-            Self::Unopened => Some(
-                "look inside: `sealift verify BUNDLE --trust ROOT --identity FILE`; or ask for no more: `--outer`"
-                    .to_owned(),
-            ),
-            Self::Input { hint, .. } => Some((*hint).to_owned()),
-            Self::FleetRefused { .. } => {
-                Some("ask each of these sites for it again, by another way, before anything is sent there".to_owned())
-            }
-            Self::FleetConflicts { .. } => Some("do what stands below each conflict".to_owned()),
-            Self::FleetUnchecked { .. } => Some(
+            Self::Findings { .. } => Some(next_step![
+                "plan the next version: `sealift trust set ",
+                Subject::TrustRoot,
+                "` or `sealift trust add-key ",
+                Subject::TrustRoot,
+                "`"
+            ]),
+            Self::Write { .. } => Some(next_step!["look at the space and the permissions there"]),
+            Self::Output { .. } => Some(next_step![
+                "look at where standard output goes, its space and permissions, then run it again"
+            ]),
+            Self::Unopened => Some(next_step![
+                "look inside: `sealift verify ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                " --identity FILE`; or ask for no more: `--outer`"
+            ]),
+            Self::Input { hint, .. } => Some(next_step![*hint]),
+            Self::FleetRefused { .. } => Some(next_step![
+                "ask each of these sites for it again, by another way, before anything is sent there"
+            ]),
+            Self::FleetConflicts { .. } => Some(next_step!["do what stands below each conflict"]),
+            Self::FleetUnchecked { .. } => Some(next_step![
                 "name the keys of the sites with `--key SITE.pub`, and put an SBOM of each bundle into the folder"
-                    .to_owned(),
-            ),
+            ]),
             Self::FleetNobody { .. } => {
-                Some("look at the spelling: SBOMs name packages as their distribution does".to_owned())
+                Some(next_step!["look at the spelling: SBOMs name packages as their distribution does"])
             }
             #[cfg(feature = "connected")]
-            Self::Check { .. } => Some(
+            Self::Check { .. } => Some(next_step![
                 "mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`"
-                    .to_owned(),
-            ),
+            ]),
             #[cfg(feature = "connected")]
-            Self::NotPacked { .. } => Some(
+            Self::NotPacked { .. } => Some(next_step![
                 "fix each as described, lock again and pack again; or explain it in the manifest with `[[accept]]`"
-                    .to_owned(),
-            ),
+            ]),
             #[cfg(feature = "connected")]
             Self::Demo { .. } => None,
         }

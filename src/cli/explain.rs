@@ -6,6 +6,7 @@ use super::term::Term;
 use sealift_audit::analysis::anomaly::AnomalyKind;
 use sealift_audit::lint::finding;
 use sealift_audit::policy::rule;
+use sealift_bundle::next_step;
 use serde_json::{Value, json};
 
 /// Explain an error code, or a finding of `check`, `census` or a policy
@@ -72,8 +73,10 @@ impl Args {
             return Err(CliError::Usage {
                 message: format!("there is no code `{asked}`"),
                 hint: Some(match nearest(&asked) {
-                    Some(code) => format!("did you mean `{code}`? All of them: `sealift explain`"),
-                    None => "see all of them: `sealift explain`".to_owned(),
+                    Some(code) => {
+                        next_step![format!("did you mean `{code}`? All of them: `sealift explain`")]
+                    }
+                    None => next_step!["see all of them: `sealift explain`"],
                 }),
             });
         }

@@ -11,11 +11,13 @@ use super::{LIMITS, ThreadArgs, inspection_conditions, now, write};
 use sealift_bundle::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::member_reader::{self, MemberReader};
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::Trusted;
 use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::next_step::Subject;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::timestamp::Timestamp;
 use sealift_site::fleet::gather::{Gathered, Unread, gather};
@@ -167,7 +169,11 @@ impl LookingArgs {
                     "there is neither a receipt nor a request below `{}`",
                     self.folder.display()
                 ),
-                hint: Some("a site makes one: `sealift receipt new SITE --key SITE.key`".to_owned()),
+                hint: Some(next_step![
+                    "a site makes one: `sealift receipt new ",
+                    Subject::Site,
+                    " --key SITE.key`"
+                ]),
             });
         }
         Ok(fleet)

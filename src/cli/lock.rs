@@ -5,6 +5,7 @@ use super::registry::RegistryArgs;
 use super::term::{Term, TerminalProgress};
 use super::{LIMITS, ThreadArgs, now, threads, write};
 use sealift_bundle::format::atomic_file;
+use sealift_bundle::next_step;
 use sealift_bundle::store::Store;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -101,7 +102,7 @@ impl StoreArgs {
         let folder = self.store.clone().or_else(cache).ok_or_else(|| CliError::Usage {
             message: "neither `XDG_CACHE_HOME` nor `HOME` is set, so there is no place for the store"
                 .to_owned(),
-            hint: Some("name one: `--store FOLDER`".to_owned()),
+            hint: Some(next_step!["name one: `--store FOLDER`"]),
         })?;
         let store = Store::open(&folder)?;
         if self.store.is_none() {
@@ -142,7 +143,7 @@ fn lock_time() -> Result<Timestamp, CliError> {
             "`SOURCE_DATE_EPOCH` is `{}`, expected seconds since 1970",
             Printable(text.to_string_lossy())
         ),
-        hint: Some("unset it, or take the time of a commit: `git log -1 --format=%ct`".to_owned()),
+        hint: Some(next_step!["unset it, or take the time of a commit: `git log -1 --format=%ct`"]),
     })
 }
 

@@ -68,6 +68,7 @@ use clap::{Parser, Subcommand};
 use context::Named;
 use error::CliError;
 use sealift_bundle::format::atomic_file;
+use sealift_bundle::next_step;
 use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::printable::is_deceptive;
@@ -327,7 +328,7 @@ fn misused(mut error: clap::Error) -> ExitCode {
     }
     let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
     let message = parts.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let hint = parts.next().map(|hint| hint.trim_start_matches("tip: ").to_owned());
+    let hint = parts.next().map(|hint| hint.trim_start_matches("tip: ").to_owned().into());
     let error = CliError::Usage { message, hint };
     term::fail_in_json(&error, &Named::Nothing);
     error.code().class().into()
@@ -344,6 +345,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 fn now() -> Result<Timestamp, CliError> {
     Timestamp::of(SystemTime::now()).ok_or_else(|| CliError::Usage {
         message: "the clock shows a year that no calendar has".to_owned(),
-        hint: Some("set the clock: `date -u -s ...`".to_owned()),
+        hint: Some(next_step!["set the clock: `date -u -s ...`"]),
     })
 }

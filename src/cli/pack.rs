@@ -12,6 +12,7 @@ use super::source::Address;
 use super::term::{Term, TerminalProgress};
 use super::{LIMITS, ThreadArgs, check, inspection_conditions, threads};
 use sealift_audit::policy::Stage;
+use sealift_bundle::next_step;
 use sealift_bundle::pack::{Authority, Sealed, pack};
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
@@ -113,7 +114,7 @@ impl Args {
         if let (Some(_), Some(_)) = (&to, &recipients) {
             return Err(CliError::Usage {
                 message: "an encrypted bundle does not go into a registry".to_owned(),
-                hint: Some("name a folder with `--output`, or leave the recipients out".to_owned()),
+                hint: Some(next_step!["name a folder with `--output`, or leave the recipients out"]),
             });
         }
         let output = passing.as_ref().map_or(self.output.as_path(), PrivateFolder::path);
@@ -213,14 +214,15 @@ impl Args {
         } else {
             format!("name it with `--trust`; without one yet: `{day_one}`, then add `--key packer.key`")
         };
-        Err(CliError::Usage { message, hint: Some(hint) })
+        Err(CliError::Usage { message, hint: Some(hint.into()) })
     }
 
     /// How many signatures the seal will have. What lacks some is not yet a bundle that anything else can be done with.
     fn signatures(&self, keys: usize) -> Result<usize, CliError> {
         let asked = self.signatures.map_or(keys, NonZeroUsize::get);
-        let wrong =
-            |message: String, hint: &str| Err(CliError::Usage { message, hint: Some(hint.to_owned()) });
+        let wrong = |message: String, hint: &'static str| {
+            Err(CliError::Usage { message, hint: Some(next_step![hint]) })
+        };
         if asked < keys || asked > LIMITS.signatures {
             let most = LIMITS.signatures;
             return wrong(

@@ -3,6 +3,7 @@
 
 use super::error::CliError;
 use super::term::Term;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::key_file;
 use sealift_bundle::trust::secret::{Passphrase, SecretKey};
@@ -80,12 +81,12 @@ impl PassphraseArgs {
         if is_short(&first) {
             return Err(CliError::Usage {
                 message: format!("the passphrase has less than {SHORTEST} characters"),
-                hint: Some("choose a longer one, such as four or more unrelated words".to_owned()),
+                hint: Some(next_step!["choose a longer one, such as four or more unrelated words"]),
             });
         }
         if *prompt("the same again: ")? != *first {
             let message = "the two passphrases differ".to_owned();
-            return Err(CliError::Usage { message, hint: Some("run the same command again".to_owned()) });
+            return Err(CliError::Usage { message, hint: Some(next_step!["run the same command again"]) });
         }
         Ok(Passphrase::new(first))
     }
@@ -139,7 +140,7 @@ fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {
 fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {
     Err(CliError::Usage {
         message: format!("this build cannot ask an ssh-agent for `{}`", path.display()),
-        hint: Some("name a file with a secret key, or build with `--features agent`".to_owned()),
+        hint: Some(next_step!["name a file with a secret key, or build with `--features agent`"]),
     })
 }
 

@@ -6,6 +6,7 @@ use super::source::Address;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::member_reader;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Depth, OpenBundle};
 use sealift_bundle::value::digest::Digest;
@@ -43,7 +44,7 @@ impl Args {
         let file = member_reader::open(&self.bundle.bundle)?;
         let to = Address::of(&self.to)?.ok_or_else(|| CliError::Usage {
             message: format!("{} is no address of a registry", quoted(&self.to)),
-            hint: Some("write it like `oci://registry.site:5000/bundles/air-gapped`".to_owned()),
+            hint: Some(next_step!["write it like `oci://registry.site:5000/bundles/air-gapped`"]),
         })?;
         put(term, (file, None), &root, &to, &self.registry, self.threads, &self.bundle.trust)
     }

@@ -7,6 +7,7 @@ use super::{ThreadArgs, inspection_conditions};
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::member_reader::MemberReader;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::verify::{Depth, Looking, Trusted, verify_contents};
 use sealift_bundle::value::plural::quoted;
 use serde_json::json;
@@ -51,9 +52,9 @@ impl Args {
         let place =
             super::source::Address::of(&self.source.bundle.bundle)?.ok_or_else(|| CliError::Usage {
                 message: format!("{} is no address of a registry", quoted(&self.source.bundle.bundle)),
-                hint: Some(
-                    "write it like `oci://registry.site:5000/bundles/air-gapped:2026.11.0`".to_owned(),
-                ),
+                hint: Some(next_step![
+                    "write it like `oci://registry.site:5000/bundles/air-gapped:2026.11.0`"
+                ]),
             })?;
         let client = sealift_registry::Client::new(self.source.registry.access())?;
         let watch = term.watch("pulling");

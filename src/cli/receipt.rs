@@ -8,6 +8,7 @@ use super::{LIMITS, now, write};
 use qrcode::render::{svg, unicode};
 use qrcode::{EcLevel, QrCode};
 use sealift_bundle::format::atomic_file;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::key::{KeyId, Signer};
 use sealift_bundle::value::name::Name;
@@ -122,7 +123,7 @@ fn no_key(found: KeyId) -> CliError {
         message: format!(
             "the site was set up without a key, so nobody would know the key {found} as its own"
         ),
-        hint: Some("set a site up with `sealift site init ... --key SITE.pub`".to_owned()),
+        hint: Some(next_step!["set a site up with `sealift site init ... --key SITE.pub`"]),
     }
 }
 
@@ -222,7 +223,7 @@ fn read<T: Signed>(file: &Path, key: &Path) -> Result<(T, usize), CliError> {
 fn code(bytes: &[u8], output: &Path) -> Result<String, CliError> {
     let code = QrCode::with_error_correction_level(bytes, EcLevel::L).map_err(|_| CliError::Usage {
         message: format!("{} do not fit one QR code", counted(bytes.len() as u64, "byte")),
-        hint: Some("carry the file itself".to_owned()),
+        hint: Some(next_step!["carry the file itself"]),
     })?;
     let mut path = output.as_os_str().to_owned();
     path.push(".svg");

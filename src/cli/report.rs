@@ -18,6 +18,7 @@ use sealift_audit::vulnerability::{OsvData, assess};
 use sealift_bundle::format::member;
 use sealift_bundle::format::member_reader;
 use sealift_bundle::inspect::overview;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
 use sealift_bundle::value::digest::Digest;
@@ -71,10 +72,9 @@ impl Args {
         if self.output.is_none() && self.markdown.is_none() && !term.is_json() {
             return Err(CliError::Usage {
                 message: "there is nothing to write the report to".to_owned(),
-                hint: Some(
+                hint: Some(next_step![
                     "name a file for the page with `-o report.html`, or for a ticket with `--markdown`"
-                        .to_owned(),
-                ),
+                ]),
             });
         }
         let root = self.bundle.root()?;

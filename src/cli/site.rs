@@ -5,6 +5,7 @@ use super::key::public;
 use super::term::Term;
 use super::{LIMITS, now};
 use sealift_bundle::format::atomic_file;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::chain::{Chain, PinnedRoot};
 use sealift_bundle::value::digest::Digest;
@@ -210,7 +211,7 @@ fn ask() -> Result<Typed, CliError> {
     stdin.lock().read_line(&mut line).map_err(input)?;
     line.trim().parse().map_err(|error: sealift_bundle::value::ValueError| CliError::Usage {
         message: error.to_string(),
-        hint: Some("ask for it again, and type it whole".to_owned()),
+        hint: Some(next_step!["ask for it again, and type it whole"]),
     })
 }
 
@@ -263,7 +264,7 @@ fn folder_name(site: &Path) -> Result<Name, CliError> {
     let name = site.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.parse().map_err(|error| CliError::Usage {
         message: format!("`{name}` gives no name for the site: {error}"),
-        hint: Some("give it one with `--name`".to_owned()),
+        hint: Some(next_step!["give it one with `--name`"]),
     })
 }
 
@@ -285,7 +286,9 @@ impl Trust {
                         self.root.display(),
                         held.site.state.root_version
                     ),
-                    hint: Some("name a file with every version up to a newer one; after a loss, any root with `--reason`".to_owned()),
+                    hint: Some(next_step![
+                        "name a file with every version up to a newer one; after a loss, any root with `--reason`"
+                    ]),
                 });
             }
             root

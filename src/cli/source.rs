@@ -5,6 +5,7 @@ use super::carrier::{Encrypted, IdentityArgs};
 use super::error::CliError;
 use sealift_bundle::format::carrier::is_encrypted;
 use sealift_bundle::format::member_reader::{self, MemberReader};
+use sealift_bundle::next_step;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::Conditions;
 use sealift_bundle::trust::verify::carrier::Carried;
@@ -75,7 +76,7 @@ impl SourceArgs {
             Source::File(file) => Ok(Source::File(file)),
             _ if identity.is_given() => Err(CliError::Usage {
                 message: "an encrypted bundle is read from a file, with its seal beside it".to_owned(),
-                hint: Some("copy both files here and name the one that ends in `.age`".to_owned()),
+                hint: Some(next_step!["copy both files here and name the one that ends in `.age`"]),
             }),
             other => Ok(other),
         }
@@ -134,7 +135,9 @@ impl Address {
     fn parse(text: &str) -> Result<Self, CliError> {
         let name: ImageName = text.parse().map_err(|error| CliError::Usage {
             message: format!("`{SCHEME}{text}` is no address of a bundle: {error}"),
-            hint: Some(format!("write it like `{SCHEME}registry.site:5000/bundles/air-gapped:2026.11.0`")),
+            hint: Some(next_step![format!(
+                "write it like `{SCHEME}registry.site:5000/bundles/air-gapped:2026.11.0`"
+            )]),
         })?;
         Ok(Self { repository: Repository::of(&name)?, name })
     }
@@ -152,7 +155,7 @@ impl Address {
     ) -> Result<Reader<'a>, CliError> {
         let reference = self.reference().ok_or_else(|| CliError::Usage {
             message: format!("`{SCHEME}{}` names no tag", self.name),
-            hint: Some("add the tag under which the bundle was published: `:VERSION`".to_owned()),
+            hint: Some(next_step!["add the tag under which the bundle was published: `:VERSION`"]),
         })?;
         Ok(Reader::open(client, &self.repository, &reference, &LIMITS, watch)?)
     }

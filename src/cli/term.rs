@@ -181,7 +181,7 @@ impl Term {
         if let Some(subject) = named.subject(error) {
             text += &format!("  in: {}\n", Printable(subject));
         }
-        if let Some(hint) = named.hint(error) {
+        if let Some(hint) = named.next_step(error) {
             text += &format!("  {} {hint}\n", self.paint("next:", "36"));
         }
         text += &format!("  {} sealift explain {code}\n", self.paint("more:", "36"));
@@ -236,7 +236,7 @@ pub(super) fn fail_in_json(error: &CliError, named: &Named) {
     let code = error.code();
     let line = json!({
         "type": "error", "version": JSON_VERSION, "code": code.as_str(), "message": error.to_string(),
-        "causes": causes(error), "subject": named.subject(error), "hint": named.hint(error),
+        "causes": causes(error), "subject": named.subject(error), "hint": named.next_step(error),
         "exit": code.class().exit(),
     });
     let _ = writeln!(io::stdout(), "{}", escape_json(&line.to_string()));

@@ -9,6 +9,7 @@ use super::term::Term;
 use super::{ThreadArgs, inspection_conditions};
 use sealift_audit::policy::Stage;
 use sealift_bundle::inspect::{Overview, overview};
+use sealift_bundle::next_step;
 use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::carrier::Carried;
 use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle, verify_stream};
@@ -68,7 +69,7 @@ impl Args {
             return Err(CliError::Usage {
                 message: "a policy looks into a bundle where it lies, so the bundle has to be a plain file"
                     .to_owned(),
-                hint: Some("bring it into a file first, or verify it without `--policy`".to_owned()),
+                hint: Some(next_step!["bring it into a file first, or verify it without `--policy`"]),
             });
         }
         match &source {
@@ -81,7 +82,7 @@ impl Args {
             _ if self.outer => {
                 return Err(CliError::Usage {
                     message: "`--outer` is for an encrypted bundle, and this one is not".to_owned(),
-                    hint: Some("leave it out".to_owned()),
+                    hint: Some(next_step!["leave it out"]),
                 });
             }
             _ => {}

@@ -6,6 +6,7 @@ use super::policy::read_waivers;
 use super::term::Term;
 use super::{BundleArgs, LIMITS, now, write};
 use sealift_audit::policy::rule::PolicyRule;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::root::Role;
 use sealift_bundle::trust::waiver::{Waiver, WaiverScope, Waivers};
@@ -76,7 +77,7 @@ impl Args {
         if self.until <= now {
             return Err(CliError::Usage {
                 message: format!("a waiver until {} would waive nothing: now is {now}", self.until),
-                hint: Some("name a day to come".to_owned()),
+                hint: Some(next_step!["name a day to come"]),
             });
         }
         let mut waivers = match self.output.symlink_metadata() {

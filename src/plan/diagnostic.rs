@@ -51,8 +51,8 @@ impl Diagnostic {
 
     /// The next step, where one is known.
     #[must_use]
-    pub(crate) fn next_step(&self) -> Option<&str> {
-        self.help.as_deref()
+    pub(crate) fn next_step(&self) -> Option<String> {
+        self.help.clone()
     }
 }
 

@@ -5,11 +5,13 @@ use crate::codes;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::tree::{TreeError, TreeObjection};
+use sealift_bundle::next_step;
 use sealift_bundle::store::StoreError;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::next_step::{NextStep, Subject};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::rel_path::PathObjection;
@@ -176,7 +178,7 @@ fn is_of_systems(objection: PathObjection) -> bool {
 }
 
 /// The next step that several errors have in common.
-fn one_hint(errors: &[PlanError]) -> Option<String> {
+fn one_hint(errors: &[PlanError]) -> Option<NextStep> {
     let mut hints = errors.iter().map(PlanError::hint);
     let first = hints.next()?;
     if hints.all(|hint| hint == first) { first } else { None }
@@ -280,109 +282,148 @@ impl Fault for PlanError {
     }
 
     #[expect(clippy::too_many_lines, reason = "a table with one row for each error")]
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         let text = match self {
             Self::Syntax(drawing) => {
                 let known = "mend what is marked; `sealift util schema` has every key and its type";
-                return Some(drawing.next_step().unwrap_or(known).to_owned());
+                return Some(drawing.next_step().map_or_else(|| next_step![known], NextStep::from));
             }
             Self::UnknownKey(drawing)
             | Self::Value(drawing)
             | Self::Item(drawing)
-            | Self::Duplicate(drawing) => return drawing.next_step().map(str::to_owned),
+            | Self::Duplicate(drawing) => return drawing.next_step().map(NextStep::from),
             Self::ManifestRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
-                return Some(format!(
+                return Some(next_step![format!(
                     "write one from what lies in the folder: `sealift init {}`",
                     shown(path)
-                ));
+                )]);
             }
-            Self::Taken { .. } => "name a file in another folder, or move away what is in the way",
-            Self::Write { .. } => "look at the space and the permissions there",
+            Self::Taken { .. } => {
+                next_step!["name a file in another folder, or move away what is in the way"]
+            }
+            Self::Write { .. } => next_step!["look at the space and the permissions there"],
             Self::Variant { variants, .. } => {
-                return variants.first().map(|first| format!("name one of them, like `--variant {first}`"));
+                return variants
+                    .first()
+                    .map(|first| next_step![format!("name one of them, like `--variant {first}`")]);
             }
-            Self::Feature { .. } => "name features that the manifest describes: `--feature NAME`",
-            Self::Excluded { .. } => "leave one of them out",
-            Self::RequiredElsewhere { .. } => "correct `requires` of the one, or `variants` of the other",
-            Self::Audience { .. } => "describe it in the manifest, `[audience.NAME]`, and lock again",
-            Self::LongName { .. } => "shorten `name` of the table `[bundle]`",
-            Self::List { .. } => "write one reference a line: `REGISTRY/REPOSITORY:TAG`",
-            Self::SameReference { .. } => "give one of them a `reference` of its own in the manifest",
+            Self::Feature { .. } => next_step!["name features that the manifest describes: `--feature NAME`"],
+            Self::Excluded { .. } => next_step!["leave one of them out"],
+            Self::RequiredElsewhere { .. } => {
+                next_step!["correct `requires` of the one, or `variants` of the other"]
+            }
+            Self::Audience { .. } => {
+                next_step!["describe it in the manifest, `[audience.NAME]`, and lock again"]
+            }
+            Self::LongName { .. } => next_step!["shorten `name` of the table `[bundle]`"],
+            Self::List { .. } => next_step!["write one reference a line: `REGISTRY/REPOSITORY:TAG`"],
+            Self::SameReference { .. } => {
+                next_step!["give one of them a `reference` of its own in the manifest"]
+            }
             Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                "pin every source first: `sealift lock MANIFEST`"
+                next_step!["pin every source first: `sealift lock ", Subject::Manifest, "`"]
             }
             Self::LockSyntax(_) | Self::LockItem { .. } | Self::LockTree { .. } => {
-                "write the lock again: `sealift lock MANIFEST`"
+                next_step!["write the lock again: `sealift lock ", Subject::Manifest, "`"]
             }
             Self::LockVersion { .. } => {
-                "use the sealift that wrote it, or write it again: `sealift lock MANIFEST`"
+                next_step![
+                    "use the sealift that wrote it, or write it again: `sealift lock ",
+                    Subject::Manifest,
+                    "`"
+                ]
             }
             Self::LockStale { .. } | Self::NotStored { .. } => {
-                "run `sealift lock MANIFEST`, and review what changed in the lock"
+                next_step!["run `sealift lock ", Subject::Manifest, "`, and review what changed in the lock"]
             }
             Self::Pin { source, .. } => return source.hint(),
             Self::Missing { .. } => {
-                "correct the path in the manifest; it is relative to the manifest's folder"
+                next_step!["correct the path in the manifest; it is relative to the manifest's folder"]
             }
-            Self::Empty { .. } => "correct `path`, `include` or `exclude` of the item, or take the item out",
-            Self::Changed { .. } => "wait until nothing writes there, then run the same command again",
-            Self::Type { .. } => "name it in `exclude` of the item, or move it out of the folder",
+            Self::Empty { .. } => {
+                next_step!["correct `path`, `include` or `exclude` of the item, or take the item out"]
+            }
+            Self::Changed { .. } => {
+                next_step!["wait until nothing writes there, then run the same command again"]
+            }
+            Self::Type { .. } => next_step!["name it in `exclude` of the item, or move it out of the folder"],
             Self::Objections { errors, .. } => {
-                let all = "correct all of them, or name them in `exclude` of the item".to_owned();
+                let all = next_step!["correct all of them, or name them in `exclude` of the item"];
                 return Some(one_hint(errors).unwrap_or(all));
             }
             Self::Lfs { next, .. } => {
-                return Some(format!("{next}, or name the file in `exclude` of the item"));
+                return Some(next_step![format!("{next}, or name the file in `exclude` of the item")]);
             }
             Self::Added { .. } => {
-                "run `sealift lock MANIFEST` and review what is new, or name it in `exclude` of the item"
+                next_step![
+                    "run `sealift lock ",
+                    Subject::Manifest,
+                    "` and review what is new, or name it in `exclude` of the item"
+                ]
             }
-            Self::NotMirrored { .. } => "put the file into the folder of the mirror",
+            Self::NotMirrored { .. } => next_step!["put the file into the folder of the mirror"],
             Self::Unpinned { errors } => {
-                let all = "correct all of them, then run the same command again".to_owned();
+                let all = next_step!["correct all of them, then run the same command again"];
                 return Some(one_hint(errors).unwrap_or(all));
             }
             Self::Outside { .. } => {
-                "find out who put the link or the address there; copy what is meant into the folder"
+                next_step![
+                    "find out who put the link or the address there; copy what is meant into the folder"
+                ]
             }
             Self::LeadsOut { .. } => {
-                "ask whoever keeps it; or download the file yourself and name it with `path`"
+                next_step!["ask whoever keeps it; or download the file yourself and name it with `path`"]
             }
-            Self::Name { objection, .. } if is_of_systems(*objection) => RENAME,
-            Self::Name { .. } => "rename it, or name it in `exclude` of the item",
-            Self::Tree { source, .. } => tree_hint(&source.reason),
+            Self::Name { objection, .. } if is_of_systems(*objection) => next_step![RENAME],
+            Self::Name { .. } => next_step!["rename it, or name it in `exclude` of the item"],
+            Self::Tree { source, .. } => next_step![tree_hint(&source.reason)],
             Self::Image { .. } | Self::Layers { .. } => {
-                "export the image again with another version of the tool, or with `skopeo copy --all FROM oci:FOLDER:NAME`, and name the folder with `layout`"
+                next_step![
+                    "export the image again with another version of the tool, or with `skopeo copy --all FROM oci:FOLDER:NAME`, and name the folder with `layout`"
+                ]
             }
             Self::Compressed { path, with } => {
-                return Some(format!("decompress it: `{with} {}`", shown(path)));
+                return Some(next_step![format!("decompress it: `{with} {}`", shown(path))]);
             }
             Self::Several { names, .. } | Self::NotSelected { names, .. } => {
                 return names.first().map(|name| {
-                    format!("choose one in the `[[image]]` table: `select = \"{}\"`", Printable(name))
+                    next_step![format!(
+                        "choose one in the `[[image]]` table: `select = \"{}\"`",
+                        Printable(name)
+                    )]
                 });
             }
             Self::Nameless { found, .. } => {
                 let tag = found.as_ref().map_or_else(|| "TAG".to_owned(), |tag| Printable(tag).to_string());
-                return Some(format!(
+                return Some(next_step![format!(
                     "say in the `[[image]]` table what it is called: `reference = \"REGISTRY/REPOSITORY:{tag}\"`"
-                ));
+                )]);
             }
             Self::Digest { .. } => {
-                "find out who changed the file or the pin; compare with the digest the publisher announces"
+                next_step![
+                    "find out who changed the file or the pin; compare with the digest the publisher announces"
+                ]
             }
             Self::Git { .. } => {
-                "try it by hand: `git ls-remote URL`; git has to be installed, and reach the repository"
+                next_step![
+                    "try it by hand: `git ls-remote URL`; git has to be installed, and reach the repository"
+                ]
             }
-            Self::Chart { .. } => "compare name and version with what the repository lists: `URL/index.yaml`",
+            Self::Chart { .. } => {
+                next_step!["compare name and version with what the repository lists: `URL/index.yaml`"]
+            }
             Self::Fetch { .. } => {
-                "run the same command again; or download the file yourself and name it with `path`"
+                next_step![
+                    "run the same command again; or download the file yourself and name it with `path`"
+                ]
             }
-            Self::Limit { .. } => "split it into several items or bundles",
+            Self::Limit { .. } => next_step!["split it into several items or bundles"],
             Self::Bundle(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Registry(error) => return error.hint(),
-            Self::NoPlatform { .. } | Self::NotForPlatform { .. } => "correct `platforms` of the image",
+            Self::NoPlatform { .. } | Self::NotForPlatform { .. } => {
+                next_step!["correct `platforms` of the image"]
+            }
             Self::ManifestRead { .. }
             | Self::LockRead { .. }
             | Self::Unreadable { .. }
@@ -390,7 +431,7 @@ impl Fault for PlanError {
                 return None;
             }
         };
-        Some(text.to_owned())
+        Some(text)
     }
 }
 

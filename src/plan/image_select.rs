@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(chosen(&all[1].digest.to_string()).unwrap(), all[1].digest);
         let error = choose(&all, None, Path::new("x.tar")).unwrap_err();
         assert_eq!(
-            (error.code(), error.hint().unwrap().contains("select = \"a:1\"")),
+            (error.code(), error.hint().unwrap().to_string().contains("select = \"a:1\"")),
             (codes::MANIFEST_ITEM, true)
         );
         assert!(error.to_string().contains(&all[1].digest.to_string()), "{error}");
@@ -149,6 +149,6 @@ mod tests {
         }
         let error = named(&["latest"], &source(None, None)).unwrap_err();
         assert_eq!(error.code(), codes::MANIFEST_ITEM);
-        assert!(error.hint().unwrap().contains("REPOSITORY:latest"));
+        assert!(error.hint().unwrap().to_string().contains("REPOSITORY:latest"));
     }
 }

@@ -381,6 +381,6 @@ mod tests {
     fn a_missing_manifest_is_wrong_use() {
         let error = Manifest::open(Path::new("/nowhere/x.toml")).unwrap_err();
         assert_eq!(error.code(), crate::codes::MANIFEST_MISSING);
-        assert!(error.hint().unwrap().contains("sealift init"));
+        assert!(error.hint().unwrap().to_string().contains("sealift init"));
     }
 }

@@ -1,11 +1,13 @@
 //! What can go wrong between here and a registry.
 
 use crate::codes;
+use sealift_bundle::next_step;
 use sealift_bundle::store::StoreError;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::next_step::{NextStep, Subject};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use std::io;
@@ -102,82 +104,108 @@ impl Fault for RegistryError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         let text = match self {
             Self::NoRegistry { reference } => {
                 let library = if reference.contains('/') { "" } else { "library/" };
-                return Some(format!(
+                return Some(next_step![format!(
                     "write it in full, for example `docker.io/{library}{}`",
                     Printable(reference)
-                ));
+                )]);
             }
             Self::Unreachable { host, reason }
                 if reason.contains("ertificate not valid for name") || reason.contains("NotValidForName") =>
             {
-                return Some(format!(
+                return Some(next_step![format!(
                     "name the registry as its certificate does, or give it a certificate for `{host}`; look at it with `openssl s_client -connect {host}`"
-                ));
+                )]);
             }
             Self::Unreachable { reason, .. } if reason.contains("(through the proxy") => {
-                "check that the proxy is up; name hosts that are reached without it in `NO_PROXY`"
+                next_step!["check that the proxy is up; name hosts that are reached without it in `NO_PROXY`"]
             }
             Self::Unreachable { host, reason } if reason.contains("ertificate") => {
-                return Some(format!(
+                return Some(next_step![format!(
                     "name the authority that vouches for it: `--ca-cert FILE`; look at it with `openssl s_client -connect {host}`"
-                ));
+                )]);
             }
             Self::Status { status: 413, .. } => {
-                "raise the limit for the size of a request at the registry and at the proxy in front of it (nginx: `client_max_body_size 0`)"
+                next_step![
+                    "raise the limit for the size of a request at the registry and at the proxy in front of it (nginx: `client_max_body_size 0`)"
+                ]
             }
             Self::Status { status: 404, what, .. } if what.starts_with("the upload of") => {
-                "create the repository, or its project, at the registry first; some registries do not do that by themselves"
+                next_step![
+                    "create the repository, or its project, at the registry first; some registries do not do that by themselves"
+                ]
             }
             Self::Proxy { .. } => {
-                "name an HTTP proxy, like `http://proxy.site:3128`, or name the host in `NO_PROXY`"
+                next_step![
+                    "name an HTTP proxy, like `http://proxy.site:3128`, or name the host in `NO_PROXY`"
+                ]
             }
-            Self::Thread { .. } => "raise the limit of processes (`ulimit -u`) or of memory",
+            Self::Thread { .. } => next_step!["raise the limit of processes (`ulimit -u`) or of memory"],
             Self::Unreachable { .. } | Self::Cut { .. } | Self::Status { .. } => {
-                "look whether the registry is up, then run the same command again: what has arrived is kept"
+                next_step![
+                    "look whether the registry is up, then run the same command again: what has arrived is kept"
+                ]
             }
             Self::NotFound { .. } => {
-                "check the spelling and the tag; some registries also say this to strangers"
+                next_step!["check the spelling and the tag; some registries also say this to strangers"]
             }
-            Self::Denied { host, .. } => return Some(format!("log in: `podman login {host}`")),
+            Self::Denied { host, .. } => return Some(next_step![format!("log in: `podman login {host}`")]),
             Self::Document { reason, .. } if reason.contains("distribution.manifest.v1") => {
-                "push the image again with a tool of today (`skopeo copy` from the old registry does); this form has been obsolete since 2017"
+                next_step![
+                    "push the image again with a tool of today (`skopeo copy` from the old registry does); this form has been obsolete since 2017"
+                ]
             }
             Self::Document { reason, .. } if reason.contains("is a foreign layer") => {
-                "images with foreign layers, which old Windows images have, do not travel: use a base image of 2023 or later, or \
+                next_step![
+                    "images with foreign layers, which old Windows images have, do not travel: use a base image of 2023 or later, or \
                  convert it first with `regctl image mod --external-urls-rm`"
+                ]
             }
             Self::Challenge { .. } | Self::Document { .. } | Self::Limit { .. } => {
-                "look whether this address is a registry, and not a login page or a proxy in front of it"
+                next_step![
+                    "look whether this address is a registry, and not a login page or a proxy in front of it"
+                ]
             }
             Self::Digest { .. } | Self::Length { .. } => {
-                "run the same command again; if it stays, the registry or something on the way changes content"
+                next_step![
+                    "run the same command again; if it stays, the registry or something on the way changes content"
+                ]
             }
-            Self::Helper { .. } => "run the helper by hand, or log in anew with `podman login`",
+            Self::Helper { .. } => next_step!["run the helper by hand, or log in anew with `podman login`"],
             Self::Credentials { .. } => {
-                "log in anew with `podman login`, or name another file in `REGISTRY_AUTH_FILE`"
+                next_step!["log in anew with `podman login`, or name another file in `REGISTRY_AUTH_FILE`"]
             }
             Self::Certificates { .. } | Self::Read { .. } => {
-                "name a PEM file with the certificate of the authority"
+                next_step!["name a PEM file with the certificate of the authority"]
             }
-            Self::NoPieces { .. } => "report this: the blob should have been sent whole",
+            Self::NoPieces { .. } => next_step!["report this: the blob should have been sent whole"],
             Self::Sparse { .. } => {
-                "publish to a registry that takes sparse indexes, or pack without `platforms`, or with `narrow = true`"
+                next_step![
+                    "publish to a registry that takes sparse indexes, or pack without `platforms`, or with `narrow = true`"
+                ]
             }
-            Self::Collision { .. } => "keep the names of their registries: `--full-names`",
-            Self::NoImage { .. } => "see what it has: `sealift inspect BUNDLE --trust ROOT`",
+            Self::Collision { .. } => next_step!["keep the names of their registries: `--full-names`"],
+            Self::NoImage { .. } => next_step![
+                "see what it has: `sealift inspect ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                "`"
+            ],
             Self::WithoutReferrers { .. } => {
-                "the reasons stand above; `--referrers leave` loads the images without them"
+                next_step!["the reasons stand above; `--referrers leave` loads the images without them"]
             }
-            Self::Incomplete { .. } => "the reasons stand above; what has arrived is not sent again",
+            Self::Incomplete { .. } => {
+                next_step!["the reasons stand above; what has arrived is not sent again"]
+            }
             Self::Forgotten { cause, .. } => return cause.hint(),
             Self::Trust(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::Interrupted => return None,
         };
-        Some(text.to_owned())
+        Some(text)
     }
 }

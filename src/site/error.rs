@@ -4,11 +4,13 @@ use super::release_inventory::ReleaseDifference;
 use super::state::ReleaseMark;
 use crate::codes;
 use sealift_bundle::format::BundleError;
+use sealift_bundle::next_step;
 use sealift_bundle::store::StoreError;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::error_code::{Code, Fault};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::next_step::{NextStep, Subject};
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
@@ -232,106 +234,174 @@ impl Fault for SiteError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         match self {
             Self::Trust(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::RefusedAndNotWritten { error, .. } => error.hint(),
-            Self::Target { .. } => Some("name a folder that does not exist yet: `--to NEW`".to_owned()),
-            Self::NoParent { path } => Some(format!("make it first: `mkdir -p {}`", quoted(path))),
-            Self::Parent { .. } => Some("choose a folder that only you can write to".to_owned()),
+            Self::Target { .. } => Some(next_step!["name a folder that does not exist yet: `--to NEW`"]),
+            Self::NoParent { path } => {
+                Some(next_step![format!("make it first: `mkdir -p {}`", quoted(path))])
+            }
+            Self::Parent { .. } => Some(next_step!["choose a folder that only you can write to"]),
             Self::OtherOwner { owner, .. } => {
-                Some(format!("run the command as that user: `sudo -u '#{owner}' sealift ...`"))
+                Some(next_step![format!("run the command as that user: `sudo -u '#{owner}' sealift ...`")])
             }
-            Self::Space { .. } | Self::Inodes { .. } => {
-                Some("free space there, at a site also with `sealift prune SITE --keep 1`; or choose a folder on another disk".to_owned())
-            }
-            Self::Busy { .. } => Some("wait for it to end, or choose another folder".to_owned()),
+            Self::Space { .. } | Self::Inodes { .. } => Some(next_step![
+                "free space there, at a site also with `sealift prune ",
+                Subject::Site,
+                " --keep 1`; or choose a folder on another disk"
+            ]),
+            Self::Busy { .. } => Some(next_step!["wait for it to end, or choose another folder"]),
             Self::Look { .. } => {
-                Some("run it as whoever will unpack there, or name another folder".to_owned())
+                Some(next_step!["run it as whoever will unpack there, or name another folder"])
             }
-            Self::Unfit { .. } => Some("do what stands beside each problem, then run it again".to_owned()),
+            Self::Unfit { .. } => Some(next_step!["do what stands beside each problem, then run it again"]),
             Self::Write { .. } => {
-                Some("nothing was left behind; mend the cause and run the same command".to_owned())
+                Some(next_step!["nothing was left behind; mend the cause and run the same command"])
             }
             Self::ParametersRead { .. } => {
-                Some("put a plain file there that you can read; nothing was changed".to_owned())
+                Some(next_step!["put a plain file there that you can read; nothing was changed"])
             }
-            Self::Parameters { .. } => Some(
-                "mend it and run the same command; what may be set: `sealift inspect BUNDLE --trust ROOT`".to_owned(),
-            ),
-            Self::ParametersMissing { path, .. } => {
-                Some(format!("add these lines to {}, fill them in, and run the same command", quoted(path)))
+            Self::Parameters { .. } => Some(next_step![
+                "mend it and run the same command; what may be set: `sealift inspect ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                "`"
+            ]),
+            Self::ParametersMissing { path, .. } => Some(next_step![format!(
+                "add these lines to {}, fill them in, and run the same command",
+                quoted(path)
+            )]),
+            Self::Rendering { .. } => Some(next_step![
+                "tell the packer, who mends the template and seals another bundle; nothing was changed"
+            ]),
+            Self::NoSite { path } => Some(next_step![
+                format!("set it up: `sealift site init {} --trust ", quoted(path)),
+                Subject::TrustRoot,
+                " --scenario NAME`"
+            ]),
+            Self::SiteExists { .. } => Some(next_step!["name another folder"]),
+            Self::SiteBusy { .. } => Some(next_step!["wait for it to end"]),
+            Self::NoLinks { .. } => {
+                Some(next_step!["choose a folder on ext4, xfs, btrfs or another file system with links"])
             }
-            Self::Rendering { .. } => {
-                Some("tell the packer, who mends the template and seals another bundle; nothing was changed".to_owned())
-            }
-            Self::NoSite { path } => Some(format!("set it up: `sealift site init {} --trust ROOT --scenario NAME`", quoted(path))),
-            Self::SiteExists { .. } => Some("name another folder".to_owned()),
-            Self::SiteBusy { .. } => Some("wait for it to end".to_owned()),
-            Self::NoLinks { .. } => Some("choose a folder on ext4, xfs, btrfs or another file system with links".to_owned()),
-            Self::Pending { path } | Self::Unfinished { path, .. } => Some(format!(
+            Self::Pending { path } | Self::Unfinished { path, .. } => Some(next_step![format!(
                 "mend the cause (`df -h {0}; ls -ld {0}`), then `sealift status {0}` finishes it",
                 quoted(path)
-            )),
+            )]),
             Self::StateRead { .. } | Self::JournalRead { .. } => {
-                Some("look at the permissions and the disk".to_owned())
+                Some(next_step!["look at the permissions and the disk"])
             }
-            Self::StateMissing { .. } | Self::StateDamaged { .. } | Self::StateOld { .. } => Some(
-                "find out who changed it; then set it up again from the journal: `sealift site recover SITE --trust ROOT --head WORDS --reason TEXT`; WORDS are where the journal ended, as written down or in a receipt; if nobody wrote them down, `sealift journal verify SITE/journal.jsonl` shows every entry: compare them with what was done here".to_owned(),
-            ),
-            Self::MemoryLost { .. } => Some(
-                "bring both back from a backup; without one, set up a new site in another folder and install the newest bundle there".to_owned(),
-            ),
-            Self::JournalMissing { .. } => Some(
-                "bring it back: from a backup, or from `sealift journal export` if nothing was done since; without either, set up a new site in another folder and install the newest bundle there".to_owned(),
-            ),
-            Self::PassedEarlier { entry, .. } => Some(format!(
-                "if what stands behind entry {entry} was done here (`sealift journal verify SITE/journal.jsonl`), give the words of the end"
-            )),
+            Self::StateMissing { .. } | Self::StateDamaged { .. } | Self::StateOld { .. } => {
+                Some(next_step![
+                    "find out who changed it; then set it up again from the journal: `sealift site recover ",
+                    Subject::Site,
+                    " --trust ",
+                    Subject::TrustRoot,
+                    " --head WORDS --reason TEXT`; WORDS are where the journal ended, as written down or in a receipt; if nobody wrote them down, `sealift journal verify ",
+                    Subject::Site,
+                    "/journal.jsonl` shows every entry: compare them with what was done here"
+                ])
+            }
+            Self::MemoryLost { .. } => Some(next_step![
+                "bring both back from a backup; without one, set up a new site in another folder and install the newest bundle there"
+            ]),
+            Self::JournalMissing { .. } => Some(next_step![
+                "bring it back: from a backup, or from `sealift journal export` if nothing was done since; without either, set up a new site in another folder and install the newest bundle there"
+            ]),
+            Self::PassedEarlier { entry, .. } => Some(next_step![
+                format!("if what stands behind entry {entry} was done here (`sealift journal verify "),
+                Subject::Site,
+                "/journal.jsonl`), give the words of the end"
+            ]),
             Self::JournalShort { .. }
             | Self::JournalFork { .. }
             | Self::JournalDamaged { .. }
-            | Self::NotPassed { .. } => Some(
-                "do not install anything; keep the folder, compare the journal with an export or a receipt, and bring back the journal that was there".to_owned(),
-            ),
-            Self::JournalWrite { .. } => {
-                Some("nothing is installed that the journal cannot say; look at the space and permissions there".to_owned())
-            }
-            Self::OtherRoot { .. } => Some("name the trust root that the journal says is pinned".to_owned()),
-            Self::EpochNotNew { pinned, .. } => Some(format!(
+            | Self::NotPassed { .. } => Some(next_step![
+                "do not install anything; keep the folder, compare the journal with an export or a receipt, and bring back the journal that was there"
+            ]),
+            Self::JournalWrite { .. } => Some(next_step![
+                "nothing is installed that the journal cannot say; look at the space and permissions there"
+            ]),
+            Self::OtherRoot { .. } => Some(next_step!["name the trust root that the journal says is pinned"]),
+            Self::EpochNotNew { pinned, .. } => Some(next_step![format!(
                 "make the new root with `sealift trust init --epoch {}`, so that no bundle of before counts",
                 pinned.saturating_add(1)
-            )),
-            Self::Scenario { found, .. } => Some(format!(
-                "bring the bundle to the site that it is for; if this site should take it: `sealift site set SITE --add-scenario {found}`"
-            )),
-            Self::Older { .. } => Some(
-                "to use a release that is here: `sealift rollback SITE`; to install this bundle all the same, an approver signs `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned(),
-            ),
-            Self::Jump { .. } => Some(
-                "ask whoever sealed it whether the number is right; an approver can let it in: `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned(),
-            ),
-            Self::EntryLong { .. } => Some("keep fewer releases: `sealift prune SITE --keep 1`".to_owned()),
-            Self::PermitUsed { .. } => Some("the approver looks again, and signs again: `sealift approve BUNDLE --trust ROOT --key KEY --out-of-order REASON`".to_owned()),
-            Self::Stray { path } => Some(format!("find out who put it there, and move it away: `mv {} /somewhere/else`", quoted(path))),
-            Self::Equivocation { .. } => Some(
-                "one of the two was sealed behind somebody's back: keep both, install neither, and call whoever runs the signing".to_owned(),
-            ),
-            Self::NoScenario { .. } => Some("see what is there: `sealift status SITE`; name one with `--scenario`".to_owned()),
-            Self::NoRelease { .. } | Self::NothingBefore { .. } => Some("see the releases: `sealift status SITE`".to_owned()),
-            Self::ReleaseGone { .. } => Some("install its bundle again".to_owned()),
-            Self::ReleaseChanged { .. } | Self::ReleasesChanged { .. } | Self::InventoryDamaged { .. } => Some(
-                "see all of it: `sealift status SITE --deep`; find out who changed it; restore it from its bundle: `sealift install SITE BUNDLE --repair`".to_owned(),
-            ),
-            Self::ScenarioInUse { .. } => {
-                Some("a scenario is taken back only while nothing of it is installed".to_owned())
+            )]),
+            Self::Scenario { found, .. } => Some(next_step![
+                "bring the bundle to the site that it is for; if this site should take it: `sealift site set ",
+                Subject::Site,
+                format!(" --add-scenario {found}`")
+            ]),
+            Self::Older { .. } => Some(next_step![
+                "to use a release that is here: `sealift rollback ",
+                Subject::Site,
+                "`; to install this bundle all the same, an approver signs `sealift approve ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                " --key KEY --out-of-order REASON`"
+            ]),
+            Self::Jump { .. } => Some(next_step![
+                "ask whoever sealed it whether the number is right; an approver can let it in: `sealift approve ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                " --key KEY --out-of-order REASON`"
+            ]),
+            Self::EntryLong { .. } => {
+                Some(next_step!["keep fewer releases: `sealift prune ", Subject::Site, " --keep 1`"])
             }
-            Self::NotAccepted { .. } => Some("see what it takes: `sealift status SITE`".to_owned()),
-            Self::FleetRead { .. } => Some("name the folder that has the receipts: `sealift fleet FOLDER`".to_owned()),
-            Self::FleetLimit { .. } => Some("name a folder that has only what the sites sent".to_owned()),
-            Self::Evidence { .. } => Some("name what belongs to this bundle, or leave it out; nothing was written".to_owned()),
-            Self::NotSynced { .. } => Some("run `sync`; there is nothing to unpack again".to_owned()),
+            Self::PermitUsed { .. } => Some(next_step![
+                "the approver looks again, and signs again: `sealift approve ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                " --key KEY --out-of-order REASON`"
+            ]),
+            Self::Stray { path } => Some(next_step![format!(
+                "find out who put it there, and move it away: `mv {} /somewhere/else`",
+                quoted(path)
+            )]),
+            Self::Equivocation { .. } => Some(next_step![
+                "one of the two was sealed behind somebody's back: keep both, install neither, and call whoever runs the signing"
+            ]),
+            Self::NoScenario { .. } => Some(next_step![
+                "see what is there: `sealift status ",
+                Subject::Site,
+                "`; name one with `--scenario`"
+            ]),
+            Self::NoRelease { .. } | Self::NothingBefore { .. } => {
+                Some(next_step!["see the releases: `sealift status ", Subject::Site, "`"])
+            }
+            Self::ReleaseGone { .. } => Some(next_step!["install its bundle again"]),
+            Self::ReleaseChanged { .. } | Self::ReleasesChanged { .. } | Self::InventoryDamaged { .. } => {
+                Some(next_step![
+                    "see all of it: `sealift status ",
+                    Subject::Site,
+                    " --deep`; find out who changed it; restore it from its bundle: `sealift install ",
+                    Subject::Site,
+                    " ",
+                    Subject::Bundle,
+                    " --repair`"
+                ])
+            }
+            Self::ScenarioInUse { .. } => {
+                Some(next_step!["a scenario is taken back only while nothing of it is installed"])
+            }
+            Self::NotAccepted { .. } => {
+                Some(next_step!["see what it takes: `sealift status ", Subject::Site, "`"])
+            }
+            Self::FleetRead { .. } => {
+                Some(next_step!["name the folder that has the receipts: `sealift fleet FOLDER`"])
+            }
+            Self::FleetLimit { .. } => Some(next_step!["name a folder that has only what the sites sent"]),
+            Self::Evidence { .. } => {
+                Some(next_step!["name what belongs to this bundle, or leave it out; nothing was written"])
+            }
+            Self::NotSynced { .. } => Some(next_step!["run `sync`; there is nothing to unpack again"]),
         }
     }
 }

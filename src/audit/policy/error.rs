@@ -1,7 +1,9 @@
 //! Why a policy or what it asks for cannot be used.
 
 use crate::codes;
+use sealift_bundle::next_step;
 use sealift_bundle::value::error_code::{Code, Fault};
+use sealift_bundle::value::next_step::{NextStep, Subject};
 use sealift_bundle::value::printable::Printable;
 use std::io;
 use std::path::PathBuf;
@@ -27,16 +29,24 @@ impl Fault for PolicyError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         let text = match self {
-            Self::Read { .. } => "name a file that is there and may be read",
+            Self::Read { .. } => next_step!["name a file that is there and may be read"],
             Self::Form { .. } => {
-                "see every key with its meaning: `sealift policy reference`, and every rule: `sealift policy rules`"
+                next_step![
+                    "see every key with its meaning: `sealift policy reference`, and every rule: `sealift policy rules`"
+                ]
             }
             Self::Ledger { .. } => {
-                "write one with `sealift scan BUNDLE --trust ROOT --engine ENGINE --ledger FILE`"
+                next_step![
+                    "write one with `sealift scan ",
+                    Subject::Bundle,
+                    " --trust ",
+                    Subject::TrustRoot,
+                    " --engine ENGINE --ledger FILE`"
+                ]
             }
         };
-        Some(text.to_owned())
+        Some(text)
     }
 }

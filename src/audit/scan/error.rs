@@ -2,8 +2,10 @@
 
 use crate::codes;
 use sealift_bundle::format::BundleError;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::error_code::{Code, Fault};
+use sealift_bundle::value::next_step::NextStep;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use std::io;
@@ -106,27 +108,41 @@ impl Fault for ScanError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         let hint = match self {
             Self::Trust(error) => return error.hint(),
             Self::Words { .. } => {
-                "`--engine clamd`, `--engine clamd:/run/clamav/clamd.ctl`, `--engine clamd:HOST:PORT`, or a \
+                next_step![
+                    "`--engine clamd`, `--engine clamd:/run/clamav/clamd.ctl`, `--engine clamd:HOST:PORT`, or a \
                 program: `--engine \"clamscan --no-summary {}\"`"
+                ]
             }
-            Self::Unreachable { .. } => "start the engine, or name its socket: `--engine clamd:SOCKET`",
-            Self::EngineFailed { .. } => "look at the log of the engine, start it again and scan again",
+            Self::Unreachable { .. } => {
+                next_step!["start the engine, or name its socket: `--engine clamd:SOCKET`"]
+            }
+            Self::EngineFailed { .. } => {
+                next_step!["look at the log of the engine, start it again and scan again"]
+            }
             Self::Scratch { .. } => {
-                "name a folder with space that only you can write to: `TMPDIR=FOLDER sealift scan ...`"
+                next_step![
+                    "name a folder with space that only you can write to: `TMPDIR=FOLDER sealift scan ...`"
+                ]
             }
-            Self::Found { .. } => "do not let the bundle in; show the ledger to whoever packed it",
+            Self::Found { .. } => {
+                next_step!["do not let the bundle in; show the ledger to whoever packed it"]
+            }
             Self::Incomplete { .. } => {
-                "read what was not seen and why; raise the engine's limits and `--max-size`, `--depth`, or have a person decide"
+                next_step![
+                    "read what was not seen and why; raise the engine's limits and `--max-size`, `--depth`, or have a person decide"
+                ]
             }
             Self::SelfTest { .. } => {
-                "where no case finds it, give a text that the engine has a signature for: `--marker FILE`; where large \
+                next_step![
+                    "where no case finds it, give a text that the engine has a signature for: `--marker FILE`; where large \
                 files miss it, the engine's limits are lower than `--max-size`"
+                ]
             }
         };
-        Some(hint.to_owned())
+        Some(hint)
     }
 }

@@ -2,9 +2,11 @@
 
 use super::member_reader::Tail;
 use crate::codes;
+use crate::next_step;
 use crate::value::canonical::CanonicalError;
 use crate::value::digest::Digest;
 use crate::value::error_code::{Code, Fault};
+use crate::value::next_step::{NextStep, Subject};
 use crate::value::plural::counted;
 use crate::value::printable::Printable;
 use std::io;
@@ -157,37 +159,39 @@ impl Fault for BundleError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         match self {
-            Self::Missing { .. } => Some("look for it: `ls *.sealift`".to_owned()),
-            Self::Truncated { offset: 0, .. } | Self::Header { offset: 0, .. } => Some(
-                "look whether this is the right file; if it is, copy it again from its source".to_owned(),
-            ),
+            Self::Missing { .. } => Some(next_step!["look for it: `ls *.sealift`"]),
+            Self::Truncated { offset: 0, .. } | Self::Header { offset: 0, .. } => Some(next_step![
+                "look whether this is the right file; if it is, copy it again from its source"
+            ]),
             Self::Read { .. } | Self::Truncated { .. } | Self::Digest { .. } => {
-                Some("copy the bundle again from its source, then verify it again".to_owned())
+                Some(next_step!["copy the bundle again from its source, then verify it again"])
             }
-            Self::Changed { .. } => Some(
-                "copy the bundle to a disk that only you can write to, and run the same command again".to_owned(),
-            ),
+            Self::Changed { .. } => Some(next_step![
+                "copy the bundle to a disk that only you can write to, and run the same command again"
+            ]),
             Self::Write { .. } => {
-                Some("free space or choose another folder with `-o`, then run the same command".to_owned())
+                Some(next_step!["free space or choose another folder with `-o`, then run the same command"])
             }
             Self::NotSynced { path, .. } => {
-                Some(format!("run `sync`, then verify it: `sealift verify {}`", path.display()))
+                Some(next_step![format!("run `sync`, then verify it: `sealift verify {}`", path.display())])
             }
-            Self::Busy { .. } => Some("wait for it to end, or write to another folder with `-o`".to_owned()),
+            Self::Busy { .. } => Some(next_step!["wait for it to end, or write to another folder with `-o`"]),
             Self::Exists { .. } => {
-                Some("raise `version` in the manifest, or move the old bundle away".to_owned())
+                Some(next_step!["raise `version` in the manifest, or move the old bundle away"])
             }
             Self::NotAFile { .. } => {
-                Some("name the file itself, or pipe it in: `... | sealift verify -`".to_owned())
+                Some(next_step!["name the file itself, or pipe it in: `... | sealift verify -`"])
             }
-            Self::SourceChanged { .. } => {
-                Some("if the change is wanted: `sealift lock MANIFEST`, and review the lock".to_owned())
-            }
-            Self::Trailing { offset, tail: Tail::Zeros(_) | Tail::ManyZeros } => Some(format!(
+            Self::SourceChanged { .. } => Some(next_step![
+                "if the change is wanted: `sealift lock ",
+                Subject::Manifest,
+                "`, and review the lock"
+            ]),
+            Self::Trailing { offset, tail: Tail::Zeros(_) | Tail::ManyZeros } => Some(next_step![format!(
                 "cut them off a copy, `truncate -s {offset} FILE`, or read no further, `head -c {offset} DEVICE | sealift verify -`; the rest of the bundle has been verified"
-            )),
+            )]),
             Self::Trailing { tail: Tail::Other, .. }
             | Self::Header { .. }
             | Self::Padding { .. }
@@ -200,30 +204,34 @@ impl Fault for BundleError {
             | Self::Image { .. }
             | Self::Age { .. }
             | Self::OtherInside { .. } => {
-                Some("do not use this bundle; keep the medium and tell whoever sealed it".to_owned())
+                Some(next_step!["do not use this bundle; keep the medium and tell whoever sealed it"])
             }
-            Self::Encrypted => Some(
-                "unpack it: `sealift unpack BUNDLE --trust ROOT --identity FILE --to NEW-FOLDER`; or decrypt it with \
+            Self::Encrypted => Some(next_step![
+                "unpack it: `sealift unpack ",
+                Subject::Bundle,
+                " --trust ",
+                Subject::TrustRoot,
+                " --identity FILE --to NEW-FOLDER`; or decrypt it with \
                  `age -d -i FILE -o NAME.sealift NAME.sealift.age`, where it may lie in the clear"
-                    .to_owned(),
-            ),
-            Self::NoSeal { .. } => {
-                Some("copy it from where the encrypted bundle came from; both files travel together".to_owned())
-            }
+            ]),
+            Self::NoSeal { .. } => Some(next_step![
+                "copy it from where the encrypted bundle came from; both files travel together"
+            ]),
             Self::Recipient { .. } | Self::Recipients { .. } => {
-                Some("ask each site for the line that `age-keygen -y IDENTITY` prints there".to_owned())
+                Some(next_step!["ask each site for the line that `age-keygen -y IDENTITY` prints there"])
             }
-            Self::Identity { .. } => Some("name the file that `age-keygen -o FILE` wrote".to_owned()),
-            Self::NoIdentity => Some("name the file with your identity: `--identity FILE`".to_owned()),
-            Self::NotForUs => Some(
+            Self::Identity { .. } => Some(next_step!["name the file that `age-keygen -o FILE` wrote"]),
+            Self::NoIdentity => Some(next_step!["name the file with your identity: `--identity FILE`"]),
+            Self::NotForUs => Some(next_step![
                 "name the right identity with `--identity`, or have it packed for the recipient that \
                  `age-keygen -y IDENTITY` prints"
-                    .to_owned(),
-            ),
-            Self::Version { .. } => Some("read it with a newer sealift".to_owned()),
-            Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("put it back, or lock what is there now: `sealift lock MANIFEST`".to_owned())
-            }
+            ]),
+            Self::Version { .. } => Some(next_step!["read it with a newer sealift"]),
+            Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(next_step![
+                "put it back, or lock what is there now: `sealift lock ",
+                Subject::Manifest,
+                "`"
+            ]),
             Self::SourceRead { .. } | Self::Interrupted => None,
         }
     }

@@ -7,10 +7,12 @@ use super::root::Role;
 use super::threshold::{Shortfall, Tally, Who};
 use crate::codes;
 use crate::format::BundleError;
+use crate::next_step;
 use crate::value::canonical::CanonicalError;
 use crate::value::digest::Digest;
 use crate::value::error_code::{Class, Code, Fault};
 use crate::value::name::Name;
+use crate::value::next_step::{NextStep, Subject};
 use crate::value::plural::{counted, quoted};
 use crate::value::printable::Printable;
 use crate::value::timestamp::Timestamp;
@@ -210,13 +212,13 @@ impl Fault for TrustError {
     }
 
     #[expect(clippy::too_many_lines, reason = "a table with one row for each error")]
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         let text = match self {
             Self::InFile { path, source } if matches!(**source, Self::Unfinished { .. }) => {
-                return Some(format!(
+                return Some(next_step![format!(
                     "who is missing signs it: `sealift trust sign {} --key KEY`",
                     quoted(path)
-                ));
+                )]);
             }
             Self::InFile { source, .. } if matches!(**source, Self::FingerprintDiffers { .. }) => {
                 return source.hint();
@@ -226,14 +228,16 @@ impl Fault for TrustError {
             Self::InFile { source, .. }
                 if source.code().class() == Class::NotBelieved && source.code() != codes::TRUST_KEY =>
             {
-                "look whether this is the right file; if it is, get it again from whoever made it"
+                next_step!["look whether this is the right file; if it is, get it again from whoever made it"]
             }
             Self::InFile { source, .. } => return source.hint(),
             Self::Missing { .. } | Self::Read { .. } => {
-                "get the trust root from whoever runs the signing, by another way than the bundle"
+                next_step!["get the trust root from whoever runs the signing, by another way than the bundle"]
             }
             Self::Foreign { .. } => {
-                "read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before"
+                next_step![
+                    "read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before"
+                ]
             }
             Self::Canonical { .. }
             | Self::Format { .. }
@@ -245,75 +249,131 @@ impl Fault for TrustError {
             | Self::SignatureLength { .. }
             | Self::Tampered { .. }
             | Self::NotItsSignature { .. }
-            | Self::Epoch { .. } => "do not use this bundle; keep the medium and tell whoever sealed it",
+            | Self::Epoch { .. } => {
+                next_step!["do not use this bundle; keep the medium and tell whoever sealed it"]
+            }
             Self::Threshold(shortfall) if !shortfall.revoked.is_empty() => {
-                "a key that signed was revoked: ask for a newer bundle; if that key was stolen, keep this one as evidence"
+                next_step![
+                    "a key that signed was revoked: ask for a newer bundle; if that key was stolen, keep this one as evidence"
+                ]
             }
             Self::Threshold(shortfall) if shortfall.role == Role::Packer && !shortfall.found.is_empty() => {
-                "each packer that is missing runs `sealift cosign BUNDLE --trust ROOT --key KEY`; or give all keys to one `pack`"
+                next_step![
+                    "each packer that is missing runs `sealift cosign ",
+                    Subject::Bundle,
+                    " --trust ",
+                    Subject::TrustRoot,
+                    " --key KEY`; or give all keys to one `pack`"
+                ]
             }
             Self::Threshold(_) => {
-                "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
+                next_step![
+                    "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
+                ]
             }
-            Self::OtherSigner { .. } => "name the public key of the site that made it: `--key SITE.pub`",
+            Self::OtherSigner { .. } => {
+                next_step!["name the public key of the site that made it: `--key SITE.pub`"]
+            }
             Self::Unapproved(_) => {
-                "each approver that is missing looks at the bundle and runs `sealift approve BUNDLE --trust ROOT --key KEY`; bring the file it writes along with the bundle"
+                next_step![
+                    "each approver that is missing looks at the bundle and runs `sealift approve ",
+                    Subject::Bundle,
+                    " --trust ",
+                    Subject::TrustRoot,
+                    " --key KEY`; bring the file it writes along with the bundle"
+                ]
             }
-            Self::NoApprover { .. } => "see who may approve: `sealift trust show ROOT`",
-            Self::NoPacker { .. } => "see who may pack: `sealift trust show ROOT`",
-            Self::ApprovalsRead { .. } => "name a file of approvals that can be read: `--approvals FILE`",
-            Self::KeyId { .. } => "show a key's id with `sealift key show KEY.pub`",
-            Self::Unfinished { .. } => "who is missing signs it: `sealift trust sign ROOT --key KEY`",
+            Self::NoApprover { .. } => {
+                next_step!["see who may approve: `sealift trust show ", Subject::TrustRoot, "`"]
+            }
+            Self::NoPacker { .. } => {
+                next_step!["see who may pack: `sealift trust show ", Subject::TrustRoot, "`"]
+            }
+            Self::ApprovalsRead { .. } => {
+                next_step!["name a file of approvals that can be read: `--approvals FILE`"]
+            }
+            Self::KeyId { .. } => next_step!["show a key's id with `sealift key show KEY.pub`"],
+            Self::Unfinished { .. } => {
+                next_step!["who is missing signs it: `sealift trust sign ", Subject::TrustRoot, " --key KEY`"]
+            }
             Self::FingerprintDiffers { .. } => {
-                "call whoever runs the signing, at a number known from before, and have the right one read to you; do not use this file before"
+                next_step![
+                    "call whoever runs the signing, at a number known from before, and have the right one read to you; do not use this file before"
+                ]
             }
             Self::ChainMissing { .. } => {
-                "use the file of whoever signs trust roots: its lines begin at version 1; sites do with one line, packers do not"
+                next_step![
+                    "use the file of whoever signs trust roots: its lines begin at version 1; sites do with one line, packers do not"
+                ]
             }
-            Self::Change { .. } => "look at it with `sealift trust show ROOT`",
-            Self::NoPart { .. } => "look who has the role `root`: `sealift trust show ROOT`",
-            Self::Key { .. } | Self::KeyFileCost { .. } => "make a new key with `sealift key new NAME`",
-            Self::KeyMismatch { .. } => "name the secret key that belongs to the public key",
+            Self::Change { .. } => {
+                next_step!["look at it with `sealift trust show ", Subject::TrustRoot, "`"]
+            }
+            Self::NoPart { .. } => {
+                next_step!["look who has the role `root`: `sealift trust show ", Subject::TrustRoot, "`"]
+            }
+            Self::Key { .. } | Self::KeyFileCost { .. } => {
+                next_step!["make a new key with `sealift key new NAME`"]
+            }
+            Self::KeyMismatch { .. } => next_step!["name the secret key that belongs to the public key"],
             Self::KeyFileForm { .. } => {
-                "name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed25519 -aes256 -out NAME.key`"
+                next_step![
+                    "name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed25519 -aes256 -out NAME.key`"
+                ]
             }
             Self::KeyFilePlain => {
-                "encrypt it: `openssl pkcs8 -topk8 -scrypt -in OLD.key -out NEW.key && chmod 600 NEW.key`"
+                next_step![
+                    "encrypt it: `openssl pkcs8 -topk8 -scrypt -in OLD.key -out NEW.key && chmod 600 NEW.key`"
+                ]
             }
-            Self::KeyFileExists { .. } => "name another file, or move the old key away",
-            Self::KeyFileKind { .. } => "name the key file itself",
+            Self::KeyFileExists { .. } => next_step!["name another file, or move the old key away"],
+            Self::KeyFileKind { .. } => next_step!["name the key file itself"],
             Self::Bundle(error) => return error.hint(),
-            Self::KeyFileMode { path, .. } => return Some(format!("chmod 600 {}", quoted(path))),
-            Self::Passphrase => "try the passphrase again; check the keyboard layout and caps lock",
-            Self::PassphraseEmpty => "choose a passphrase",
-            Self::RootVersion { .. } => "ask for the trust roots that belong to this bundle",
-            Self::Revoked { .. } => "ask for a newer bundle; this one was withdrawn",
+            Self::KeyFileMode { path, .. } => return Some(next_step![format!("chmod 600 {}", quoted(path))]),
+            Self::Passphrase => {
+                next_step!["try the passphrase again; check the keyboard layout and caps lock"]
+            }
+            Self::PassphraseEmpty => next_step!["choose a passphrase"],
+            Self::RootVersion { .. } => next_step!["ask for the trust roots that belong to this bundle"],
+            Self::Revoked { .. } => next_step!["ask for a newer bundle; this one was withdrawn"],
             Self::Future { .. } => {
-                "check the clock with `date -u`; if it is right, the trust root has to be made again with the right time"
+                next_step![
+                    "check the clock with `date -u`; if it is right, the trust root has to be made again with the right time"
+                ]
             }
             Self::Expired { what, .. } if what.starts_with("trust root") => {
-                "check the clock with `date -u`; if it is right, ask whoever runs the signing for a newer trust root"
+                next_step![
+                    "check the clock with `date -u`; if it is right, ask whoever runs the signing for a newer trust root"
+                ]
             }
-            Self::Expired { .. } => "check the clock with `date -u`; if it is right, ask for a newer bundle",
+            Self::Expired { .. } => {
+                next_step!["check the clock with `date -u`; if it is right, ask for a newer bundle"]
+            }
             Self::KeyFileRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
                 let name = quoted(path.with_extension(""));
-                return Some(format!("name a key file that is there, or make one: `sealift key new {name}`"));
+                return Some(next_step![format!(
+                    "name a key file that is there, or make one: `sealift key new {name}`"
+                )]);
             }
-            Self::KeyFileRead { .. } => "look at the permissions of the file",
-            Self::KeyFileWrite { .. } => "look at the space and the permissions there",
+            Self::KeyFileRead { .. } => next_step!["look at the permissions of the file"],
+            Self::KeyFileWrite { .. } => next_step!["look at the space and the permissions there"],
             Self::AgentUnknown | Self::AgentFailed { .. } => {
-                "start one and give it the key: `eval \"$(ssh-agent)\" && ssh-add KEY`"
+                next_step!["start one and give it the key: `eval \"$(ssh-agent)\" && ssh-add KEY`"]
             }
-            Self::AgentEmpty { .. } => "unlock it with `ssh-add -X`, or give it the key with `ssh-add KEY`",
+            Self::AgentEmpty { .. } => {
+                next_step!["unlock it with `ssh-add -X`, or give it the key with `ssh-add KEY`"]
+            }
             Self::AgentWithout { .. } => {
-                "give it the key with `ssh-add KEY`; `ssh-add -L` shows what it holds"
+                next_step!["give it the key with `ssh-add KEY`; `ssh-add -L` shows what it holds"]
             }
-            Self::AgentRefused { .. } => "say yes when it asks, or give it the key again with `ssh-add KEY`",
+            Self::AgentRefused { .. } => {
+                next_step!["say yes when it asks, or give it the key again with `ssh-add KEY`"]
+            }
             Self::AgentAnswer { .. } | Self::AgentSignature { .. } => {
-                "look at what listens there: `echo $SSH_AUTH_SOCK`; nothing was signed"
+                next_step!["look at what listens there: `echo $SSH_AUTH_SOCK`; nothing was signed"]
             }
             Self::Entropy { .. } => return None,
         };
-        Some(text.to_owned())
+        Some(text)
     }
 }

@@ -1,5 +1,6 @@
 //! Every error code, what it means and what to do: the whole English of failure on one page.
 
+use super::next_step::NextStep;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -47,7 +48,7 @@ pub trait Fault: std::error::Error + Send + Sync + 'static {
     fn code(&self) -> Code;
 
     /// The next step, as a command or an action, where one is known.
-    fn hint(&self) -> Option<String>;
+    fn hint(&self) -> Option<NextStep>;
 }
 
 /// A stable, dotted error code; each crate declares its own with [`codes!`](crate::codes!).

@@ -12,6 +12,7 @@ pub mod html;
 pub mod image_name;
 pub mod limits;
 pub mod name;
+pub mod next_step;
 pub mod percent;
 pub mod platform;
 pub mod plural;
@@ -90,7 +91,7 @@ impl Fault for ValueError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<next_step::NextStep> {
         None
     }
 }

@@ -7,6 +7,7 @@ use sealift_audit::diff::{DiffItem, Field, InputKind, Side, facts_of, say_referr
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::index::Index;
 use sealift_bundle::format::member_reader;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::envelope::PayloadType;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
@@ -197,7 +198,7 @@ fn one<'a>(
 fn nobody(what: &str, flag: &str, whose: &str) -> CliError {
     CliError::Usage {
         message: format!("{what} is compared, and nothing says whom to believe"),
-        hint: Some(format!("name {whose}: `{flag}`")),
+        hint: Some(next_step![format!("name {whose}: `{flag}`")]),
     }
 }
 
@@ -219,7 +220,7 @@ fn lock<'a>(path: &Path, label: &str) -> Result<Opened<'a>, CliError> {
 fn lock<'a>(_: &Path, label: &str) -> Result<Opened<'a>, CliError> {
     Err(CliError::Usage {
         message: format!("`{label}` is a lock, and this build does not read locks"),
-        hint: Some("compare bundles, or use the build of the connected side".to_owned()),
+        hint: Some(next_step!["compare bundles, or use the build of the connected side"]),
     })
 }
 
@@ -321,7 +322,7 @@ impl Opened<'_> {
                 let (Some(installed), None) = (meant.next(), meant.next()) else {
                     return Err(CliError::Usage {
                         message: format!("`{label}` does not say which of its scenarios is meant"),
-                        hint: Some("name one that it has: `--scenario NAME`".to_owned()),
+                        hint: Some(next_step!["name one that it has: `--scenario NAME`"]),
                     });
                 };
                 let mut side = Side::new(InputKind::Request, label.clone());

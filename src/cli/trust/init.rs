@@ -7,6 +7,7 @@ use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now};
 use sealift_bundle::format::atomic_file;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::root::{Expiry, Revoked, Role, RootDraft, RootPolicy};
 use sealift_bundle::trust::root_edit::KeyScope;
@@ -92,7 +93,7 @@ impl Args {
                     "`{}` is already there, and a trust root is never overwritten",
                     self.output.display()
                 ),
-                hint: Some("name another file with `--output`, or move the old one away".to_owned()),
+                hint: Some(next_step!["name another file with `--output`, or move the old one away"]),
             });
         }
         let signers = self.passphrase.open(&self.keys)?;

@@ -7,6 +7,7 @@ use crate::cli::passphrase::{KeyArg, PassphraseArgs, borrowed};
 use crate::cli::term::Term;
 use crate::cli::{LIMITS, now, write};
 use sealift_bundle::format::atomic_file;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::key::{KeyId, PublicKey};
 use sealift_bundle::trust::root::{ApprovalPolicy, RootDraft};
@@ -107,10 +108,10 @@ fn taken(output: &Path, source: io::Error) -> CliError {
     }
     CliError::Usage {
         message: format!("`{}` is already there, and a trust root is never overwritten", output.display()),
-        hint: Some(format!(
+        hint: Some(next_step![format!(
             "if it is an open proposal, change that one: name {} as the trust root; or name another file with `--output`",
             quoted(output)
-        )),
+        )]),
     }
 }
 
@@ -133,9 +134,9 @@ pub(super) fn holder(path: &Path) -> Result<Name, CliError> {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     stem.parse().map_err(|error| CliError::Usage {
         message: format!("`{}` gives no name for the holder of the key: {error}", path.display()),
-        hint: Some(
-            "rename the file; its name, without the ending, becomes the name in the trust root".to_owned(),
-        ),
+        hint: Some(next_step![
+            "rename the file; its name, without the ending, becomes the name in the trust root"
+        ]),
     })
 }
 
@@ -160,7 +161,10 @@ fn unknown(terms: &RootDraft, word: &str) -> CliError {
     names.dedup();
     CliError::Usage {
         message: format!("the trust root has no key {}", quoted(word)),
-        hint: Some(format!("name a holder, a key id or a .pub file; the holders are {}", names.join(", "))),
+        hint: Some(next_step![format!(
+            "name a holder, a key id or a .pub file; the holders are {}",
+            names.join(", ")
+        )]),
     }
 }
 

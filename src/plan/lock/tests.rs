@@ -223,7 +223,7 @@ fn damaged_locks_are_refused() {
         assert_ne!(text, good, "{case}");
         let error = Lock::parse(&text, "a.lock.toml").expect_err(case);
         assert_eq!(error.code(), codes::LOCK_SYNTAX, "{case}: {error}");
-        assert!(error.hint().unwrap().contains("sealift lock"));
+        assert!(error.hint().unwrap().to_string().contains("sealift lock"));
     }
     assert!(matches!(Lock::parse("lock = 2\nx = 1", ""), Err(PlanError::LockVersion { .. })));
     let error = Lock::open(Path::new("/nowhere/a.lock.toml")).unwrap_err();

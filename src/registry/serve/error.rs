@@ -2,8 +2,10 @@
 
 use crate::codes;
 use sealift_bundle::inspect::InspectError;
+use sealift_bundle::next_step;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::error_code::{Code, Fault};
+use sealift_bundle::value::next_step::NextStep;
 use std::io;
 use std::net::SocketAddr;
 
@@ -57,13 +59,13 @@ impl Fault for ServeError {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<NextStep> {
         match self {
             Self::Trust(error) => error.hint(),
             Self::Audit(error) => error.hint(),
-            Self::Listen { .. } => Some("name another address: `--listen 127.0.0.1:5001`".to_owned()),
-            Self::Tls { .. } => Some("look at them: `openssl x509 -in CERT -noout -text`".to_owned()),
-            Self::Conflict { .. } => Some("serve one of them, or each with its own `--listen`".to_owned()),
+            Self::Listen { .. } => Some(next_step!["name another address: `--listen 127.0.0.1:5001`"]),
+            Self::Tls { .. } => Some(next_step!["look at them: `openssl x509 -in CERT -noout -text`"]),
+            Self::Conflict { .. } => Some(next_step!["serve one of them, or each with its own `--listen`"]),
         }
     }
 }

@@ -122,7 +122,7 @@ fn keys_of_openssl_can_be_used() {
         assert_eq!(code(open(name)), codes::TRUST_KEY_FILE, "{name}");
     }
     // The hint for an unencrypted key is a command that works.
-    let hint = open("plain.key").err().and_then(|error| error.hint()).unwrap();
+    let hint = open("plain.key").err().and_then(|error| error.hint()).unwrap().to_string();
     assert!(hint.contains("pkcs8 -topk8 -scrypt"));
 }
 
@@ -139,7 +139,7 @@ fn key_files_are_private_and_never_overwritten() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let error = read_secret(&path).unwrap_err();
         assert_eq!(error.code(), codes::TRUST_KEY_FILE);
-        let hint = error.hint().unwrap();
+        let hint = error.hint().unwrap().to_string();
         assert!(hint.starts_with("chmod 600 '") && hint.ends_with(r"it'\''s.key'"), "{hint}");
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
