@@ -112,7 +112,7 @@ fn f_new_c_an_sbom_of_images_that_share_a_base_is_read_again() {
 #[test]
 fn f_new_c_the_census_cuts_no_privilege() {
     let shop = two();
-    let census = shop.done("sealift census two-1.sealift --trust root.json");
+    let census = shop.done("sealift analyze two-1.sealift --trust root.json");
     for name in ["known01", "known12", "zhelper"] {
         assert_eq!(census.out.matches(&format!("usr/bin/{name} ")).count(), 2, "{name}\n{}", census.shown());
     }
@@ -282,7 +282,7 @@ fn f_new_a_05_explain_knows_what_check_census_and_policies_say() {
     for (code, word) in [
         ("reference.missing", "(check, error)"),
         ("image.mutable-tag", "(check, warning)"),
-        ("privilege.setuid", "(census)"),
+        ("privilege.setuid", "(analyze)"),
         ("scan.missing", "(policy)"),
         ("check.findings", "(exit code 4)"),
     ] {

@@ -64,7 +64,7 @@ fn a_census_tells_what_an_officer_asks() {
     let above = [odd, link, layer(&[("etc/.wh.old.key", 0o644, b""), ("new", 0o644, b"3")])].concat();
     let config = json!({ "Entrypoint": ["/usr/bin/run"], "ExposedPorts": { "22/tcp": {} } });
     let shop = shop(config, &[below, above]);
-    let shown = shop.done("sealift census app-1.0.sealift --trust root.json").out;
+    let shown = shop.done("sealift analyze app-1.0.sealift --trust root.json").out;
     for text in [
         "runs as     nobody named, which is root",
         "starts      /usr/bin/run",
@@ -85,9 +85,9 @@ fn a_census_tells_what_an_officer_asks() {
     }
     assert!(!shown.contains("Tr0ub4dor"), "{shown}");
     // Every entry of every layer, for programs.
-    let json = shop.done("sealift census app-1.0.sealift --trust root.json --json").out;
+    let json = shop.done("sealift analyze app-1.0.sealift --trust root.json --json").out;
     let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines[0]["type"], "census");
+    assert_eq!(lines[0]["type"], "analysis");
     let paths: Vec<_> = lines[1..].iter().map(|line| line["path"].as_str().unwrap()).collect();
     assert_eq!(paths.len(), 10, "{paths:?}");
 }
@@ -97,7 +97,7 @@ fn what_cannot_be_looked_at_is_said() {
     let mut cut = layer(&[("a", 0o644, &[1; 2000])]);
     cut.truncate(1500);
     let shop = shop(json!({}), &[cut]);
-    let shown = shop.done("sealift census app-1.0.sealift --trust root.json").out;
+    let shown = shop.done("sealift analyze app-1.0.sealift --trust root.json").out;
     assert!(
         shown.contains("not checked 1") && shown.contains("it ends in the middle of an entry"),
         "{shown}"
@@ -165,7 +165,7 @@ fn a_bill_names_what_dpkg_names() {
 fn a_text_that_is_too_large_to_search_is_named() {
     let text = b"PASSWORD=hunter2-of-mine\n".repeat((17 << 20) / 25);
     let shop = shop(json!({}), &[layer(&[("var/log/all.log", 0o644, &text), ("small", 0o644, b"x")])]);
-    let shown = shop.done("sealift census app-1.0.sealift --trust root.json").out;
+    let shown = shop.done("sealift analyze app-1.0.sealift --trust root.json").out;
     let gap = "var/log/all.log: it is a text of more than 16 MiB, and was not searched for secrets\n";
     assert!(shown.contains("not checked 1\n") && shown.ends_with(gap), "{shown}");
 }
@@ -199,7 +199,7 @@ fn j08_indexes_that_name_each_other_often_are_walked_once() {
     index["manifests"] = json!([child]);
     std::fs::write(folder.join("index.json"), index.to_string()).unwrap();
     pack(&shop);
-    let shown = shop.done("sealift census app-1.0.sealift --trust root.json").out;
+    let shown = shop.done("sealift analyze app-1.0.sealift --trust root.json").out;
     assert_eq!(shown.matches("image app").count(), 1, "{shown}");
     assert!(shown.ends_with("everything was looked at\n"), "{shown}");
 }

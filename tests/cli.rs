@@ -886,76 +886,66 @@ Carry documents, container images and configurations across an air gap in one si
 
 Usage: sealift [OPTIONS] <COMMAND>
 
-Commands:
-  demo      Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
-            unpack
-  init      Write a commented manifest made from what lies in a folder
-  lock      Pin every source of a manifest to digest and size
-  check     Find what would fail at the site
-  pack      Make a sealed bundle from a lock
-  verify    Believe a bundle, or say why not
-  inspect   Show what is in a bundle, in place
-  census    Show what the content of a bundle is and may do
-  report    Write one page for whoever approves a bundle
-  sbom      Write a software bill of materials of a bundle
-  ls        List the files in a bundle, in place
-  cat       Write one file of a bundle to standard output, in place
-  scan      Feed everything in a bundle to this site's malware engine
-  diff      Show what changed from one bundle to another, the gravest first
-  cosign    Add a packer's signature to a sealed bundle
-  approve   Approve a bundle: sign a file beside it
-  policy    Judge a bundle by a policy, and show what policies can ask for
-  waive     Let something through that a policy refuses, for a reason and until a day
-  unpack    Verify a bundle and write what it holds into a new folder
-  site      Set up a site, and decide whom it trusts
-  install   Verify a bundle and put it into use at a site, in one step or not at all
-  rollback  Put the release before the one in use into use again
-  prune     Remove the oldest releases that are not in use
-  status    Show what a site trusts, has installed, and remembers
-  journal   Check and export the journal of a site
-  receipt   Make and check receipts: what a site verified and installed, signed by the site
-  request   Make and check requests: what a site holds, signed by the site
-  fleet     Show who holds what, from the receipts and requests of many sites
-  evidence  Put together what shows in ten years that a bundle was believed, and why
-  doctor    Look whether a bundle can be unpacked here, and what to do if not
-  load      Verify a bundle and push its images into a registry
-  publish   Put a bundle into a registry, as an index with its items and its seal beside it
-  pull      Bring a bundle that was published back into a file
-  serve     Offer bundles as a read-only registry and a page, in place
-  key       Make and show keys
-  trust     Make, change and show trust roots
-  explain   Explain an error code
-  util      Print completions and other things that come with the tool
-  help      Print this message or the help of the given subcommand(s)
+Start:
+  demo      Run a guided tour in a temporary directory: pack, verify, reject a changed byte, unpack
+  init      Write a commented manifest for what is in a directory
+  explain   Explain an error code or a finding
+  util      Print shell completions, the manifest schema or the format specification
+
+Build:
+  lock      Pin every source of a manifest to a digest and size
+  check     Find what would fail at an isolated site
+  pack      Build and sign a bundle from a lock
+  cosign    Add another packer's signature to a bundle
+  publish   Push a bundle to a registry, with its seal as a referrer
+
+Verify:
+  verify    Verify a bundle's signatures and every byte of it
+  inspect   Show what is in a bundle
+  ls        List the files in a bundle
+  cat       Write one file of a bundle to standard output
+  unpack    Verify a bundle and write its content to a new directory
+
+Run a site:
+  site      Set up a site and manage the trust root it pins
+  doctor    Check whether a bundle can be unpacked here
+  install   Verify a bundle and put it into use, atomically
+  rollback  Switch back to the previous release
+  prune     Remove old releases that are not in use
+  status    Show what a site trusts and has installed
+  load      Verify a bundle and push its images to the site's registry
+  serve     Serve bundles as a read-only registry and a web page
+  pull      Download a published bundle into a file
+  journal   Verify and export the journal of a site
+  receipt   Create and check receipts: what a site installed, signed by the site
+  request   Create and check requests: what a site holds, signed by the site
+
+Approve and audit:
+  diff      Compare two bundles, locks or sites, most severe changes first
+  analyze   Analyze what the content of a bundle is and may do
+  sbom      Write the SBOM of a bundle
+  scan      Run a malware scanner over everything in a bundle
+  report    Write a one-page HTML report for an approver
+  policy    Check a bundle against a policy, and list the rules a policy can use
+  waive     Waive a policy violation, with a reason and an expiry date
+  approve   Approve a bundle: sign a file that travels beside it
+  evidence  Collect the proof that a bundle was verified, for later audits
+  fleet     Show which site holds what, from receipts and requests
+
+Keys:
+  key       Create and show keys
+  trust     Create, change and show trust roots
 
 Options:
-      --json
-          Write JSON lines to standard output
+      --json          Write JSON lines to standard output
+  -q, --quiet         Print only results and errors
+      --no-progress   Do not show a progress bar
+      --color <WHEN>  When to use colors: auto, always or never [default: auto]
+  -h, --help          Print help
+  -V, --version       Print version
 
-  -q, --quiet
-          Say nothing but results and errors
-
-      --no-progress
-          Show no progress bar
-
-      --color <WHEN>
-          Use colours
-
-          Possible values:
-          - auto:   On a terminal, unless `NO_COLOR` is set
-          - always: Always
-          - never:  Never
-          
-          [default: auto]
-
-  -h, --help
-          Print help (see a summary with '-h')
-
-  -V, --version
-          Print version
-
-Exit codes: 0 done and true, 1 could not, 2 wrong use, 3 not believed, 4 believed but not as wanted,
-5 incomplete, 130 interrupted. Any other code is a failure.
+Exit codes: 0 success, 1 failed, 2 usage error, 3 rejected, 4 verified but with findings, 5
+incomplete, 130 interrupted.
 
 Examples:
   sealift demo
@@ -966,90 +956,47 @@ Examples:
     help_of_verify, "", "sealift verify --help", snapbox::str![[r#"
 exit 0
 --- stdout
-Believe a bundle, or say why not
+Verify a bundle's signatures and every byte of it
 
 Usage: sealift verify [OPTIONS] --trust <ROOT> <BUNDLE>
 
 Arguments:
-  <BUNDLE>
-          The bundle: a file, and where it is read from front to back also `-` (standard input) or
-          `oci://...`
+  <BUNDLE>  The bundle: a file, and where it is read from front to back also `-` (standard input) or
+            `oci://...`
 
 Options:
-      --trust <ROOT>
-          The trust root; get it by another way than the bundle
-
-      --approvals <FILE>
-          Approvals that came with it; BUNDLE.approvals if there is such a file
-
-      --identity <FILE>
-          A file with an age identity (`age-keygen -o FILE`), for a bundle that is encrypted; its
-          seal lies beside it
-
-      --outer
-          Of an encrypted bundle, look only at the seal outside and at the encrypted bytes
-
-      --deep
-          Decode every frame as well, and compare every file with its inventory
-
-      --policy <FILE>
-          Hold it against this policy as well; exit code 4 when it is not as the policy wants it
-
-      --osv <FOLDER>
-          A folder of OSV records, as osv.dev exports them: `all.zip` of each ecosystem, or what is
-          in them
-
-      --vex <FILE>
-          A document of openvex.dev: what a vendor says about vulnerabilities
-
-      --waivers <FILE>
-          Waivers that approvers signed: `sealift waive`
-
-      --ledger <FILE>
-          The ledger of a scan: `sealift scan`
-
-      --threads <N>
-          Work on so many threads; one for each core if not given
-
-      --json
-          Write JSON lines to standard output
-
-  -q, --quiet
-          Say nothing but results and errors
-
-      --no-progress
-          Show no progress bar
-
-      --color <WHEN>
-          Use colours
-
-          Possible values:
-          - auto:   On a terminal, unless `NO_COLOR` is set
-          - always: Always
-          - never:  Never
-          
-          [default: auto]
-
-  -h, --help
-          Print help (see a summary with '-h')
-
-  -V, --version
-          Print version
+      --trust <ROOT>      The trust root; get it by another way than the bundle
+      --approvals <FILE>  Approvals that came with it; BUNDLE.approvals if there is such a file
+      --identity <FILE>   A file with an age identity (`age-keygen -o FILE`), for a bundle that is
+                          encrypted; its seal lies beside it
+      --outer             Of an encrypted bundle, look only at the seal outside and at the encrypted
+                          bytes
+      --deep              Decode every frame as well, and compare every file with its inventory
+      --policy <FILE>     Hold it against this policy as well; exit code 4 when it is not as the
+                          policy wants it
+      --osv <FOLDER>      A folder of OSV records, as osv.dev exports them: `all.zip` of each
+                          ecosystem, or what is in them
+      --vex <FILE>        A document of openvex.dev: what a vendor says about vulnerabilities
+      --waivers <FILE>    Waivers that approvers signed: `sealift waive`
+      --ledger <FILE>     The ledger of a scan: `sealift scan`
+      --threads <N>       Work on so many threads; one for each core if not given
+      --json              Write JSON lines to standard output
+  -q, --quiet             Print only results and errors
+      --no-progress       Do not show a progress bar
+      --color <WHEN>      When to use colors: auto, always or never [default: auto]
+  -h, --help              Print help
+  -V, --version           Print version
 
 Registries:
-      --mirror <REGISTRY=MIRROR>
-          Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:<number>/hub`. Hosts
-          of downloads, charts and git have mirrors too, and theirs may be folders:
-          `github.com=file:///srv/github`
-
-      --ca-cert <FILE>
-          Believe this certificate authority as well (PEM)
-
-      --plain-http <HOST[:PORT]>
-          Reach this registry without TLS; loopback addresses need no such word
-
-      --authfile <FILE>
-          File with credentials; otherwise those of `podman login` and `docker login`
+      --mirror <REGISTRY=MIRROR>  Ask MIRROR in the place of REGISTRY, for example
+                                  `docker.io=mirror.site:<number>/hub`. Hosts of downloads, charts and
+                                  git have mirrors too, and theirs may be folders:
+                                  `github.com=file:///srv/github`
+      --ca-cert <FILE>            Believe this certificate authority as well (PEM)
+      --plain-http <HOST[:PORT]>  Reach this registry without TLS; loopback addresses need no such
+                                  word
+      --authfile <FILE>           File with credentials; otherwise those of `podman login` and
+                                  `docker login`
 
 Examples:
   sealift verify air-gapped-<number>.11.0.sealift --trust root.json
@@ -1065,58 +1012,66 @@ Carry documents, container images and configurations across an air gap in one si
 
 Usage: sealift [OPTIONS] <COMMAND>
 
-Commands:
-  demo      Show the whole story in a temporary folder: pack, verify, one flipped byte refused,
-            unpack
-  init      Write a commented manifest made from what lies in a folder
-  lock      Pin every source of a manifest to digest and size
-  check     Find what would fail at the site
-  pack      Make a sealed bundle from a lock
-  verify    Believe a bundle, or say why not
-  inspect   Show what is in a bundle, in place
-  census    Show what the content of a bundle is and may do
-  report    Write one page for whoever approves a bundle
-  sbom      Write a software bill of materials of a bundle
-  ls        List the files in a bundle, in place
-  cat       Write one file of a bundle to standard output, in place
-  scan      Feed everything in a bundle to this site's malware engine
-  diff      Show what changed from one bundle to another, the gravest first
-  cosign    Add a packer's signature to a sealed bundle
-  approve   Approve a bundle: sign a file beside it
-  policy    Judge a bundle by a policy, and show what policies can ask for
-  waive     Let something through that a policy refuses, for a reason and until a day
-  unpack    Verify a bundle and write what it holds into a new folder
-  site      Set up a site, and decide whom it trusts
-  install   Verify a bundle and put it into use at a site, in one step or not at all
-  rollback  Put the release before the one in use into use again
-  prune     Remove the oldest releases that are not in use
-  status    Show what a site trusts, has installed, and remembers
-  journal   Check and export the journal of a site
-  receipt   Make and check receipts: what a site verified and installed, signed by the site
-  request   Make and check requests: what a site holds, signed by the site
-  fleet     Show who holds what, from the receipts and requests of many sites
-  evidence  Put together what shows in ten years that a bundle was believed, and why
-  doctor    Look whether a bundle can be unpacked here, and what to do if not
-  load      Verify a bundle and push its images into a registry
-  publish   Put a bundle into a registry, as an index with its items and its seal beside it
-  pull      Bring a bundle that was published back into a file
-  serve     Offer bundles as a read-only registry and a page, in place
-  key       Make and show keys
-  trust     Make, change and show trust roots
-  explain   Explain an error code
-  util      Print completions and other things that come with the tool
-  help      Print this message or the help of the given subcommand(s)
+Start:
+  demo      Run a guided tour in a temporary directory: pack, verify, reject a changed byte, unpack
+  init      Write a commented manifest for what is in a directory
+  explain   Explain an error code or a finding
+  util      Print shell completions, the manifest schema or the format specification
+
+Build:
+  lock      Pin every source of a manifest to a digest and size
+  check     Find what would fail at an isolated site
+  pack      Build and sign a bundle from a lock
+  cosign    Add another packer's signature to a bundle
+  publish   Push a bundle to a registry, with its seal as a referrer
+
+Verify:
+  verify    Verify a bundle's signatures and every byte of it
+  inspect   Show what is in a bundle
+  ls        List the files in a bundle
+  cat       Write one file of a bundle to standard output
+  unpack    Verify a bundle and write its content to a new directory
+
+Run a site:
+  site      Set up a site and manage the trust root it pins
+  doctor    Check whether a bundle can be unpacked here
+  install   Verify a bundle and put it into use, atomically
+  rollback  Switch back to the previous release
+  prune     Remove old releases that are not in use
+  status    Show what a site trusts and has installed
+  load      Verify a bundle and push its images to the site's registry
+  serve     Serve bundles as a read-only registry and a web page
+  pull      Download a published bundle into a file
+  journal   Verify and export the journal of a site
+  receipt   Create and check receipts: what a site installed, signed by the site
+  request   Create and check requests: what a site holds, signed by the site
+
+Approve and audit:
+  diff      Compare two bundles, locks or sites, most severe changes first
+  analyze   Analyze what the content of a bundle is and may do
+  sbom      Write the SBOM of a bundle
+  scan      Run a malware scanner over everything in a bundle
+  report    Write a one-page HTML report for an approver
+  policy    Check a bundle against a policy, and list the rules a policy can use
+  waive     Waive a policy violation, with a reason and an expiry date
+  approve   Approve a bundle: sign a file that travels beside it
+  evidence  Collect the proof that a bundle was verified, for later audits
+  fleet     Show which site holds what, from receipts and requests
+
+Keys:
+  key       Create and show keys
+  trust     Create, change and show trust roots
 
 Options:
       --json          Write JSON lines to standard output
-  -q, --quiet         Say nothing but results and errors
-      --no-progress   Show no progress bar
-      --color <WHEN>  Use colours [default: auto] [possible values: auto, always, never]
-  -h, --help          Print help (see more with '--help')
+  -q, --quiet         Print only results and errors
+      --no-progress   Do not show a progress bar
+      --color <WHEN>  When to use colors: auto, always or never [default: auto]
+  -h, --help          Print help
   -V, --version       Print version
 
-Exit codes: 0 done and true, 1 could not, 2 wrong use, 3 not believed, 4 believed but not as wanted,
-5 incomplete, 130 interrupted. Any other code is a failure.
+Exit codes: 0 success, 1 failed, 2 usage error, 3 rejected, 4 verified but with findings, 5
+incomplete, 130 interrupted.
 
 Examples:
   sealift demo
@@ -1227,7 +1182,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, lock, check, pack, verify, inspect, census, report, sbom, ls, cat, scan, diff, cosign, approve, policy, waive, unpack, site, install, rollback, prune, status, journal, receipt, request, fleet, evidence, doctor, load, publish, pull, serve, key, trust, explain, util, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, explain, util, lock, check, pack, cosign, publish, verify, inspect, ls, cat, unpack, site, doctor, install, rollback, prune, status, load, serve, pull, journal, receipt, request, diff, analyze, sbom, scan, report, policy, waive, approve, evidence, fleet, key, trust, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

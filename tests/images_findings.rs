@@ -109,7 +109,7 @@ fn f_fmt_3_1_no_command_takes_a_bundle_that_engines_read_differently() {
         for command in [
             format!("sealift verify {bundle}"),
             format!("sealift verify --deep {bundle}"),
-            format!("sealift census {bundle}"),
+            format!("sealift analyze {bundle}"),
             format!("sealift policy check {bundle} --policy p.toml"),
             format!("sealift sbom {bundle}"),
             format!("sealift unpack {bundle} --to out"),
@@ -121,7 +121,7 @@ fn f_fmt_3_1_no_command_takes_a_bundle_that_engines_read_differently() {
         assert!(!shop.path("out").exists());
     }
     let bundle = vector(&shop, "ok-document-maps");
-    shop.done(&format!("sealift verify --deep {bundle} && sealift census {bundle}"));
+    shop.done(&format!("sealift verify --deep {bundle} && sealift analyze {bundle}"));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn f_sec_11_a_flood_of_what_is_allowed_hides_nothing_that_is_forbidden() {
         assert!(refused.shown().contains(&format!("content.{forbidden}")), "{}", refused.shown());
     }
     // What is not listed is said, by kind.
-    let said = shop.done("sealift census app-1.0.sealift --trust root.json --json").out;
+    let said = shop.done("sealift analyze app-1.0.sealift --trust root.json --json").out;
     assert!(said.contains("more oddities of `privilege.world-writable`"), "{said:.2000}");
     assert!(said.contains("more oddities of `name.control`"), "{said:.2000}");
 }
@@ -241,7 +241,7 @@ fn f_sec_21_json_for_programs_has_no_characters_that_deceive() {
     let bundle = "app-1.0.sealift --trust root.json";
     let mut told = 0;
     for command in [
-        format!("sealift census {bundle} --json"),
+        format!("sealift analyze {bundle} --json"),
         format!("sealift diff app-1.0.sealift {bundle} --json"),
         format!("sealift report {bundle} --json"),
         format!("sealift sbom {bundle}"),

@@ -173,7 +173,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     assert!(kept == bills, "{:?}", kept.keys());
     // The census tells all of it by its content, each once; the archive and the odd layer stay unopened.
     assert!(told.contains("2 things not looked at"), "{told}");
-    let census = shop.done("sealift census pulled-1.sealift --trust root.json").out;
+    let census = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
     let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
     let lines: Vec<_> = attached.lines().map(str::trim).collect();
     let line = |bytes: &[u8], kind: &str, class: &str| {

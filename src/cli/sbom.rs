@@ -73,7 +73,7 @@ impl Args {
         match census.unchecked.len() {
             0 => {}
             gaps => term.warn(&format!(
-                "{} not looked at: `sealift census` lists them",
+                "{} not looked at: `sealift analyze` lists them",
                 counted(gaps as u64, "thing")
             )),
         }

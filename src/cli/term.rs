@@ -51,14 +51,21 @@ pub(super) struct TermArgs {
     /// Write JSON lines to standard output
     #[arg(long, global = true, display_order = 100)]
     json: bool,
-    /// Say nothing but results and errors
+    /// Print only results and errors
     #[arg(short, long, global = true, display_order = 101)]
     quiet: bool,
-    /// Show no progress bar
+    /// Do not show a progress bar
     #[arg(long, global = true, display_order = 102)]
     no_progress: bool,
-    /// Use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 103)]
+    /// When to use colors: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        display_order = 103
+    )]
     color: Color,
 }
 

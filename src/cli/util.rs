@@ -2,7 +2,6 @@
 
 use super::error::CliError;
 use super::term::Term;
-use clap::CommandFactory as _;
 
 /// Print completions and other things that come with the tool
 #[derive(Debug, clap::Args)]
@@ -30,7 +29,7 @@ impl Args {
         match self.verb {
             Verb::Completions { shell } => {
                 let mut text = Vec::new();
-                clap_complete::generate(shell, &mut super::Cli::command(), "sealift", &mut text);
+                clap_complete::generate(shell, &mut super::command(), "sealift", &mut text);
                 term.bytes(&text)?;
                 term.text("")
             }

@@ -35,7 +35,7 @@ impl Layers {
     }
 
     /// Compares the layers with the configuration, whose bytes these are: their number, and the digests of those that are
-    /// not compressed. Compressed layers would have to be unpacked for that, which `sealift census` does.
+    /// not compressed. Compressed layers would have to be unpacked for that, which `sealift analyze` does.
     ///
     /// A configuration that says nothing of layers is that of an artifact, or of a tool that leaves them out.
     pub(super) fn compare(&self, config: &[u8]) -> Result<(), String> {

@@ -61,7 +61,7 @@ pub fn spdx(subject: Subject<'_>) -> Value {
     let gaps = census.unchecked.len();
     let comment = match gaps {
         0 => "everything was looked at".to_owned(),
-        _ => format!("{gaps} things were not looked at: see `sealift census`"),
+        _ => format!("{gaps} things were not looked at: see `sealift analyze`"),
     };
     json!({
         "spdxVersion": "SPDX-2.3",

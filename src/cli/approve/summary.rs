@@ -78,7 +78,7 @@ fn privileges(census: &Census) -> String {
     }
     if !writable.is_empty() {
         let paths = counted(writable.len() as u64, "path");
-        text += &format!("    {:24} {paths}: `sealift census` lists them\n", AnomalyKind::WorldWritable);
+        text += &format!("    {:24} {paths}: `sealift analyze` lists them\n", AnomalyKind::WorldWritable);
     }
     text
 }
@@ -128,7 +128,7 @@ fn secrets(census: &Census) -> String {
         text += &format!("    {rule:24} {what}{}\n", in_items(items));
     }
     if let Some(more) = found.len().checked_sub(SECRETS).filter(|more| *more > 0) {
-        text += &format!("    and {more} more: `sealift census` lists them\n");
+        text += &format!("    and {more} more: `sealift analyze` lists them\n");
     }
     text
 }
@@ -148,7 +148,7 @@ fn others(census: &Census) -> String {
     if !census.unchecked.is_empty() {
         let parts = counted(census.unchecked.len() as u64, "part");
         text +=
-            &format!("  unchecked  {parts} of the content could not be read: `sealift census` lists them\n");
+            &format!("  unchecked  {parts} of the content could not be read: `sealift analyze` lists them\n");
     }
     text
 }

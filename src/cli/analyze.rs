@@ -1,4 +1,4 @@
-//! `sealift census`
+//! `sealift analyze`
 
 use super::error::CliError;
 use super::term::Term;
@@ -26,7 +26,7 @@ const SHOWN: usize = 10;
 /// looks like a secret, which names and links deceive, and what could not be looked at. Nothing is written or unpacked.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sealift census air-gapped-2026.11.0.sealift --trust root.json\n  sealift census air-gapped-2026.11.0.sealift --trust root.json --json | jq 'select(.type == \"entry\")'"
+    after_help = "Examples:\n  sealift analyze air-gapped-2026.11.0.sealift --trust root.json\n  sealift analyze air-gapped-2026.11.0.sealift --trust root.json --json | jq 'select(.type == \"entry\")'"
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -62,7 +62,7 @@ struct EntryLine<'a> {
 
 /// The census, then a line for every entry of every layer.
 fn list(term: &Term, census: &Census) -> Result<(), CliError> {
-    term.data("census", census, "")?;
+    term.data("analysis", census, "")?;
     for layer in &census.layers {
         for entry in &layer.entries {
             term.data("entry", &EntryLine { layer: layer.digest, entry }, "")?;
