@@ -21,4 +21,6 @@ sealift_bundle::codes! {
         "The policy is not TOML, has a key that no policy has, or a value that breaks its rule. An unknown key is refused instead of ignored: an ignored key is a rule that silently is not there."
     POLICY_LEDGER "policy.ledger" NotBelieved
         "A ledger is not what `sealift scan` writes."
+    FLEET_FOLDER "fleet.folder" WrongUse
+        "The folder with receipts and requests cannot be read, or there is more below it than sealift looks at. Name a folder that has only what the sites sent."
 }

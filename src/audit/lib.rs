@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod codes;
 pub mod components;
 pub mod diff;
+pub mod fleet;
 pub mod layer;
 pub mod lint;
 pub mod packages;

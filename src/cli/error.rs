@@ -1,6 +1,7 @@
 //! Everything a command can end with.
 
 use super::codes;
+use sealift_audit::fleet::FleetError;
 use sealift_audit::policy::PolicyError;
 use sealift_audit::scan::ScanError;
 use sealift_audit::vulnerability::VulnerabilityError;
@@ -41,6 +42,8 @@ pub(super) enum CliError {
     Scan(#[from] ScanError),
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     #[error(transparent)]
     Vulnerability(#[from] VulnerabilityError),
     #[error("the bundle is not as the policy wants it: {}", counted(*.count as u64, "violation"))]
@@ -101,6 +104,7 @@ impl CliError {
             Self::Scan(error) => matches!(error, ScanError::Trust(_)),
             Self::Usage { .. }
             | Self::Policy(_)
+            | Self::Fleet(_)
             | Self::Vulnerability(_)
             | Self::Write { .. }
             | Self::Output { .. }
@@ -146,6 +150,7 @@ impl Fault for CliError {
             Self::Audit(error) => error.code(),
             Self::Scan(error) => error.code(),
             Self::Policy(error) => error.code(),
+            Self::Fleet(error) => error.code(),
             Self::Vulnerability(error) => error.code(),
             Self::Violated { .. } => codes::POLICY_VIOLATED,
             #[cfg(feature = "registry")]
@@ -186,6 +191,7 @@ impl Fault for CliError {
             Self::Audit(error) => error.hint(),
             Self::Scan(error) => error.hint(),
             Self::Policy(error) => error.hint(),
+            Self::Fleet(error) => error.hint(),
             Self::Vulnerability(error) => error.hint(),
             Self::Violated { .. } => Some(next_step![
                 "mend what is listed and pack again; or an approver lets it through: `sealift waive`"

@@ -1,30 +1,18 @@
 //! `sealift fleet`
 
-mod page;
 mod text;
 mod which;
 
 use super::error::CliError;
 use super::key::public;
 use super::term::Term;
-use super::{LIMITS, ThreadArgs, inspection_conditions, now, write};
-use sealift_bundle::codes;
-use sealift_bundle::format::BundleError;
-use sealift_bundle::format::member_reader::{self, MemberReader};
+use super::{LIMITS, ThreadArgs, inspection_conditions, write};
+use sealift_audit::fleet::{self, FleetOverview};
 use sealift_bundle::next_step;
-use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::Trusted;
-use sealift_bundle::value::error_code::Fault as _;
-use sealift_bundle::value::name::Name;
 use sealift_bundle::value::next_step::Subject;
-use sealift_bundle::value::plural::{counted, quoted};
-use sealift_bundle::value::timestamp::Timestamp;
-use sealift_site::fleet::gather::{Gathered, Unread, gather};
-use sealift_site::fleet::{FleetGroup, KnownBundles, Title, Titles};
-use sealift_site::state::ReleaseMark;
-use serde::Serialize;
-use std::path::{Path, PathBuf};
+use sealift_bundle::value::plural::quoted;
+use std::path::PathBuf;
 
 /// Show who holds what, from the receipts and requests of many sites
 ///
@@ -71,48 +59,6 @@ struct LookingArgs {
     trust: Option<PathBuf>,
 }
 
-/// What was found, compared.
-#[derive(Serialize)]
-struct Fleet<'a> {
-    folder: &'a Path,
-    now: Timestamp,
-    /// Records that named keys signed.
-    verified: FleetGroup,
-    /// Records by other keys.
-    unverified: FleetGroup,
-    /// What is not believed.
-    refused: Vec<Said>,
-    /// Bundles that the trust root does not believe any longer.
-    set_aside: Vec<Said>,
-    /// Bundles that nobody looked into, for want of a trust root.
-    bundles_not_opened: Vec<PathBuf>,
-    /// What could not be looked at.
-    unread: Vec<Said>,
-    sboms: Vec<PathBuf>,
-    /// Files that are nothing of this.
-    others: Vec<PathBuf>,
-    #[serde(skip)]
-    titles: Titles,
-}
-
-/// A file, and what there is to say about it.
-#[derive(Serialize)]
-struct Said {
-    file: PathBuf,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
-    why: String,
-}
-
-/// What the bundles of a folder tell.
-#[derive(Default)]
-struct Bundles {
-    known: Vec<(Name, ReleaseMark)>,
-    refused: Vec<Said>,
-    set_aside: Vec<Said>,
-    not_opened: Vec<PathBuf>,
-}
-
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         if let Some(Verb::Which(which)) = self.verb {
@@ -121,48 +67,23 @@ impl Args {
         let Some(looking) = self.looking else { return Ok(()) };
         let fleet = looking.fleet(term)?;
         if let Some(path) = &self.html {
-            write(path, page::page(&fleet).as_bytes())?;
+            write(path, fleet::page(&fleet).as_bytes())?;
         }
         term.data("fleet", &fleet, &text::text(term, &fleet))?;
         if let Some(path) = &self.html {
             term.say(&format!("wrote {}", quoted(path)));
         }
-        fleet.verdict()
+        verdict(&fleet)
     }
 }
 
 impl LookingArgs {
-    fn fleet(&self, term: &Term) -> Result<Fleet<'_>, CliError> {
+    fn fleet(&self, term: &Term) -> Result<FleetOverview<'_>, CliError> {
         let keys = self.keys.iter().map(|file| public(file)).collect::<Result<Vec<_>, _>>()?;
         let root = self.trust.as_deref().map(|path| PinnedRoot::open(path, &LIMITS)).transpose()?;
-        let now = now()?;
-        let Gathered { verified, declared, refused, mut titles, bundles, sboms, others, unread } =
-            gather(&self.folder, &keys, &LIMITS)?;
-        let (bundles, root) = open(term, bundles, root, &mut titles)?;
-        let known = KnownBundles {
-            titles: &titles,
-            bundles: &bundles.known,
-            root: root.as_ref().map(PinnedRoot::root),
-            now,
-        };
-        let verified = FleetGroup::of(verified, known);
-        let both: Vec<_> = bundles.known.iter().cloned().chain(verified.bundles()).collect();
-        let unverified = FleetGroup::of(declared, KnownBundles { bundles: &both, ..known });
-        let mut said: Vec<_> = refused.iter().map(|one| Said::of(&one.file, &one.error)).collect();
-        said.extend(bundles.refused);
-        let fleet = Fleet {
-            folder: &self.folder,
-            now,
-            verified,
-            unverified,
-            refused: said,
-            set_aside: bundles.set_aside,
-            bundles_not_opened: bundles.not_opened,
-            unread: unread.into_iter().map(|Unread { file, why }| Said { file, code: None, why }).collect(),
-            sboms,
-            others,
-            titles,
-        };
+        let watch = term.watch("reading");
+        let conditions = inspection_conditions(&watch, ThreadArgs { threads: None })?;
+        let fleet = FleetOverview::read(&self.folder, &keys, root, &conditions)?;
         if fleet.verified.records + fleet.unverified.records == 0 && fleet.refused.is_empty() {
             return Err(CliError::Usage {
                 message: format!(
@@ -180,80 +101,17 @@ impl LookingArgs {
     }
 }
 
-impl Said {
-    fn of(file: &Path, error: &TrustError) -> Self {
-        let because = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Self { file: file.to_owned(), code: Some(error.code().as_str()), why: format!("{error}{because}") }
-    }
-}
-
-/// Believes the bundles that lie there, or says why not; also gives the newest trust root that one of them brought.
-fn open(
-    term: &Term,
-    files: Vec<PathBuf>,
-    root: Option<PinnedRoot>,
-    titles: &mut Titles,
-) -> Result<(Bundles, Option<PinnedRoot>), CliError> {
-    let Some(pinned) = root else {
-        return Ok((Bundles { not_opened: files, ..Bundles::default() }, None));
-    };
-    let watch = term.watch("reading");
-    let conditions = inspection_conditions(&watch, ThreadArgs { threads: None })?;
-    let (mut bundles, mut newest) = (Bundles::default(), pinned.clone());
-    for file in files {
-        let opened = member_reader::open(&file).map_err(TrustError::from);
-        let trusted =
-            opened.and_then(|open| Trusted::open(&mut MemberReader::file(&open), &pinned, &conditions));
-        match trusted {
-            Ok(trusted) => {
-                let predicate = &trusted.statement().predicate;
-                titles.insert(trusted.id(), Title::of(predicate));
-                bundles.known.push((predicate.scenario.clone(), ReleaseMark::of(predicate, trusted.id())));
-                if trusted.root().root().version() > newest.root().version() {
-                    newest = trusted.root().clone();
-                }
-            }
-            Err(TrustError::Bundle(BundleError::Interrupted)) => {
-                return Err(TrustError::Bundle(BundleError::Interrupted).into());
-            }
-            // What was believed once and is over is no attack: sites may well hold it still.
-            Err(error)
-                if [codes::TRUST_EXPIRED, codes::TRUST_EPOCH, codes::TRUST_REVOKED]
-                    .contains(&error.code()) =>
-            {
-                bundles.set_aside.push(Said::of(&file, &error));
-            }
-            Err(error) => bundles.refused.push(Said::of(&file, &error)),
-        }
-    }
-    Ok((bundles, Some(newest)))
-}
-
-impl Fleet<'_> {
-    /// What was asked for and could not be checked.
-    fn unchecked(&self) -> Vec<String> {
-        let mut what = Vec::new();
-        if self.unverified.records > 0 {
-            what.push(format!("{} by keys that were not named", counted(self.unverified.records, "record")));
-        }
-        if !self.unread.is_empty() {
-            what.push(format!("{} that could not be looked at", counted(self.unread.len() as u64, "file")));
-        }
-        what
-    }
-
-    /// What becomes of the command once everything is shown; the gravest comes first.
-    fn verdict(&self) -> Result<(), CliError> {
-        let conflicts = self.verified.conflicts.len() + self.unverified.conflicts.len();
-        let what = self.unchecked();
-        if !self.refused.is_empty() {
-            Err(CliError::FleetRefused { count: self.refused.len() })
-        } else if conflicts > 0 {
-            Err(CliError::FleetConflicts { count: conflicts })
-        } else if !what.is_empty() {
-            Err(CliError::FleetUnchecked { what })
-        } else {
-            Ok(())
-        }
+/// The outcome of the command once everything is shown; the most severe comes first.
+fn verdict(fleet: &FleetOverview<'_>) -> Result<(), CliError> {
+    let conflicts = fleet.verified.conflicts.len() + fleet.unverified.conflicts.len();
+    let what = fleet.unchecked();
+    if !fleet.refused.is_empty() {
+        Err(CliError::FleetRefused { count: fleet.refused.len() })
+    } else if conflicts > 0 {
+        Err(CliError::FleetConflicts { count: conflicts })
+    } else if !what.is_empty() {
+        Err(CliError::FleetUnchecked { what })
+    } else {
+        Ok(())
     }
 }

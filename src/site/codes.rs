@@ -43,8 +43,6 @@ sealift_bundle::codes! {
         "The folder, or the file system it lies in, could not be looked at, so nothing is known about it."
     DOCTOR_PROBLEMS "doctor.problems" NotAsWanted
         "Something stands in the way of unpacking there. Each problem is listed with what to do about it; nothing was changed."
-    FLEET_FOLDER "fleet.folder" WrongUse
-        "The folder with receipts and requests cannot be read, or there is more below it than sealift looks at. Name a folder that has only what the sites sent."
     EVIDENCE_INPUT "evidence.input" WrongUse
         "What was named for the evidence is not about this bundle, has no name that travels, or is too large. Evidence has only what belongs together."
 }

@@ -147,10 +147,6 @@ pub enum SiteError {
     #[error("the site does not take scenario `{scenario}`; it takes {}", list(.accepts))]
     NotAccepted { scenario: Name, accepts: Vec<Name> },
 
-    #[error("cannot read the folder `{}`", .path.display())]
-    FleetRead { path: PathBuf, source: io::Error },
-    #[error("there are more than {what} below `{}`", .path.display())]
-    FleetLimit { path: PathBuf, what: String },
     #[error("`{}` {reason}", .path.display())]
     Evidence { path: PathBuf, reason: String },
 }
@@ -229,7 +225,6 @@ impl Fault for SiteError {
             Self::ReleaseChanged { .. } | Self::ReleasesChanged { .. } | Self::InventoryDamaged { .. } => {
                 codes::SITE_RELEASE_CHANGED
             }
-            Self::FleetRead { .. } | Self::FleetLimit { .. } => codes::FLEET_FOLDER,
             Self::Evidence { .. } => codes::EVIDENCE_INPUT,
         }
     }
@@ -394,10 +389,6 @@ impl Fault for SiteError {
             Self::NotAccepted { .. } => {
                 Some(next_step!["see what it takes: `sealift status ", Subject::Site, "`"])
             }
-            Self::FleetRead { .. } => {
-                Some(next_step!["name the folder that has the receipts: `sealift fleet FOLDER`"])
-            }
-            Self::FleetLimit { .. } => Some(next_step!["name a folder that has only what the sites sent"]),
             Self::Evidence { .. } => {
                 Some(next_step!["name what belongs to this bundle, or leave it out; nothing was written"])
             }

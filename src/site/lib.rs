@@ -5,7 +5,6 @@ pub mod contents;
 pub mod doctor;
 pub mod error;
 pub mod evidence;
-pub mod fleet;
 mod gc;
 pub mod handle;
 pub mod install;

@@ -79,7 +79,7 @@ impl ReleaseMark {
 
     /// Whether its number is higher.
     #[must_use]
-    pub(crate) fn is_above(&self, other: &Self) -> bool {
+    pub fn is_above(&self, other: &Self) -> bool {
         self.number() > other.number()
     }
 

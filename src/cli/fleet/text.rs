@@ -1,17 +1,17 @@
 //! A fleet as lines for a person.
 
-use super::{Fleet, Said};
 use crate::cli::term::Term;
-use sealift_bundle::value::digest::Digest;
+use sealift_audit::fleet::{
+    FleetGroup, FleetOverview, Newest, NotedFile, Row, age, bundle_label, in_use_label, lag_label,
+};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
-use sealift_site::fleet::{FleetGroup, Lag, Newest, Row, Title};
 use std::path::{Path, PathBuf};
 
 /// How many files of a kind are named; `--json` names all.
 const NAMED: usize = 10;
 
-pub(super) fn text(term: &Term, fleet: &Fleet<'_>) -> String {
+pub(super) fn text(term: &Term, fleet: &FleetOverview<'_>) -> String {
     let mut text = String::new();
     for said in &fleet.refused {
         let (file, why) = (shown(&said.file), Printable(&said.why));
@@ -57,7 +57,7 @@ fn shown(path: &Path) -> String {
     Printable(path.to_string_lossy()).to_string()
 }
 
-fn said_lines(list: &[Said], what: &str) -> String {
+fn said_lines(list: &[NotedFile], what: &str) -> String {
     let mut text = String::new();
     for said in list {
         text += &format!("{what}: {}: {}\n", shown(&said.file), Printable(&said.why));
@@ -78,7 +78,7 @@ fn files_line(files: &[PathBuf], what: &str) -> String {
 }
 
 fn conflicts(term: &Term, group: &FleetGroup, standing: &str) -> String {
-    let line = |conflict: &sealift_site::fleet::conflict::Conflict| {
+    let line = |conflict: &sealift_audit::fleet::conflict::Conflict| {
         let title = format!("CONFLICT, {standing}{}:", conflict.title());
         format!("{} {conflict}\n  next: {}\n", term.paint(&title, "31;1"), conflict.advice())
     };
@@ -89,20 +89,20 @@ fn group<'a>(group: &FleetGroup, newest: impl Iterator<Item = &'a Newest>) -> St
     let mut text = String::new();
     let width = group.rows.iter().map(|row| row.name.as_str().len()).max().unwrap_or_default();
     for newest in newest {
-        let (label, mark) = (label(newest.bundle.statement, newest.title.as_ref()), newest.bundle);
+        let (label, mark) = (bundle_label(newest.bundle.statement, newest.title.as_ref()), newest.bundle);
         text += &format!(
             "{}: the newest is {label}, epoch {}, sequence {}\n",
             newest.scenario, mark.epoch, mark.sequence
         );
         let rows = group.rows.iter().filter(|row| row.scenario == newest.scenario);
-        let of: Vec<_> = rows.clone().map(in_use).collect();
+        let of: Vec<_> = rows.clone().map(in_use_label).collect();
         let widest = of.iter().map(String::len).max().unwrap_or_default();
         for (row, in_use) in rows.zip(&of) {
             text += &format!(
                 "  {:<width$}  {}  {in_use:<widest$}  {:<14}  {}\n",
                 row.name,
                 row.site.short(),
-                lag(row.lag),
+                lag_label(row.lag),
                 said(row)
             );
         }
@@ -112,35 +112,6 @@ fn group<'a>(group: &FleetGroup, newest: impl Iterator<Item = &'a Newest>) -> St
             &format!("nothing installed: {}  {}, said at {}\n", bare.name, bare.site.short(), bare.issued);
     }
     text
-}
-
-/// A bundle by its name, or else by the beginning of its digest.
-pub(super) fn label(statement: Digest, title: Option<&Title>) -> String {
-    match title {
-        Some(title) => format!("{}-{}", title.name, title.version),
-        None => format!("bundle {}", statement.short()),
-    }
-}
-
-pub(super) fn in_use(row: &Row) -> String {
-    row.in_use.map_or_else(|| "(not told)".to_owned(), |in_use| label(in_use, row.title.as_ref()))
-}
-
-pub(super) fn lag(lag: Lag) -> String {
-    match lag {
-        Lag::Newest => "newest".to_owned(),
-        Lag::Behind { numbers } => format!("{numbers} behind"),
-        Lag::Epoch => "an epoch behind".to_owned(),
-        Lag::Unknown => "not known".to_owned(),
-    }
-}
-
-pub(super) fn age(days: i64) -> String {
-    match days {
-        ..0 => "in the future".to_owned(),
-        0 => "today".to_owned(),
-        days => format!("{} ago", counted(days.unsigned_abs(), "day")),
-    }
 }
 
 fn said(row: &Row) -> String {

@@ -1,17 +1,15 @@
 //! `sealift fleet which`
 
-use super::text::{in_use, label};
-use super::{Fleet, LookingArgs, Said};
+use super::LookingArgs;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
 use sealift_audit::components::{ComponentQuery, Items, SearchedComponent, search};
+use sealift_audit::fleet::{FleetError, FleetOverview, NotedFile, Row, Titles, bundle_label, in_use_label};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
-use sealift_site::SiteError;
-use sealift_site::fleet::{Row, Titles};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -84,18 +82,18 @@ struct Answer<'a> {
     /// Bundles without an SBOM.
     not_checked: Vec<Bundle<'a>>,
     /// SBOMs that say nothing about any bundle, or could not be understood.
-    not_used: Vec<Said>,
+    not_used: Vec<NotedFile>,
     /// Names that contain the one that was asked for.
     like: BTreeSet<String>,
     #[serde(flatten)]
-    fleet: &'a Fleet<'a>,
+    fleet: &'a FleetOverview<'a>,
 }
 
 /// What the SBOMs of a folder say.
 #[derive(Default)]
 struct Sboms {
     of: BTreeMap<Digest, Vec<Sbom>>,
-    not_used: Vec<Said>,
+    not_used: Vec<NotedFile>,
     like: BTreeSet<String>,
 }
 
@@ -143,18 +141,18 @@ fn bundle<'a>(row: &'a Row, statement: Digest, titles: &Titles) -> Bundle<'a> {
         name: row.name.as_str(),
         scenario: row.scenario.as_str(),
         statement,
-        label: if is_in_use { in_use(row) } else { label(statement, titles.get(&statement)) },
+        label: if is_in_use { in_use_label(row) } else { bundle_label(statement, titles.get(&statement)) },
         in_use: is_in_use,
         installed: row.installed.filter(|_| is_in_use),
     }
 }
 
 /// Looks into every SBOM.
-fn read(fleet: &Fleet<'_>, query: &ComponentQuery) -> Result<Sboms, CliError> {
+fn read(fleet: &FleetOverview<'_>, query: &ComponentQuery) -> Result<Sboms, CliError> {
     let mut sboms = Sboms::default();
     let mut left = SBOMS;
     for file in &fleet.sboms {
-        let mut skip = |why: String| sboms.not_used.push(Said { file: file.clone(), code: None, why });
+        let mut skip = |why: String| sboms.not_used.push(NotedFile { file: file.clone(), code: None, why });
         let bytes = match atomic_file::read_bounded(file, SBOM) {
             Ok(bytes) if bytes.len() as u64 > SBOM => {
                 skip(format!("it is larger than {}", ByteSize(SBOM)));
@@ -166,7 +164,7 @@ fn read(fleet: &Fleet<'_>, query: &ComponentQuery) -> Result<Sboms, CliError> {
                 continue;
             }
         };
-        left = left.checked_sub(bytes.len() as u64).ok_or_else(|| SiteError::FleetLimit {
+        left = left.checked_sub(bytes.len() as u64).ok_or_else(|| FleetError::Limit {
             path: fleet.folder.to_owned(),
             what: format!("{} of SBOMs", ByteSize(SBOMS)),
         })?;
@@ -193,7 +191,7 @@ fn read(fleet: &Fleet<'_>, query: &ComponentQuery) -> Result<Sboms, CliError> {
 impl Answer<'_> {
     fn verdict(&self) -> Result<(), CliError> {
         // What is wrong with the records is wrong with the answer.
-        let mut what = match self.fleet.verdict() {
+        let mut what = match super::verdict(self.fleet) {
             Err(CliError::FleetUnchecked { what }) => what,
             other => other.map(|()| Vec::new())?,
         };

@@ -2,8 +2,8 @@
 
 use super::conflict::Conflict;
 use super::*;
-use crate::journal::JournalHead;
-use crate::receipt::{InstalledRelease, RenderedOutcome};
+use sealift_site::journal::JournalHead;
+use sealift_site::receipt::{InstalledRelease, RenderedOutcome};
 
 fn moment(day: u32) -> Timestamp {
     format!("2026-11-{day:02}T00:00:00Z").parse().unwrap()

@@ -1,12 +1,12 @@
 //! Receipts and requests, as far as they are compared.
 
-use crate::journal::JournalHead;
-use crate::receipt::{InstalledRelease, Receipt, RenderedOutcome, Request};
-use crate::state::ReleaseMark;
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
+use sealift_site::journal::JournalHead;
+use sealift_site::receipt::{InstalledRelease, Receipt, RenderedOutcome, Request};
+use sealift_site::state::ReleaseMark;
 use std::path::PathBuf;
 
 /// What one receipt or request says, without the blobs that it lists.

@@ -2,11 +2,11 @@
 
 use super::record::{FleetRecord, Says};
 use super::{KnownBundles, Title};
-use crate::receipt::RenderedOutcome;
-use crate::state::ReleaseMark;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
+use sealift_site::receipt::RenderedOutcome;
+use sealift_site::state::ReleaseMark;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

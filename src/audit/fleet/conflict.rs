@@ -1,12 +1,12 @@
 //! What cannot all be true, or should not be: contradictions between records, the clock and the trust root.
 
 use super::{FleetRecord, KnownBundles, Number, Row, Says};
-use crate::state::ReleaseMark;
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::timestamp::Timestamp;
+use sealift_site::state::ReleaseMark;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,8 +1,7 @@
 //! What lies in a folder: records, statements that give bundles their names, bundles, SBOMs, and the rest.
 
+use super::FleetError;
 use super::{FleetRecord, Title, Titles};
-use crate::SiteError;
-use crate::receipt::{Receipt, Request, Signed};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::statement::{self, Statement};
 use sealift_bundle::trust::TrustError;
@@ -11,6 +10,7 @@ use sealift_bundle::trust::key::{KeyId, PublicKey};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::size::ByteSize;
+use sealift_site::receipt::{Receipt, Request, Signed};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
@@ -76,7 +76,7 @@ enum Kind {
 ///
 /// A record is verified if it names one of `keys` as its signer. One that does and that this key did not sign is
 /// refused; so is what begins like a record and is none.
-pub fn gather(folder: &Path, keys: &[PublicKey], limits: &Limits) -> Result<Gathered, SiteError> {
+pub fn gather(folder: &Path, keys: &[PublicKey], limits: &Limits) -> Result<Gathered, FleetError> {
     let keys: BTreeMap<KeyId, &PublicKey> = keys.iter().map(|key| (key.id(), key)).collect();
     let mut gathered = Gathered::default();
     let mut left = BYTES;
@@ -92,10 +92,7 @@ pub fn gather(folder: &Path, keys: &[PublicKey], limits: &Limits) -> Result<Gath
                 Ok(Some((kind, bytes))) => gathered.take(file, &kind, &bytes, &keys, limits),
                 Err(Reading::Full) => {
                     let path = folder.to_owned();
-                    return Err(SiteError::FleetLimit {
-                        path,
-                        what: format!("{} of records", ByteSize(BYTES)),
-                    });
+                    return Err(FleetError::Limit { path, what: format!("{} of records", ByteSize(BYTES)) });
                 }
                 Err(Reading::Failed(error)) => {
                     gathered.unread.push(Unread { file, why: error.to_string() });
@@ -204,8 +201,8 @@ fn read(path: &Path, left: &mut u64, limits: &Limits) -> Result<Option<(Kind, Ve
 }
 
 /// The regular files below a folder, by path.
-fn files(folder: &Path, unread: &mut Vec<Unread>) -> Result<Vec<PathBuf>, SiteError> {
-    let failed = |source| SiteError::FleetRead { path: folder.to_owned(), source };
+fn files(folder: &Path, unread: &mut Vec<Unread>) -> Result<Vec<PathBuf>, FleetError> {
+    let failed = |source| FleetError::Read { path: folder.to_owned(), source };
     let mut files = Vec::new();
     let mut seen = 0_u64;
     let mut open = vec![(folder.to_owned(), 0)];
@@ -228,7 +225,7 @@ fn files(folder: &Path, unread: &mut Vec<Unread>) -> Result<Vec<PathBuf>, SiteEr
             seen += 1;
             if seen > FILES {
                 let path = folder.to_owned();
-                return Err(SiteError::FleetLimit { path, what: format!("{FILES} files") });
+                return Err(FleetError::Limit { path, what: format!("{FILES} files") });
             }
             let path = entry.path();
             match entry.file_type() {

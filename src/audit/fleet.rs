@@ -4,17 +4,24 @@
 //! file that anybody may have written changes nothing about what is known.
 
 pub mod conflict;
+mod error;
 pub mod gather;
+mod labels;
+mod overview;
+mod page;
 mod record;
 mod row;
 
+pub use error::FleetError;
+pub use labels::{age, bundle_label, in_use_label, lag_label};
+pub use overview::{FleetOverview, NotedFile};
+pub use page::page;
 pub use record::{FleetRecord, Says};
 pub use row::{Lag, Number, Row};
 
 #[cfg(test)]
 mod tests;
 
-use super::state::ReleaseMark;
 use conflict::Conflict;
 use row::{rows, weight};
 use sealift_bundle::format::statement::Predicate;
@@ -22,6 +29,7 @@ use sealift_bundle::trust::root::Root;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
+use sealift_site::state::ReleaseMark;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

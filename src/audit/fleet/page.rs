@@ -1,10 +1,10 @@
 //! A fleet as a page: one file to show, to print and to keep.
 
-use super::text::{age, in_use, label, lag};
-use super::{Fleet, Said};
+use super::labels::{age, bundle_label, in_use_label, lag_label};
+use super::overview::{FleetOverview, NotedFile};
+use super::{FleetGroup, Lag, Newest, Row};
 use sealift_bundle::value::html::{Element, Html, page as whole, tag};
 use sealift_bundle::value::plural::counted;
-use sealift_site::fleet::{FleetGroup, Lag, Newest, Row};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,9 @@ const BAR: f64 = 110.0;
 /// How many files of a kind are named.
 const NAMED: usize = 200;
 
-/// The whole page.
-pub(super) fn page(fleet: &Fleet<'_>) -> String {
+/// Renders the overview as one HTML page that needs no network and no script.
+#[must_use]
+pub fn page(fleet: &FleetOverview<'_>) -> String {
     let mut main = tag("main").child(figures(fleet)).child(alarms(fleet)).child(group(&fleet.verified, ""));
     if fleet.unverified.records > 0 {
         let apart = tag("section")
@@ -36,7 +37,7 @@ pub(super) fn page(fleet: &Fleet<'_>) -> String {
     whole(&format!("Fleet, {}", fleet.now), STYLE, body)
 }
 
-fn header(fleet: &Fleet<'_>) -> Element {
+fn header(fleet: &FleetOverview<'_>) -> Element {
     tag("header")
         .child(tag("p").class("eyebrow").text("sealift fleet"))
         .child(tag("h1").text("Who holds what"))
@@ -75,7 +76,7 @@ fn summary(group: &FleetGroup) -> String {
     text
 }
 
-fn figures(fleet: &Fleet<'_>) -> Element {
+fn figures(fleet: &FleetOverview<'_>) -> Element {
     let verified = &fleet.verified;
     let newest = verified.rows.iter().filter(|row| row.lag == Lag::Newest).count();
     let conflicts = verified.conflicts.len() + fleet.unverified.conflicts.len();
@@ -95,8 +96,8 @@ fn figures(fleet: &Fleet<'_>) -> Element {
 }
 
 /// What has to be seen first.
-fn alarms(fleet: &Fleet<'_>) -> Html {
-    let refused = |said: &Said| {
+fn alarms(fleet: &FleetOverview<'_>) -> Html {
+    let refused = |said: &NotedFile| {
         tag("div")
             .class("alert")
             .child(tag("h3").text("Refused"))
@@ -109,7 +110,7 @@ fn alarms(fleet: &Fleet<'_>) -> Html {
     refused.chain(fleet.verified.conflicts.iter().map(alarm)).collect()
 }
 
-fn alarm(conflict: &sealift_site::fleet::conflict::Conflict) -> Element {
+fn alarm(conflict: &super::conflict::Conflict) -> Element {
     tag("div")
         .class("alert")
         .child(tag("h3").text(capital(conflict.title())))
@@ -131,7 +132,7 @@ fn group(group: &FleetGroup, before: &str) -> Html {
         }
     }
     if !group.bare.is_empty() {
-        let line = |bare: &sealift_site::fleet::Bare| {
+        let line = |bare: &super::Bare| {
             let said = format!(", said at {}", bare.issued);
             tag("li")
                 .text(bare.name.as_str())
@@ -149,7 +150,7 @@ fn scenario(newest: &Newest, rows: &[&Row], before: &str) -> Element {
     let bundle = newest.bundle;
     let mut about = format!(
         "The newest is {}, epoch {}, sequence {}",
-        label(bundle.statement, newest.title.as_ref()),
+        bundle_label(bundle.statement, newest.title.as_ref()),
         bundle.epoch,
         bundle.sequence
     );
@@ -182,14 +183,14 @@ fn line(row: &Row) -> Element {
         .attr("scope", "row")
         .text(row.name.as_str())
         .child(tag("span").class("id").attr("title", row.site.to_string()).text(row.site.short()));
-    let mut bundle = tag("td").text(in_use(row));
+    let mut bundle = tag("td").text(in_use_label(row));
     if let Some(number) = row.number {
         bundle = bundle.child(tag("small").text(number.to_string()));
     }
     if let (Some(in_use), Some(_)) = (row.in_use, &row.title) {
         bundle = bundle.child(tag("span").class("id").attr("title", in_use.to_string()).text(in_use.short()));
     }
-    let mut behind = tag("td").child(tag("span").class(class(row.lag)).text(lag(row.lag)));
+    let mut behind = tag("td").child(tag("span").class(class(row.lag)).text(lag_label(row.lag)));
     if let Some(rehearsed) = row.rehearsed {
         behind = behind.child(tag("small").text(format!("rehearsed sequence {}", rehearsed.sequence)));
     }
@@ -226,7 +227,7 @@ fn bar(days: i64) -> Element {
 }
 
 /// What was not checked, and what else lies there.
-fn rest(fleet: &Fleet<'_>) -> Element {
+fn rest(fleet: &FleetOverview<'_>) -> Element {
     let mut list = tag("dl");
     let entry = |list: Element, what: &str, why: &str, files: Vec<Html>| {
         if files.is_empty() {
@@ -243,9 +244,10 @@ fn rest(fleet: &Fleet<'_>) -> Element {
     };
     let name = |path: &Path| Html::from(tag("code").text(path.to_string_lossy()));
     let names = |files: &[PathBuf]| files.iter().map(|file| name(file)).collect::<Vec<_>>();
-    let said = |list: &[Said]| {
-        let line =
-            |said: &Said| [name(&said.file), Html::text(format!(" ({})", said.why))].into_iter().collect();
+    let said = |list: &[NotedFile]| {
+        let line = |said: &NotedFile| {
+            [name(&said.file), Html::text(format!(" ({})", said.why))].into_iter().collect()
+        };
         list.iter().map(line).collect::<Vec<Html>>()
     };
     let records = fleet.verified.records + fleet.unverified.records;
@@ -278,7 +280,7 @@ fn rest(fleet: &Fleet<'_>) -> Element {
     tag("section").child(tag("h2").text("What was checked, and what was not")).child(list)
 }
 
-fn footer(fleet: &Fleet<'_>) -> Element {
+fn footer(fleet: &FleetOverview<'_>) -> Element {
     tag("footer")
         .child(
             tag("p")
