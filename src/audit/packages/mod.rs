@@ -23,7 +23,8 @@ mod system;
 pub use database::{Database, PackageEvidence, read};
 pub use executable::in_executable;
 pub use java::in_jar;
-pub use purl::{comparable, purl};
+pub use purl::purl;
+pub(crate) use purl::{Purl, comparable, python_name, unversioned};
 pub use spdx::spdx;
 
 use serde::Serialize;
