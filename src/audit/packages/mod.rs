@@ -26,6 +26,7 @@ pub use java::in_jar;
 pub use purl::purl;
 pub(crate) use purl::{Purl, comparable, python_name, unversioned};
 pub use spdx::spdx;
+pub(crate) use spdx::{parse_expression, parse_license};
 
 use serde::Serialize;
 
