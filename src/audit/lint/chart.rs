@@ -7,8 +7,9 @@ mod blocks;
 
 use super::document::{self, DocumentNode, Value};
 use super::expression::TemplateScope;
+use super::image_keys::{is_image_key, is_image_variable};
 use super::numbers::Numbers;
-use super::references::{Finder, How, ReferenceParts, is_image_key};
+use super::references::{Finder, How, ReferenceParts};
 use super::tarball::{self, ArchiveMember};
 use blocks::Blocks;
 use sealift_bundle::value::printable::Printable;
@@ -315,10 +316,7 @@ fn template(
         let found = found.filter(|raw| !is_folded(raw)).or(continued.filter(|_| !is_blank));
         // `name: RELATED_IMAGE_X`, and its value on the next line.
         let value = entry(text, "value").filter(|_| image_of_environment);
-        image_of_environment = entry(text, "name").is_some_and(|name| {
-            let name = unquoted(name);
-            name.starts_with("RELATED_IMAGE_") || name.ends_with("_IMAGE")
-        });
+        image_of_environment = entry(text, "name").is_some_and(|name| is_image_variable(unquoted(name)));
         let how = || match (is_test, off.map(str::to_owned).or_else(|| blocks.off())) {
             (true, _) => How::Test,
             (false, Some(reason)) => How::Unclear(reason),

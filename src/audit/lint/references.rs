@@ -5,6 +5,7 @@ use super::chart;
 use super::document::{self, DocumentNode, Value};
 use super::finding::FindingPlace;
 use super::holes::{HOLE, filled, restored};
+use super::image_keys::{OperatorResource, is_image_by_name, is_image_key, names_image, operator_resource};
 use super::numbers::Numbers;
 use super::probable;
 use super::settings::{self, Form};
@@ -253,18 +254,17 @@ impl Finder<'_> {
     pub(super) fn resource(&mut self, node: &DocumentNode, how: &How) {
         let kind = node.get("kind").and_then(DocumentNode::text).unwrap_or_default();
         let group = node.get("apiVersion").and_then(DocumentNode::text).unwrap_or_default();
-        if group.contains("mattermost.com/") && matches!(kind, "Mattermost" | "ClusterInstallation") {
-            self.mattermost(node, how);
-            return;
+        match operator_resource(group, kind) {
+            Some(resource) => self.operator(resource, node, how),
+            None => self.walk(node, how),
         }
-        self.walk(node, how);
     }
 
-    /// The operator's resource: `spec.image` and `spec.version`, a tag or a digest.
-    fn mattermost(&mut self, node: &DocumentNode, how: &How) {
+    /// The resource of an operator: `spec.image` and `spec.version`, a tag or a digest.
+    fn operator(&mut self, resource: &OperatorResource, node: &DocumentNode, how: &How) {
         let Some(spec) = node.get("spec") else { return };
         let text = |key: &str| spec.get(key).and_then(DocumentNode::text).filter(|text| !text.is_empty());
-        let image = text("image").unwrap_or("mattermost/mattermost-enterprise-edition");
+        let image = text("image").unwrap_or(&resource.image);
         let line = spec.get("version").or_else(|| spec.get("image")).unwrap_or(spec).line;
         match text("version") {
             Some(digest) if digest.starts_with("sha256:") => {
@@ -365,26 +365,6 @@ impl Finder<'_> {
             self.walk(node, how);
         }
     }
-}
-
-/// Keys that hold an image in Kubernetes, compose files and `CloudNativePG`.
-pub(super) fn is_image_key(key: &str) -> bool {
-    matches!(key, "image" | "imageName")
-}
-
-/// Environment variables that name images. A word without `/` and `:` is a part of a name that a compose file puts
-/// together, as `MATTERMOST_IMAGE` of mattermost/docker; the whole is found there.
-fn names_image(name: &str, value: &str) -> bool {
-    let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.starts_with("RELATED_IMAGE_")
-        || (name.ends_with("_IMAGE") && name.chars().all(upper) && value.contains(['/', ':']))
-}
-
-/// A key that ends as names of images do, with a value that can be one: `initImage: busybox:1`.
-fn is_image_by_name(key: &str, value: &str) -> bool {
-    let ends = key.ends_with("Image") || key.ends_with("_image");
-    let name: Option<ImageName> = value.parse().ok();
-    ends && name.is_some_and(|name| name.tag().is_some() || name.digest().is_some())
 }
 
 /// How something counts that is an image only by the look of its name.
