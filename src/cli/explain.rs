@@ -6,6 +6,7 @@ use super::term::Term;
 use sealift_audit::analysis::anomaly::AnomalyKind;
 use sealift_audit::lint::finding;
 use sealift_audit::policy::rule;
+use sealift_bundle::value::suggestion::did_you_mean;
 use serde_json::{Value, json};
 
 /// Explain an error code, or a finding of `check`, `census` or a policy
@@ -71,8 +72,8 @@ impl Args {
         if found.is_empty() {
             return Err(CliError::Usage {
                 message: format!("there is no code `{asked}`"),
-                hint: Some(match nearest(&asked) {
-                    Some(code) => format!("did you mean `{code}`? All of them: `sealift explain`"),
+                hint: Some(match did_you_mean(&asked, all().map(|known| known.code)) {
+                    Some(question) => format!("{question} All of them: `sealift explain`"),
                     None => "see all of them: `sealift explain`".to_owned(),
                 }),
             });
@@ -83,11 +84,4 @@ impl Args {
         }
         Ok(())
     }
-}
-
-/// The code that was probably meant.
-fn nearest(asked: &str) -> Option<&'static str> {
-    let distance = |code: &&str| strsim::damerau_levenshtein(asked, code);
-    let nearest = all().map(|known| known.code).min_by_key(distance)?;
-    (distance(&nearest) <= nearest.len() / 3).then_some(nearest)
 }
