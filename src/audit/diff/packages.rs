@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What became of a package, the gravest first.
+/// What became of a package, the most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
@@ -62,7 +62,7 @@ fn versions(found: &[AnalysisFindings]) -> Versions<'_> {
 
 /// Tells the packages of two views apart. O(n log n) in their number.
 #[must_use]
-pub(super) fn compare(a: &[AnalysisFindings], b: &[AnalysisFindings]) -> Vec<PackageChange> {
+pub(super) fn compare_packages(a: &[AnalysisFindings], b: &[AnalysisFindings]) -> Vec<PackageChange> {
     let (a, b) = (versions(a), versions(b));
     let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let mut changes = Vec::new();
@@ -248,7 +248,7 @@ mod tests {
     fn a_downgrade_behind_a_new_version_is_seen() {
         let npm = |version| found(Ecosystem::Npm, "left-pad", version);
         let steps = |a: &[AnalysisFindings], b: &[AnalysisFindings]| -> Vec<_> {
-            compare(a, b).into_iter().map(|change| (change.step, change.from, change.to)).collect()
+            compare_packages(a, b).into_iter().map(|change| (change.step, change.from, change.to)).collect()
         };
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
