@@ -1,5 +1,12 @@
 //! Images that files name: compose files, Kubernetes and operator resources, environments, Helm charts.
 
+mod parts;
+mod reference_text;
+
+pub(super) use parts::ReferenceParts;
+pub(crate) use reference_text::below_site;
+pub use reference_text::{Variables, normalised};
+
 use super::LintFile;
 use super::chart;
 use super::document::{self, DocumentNode, Value};
@@ -9,13 +16,10 @@ use super::image_keys::{OperatorResource, is_image_by_name, is_image_key, names_
 use super::numbers::Numbers;
 use super::probable;
 use super::settings::{self, Form};
-use sealift_bundle::value::image_name::ImageName;
+use reference_text::interpolated;
 use sealift_bundle::value::printable::Printable;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What variables in compose files stand for: those of `.env` files beside them.
-pub type Variables = BTreeMap<String, String>;
+use std::collections::BTreeSet;
 
 /// An image that a file names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -96,40 +100,6 @@ pub fn mentions(file: &LintFile<'_>, variables: &Variables) -> Vec<Mention> {
 #[must_use]
 pub fn is_chart(bytes: &[u8]) -> bool {
     super::tarball::is_gzip(bytes) && chart::is_chart(bytes)
-}
-
-/// A reference with registry and tag: short names as the tools of Docker and containerd complete them.
-#[must_use]
-pub fn normalised(reference: &str) -> Option<String> {
-    let name: ImageName = reference.trim().parse().ok()?;
-    let registry = match name.registry() {
-        None | Some("index.docker.io" | "registry-1.docker.io") => "docker.io",
-        Some(registry) => registry,
-    };
-    let path = name.path();
-    let library = if registry == "docker.io" && !path.contains('/') { "library/" } else { "" };
-    Some(format!("{registry}/{library}{path}{}", version_of(&name)))
-}
-
-/// What stands behind the site's registry in a reference that begins with a hole: `mattermost/x:1` of
-/// `{{ registry }}/mattermost/x:1`.
-#[must_use]
-pub(crate) fn below_site(reference: &str) -> Option<String> {
-    let filled = filled(reference.trim());
-    let (first, rest) = filled.split_once('/')?;
-    let is_hole = first.starts_with(HOLE) && !rest.contains(HOLE);
-    let name: ImageName = rest.parse().ok().filter(|_| is_hole)?;
-    Some(format!("{}{}", name.repository(), version_of(&name)))
-}
-
-/// Tag and digest as they stand, or the tag that is meant where there is neither.
-fn version_of(name: &ImageName) -> String {
-    match (name.tag(), name.digest()) {
-        (Some(tag), Some(digest)) => format!(":{tag}@{digest}"),
-        (Some(tag), None) => format!(":{tag}"),
-        (None, Some(digest)) => format!("@{digest}"),
-        (None, None) => ":latest".to_owned(),
-    }
 }
 
 /// Collects mentions in one file.
@@ -373,88 +343,6 @@ fn unless_test(how: &How) -> How {
         How::Test => How::Test,
         _ => How::Unclear(PROBABLE.to_owned()),
     }
-}
-
-/// A reference in parts, as Helm values have it.
-pub(super) struct ReferenceParts {
-    pub(super) registry: Option<String>,
-    pub(super) repository: String,
-    pub(super) tag: Option<String>,
-    pub(super) digest: Option<String>,
-}
-
-impl ReferenceParts {
-    /// The parts in a map: `repository`, or `image` beside a `registry` or `tag` (ingress-nginx).
-    pub(super) fn of(node: &DocumentNode) -> Option<Self> {
-        Self::from(|key| node.get(key))
-    }
-
-    /// The parts in a map below `image` that calls the repository `name`, as `CloudNativePG` and kustomize do.
-    fn named(node: &DocumentNode) -> Option<Self> {
-        let text = |key: &str| node.get(key).and_then(DocumentNode::text).filter(|text| !text.is_empty());
-        let is_parts = ["tag", "digest", "registry"].iter().any(|key| text(key).is_some());
-        let repository = text("name").filter(|_| is_parts)?.to_owned();
-        let owned = |key: &str| text(key).map(str::to_owned);
-        Some(Self { registry: owned("registry"), repository, tag: owned("tag"), digest: owned("digest") })
-    }
-
-    /// The parts that `get` knows by their keys.
-    pub(super) fn from<'a>(get: impl Fn(&str) -> Option<&'a DocumentNode>) -> Option<Self> {
-        let any = |key: &str| get(key).and_then(DocumentNode::text);
-        let text = |key: &str| any(key).filter(|text| !matches!(*text, "" | "null" | "~")).map(str::to_owned);
-        let is_parts = ["tag", "digest", "registry", "pullPolicy"].iter().any(|key| any(key).is_some());
-        let repository = text("repository").or_else(|| text("image").filter(|_| is_parts))?;
-        // The address of a chart repository is none of an image.
-        let is_image = !repository.contains("://") && (is_parts || repository.contains('/'));
-        is_image.then(|| Self {
-            registry: text("registry"),
-            repository,
-            tag: text("tag"),
-            digest: text("digest"),
-        })
-    }
-
-    /// The reference; `registry` and `version` stand in for what is missing. Nothing where there is no tag at all.
-    pub(super) fn joined(&self, registry: Option<&str>, version: Option<&str>) -> Option<String> {
-        let front = registry.or(self.registry.as_deref()).map(|r| format!("{r}/")).unwrap_or_default();
-        let last = self.repository.rsplit('/').next().unwrap_or_default();
-        let tag =
-            self.tag.as_deref().or(if last.contains(':') || self.digest.is_some() { None } else { version });
-        if tag.is_none() && self.digest.is_none() && !last.contains(':') {
-            return None;
-        }
-        let tag =
-            tag.map(|tag| if tag.starts_with("sha256:") { format!("@{tag}") } else { format!(":{tag}") });
-        let digest = self.digest.as_deref().filter(|_| !tag.as_ref().is_some_and(|tag| tag.contains('@')));
-        let digest = digest.map(|digest| format!("@{digest}"));
-        Some(format!("{front}{}{}{}", self.repository, tag.unwrap_or_default(), digest.unwrap_or_default()))
-    }
-}
-
-/// Fills `$X`, `${X}`, `${X:-default}` and `${X-default}`, as compose does.
-///
-/// # Errors
-///
-/// The first variable that is set nowhere.
-fn interpolated(text: &str, variables: &Variables) -> Result<String, String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, from)) = rest.split_once('$') {
-        out.push_str(before);
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let (inner, after) = match from.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or_else(|| from.to_owned())?,
-            None => from.split_at(from.find(|c| !is_name(c)).unwrap_or(from.len())),
-        };
-        let name_end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
-        let (name, operator) = inner.split_at(name_end);
-        let default = operator.strip_prefix(":-").or_else(|| operator.strip_prefix('-'));
-        let value = variables.get(name).filter(|value| !value.is_empty()).map(String::as_str).or(default);
-        out.push_str(value.ok_or_else(|| name.to_owned())?);
-        rest = after;
-    }
-    out.push_str(rest);
-    Ok(out)
 }
 
 #[cfg(test)]
