@@ -33,7 +33,7 @@ pub use entry::EntryState;
 pub use facts::{FactChange, Field, ItemFacts};
 pub use input::{DiffHead, DiffItem, InputKind, Side, facts_of, say_needs, say_referrers, say_selection};
 pub use lines::{DiffLines, Hunk, Line, LineMark, LinesOutcome, TEXT, TEXTS, TextChange, compare_texts};
-pub use packages::{PackageChange, Step, order};
+pub use packages::{PackageChange, Step};
 pub use text::{Extent, text};
 
 #[cfg(test)]
