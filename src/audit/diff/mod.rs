@@ -3,7 +3,7 @@
 //! A digest that is the same on both sides stands for all that it commits to, and nothing below it is looked at. What
 //! only one side knows is not compared, and is said: an absence of knowledge is never taken for equality.
 //!
-//! Start at [`compare_sides`]: `items` and `image` compare what two sides have, `files`, `packages` and `privileges` what is
+//! Start at [`compare_sides()`]: `items` and `image` compare what two sides have, `files`, `packages` and `privileges` what is
 //! in it, and all of them add to a `change_set`. The types of what is found are in `change`, below them.
 
 mod change;

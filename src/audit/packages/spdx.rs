@@ -37,7 +37,7 @@ pub fn spdx(licenses: &[String]) -> Option<String> {
     }
 }
 
-/// Parses an expression that [`spdx`] made. `GPL-2.0+` and `GPL-2.0-or-later` are the same in it.
+/// Parses an expression that [`spdx()`] made. `GPL-2.0+` and `GPL-2.0-or-later` are the same in it.
 pub(crate) fn parse_expression(text: &str) -> Option<Expression> {
     Expression::parse_mode(text, MODE).ok()
 }
