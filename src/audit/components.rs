@@ -7,6 +7,7 @@ mod cyclonedx;
 
 pub use cyclonedx::search;
 
+use crate::packages::unversioned;
 use sealift_bundle::value::digest::Digest;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -105,17 +106,17 @@ impl ComponentQuery {
             (!version.is_empty() && !version.contains('/')).then(|| (name.to_owned(), version.to_owned()))
         });
         match split {
-            Some((name, version)) => Self { name: plain_purl(&name), version: Some(version) },
-            None => Self { name: plain_purl(text), version: None },
+            Some((name, version)) => Self { name: unversioned(&name).to_owned(), version: Some(version) },
+            None => Self { name: unversioned(text).to_owned(), version: None },
         }
     }
 
     fn is(&self, component: &SearchedComponent) -> bool {
         let grouped = component.group.as_ref().map(|group| format!("{group}/{}", component.name));
-        let purl = component.purl.as_deref().map(plain_purl);
+        let purl = component.purl.as_deref().map(unversioned);
         let is_named = self.name == component.name
             || grouped.as_ref() == Some(&self.name)
-            || purl.as_ref() == Some(&self.name);
+            || purl == Some(self.name.as_str());
         is_named && self.version.as_ref().is_none_or(|version| component.version.as_ref() == Some(version))
     }
 
@@ -130,16 +131,6 @@ impl fmt::Display for ComponentQuery {
         f.write_str(&self.name)?;
         self.version.iter().try_for_each(|version| write!(f, "@{version}"))
     }
-}
-
-/// A purl without version, qualifiers and subpath; other texts as they are.
-fn plain_purl(text: &str) -> String {
-    if !text.starts_with("pkg:") {
-        return text.to_owned();
-    }
-    let end = text.find(['?', '#']).unwrap_or(text.len());
-    let front = text.get(..end).unwrap_or_default();
-    front.rsplit_once('@').map_or(front, |(name, _)| name).to_owned()
 }
 
 impl Findings {

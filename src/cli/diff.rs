@@ -8,8 +8,8 @@ use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, inspection_conditions, threads};
 use sealift_audit::analysis::{Census, FileDigests, observe};
 use sealift_audit::diff::{
-    BundleDifference, DiffVerdict, Extent, LinesOutcome, Missing, Side, TEXT, TEXTS, TextChange, compare,
-    compare_texts, text,
+    BundleDifference, DiffVerdict, Extent, LinesOutcome, Missing, Side, TEXT, TEXTS, TextChange,
+    compare_sides, compare_texts, text,
 };
 use sealift_bundle::trust::approval::ApprovalCheck;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
@@ -69,7 +69,7 @@ impl Args {
             a.census = Some(observe(old, FileDigests::Taken, threads, &LIMITS)?);
             b.census = Some(observe(new, FileDigests::Taken, threads, &LIMITS)?);
         }
-        let mut difference = compare(&a, &b);
+        let mut difference = compare_sides(&a, &b);
         texts(&mut difference, (&from, &a), (&to, &b))?;
         drop(watch);
         let extent = if self.all { Extent::All } else { Extent::Screen };
@@ -101,7 +101,7 @@ pub(super) fn since(
         // It is lent: a census of a million entries is not there twice.
         b.census = Some(std::mem::take(census));
     }
-    let mut difference = compare(&a, &b);
+    let mut difference = compare_sides(&a, &b);
     texts(&mut difference, (&from, &a), (&to, &b))?;
     if let Some(observed) = b.census {
         *census = observed;

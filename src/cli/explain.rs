@@ -7,6 +7,7 @@ use sealift_audit::analysis::anomaly::AnomalyKind;
 use sealift_audit::lint::finding;
 use sealift_audit::policy::rule;
 use sealift_bundle::next_step;
+use sealift_bundle::value::suggestion::did_you_mean;
 use serde_json::{Value, json};
 
 /// Explain an error code, or a finding of `check`, `census` or a policy
@@ -72,10 +73,8 @@ impl Args {
         if found.is_empty() {
             return Err(CliError::Usage {
                 message: format!("there is no code `{asked}`"),
-                hint: Some(match nearest(&asked) {
-                    Some(code) => {
-                        next_step![format!("did you mean `{code}`? All of them: `sealift explain`")]
-                    }
+                hint: Some(match did_you_mean(&asked, all().map(|known| known.code)) {
+                    Some(question) => next_step![format!("{question} All of them: `sealift explain`")],
                     None => next_step!["see all of them: `sealift explain`"],
                 }),
             });
@@ -86,11 +85,4 @@ impl Args {
         }
         Ok(())
     }
-}
-
-/// The code that was probably meant.
-fn nearest(asked: &str) -> Option<&'static str> {
-    let distance = |code: &&str| strsim::damerau_levenshtein(asked, code);
-    let nearest = all().map(|known| known.code).min_by_key(distance)?;
-    (distance(&nearest) <= nearest.len() / 3).then_some(nearest)
 }

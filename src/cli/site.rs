@@ -12,6 +12,7 @@ use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::reason::Reason;
+use sealift_bundle::value::suggestion::closest;
 use sealift_bundle::value::timestamp::Timestamp;
 use sealift_bundle::value::word_fingerprint::{Typed, WordFingerprint};
 use sealift_site::handle::{LockedSite, Site};
@@ -60,9 +61,7 @@ const SCENARIOS: [&str; 5] = ["out-of-band", "mission-partner", "ddil", "soverei
 fn warn_of_typos(term: &Term, site: &Path, scenarios: &[Name]) {
     for scenario in scenarios {
         let name = scenario.as_str();
-        let distance = |known: &str| strsim::damerau_levenshtein(name, known);
-        let near = SCENARIOS.into_iter().find(|known| (1..=2).contains(&distance(known)));
-        if let Some(known) = near.filter(|_| name.len() > 3) {
+        if let Some(known) = closest(name, SCENARIOS).filter(|known| *known != name) {
             term.warn(&format!(
                 "`{scenario}` is not a scenario that sealift knows; did you mean `{known}`? To change it: \
                  `sealift site set {} --add-scenario {known} --remove-scenario {scenario}`",

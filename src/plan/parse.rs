@@ -8,6 +8,7 @@ use super::error::PlanError;
 use super::include::tidy;
 use super::manifest::ManifestSpot;
 use sealift_bundle::value::ValueError;
+use sealift_bundle::value::suggestion::did_you_mean;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
 use std::path::Path;
@@ -161,11 +162,7 @@ fn nearest(rest: &str) -> Option<String> {
     if let Some((_, meant)) = meant {
         return Some(format!("did you mean `{meant}`?"));
     }
-    let close = known
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .min_by_key(|(distance, _)| *distance)?;
-    let (distance, candidate) = close;
-    (distance <= 2.max(candidate.len() / 3)).then(|| format!("did you mean `{candidate}`?"))
+    did_you_mean(word, known)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::format::Format;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::Printable;
+use sealift_bundle::value::suggestion::did_you_mean;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -172,12 +173,13 @@ fn wrong(needs: &SiteInputs, given: &Given) -> Vec<String> {
         let shown = Printable(name);
         let Some(parameter) = needs.parameters.iter().find(|one| one.name.as_str() == name) else {
             let is_secret = needs.secrets.iter().any(|secret| secret.name.as_str() == name);
-            let more = match nearest(needs, name) {
+            let known = needs.parameters.iter().map(|one| one.name.as_str());
+            let more = match did_you_mean(name, known) {
                 _ if is_secret => {
                     "; it is a secret, and a secret is never written here: put it where its description says"
                         .to_owned()
                 }
-                Some(near) => format!("; did you mean `{near}`?"),
+                Some(question) => format!("; {question}"),
                 None => String::new(),
             };
             lines.push((*line, format!("line {line}: the bundle has no parameter `{shown}`{more}")));
@@ -189,13 +191,6 @@ fn wrong(needs: &SiteInputs, given: &Given) -> Vec<String> {
     }
     lines.sort();
     lines.into_iter().map(|(_, text)| text).collect()
-}
-
-/// The parameter that was probably meant.
-fn nearest<'a>(needs: &'a SiteInputs, name: &str) -> Option<&'a Name> {
-    let distance = |one: &Name| strsim::damerau_levenshtein(name, one.as_str());
-    let near = needs.parameters.iter().map(|one| &one.name).min_by_key(|one| distance(one))?;
-    (distance(near) <= near.as_str().len().div_ceil(3)).then_some(near)
 }
 
 fn looks_like(parameter: &Parameter) -> String {

@@ -3,8 +3,8 @@
 //! It is told by its content like any file, and searched for secrets; archives are not opened. What stands among the
 //! layers of an image without being one by its type is a gap unless it is a text.
 
-use super::analyze_layer::Search;
 use super::class::{FileClass, HEAD};
+use super::file_purpose::Search;
 use super::observe::failed;
 use super::{Attached, Unchecked};
 use crate::layer::{Compression, Stored};

@@ -3,12 +3,15 @@
 //! What stands here was computed from the bytes that travel. What somebody declared (origin, licence of an item) is in
 //! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
 
+mod analysis_budget;
 mod analyze_layer;
 pub mod anomaly;
+mod anomaly_limit;
 mod attached;
 pub(crate) mod capability;
 pub mod class;
 pub mod config;
+mod file_purpose;
 pub mod names;
 mod observe;
 mod view;

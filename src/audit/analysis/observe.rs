@@ -1,6 +1,7 @@
 //! Observing a bundle: each layer once, on several threads, and every image as its layers make it.
 
-use super::analyze_layer::{AnalysisBudget, look};
+use super::analysis_budget::AnalysisBudget;
+use super::analyze_layer::analyze_layer;
 use super::anomaly::{Anomaly, AnomalyKind};
 use super::attached::{Loose, Standing};
 use super::config::ImageConfig;
@@ -257,14 +258,14 @@ fn look_at_all(
 ) -> Result<Vec<Looked>, InspectError> {
     let mut order: Vec<usize> = (0..blobs.len()).collect();
     order.sort_by_key(|number| std::cmp::Reverse(blobs.get(*number).map(|blob| blob.size)));
-    let (desk, next) = (AnalysisBudget::new(digests), AtomicUsize::new(0));
+    let (budget, next) = (AnalysisBudget::new(digests), AtomicUsize::new(0));
     let done: Mutex<Vec<(usize, Result<Looked, InspectError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, blobs.len().max(1)) {
             scope.spawn(|| {
                 while let Some(number) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let Some(blob) = blobs.get(*number) else { return };
-                    let looked = look_at(place, *blob, &desk);
+                    let looked = look_at(place, *blob, &budget);
                     if looked.is_err() {
                         next.store(order.len(), Ordering::Relaxed);
                     }
@@ -278,8 +279,8 @@ fn look_at_all(
     done.into_iter().map(|(_, looked)| looked).collect()
 }
 
-fn look_at(place: &OpenBundle<'_>, blob: Blob, desk: &AnalysisBudget) -> Result<Looked, InspectError> {
-    look(blob, Stored::prove(place, blob)?, desk).map_err(|error| failed(blob, error))
+fn look_at(place: &OpenBundle<'_>, blob: Blob, budget: &AnalysisBudget) -> Result<Looked, InspectError> {
+    analyze_layer(blob, Stored::prove(place, blob)?, budget).map_err(|error| failed(blob, error))
 }
 
 /// What went wrong while a blob was read.

@@ -132,7 +132,7 @@ impl ItemFacts {
 
     /// What both state in different ways, and what only one states at all.
     #[must_use]
-    pub fn compare(&self, other: &Self) -> (Vec<FactChange>, BTreeSet<Field>) {
+    pub fn changes_to(&self, other: &Self) -> (Vec<FactChange>, BTreeSet<Field>) {
         let is_known = |field: &Field| self.known.contains(field) && other.known.contains(field);
         let keys: BTreeSet<_> = self.values.keys().chain(other.values.keys()).collect();
         let changes = keys.into_iter().filter(|(field, _)| is_known(field)).filter_map(|at| {
@@ -159,7 +159,7 @@ mod tests {
         b.put(Field::Name, Some("y"));
         b.put(Field::Expires, Some("2027"));
         b.put_all(Field::Platform, ["linux/amd64", "linux/arm64"]);
-        let (changes, unknown) = a.compare(&b);
+        let (changes, unknown) = a.changes_to(&b);
         let shown: Vec<_> =
             changes.iter().map(|one| (one.field, one.key.as_str(), one.to.as_deref())).collect();
         let expected = [

@@ -1,74 +1,16 @@
 //! Files: two lists of entries, sorted by path, told apart in one walk.
 
-use super::Turn;
-use super::compare::Collected;
-use super::entry::{EntryNode, EntrySpot, EntryState};
-use super::privileges::{Right, RightChange, rights_of};
+use super::change::{Executable, FileChange, FilesOf, Right, RightChange, Turn};
+use super::change_set::ChangeSet;
+use super::entry::{EntryNode, EntrySpot};
+use super::privileges::rights_of;
 use crate::analysis::{self, Census, View};
 use sealift_bundle::value::digest::Digest;
-use serde::Serialize;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Changes of one tree or view that are kept; behind them, they are only counted.
 const KEPT: usize = 100_000;
-/// A path that is not the same on both sides.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct FileChange {
-    /// What happened.
-    pub turn: Turn,
-    /// The path; of what moved, the new one.
-    pub path: String,
-    /// The old path of what moved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
-    /// As it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<EntryState>,
-    /// As it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<EntryState>,
-    /// The layer that has it now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub layer: Option<Digest>,
-}
-
-/// What became of the files of a tree, or of one platform of an image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct FilesOf {
-    /// The item, with its platform where it has several.
-    pub item: String,
-    /// How many paths are new, changed, moved and gone.
-    pub counts: BTreeMap<Turn, u64>,
-    /// How many of the new, changed and moved ones come from each layer.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub layers: BTreeMap<Digest, u64>,
-    /// The changes, by path.
-    pub changes: Vec<FileChange>,
-    /// Changes that are counted and not listed.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub unlisted: u64,
-    /// Files that a later layer hides and that travel all the same, where they did not before.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub buried: Vec<String>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-/// A program, library or script that was not there, or is another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Executable {
-    /// What happened.
-    pub turn: Turn,
-    /// The path.
-    pub path: String,
-    /// What it is.
-    pub class: String,
-}
-
 /// What the first side has anywhere, for what the second has in an item that is new.
 #[derive(Debug, Default)]
 pub(super) struct KnownFiles<'a> {
@@ -76,12 +18,23 @@ pub(super) struct KnownFiles<'a> {
     pub(super) rights: HashSet<(Right, &'a str, Option<Digest>)>,
 }
 
+impl<'a> KnownFiles<'a> {
+    pub(super) fn add(&mut self, spots: &[EntrySpot<'a>]) {
+        for spot in spots {
+            self.files.extend(spot.sha256());
+            for (right, _) in rights_of(spot) {
+                self.rights.insert((right, spot.path, spot.sha256()));
+            }
+        }
+    }
+}
+
 /// Tells two lists apart. O(n log n) in their lengths.
-pub(super) fn compare(
+pub(super) fn compare_files(
     item: &str,
     a: &[EntrySpot<'_>],
     b: &[EntrySpot<'_>],
-    found: &mut Collected,
+    found: &mut ChangeSet,
 ) -> FilesOf {
     let (mut gone, mut new, mut changed) = (Vec::new(), Vec::new(), Vec::new());
     let (mut left, mut right) = (a.iter().peekable(), b.iter().peekable());
@@ -104,7 +57,7 @@ pub(super) fn compare(
             }
         }
     }
-    let moved = moved(&mut gone, &mut new);
+    let moved = take_moved(&mut gone, &mut new);
 
     let change = |turn, from: Option<&EntrySpot<'_>>, to: Option<&EntrySpot<'_>>| FileChange {
         turn,
@@ -126,8 +79,8 @@ pub(super) fn compare(
         if let Some(layer) = to.and_then(|spot| spot.layer) {
             *files.layers.entry(layer).or_default() += 1;
         }
-        privileges(item, from, to, found);
-        executables(item, turn, from, to, found);
+        compare_rights(item, from, to, found);
+        compare_executables(item, turn, from, to, found);
         if files.changes.len() < KEPT {
             files.changes.push(change(turn, from, to));
         } else {
@@ -138,7 +91,7 @@ pub(super) fn compare(
 }
 
 /// Takes out of both what is one file under another path.
-fn moved<'a, 'b>(
+fn take_moved<'a, 'b>(
     gone: &mut Vec<&'b EntrySpot<'a>>,
     new: &mut Vec<&'b EntrySpot<'a>>,
 ) -> Vec<(&'b EntrySpot<'a>, &'b EntrySpot<'a>)> {
@@ -164,7 +117,12 @@ fn moved<'a, 'b>(
     pairs
 }
 
-fn privileges(item: &str, from: Option<&EntrySpot<'_>>, to: Option<&EntrySpot<'_>>, found: &mut Collected) {
+fn compare_rights(
+    item: &str,
+    from: Option<&EntrySpot<'_>>,
+    to: Option<&EntrySpot<'_>>,
+    found: &mut ChangeSet,
+) {
     let (had, has) = (from.map(rights_of).unwrap_or_default(), to.map(rights_of).unwrap_or_default());
     let (before, after) = (from.map(|spot| spot.path), to.map(|spot| spot.path));
     let is_elsewhere = before != after;
@@ -190,12 +148,12 @@ fn privileges(item: &str, from: Option<&EntrySpot<'_>>, to: Option<&EntrySpot<'_
     }
 }
 
-fn executables(
+fn compare_executables(
     item: &str,
     turn: Turn,
     from: Option<&EntrySpot<'_>>,
     to: Option<&EntrySpot<'_>>,
-    found: &mut Collected,
+    found: &mut ChangeSet,
 ) {
     let was = from.and_then(|spot| spot.executable);
     let is = to.and_then(|spot| spot.executable);
@@ -210,17 +168,13 @@ fn executables(
     found.executables.add(Executable { turn, path, class: class.to_owned() }, item);
 }
 
-pub(super) fn learn<'a>(known: &mut KnownFiles<'a>, spots: &[EntrySpot<'a>]) {
-    for spot in spots {
-        known.files.extend(spot.sha256());
-        for (right, _) in rights_of(spot) {
-            known.rights.insert((right, spot.path, spot.sha256()));
-        }
-    }
-}
-
 /// What of a new item the first side has nowhere.
-pub(super) fn introduce(item: &str, spots: &[EntrySpot<'_>], known: &KnownFiles<'_>, found: &mut Collected) {
+pub(super) fn report_new_files(
+    item: &str,
+    spots: &[EntrySpot<'_>],
+    known: &KnownFiles<'_>,
+    found: &mut ChangeSet,
+) {
     for spot in spots {
         let sha256 = spot.sha256();
         for (right, detail) in rights_of(spot) {
@@ -240,7 +194,7 @@ pub(super) fn introduce(item: &str, spots: &[EntrySpot<'_>], known: &KnownFiles<
 }
 
 /// Files that a later layer hides, and that the first side does not have in this way.
-pub(super) fn buried(a: Option<(&Census, &View)>, b: (&Census, &View)) -> Vec<String> {
+pub(super) fn newly_shadowed(a: Option<(&Census, &View)>, b: (&Census, &View)) -> Vec<String> {
     let paths = |(census, view): (&Census, &View)| -> Vec<(String, Option<Digest>)> {
         let spot = |entry: &analysis::LayerEntry| {
             let sha256 = match &entry.node {

@@ -1,9 +1,8 @@
 //! Changes in words, each on one line.
 
-use super::Turn;
+use super::change::{FileChange, Turn};
 use super::entry::EntryState;
 use super::facts::FactChange;
-use super::files::FileChange;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;

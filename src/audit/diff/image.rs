@@ -1,10 +1,10 @@
 //! Images: what each platform of one shows, before and now.
 
-use super::Turn;
-use super::compare::Collected;
+use super::change::{FilesOf, FindingChange, LayerChange, LayerState, LayerTurn, LayersOf, Turn};
+use super::change_set::ChangeSet;
 use super::entry;
 use super::facts::{FactChange, Field};
-use super::files::{self, FilesOf, KnownFiles};
+use super::files::{self, KnownFiles};
 use super::packages;
 use super::privileges;
 use crate::analysis::anomaly::AnomalyGroup;
@@ -13,68 +13,7 @@ use crate::analysis::{Census, ItemCensus, Layer, LayerEntry, View};
 use crate::packages::{Package, System};
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::printable::{Printable, without_deception};
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// What became of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LayerTurn {
-    /// It was not there.
-    New,
-    /// It is not there any more.
-    Gone,
-    /// It has the same bytes, compressed in another way.
-    Recompressed,
-    /// It has the same entries, written into an archive in another way: other times, other order.
-    Rebuilt,
-}
-
-/// A layer that is not the same.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct LayerChange {
-    /// What happened.
-    pub turn: LayerTurn,
-    /// What it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<LayerState>,
-    /// What it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<LayerState>,
-}
-
-/// A layer as it travels.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct LayerState {
-    /// What it hashes to.
-    pub digest: Digest,
-    /// Its bytes.
-    pub stored: u64,
-}
-
-/// The layers of one platform of an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LayersOf {
-    /// The item, with its platform where it has several.
-    pub item: String,
-    /// How many are as they were.
-    pub same: u64,
-    /// Those that are not.
-    pub changes: Vec<LayerChange>,
-}
-
-/// A secret or an oddity.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct FindingChange {
-    /// Whether it came or went.
-    pub turn: Turn,
-    /// The rule or kind, as `lint` and `census` call it.
-    pub kind: &'static str,
-    /// The path, safe to show; empty for a layer as a whole.
-    pub path: String,
-    /// What was found, safe to show; never a secret.
-    pub message: String,
-}
 
 /// What the first side has anywhere.
 pub(super) struct Everything<'a> {
@@ -88,7 +27,7 @@ impl<'a> Everything<'a> {
         let mut all =
             Self { known: KnownFiles::default(), packages: BTreeSet::new(), findings: BTreeSet::new() };
         for view in census.items.iter().flat_map(|item| &item.views) {
-            files::learn(&mut all.known, &entry::of_view(census, view));
+            all.known.add(&entry::of_view(census, view));
             all.packages.extend(view.packages.iter().map(|found| &found.package));
             all.findings.extend(findings(census, view));
         }
@@ -106,11 +45,11 @@ fn place(item: &ItemCensus, other: Option<&ItemCensus>, view: &View) -> String {
 }
 
 /// Tells the views of an image apart. `all` is what the first side has, for platforms that are new.
-pub(super) fn compare(
+pub(super) fn compare_images(
     (a, before): (&Census, &ItemCensus),
     (b, now): (&Census, &ItemCensus),
     all: &Everything<'_>,
-    found: &mut Collected,
+    found: &mut ChangeSet,
 ) {
     let pair = |view: &View| match (before.views.as_slice(), now.views.as_slice()) {
         ([only], [_]) => Some(only),
@@ -121,42 +60,42 @@ pub(super) fn compare(
         match pair(view) {
             // The digest of a manifest commits to all that it names.
             Some(old) if old.manifest == view.manifest => {}
-            Some(old) => of_one(&item, (a, old), (b, view), found),
-            None => introduce(&item, (b, view), all, found),
+            Some(old) => compare_views(&item, (a, old), (b, view), found),
+            None => report_new_view(&item, (b, view), all, found),
         }
     }
 }
 
-fn of_one(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), found: &mut Collected) {
-    let layers = layers(item, (a, old), (b, new));
+fn compare_views(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), found: &mut ChangeSet) {
+    let layers = compare_layers(item, (a, old), (b, new));
     if !layers.changes.is_empty() {
         found.layers.push(layers);
     }
-    let mut files = files::compare(item, &entry::of_view(a, old), &entry::of_view(b, new), found);
-    files.buried = files::buried(Some((a, old)), (b, new));
+    let mut files = files::compare_files(item, &entry::of_view(a, old), &entry::of_view(b, new), found);
+    files.buried = files::newly_shadowed(Some((a, old)), (b, new));
     if files != (FilesOf { item: item.to_owned(), ..FilesOf::default() }) {
         found.files.push(files);
     }
-    for change in packages::compare(&old.packages, &new.packages) {
+    for change in packages::compare_packages(&old.packages, &new.packages) {
         found.packages.add(change, item);
     }
     if let Some(config) = &new.config {
-        privileges::starting(item, old.config.as_ref(), config, found);
+        privileges::compare_start(item, old.config.as_ref(), config, found);
     }
     // Who runs as root is a right, and told with them.
     let is_root = |view: &View| view.config.as_ref().map(ImageConfig::runs_as_root);
     let is_told = |change: &FactChange| change.field == Field::User && is_root(old) != is_root(new);
-    for change in settings(old, new).into_iter().filter(|change| !is_told(change)) {
+    for change in compare_settings(old, new).into_iter().filter(|change| !is_told(change)) {
         found.settings.add(change, item);
     }
-    findings_of_one(item, (a, old), (b, new), found);
+    compare_findings(item, (a, old), (b, new), found);
 }
 
-fn findings_of_one(
+fn compare_findings(
     item: &str,
     (a, old): (&Census, &View),
     (b, new): (&Census, &View),
-    found: &mut Collected,
+    found: &mut ChangeSet,
 ) {
     let (had, has) = (findings(a, old), findings(b, new));
     for one in has.difference(&had) {
@@ -171,27 +110,27 @@ fn findings_of_one(
 pub(super) fn compare_trees(
     (a, before): (&Census, &ItemCensus),
     (b, now): (&Census, &ItemCensus),
-    found: &mut Collected,
+    found: &mut ChangeSet,
 ) {
     for (old, new) in before.views.iter().zip(&now.views).filter(|(old, new)| old.manifest != new.manifest) {
         let item = now.name.as_str();
-        for change in packages::compare(&old.packages, &new.packages) {
+        for change in packages::compare_packages(&old.packages, &new.packages) {
             found.packages.add(change, item);
         }
-        findings_of_one(item, (a, old), (b, new), found);
+        compare_findings(item, (a, old), (b, new), found);
     }
 }
 
 /// What an item, or a platform of one, brings that was nowhere before.
-fn introduce(item: &str, (b, new): (&Census, &View), all: &Everything<'_>, found: &mut Collected) {
-    files::introduce(item, &entry::of_view(b, new), &all.known, found);
+fn report_new_view(item: &str, (b, new): (&Census, &View), all: &Everything<'_>, found: &mut ChangeSet) {
+    files::report_new_files(item, &entry::of_view(b, new), &all.known, found);
     let unknown: Vec<_> =
         new.packages.iter().filter(|found| !all.packages.contains(&found.package)).cloned().collect();
-    for change in packages::compare(&[], &unknown) {
+    for change in packages::compare_packages(&[], &unknown) {
         found.packages.add(change, item);
     }
     if let Some(config) = &new.config {
-        privileges::starting(item, None, config, found);
+        privileges::compare_start(item, None, config, found);
     }
     for one in findings(b, new).difference(&all.findings) {
         found.findings.add(one.clone(), item);
@@ -199,19 +138,23 @@ fn introduce(item: &str, (b, new): (&Census, &View), all: &Everything<'_>, found
 }
 
 /// Every view of an item that is new.
-pub(super) fn introduce_item((b, item): (&Census, &ItemCensus), all: &Everything<'_>, found: &mut Collected) {
+pub(super) fn report_new_item(
+    (b, item): (&Census, &ItemCensus),
+    all: &Everything<'_>,
+    found: &mut ChangeSet,
+) {
     for view in &item.views {
-        introduce(&place(item, None, view), (b, view), all, found);
+        report_new_view(&place(item, None, view), (b, view), all, found);
     }
 }
 
-fn settings(old: &View, new: &View) -> Vec<FactChange> {
+fn compare_settings(old: &View, new: &View) -> Vec<FactChange> {
     let facts = |view: &View| {
         let system = view.system.as_ref().map(|System { name, .. }| name.as_str());
-        view.config.as_ref().map(|config| privileges::facts_of(config, system))
+        view.config.as_ref().map(|config| privileges::start_facts(config, system))
     };
     match (facts(old), facts(new)) {
-        (Some(old), Some(new)) => old.compare(&new).0,
+        (Some(old), Some(new)) => old.changes_to(&new).0,
         _ => Vec::new(),
     }
 }
@@ -236,7 +179,7 @@ pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> 
     secrets.chain(odd).collect()
 }
 
-fn layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) -> LayersOf {
+fn compare_layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) -> LayersOf {
     let digests = |census: &Census, view: &View| -> BTreeSet<Digest> {
         census.layers_of(view).map(|layer| layer.digest).collect()
     };

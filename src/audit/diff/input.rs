@@ -70,6 +70,19 @@ pub struct Side {
     pub unread: Vec<(String, String)>,
 }
 
+/// Why something could not be compared.
+pub(super) fn why_only_one(a: &Side, b: &Side) -> String {
+    let rank = |kind| match kind {
+        InputKind::Bundle => 0,
+        InputKind::Lock => 1,
+        InputKind::Site => 2,
+        InputKind::Request => 3,
+        InputKind::Receipt => 4,
+    };
+    let poorer = if rank(a.kind) >= rank(b.kind) { a } else { b };
+    format!("`{}` is {}, which does not say it", poorer.label, poorer.kind.as_str())
+}
+
 /// An item of a side.
 #[derive(Debug, Clone)]
 pub struct DiffItem {

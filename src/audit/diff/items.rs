@@ -1,54 +1,16 @@
 //! Items: which came, went, have another name, and are not what they were.
 
-use super::compare::{Collected, only_one};
+use super::change::{FilesOf, ItemChange, Missing, Turn};
+use super::change_set::ChangeSet;
 use super::entry::{self, EntrySpot};
-use super::facts::{FactChange, Field};
-use super::files::{self, FilesOf};
-use super::input::{DiffItem, Side};
-use super::{Missing, Turn};
+use super::facts::Field;
+use super::files;
+use super::input::{DiffItem, Side, why_only_one};
 use sealift_bundle::format::entry::{Entry, Node};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// An item that is not the same on both sides.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct ItemChange {
-    /// What happened: of one that moved, the content is as it was and the name is not.
-    pub turn: Turn,
-    /// What it is.
-    pub kind: ItemKind,
-    /// Its name; of what moved, the new one.
-    pub name: Name,
-    /// The old name of what moved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Name>,
-    /// An image that is called as it was and is another: whoever goes by its tag gets other bytes.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub same_tag: bool,
-    /// What it is called at the site, or where it comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// Its digest as it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<Digest>,
-    /// Its digest as it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<Digest>,
-    /// Bytes as it travelled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stored_from: Option<u64>,
-    /// Bytes as it travels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stored_to: Option<u64>,
-    /// The same content under another digest: a tree that was cut or compressed in another way.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub repacked: bool,
-    /// What is said of it in another way.
-    pub facts: Vec<FactChange>,
-}
 
 /// An item on both sides.
 pub(super) struct Pair<'a> {
@@ -70,7 +32,7 @@ type Items = BTreeMap<Name, DiffItem>;
 type Named<'a> = (&'a Name, &'a DiffItem);
 
 /// Finds out which item is which: by name and kind, then by reference, then by content.
-fn matched<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<Named<'a>>, Option<Named<'a>>)> {
+fn match_items<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<Named<'a>>, Option<Named<'a>>)> {
     let mut left: BTreeMap<&Name, &DiffItem> = a.iter().collect();
     let mut found = Vec::new();
     let mut rest = Vec::new();
@@ -122,7 +84,7 @@ fn content(item: &DiffItem) -> Option<String> {
 }
 
 /// Compares what both sides say of their items, and the files of trees.
-pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Option<Matched<'a>> {
+pub(super) fn compare_items<'a>(a: &'a Side, b: &'a Side, found: &mut ChangeSet) -> Option<Matched<'a>> {
     let (Some(old), Some(new)) = (&a.items, &b.items) else { return None };
     // What files are is told by content, where both sides were looked at; one alone would make differences of its own.
     let (classes_a, classes_b) = match (a.observed(), b.observed()) {
@@ -133,21 +95,21 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
         old.values().filter_map(|item| item.tree.as_ref()).flat_map(|entries| digests(entries)).collect();
     let mut unknown = BTreeSet::new();
     let mut all = Matched { pairs: Vec::new(), new: Vec::new() };
-    for pair in matched(old, new) {
+    for pair in match_items(old, new) {
         let (before, now) = pair;
         let change = match (before, now) {
-            (Some((name, item)), None) => Some(one_sided(Turn::Gone, name, item)),
+            (Some((name, item)), None) => Some(one_sided_change(Turn::Gone, name, item)),
             (None, Some((name, item))) => {
                 all.new.push(name);
                 let spots = item.tree.as_ref().map(|tree| entry::of_tree(tree, &classes_b));
-                introduce(name, &spots.unwrap_or_default(), &known, found);
-                Some(one_sided(Turn::New, name, item))
+                report_new_tree(name, &spots.unwrap_or_default(), &known, found);
+                Some(one_sided_change(Turn::New, name, item))
             }
             (Some((old_name, before)), Some((name, now))) => {
-                let change = of_pair((old_name, before), (name, now), &mut unknown);
+                let change = compare_pair((old_name, before), (name, now), &mut unknown);
                 if let (Some(old), Some(new)) = (&before.tree, &now.tree) {
                     let (old, new) = (entry::of_tree(old, &classes_a), entry::of_tree(new, &classes_b));
-                    let files = files::compare(name.as_str(), &old, &new, found);
+                    let files = files::compare_files(name.as_str(), &old, &new, found);
                     if files != (FilesOf { item: name.to_string(), ..FilesOf::default() }) {
                         found.files.push(files);
                     }
@@ -162,7 +124,7 @@ pub(super) fn compare<'a>(a: &'a Side, b: &'a Side, found: &mut Collected) -> Op
     if !unknown.is_empty() {
         let fields: Vec<_> = unknown.iter().map(|field| field.as_str()).collect();
         let what = format!("of the items: {}", fields.join(", "));
-        found.missing.push(Missing { what, reason: only_one(a, b) });
+        found.missing.push(Missing { what, reason: why_only_one(a, b) });
     }
     Some(all)
 }
@@ -175,12 +137,12 @@ fn digests(entries: &[Entry]) -> impl Iterator<Item = Digest> + '_ {
 }
 
 /// The executables of a tree that is new.
-fn introduce(name: &Name, spots: &[EntrySpot<'_>], known: &BTreeSet<Digest>, found: &mut Collected) {
+fn report_new_tree(name: &Name, spots: &[EntrySpot<'_>], known: &BTreeSet<Digest>, found: &mut ChangeSet) {
     let known = files::KnownFiles { files: known.iter().copied().collect(), ..files::KnownFiles::default() };
-    files::introduce(name.as_str(), spots, &known, found);
+    files::report_new_files(name.as_str(), spots, &known, found);
 }
 
-fn one_sided(turn: Turn, name: &Name, item: &DiffItem) -> ItemChange {
+fn one_sided_change(turn: Turn, name: &Name, item: &DiffItem) -> ItemChange {
     let (digest, stored) = (item.digest, item.stored);
     let is_new = turn == Turn::New;
     let named = item.facts.get(Field::Reference).or_else(|| item.facts.get(Field::Origin));
@@ -200,12 +162,12 @@ fn one_sided(turn: Turn, name: &Name, item: &DiffItem) -> ItemChange {
     }
 }
 
-fn of_pair(
+fn compare_pair(
     (old_name, before): (&Name, &DiffItem),
     (name, now): (&Name, &DiffItem),
     unknown: &mut BTreeSet<Field>,
 ) -> Option<ItemChange> {
-    let (facts, mut missing) = before.facts.compare(&now.facts);
+    let (facts, mut missing) = before.facts.changes_to(&now.facts);
     let other_digest = match (before.digest, now.digest) {
         (Some(old), Some(new)) => old != new,
         _ => false,

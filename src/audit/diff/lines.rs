@@ -102,7 +102,7 @@ pub enum LineMark {
 
 /// Compares two texts line by line, in bounded time and always with the same result.
 #[must_use]
-pub fn compare(item: &str, path: &str, old: &[u8], new: &[u8]) -> TextChange {
+pub fn compare_texts(item: &str, path: &str, old: &[u8], new: &[u8]) -> TextChange {
     let done = |outcome| TextChange { item: item.to_owned(), path: path.to_owned(), outcome };
     let text = |bytes| std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let (Some(before), Some(after)) = (text(old), text(new)) else { return done(LinesOutcome::Binary) };
@@ -203,7 +203,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     fn lines(old: &str, new: &str) -> DiffLines {
-        match compare("server", "app.conf", old.as_bytes(), new.as_bytes()).outcome {
+        match compare_texts("server", "app.conf", old.as_bytes(), new.as_bytes()).outcome {
             LinesOutcome::Lines(lines) => lines,
             other => panic!("{other:?}"),
         }
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_said_to_be_none() {
-        let outcome = |old: &[u8], new: &[u8]| compare("server", "logo.png", old, new).outcome;
+        let outcome = |old: &[u8], new: &[u8]| compare_texts("server", "logo.png", old, new).outcome;
         assert_eq!(outcome(b"\x89PNG\xff", b"text"), LinesOutcome::Binary);
         assert_eq!(outcome(b"a\0b", b"text"), LinesOutcome::Binary);
     }

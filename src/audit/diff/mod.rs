@@ -2,8 +2,14 @@
 //!
 //! A digest that is the same on both sides stands for all that it commits to, and nothing below it is looked at. What
 //! only one side knows is not compared, and is said: an absence of knowledge is never taken for equality.
+//!
+//! Start at [`compare_sides()`]: `items` and `image` compare what two sides have, `files`, `packages` and `privileges` what is
+//! in it, and all of them add to a `change_set`. The types of what is found are in `change`, below them.
 
-mod compare;
+mod change;
+mod change_set;
+mod compare_sides;
+mod difference;
 mod entry;
 mod facts;
 mod files;
@@ -17,191 +23,18 @@ mod privileges;
 mod redact;
 mod text;
 
-pub use compare::compare;
+pub use change::{
+    At, Executable, FileChange, FilesOf, FindingChange, ItemChange, LayerChange, LayerState, LayerTurn,
+    LayersOf, Missing, Right, RightChange, Turn,
+};
+pub use compare_sides::compare_sides;
+pub use difference::{Blobs, BundleDifference, ChangedText, DiffVerdict};
 pub use entry::EntryState;
 pub use facts::{FactChange, Field, ItemFacts};
-pub use files::{Executable, FileChange, FilesOf};
-pub use image::{FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 pub use input::{DiffHead, DiffItem, InputKind, Side, facts_of, say_needs, say_referrers, say_selection};
-pub use items::ItemChange;
-pub use lines::{
-    DiffLines, Hunk, Line, LineMark, LinesOutcome, TEXT, TEXTS, TextChange, compare as compare_texts,
-};
-pub use packages::{PackageChange, Step, order};
-pub use privileges::{Right, RightChange};
+pub use lines::{DiffLines, Hunk, Line, LineMark, LinesOutcome, TEXT, TEXTS, TextChange, compare_texts};
+pub use packages::{PackageChange, Step};
 pub use text::{Extent, text};
-
-use sealift_bundle::trust::root_diff::RootDifference as RootChange;
-use sealift_bundle::value::digest::Digest;
-use sealift_bundle::value::name::Name;
-use serde::Serialize;
-use std::collections::BTreeMap;
-
-/// What happened to something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Turn {
-    /// It was not there.
-    New,
-    /// It is there, and not as it was.
-    Changed,
-    /// It is as it was, in another place.
-    Moved,
-    /// It is not there any more.
-    Gone,
-}
-
-/// How two sides relate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DiffVerdict {
-    /// Everything is the same.
-    Equal,
-    /// Something is not the same.
-    Different,
-    /// All that was compared is the same, and something was not compared.
-    Incomplete,
-}
-
-/// Something that was not compared.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Missing {
-    /// What.
-    pub what: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// A change, and the items in which it is the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct At<T> {
-    /// The change.
-    #[serde(flatten)]
-    pub change: T,
-    /// The items, with their platforms where they have several.
-    pub items: Vec<String>,
-}
-
-/// What a site that holds the first side lacks of the second, by blobs of images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Blobs {
-    /// Blobs that both have.
-    pub common: u64,
-    /// Their bytes.
-    pub common_bytes: u64,
-    /// Blobs that only the second has.
-    pub new: u64,
-    /// Their bytes.
-    pub new_bytes: u64,
-    /// Blobs that only the first has.
-    pub gone: u64,
-    /// Their bytes.
-    pub gone_bytes: u64,
-}
-
-/// Everything that is not the same, the gravest first.
-#[derive(Debug, Clone, Serialize)]
-pub struct BundleDifference {
-    /// How the two relate.
-    pub verdict: DiffVerdict,
-    /// The first side.
-    pub a: DiffHead,
-    /// The second side.
-    pub b: DiffHead,
-    /// Rights gained, lost, and given to other content.
-    pub rights: Vec<At<RightChange>>,
-    /// Programs, libraries and scripts.
-    pub executables: Vec<At<Executable>>,
-    /// Secrets and oddities.
-    pub findings: Vec<At<FindingChange>>,
-    /// What the sides say of themselves.
-    pub facts: Vec<FactChange>,
-    /// What changes from the trust root of the first side to that of the second.
-    pub root: Vec<RootChange>,
-    /// Items.
-    pub items: Vec<ItemChange>,
-    /// Packages.
-    pub packages: Vec<At<PackageChange>>,
-    /// How images are started, beside what is a right.
-    pub settings: Vec<At<FactChange>>,
-    /// Texts, line by line.
-    pub texts: Vec<TextChange>,
-    /// Layers.
-    pub layers: Vec<LayersOf>,
-    /// Files.
-    pub files: Vec<FilesOf>,
-    /// Blobs of images.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blobs: Option<Blobs>,
-    /// What was not compared.
-    pub not_compared: Vec<Missing>,
-}
-
-/// A text that both sides have and that is not the same: its item and path on each side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedText {
-    /// The item on the first side.
-    pub old_item: Name,
-    /// The item on the second side.
-    pub item: Name,
-    /// The path.
-    pub path: String,
-    /// The sizes of both.
-    pub sizes: (u64, u64),
-    /// The digests of both.
-    pub digests: (Digest, Digest),
-}
-
-impl BundleDifference {
-    fn has_changes(&self, a: Option<Digest>, b: Option<Digest>) -> bool {
-        let lists = [
-            self.rights.len(),
-            self.executables.len(),
-            self.findings.len(),
-            self.facts.len(),
-            self.root.len(),
-            self.items.len(),
-            self.packages.len(),
-            self.settings.len(),
-            self.layers.len(),
-            self.files.len(),
-        ];
-        let lost = self.blobs.is_some_and(|blobs| blobs.new + blobs.gone > 0);
-        lists.iter().any(|len| *len > 0) || (a == b && lost) || matches!((a, b), (Some(a), Some(b)) if a != b)
-    }
-
-    /// The files of trees that are on both sides under one path with other content.
-    #[must_use]
-    pub fn changed_texts(&self) -> Vec<ChangedText> {
-        let before: BTreeMap<&Name, &Name> = self
-            .items
-            .iter()
-            .filter_map(|item| item.before.as_ref().map(|before| (&item.name, before)))
-            .collect();
-        let mut texts = Vec::new();
-        for files in &self.files {
-            let Ok(item) = files.item.parse::<Name>() else { continue };
-            for change in &files.changes {
-                let sizes = |state: &Option<EntryState>| {
-                    state.as_ref().and_then(|state| state.size.zip(state.sha256))
-                };
-                if let (Turn::Changed, Some((old, before_digest)), Some((new, digest)), None) =
-                    (change.turn, sizes(&change.from), sizes(&change.to), change.layer)
-                    && before_digest != digest
-                {
-                    texts.push(ChangedText {
-                        old_item: before.get(&item).copied().unwrap_or(&item).clone(),
-                        item: item.clone(),
-                        path: change.path.clone(),
-                        sizes: (old, new),
-                        digests: (before_digest, digest),
-                    });
-                }
-            }
-        }
-        texts
-    }
-}
 
 #[cfg(test)]
 mod tests;

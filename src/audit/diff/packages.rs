@@ -2,12 +2,12 @@
 
 use crate::analysis::AnalysisFindings;
 use crate::packages::{Ecosystem, Package};
-use crate::vulnerability::version::Order;
+use crate::vulnerability::version::{Order, dpkg_order};
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What became of a package, the gravest first.
+/// What became of a package, the most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
@@ -62,7 +62,7 @@ fn versions(found: &[AnalysisFindings]) -> Versions<'_> {
 
 /// Tells the packages of two views apart. O(n log n) in their number.
 #[must_use]
-pub(super) fn compare(a: &[AnalysisFindings], b: &[AnalysisFindings]) -> Vec<PackageChange> {
+pub(super) fn compare_packages(a: &[AnalysisFindings], b: &[AnalysisFindings]) -> Vec<PackageChange> {
     let (a, b) = (versions(a), versions(b));
     let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let mut changes = Vec::new();
@@ -137,74 +137,14 @@ fn direction(ecosystem: Ecosystem, from: &str, to: &str) -> Ordering {
 /// The rule is that of dpkg (deb-version(7)) for all: numbers by their value, other characters with letters first, and a
 /// tilde before everything, even the end. Where a hyphen begins a pre-release (Semantic Versioning 2.0.0, 11), it counts as
 /// a tilde.
-#[must_use]
-pub fn order(ecosystem: Ecosystem, one: &str, other: &str) -> Ordering {
+fn order(ecosystem: Ecosystem, one: &str, other: &str) -> Ordering {
     match ecosystem {
-        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm => by_dpkg(one, other),
+        Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm => dpkg_order(one, other),
         Ecosystem::Golang | Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Pypi | Ecosystem::Maven => {
             let plain = |text: &str| text.strip_prefix('v').unwrap_or(text).replace('-', "~");
-            by_dpkg(&plain(one), &plain(other))
+            dpkg_order(&plain(one), &plain(other))
         }
     }
-}
-
-fn by_dpkg(one: &str, other: &str) -> Ordering {
-    let epoch = |text: &str| {
-        let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
-        (epoch.parse().unwrap_or(0_u64), rest.to_owned())
-    };
-    let ((epoch, one), (other_epoch, other)) = (epoch(one), epoch(other));
-    let parts = |text: &str| {
-        let (upstream, revision) = text.rsplit_once('-').unwrap_or((text, ""));
-        (upstream.to_owned(), revision.to_owned())
-    };
-    let ((upstream, revision), (other_upstream, other_revision)) = (parts(&one), parts(&other));
-    epoch
-        .cmp(&other_epoch)
-        .then_with(|| stepwise(&upstream, &other_upstream))
-        .then_with(|| stepwise(&revision, &other_revision))
-}
-
-/// `verrevcmp` of dpkg.
-fn stepwise(one: &str, other: &str) -> Ordering {
-    let rank = |byte: Option<u8>| match byte {
-        Some(b'~') => -1_i32,
-        None => 0,
-        Some(byte) if byte.is_ascii_digit() => 0,
-        Some(byte) if byte.is_ascii_alphabetic() => i32::from(byte),
-        Some(byte) => i32::from(byte) + 256,
-    };
-    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
-    while !one.is_empty() || !other.is_empty() {
-        loop {
-            let (first, second) = (one.first().copied(), other.first().copied());
-            let is_word = |byte: Option<u8>| byte.is_some_and(|byte| !byte.is_ascii_digit());
-            if !is_word(first) && !is_word(second) {
-                break;
-            }
-            match rank(first).cmp(&rank(second)) {
-                Ordering::Equal => {}
-                different => return different,
-            }
-            (one, other) = (one.get(1..).unwrap_or_default(), other.get(1..).unwrap_or_default());
-        }
-        let (first, rest) = number(one);
-        let (second, other_rest) = number(other);
-        match first.len().cmp(&second.len()).then_with(|| first.cmp(second)) {
-            Ordering::Equal => {}
-            different => return different,
-        }
-        (one, other) = (rest, other_rest);
-    }
-    Ordering::Equal
-}
-
-/// The digits in front without leading zeros, however many they are, and the rest.
-fn number(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    let start = digits.iter().position(|byte| *byte != b'0').unwrap_or(digits.len());
-    (digits.get(start..).unwrap_or_default(), rest)
 }
 
 #[cfg(test)]
@@ -248,7 +188,7 @@ mod tests {
     fn a_downgrade_behind_a_new_version_is_seen() {
         let npm = |version| found(Ecosystem::Npm, "left-pad", version);
         let steps = |a: &[AnalysisFindings], b: &[AnalysisFindings]| -> Vec<_> {
-            compare(a, b).into_iter().map(|change| (change.step, change.from, change.to)).collect()
+            compare_packages(a, b).into_iter().map(|change| (change.step, change.from, change.to)).collect()
         };
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(

@@ -1,89 +1,14 @@
 //! Rights: what lets a program or a person do more than others, and how an image is started.
 
-use super::Turn;
-use super::compare::Collected;
+use super::change::{Right, RightChange, Turn};
+use super::change_set::ChangeSet;
 use super::entry::{EntryNode, EntrySpot};
 use super::facts::{Field, ItemFacts};
 use super::redact::masked;
 use crate::analysis::config::ImageConfig;
 use sealift_bundle::value::plural::quoted;
-use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-
-/// A right, the gravest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Right {
-    /// Programs of the image run as root.
-    Root,
-    /// A program gets the rights of its owner.
-    Setuid,
-    /// A program gets the rights of its group.
-    Setgid,
-    /// A program gets rights of the kernel.
-    Capability,
-    /// A device of the machine.
-    Device,
-    /// Everybody may change it.
-    WorldWritable,
-    /// A port is open.
-    Port,
-    /// Something else is started.
-    Start,
-}
-
-impl Right {
-    /// The name as it is printed.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Root => "runs as root",
-            Self::Setuid => "setuid",
-            Self::Setgid => "setgid",
-            Self::Capability => "capability",
-            Self::Device => "device",
-            Self::WorldWritable => "world-writable",
-            Self::Port => "port",
-            Self::Start => "starts",
-        }
-    }
-}
-
-impl Serialize for Right {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// A right that was gained, lost, or is another now.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct RightChange {
-    /// What happened: new, changed (the path has the right as before and other content), gone.
-    pub turn: Turn,
-    /// Which right.
-    pub right: Right,
-    /// The path that has it; empty for an image as a whole.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub path: String,
-    /// As it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// As it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-}
-
-impl RightChange {
-    pub(super) fn of_path(
-        turn: Turn,
-        right: Right,
-        path: &str,
-        from: Option<String>,
-        to: Option<String>,
-    ) -> Self {
-        Self { turn, right, path: path.to_owned(), from, to }
-    }
-}
 
 /// The rights of an entry, each with what it gives: mostly a word that needs no memory of its own.
 pub(super) fn rights_of(spot: &EntrySpot<'_>) -> Vec<(Right, Cow<'static, str>)> {
@@ -115,7 +40,7 @@ pub(super) fn rights_of(spot: &EntrySpot<'_>) -> Vec<(Right, Cow<'static, str>)>
 }
 
 /// Tells how an image is started apart from how it was; without a before, the image is new.
-pub(super) fn starting(item: &str, a: Option<&ImageConfig>, b: &ImageConfig, found: &mut Collected) {
+pub(super) fn compare_start(item: &str, a: Option<&ImageConfig>, b: &ImageConfig, found: &mut ChangeSet) {
     let whole = |turn, right, from, to| RightChange { turn, right, path: String::new(), from, to };
     let user = |config: &ImageConfig| match config.user.as_str() {
         "" => "root, as no user is named".to_owned(),
@@ -152,7 +77,7 @@ fn start(config: &ImageConfig) -> String {
 }
 
 /// The rest of how an image is started, as facts.
-pub(super) fn facts_of(config: &ImageConfig, system: Option<&str>) -> ItemFacts {
+pub(super) fn start_facts(config: &ImageConfig, system: Option<&str>) -> ItemFacts {
     let mut facts = ItemFacts::default();
     facts.put(Field::User, Some(&config.user).filter(|user| !user.is_empty()));
     let variable = |text: &String| {

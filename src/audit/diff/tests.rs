@@ -8,6 +8,9 @@ use crate::analysis::{
 use crate::layer::Compression;
 use crate::lint::finding::{LintFinding, LintRule};
 use sealift_bundle::format::item::ItemKind;
+use sealift_bundle::value::digest::Digest;
+use sealift_bundle::value::name::Name;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// A file of a layer whose class its content tells.
@@ -100,7 +103,7 @@ fn what_matters_most_comes_first() {
     other.entrypoint = vec!["/app".to_owned(), "--shell".to_owned()];
     other.env.push("DB_PASSWORD=Tr0ub4dor-and-3".to_owned());
     let b = image("app", vec![two], other);
-    let found = compare(&a, &b);
+    let found = compare_sides(&a, &b);
     assert_eq!(found.verdict, DiffVerdict::Different);
     let text = text(&found, Extent::Screen);
     let expected = [
@@ -131,7 +134,7 @@ fn what_matters_most_comes_first() {
     let json = serde_json::to_string(&found).unwrap();
     assert!(!json.contains("Tr0ub"), "{json}");
     // The other way round, what was gained is lost.
-    let back = compare(&b, &a);
+    let back = compare_sides(&b, &a);
     let lost: Vec<_> = back.rights.iter().filter(|at| at.change.turn == Turn::Gone).collect();
     assert_eq!(lost.len(), 5, "{lost:?}");
 }
@@ -145,7 +148,7 @@ fn a_layer_that_was_only_built_anew_is_said_to_be() {
     let mut turned = entries();
     turned.reverse();
     let b = image("app", vec![zstd, layer("other times", turned)], config("app"));
-    let found = compare(&a, &b);
+    let found = compare_sides(&a, &b);
     let turns: Vec<_> = found.layers[0].changes.iter().map(|change| change.turn).collect();
     assert_eq!(turns, [LayerTurn::Recompressed, LayerTurn::Rebuilt]);
     assert!(found.files.is_empty() && found.rights.is_empty() && found.executables.is_empty());
@@ -164,7 +167,7 @@ fn a_file_under_another_path_has_moved_and_a_right_goes_with_it() {
         vec![layer("two", vec![file("f", 0o644, ""), file("new/su", 0o4755, PROGRAM)])],
         config("x"),
     );
-    let found = compare(&a, &b);
+    let found = compare_sides(&a, &b);
     let turns: Vec<_> = found.files[0].changes.iter().map(|one| (one.turn, one.path.as_str())).collect();
     // Empty files are like each other, and no sign of a move.
     assert_eq!(turns, [(Turn::Gone, "e"), (Turn::New, "f"), (Turn::Moved, "new/su")]);
@@ -191,7 +194,7 @@ fn a_new_image_is_told_by_what_it_brings_that_was_nowhere() {
     }
     census.layers.extend(added.layers);
     census.items.extend(added.items);
-    let found = compare(&a, &b);
+    let found = compare_sides(&a, &b);
     let rights: Vec<_> = found.rights.iter().map(|at| (at.change.right, at.change.path.as_str())).collect();
     assert_eq!(rights, [(Right::Setuid, "usr/bin/new"), (Right::Start, "")]);
     assert!(found.rights.iter().all(|at| at.items == ["more"]));
@@ -205,11 +208,11 @@ fn a_new_image_is_told_by_what_it_brings_that_was_nowhere() {
 fn what_was_not_looked_at_is_not_equal() {
     let mut side = image("app", vec![layer("one", vec![file("a", 0o644, "a")])], config("app"));
     let mut other = side.clone();
-    assert_eq!(compare(&side, &other).verdict, DiffVerdict::Equal);
+    assert_eq!(compare_sides(&side, &other).verdict, DiffVerdict::Equal);
     // A lock of the same content: nobody has sealed it.
     other.kind = InputKind::Lock;
     (other.statement, other.census) = (None, None);
-    let found = compare(&other, &side);
+    let found = compare_sides(&other, &side);
     assert_eq!(found.verdict, DiffVerdict::Incomplete);
     assert!(
         text(&found, Extent::Screen)
@@ -217,16 +220,16 @@ fn what_was_not_looked_at_is_not_equal() {
     );
     // Another digest, and nothing to look into.
     other.items.as_mut().unwrap().values_mut().for_each(|item| item.digest = Some(Digest::of(b"other")));
-    let found = compare(&other, &side);
+    let found = compare_sides(&other, &side);
     assert_eq!(found.verdict, DiffVerdict::Different);
     let missing = text(&found, Extent::Screen);
     assert!(missing.contains("? layers, packages, files and rights of the image `app`"), "{missing}");
     // A receipt names the bundle, whose statement commits to every byte.
     let mut receipt = Side::new(InputKind::Receipt, "receipt.json".to_owned());
     receipt.statement = side.statement;
-    assert_eq!(compare(&receipt, &side).verdict, DiffVerdict::Equal);
+    assert_eq!(compare_sides(&receipt, &side).verdict, DiffVerdict::Equal);
     receipt.statement = Some(Digest::of(b"other"));
-    assert_eq!(compare(&receipt, &side).verdict, DiffVerdict::Different);
+    assert_eq!(compare_sides(&receipt, &side).verdict, DiffVerdict::Different);
     // A layer that the observer could not read.
     let unread = Unchecked {
         layer: Some(Digest::of(b"new")),
@@ -238,7 +241,7 @@ fn what_was_not_looked_at_is_not_equal() {
     let mut before = side.clone();
     before.statement = Some(Digest::of(b"before"));
     before.census.as_mut().unwrap().unchecked.clear();
-    assert!(compare(&before, &side).not_compared.iter().any(|one| one.reason == "it is damaged"));
+    assert!(compare_sides(&before, &side).not_compared.iter().any(|one| one.reason == "it is damaged"));
 }
 
 #[test]
@@ -250,7 +253,7 @@ fn e13_many_entries_take_time_in_proportion() {
     let time = |count| {
         let (a, b) = (side(count, "a"), side(count, "b"));
         let start = Instant::now();
-        let found = compare(&a, &b);
+        let found = compare_sides(&a, &b);
         let shown = text(&found, Extent::Screen);
         let took = start.elapsed();
         assert_eq!(found.files[0].counts.get(&Turn::Changed), Some(&u64::from(count)));
@@ -283,7 +286,7 @@ fn programs_and_secrets_beside_layers_come_and_go() {
         side.census.as_mut().unwrap().attached = attached.collect();
         side
     };
-    let found = compare(&side(&["#!/bin/sh", "same"]), &side(&["same", "bill", "#!/bin/ash"]));
+    let found = compare_sides(&side(&["#!/bin/sh", "same"]), &side(&["same", "bill", "#!/bin/ash"]));
     let programs: Vec<_> =
         found.executables.iter().map(|at| (at.change.turn, at.change.path.clone())).collect();
     let path = |content: &str| format!("attached: {}", Digest::of(content.as_bytes()));
@@ -303,7 +306,7 @@ fn a_layer_that_was_not_read_is_like_no_other() {
         reason: "it is damaged".to_owned(),
         bytes: None,
     });
-    let found = compare(&a, &b);
+    let found = compare_sides(&a, &b);
     let turns: Vec<_> = found.layers[0].changes.iter().map(|change| change.turn).collect();
     assert_eq!(turns, [LayerTurn::New, LayerTurn::Gone]);
 }
@@ -312,11 +315,11 @@ fn a_layer_that_was_not_read_is_like_no_other() {
 fn files_that_were_not_hashed_are_not_taken_for_equal() {
     let a = image("app", vec![layer("one", vec![file("bin/app", 0o755, "one")])], config("app"));
     let hashed = image("app", vec![layer("two", vec![file("bin/app", 0o755, "two")])], config("app"));
-    assert_eq!(compare(&a, &hashed).files.len(), 1);
+    assert_eq!(compare_sides(&a, &hashed).files.len(), 1);
     let mut b = hashed;
     let node = LayerNode::File { size: 3, sha256: None, class: FileClass::of(b"two") };
     b.census.as_mut().unwrap().layers[0].entries = vec![entry("bin/app", 0o755, node)];
-    let found = compare(&a, &b);
+    let found = compare_sides(&a, &b);
     assert_eq!(found.verdict, DiffVerdict::Different);
     assert!(found.not_compared.iter().any(|one| one.what.contains("files")), "{:?}", found.not_compared);
 }

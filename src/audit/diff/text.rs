@@ -1,15 +1,12 @@
 //! A difference for people: what matters first, and on one screen unless everything is asked for.
 
+use super::change::{At, FilesOf, ItemChange, LayerChange, LayerTurn, LayersOf, Right, RightChange, Turn};
+use super::difference::{Blobs, BundleDifference, DiffVerdict};
 use super::facts::{FactChange, Field};
-use super::files::FilesOf;
 use super::format::{arrow, digests, fact, file, mark, names, sizes, turns, word};
-use super::image::{LayerChange, LayerTurn, LayersOf};
 use super::input::DiffHead;
-use super::items::ItemChange;
 use super::lines::{Line, LineMark, LinesOutcome, TextChange};
 use super::packages::{PackageChange, Step};
-use super::privileges::{Right, RightChange};
-use super::{At, Blobs, BundleDifference, DiffVerdict, Turn};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;

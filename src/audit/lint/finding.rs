@@ -1,8 +1,9 @@
 //! What `check` says about the content of a bundle.
 
 use sealift_bundle::value::printable::Printable;
+use serde::de::Error as _;
 use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// How much a finding matters; the gravest comes first.
@@ -126,6 +127,14 @@ rules! {
 impl fmt::Display for LintRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for LintRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let rule = Self::ALL.iter().find(|rule| rule.as_str() == name);
+        rule.copied().ok_or_else(|| D::Error::custom(format!("there is no rule `{name}`")))
     }
 }
 

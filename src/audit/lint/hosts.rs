@@ -1,30 +1,52 @@
 //! Which hosts are on the internet, and where values name them.
 
+use super::rules::{self, Source};
+use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
-/// Endings of names that no public name server answers for: RFC 2606, 6761, 6762, 8375 and 9476, the `.internal` that
-/// ICANN reserved, names of RFC 6762 appendix G that many sites use, and those inside a Kubernetes cluster.
-const LOCAL: [&str; 19] = [
-    "localhost",
-    "local",
-    "internal",
-    "example",
-    "example.com",
-    "example.net",
-    "example.org",
-    "test",
-    "invalid",
-    "alt",
-    "onion",
-    "home.arpa",
-    "lan",
-    "intranet",
-    "private",
-    "corp",
-    "home",
-    "svc",
-    "cluster",
-];
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct HostRules {
+    local: Vec<DomainRow>,
+    acme: Vec<DomainRow>,
+    no_address: Vec<NameRow>,
+    agents_service: Vec<NameRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DomainRow {
+    domain: String,
+    #[serde(rename = "source")]
+    _source: Source,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NameRow {
+    name: String,
+    #[serde(rename = "source")]
+    _source: Source,
+}
+
+static RULES: LazyLock<HostRules> = LazyLock::new(|| rules::parse(include_str!("rules/hosts.toml")));
+
+/// Whether a setting of this name, in lower case, is an identifier or a text about the file, and no address to call.
+pub(super) fn is_no_address(name: &str) -> bool {
+    let is = |known: &str| name == known || (name.starts_with("mm_") && name.ends_with(known));
+    RULES.no_address.iter().any(|row| is(&row.name))
+}
+
+/// Whether a host issues certificates over ACME (RFC 8555).
+pub(super) fn is_acme(host: &str) -> bool {
+    RULES.acme.iter().any(|row| host.contains(&row.domain))
+}
+
+/// Whether Agents calls this type of service on the internet.
+pub(super) fn is_agents_service(kind: &str) -> bool {
+    RULES.agents_service.iter().any(|row| row.name == kind)
+}
 
 /// Hosts that a manifest allows although they are public: `chat.mission.org`, or `*.mission.org` for all below.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,7 +84,7 @@ pub(super) fn is_public(host: &str, allowed: Allowed<'_>) -> bool {
     host.contains('.')
         && labels().all(is_label)
         && top_is_word
-        && !LOCAL.iter().any(|domain| host == *domain || is_below(&host, domain))
+        && !RULES.local.iter().any(|row| host == row.domain || is_below(&host, &row.domain))
         && !allowed.has(&host)
 }
 

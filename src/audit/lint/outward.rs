@@ -10,24 +10,6 @@ use sealift_bundle::value::printable::Printable;
 
 pub use super::hosts::Allowed;
 
-/// Names whose value is an identifier, a name of the site itself, or a text about the file, and no address to call.
-const NO_ADDRESS: [&str; 14] = [
-    "$schema",
-    "$id",
-    "@context",
-    "xmlns",
-    "siteurl",
-    "site_url",
-    "allowcorsfrom",
-    "home",
-    "homepage",
-    "sources",
-    "description",
-    "documentation",
-    "add_header",
-    "return",
-];
-
 /// Bytes of a value that are shown.
 const SHOWN: usize = 80;
 
@@ -76,12 +58,12 @@ pub fn unset(files: &[LintFile<'_>]) -> Vec<LintFinding> {
         .filter(|watched| watched.by_default && !settings.iter().any(|setting| watched.is(setting)));
     let mut found: Vec<_> = unset
         .map(|watched| {
-            let key = watched.key;
+            let key = &watched.key;
             LintFinding::new(
                 LintRule::ConfigUnset,
                 key,
                 format!("no configuration of the bundle sets `{key}`, and without it {}", watched.why),
-                watched.fix,
+                watched.fix.as_str(),
             )
         })
         .collect();
@@ -114,7 +96,7 @@ fn findings(file: &LintFile<'_>, form: Form, settings: &[Setting], allowed: Allo
                 is_known = true;
                 let (name, value) = (setting.shown(), shown(&setting.value));
                 let message = format!("`{}` is `{value}`: {}", Printable(name), watched.why);
-                report(watched.rule, setting.line, message, watched.fix);
+                report(watched.rule, setting.line, message, &watched.fix);
             }
         }
         if !is_known {
@@ -144,14 +126,17 @@ fn findings(file: &LintFile<'_>, form: Form, settings: &[Setting], allowed: Allo
 
 fn unwanted(watched: &Watched, setting: &Setting, all: &[Setting], allowed: Allowed<'_>) -> bool {
     let value = setting.value.trim();
-    match watched.unwanted {
+    match &watched.unwanted {
         // With a push proxy of the site, push notifications stay there.
         Unwanted::Yes if watched.key == PUSH_SWITCH => yes(value) && !has_own_proxy(all, allowed),
         Unwanted::Yes => yes(value),
         Unwanted::No => no(value),
         Unwanted::Any => !setting.is_empty() && value != "0",
         Unwanted::PublicHost => public_host(value, allowed).is_some(),
-        Unwanted::Part(parts) => parts.iter().any(|part| value.to_ascii_lowercase().contains(part)),
+        Unwanted::Contains(parts) => {
+            let value = value.to_ascii_lowercase();
+            parts.iter().any(|part| value.contains(part.as_str()))
+        }
     }
 }
 
@@ -176,7 +161,7 @@ fn public_host(value: &str, allowed: Allowed<'_>) -> Option<String> {
 /// Addresses on the internet in the value of a setting that no rule knows.
 fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(LintRule, String, &'static str)> {
     let name = setting.name().to_ascii_lowercase();
-    if NO_ADDRESS.iter().any(|known| name == *known || (name.starts_with("mm_") && name.ends_with(known))) {
+    if hosts::is_no_address(&name) {
         return Vec::new();
     }
     // Names in lists: `sources` of a chart.
@@ -190,7 +175,7 @@ fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(LintRule, String, 
                 let message =
                     format!("`{key}` names `{scheme}:{host}`: Calls asks it for the address of each caller");
                 (LintRule::ConfigStun, message, "set it to `[]`, or to a TURN server of the site")
-            } else if host.contains("letsencrypt.org") || host.contains("zerossl.com") {
+            } else if hosts::is_acme(&host) {
                 let message = format!("`{key}` names `{host}`: certificates are fetched from there");
                 (LintRule::ConfigAcme, message, "use an issuer of the site's own authority")
             } else {
@@ -213,7 +198,7 @@ fn web_search(setting: &Setting) -> Option<(String, &'static str)> {
         (_, "web_search") if is_agents => {
             Some(("Agents may search the web".to_owned(), "take `web_search` out"))
         }
-        ("type", "openai" | "anthropic" | "asage" | "cohere" | "mistral") if is_agents => Some((
+        ("type", service) if is_agents && hosts::is_agents_service(service) => Some((
             format!("Agents uses a service of type `{value}`, which is on the internet"),
             "use the type `openaicompatible` with the address of a model of the site",
         )),

@@ -1,20 +1,25 @@
 //! Images that files name: compose files, Kubernetes and operator resources, environments, Helm charts.
 
+mod parts;
+mod reference_text;
+
+pub(super) use parts::ReferenceParts;
+pub(crate) use reference_text::below_site;
+pub use reference_text::{Variables, normalised};
+
 use super::LintFile;
 use super::chart;
 use super::document::{self, DocumentNode, Value};
 use super::finding::FindingPlace;
 use super::holes::{HOLE, filled, restored};
+use super::image_keys::{OperatorResource, is_image_by_name, is_image_key, names_image, operator_resource};
 use super::numbers::Numbers;
 use super::probable;
 use super::settings::{self, Form};
-use sealift_bundle::value::image_name::ImageName;
+use reference_text::interpolated;
 use sealift_bundle::value::printable::Printable;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What variables in compose files stand for: those of `.env` files beside them.
-pub type Variables = BTreeMap<String, String>;
+use std::collections::BTreeSet;
 
 /// An image that a file names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -95,40 +100,6 @@ pub fn mentions(file: &LintFile<'_>, variables: &Variables) -> Vec<Mention> {
 #[must_use]
 pub fn is_chart(bytes: &[u8]) -> bool {
     super::tarball::is_gzip(bytes) && chart::is_chart(bytes)
-}
-
-/// A reference with registry and tag: short names as the tools of Docker and containerd complete them.
-#[must_use]
-pub fn normalised(reference: &str) -> Option<String> {
-    let name: ImageName = reference.trim().parse().ok()?;
-    let registry = match name.registry() {
-        None | Some("index.docker.io" | "registry-1.docker.io") => "docker.io",
-        Some(registry) => registry,
-    };
-    let path = name.path();
-    let library = if registry == "docker.io" && !path.contains('/') { "library/" } else { "" };
-    Some(format!("{registry}/{library}{path}{}", version_of(&name)))
-}
-
-/// What stands behind the site's registry in a reference that begins with a hole: `mattermost/x:1` of
-/// `{{ registry }}/mattermost/x:1`.
-#[must_use]
-pub(crate) fn below_site(reference: &str) -> Option<String> {
-    let filled = filled(reference.trim());
-    let (first, rest) = filled.split_once('/')?;
-    let is_hole = first.starts_with(HOLE) && !rest.contains(HOLE);
-    let name: ImageName = rest.parse().ok().filter(|_| is_hole)?;
-    Some(format!("{}{}", name.repository(), version_of(&name)))
-}
-
-/// Tag and digest as they stand, or the tag that is meant where there is neither.
-fn version_of(name: &ImageName) -> String {
-    match (name.tag(), name.digest()) {
-        (Some(tag), Some(digest)) => format!(":{tag}@{digest}"),
-        (Some(tag), None) => format!(":{tag}"),
-        (None, Some(digest)) => format!("@{digest}"),
-        (None, None) => ":latest".to_owned(),
-    }
 }
 
 /// Collects mentions in one file.
@@ -253,18 +224,17 @@ impl Finder<'_> {
     pub(super) fn resource(&mut self, node: &DocumentNode, how: &How) {
         let kind = node.get("kind").and_then(DocumentNode::text).unwrap_or_default();
         let group = node.get("apiVersion").and_then(DocumentNode::text).unwrap_or_default();
-        if group.contains("mattermost.com/") && matches!(kind, "Mattermost" | "ClusterInstallation") {
-            self.mattermost(node, how);
-            return;
+        match operator_resource(group, kind) {
+            Some(resource) => self.operator(resource, node, how),
+            None => self.walk(node, how),
         }
-        self.walk(node, how);
     }
 
-    /// The operator's resource: `spec.image` and `spec.version`, a tag or a digest.
-    fn mattermost(&mut self, node: &DocumentNode, how: &How) {
+    /// The resource of an operator: `spec.image` and `spec.version`, a tag or a digest.
+    fn operator(&mut self, resource: &OperatorResource, node: &DocumentNode, how: &How) {
         let Some(spec) = node.get("spec") else { return };
         let text = |key: &str| spec.get(key).and_then(DocumentNode::text).filter(|text| !text.is_empty());
-        let image = text("image").unwrap_or("mattermost/mattermost-enterprise-edition");
+        let image = text("image").unwrap_or(&resource.image);
         let line = spec.get("version").or_else(|| spec.get("image")).unwrap_or(spec).line;
         match text("version") {
             Some(digest) if digest.starts_with("sha256:") => {
@@ -367,114 +337,12 @@ impl Finder<'_> {
     }
 }
 
-/// Keys that hold an image in Kubernetes, compose files and `CloudNativePG`.
-pub(super) fn is_image_key(key: &str) -> bool {
-    matches!(key, "image" | "imageName")
-}
-
-/// Environment variables that name images. A word without `/` and `:` is a part of a name that a compose file puts
-/// together, as `MATTERMOST_IMAGE` of mattermost/docker; the whole is found there.
-fn names_image(name: &str, value: &str) -> bool {
-    let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    name.starts_with("RELATED_IMAGE_")
-        || (name.ends_with("_IMAGE") && name.chars().all(upper) && value.contains(['/', ':']))
-}
-
-/// A key that ends as names of images do, with a value that can be one: `initImage: busybox:1`.
-fn is_image_by_name(key: &str, value: &str) -> bool {
-    let ends = key.ends_with("Image") || key.ends_with("_image");
-    let name: Option<ImageName> = value.parse().ok();
-    ends && name.is_some_and(|name| name.tag().is_some() || name.digest().is_some())
-}
-
 /// How something counts that is an image only by the look of its name.
 fn unless_test(how: &How) -> How {
     match how {
         How::Test => How::Test,
         _ => How::Unclear(PROBABLE.to_owned()),
     }
-}
-
-/// A reference in parts, as Helm values have it.
-pub(super) struct ReferenceParts {
-    pub(super) registry: Option<String>,
-    pub(super) repository: String,
-    pub(super) tag: Option<String>,
-    pub(super) digest: Option<String>,
-}
-
-impl ReferenceParts {
-    /// The parts in a map: `repository`, or `image` beside a `registry` or `tag` (ingress-nginx).
-    pub(super) fn of(node: &DocumentNode) -> Option<Self> {
-        Self::from(|key| node.get(key))
-    }
-
-    /// The parts in a map below `image` that calls the repository `name`, as `CloudNativePG` and kustomize do.
-    fn named(node: &DocumentNode) -> Option<Self> {
-        let text = |key: &str| node.get(key).and_then(DocumentNode::text).filter(|text| !text.is_empty());
-        let is_parts = ["tag", "digest", "registry"].iter().any(|key| text(key).is_some());
-        let repository = text("name").filter(|_| is_parts)?.to_owned();
-        let owned = |key: &str| text(key).map(str::to_owned);
-        Some(Self { registry: owned("registry"), repository, tag: owned("tag"), digest: owned("digest") })
-    }
-
-    /// The parts that `get` knows by their keys.
-    pub(super) fn from<'a>(get: impl Fn(&str) -> Option<&'a DocumentNode>) -> Option<Self> {
-        let any = |key: &str| get(key).and_then(DocumentNode::text);
-        let text = |key: &str| any(key).filter(|text| !matches!(*text, "" | "null" | "~")).map(str::to_owned);
-        let is_parts = ["tag", "digest", "registry", "pullPolicy"].iter().any(|key| any(key).is_some());
-        let repository = text("repository").or_else(|| text("image").filter(|_| is_parts))?;
-        // The address of a chart repository is none of an image.
-        let is_image = !repository.contains("://") && (is_parts || repository.contains('/'));
-        is_image.then(|| Self {
-            registry: text("registry"),
-            repository,
-            tag: text("tag"),
-            digest: text("digest"),
-        })
-    }
-
-    /// The reference; `registry` and `version` stand in for what is missing. Nothing where there is no tag at all.
-    pub(super) fn joined(&self, registry: Option<&str>, version: Option<&str>) -> Option<String> {
-        let front = registry.or(self.registry.as_deref()).map(|r| format!("{r}/")).unwrap_or_default();
-        let last = self.repository.rsplit('/').next().unwrap_or_default();
-        let tag =
-            self.tag.as_deref().or(if last.contains(':') || self.digest.is_some() { None } else { version });
-        if tag.is_none() && self.digest.is_none() && !last.contains(':') {
-            return None;
-        }
-        let tag =
-            tag.map(|tag| if tag.starts_with("sha256:") { format!("@{tag}") } else { format!(":{tag}") });
-        let digest = self.digest.as_deref().filter(|_| !tag.as_ref().is_some_and(|tag| tag.contains('@')));
-        let digest = digest.map(|digest| format!("@{digest}"));
-        Some(format!("{front}{}{}{}", self.repository, tag.unwrap_or_default(), digest.unwrap_or_default()))
-    }
-}
-
-/// Fills `$X`, `${X}`, `${X:-default}` and `${X-default}`, as compose does.
-///
-/// # Errors
-///
-/// The first variable that is set nowhere.
-fn interpolated(text: &str, variables: &Variables) -> Result<String, String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, from)) = rest.split_once('$') {
-        out.push_str(before);
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let (inner, after) = match from.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or_else(|| from.to_owned())?,
-            None => from.split_at(from.find(|c| !is_name(c)).unwrap_or(from.len())),
-        };
-        let name_end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
-        let (name, operator) = inner.split_at(name_end);
-        let default = operator.strip_prefix(":-").or_else(|| operator.strip_prefix('-'));
-        let value = variables.get(name).filter(|value| !value.is_empty()).map(String::as_str).or(default);
-        out.push_str(value.ok_or_else(|| name.to_owned())?);
-        rest = after;
-    }
-    out.push_str(rest);
-    Ok(out)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod judge;
 
 use super::LintFile;
 use super::finding::{FindingPlace, LintFinding, LintRule};
-use super::patterns::{COMPILED, PATTERNS};
+use super::patterns::{COMPILED, Pattern, RULES};
 use super::settings::text_of;
 use judge::{holds, is_prose};
 use sealift_bundle::value::printable::Printable;
@@ -16,15 +16,6 @@ use std::ops::Range;
 pub const MAX_BYTES: usize = 16 << 20;
 /// Findings in one file that are listed.
 const MAX_LISTED: usize = 20;
-
-/// Binary formats that hold private keys, by their first bytes.
-const BINARY: [(&[u8], &str); 5] = [
-    (b"\xfe\xed\xfe\xed\x00\x00\x00", "a key store of Java"),
-    (b"\xce\xce\xce\xce\x00\x00\x00", "a key store of Java"),
-    (b"\x03\xd9\xa2\x9a\x67\xfb\x4b\xb5", "a database of KeePass"),
-    (b"\x05\x02\x00\x00\x00", "a keytab of Kerberos"),
-    (b"\x30\x77\x02\x01\x01\x04\x20", "a private key"),
-];
 
 /// Looks through a text, or the beginning of a binary, for secrets and invitations.
 #[must_use]
@@ -87,7 +78,7 @@ pub(crate) fn lines(file: &LintFile<'_>) -> Option<BTreeSet<usize>> {
 enum Looked<'a> {
     Key(&'static str),
     Unread(String),
-    Text(Cow<'a, [u8]>, Vec<(Range<usize>, usize)>),
+    Text(Cow<'a, [u8]>, Vec<(Range<usize>, &'static Pattern)>),
 }
 
 fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
@@ -112,9 +103,9 @@ fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
     };
     let is_prose = is_prose(file.path);
 
-    let mut claimed: Vec<(Range<usize>, usize)> = Vec::new();
+    let mut claimed: Vec<(Range<usize>, &Pattern)> = Vec::new();
     for (index, windows) in compiled.windows(&bytes).into_iter().enumerate() {
-        let (Some(pattern), Some(regex)) = (PATTERNS.get(index), compiled.each.get(index)) else {
+        let (Some(pattern), Some(regex)) = (compiled.patterns.get(index), compiled.each.get(index)) else {
             continue;
         };
         for Range { start: mut at, end } in windows {
@@ -132,7 +123,7 @@ fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
                     claimed.iter().any(|(other, _)| other.start < range.end && range.start < other.end);
                 let value = String::from_utf8_lossy(secret.as_bytes());
                 if !is_claimed && holds(pattern.judge, name.as_deref(), &value, is_prose) {
-                    claimed.push((range, index));
+                    claimed.push((range, pattern));
                 }
             }
         }
@@ -140,12 +131,11 @@ fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
     Looked::Text(bytes, claimed)
 }
 
-fn report(file: &LintFile<'_>, bytes: &[u8], mut claimed: Vec<(Range<usize>, usize)>) -> Vec<LintFinding> {
+fn report(file: &LintFile<'_>, bytes: &[u8], mut claimed: Vec<(Range<usize>, &Pattern)>) -> Vec<LintFinding> {
     claimed.sort_by_key(|(range, _)| range.start);
     let (mut line, mut counted) = (1_u32, 0);
     let mut found = Vec::new();
-    for (range, index) in claimed.iter().take(MAX_LISTED) {
-        let Some(pattern) = PATTERNS.get(*index) else { continue };
+    for (range, pattern) in claimed.iter().take(MAX_LISTED) {
         let breaks =
             bytes.get(counted..range.start).unwrap_or_default().iter().filter(|byte| **byte == b'\n');
         line = line.saturating_add(u32::try_from(breaks.count()).unwrap_or(u32::MAX));
@@ -191,8 +181,8 @@ fn masked(secret: &str) -> String {
 }
 
 fn binary_key(bytes: &[u8]) -> Option<&'static str> {
-    if let Some((_, what)) = BINARY.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return Some(what);
+    if let Some(format) = RULES.binary.iter().find(|format| bytes.starts_with(&format.magic)) {
+        return Some(&format.what);
     }
     // DER: a sequence whose length has two bytes, and a version: 3 is PKCS#12, 0 is PKCS#1 or PKCS#8.
     match bytes {

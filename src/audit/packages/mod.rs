@@ -23,8 +23,10 @@ mod system;
 pub use database::{Database, PackageEvidence, read};
 pub use executable::in_executable;
 pub use java::in_jar;
-pub use purl::{comparable, purl};
+pub use purl::purl;
+pub(crate) use purl::{Purl, comparable, python_name, unversioned};
 pub use spdx::spdx;
+pub(crate) use spdx::{parse_expression, parse_license};
 
 use serde::Serialize;
 

@@ -1,26 +1,18 @@
-//! SPDX licence expressions (SPDX 3.0, annex "SPDX license expressions"), of what was found as a licence.
+//! SPDX license expressions (SPDX 3.0, annex "SPDX license expressions"), of what was found as a license.
+//!
+//! The lists of licenses and exceptions and the grammar are those of the crate `spdx`, which wants identifiers in their
+//! own case; here they are brought into it.
 
-/// The identifiers of the SPDX licence list 3.28, the deprecated ones too, one a line (the list is CC0-1.0).
-const LICENSES: &str = include_str!("spdx_licenses.txt");
-/// Exceptions that packages really state. Another one makes no expression.
-const EXCEPTIONS: [&str; 16] = [
-    "Autoconf-exception-2.0",
-    "Autoconf-exception-3.0",
-    "Autoconf-exception-generic",
-    "Bison-exception-2.2",
-    "Bootloader-exception",
-    "Classpath-exception-2.0",
-    "Font-exception-2.0",
-    "GCC-exception-2.0",
-    "GCC-exception-3.1",
-    "LGPL-3.0-linking-exception",
-    "Libtool-exception",
-    "Linux-syscall-note",
-    "LLVM-exception",
-    "OCaml-LGPL-linking-exception",
-    "OpenSSL-exception",
-    "Qt-LGPL-exception-1.1",
-];
+use spdx::expression::Expression;
+use spdx::identifiers::{EXCEPTIONS, LICENSES};
+use spdx::{LicenseReq, ParseMode};
+
+/// Bytes of the longest text that is read as an expression.
+const LONGEST: usize = 4096;
+
+/// Deprecated identifiers are found in packages more often than new ones; nothing is guessed.
+const MODE: ParseMode =
+    ParseMode { allow_deprecated: true, allow_postfix_plus_on_gpl: true, ..ParseMode::STRICT };
 
 /// One SPDX expression of all licences that were found, joined by `AND`, with identifiers as SPDX writes them.
 ///
@@ -30,7 +22,7 @@ const EXCEPTIONS: [&str; 16] = [
 pub fn spdx(licenses: &[String]) -> Option<String> {
     let mut expressions: Vec<String> = Vec::new();
     for license in licenses {
-        let expression = expression(license)?;
+        let expression = canonical(license)?;
         if !expressions.contains(&expression) {
             expressions.push(expression);
         }
@@ -45,72 +37,58 @@ pub fn spdx(licenses: &[String]) -> Option<String> {
     }
 }
 
-/// What may stand next in an expression.
-#[derive(Clone, Copy, PartialEq)]
-enum Next {
-    Operand,
-    Exception,
-    /// An operator; `WITH` only behind a licence.
-    Operator {
-        is_license: bool,
-    },
+/// Parses an expression that [`spdx()`] made. `GPL-2.0+` and `GPL-2.0-or-later` are the same in it.
+pub(crate) fn parse_expression(text: &str) -> Option<Expression> {
+    Expression::parse_mode(text, MODE).ok()
 }
 
-fn expression(text: &str) -> Option<String> {
+/// Parses one license, with or without an exception.
+pub(crate) fn parse_license(text: &str) -> Option<LicenseReq> {
+    let expression = parse_expression(text)?;
+    let mut requirements = expression.requirements();
+    match (requirements.next(), requirements.next()) {
+        (Some(one), None) => Some(one.req.clone()),
+        _ => None,
+    }
+}
+
+fn canonical(text: &str) -> Option<String> {
+    if text.len() > LONGEST {
+        return None;
+    }
     let text = text.replace('(', " ( ").replace(')', " ) ");
-    let mut depth = 0_usize;
-    let mut next = Next::Operand;
     let mut written = String::new();
-    for token in text.split_ascii_whitespace() {
-        let word = match (next, token) {
-            (Next::Operand, "(") => {
-                depth = depth.checked_add(1)?;
-                "(".to_owned()
-            }
-            (Next::Operand, id) => {
-                next = Next::Operator { is_license: true };
-                license(id)?
-            }
-            (Next::Exception, id) => {
-                next = Next::Operator { is_license: false };
-                EXCEPTIONS.iter().find(|known| known.eq_ignore_ascii_case(id))?.to_string()
-            }
-            (Next::Operator { .. }, ")") => {
-                depth = depth.checked_sub(1)?;
-                next = Next::Operator { is_license: false };
-                ")".to_owned()
-            }
-            (Next::Operator { is_license: true }, "WITH" | "with") => {
-                next = Next::Exception;
-                "WITH".to_owned()
-            }
-            (Next::Operator { .. }, "AND" | "and" | "OR" | "or") => {
-                next = Next::Operand;
-                token.to_ascii_uppercase()
-            }
-            (Next::Operator { .. }, _) => return None,
+    for word in text.split_ascii_whitespace() {
+        let word = match word {
+            "(" | ")" => word.to_owned(),
+            "AND" | "and" | "OR" | "or" | "WITH" | "with" => word.to_ascii_uppercase(),
+            id => identifier(id)?,
         };
         if !written.is_empty() && !written.ends_with('(') && word != ")" {
             written.push(' ');
         }
         written.push_str(&word);
     }
-    (depth == 0 && matches!(next, Next::Operator { .. })).then_some(written)
+    parse_expression(&written).map(|_| written)
 }
 
-/// An identifier as the list writes it; a `+` means that later versions will do.
-fn license(id: &str) -> Option<String> {
-    let known = |id: &str| LICENSES.lines().find(|known| known.eq_ignore_ascii_case(id));
-    match (known(id), id.strip_suffix('+')) {
+/// The identifier of a license or an exception as the list writes it; a `+` means that later versions will do.
+fn identifier(id: &str) -> Option<String> {
+    let find = |id: &str| {
+        let known = LICENSES.iter().map(|one| one.name).chain(EXCEPTIONS.iter().map(|one| one.name));
+        known.into_iter().find(|known| known.eq_ignore_ascii_case(id))
+    };
+    match (find(id), id.strip_suffix('+')) {
         (Some(known), _) => Some(known.to_owned()),
-        (None, Some(version)) => Some(format!("{}+", known(version)?)),
+        (None, Some(version)) => Some(format!("{}+", find(version)?)),
         (None, None) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LICENSES, spdx};
+    use super::spdx;
+    use proptest::prelude::*;
 
     fn of(licenses: &[&str]) -> Option<String> {
         spdx(&licenses.iter().map(|license| (*license).to_owned()).collect::<Vec<_>>())
@@ -159,11 +137,22 @@ mod tests {
         assert!(of(&["(".repeat(100_000).as_str()]).is_none());
     }
 
-    #[test]
-    fn the_list_has_each_identifier_once() {
-        let mut ids: Vec<_> = LICENSES.lines().map(str::to_lowercase).collect();
-        ids.sort();
-        ids.dedup();
-        assert!(ids.len() > 700 && ids.len() == LICENSES.lines().count());
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange(
+            words in proptest::collection::vec(
+                prop_oneof![Just("MIT"), Just("GPL-2.0+"), Just("LLVM-exception"), Just("AND"), Just("or"), Just("WITH"),
+                    Just("("), Just(")"), Just("+"), Just("LicenseRef-x"), Just("é")],
+                0..12,
+            ),
+            text in "\\PC{0,40}",
+        ) {
+            for text in [words.join(" "), words.concat(), text] {
+                if let Some(expression) = of(&[&text]) {
+                    prop_assert_eq!(of(&[&expression]), Some(expression.clone()));
+                    prop_assert!(super::parse_expression(&expression).is_some());
+                }
+            }
+        }
     }
 }

@@ -1,10 +1,8 @@
 //! Whether an SPDX expression is one that the lists of a policy let through.
 
 use super::form::LicensePolicy;
-use crate::packages::spdx;
-
-/// How deep brackets may stand within each other.
-const DEPTH: u32 = 32;
+use crate::packages::{parse_expression, parse_license, spdx};
+use ::spdx::LicenseReq;
 
 /// What the lists say about a licence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,58 +18,27 @@ pub(super) enum Standing {
 }
 
 pub(super) fn judge(policy: &LicensePolicy, licenses: &[String]) -> Standing {
-    let Some(expression) = spdx(licenses) else { return Standing::Unknown };
-    let fits = |is_good: &dyn Fn(&str) -> bool| {
-        let text = expression.replace('(', " ( ").replace(')', " ) ");
-        let mut tokens: Vec<&str> = text.split_ascii_whitespace().rev().collect();
-        either(&mut tokens, is_good, DEPTH)
+    let list = |texts: &[String]| texts.iter().map(|text| parse_license(text)).collect::<Option<Vec<_>>>();
+    let expression = spdx(licenses).and_then(|text| parse_expression(&text));
+    // A list that cannot be read lets nothing through.
+    let (Some(expression), Some(allow), Some(deny)) = (expression, list(&policy.allow), list(&policy.deny))
+    else {
+        return Standing::Unknown;
     };
-    let in_list = |list: &[String], id: &str| list.iter().any(|one| one.eq_ignore_ascii_case(id));
+    let alone = |license: &LicenseReq| LicenseReq { addition: None, ..license.clone() };
     // What is said of a licence with its exception goes before what is said of the licence.
-    let denied = |id: &str| {
-        let alone = id.split(' ').next().unwrap_or_default();
-        in_list(&policy.deny, id) || (in_list(&policy.deny, alone) && !in_list(&policy.allow, id))
+    let is_denied = |license: &LicenseReq| {
+        deny.contains(license) || (deny.contains(&alone(license)) && !allow.contains(license))
     };
-    let listed = |id: &str| {
-        let alone = id.split(' ').next().unwrap_or_default();
-        policy.allow.is_empty() || in_list(&policy.allow, id) || in_list(&policy.allow, alone)
-    };
-    match (fits(&|id| !denied(id)), fits(&|id| !denied(id) && listed(id))) {
-        (None, _) | (_, None) => Standing::Unknown,
-        (_, Some(true)) => Standing::Good,
-        (Some(false), _) => Standing::Denied,
-        (Some(true), Some(false)) => Standing::Unlisted,
+    let is_listed =
+        |license: &LicenseReq| allow.is_empty() || allow.contains(license) || allow.contains(&alone(license));
+    if expression.evaluate(|license| !is_denied(license) && is_listed(license)) {
+        Standing::Good
+    } else if expression.evaluate(|license| !is_denied(license)) {
+        Standing::Unlisted
+    } else {
+        Standing::Denied
     }
-}
-
-/// One of several that `OR` joins; nothing when brackets are too deep.
-fn either(tokens: &mut Vec<&str>, is_good: &dyn Fn(&str) -> bool, depth: u32) -> Option<bool> {
-    let mut found = all(tokens, is_good, depth)?;
-    while tokens.pop_if(|token| *token == "OR").is_some() {
-        // Both sides are read to their ends.
-        found |= all(tokens, is_good, depth)?;
-    }
-    Some(found)
-}
-
-fn all(tokens: &mut Vec<&str>, is_good: &dyn Fn(&str) -> bool, depth: u32) -> Option<bool> {
-    let mut found = one(tokens, is_good, depth)?;
-    while tokens.pop_if(|token| *token == "AND").is_some() {
-        found &= one(tokens, is_good, depth)?;
-    }
-    Some(found)
-}
-
-fn one(tokens: &mut Vec<&str>, is_good: &dyn Fn(&str) -> bool, depth: u32) -> Option<bool> {
-    let token = tokens.pop()?;
-    if token == "(" {
-        let found = either(tokens, is_good, depth.checked_sub(1)?);
-        return found.filter(|_| tokens.pop() == Some(")"));
-    }
-    if tokens.pop_if(|token| *token == "WITH").is_some() {
-        return Some(is_good(&format!("{token} WITH {}", tokens.pop()?)));
-    }
-    Some(is_good(token))
 }
 
 #[cfg(test)]
@@ -109,6 +76,10 @@ mod tests {
             assert_eq!(judge(&both, &list(&[license])), standing, "{license}");
         }
         assert_eq!(judge(&both, &[]), Standing::Unknown);
+        // The old and the new way to write the same.
+        for (denied, found) in [("GPL-3.0-or-later", "GPL-3.0+"), ("GPL-3.0+", "GPL-3.0-or-later")] {
+            assert_eq!(judge(&policy(&[], &[denied]), &list(&[found])), Standing::Denied, "{found}");
+        }
         assert_eq!(judge(&policy(&[], &["MIT"]), &list(&["BSD-3-Clause"])), Standing::Good);
         let deep = format!("{}MIT{}", "(".repeat(50_000), ")".repeat(50_000));
         assert_eq!(judge(&both, &list(&[&deep])), Standing::Unknown);

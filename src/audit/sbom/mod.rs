@@ -14,6 +14,7 @@ use super::analysis::{Census, ItemCensus, View};
 use super::packages::{Package, purl};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::inspect::Overview;
+use sealift_bundle::value::percent::encoded;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,8 +105,7 @@ fn image_purl(subject: Subject<'_>, item: &ItemCensus, view: &View) -> Option<St
     };
     let repository = repository.split('@').next().unwrap_or(repository);
     let name = repository.rsplit('/').next().unwrap_or(repository);
-    let escaped =
-        |text: &str| text.replace('%', "%25").replace(':', "%3A").replace('/', "%2F").replace('&', "%26");
+    let escaped = |text: &str| encoded(text, b"");
     let tag = tag.map_or_else(String::new, |tag| format!("&tag={}", escaped(tag)));
     let digest = escaped(&view.manifest.to_string());
     Some(format!("pkg:oci/{}@{digest}?repository_url={}{tag}", name.to_lowercase(), escaped(repository)))

@@ -21,6 +21,7 @@ pub mod progress;
 pub mod reason;
 pub mod rel_path;
 pub mod size;
+pub mod suggestion;
 pub mod timestamp;
 pub mod unicode;
 pub mod word_fingerprint;

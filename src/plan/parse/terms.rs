@@ -14,6 +14,7 @@ use sealift_bundle::format::site_inputs::{Parameter, SiteSecret, is_description}
 use sealift_bundle::value::format::Format;
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::suggestion::did_you_mean;
 use std::collections::HashSet;
 use toml::Spanned;
 
@@ -24,13 +25,6 @@ pub(crate) struct KnownNames {
     pub(crate) features: HashSet<Name>,
     pub(crate) audiences: HashSet<Name>,
     pub(crate) items: HashSet<Name>,
-}
-
-/// The name that was probably meant.
-fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a Name>) -> Option<String> {
-    let close = known.into_iter().map(|name| (strsim::damerau_levenshtein(word, name.as_str()), name));
-    let (distance, name) = close.min()?;
-    (distance <= 2.max(name.as_str().len() / 3)).then(|| format!("did you mean `{name}`?"))
 }
 
 impl Text<'_> {
@@ -46,7 +40,8 @@ impl Text<'_> {
         for word in words {
             let name: Name = self.word(word)?;
             if !known.clone().into_iter().any(|one| *one == name) {
-                let help = nearest(name.as_str(), known).unwrap_or_else(|| help.to_owned());
+                let help = did_you_mean(name.as_str(), known.into_iter().map(Name::as_str))
+                    .unwrap_or_else(|| help.to_owned());
                 return Err(self.item(&word.span(), otherwise, &help));
             }
             names.push(name);
@@ -323,8 +318,7 @@ impl Text<'_> {
         if let Some(rule) = LintRule::ALL.iter().find(|rule| rule.as_str() == text) {
             return Ok(*rule);
         }
-        let near = LintRule::ALL.iter().min_by_key(|rule| strsim::damerau_levenshtein(text, rule.as_str()));
-        let help = near.map_or_else(String::new, |rule| format!("did you mean `{rule}`?"));
+        let help = did_you_mean(text, LintRule::ALL.iter().map(|rule| rule.as_str())).unwrap_or_default();
         Err(self.item(&word.span(), "`sealift check` has no finding of this name", &help))
     }
 

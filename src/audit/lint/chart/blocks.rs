@@ -1,7 +1,7 @@
 //! Which parts of a template are left out by default.
 
-use super::off_by_default;
 use crate::lint::expression::TemplateScope;
+use sealift_bundle::value::printable::Printable;
 
 /// The blocks that a line of a template stands in, as far as plain conditions tell.
 #[derive(Default)]
@@ -60,4 +60,9 @@ impl Blocks {
             }
         }
     }
+}
+
+/// Why something may not be used.
+pub(super) fn off_by_default(what: &str) -> String {
+    format!("it is used only where `{}` is set, which it is not by default", Printable(what))
 }

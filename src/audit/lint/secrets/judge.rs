@@ -1,50 +1,20 @@
 //! Whether what a pattern claimed is a secret, or only looks like one.
 
-use crate::lint::patterns::Judge;
+use crate::lint::patterns::{Judge, RULES};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 /// Bits in a character of what a machine made up; the threshold of the general rule of gitleaks.
 const RANDOM: f64 = 3.5;
 
-/// Folders of `/usr/share` that distributions fill with texts and libraries of scripting languages (FHS 3.0, 4.11).
-const SHARED: [&str; 8] = ["doc", "help", "info", "lintian", "locale", "man", "perl", "perl5"];
-
 /// Texts for people and for compilers, where a password is more often spoken of than set.
 pub(super) fn is_prose(path: &str) -> bool {
     let shared = path.strip_prefix("usr/share/").and_then(|rest| rest.split('/').next());
-    if shared.is_some_and(|folder| SHARED.contains(&folder)) {
+    if shared.is_some_and(|folder| RULES.words.prose_folders.any(|known| known == folder)) {
         return true;
     }
-    let ending = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    matches!(
-        ending.as_str(),
-        "md" | "rst"
-            | "txt"
-            | "html"
-            | "htm"
-            | "adoc"
-            | "svg"
-            | "po"
-            | "xliff"
-            | "rs"
-            | "go"
-            | "js"
-            | "jsx"
-            | "ts"
-            | "tsx"
-            | "py"
-            | "java"
-            | "c"
-            | "h"
-            | "cc"
-            | "css"
-            | "map"
-            | "pl"
-            | "pm"
-            | "pod"
-            | "sample"
-    )
+    let ending = path.rsplit('.').next().unwrap_or_default();
+    RULES.words.prose_endings.any(|known| ending.eq_ignore_ascii_case(known))
 }
 
 pub(super) fn holds(judge: Judge, name: Option<&str>, value: &str, is_prose: bool) -> bool {
@@ -70,83 +40,15 @@ pub(super) fn holds(judge: Judge, name: Option<&str>, value: &str, is_prose: boo
     }
 }
 
-/// Endings of names that are about a secret, and are none. Model: the allow list of `generic-api-key` in gitleaks.
-const ABOUT: [&str; 63] = [
-    "file",
-    "files",
-    "path",
-    "name",
-    "names",
-    "id",
-    "ids",
-    "url",
-    "uri",
-    "endpoint",
-    "length",
-    "size",
-    "ref",
-    "key_ref",
-    "expiry",
-    "expiration",
-    "expires",
-    "ttl",
-    "age",
-    "days",
-    "hours",
-    "minutes",
-    "seconds",
-    "timeout",
-    "type",
-    "policy",
-    "enabled",
-    "enable",
-    "required",
-    "lifetime",
-    "count",
-    "limit",
-    "max",
-    "min",
-    "field",
-    "attribute",
-    "claim",
-    "header",
-    "class",
-    "issuer",
-    "audience",
-    "algorithm",
-    "alg",
-    "provider",
-    "mode",
-    "scheme",
-    "format",
-    "prefix",
-    "suffix",
-    "label",
-    "title",
-    "description",
-    "hint",
-    "mount",
-    "secretname",
-    "store",
-    "lowercase",
-    "uppercase",
-    "number",
-    "symbol",
-    "tokens",
-    "authentication",
-    "encryption",
-];
-
 fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
     let name = name.to_ascii_lowercase();
     let quoted = value.starts_with(['"', '\'']);
     let value = value.trim_matches(['"', '\'']).trim_end_matches('\\');
-    let begins = ["enable", "require", "allow", "use", "max", "min", "has", "is_", "disable", "existing"];
-    let is_about =
-        ABOUT.iter().any(|word| name.ends_with(word)) || begins.iter().any(|word| name.starts_with(word));
+    let begins = |name: &str| RULES.words.about_beginnings.any(|word| name.starts_with(word));
     let of_mattermost = name.strip_prefix("mm_").and_then(|rest| rest.split_once('_'));
-    let is_about =
-        is_about || of_mattermost.is_some_and(|(_, key)| begins.iter().any(|word| key.starts_with(word)));
+    let is_about = RULES.words.about_endings.any(|word| name.ends_with(word))
+        || begins(&name)
+        || of_mattermost.is_some_and(|(_, key)| begins(key));
     // Code: a call, a type, a place in memory.
     let is_code = value.contains(['(', ')', '[', ']', '|', '`'])
         || (!quoted && (value.starts_with(':') || value.ends_with([':', '.'])));
@@ -170,69 +72,21 @@ fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
     }
 }
 
-/// Words within values that stand for something else.
-const PLACEHOLDERS: [&str; 22] = [
-    "change",
-    "example",
-    "placeholder",
-    "your",
-    "dummy",
-    "sample",
-    "redacted",
-    "insert",
-    "todo",
-    "replace",
-    "fill",
-    "xxxx",
-    "****",
-    "....",
-    "{{",
-    "${",
-    "$(",
-    "}}",
-    "secretkeyref",
-    "valuefrom",
-    "not-a-",
-    "put-",
-];
-
-/// Words that are no secret by themselves.
-const WORDS: [&str; 18] = [
-    "password",
-    "passwd",
-    "pass",
-    "passphrase",
-    "secret",
-    "token",
-    "none",
-    "null",
-    "nil",
-    "true",
-    "false",
-    "default",
-    "string",
-    "user",
-    "username",
-    "undefined",
-    "empty",
-    "~",
-];
-
 /// True for what stands in the place of a secret: a hole, a variable, a path, a word that says so.
 pub(super) fn is_placeholder(value: &str) -> bool {
     let value = value.trim().trim_matches(['"', '\'']).to_ascii_lowercase();
     let first = value.chars().next();
     let enclosed = |open: char, close: char| value.starts_with(open) && value.ends_with(close);
     first.is_none_or(|first| value.chars().all(|character| character == first))
-        || WORDS.contains(&value.as_str())
-        || PLACEHOLDERS.iter().any(|word| value.contains(word))
+        || RULES.words.no_secrets.any(|word| word == value)
+        || RULES.words.placeholders.any(|word| value.contains(word))
         || enclosed('<', '>')
         || enclosed('%', '%')
         || enclosed('@', '@')
         || enclosed('[', ']')
         // Variables, paths, tags of YAML, schemes that lead to a secret kept elsewhere.
         || value.starts_with(['$', '/', '~', '!', '<', '*', '&', '{'])
-        || ["./", "../", "file:", "env:", "vault:", "secret:", "op://", "vault://", "c:\\"].iter().any(|start| value.starts_with(start))
+        || RULES.words.leads.any(|start| value.starts_with(start))
 }
 
 /// Bits in a character, after Shannon.

@@ -1,9 +1,10 @@
-//! Telling two sides apart.
+//! Compares two sides: what they say of themselves, their items, and what was observed in them.
 
-use super::{
-    At, Blobs, BundleDifference, DiffHead, DiffVerdict, Executable, FactChange, FilesOf, FindingChange,
-    InputKind, ItemChange, LayersOf, Missing, PackageChange, RightChange, Side, Turn, image, items,
-};
+use super::change::{Executable, FindingChange, Missing, Turn};
+use super::change_set::ChangeSet;
+use super::difference::{Blobs, BundleDifference, DiffVerdict};
+use super::input::{DiffHead, InputKind, Side, why_only_one};
+use super::{image, items};
 use crate::analysis::{Census, LayerNode, Unchecked};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::trust::root_diff::differences;
@@ -12,64 +13,30 @@ use sealift_bundle::value::name::Name;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Changes, each with the items in which it was seen.
-#[derive(Debug)]
-pub(super) struct Grouped<T>(BTreeMap<T, BTreeSet<String>>);
-
-impl<T: Ord> Grouped<T> {
-    pub(super) fn add(&mut self, change: T, item: &str) {
-        self.0.entry(change).or_default().insert(item.to_owned());
-    }
-
-    fn into_list(self) -> Vec<At<T>> {
-        let at = |(change, items): (T, BTreeSet<String>)| At { change, items: items.into_iter().collect() };
-        self.0.into_iter().map(at).collect()
-    }
-}
-
-impl<T> Default for Grouped<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-/// What was found so far.
-#[derive(Debug, Default)]
-pub(super) struct Collected {
-    pub(super) rights: Grouped<RightChange>,
-    pub(super) executables: Grouped<Executable>,
-    pub(super) findings: Grouped<FindingChange>,
-    pub(super) packages: Grouped<PackageChange>,
-    pub(super) settings: Grouped<FactChange>,
-    pub(super) items: Vec<ItemChange>,
-    pub(super) layers: Vec<LayersOf>,
-    pub(super) files: Vec<FilesOf>,
-    pub(super) missing: Vec<Missing>,
-}
-
 /// Tells two sides apart. O(n log n) in the number of their entries and packages.
 ///
 /// The texts of files are not here: read those that [`BundleDifference::changed_texts`] names, compare them with
 /// [`super::compare_texts`] and add them.
 #[must_use]
-pub fn compare(a: &Side, b: &Side) -> BundleDifference {
-    let mut found = Collected::default();
+pub fn compare_sides(a: &Side, b: &Side) -> BundleDifference {
+    let mut found = ChangeSet::default();
     let is_same_bundle = a.statement.is_some() && a.statement == b.statement;
-    let (facts, unknown) = a.facts.compare(&b.facts);
+    let (facts, unknown) = a.facts.changes_to(&b.facts);
     if !unknown.is_empty() {
         let fields: Vec<_> = unknown.iter().map(|field| field.as_str()).collect();
-        found.missing.push(Missing { what: fields.join(", "), reason: only_one(a, b) });
+        found.missing.push(Missing { what: fields.join(", "), reason: why_only_one(a, b) });
     }
     if a.statement.is_some() != b.statement.is_some() {
         let what = "the statement, and with it who sealed it".to_owned();
-        found.missing.push(Missing { what, reason: only_one(a, b) });
+        found.missing.push(Missing { what, reason: why_only_one(a, b) });
     }
-    let matched = items::compare(a, b, &mut found);
+    let matched = items::compare_items(a, b, &mut found);
     match &matched {
-        Some(matched) => contents(a, b, matched, &mut found),
-        None => found
-            .missing
-            .push(Missing { what: "the items and all that is in them".to_owned(), reason: only_one(a, b) }),
+        Some(matched) => compare_contents(a, b, matched, &mut found),
+        None => found.missing.push(Missing {
+            what: "the items and all that is in them".to_owned(),
+            reason: why_only_one(a, b),
+        }),
     }
     // The statement commits to every byte, so nothing that a side does not know can be otherwise.
     if is_same_bundle {
@@ -103,7 +70,7 @@ pub fn compare(a: &Side, b: &Side) -> BundleDifference {
         layers: found.layers,
         files: found.files,
         // A request lists the whole store of a site, so what it has beside the bundle is no difference.
-        blobs: blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&InputKind::Site)),
+        blobs: compare_blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&InputKind::Site)),
         not_compared: found.missing,
     };
     difference.verdict = if difference.has_changes(a.statement, b.statement) {
@@ -120,21 +87,8 @@ fn unread(side: &Side) -> impl Iterator<Item = (&str, &str, &str)> {
     side.unread.iter().map(|(what, reason)| (side.label.as_str(), what.as_str(), reason.as_str()))
 }
 
-/// Why something could not be compared.
-pub(super) fn only_one(a: &Side, b: &Side) -> String {
-    let rank = |kind| match kind {
-        InputKind::Bundle => 0,
-        InputKind::Lock => 1,
-        InputKind::Site => 2,
-        InputKind::Request => 3,
-        InputKind::Receipt => 4,
-    };
-    let poorer = if rank(a.kind) >= rank(b.kind) { a } else { b };
-    format!("`{}` is {}, which does not say it", poorer.label, poorer.kind.as_str())
-}
-
 /// Compares what was observed in images.
-fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collected) {
+fn compare_contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut ChangeSet) {
     let images = matched.pairs.iter().filter(|pair| pair.b.kind == ItemKind::Image);
     let changed: Vec<_> = images.filter(|pair| pair.a.digest != pair.b.digest).collect();
     let (Some(old), Some(new)) = (a.observed(), b.observed()) else {
@@ -162,24 +116,24 @@ fn contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mut Collec
                 reason: "it was not observed".to_owned(),
             }),
             (ItemKind::Image, Some(before), Some(now)) => {
-                image::compare((old, before), (new, now), &all, found);
+                image::compare_images((old, before), (new, now), &all, found);
             }
             (_, Some(before), Some(now)) => image::compare_trees((old, before), (new, now), found),
         }
     }
     for name in &matched.new {
         if let Some(item) = new.items.get(in_new.get(*name).copied().unwrap_or(usize::MAX)) {
-            image::introduce_item((new, item), &all, found);
+            image::report_new_item((new, item), &all, found);
         }
     }
-    attached(old, new, Turn::Gone, found);
-    attached(new, old, Turn::New, found);
-    unchecked(a, old, new, found);
-    unchecked(b, new, old, found);
+    report_attached(old, new, Turn::Gone, found);
+    report_attached(new, old, Turn::New, found);
+    report_unchecked(a, old, new, found);
+    report_unchecked(b, new, old, found);
 }
 
 /// Programs and secrets beside the layers of images that only one side has.
-fn attached(census: &Census, other: &Census, turn: Turn, found: &mut Collected) {
+fn report_attached(census: &Census, other: &Census, turn: Turn, found: &mut ChangeSet) {
     let shared: BTreeSet<Digest> = other.attached.iter().map(|one| one.digest).collect();
     for one in census.attached.iter().filter(|one| !shared.contains(&one.digest)) {
         let (item, path) = (one.item.as_str(), format!("attached: {}", one.digest));
@@ -194,7 +148,7 @@ fn attached(census: &Census, other: &Census, turn: Turn, found: &mut Collected) 
 }
 
 /// What an observer did not look at, where the other side has not the very same.
-fn unchecked(side: &Side, census: &Census, other: &Census, found: &mut Collected) {
+fn report_unchecked(side: &Side, census: &Census, other: &Census, found: &mut ChangeSet) {
     let shared: BTreeSet<Digest> = other.layers.iter().map(|layer| layer.digest).collect();
     let unlooked: BTreeSet<_> = contents_of(other).into_iter().map(|(one, of)| (&one.what, of)).collect();
     for (one, of) in contents_of(census) {
@@ -224,7 +178,7 @@ fn contents_of(census: &Census) -> Vec<(&Unchecked, Option<Digest>)> {
     census.unchecked.iter().map(|one| (one, of(one))).collect()
 }
 
-fn blobs(a: &Side, b: &Side) -> Option<Blobs> {
+fn compare_blobs(a: &Side, b: &Side) -> Option<Blobs> {
     let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
     let mut blobs = Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
     for (digest, size) in b {
