@@ -2,12 +2,13 @@
 
 use super::context::{Part, Work, open_regular, read_part, resolved as real_path, resolved_within};
 use super::error::PlanError;
-use super::image_select::Candidate;
+use super::image_docker_archive::Saved;
+use super::image_select::{Candidate, Candidates};
 use super::inflate::{Compression, inflated};
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::progress::Progress;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -22,7 +23,11 @@ pub(super) struct Members {
     /// What a tar holds; a folder is looked into when it is asked.
     tar: Option<BTreeMap<String, ImageFile>>,
     /// The images of a layout, once they were looked for.
-    pub(super) listed: OnceLock<Vec<Candidate>>,
+    pub(super) listed: OnceLock<Candidates>,
+    /// What the indexes among them list, once one of it was asked for.
+    pub(super) children: OnceLock<HashMap<Digest, Candidate>>,
+    /// What `manifest.json` lists, once it was read.
+    pub(super) saved: OnceLock<Saved>,
     /// Blobs that were hashed and found right: images share layers.
     verified: Mutex<HashSet<Digest>>,
 }
@@ -66,7 +71,14 @@ impl Members {
             };
             Some(scan(&path, &content, limits, watch)?)
         };
-        Ok(Self { path, tar, listed: OnceLock::new(), verified: Mutex::new(HashSet::new()) })
+        Ok(Self {
+            path,
+            tar,
+            listed: OnceLock::new(),
+            children: OnceLock::new(),
+            saved: OnceLock::new(),
+            verified: Mutex::new(HashSet::new()),
+        })
     }
 
     /// Whether a blob of this digest was found right in this run.
