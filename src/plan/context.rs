@@ -86,7 +86,7 @@ impl<'a> Task<'a> {
 }
 
 /// A part of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Part {
     pub(super) path: PathBuf,
     pub(super) offset: u64,

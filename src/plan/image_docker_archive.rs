@@ -1,6 +1,6 @@
 //! Images in docker archives: what `docker save` and `podman save` write.
 
-use super::context::{Part, Task, each, hash_part, read_part};
+use super::context::{Part, Task, each, read_part};
 use super::error::PlanError;
 use super::image_files::Members;
 use super::image_oci_layout;
@@ -186,7 +186,11 @@ fn pin_listed(
         layers: layers.iter().map(|(_, layer)| layer.clone()).collect(),
     };
     let bytes = serde_json::to_vec(&manifest).map_err(|error| members.wrong(error.to_string()))?;
-    let (digest, size) = task.work.store.put(&mut bytes.as_slice(), None)?;
+    let digest = Digest::of(&bytes);
+    let (digest, size) = match task.work.store.checked(&digest)? {
+        Some((_, size)) => (digest, size),
+        None => task.work.store.put(&mut bytes.as_slice(), Some(digest))?,
+    };
     let mut known = BTreeSet::new();
     let mut order = vec![LockedBlob { digest, size, member: None }];
     let config_blob =
@@ -245,7 +249,7 @@ fn pin_layers(
         }
         layers.push((name.clone(), at));
     }
-    task.expect(parts.iter().map(|part| part.size).sum());
+    task.expect(parts.iter().filter(|part| members.known(part).is_none()).map(|part| part.size).sum());
     let described = each(task, &parts, |part, buffer| {
         let magic = read_part(&Part { size: part.size.min(4), ..part.clone() }, 4)?;
         let media_type = match magic.as_slice() {
@@ -253,7 +257,7 @@ fn pin_layers(
             [0x28, 0xb5, 0x2f, 0xfd] => OCI_LAYER_ZSTD,
             _ => OCI_LAYER,
         };
-        Ok(Described { media_type, digest: hash_part(part, task, buffer)?, size: part.size })
+        Ok(Described { media_type, digest: members.digest(part, task, buffer)?, size: part.size })
     })?;
     for (name, at) in &layers {
         let stated = name.strip_prefix(BLOBS).and_then(|hex| Digest::from_hex(hex).ok());

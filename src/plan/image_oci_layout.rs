@@ -1,6 +1,6 @@
 //! Images in OCI image layouts.
 
-use super::context::{Part, Task, each, hash_part, read_part};
+use super::context::{Part, Task, each, read_part};
 use super::error::PlanError;
 use super::image_files::Members;
 use super::image_select::{self, Candidate, Candidates};
@@ -256,12 +256,12 @@ pub(super) fn pin(
             members.wrong(format!("it holds none of the manifests that the index {} lists", image.digest))
         );
     }
-    let new: Vec<_> = order.iter().filter(|(blob, ..)| !members.is_verified(&blob.digest)).collect();
+    let new: Vec<_> =
+        order.iter().filter(|(blob, part, _)| members.known(part) != Some(blob.digest)).collect();
     task.expect(new.iter().map(|(blob, ..)| blob.size).sum());
     each(task, &new, |(blob, part, parent), buffer| {
-        let found = hash_part(part, task, buffer)?;
+        let found = members.digest(part, task, buffer)?;
         if found == blob.digest {
-            members.add_verified(found);
             return Ok(());
         }
         Err(members.wrong(format!("blob {} of {parent} has the digest {found}", blob.digest)))
