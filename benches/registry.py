@@ -1,6 +1,7 @@
 """Loads a bundle's images into registries and prints one table. Started by registry.sh."""
 import hashlib, json, os, shutil, socket, statistics, subprocess, sys, tempfile, threading, time
 from measure import MIB, RUNS, Run, keys, start
+from registry_process import Registry
 
 LAYOUT = os.path.realpath(sys.argv[1])
 SEALIFT = os.environ["SEALIFT"]
@@ -8,36 +9,6 @@ REF = "org.opencontainers.image.ref.name"
 top = tempfile.TemporaryDirectory(prefix="registry-", dir=os.environ.get("WORK"))
 WORK = start(top.name)
 os.environ["PATH"] = os.path.dirname(SEALIFT) + ":" + os.environ["PATH"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Registry:
-    """An empty registry, until it is left."""
-
-    def __enter__(self):
-        self.host, self.data = f"127.0.0.1:{free_port()}", tempfile.mkdtemp(dir=WORK)
-        open(f"{self.data}/config.yml", "w").write(
-            f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
-            f"storage: {{filesystem: {{rootdirectory: {self.data}/data}}}}\n"
-            f"http: {{addr: '{self.host}', secret: fixed}}\n")
-        self.child = subprocess.Popen(["docker-registry", "serve", f"{self.data}/config.yml"],
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", int(self.host.split(":")[1]))) == 0:
-                    return self
-            time.sleep(0.05)
-        sys.exit("the registry does not start")
-
-    def __exit__(self, *_):
-        self.child.kill()
-        self.child.wait()
-        shutil.rmtree(self.data)
 
 
 class Counter:
@@ -137,13 +108,13 @@ def theirs(host):
 
 def measure(command):
     """Into an empty registry, and once more into the same."""
-    with Registry() as registry:
+    with Registry(WORK) as registry:
         return run(command(registry.host)), run(command(registry.host))
 
 
 def bytes_sent(command):
     sent = []
-    with Registry() as registry:
+    with Registry(WORK) as registry:
         for _ in range(2):
             counter = Counter(registry.host)
             run(command(counter.host))

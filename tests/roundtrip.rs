@@ -3,11 +3,13 @@
 use crate::support::{self, Authorities, Put, conditions, image, tree};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member_reader::MemberReader;
+use sealift_bundle::pack::FrameStore;
 use sealift_bundle::pack::draft::{DraftImage, DraftItem};
 use sealift_bundle::trust::verify::{Depth, Looking, OpenBundle, Trusted, verify_contents};
 use sealift_bundle::value::digest::Digest;
 use sealift_site::unpack::unpack;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
@@ -213,4 +215,54 @@ fn a_draft_of_any_length_of_name_and_version_can_be_packed() {
         assert_eq!(std::fs::metadata(&sealed.path).unwrap().len(), sealed.size);
         std::fs::remove_file(&sealed.path).unwrap();
     }
+}
+
+/// The kept frames, none of them used for an hour.
+fn aged(frames: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let before = SystemTime::now() - Duration::from_secs(3600);
+    let files = std::fs::read_dir(frames).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+            (path, before)
+        })
+        .collect()
+}
+
+#[test]
+fn an_unchanged_tree_is_packed_from_kept_frames_to_the_same_bytes() {
+    let (authorities, folder) = (Authorities::new(), tempfile::tempdir().unwrap());
+    let text: Vec<u8> =
+        (0..1_500_000_u32).flat_map(|n| format!("{} ", n.wrapping_mul(7)).into_bytes()).collect();
+    let noise = noise(3 << 20, 1);
+    let entries = [("noise", Put::File(&noise)), ("text", Put::File(&text))];
+    let mut draft = support::draft();
+    draft.items = vec![tree(folder.path(), "docs", ItemKind::Doc, &entries)];
+    let kept = folder.path().join("frames");
+    let packed = |frames: bool| {
+        let (out, frames) = (tempfile::tempdir().unwrap(), frames.then(|| FrameStore::open(&kept).unwrap()));
+        let sealed = authorities.pack_from(&draft, out.path(), frames.as_ref(), 2);
+        std::fs::read(sealed.path).unwrap()
+    };
+    let expected = packed(false);
+    assert!(!kept.exists());
+    assert!(packed(true) == expected, "the first time");
+    let frames = aged(&kept);
+    assert!(frames.len() > 2, "{frames:?}");
+    assert!(packed(true) == expected, "the second time");
+    let used = |path: &PathBuf| path.metadata().unwrap().modified().unwrap();
+    assert!(frames.iter().all(|(path, before)| used(path) > *before), "each frame was used");
+    // What a full disk, a power cut or a neighbor made of them.
+    for (number, (path, _)) in frames.iter().enumerate() {
+        let mut bytes = std::fs::read(path).unwrap();
+        match number % 3 {
+            0 => bytes.truncate(bytes.len() / 2),
+            1 => *bytes.last_mut().unwrap() ^= 1,
+            _ => bytes.clear(),
+        }
+        std::fs::write(path, bytes).unwrap();
+    }
+    assert!(packed(true) == expected, "damaged frames are made again");
+    let whole = frames.iter().map(|(path, _)| std::fs::read(path).unwrap()).collect::<Vec<_>>();
+    assert!(whole.iter().all(|bytes| Digest::of(&bytes[32..]).bytes() == &bytes[..32]));
 }

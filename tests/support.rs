@@ -8,7 +8,7 @@ use sealift_bundle::format::oci::{OCI_INDEX, OCI_MANIFEST};
 use sealift_bundle::format::site_inputs::{Selection, SiteInputs};
 use sealift_bundle::format::tree::Tree;
 use sealift_bundle::pack::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
-use sealift_bundle::pack::{Authority, Sealed, pack};
+use sealift_bundle::pack::{Authority, FrameStore, Sealed, pack};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::{ApprovalCheck, Approvals};
 use sealift_bundle::trust::chain::PinnedRoot;
@@ -101,7 +101,19 @@ impl Authorities {
         limits: &Limits,
     ) -> Result<Sealed, TrustError> {
         let authority = Authority::new(&self.pinned, &[&self.packer], self.signatures, limits)?;
-        pack(draft, &authority, folder, threads, limits, &NoProgress)
+        pack(draft, &authority, folder, None, threads, limits, &NoProgress)
+    }
+
+    /// Packs and seals a draft with frames of earlier packs.
+    pub fn pack_from(
+        &self,
+        draft: &Draft,
+        folder: &Path,
+        frames: Option<&FrameStore>,
+        threads: usize,
+    ) -> Sealed {
+        let authority = Authority::new(&self.pinned, &[&self.packer], self.signatures, &LIMITS).unwrap();
+        pack(draft, &authority, folder, frames, threads, &LIMITS, &NoProgress).unwrap()
     }
 
     /// A seal over any bytes.

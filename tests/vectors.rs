@@ -286,9 +286,16 @@ fn keep_a_bundle() {
     let (pinned, packer) = (PinnedRoot::parse(&root, &LIMITS).unwrap(), key("packer-1"));
     let keys: [&dyn Signer; 1] = [packer];
     let authority = Authority::new(&pinned, &keys, 1, &LIMITS).unwrap();
-    let sealed =
-        pack(&draft, &authority, folder.path(), 1, &LIMITS, &sealift_bundle::value::progress::NoProgress)
-            .unwrap();
+    let sealed = pack(
+        &draft,
+        &authority,
+        folder.path(),
+        None,
+        1,
+        &LIMITS,
+        &sealift_bundle::value::progress::NoProgress,
+    )
+    .unwrap();
     let name = format!("tests/bundles/v1-{}.sealift", env!("CARGO_PKG_VERSION"));
     assert!(!Path::new(&name).exists(), "`{name}` is kept already");
     std::fs::create_dir_all("tests/bundles").unwrap();

@@ -57,7 +57,7 @@
 //! let notes = DraftTree::of_file(item, ItemKind::Doc, path, folder.join("notes.md"), &limits)?;
 //! draft.items.push(DraftItem::Tree(notes));
 //! let authority = Authority::new(&root, &[&key], 1, &limits)?;
-//! let sealed = pack(&draft, &authority, &folder, 2, &limits, &NoProgress)?;
+//! let sealed = pack(&draft, &authority, &folder, None, 2, &limits, &NoProgress)?;
 //! assert!(sealed.path.ends_with("notes-1.0.sealift"));
 //! # std::fs::remove_dir_all(&folder)?;
 //! # Ok(())

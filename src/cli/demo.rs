@@ -105,7 +105,7 @@ impl Demo<'_> {
 
         let watch = self.term.watch("packing");
         let authority = Authority::new(&root, &[&packer], 1, &LIMITS)?;
-        let bundle = pack(&draft, &authority, self.folder, threads(None), &LIMITS, &watch)?;
+        let bundle = pack(&draft, &authority, self.folder, None, threads(None), &LIMITS, &watch)?;
         drop(watch);
         let name = shown(&bundle.path);
         self.step(

@@ -6,7 +6,7 @@ use super::term::Term;
 use super::{LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::approval::ApprovalCheck;
-use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle};
+use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
@@ -18,8 +18,9 @@ use std::path::PathBuf;
 
 /// Verify a bundle and push its images into a registry
 ///
-/// Straight from the bundle file, without an unpacked copy. Blobs that the registry has are not sent again, so the same
-/// command goes on where it was interrupted. At the end, `mapping.json` says which name became which, beside settings
+/// Straight from the bundle file, without an unpacked copy. Every byte is verified before the first blob is sent. Blobs that
+/// the registry has are not sent again, so the same command goes on where it was interrupted; where it has all of them, only
+/// the seal and the documents are verified, and the layers are not read. A bundle from a pipe or a registry is read whole. At the end, `mapping.json` says which name became which, beside settings
 /// for containerd, podman, CRI-O, Docker and Kubernetes.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -103,18 +104,15 @@ fn destination(text: &str) -> Result<(String, String), String> {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let root = self.source.bundle.root()?;
-        let verifying = term.watch("verifying");
+        let watch = term.watch("loading");
         let approvals = self.source.bundle.approvals()?;
         let conditions = Conditions {
             approvals: ApprovalCheck::Demanded(&approvals),
-            ..inspection_conditions(&verifying, self.threads)?
+            ..inspection_conditions(&watch, self.threads)?
         };
-        let file = self.source.open()?.into_file(&verifying)?;
-        let place = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
+        let file = self.source.open()?.into_file(&watch)?;
+        let place = OpenBundle::open(file, &root, conditions)?;
         term.warn_of(place.trusted.warnings());
-        let watch = term.watch("loading");
-        let place = place.with_conditions(inspection_conditions(&watch, self.threads)?);
-        drop(verifying);
         let predicate = &place.trusted.statement().predicate;
         let origin = Origin {
             bundle: format!("{}-{}", predicate.name, predicate.version),

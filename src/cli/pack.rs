@@ -13,7 +13,7 @@ use super::term::{Term, TerminalProgress};
 use super::{LIMITS, ThreadArgs, check, inspection_conditions, threads};
 use sealift_audit::policy::Stage;
 use sealift_bundle::next_step;
-use sealift_bundle::pack::{Authority, Sealed, pack};
+use sealift_bundle::pack::{Authority, FrameStore, Sealed, pack};
 use sealift_bundle::store::Store;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::OpenBundle;
@@ -140,7 +140,10 @@ impl Args {
         let here = aside.as_ref().map_or(folder, PrivateFolder::path);
         let keys = borrowed(&signers);
         let authority = Authority::new(&root, &keys, signatures, &LIMITS)?;
-        let mut sealed = pack(&draft, &authority, here, threads(self.threads.threads), &LIMITS, &watch)?;
+        let frames = FrameStore::open(&store.beside("frames"));
+        let threads = threads(self.threads.threads);
+        let mut sealed = pack(&draft, &authority, here, frames.as_ref(), threads, &LIMITS, &watch)?;
+        drop(frames);
         if let Some(judging) = &judging {
             self.judge(term, judging, &sealed, &root, &watch)?;
         }
@@ -291,7 +294,8 @@ impl Args {
         let authority = Authority::new(root, keys, keys.len(), &LIMITS)?;
         let sealed = {
             let _only_ours = OwnerOnly::begin();
-            pack(draft, &authority, passing.path(), threads(self.threads.threads), &LIMITS, watch)?
+            // Nothing of it is kept in the clear.
+            pack(draft, &authority, passing.path(), None, threads(self.threads.threads), &LIMITS, watch)?
         };
         if let Some(judging) = judging {
             self.judge(term, judging, &sealed, root, watch)?;

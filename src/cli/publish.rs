@@ -8,7 +8,7 @@ use super::{BundleArgs, LIMITS, ThreadArgs, inspection_conditions};
 use sealift_bundle::format::member_reader;
 use sealift_bundle::next_step;
 use sealift_bundle::trust::chain::PinnedRoot;
-use sealift_bundle::trust::verify::{Depth, OpenBundle};
+use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::size::ByteSize;
@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// Put a bundle into a registry, as an index with its items and its seal beside it
 ///
-/// The bundle is verified first. Blobs that the repository has, from an earlier bundle for example, are not sent again.
+/// Every byte is verified before the first blob is sent. Blobs that the repository has, from an earlier bundle for example,
+/// are not sent again; where it has all of them, only the seal and the documents are verified, and the layers are not read.
 /// Images in it can be pulled as images, by digest; `verify`, `unpack`, `load` and `pull` read it back.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -60,16 +61,12 @@ pub(super) fn put(
     threads: ThreadArgs,
     trust: &Path,
 ) -> Result<(), CliError> {
-    let verifying = term.watch("verifying");
-    let place =
-        OpenBundle::open_whole(file, root, inspection_conditions(&verifying, threads)?, Depth::Stored)?;
+    let watch = term.watch("publishing");
+    let place = OpenBundle::open(file, root, inspection_conditions(&watch, threads)?)?;
     if let Some(statement) = expected {
         place.must_be(statement)?;
     }
     term.warn_of(place.trusted.warnings());
-    let watch = term.watch("publishing");
-    let place = place.with_conditions(inspection_conditions(&watch, threads)?);
-    drop(verifying);
     let trusted = place.trusted.clone();
     let client = Client::new(registry.access())?;
     let version = trusted.statement().predicate.version.to_string();

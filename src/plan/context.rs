@@ -1,9 +1,9 @@
 //! Reading sources: what it may use, how files are opened, and hashing on several threads.
 
 use super::error::PlanError;
-use super::folder::Folder;
+use super::folder::{Folder, open_folder, regular_beneath};
 use super::image_files::Members;
-use rustix::fs::FileType;
+use rustix::fs::{CWD, FileType, Stat};
 use sealift_bundle::format::BundleError;
 use sealift_bundle::store::Store;
 use sealift_bundle::value::digest::{Digest, Hasher};
@@ -13,7 +13,6 @@ use sealift_registry::RegistryAccess;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -86,7 +85,7 @@ impl<'a> Task<'a> {
 }
 
 /// A part of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Part {
     pub(super) path: PathBuf,
     pub(super) offset: u64,
@@ -106,13 +105,11 @@ pub(super) struct Pinned {
 /// Z16: a link or a FIFO that has taken the place of a file, or of a folder above it, since then is neither followed nor
 /// waited for.
 pub(super) fn open_regular(path: &Path) -> Result<File, PlanError> {
-    let root = if path.is_absolute() { "/" } else { "." };
-    Folder::open(Path::new(root))?.file(path.strip_prefix("/").unwrap_or(path)).map_err(|error| match error {
-        PlanError::Missing { .. } => PlanError::Missing { path: path.to_owned() },
-        PlanError::Unreadable { source, .. } => PlanError::Unreadable { path: path.to_owned(), source },
-        PlanError::Type { found, .. } => PlanError::Type { path: path.to_owned(), found },
-        other => other,
-    })
+    let opened = match path.strip_prefix("/") {
+        Ok(below) => regular_beneath(&open_folder(Path::new("/"))?, below, || path.to_owned()),
+        Err(_) => regular_beneath(CWD, path, || path.to_owned()),
+    };
+    opened.map(|(file, _)| file)
 }
 
 /// Resolves the links on a path that a person named.
@@ -182,36 +179,39 @@ pub(super) fn hash_file(
     let path = folder.shown(inner);
     let failed = |source| PlanError::read(&path, source);
     let changed = |reason: String| PlanError::Changed { path: path.clone(), reason };
-    let mut file = folder.file(inner).map_err(|error| match error {
+    let (mut file, before) = folder.file(inner).map_err(|error| match error {
         PlanError::Missing { .. } => changed("vanished while the folder was read".to_owned()),
         other => other,
     })?;
-    let before = file.metadata().map_err(failed)?;
+    let len = u64::try_from(before.st_size).unwrap_or_default();
     let mut hasher = Hasher::new();
     loop {
         let read = read_some(&mut file, buffer).map_err(failed)?;
         if read.is_empty() {
             break;
         }
-        if before.len() < LFS_POINTER as u64 && is_lfs_pointer(read) {
+        if len < LFS_POINTER as u64 && is_lfs_pointer(read) {
             return Err(PlanError::Lfs { path, next: "run `git lfs pull` in its folder and lock again" });
         }
         hasher.update(read);
         task.advance(read.len())?;
+        // What is written behind its end meanwhile shows in its size.
+        if hasher.count() == len {
+            break;
+        }
     }
-    let after = file.metadata().map_err(failed)?;
-    if hasher.count() != before.len() {
-        let (count, len) = (hasher.count(), before.len());
+    let after = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
+    if hasher.count() != len {
+        let count = hasher.count();
         return Err(changed(format!("changed while it was read: it had {len} bytes and gave {count}")));
     }
-    let stamp = |found: &std::fs::Metadata| {
-        (found.len(), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec())
+    let stamp = |found: &Stat| {
+        (found.st_size, found.st_mtime, found.st_mtime_nsec, found.st_ctime, found.st_ctime_nsec)
     };
     if stamp(&before) != stamp(&after) {
         return Err(changed("changed while it was read".to_owned()));
     }
-    let size = hasher.count();
-    Ok(Pinned { size, sha256: hasher.finish(), executable: before.mode() & 0o111 != 0 })
+    Ok(Pinned { size: len, sha256: hasher.finish(), executable: before.st_mode & 0o111 != 0 })
 }
 
 /// Hashes a part of a file.
@@ -252,7 +252,6 @@ pub(super) fn read_part(part: &Part, ceiling: u64) -> Result<Vec<u8>, PlanError>
 
 /// Reads a whole file that a lock pins; an error when it is another one now.
 pub(super) fn read_pinned(path: &Path, size: u64, sha256: &Digest) -> Result<Vec<u8>, PlanError> {
-    let mut bytes = Vec::new();
     // What packing says of such a file, and what to do about it.
     let failed = |source| BundleError::SourceRead { path: path.to_owned(), source };
     let changed = |reason: String| BundleError::SourceChanged { path: path.to_owned(), reason };
@@ -265,6 +264,7 @@ pub(super) fn read_pinned(path: &Path, size: u64, sha256: &Digest) -> Result<Vec
         return Err(changed(format!("it has {found} bytes, expected {size}")).into());
     }
     // One byte more shows that it grows.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
     file.take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     match Digest::of(&bytes) {
         found if found == *sha256 => Ok(bytes),

@@ -5,12 +5,12 @@
 
 use super::context::{kind_of, not_a_file};
 use super::error::PlanError;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use sealift_bundle::format::atomic_file::open_beneath;
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
@@ -33,10 +33,7 @@ pub(super) struct FoundEntry<'a> {
 impl Folder {
     /// Opens the folder at `path`; the path itself may lead over links, because a person named it.
     pub(super) fn open(path: &Path) -> Result<Self, PlanError> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = rustix::fs::open(path, flags, Mode::empty());
-        let handle = handle.map_err(|error| PlanError::read(path, error.into()))?;
-        Ok(Self { path: path.to_owned(), handle })
+        Ok(Self { path: path.to_owned(), handle: open_folder(path)? })
     }
 
     /// Where something in it lies, for messages.
@@ -45,18 +42,8 @@ impl Folder {
     }
 
     /// Opens a regular file in it.
-    pub(super) fn file(&self, inner: &Path) -> Result<File, PlanError> {
-        let shown = self.shown(inner);
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = match open_beneath(&self.handle, inner, flags) {
-            Ok(file) => File::from(file),
-            Err(error) => return Err(not_a_file(&shown, error)),
-        };
-        let found = rustix::fs::fstat(&file).map_err(|error| PlanError::read(&shown, error.into()))?;
-        match FileType::from_raw_mode(found.st_mode) {
-            FileType::RegularFile => Ok(file),
-            other => Err(PlanError::Type { path: shown, found: kind_of(other) }),
-        }
+    pub(super) fn file(&self, inner: &Path) -> Result<(File, Stat), PlanError> {
+        regular_beneath(&self.handle, inner, || self.shown(inner))
     }
 
     /// Shows everything in it to `visit`, a folder before what is in it; what `visit` does not enter is left out.
@@ -94,6 +81,31 @@ impl Folder {
             }
         }
         Ok(())
+    }
+}
+
+/// A handle of the folder at `path`, which may lead over links.
+pub(super) fn open_folder(path: &Path) -> Result<OwnedFd, PlanError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = rustix::fs::open(path, flags, Mode::empty());
+    handle.map_err(|error| PlanError::read(path, error.into()))
+}
+
+/// Opens a regular file beneath a folder; `shown` is where it lies, for messages.
+pub(super) fn regular_beneath(
+    folder: impl AsFd,
+    inner: &Path,
+    shown: impl Fn() -> PathBuf,
+) -> Result<(File, Stat), PlanError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = match open_beneath(folder, inner, flags) {
+        Ok(file) => File::from(file),
+        Err(error) => return Err(not_a_file(&shown(), error)),
+    };
+    let found = rustix::fs::fstat(&file).map_err(|error| PlanError::read(&shown(), error.into()))?;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile => Ok((file, found)),
+        other => Err(PlanError::Type { path: shown(), found: kind_of(other) }),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Images in docker archives: what `docker save` and `podman save` write.
 
-use super::context::{Part, Task, each, hash_part, read_part};
+use super::context::{Part, Task, each, read_part};
 use super::error::PlanError;
 use super::image_files::Members;
 use super::image_oci_layout;
-use super::image_select::Candidate;
+use super::image_select::{Candidate, Candidates};
 use super::lock::LockedBlob;
 use super::manifest::ImageSource;
 use sealift_bundle::format::member::MANIFEST;
@@ -13,7 +13,7 @@ use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::printable::Printable;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A layer that is a tar compressed with gzip.
 const OCI_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -51,7 +51,7 @@ struct Manifest {
     layers: Vec<Described>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Described {
     media_type: &'static str,
@@ -83,6 +83,53 @@ pub(super) fn names(members: &Members, limits: &Limits) -> Result<Vec<Vec<String
     names.collect()
 }
 
+/// What an archive holds: the images of its layout, and those that only `manifest.json` lists.
+#[derive(Debug)]
+pub(super) struct Saved {
+    listed: Vec<(Listed, Described)>,
+    /// The first image of `manifest.json` with a configuration.
+    by_config: HashMap<Digest, usize>,
+    /// Configurations of images that the layout lacks.
+    only_listed: HashSet<Digest>,
+    choices: Candidates,
+}
+
+/// What an archive holds, read once: each of a thousand images would read a thousand configurations.
+fn saved<'a>(members: &'a Members, limits: &Limits) -> Result<&'a Saved, PlanError> {
+    if let Some(known) = members.saved.get() {
+        return Ok(known);
+    }
+    let found = read_saved(members, limits)?;
+    Ok(members.saved.get_or_init(|| found))
+}
+
+fn read_saved(members: &Members, limits: &Limits) -> Result<Saved, PlanError> {
+    let is_layout = image_oci_layout::is_layout(members)?;
+    let mut choices =
+        if is_layout { image_oci_layout::candidates(members, limits)?.to_vec() } else { Vec::new() };
+    let known: HashSet<Digest> = choices
+        .iter()
+        .flat_map(|image| image_oci_layout::configs(members, &image.media_type, &image.digest, limits))
+        .collect();
+    let is_listed = members.find(MANIFEST)?.is_some();
+    let images = if is_listed || !is_layout { read_listed(members, limits)? } else { Vec::new() };
+    let (mut listed, mut by_config) = (Vec::new(), HashMap::new());
+    let mut only_listed = HashSet::new();
+    for image in images {
+        let (config, _) = read_config(members, &image, limits)?;
+        let (digest, size) = (config.digest, config.size);
+        if !known.contains(&digest) {
+            // Until the manifest is made, the image goes by its configuration.
+            let names = tags(&image).cloned().collect();
+            choices.push(Candidate { media_type: String::new(), digest, size, names });
+            only_listed.insert(digest);
+        }
+        by_config.entry(digest).or_insert(listed.len());
+        listed.push((image, config));
+    }
+    Ok(Saved { listed, by_config, only_listed, choices: Candidates::new(choices) })
+}
+
 /// The image of an archive that is chosen, and every blob of it.
 ///
 /// An archive that is a layout as well (docker 25 and later) is read as a layout, which keeps more. Where that lacks the
@@ -94,46 +141,21 @@ pub(super) fn pin(
     task: &Task<'_>,
 ) -> Result<image_oci_layout::Pinned, PlanError> {
     let limits = task.work.limits;
-    let is_layout = image_oci_layout::is_layout(members)?;
-    let mut choices =
-        if is_layout { image_oci_layout::candidates(members, limits)?.to_vec() } else { Vec::new() };
-    let known: Vec<Vec<Digest>> = choices
-        .iter()
-        .map(|image| image_oci_layout::configs(members, &image.media_type, &image.digest, limits))
-        .collect();
-    let is_listed = members.find(MANIFEST)?.is_some();
-    let listed = if is_listed || !is_layout { read_listed(members, limits)? } else { Vec::new() };
-    let configs: Vec<_> =
-        listed.iter().map(|image| read_config(members, image, limits)).collect::<Result<_, _>>()?;
-    for (image, (config, _)) in listed.iter().zip(&configs) {
-        if !known.iter().any(|known| known.contains(&config.digest)) {
-            // Until the manifest is made, the image goes by its configuration.
-            let names = tags(image).cloned().collect();
-            choices.push(Candidate {
-                media_type: String::new(),
-                digest: config.digest,
-                size: config.size,
-                names,
-            });
-        }
-    }
-    let chosen = image_oci_layout::choose(members, &choices, source.select.as_deref(), limits)?;
-    let images = || listed.iter().zip(&configs);
-    let Some(at) = choices.iter().position(|one| one.digest == chosen.digest).filter(|at| *at >= known.len())
-    else {
-        let pinned = image_oci_layout::pin(members, &chosen, &source.platforms, task);
-        let Err(error @ PlanError::Layers { .. }) = pinned else { return pinned };
-        let own = image_oci_layout::configs(members, &chosen.media_type, &chosen.digest, limits);
-        let same = images().find(|(_, (config, _))| own.contains(&config.digest));
-        return match same {
-            Some((image, config)) => pin_listed(members, image, config, chosen.names, task).or(Err(error)),
-            None => Err(error),
+    let saved = saved(members, limits)?;
+    let chosen = image_oci_layout::choose(members, &saved.choices, source.select.as_deref(), limits)?;
+    let listed = |number: Option<usize>| number.and_then(|number| saved.listed.get(number));
+    if saved.only_listed.contains(&chosen.digest) {
+        return match listed(saved.by_config.get(&chosen.digest).copied()) {
+            Some((image, config)) => pin_listed(members, image, config, chosen.names, task),
+            None => Err(members.wrong("the image chosen is not listed")),
         };
-    };
-    let digest = choices.get(at).map(|choice| choice.digest);
-    match images().find(|(_, (config, _))| Some(config.digest) == digest) {
-        Some((image, config)) => pin_listed(members, image, config, chosen.names, task),
-        None => Err(members.wrong("the image chosen is not listed")),
+    }
+    let pinned = image_oci_layout::pin(members, &chosen, &source.platforms, task);
+    let Err(error @ PlanError::Layers { .. }) = pinned else { return pinned };
+    let own = image_oci_layout::configs(members, &chosen.media_type, &chosen.digest, limits);
+    match listed(own.iter().filter_map(|config| saved.by_config.get(config).copied()).min()) {
+        Some((image, config)) => pin_listed(members, image, config, chosen.names, task).or(Err(error)),
+        None => Err(error),
     }
 }
 
@@ -146,12 +168,17 @@ fn tags(image: &Listed) -> impl Iterator<Item = &String> {
 fn pin_listed(
     members: &Members,
     image: &Listed,
-    (config, json): &(Described, Vec<u8>),
+    config: &Described,
     names: Vec<String>,
     task: &Task<'_>,
 ) -> Result<image_oci_layout::Pinned, PlanError> {
     let layers = pin_layers(members, image, task)?;
-    compare(members, json, &layers)?;
+    let (found, json) = read_config(members, image, task.work.limits)?;
+    if found.digest != config.digest {
+        let name = Printable(&image.config);
+        return Err(members.wrong(format!("configuration `{name}` changed while the archive was read")));
+    }
+    compare(members, &json, &layers)?;
     let manifest = Manifest {
         schema_version: 2,
         media_type: OCI_MANIFEST,
@@ -159,7 +186,11 @@ fn pin_listed(
         layers: layers.iter().map(|(_, layer)| layer.clone()).collect(),
     };
     let bytes = serde_json::to_vec(&manifest).map_err(|error| members.wrong(error.to_string()))?;
-    let (digest, size) = task.work.store.put(&mut bytes.as_slice(), None)?;
+    let digest = Digest::of(&bytes);
+    let (digest, size) = match task.work.store.checked(&digest)? {
+        Some((_, size)) => (digest, size),
+        None => task.work.store.put(&mut bytes.as_slice(), Some(digest))?,
+    };
     let mut known = BTreeSet::new();
     let mut order = vec![LockedBlob { digest, size, member: None }];
     let config_blob =
@@ -218,7 +249,7 @@ fn pin_layers(
         }
         layers.push((name.clone(), at));
     }
-    task.expect(parts.iter().map(|part| part.size).sum());
+    task.expect(parts.iter().filter(|part| members.known(part).is_none()).map(|part| part.size).sum());
     let described = each(task, &parts, |part, buffer| {
         let magic = read_part(&Part { size: part.size.min(4), ..part.clone() }, 4)?;
         let media_type = match magic.as_slice() {
@@ -226,7 +257,7 @@ fn pin_layers(
             [0x28, 0xb5, 0x2f, 0xfd] => OCI_LAYER_ZSTD,
             _ => OCI_LAYER,
         };
-        Ok(Described { media_type, digest: hash_part(part, task, buffer)?, size: part.size })
+        Ok(Described { media_type, digest: members.digest(part, task, buffer)?, size: part.size })
     })?;
     for (name, at) in &layers {
         let stated = name.strip_prefix(BLOBS).and_then(|hex| Digest::from_hex(hex).ok());

@@ -1,13 +1,16 @@
 //! The members of an image source: files of a folder, or parts of a tar.
 
-use super::context::{Part, Work, open_regular, read_part, resolved as real_path, resolved_within};
+use super::context::{
+    Part, Task, Work, hash_part, open_regular, read_part, resolved as real_path, resolved_within,
+};
 use super::error::PlanError;
-use super::image_select::Candidate;
+use super::image_docker_archive::Saved;
+use super::image_select::{Candidate, Candidates};
 use super::inflate::{Compression, inflated};
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::progress::Progress;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -22,9 +25,13 @@ pub(super) struct Members {
     /// What a tar holds; a folder is looked into when it is asked.
     tar: Option<BTreeMap<String, ImageFile>>,
     /// The images of a layout, once they were looked for.
-    pub(super) listed: OnceLock<Vec<Candidate>>,
-    /// Blobs that were hashed and found right: images share layers.
-    verified: Mutex<HashSet<Digest>>,
+    pub(super) listed: OnceLock<Candidates>,
+    /// What the indexes among them list, once one of it was asked for.
+    pub(super) children: OnceLock<HashMap<Digest, Candidate>>,
+    /// What `manifest.json` lists, once it was read.
+    pub(super) saved: OnceLock<Saved>,
+    /// What was hashed in this run: images share layers.
+    hashed: Mutex<HashMap<Part, Digest>>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -66,17 +73,34 @@ impl Members {
             };
             Some(scan(&path, &content, limits, watch)?)
         };
-        Ok(Self { path, tar, listed: OnceLock::new(), verified: Mutex::new(HashSet::new()) })
+        Ok(Self {
+            path,
+            tar,
+            listed: OnceLock::new(),
+            children: OnceLock::new(),
+            saved: OnceLock::new(),
+            hashed: Mutex::new(HashMap::new()),
+        })
     }
 
-    /// Whether a blob of this digest was found right in this run.
-    pub(super) fn is_verified(&self, digest: &Digest) -> bool {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    /// The digest of a part that was hashed in this run.
+    pub(super) fn known(&self, part: &Part) -> Option<Digest> {
+        self.hashed.lock().unwrap_or_else(PoisonError::into_inner).get(part).copied()
     }
 
-    /// Remembers that a blob of this digest was found right.
-    pub(super) fn add_verified(&self, digest: Digest) {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+    /// The digest of a part, hashed once a run.
+    pub(super) fn digest(
+        &self,
+        part: &Part,
+        task: &Task<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Digest, PlanError> {
+        if let Some(known) = self.known(part) {
+            return Ok(known);
+        }
+        let found = hash_part(part, task, buffer)?;
+        self.hashed.lock().unwrap_or_else(PoisonError::into_inner).insert(part.clone(), found);
+        Ok(found)
     }
 
     /// The place of a member.

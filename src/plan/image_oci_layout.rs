@@ -1,9 +1,9 @@
 //! Images in OCI image layouts.
 
-use super::context::{Part, Task, each, hash_part, read_part};
+use super::context::{Part, Task, each, read_part};
 use super::error::PlanError;
 use super::image_files::Members;
-use super::image_select::{self, Candidate};
+use super::image_select::{self, Candidate, Candidates};
 use super::lock::LockedBlob;
 use super::manifest::Platforms;
 use super::rootfs::Layers;
@@ -16,7 +16,7 @@ use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::printable::Printable;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,11 +52,11 @@ pub(super) fn is_layout(members: &Members) -> Result<bool, PlanError> {
 }
 
 /// The images of a layout, looked for once. What refers to another image (signatures, SBOMs) is none of them.
-pub(super) fn candidates<'a>(members: &'a Members, limits: &Limits) -> Result<&'a [Candidate], PlanError> {
+pub(super) fn candidates<'a>(members: &'a Members, limits: &Limits) -> Result<&'a Candidates, PlanError> {
     if let Some(known) = members.listed.get() {
         return Ok(known);
     }
-    let found = find_candidates(members, limits)?;
+    let found = Candidates::new(find_candidates(members, limits)?);
     Ok(members.listed.get_or_init(|| found))
 }
 
@@ -82,6 +82,7 @@ fn find_candidates(members: &Members, limits: &Limits) -> Result<Vec<Candidate>,
         );
     }
     let mut found: Vec<Candidate> = Vec::new();
+    let mut known = HashMap::new();
     for listed in index.manifests.unwrap_or_default() {
         let annotation = |key: &str| listed.annotations.as_ref().and_then(|all| all.get(key)).cloned();
         let tag = annotation("org.opencontainers.image.ref.name");
@@ -92,7 +93,7 @@ fn find_candidates(members: &Members, limits: &Limits) -> Result<Vec<Candidate>,
             continue;
         }
         let names = [annotation("io.containerd.image.name"), tag];
-        let at = found.iter().position(|candidate| candidate.digest == listed.digest).unwrap_or(found.len());
+        let at = *known.entry(listed.digest).or_insert(found.len());
         if at == found.len() {
             let (media_type, digest, size) = (listed.media_type, listed.digest, listed.size);
             found.push(Candidate { media_type, digest, size, names: Vec::new() });
@@ -126,17 +127,17 @@ fn refers(members: &Members, listed: &Listed, limits: &Limits) -> Result<bool, P
 fn add_docker_names(members: &Members, found: &mut [Candidate], limits: &Limits) -> Result<(), PlanError> {
     let Some(listed) = members.read(MANIFEST, limits.index)? else { return Ok(()) };
     let listed = super::image_docker_archive::parse_listed(members, &listed)?;
-    let names: Vec<_> = listed
-        .iter()
-        .filter_map(|image| {
-            let digest = Digest::from_hex(image.config.strip_prefix("blobs/sha256/")?).ok()?;
-            Some((digest, image.repo_tags.as_deref().unwrap_or_default()))
-        })
-        .collect();
+    let mut numbers: HashMap<Digest, Vec<usize>> = HashMap::new();
+    for (number, image) in listed.iter().enumerate() {
+        let hex = image.config.strip_prefix("blobs/sha256/");
+        if let Some(digest) = hex.and_then(|hex| Digest::from_hex(hex).ok()) {
+            numbers.entry(digest).or_default().push(number);
+        }
+    }
     for candidate in found {
         let configs = configs(members, &candidate.media_type, &candidate.digest, limits);
-        let tags = names.iter().filter(|(config, _)| configs.contains(config)).flat_map(|(_, tags)| *tags);
-        for tag in tags {
+        let own: BTreeSet<_> = configs.iter().filter_map(|config| numbers.get(config)).flatten().collect();
+        for tag in own.into_iter().filter_map(|number| listed.get(*number)?.repo_tags.as_ref()).flatten() {
             if !candidate.names.contains(tag) {
                 candidate.names.push(tag.clone());
             }
@@ -179,18 +180,26 @@ pub(super) struct Pinned {
 /// The image that `select` names, or the only one. A digest may be that of a manifest in an index of an image.
 pub(super) fn choose(
     members: &Members,
-    candidates: &[Candidate],
+    candidates: &Candidates,
     select: Option<&str>,
     limits: &Limits,
 ) -> Result<Candidate, PlanError> {
-    let chosen = image_select::choose(candidates, select, &members.path).cloned();
-    let Err(error @ PlanError::NotSelected { .. }) = chosen else { return chosen };
-    let wanted: Option<Digest> = select.and_then(|select| select.parse().ok());
-    let children = candidates.iter().filter_map(|image| {
-        let child = children(members, image, limits).into_iter().find(|child| Some(child.digest) == wanted);
-        child.map(|child| of_child(image, &child))
-    });
-    children.into_iter().next().ok_or(error)
+    let digest = select.filter(|select| !candidates.has(select)).and_then(|select| select.parse().ok());
+    if let Some(child) = digest.and_then(|digest: Digest| {
+        let children = members.children.get_or_init(|| {
+            let mut all = HashMap::new();
+            for image in candidates.iter() {
+                for child in children(members, image, limits) {
+                    all.entry(child.digest).or_insert_with(|| of_child(image, &child));
+                }
+            }
+            all
+        });
+        children.get(&digest)
+    }) {
+        return Ok(child.clone());
+    }
+    image_select::choose(candidates, select, &members.path).cloned()
 }
 
 fn of_child(image: &Candidate, child: &Descriptor) -> Candidate {
@@ -247,12 +256,12 @@ pub(super) fn pin(
             members.wrong(format!("it holds none of the manifests that the index {} lists", image.digest))
         );
     }
-    let new: Vec<_> = order.iter().filter(|(blob, ..)| !members.is_verified(&blob.digest)).collect();
+    let new: Vec<_> =
+        order.iter().filter(|(blob, part, _)| members.known(part) != Some(blob.digest)).collect();
     task.expect(new.iter().map(|(blob, ..)| blob.size).sum());
     each(task, &new, |(blob, part, parent), buffer| {
-        let found = hash_part(part, task, buffer)?;
+        let found = members.digest(part, task, buffer)?;
         if found == blob.digest {
-            members.add_verified(found);
             return Ok(());
         }
         Err(members.wrong(format!("blob {} of {parent} has the digest {found}", blob.digest)))

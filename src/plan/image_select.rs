@@ -4,6 +4,8 @@ use super::error::PlanError;
 use super::manifest::{ImageForm, ImageSource};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
+use std::collections::HashMap;
+use std::ops::Deref;
 use std::path::Path;
 
 /// An image that a source offers.
@@ -21,22 +23,59 @@ impl Candidate {
     pub(super) fn label(&self) -> String {
         self.names.first().cloned().unwrap_or_else(|| self.digest.to_string())
     }
+}
 
-    fn answers_to(&self, select: &str) -> bool {
-        self.names.iter().any(|name| name == select) || self.digest.to_string() == select
+/// The images that a source offers. One of a thousand is found as fast as one of two.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    all: Vec<Candidate>,
+    /// Which of them have a name or a digest.
+    selected: HashMap<String, Vec<usize>>,
+}
+
+impl Candidates {
+    pub(super) fn new(all: Vec<Candidate>) -> Self {
+        let mut selected: HashMap<String, Vec<usize>> = HashMap::new();
+        for (number, candidate) in all.iter().enumerate() {
+            for name in candidate.names.iter().cloned().chain([candidate.digest.to_string()]) {
+                let numbers = selected.entry(name).or_default();
+                if numbers.last() != Some(&number) {
+                    numbers.push(number);
+                }
+            }
+        }
+        Self { all, selected }
+    }
+
+    /// Whether `select` is a name or the digest of any of them.
+    pub(super) fn has(&self, select: &str) -> bool {
+        self.selected.contains_key(select)
+    }
+}
+
+impl Deref for Candidates {
+    type Target = [Candidate];
+
+    fn deref(&self) -> &[Candidate] {
+        &self.all
     }
 }
 
 /// The image that `select` names, or the only one.
 pub(super) fn choose<'a>(
-    candidates: &'a [Candidate],
+    candidates: &'a Candidates,
     select: Option<&str>,
     path: &Path,
 ) -> Result<&'a Candidate, PlanError> {
     let path = || path.to_owned();
     let names = |all: &[&Candidate]| all.iter().map(|candidate| candidate.label()).collect::<Vec<_>>();
-    let matching: Vec<&Candidate> =
-        candidates.iter().filter(|one| select.is_none_or(|select| one.answers_to(select))).collect();
+    let matching: Vec<&Candidate> = match select {
+        None => candidates.iter().collect(),
+        Some(select) => {
+            let numbers = candidates.selected.get(select).into_iter().flatten();
+            numbers.filter_map(|number| candidates.get(*number)).collect()
+        }
+    };
     match (matching.as_slice(), select) {
         ([one], _) => Ok(one),
         ([], Some(select)) if !candidates.is_empty() => {
@@ -102,12 +141,12 @@ mod tests {
 
     #[test]
     fn one_image_is_chosen_or_the_names_are_listed() {
-        let all = [
+        let all = Candidates::new(vec![
             image("1", &["a:1", "a:latest"]),
             image("2", &[]),
             image("3", &["b:1", "x"]),
             image("4", &["x"]),
-        ];
+        ]);
         let chosen = |select: &str| choose(&all, Some(select), Path::new("x.tar")).map(|one| one.digest);
         assert_eq!(chosen("a:latest").unwrap(), all[0].digest);
         assert_eq!(chosen(&all[1].digest.to_string()).unwrap(), all[1].digest);
@@ -119,8 +158,12 @@ mod tests {
         assert!(error.to_string().contains(&all[1].digest.to_string()), "{error}");
         assert_eq!(chosen("nothing").unwrap_err().code(), sealift_bundle::codes::SOURCE_MISSING);
         assert_eq!(chosen("x").unwrap_err().code(), codes::MANIFEST_ITEM);
-        assert_eq!(choose(&[], None, Path::new("x")).unwrap_err().code(), codes::SOURCE_EMPTY);
-        assert!(choose(&all[..1], None, Path::new("x")).is_ok());
+        assert_eq!(
+            choose(&Candidates::new(Vec::new()), None, Path::new("x")).unwrap_err().code(),
+            codes::SOURCE_EMPTY
+        );
+        let one = Candidates::new(all[..1].to_vec());
+        assert!(choose(&one, None, Path::new("x")).is_ok());
     }
 
     #[test]

@@ -142,11 +142,10 @@ fn locate_image(image: &LockedImage, task: &Task<'_>) -> Result<DraftItem, PlanE
 
 /// Holds every image against the rules that packing and every reader hold it against, so that an image which cannot
 /// travel is found when it is locked.
-pub(super) fn check_images(images: &[LockedImage], work: &Work<'_>) -> Result<(), PlanError> {
-    let task = Task::new(work);
+pub(super) fn check_images(images: &[LockedImage], task: &Task<'_>) -> Result<(), PlanError> {
     for image in images {
-        let checked = locate_image(image, &task).and_then(|item| match item {
-            DraftItem::Image(image) => Ok(image.check(work.limits)?),
+        let checked = locate_image(image, task).and_then(|item| match item {
+            DraftItem::Image(image) => Ok(image.check(task.work.limits)?),
             DraftItem::Tree(_) => Ok(()),
         });
         checked.map_err(|error| error.about(ItemKind::Image, &image.head.name))?;

@@ -83,7 +83,7 @@ impl Lock {
                 return Err(PlanError::SameReference { one, other, reference });
             }
         }
-        lock_to_draft::check_images(&lock.image, work)?;
+        lock_to_draft::check_images(&lock.image, &task)?;
         let Some(before) = before.filter(|before| **before != lock) else { return Ok(lock) };
         lock.created = now;
         lock.sequence = manifest.sequence.unwrap_or(before.sequence.saturating_add(1));
@@ -95,9 +95,9 @@ impl Lock {
     /// at another mirror by now, came from where they came from.
     fn keep_origins(&mut self, before: &Self) {
         let plain = |origin: &str| origin.split(BY_WAY_OF).next().unwrap_or_default().to_owned();
+        let images: HashMap<_, _> = before.image.iter().map(|image| (&image.head.name, image)).collect();
         for image in &mut self.image {
-            let known = before.image.iter().find(|known| known.head.name == image.head.name);
-            let Some(known) = known else { continue };
+            let Some(known) = images.get(&image.head.name).copied() else { continue };
             if plain(&known.head.origin) == plain(&image.head.origin) {
                 let mut same = image.clone();
                 same.head.origin.clone_from(&known.head.origin);
@@ -106,8 +106,9 @@ impl Lock {
                 }
             }
         }
+        let trees: HashMap<_, _> = before.trees().map(|tree| (&tree.head.name, tree)).collect();
         for tree in self.doc.iter_mut().chain(&mut self.config).chain(&mut self.file) {
-            let known = before.trees().find(|known| known.head.name == tree.head.name);
+            let known = trees.get(&tree.head.name).copied();
             let same = |known: &&LockedTree| {
                 plain(&known.head.origin) == plain(&tree.head.origin) && known.entries == tree.entries
             };

@@ -66,7 +66,7 @@ fn concerns_all(error: &RegistryError) -> bool {
 
 /// Sends images of a bundle to a registry.
 pub struct Load<'a> {
-    /// The bundle; all of it has been verified.
+    /// The bundle; what opening it left out is verified before anything is sent.
     pub place: &'a OpenBundle<'a>,
     /// How the registry is reached.
     pub client: &'a Client,
@@ -172,8 +172,12 @@ impl Load<'_> {
 
     /// Asks by putting the index under its digest, before anything else is sent.
     pub(super) fn takes_sparse(&self, repository: &Repository, root: &Doc) -> Result<bool, RegistryError> {
-        let bytes = self.place.document(root.blob)?;
         let name = root.blob.digest.to_string();
+        if self.client.manifest_digest(repository, &name, self.watch)? == Some(root.blob.digest) {
+            return Ok(true);
+        }
+        self.place.verify_rest()?;
+        let bytes = self.place.document(root.blob)?;
         match self.client.put_manifest(repository, &name, &root.media_type, &bytes, self.watch) {
             Ok(_) => Ok(true),
             // OCI distribution 1.1, "Error Codes": MANIFEST_BLOB_UNKNOWN, MANIFEST_UNKNOWN, MANIFEST_INVALID.

@@ -59,7 +59,7 @@ pub struct Published {
     pub present: u64,
 }
 
-/// Puts a bundle into a repository, under a tag.
+/// Puts a bundle into a repository, under a tag. Where the repository has all its blobs, its layers are not read.
 pub fn publish(
     place: &OpenBundle<'_>,
     client: &Client,

@@ -9,7 +9,7 @@ use sealift_bundle::trust::verify::{BlobSink, Verified};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::progress::Progress;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -82,7 +82,8 @@ pub(super) fn is_unreachable(error: &RegistryError) -> bool {
 }
 
 impl Load<'_> {
-    /// Sends every blob to the repositories that need it. A blob that a repository refuses does not keep the others from
+    /// Sends every blob to the repositories that need it. Before the first one is sent, the whole bundle is verified;
+    /// where they have everything, its layers are not even read. A blob that a repository refuses does not keep the others from
     /// arriving; once the registry is gone, no more are sent.
     pub(super) fn send_all<'r>(
         &self,
@@ -98,11 +99,20 @@ impl Load<'_> {
         let mut wanted: Vec<_> = wanted.into_values().collect();
         // The largest first, so that the end is not one long wait.
         wanted.sort_by_key(|(blob, _)| std::cmp::Reverse(blob.size));
+        let there = self.there(&wanted);
+        if there.len() < wanted.len() {
+            self.place.verify_rest()?;
+        }
         self.watch.expect(wanted.iter().map(|(blob, _)| blob.size).sum());
         let next = AtomicUsize::new(0);
         let tally = Mutex::new((Ok(()), Sent::default()));
         let work = || {
             while let Some((blob, repositories)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if there.contains(&blob.digest) {
+                    self.watch.advance(blob.size);
+                    locked(&tally).1.present += repositories.len() as u64;
+                    continue;
+                }
                 let gone = locked(&tally).1.gone.clone();
                 let outcome = self.blob(*blob, repositories, gone);
                 let mut tally = locked(&tally);
@@ -126,6 +136,29 @@ impl Load<'_> {
         });
         let (outcome, sent) = tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         outcome.map(|()| sent)
+    }
+
+    /// The blobs that all their repositories have, up to the first that one of them lacks.
+    fn there(&self, wanted: &[(Blob, Vec<&Repository>)]) -> HashSet<Digest> {
+        let (next, there) = (AtomicUsize::new(0), Mutex::new(HashSet::new()));
+        let ask = || {
+            while let Some((blob, repositories)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // An error is told when the blob is to be sent.
+                let has = |repository: &&Repository| self.client.has_blob(repository, *blob, self.watch);
+                if repositories.iter().all(|repository| has(repository).unwrap_or(false)) {
+                    locked(&there).insert(blob.digest);
+                } else {
+                    next.store(wanted.len(), Ordering::Relaxed);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..CONNECTIONS.min(wanted.len()) {
+                scope.spawn(ask);
+            }
+            ask();
+        });
+        there.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Brings one blob to its repositories; what they refuse is noted in the outcome. An error is one that concerns more

@@ -365,3 +365,36 @@ fn f_sec_13_no_document_is_asked_for_before_the_seal_is_judged() {
         "sealift pull {address}:1 --trust root.json -o back; cmp back/pulled-1.sealift pulled-1.sealift"
     ));
 }
+
+/// The bundle once more, with a byte changed in the middle of its layers.
+fn damaged(name: &str) -> String {
+    let mut bytes = bundle().read("pulled-1.sealift");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(bundle().path(name), bytes).unwrap();
+    name.to_owned()
+}
+
+#[test]
+fn load_and_publish_read_no_layer_where_the_registry_has_all() {
+    let (shop, odd, folder) = (bundle(), Odd::new(|_| None), folder());
+    let name = damaged("damaged-for-there.sealift");
+    let verbs = |file: &str| {
+        [
+            format!("sealift load {file} --trust root.json -o {folder} --registry {}", odd.host),
+            format!("sealift publish {file} oci://{}/bundles/there --trust root.json", odd.host),
+        ]
+    };
+    shop.fails(&format!("sealift verify {name} --trust root.json"), 3, "bundle.digest");
+    for (whole, damaged) in verbs("pulled-1.sealift").iter().zip(verbs(&name)) {
+        let sent = odd.count("PUT", "/blobs/uploads/");
+        shop.fails(&damaged, 3, "bundle.digest");
+        assert_eq!(odd.count("PUT", "/blobs/uploads/"), sent, "{damaged}: not a blob before all is verified");
+        shop.done(whole);
+        // Nothing of the layers is sent, so nothing of them is read.
+        let again = shop.done(&damaged);
+        assert!(again.out.contains("0 blobs, 0 B"), "{}", again.out);
+        odd.kept.lock().unwrap().blobs.retain(|_, bytes| bytes.len() < 1 << 20);
+        shop.fails(&damaged, 3, "bundle.digest");
+    }
+}

@@ -23,6 +23,8 @@ use std::os::unix::fs::FileExt as _;
 /// The items of a draft, with what is known of them before anything is compressed.
 pub(super) struct DraftParts<'a> {
     images: Vec<&'a DraftImage>,
+    /// Where the blobs of the images lie.
+    sources: Sources<'a>,
     /// Contents of the images alone.
     contents: Contents,
     /// Bytes of the images' documents and configurations.
@@ -69,25 +71,26 @@ impl<'a> DraftParts<'a> {
                 }
             }
         }
-        let items = images.iter().map(|image| image_item(image)).collect::<Result<_, _>>()?;
+        let sources = Sources::of(images.iter().copied());
+        let items = images.iter().map(|image| image_item(image, &sources)).collect::<Result<_, _>>()?;
         let mut order = BlobOrder::new(Index::new(items), limits);
         let mut bytes = HashMap::new();
         while let Some(due) = order.next_document()? {
-            let content = read_blob(&images, &due.digest)?;
+            let content = sources.read(&due.digest)?;
             order.take(&content)?;
             bytes.insert(due.digest, content);
         }
         let contents = order.finish()?;
         for config in &contents.configs {
-            let content = read_blob(&images, &config.digest)?;
+            let content = sources.read(&config.digest)?;
             contents.check_config(config, &content)?;
             bytes.insert(config.digest, content);
         }
-        Ok(Self { images, contents, bytes, trees, distinct })
+        Ok(Self { images, sources, contents, bytes, trees, distinct })
     }
 
     pub(super) fn image_layers(&self) -> Result<Vec<BlobSource>, BundleError> {
-        self.contents.layers.iter().map(|layer| find_blob(&self.images, &layer.digest).cloned()).collect()
+        self.contents.layers.iter().map(|layer| self.sources.find(&layer.digest).cloned()).collect()
     }
 
     /// Bytes to keep at the front for everything before the layers.
@@ -159,7 +162,8 @@ impl<'a> DraftParts<'a> {
         &self,
         tree: impl Fn(&TreePart<'a>) -> Result<IndexItem, BundleError>,
     ) -> Result<Vec<IndexItem>, BundleError> {
-        self.images.iter().map(|image| image_item(image)).chain(self.trees.iter().map(tree)).collect()
+        let images = self.images.iter().map(|image| image_item(image, &self.sources));
+        images.chain(self.trees.iter().map(tree)).collect()
     }
 
     /// All members between the statement and the layers, and the statement about them.
@@ -181,7 +185,7 @@ impl<'a> DraftParts<'a> {
             let inventory = keep(&mut self.bytes, inventory);
             roots.push(keep(&mut self.bytes, tree_manifest(&tree.draft.head, inventory, *layer)?));
         }
-        let images = self.images.iter().map(|image| image_item(image));
+        let images = self.images.iter().map(|image| image_item(image, &self.sources));
         let trees = self.trees.iter().zip(roots).map(|(tree, root)| Ok(tree_item(&tree.draft.head, root)));
         let index = Index::new(images.chain(trees).collect::<Result<_, _>>()?);
         let index_bytes = index.encode()?;
@@ -221,15 +225,16 @@ impl<'a> DraftParts<'a> {
 impl DraftImage {
     /// Refuses an image that no reader would take, before anything is packed.
     pub fn check(&self, limits: &Limits) -> Result<(), BundleError> {
-        let mut order = BlobOrder::new(Index::new(vec![image_item(self)?]), limits);
+        let sources = Sources::of([self]);
+        let mut order = BlobOrder::new(Index::new(vec![image_item(self, &sources)?]), limits);
         while let Some(due) = order.next_document()? {
-            order.take(&read_blob(&[self], &due.digest)?)?;
+            order.take(&sources.read(&due.digest)?)?;
         }
         let contents = order.finish()?;
         contents
             .configs
             .iter()
-            .try_for_each(|config| contents.check_config(config, &read_blob(&[self], &config.digest)?))
+            .try_for_each(|config| contents.check_config(config, &sources.read(&config.digest)?))
     }
 }
 
@@ -239,8 +244,8 @@ fn keep(bytes: &mut HashMap<Digest, Vec<u8>>, content: Vec<u8>) -> Blob {
     blob
 }
 
-fn image_item(image: &DraftImage) -> Result<IndexItem, BundleError> {
-    let root = find_blob(&[image], &image.root)?;
+fn image_item(image: &DraftImage, sources: &Sources<'_>) -> Result<IndexItem, BundleError> {
+    let root = sources.find(&image.root)?;
     Ok(IndexItem {
         head: image.head.clone(),
         reference: Some(image.reference.clone()),
@@ -262,32 +267,44 @@ fn tree_item(head: &ItemHead, root: Blob) -> IndexItem {
     }
 }
 
-fn find_blob<'a>(images: &[&'a DraftImage], digest: &Digest) -> Result<&'a BlobSource, BundleError> {
-    images.iter().flat_map(|image| &image.blobs).find(|blob| blob.digest == *digest).ok_or_else(|| {
-        BundleError::Image {
+/// Where blobs lie, by digest: images share them, and there may be thousands of both.
+struct Sources<'a>(HashMap<Digest, &'a BlobSource>);
+
+impl<'a> Sources<'a> {
+    fn of(images: impl IntoIterator<Item = &'a DraftImage>) -> Self {
+        let mut all = HashMap::new();
+        for blob in images.into_iter().flat_map(|image| &image.blobs) {
+            all.entry(blob.digest).or_insert(blob);
+        }
+        Self(all)
+    }
+
+    fn find(&self, digest: &Digest) -> Result<&'a BlobSource, BundleError> {
+        self.0.get(digest).copied().ok_or_else(|| BundleError::Image {
             document: "the draft".to_owned(),
             reason: format!("it has no source for {digest}"),
-        }
-    })
-}
+        })
+    }
 
-fn read_blob(images: &[&DraftImage], digest: &Digest) -> Result<Vec<u8>, BundleError> {
-    let source = find_blob(images, digest)?;
-    let ceiling = Limits::v1().document;
-    if source.size > ceiling {
-        let what = format!("bytes of {digest}");
-        return Err(BundleError::Limit { what, found: source.size, ceiling });
+    /// A document or configuration, compared with its digest.
+    fn read(&self, digest: &Digest) -> Result<Vec<u8>, BundleError> {
+        let source = self.find(digest)?;
+        let ceiling = Limits::v1().document;
+        if source.size > ceiling {
+            let what = format!("bytes of {digest}");
+            return Err(BundleError::Limit { what, found: source.size, ceiling });
+        }
+        let unreadable = |error| BundleError::SourceRead { path: source.path.clone(), source: error };
+        let mut bytes = vec![0; usize::try_from(source.size).unwrap_or_default()];
+        let file = atomic_file::open_unlinked(&source.path).map_err(unreadable)?;
+        file.read_exact_at(&mut bytes, source.offset).map_err(unreadable)?;
+        let found = Digest::of(&bytes);
+        if found == *digest {
+            return Ok(bytes);
+        }
+        let reason = format!("a blob has the digest {found}, expected {digest}");
+        Err(BundleError::SourceChanged { path: source.path.clone(), reason })
     }
-    let unreadable = |error| BundleError::SourceRead { path: source.path.clone(), source: error };
-    let mut bytes = vec![0; usize::try_from(source.size).unwrap_or_default()];
-    let file = atomic_file::open_unlinked(&source.path).map_err(unreadable)?;
-    file.read_exact_at(&mut bytes, source.offset).map_err(unreadable)?;
-    let found = Digest::of(&bytes);
-    if found == *digest {
-        return Ok(bytes);
-    }
-    let reason = format!("a blob has the digest {found}, expected {digest}");
-    Err(BundleError::SourceChanged { path: source.path.clone(), reason })
 }
 
 pub(super) fn incomplete() -> BundleError {

@@ -7,6 +7,7 @@
 mod assemble;
 pub(crate) mod chunker;
 pub mod draft;
+mod frame_store;
 mod header_members;
 pub mod reseal;
 pub(crate) mod stream;
@@ -28,6 +29,7 @@ use crate::value::name::Name;
 use crate::value::progress::Progress;
 use assemble::DraftParts;
 use draft::Draft;
+pub use frame_store::FrameStore;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -118,17 +120,18 @@ pub struct Sealed {
 ///
 /// Equal drafts under equal authorities give equal bytes, whatever the time, the folder or the number of threads. A
 /// bundle with the same bytes that is already there is left as it is; one with other bytes is an error. Fails before
-/// any work where the keys do not suffice.
+/// any work where the keys do not suffice. With `frames`, what an earlier pack has compressed is not compressed again.
 pub fn pack(
     draft: &Draft,
     authority: &Authority<'_>,
     folder: &Path,
+    frames: Option<&FrameStore>,
     threads: usize,
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<Sealed, TrustError> {
     authority.check(&draft.scenario)?;
-    let unsealed = write_unsealed(draft, authority, folder, threads, limits, progress)?;
+    let unsealed = write_unsealed(draft, authority, folder, frames, threads, limits, progress)?;
     let seal = Envelope::sign(PayloadType::Statement, unsealed.statement.clone(), &authority.keys)?;
     Ok(unsealed.seal(authority, &seal.encode()?)?)
 }
@@ -138,6 +141,7 @@ fn write_unsealed(
     draft: &Draft,
     authority: &Authority<'_>,
     folder: &Path,
+    frames: Option<&FrameStore>,
     threads: usize,
     limits: &Limits,
     watch: &dyn Progress,
@@ -166,6 +170,7 @@ fn write_unsealed(
         start: room,
         layers: &layers,
         trees: &parts.distinct,
+        frames,
         threads: threads.max(1),
         watch,
     };

@@ -2,13 +2,14 @@
 
 use super::chunker::Cutter;
 use super::draft::{BlobSource, DraftTree};
+use super::frame_store::{EncodedFrame, FrameStore};
 use super::stream::TreeStream;
 use crate::format::atomic_file;
 use crate::format::error::BundleError;
-use crate::format::frame::{Encoder, Frame};
+use crate::format::frame::{self, Encoder, Frame};
 use crate::format::index::Blob;
 use crate::format::member::{self, blob_name, member_header};
-use crate::value::digest::{Digest, Hasher};
+use crate::value::digest::Hasher;
 use crate::value::progress::Progress;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,6 +36,8 @@ pub(super) struct Payload<'a> {
     pub layers: &'a [BlobSource],
     /// Trees, in order, no two alike.
     pub trees: &'a [&'a DraftTree],
+    /// Frames of earlier packs.
+    pub frames: Option<&'a FrameStore>,
     /// How many threads compress and copy.
     pub threads: usize,
     /// Sees the bytes go by.
@@ -59,8 +62,7 @@ struct Done {
     tree: usize,
     last: bool,
     raw: usize,
-    stored: Vec<u8>,
-    sha256: Digest,
+    frame: EncodedFrame,
 }
 
 /// Lets so many bytes in at a time; closed when anything fails, so that nobody waits for ever.
@@ -179,15 +181,30 @@ impl<'a> Payload<'a> {
                 Some(_) if !gate.enter(0) => return Ok(()),
                 Some(Job::Copy { source, at }) => self.copy(source, at)?,
                 Some(Job::Piece { number, tree, last, bytes }) => {
-                    let stored = encoder.encode(&bytes).map_err(memory)?;
-                    let sha256 = Digest::of(&stored);
+                    let frame = self.encode(&mut encoder, &bytes).map_err(memory)?;
                     let raw = bytes.len();
-                    if results.send(Done { number, tree, last, raw, stored, sha256 }).is_err() {
+                    if results.send(Done { number, tree, last, raw, frame }).is_err() {
                         return Ok(());
                     }
                 }
             }
         }
+    }
+
+    /// The frame of a piece: one that was kept, or a new one, which is the same.
+    fn encode(&self, encoder: &mut Encoder, piece: &[u8]) -> io::Result<EncodedFrame> {
+        // What is only stored is made faster than it is found.
+        if !encoder.shrinks(piece)? {
+            return Ok(EncodedFrame::of(frame::store(piece)));
+        }
+        let Some(frames) = self.frames else { return Ok(EncodedFrame::of(encoder.compress(piece)?)) };
+        let key = frames.key(piece);
+        if let Some(kept) = frames.get(&key) {
+            return Ok(kept);
+        }
+        let frame = EncodedFrame::of(encoder.compress(piece)?);
+        frames.put(&key, &frame);
+        Ok(frame)
     }
 
     /// Copies a layer from where it lies, hashing it on the way.
@@ -236,10 +253,11 @@ impl<'a> Payload<'a> {
             while let Some(piece) = waiting.remove(&next) {
                 next += 1;
                 let (hasher, frames) = &mut layer;
-                let (offset, stored) = (hasher.count(), piece.stored.len() as u64);
-                self.put(&piece.stored, written.end + 512 + offset)?;
-                hasher.update(&piece.stored);
-                frames.push(Frame { offset, stored, size: piece.raw as u64, sha256: piece.sha256 });
+                let EncodedFrame { stored: bytes, sha256 } = &piece.frame;
+                let (offset, stored) = (hasher.count(), bytes.len() as u64);
+                self.put(bytes, written.end + 512 + offset)?;
+                hasher.update(bytes);
+                frames.push(Frame { offset, stored, size: piece.raw as u64, sha256: *sha256 });
                 gate.leave(piece.raw);
                 self.watch.advance(piece.raw as u64);
                 atomic_file::begin_writing(self.file, written.end + 512 + offset, stored);

@@ -1,6 +1,6 @@
 //! What the files of a bundle say: secrets, settings that call out, templates, and the images that they name.
 
-use super::super::context::{Work, read_pinned};
+use super::super::context::{Work, each_on, read_pinned};
 use super::super::error::PlanError;
 use super::super::lock::{Lock, LockedTree, TreeSource};
 use super::super::lock_to_draft;
@@ -78,7 +78,7 @@ impl Contents {
                 other => other.about(kind, &tree.head.name),
             })?;
             contents.files += files.len() as u64;
-            contents.tree(tree, &files, &chosen.manifest.egress, engine.as_ref());
+            contents.tree(tree, &files, &chosen.manifest.egress, engine.as_ref(), work)?;
             contents.lead_to_sources(tree, before);
             if kind == ItemKind::Config {
                 configs.push((&tree.head.name, files));
@@ -98,13 +98,10 @@ impl Contents {
             _ => SMALL,
         };
         let (checked, sources) = lock_to_draft::files(tree, work)?;
-        let mut files = Vec::new();
+        let mut readable = Vec::new();
         for ((entry, size), source) in checked.files().zip(&sources) {
             let Node::File { sha256, .. } = &entry.node else { continue };
-            if work.watch.is_stopped() {
-                return Err(PlanError::Interrupted);
-            }
-            let path = entry.path.as_str().to_owned();
+            let path = entry.path.as_str();
             if size > ceiling {
                 self.unread += 1;
                 if is_text || tree.head.labels.file_kind == Some(FileKind::Chart) {
@@ -112,13 +109,18 @@ impl Contents {
                     let fix = "look through it with another tool, and explain it with `[[accept]]`";
                     let about = format!("{}/{path}", tree.head.name);
                     let finding = LintFinding::new(LintRule::ContentUnread, &about, message, fix);
-                    self.findings.push(finding.at(FindingPlace::new(&path, None)));
+                    self.findings.push(finding.at(FindingPlace::new(path, None)));
                 }
                 continue;
             }
-            files.push(Opened { path, bytes: read_pinned(source, size, sha256)? });
+            readable.push((path, size, sha256, source));
         }
-        Ok(files)
+        each_on(work.threads, &readable, |(path, size, sha256, source), _| {
+            if work.watch.is_stopped() {
+                return Err(PlanError::Interrupted);
+            }
+            Ok(Opened { path: (*path).to_owned(), bytes: read_pinned(source, *size, sha256)? })
+        })
     }
 
     fn tree(
@@ -127,7 +129,8 @@ impl Contents {
         files: &[Opened],
         egress: &[String],
         engine: Option<&TemplateEngine>,
-    ) {
+        work: &Work<'_>,
+    ) -> Result<(), PlanError> {
         let kind = tree.head.kind;
         if kind != ItemKind::Doc && is_only_notes(tree) {
             let message = "it holds nothing but a note about what belongs into it".to_owned();
@@ -143,25 +146,32 @@ impl Contents {
         for file in files {
             variables.extend(references::variables(&file.as_file(&tree.head.name)));
         }
-        for opened in files {
+        let looked = each_on(work.threads, files, |opened, _| {
             let file = opened.as_file(&tree.head.name);
+            let (mut findings, mut mentions) = (Vec::new(), Vec::new());
             let is_chart = tree.head.labels.file_kind == Some(FileKind::Chart);
             if !is_chart {
-                self.findings.extend(secrets::find(&file));
+                findings.extend(secrets::find(&file));
             }
             if kind == ItemKind::Config {
-                self.findings.extend(outward::lint(&file, Allowed(egress)));
+                findings.extend(outward::lint(&file, Allowed(egress)));
             }
             // Compose files and the like may come as files, too; an archive that is no chart is not looked into.
             let names_images = kind != ItemKind::Doc && (is_chart || !file.is_gzip());
             if names_images {
-                let mention = |mention| Mentioned { item: tree.head.name.clone(), mention };
-                self.mentions.extend(references::mentions(&file, &variables).into_iter().map(mention));
+                mentions = references::mentions(&file, &variables);
             }
             if let Some(engine) = engine.filter(|_| tree.head.labels.template) {
-                self.findings.extend(template(&file, engine));
+                findings.extend(template(&file, engine));
             }
+            Ok((findings, mentions))
+        })?;
+        for (findings, mentions) in looked {
+            self.findings.extend(findings);
+            let mention = |mention| Mentioned { item: tree.head.name.clone(), mention };
+            self.mentions.extend(mentions.into_iter().map(mention));
         }
+        Ok(())
     }
 
     /// Findings in files of the packer's own folders name these files, so that an editor finds them.

@@ -324,6 +324,30 @@ fn f_field_r10_a_layout_is_looked_through_once_for_all_its_images() {
         let (first, second) = (candidates(&one, &LIMITS).unwrap(), candidates(&other, &LIMITS).unwrap());
         assert!(std::ptr::eq(first, second));
         let image = pin(&one, &first[0], &Platforms::All, &task).unwrap();
-        assert!(image.blobs.iter().all(|blob| one.is_verified(&blob.digest)));
+        for blob in &image.blobs {
+            let part = one.find(&blob_name(&blob.digest)).unwrap().unwrap();
+            assert_eq!(one.known(&part), Some(blob.digest));
+        }
     });
+}
+
+#[test]
+fn a_manifest_inside_an_index_is_selected_by_its_digest() {
+    let bench = Bench::new();
+    let folder = bench.folder().join("hello");
+    let mut layout = LayoutMaker::new(&folder);
+    let children = [b"one".as_slice(), b"two"].map(|layer| layout.manifest(layer, &json!({})));
+    let (index, other) = (layout.index(&children), layout.index(&children[1..]));
+    layout.tag(index, "tools/hello:1");
+    layout.tag(other, "tools/other:1");
+    let members = open(&folder).unwrap();
+    let all = candidates(&members, &LIMITS).unwrap();
+    for child in &children {
+        let digest = digest_of(child);
+        let chosen = choose(&members, all, Some(&digest.to_string()), &LIMITS).unwrap();
+        assert_eq!((chosen.digest, &chosen.names[..]), (digest, &["tools/hello:1".to_owned()][..]));
+    }
+    let unknown = Digest::of(b"unknown").to_string();
+    let error = choose(&members, all, Some(&unknown), &LIMITS).unwrap_err();
+    assert!(matches!(error, PlanError::NotSelected { .. }), "{error}");
 }

@@ -240,3 +240,47 @@ fn p20_a_lock_with_a_bad_tree_is_refused_by_the_draft() {
         codes::LOCK_SYNTAX
     );
 }
+
+/// An archive of `docker save` with so many images, each of one own layer, and the manifest that takes them all.
+fn saved(bench: &Bench, count: usize) -> String {
+    let mut members: Vec<(String, Vec<u8>)> = Vec::new();
+    let (mut listed, mut manifest) = (Vec::new(), HEAD.to_owned());
+    for number in 0..count {
+        let layer = format!("layer {number}").into_bytes();
+        let config = json!({ "rootfs": { "diff_ids": [Digest::of(&layer).to_string()] } }).to_string();
+        listed.push(json!({
+            "Config": format!("{number}.json"), "RepoTags": [format!("app:{number}")], "Layers": [format!("{number}")],
+        }));
+        members.push((format!("{number}.json"), config.into_bytes()));
+        members.push((number.to_string(), layer));
+        manifest +=
+            &format!("[[image]]\nname = \"i{number}\"\narchive = \"saved.tar\"\nselect = \"app:{number}\"\n");
+    }
+    members.push(("manifest.json".to_owned(), json!(listed).to_string().into_bytes()));
+    let members: Vec<_> = members.iter().map(|(name, content)| (name.as_str(), &content[..], "")).collect();
+    tar_with(&bench.folder().join("saved.tar"), &members);
+    manifest
+}
+
+/// How often this thread asked the kernel to read.
+fn reads() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/io").unwrap();
+    text.lines().find_map(|line| line.strip_prefix("syscr: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn lock_reads_an_archive_once_for_all_its_images() {
+    let taken = |count: usize| {
+        let bench = Bench::new();
+        let manifest = Manifest::parse(&saved(&bench, count), "a.toml", &bench.folder()).unwrap();
+        let chosen = manifest.choose(&Choice::default()).unwrap();
+        let before = reads();
+        let lock = bench.with(1, |work| Lock::make(&chosen, work, None, NOW.parse().unwrap()).unwrap());
+        for (number, image) in lock.image.iter().enumerate() {
+            assert_eq!(image.blobs[2].digest, Digest::of(format!("layer {number}").as_bytes()));
+        }
+        reads() - before
+    };
+    let (fifty, hundred) = (taken(50), taken(100));
+    assert!(hundred < 2 * fifty + 50, "{fifty} reads for 50 images, {hundred} for 100");
+}

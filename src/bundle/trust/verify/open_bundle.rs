@@ -9,7 +9,7 @@ use super::proof::{Proof, Proofs, Proving};
 use super::seal::Trusted;
 use super::stream::{derived_members, verify_contents};
 use super::trees::{HeldInventories, SharedInventory};
-use super::{BlobSink, Conditions, Sink, Verified};
+use super::{BlobSink, Conditions, Looking, Sink, Verified};
 use crate::format::BundleError;
 use crate::format::blob_order::{BlobOrder, Contents, ImageParts};
 use crate::format::entry::{Entry, Node};
@@ -25,6 +25,7 @@ use crate::value::digest::{Digest, Hasher};
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// A bundle file whose seal, index and manifests are believed, open for reading parts of it.
 ///
@@ -41,6 +42,8 @@ pub struct OpenBundle<'a> {
     /// What was hashed while the bundle was verified.
     proofs: Proofs,
     inventories: HeldInventories,
+    /// Set once every stored byte was verified.
+    whole: OnceLock<()>,
 }
 
 /// How far a blob has been read by [`OpenBundle::next_piece`].
@@ -74,17 +77,6 @@ impl<'a> std::ops::Deref for WholeBundle<'a> {
 }
 
 impl<'a> WholeBundle<'a> {
-    /// The same bundle, read on under other conditions. What was verified stays verified as it was.
-    #[must_use]
-    pub fn with_conditions(self, conditions: Conditions<'_>) -> WholeBundle<'_> {
-        let Self { place: OpenBundle { file, trusted, contents, places, proofs, inventories, .. }, size } =
-            self;
-        WholeBundle {
-            place: OpenBundle { file, conditions, trusted, contents, places, proofs, inventories },
-            size,
-        }
-    }
-
     /// The bundle, without the knowledge that it was verified as a whole.
     #[must_use]
     pub fn into_place(self) -> OpenBundle<'a> {
@@ -157,7 +149,23 @@ impl<'a> OpenBundle<'a> {
             places.insert(blob.digest, at + 512..at + 512 + blob.size);
             at += span(blob.size);
         }
-        Self { file, conditions, trusted, contents, places, proofs, inventories: HeldInventories::default() }
+        let (inventories, whole) = (HeldInventories::default(), OnceLock::new());
+        Self { file, conditions, trusted, contents, places, proofs, inventories, whole }
+    }
+
+    /// Verifies every stored byte that [`open`](Self::open) left out; the second time it costs nothing.
+    pub fn verify_rest(&self) -> Result<(), TrustError> {
+        if self.whole.get().is_some() {
+            return Ok(());
+        }
+        let mut tape = MemberReader::file(&self.file);
+        for member in &self.trusted.front {
+            tape.pass(&member.name, member.size)?;
+        }
+        // What the seal vouches for was read when it was opened: another index than that one is refused here.
+        verify_contents(&self.trusted, &mut tape, &self.conditions, &Looking(Depth::Stored))?;
+        self.whole.get_or_init(|| ());
+        Ok(())
     }
 
     /// Refuses another bundle than the one with this statement: one that was sealed a moment ago, and is read back.
