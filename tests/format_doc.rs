@@ -14,6 +14,7 @@ const FORMAT: &str = concat!(
     include_str!("../src/bundle/SITE.md"),
     include_str!("../src/bundle/CARRIER.md"),
     include_str!("../src/bundle/POLICY.md"),
+    include_str!("../src/bundle/WRITER.md"),
     include_str!("../src/bundle/RULES.md"),
 );
 const BUNDLE: &str = "tests/bundles/v1-0.1.0.sealift";

@@ -38,7 +38,15 @@ impl Args {
             Verb::Format => term.text(concat!(
                 include_str!("../bundle/FORMAT.md"),
                 "\n",
-                include_str!("../bundle/RULES.md")
+                include_str!("../bundle/RULES.md"),
+                "\n",
+                include_str!("../bundle/WRITER.md"),
+                "\n",
+                include_str!("../bundle/POLICY.md"),
+                "\n",
+                include_str!("../bundle/SITE.md"),
+                "\n",
+                include_str!("../bundle/CARRIER.md")
             )),
         }
     }
