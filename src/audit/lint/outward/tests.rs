@@ -62,6 +62,14 @@ fn each_setting_of_the_baseline_is_found_when_it_is_turned_on() {
 }
 
 #[test]
+fn a_key_for_giphy_is_found_in_a_file_and_in_the_environment() {
+    let expected = [(LintRule::ConfigOutward, 1)];
+    assert_eq!(rules("c.json", r#"{"ServiceSettings": {"GiphySdkKey": "s0glx"}}"#), expected);
+    assert_eq!(rules("m.env", "MM_SERVICESETTINGS_GIPHYSDKKEY=s0glx\n"), expected);
+    assert_eq!(rules("c.json", r#"{"ServiceSettings": {"GiphySdkKey": ""}}"#), []);
+}
+
+#[test]
 fn the_three_delivery_forms_are_one() {
     for (path, text) in [
         ("patch.json", "{\"LogSettings\":\n{\"EnableSentry\": true}}"),
