@@ -11,9 +11,9 @@ use std::io::Read as _;
 /// All documents of the format, in the order in which its examples are compared.
 const FORMAT: &str = concat!(
     include_str!("../src/bundle/FORMAT.md"),
+    include_str!("../src/bundle/POLICY.md"),
     include_str!("../src/bundle/SITE.md"),
     include_str!("../src/bundle/CARRIER.md"),
-    include_str!("../src/bundle/POLICY.md"),
     include_str!("../src/bundle/WRITER.md"),
     include_str!("../src/bundle/RULES.md"),
 );

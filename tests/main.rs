@@ -52,6 +52,7 @@ mod registry;
 mod rendering;
 mod report;
 mod roundtrip;
+mod rule_tables;
 #[cfg(feature = "registry")]
 mod sbom_carried;
 #[cfg(feature = "clamd")]

@@ -15,8 +15,8 @@ use sealift_audit::diff::{
     Hunk, ItemChange, Line, LineMark, LinesOutcome, Missing, PackageChange, Right, RightChange, Step,
     TextChange, Turn,
 };
+use sealift_audit::finding::{FindingPlace, LintFinding, LintRule};
 use sealift_audit::layer::Compression;
-use sealift_audit::lint::finding::{FindingPlace, LintFinding, LintRule};
 use sealift_audit::packages::{Ecosystem, Package, System};
 use sealift_audit::policy::{self, AsideLine, PolicyVerdict, Stage, Violation, Waived};
 use sealift_audit::report::document::{Block, ReportDocument};

@@ -8,7 +8,7 @@ use sealift_audit::analysis::class::FileClass;
 use sealift_audit::analysis::{
     Attached, Census, FileDigests, ItemCensus, LayerEntry, LayerNode, Unchecked, View, observe,
 };
-use sealift_audit::lint::finding::LintFinding;
+use sealift_audit::finding::LintFinding;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;

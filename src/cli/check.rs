@@ -4,7 +4,7 @@ use super::error::CliError;
 use super::lock::{StoreArgs, VariantArgs, work};
 use super::term::{Term, TerminalProgress};
 use super::{ThreadArgs, sarif};
-use sealift_audit::lint::finding::{LintFinding, LintSeverity};
+use sealift_audit::finding::{LintFinding, LintSeverity};
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::size::ByteSize;

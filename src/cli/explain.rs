@@ -4,7 +4,7 @@ use super::codes;
 use super::error::CliError;
 use super::term::Term;
 use sealift_audit::analysis::anomaly::AnomalyKind;
-use sealift_audit::lint::finding;
+use sealift_audit::finding;
 use sealift_audit::policy::rule;
 use sealift_bundle::next_step;
 use sealift_bundle::value::suggestion::did_you_mean;

@@ -1,6 +1,6 @@
 //! Findings as SARIF 2.1.0 (OASIS, 2020).
 
-use sealift_audit::lint::finding::{LintFinding, LintRule};
+use sealift_audit::finding::{LintFinding, LintRule};
 use sealift_bundle::value::escaped::escape_json;
 use sealift_bundle::value::percent::encoded;
 use sealift_plan::check::CheckReport;

@@ -5,7 +5,7 @@ use super::context::Task;
 use super::error::PlanError;
 use super::fetch;
 use super::manifest::ChartPlace;
-use sealift_audit::lint::document;
+use crate::lint::document;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::oci::{self, OciDocument};
 use sealift_bundle::value::ValueError;

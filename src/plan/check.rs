@@ -14,7 +14,7 @@ use super::lock::Lock;
 use super::manifest::{Manifest, Source};
 use super::selection::Chosen;
 use super::tree;
-use sealift_audit::lint::finding::{FindingPlace, LintFinding, LintSeverity, sort};
+use sealift_audit::finding::{FindingPlace, LintFinding, LintSeverity, sort};
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::Printable;
 use serde::Serialize;

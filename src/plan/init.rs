@@ -7,7 +7,7 @@ use super::error::{PlanError, shown};
 use super::image_files::Members;
 use super::image_oci_layout;
 use super::lock_writer::Quoted;
-use sealift_audit::lint::references::normalised;
+use crate::lint::references::normalised;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::format::member::{MANIFEST, OCI_LAYOUT};
 use sealift_bundle::value::ValueError;

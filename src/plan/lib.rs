@@ -17,6 +17,7 @@ mod image_registry;
 mod image_select;
 mod include;
 mod inflate;
+mod lint;
 mod lock_items;
 mod lock_to_draft;
 mod lock_writer;

@@ -6,7 +6,7 @@ use super::error::PlanError;
 use super::include;
 use super::patterns::Patterns;
 use super::requirement::Requirement;
-use sealift_audit::lint::finding::LintRule;
+use sealift_audit::finding::LintRule;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::{ItemHead, ItemKind, Labels};
 use sealift_bundle::format::site_inputs::{Parameter, SiteSecret};

@@ -1,8 +1,8 @@
 //! What a file of a layer is held in memory for: a database of packages, packages within it, secrets.
 
 use super::class::{Archive, FileClass};
-use crate::lint::secrets;
 use crate::packages::Database;
+use crate::secrets;
 
 /// Bytes of a file that is neither text nor code and may be a store of keys.
 const KEYS: u64 = 64 << 10;

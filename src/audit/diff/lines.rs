@@ -1,7 +1,8 @@
 //! Texts, line by line.
 
 use super::redact::HIDDEN;
-use crate::lint::{LintFile, secrets};
+use crate::finding::LintFile;
+use crate::secrets;
 use serde::Serialize;
 use similar::{Algorithm, ChangeTag, TextDiff};
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! What looks like a secret is compared and never shown.
 
-use crate::lint::{LintFile, secrets};
+use crate::finding::LintFile;
+use crate::secrets;
 use std::borrow::Cow;
 
 /// A line of somebody's text, or in its place that it is not shown.

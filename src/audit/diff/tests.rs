@@ -5,8 +5,8 @@ use crate::analysis::config::ImageConfig;
 use crate::analysis::{
     Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked, View,
 };
+use crate::finding::{LintFinding, LintRule};
 use crate::layer::Compression;
-use crate::lint::finding::{LintFinding, LintRule};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;

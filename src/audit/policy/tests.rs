@@ -9,8 +9,8 @@ use crate::analysis::{
     AnalysisFindings, Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked,
     View,
 };
+use crate::finding::{LintFinding, LintRule};
 use crate::layer::Compression;
-use crate::lint::finding::{LintFinding, LintRule};
 use crate::packages::{Ecosystem, Package};
 use crate::scan::Ledger;
 use crate::vulnerability::severity::{Level, Severity};

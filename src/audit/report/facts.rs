@@ -4,7 +4,7 @@ use crate::account::ByteAccount;
 use crate::analysis::anomaly::Anomaly;
 use crate::analysis::{Census, ItemCensus, Layer, View};
 use crate::diff::BundleDifference;
-use crate::lint::finding::LintFinding;
+use crate::finding::LintFinding;
 use crate::policy::PolicyVerdict;
 use crate::sbom::is_bill;
 use crate::scan::Ledger;

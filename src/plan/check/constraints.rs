@@ -8,8 +8,8 @@ use super::super::manifest::{Constraint, ConstraintRule, ManifestItem, ReadAs, S
 use super::super::requirement::{Requirement, version_of};
 use super::super::selection::Chosen;
 use super::place;
-use sealift_audit::lint::finding::{LintFinding, LintRule};
-use sealift_audit::lint::json_in::json_in;
+use crate::lint::json_in::json_in;
+use sealift_audit::finding::{LintFinding, LintRule};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::printable::Printable;

@@ -7,7 +7,7 @@ use super::super::lock_to_draft;
 use super::super::manifest::{Manifest, ManifestItem, Source};
 use super::super::selection::Chosen;
 use super::{Medium, place};
-use sealift_audit::lint::finding::{LintFinding, LintRule};
+use sealift_audit::finding::{LintFinding, LintRule};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::oci::{self, OciDocument};
 use sealift_bundle::value::name::Name;

@@ -4,8 +4,8 @@ use super::super::lock::Lock;
 use super::super::selection::Chosen;
 use super::contents::Mentioned;
 use super::place;
-use sealift_audit::lint::finding::{LintFinding, LintRule};
-use sealift_audit::lint::references::{How, normalised};
+use crate::lint::references::{How, normalised};
+use sealift_audit::finding::{LintFinding, LintRule};
 use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::printable::Printable;
 

@@ -1,7 +1,7 @@
 //! Images that files in a folder name, found as `check` finds them.
 
-use sealift_audit::lint::LintFile;
-use sealift_audit::lint::references::{How, Mention, Variables, is_chart, mentions, variables};
+use crate::lint::references::{How, Mention, Variables, is_chart, mentions, variables};
+use sealift_audit::finding::LintFile;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::image_name::ImageName;

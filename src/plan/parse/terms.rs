@@ -8,7 +8,7 @@ use super::super::manifest::{
 };
 use super::super::requirement::Requirement;
 use super::Text;
-use sealift_audit::lint::finding::LintRule;
+use sealift_audit::finding::LintRule;
 use sealift_bundle::format::item::{FileKind, ItemKind, LAST_PRIORITY, Labels, PRIORITY};
 use sealift_bundle::format::site_inputs::{Parameter, SiteSecret, is_description};
 use sealift_bundle::value::format::Format;

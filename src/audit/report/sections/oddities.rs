@@ -7,7 +7,7 @@ use super::super::text::{code, say, shown};
 use super::{holders, privileges};
 use crate::analysis::LayerNode;
 use crate::analysis::anomaly::AnomalyGroup;
-use crate::lint::finding::{LintFinding, LintSeverity};
+use crate::finding::{LintFinding, LintSeverity};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::size::ByteSize;

@@ -225,6 +225,31 @@ pub fn sort(findings: &mut Vec<LintFinding>) {
     findings.dedup();
 }
 
+/// A file as `check` looks at it.
+#[derive(Debug, Clone, Copy)]
+pub struct LintFile<'a> {
+    /// The item that it belongs to.
+    pub item: &'a str,
+    /// Its path within the item.
+    pub path: &'a str,
+    /// Its content.
+    pub bytes: &'a [u8],
+}
+
+impl LintFile<'_> {
+    /// Whether its content begins as gzip does.
+    #[must_use]
+    pub fn is_gzip(&self) -> bool {
+        self.bytes.starts_with(b"\x1f\x8b")
+    }
+
+    /// What a finding about the whole file is about: `ITEM/PATH`.
+    #[must_use]
+    pub fn about(&self) -> String {
+        format!("{}/{}", self.item, self.path)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{FindingPlace, LintFinding, LintRule, LintSeverity, sort};

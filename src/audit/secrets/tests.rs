@@ -1,7 +1,7 @@
 use super::judge::{entropy, is_placeholder};
 use super::{find, masked};
-use crate::lint::LintFile;
-use crate::lint::finding::{LintFinding, LintRule};
+use crate::finding::LintFile;
+use crate::finding::{LintFinding, LintRule};
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};

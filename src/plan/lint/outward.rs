@@ -1,14 +1,14 @@
 //! Settings that call out of the site, in whatever form they are delivered.
 
-use super::LintFile;
-use super::finding::{FindingPlace, LintFinding, LintRule};
 use super::holes::restored;
 use super::hosts::{self, is_public};
 use super::settings::{self, Form, Setting};
 use super::watched::{PUSH_SERVER, PUSH_SWITCH, Unwanted, WATCHED, Watched, no, yes};
+use sealift_audit::finding::LintFile;
+use sealift_audit::finding::{FindingPlace, LintFinding, LintRule};
 use sealift_bundle::value::printable::Printable;
 
-pub use super::hosts::Allowed;
+pub(crate) use super::hosts::Allowed;
 
 /// Bytes of a value that are shown.
 const SHOWN: usize = 80;
@@ -18,7 +18,7 @@ const SHOWN: usize = 80;
 ///
 /// A file that is no configuration gives nothing; one that cannot be read gives one finding that says so.
 #[must_use]
-pub fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding> {
+pub(crate) fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding> {
     let mut found = match read(file) {
         Ok(Some((form, settings))) => findings(file, form, &settings, allowed),
         Ok(None) => Vec::new(),
@@ -32,7 +32,7 @@ pub fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding> {
             .at(FindingPlace::new(file.path, None)),
         ],
     };
-    super::finding::sort(&mut found);
+    sealift_audit::finding::sort(&mut found);
     found
 }
 
@@ -40,7 +40,7 @@ pub fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding> {
 ///
 /// Gives nothing when none of the files configures a Mattermost server.
 #[must_use]
-pub fn unset(files: &[LintFile<'_>]) -> Vec<LintFinding> {
+pub(crate) fn unset(files: &[LintFile<'_>]) -> Vec<LintFinding> {
     let settings: Vec<Setting> = files
         .iter()
         .filter_map(|file| read(file).ok().flatten())
@@ -67,12 +67,12 @@ pub fn unset(files: &[LintFile<'_>]) -> Vec<LintFinding> {
             )
         })
         .collect();
-    super::finding::sort(&mut found);
+    sealift_audit::finding::sort(&mut found);
     found
 }
 
 fn read(file: &LintFile<'_>) -> Result<Option<(Form, Vec<Setting>)>, String> {
-    let Some(text) = settings::text_of(file.bytes) else {
+    let Some(text) = sealift_audit::secrets::text_of(file.bytes) else {
         // A name that promises a configuration, and bytes that are no text.
         let is_other = matches!(Form::of(file, ""), Form::Other);
         return if is_other { Ok(None) } else { Err("it is not text".to_owned()) };

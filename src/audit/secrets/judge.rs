@@ -1,6 +1,6 @@
 //! Whether what a pattern claimed is a secret, or only looks like one.
 
-use crate::lint::patterns::{Judge, RULES};
+use super::patterns::{Judge, RULES};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 

@@ -1,8 +1,8 @@
 //! The settings that call out, of `rules/settings.toml`.
 
-use super::finding::LintRule;
-use super::rules::{self, Source};
 use super::settings::Setting;
+use sealift_audit::finding::LintRule;
+use sealift_audit::rules::{self, Source};
 use serde::Deserialize;
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
-//! What secrets look like: `rules/secrets.toml`, compiled.
+//! What secrets look like: `secrets.toml`, compiled.
 
-use super::finding::LintRule;
-use super::rules::{self, Source};
+use crate::finding::LintRule;
+use crate::rules::{self, Source};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 use serde::de::Error as _;
@@ -25,7 +25,7 @@ pub(super) enum Judge {
     Random,
 }
 
-/// What `rules/secrets.toml` says.
+/// What `secrets.toml` says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretRules {
@@ -35,8 +35,7 @@ pub(super) struct SecretRules {
     pub(super) binary: Vec<BinaryFormat>,
 }
 
-pub(super) static RULES: LazyLock<SecretRules> =
-    LazyLock::new(|| rules::parse(include_str!("rules/secrets.toml")));
+pub(super) static RULES: LazyLock<SecretRules> = LazyLock::new(|| rules::parse(include_str!("secrets.toml")));
 
 /// What the names of secrets have in them.
 #[derive(Debug, Deserialize)]

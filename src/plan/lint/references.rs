@@ -5,25 +5,25 @@ mod reference_text;
 
 pub(super) use parts::ReferenceParts;
 pub(crate) use reference_text::below_site;
-pub use reference_text::{Variables, normalised};
+pub(crate) use reference_text::{Variables, normalised};
 
-use super::LintFile;
 use super::chart;
 use super::document::{self, DocumentNode, Value};
-use super::finding::FindingPlace;
 use super::holes::{HOLE, filled, restored};
 use super::image_keys::{OperatorResource, is_image_by_name, is_image_key, names_image, operator_resource};
 use super::numbers::Numbers;
 use super::probable;
 use super::settings::{self, Form};
 use reference_text::interpolated;
+use sealift_audit::finding::FindingPlace;
+use sealift_audit::finding::LintFile;
 use sealift_bundle::value::printable::Printable;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// An image that a file names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Mention {
+pub(crate) struct Mention {
     /// The reference with registry and tag, as `docker.io/library/nginx:latest` for `nginx`; of an image in the site's
     /// registry only what stands behind the registry; of an unclear one the text, made safe to show.
     pub reference: String,
@@ -38,7 +38,7 @@ pub struct Mention {
 /// How an image is named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum How {
+pub(crate) enum How {
     /// It is used.
     Named,
     /// Only a test of a chart uses it.
@@ -56,8 +56,8 @@ const TEXTS: usize = 3;
 
 /// The variables of an environment file, for the compose files beside it.
 #[must_use]
-pub fn variables(file: &LintFile<'_>) -> Variables {
-    let text = settings::text_of(file.bytes).unwrap_or_default();
+pub(crate) fn variables(file: &LintFile<'_>) -> Variables {
+    let text = sealift_audit::secrets::text_of(file.bytes).unwrap_or_default();
     if Form::of(file, &text) != Form::Environment {
         return Variables::new();
     }
@@ -68,12 +68,12 @@ pub fn variables(file: &LintFile<'_>) -> Variables {
 /// Every image that a file names, sorted, each once. A file of another kind names none; one that cannot be read gives
 /// one mention that is unclear.
 #[must_use]
-pub fn mentions(file: &LintFile<'_>, variables: &Variables) -> Vec<Mention> {
+pub(crate) fn mentions(file: &LintFile<'_>, variables: &Variables) -> Vec<Mention> {
     let mut found =
         Finder { variables, path: file.path.to_owned(), found: Vec::new(), within: None, depth: 0 };
     if file.is_gzip() {
         chart::find(file.bytes, &mut found);
-    } else if let Some(text) = settings::text_of(file.bytes) {
+    } else if let Some(text) = sealift_audit::secrets::text_of(file.bytes) {
         match Form::of(file, &text) {
             form @ (Form::Yaml | Form::Json) => found.document(form, &text),
             form @ (Form::Toml | Form::Environment | Form::Ini) => {
@@ -98,7 +98,7 @@ pub fn mentions(file: &LintFile<'_>, variables: &Variables) -> Vec<Mention> {
 
 /// Whether an archive is a packed chart.
 #[must_use]
-pub fn is_chart(bytes: &[u8]) -> bool {
+pub(crate) fn is_chart(bytes: &[u8]) -> bool {
     super::tarball::is_gzip(bytes) && chart::is_chart(bytes)
 }
 

@@ -1,6 +1,6 @@
 use super::{How, Mention, Variables, below_site, mentions, normalised, variables};
-use crate::lint::LintFile;
 use proptest::prelude::*;
+use sealift_audit::finding::LintFile;
 
 fn of(path: &str, text: &str, variables: &Variables) -> Vec<Mention> {
     mentions(&LintFile { item: "i", path, bytes: text.as_bytes() }, variables)

@@ -4,9 +4,9 @@ mod node;
 mod toml;
 mod yaml;
 
-pub use node::DocumentNode;
+pub(crate) use node::DocumentNode;
 pub(crate) use node::{MAX_BYTES, Unread, Value};
-pub use yaml::yaml;
+pub(crate) use yaml::yaml;
 pub(crate) use {toml::toml, yaml::yaml_with};
 
 use node::bounded;

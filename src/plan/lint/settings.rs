@@ -1,8 +1,8 @@
 //! Every form that settings come in, as one list of names and values.
 
-use super::LintFile;
 use super::document::{self, DocumentNode, Unread, Value};
 use super::holes;
+use sealift_audit::finding::LintFile;
 
 /// How deep JSON may be wrapped in values of JSON: plugin settings in an environment variable in a custom resource.
 const MAX_WRAPPED: usize = 3;
@@ -110,20 +110,6 @@ impl Form {
 
 fn looks_like_nginx(text: &str) -> bool {
     text.lines().map(without_comment).any(|line| line.ends_with(';') || line.ends_with('{'))
-}
-
-/// The text of a file: UTF-8, or UTF-16 with a mark, which the registry editor of Windows writes.
-pub(super) fn text_of(bytes: &[u8]) -> Option<String> {
-    let decode = |from: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> =
-            bytes.get(2..)?.chunks_exact(2).filter_map(|pair| pair.try_into().ok()).map(from).collect();
-        String::from_utf16(&units).ok()
-    };
-    match bytes {
-        [0xff, 0xfe, ..] => decode(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => decode(u16::from_be_bytes),
-        _ => String::from_utf8(bytes.to_vec()).ok(),
-    }
 }
 
 /// The settings of a file; its holes are filled with a neutral word first.
@@ -293,9 +279,10 @@ fn statements(text: &str, found: &mut Vec<Setting>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Setting, of, text_of};
-    use crate::lint::LintFile;
+    use super::{Form, Setting, of};
     use proptest::prelude::*;
+    use sealift_audit::finding::LintFile;
+    use sealift_audit::secrets::text_of;
 
     fn forms(path: &str, text: &str) -> Form {
         Form::of(&LintFile { item: "i", path, bytes: text.as_bytes() }, text)

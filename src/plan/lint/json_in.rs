@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Why a JSON file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JsonError {
+pub(crate) enum JsonError {
     /// The archive is damaged, or beyond the bounds.
     #[error("the archive cannot be read: {0}")]
     Archive(String),
@@ -38,7 +38,7 @@ pub enum JsonError {
 /// Reads JSON: the bytes themselves, or the file of that name in a `.tar.gz`, whatever folder it lies in.
 ///
 /// Of several files of that name the one nearest to the root counts, which is the plugin's own `plugin.json`.
-pub fn json_in(bytes: &[u8], file: &str) -> Result<Value, JsonError> {
+pub(crate) fn json_in(bytes: &[u8], file: &str) -> Result<Value, JsonError> {
     if !tarball::is_gzip(bytes) {
         return parse(bytes, file);
     }

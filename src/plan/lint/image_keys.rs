@@ -1,6 +1,6 @@
 //! Where files name images, of `rules/images.toml`.
 
-use super::rules::{self, Source};
+use sealift_audit::rules::{self, Source};
 use sealift_bundle::value::image_name::ImageName;
 use serde::Deserialize;
 use std::sync::LazyLock;

@@ -1,7 +1,7 @@
 use super::{Allowed, lint, unset};
-use crate::lint::LintFile;
-use crate::lint::finding::{LintFinding, LintRule};
 use proptest::prelude::*;
+use sealift_audit::finding::LintFile;
+use sealift_audit::finding::{LintFinding, LintRule};
 
 fn of(path: &str, text: &str) -> Vec<LintFinding> {
     lint(&LintFile { item: "item", path, bytes: text.as_bytes() }, Allowed::default())

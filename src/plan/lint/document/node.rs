@@ -10,7 +10,7 @@ pub(super) const MAX_DEPTH: usize = 100;
 
 /// A value and its line, counted from 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DocumentNode {
+pub(crate) struct DocumentNode {
     pub(crate) line: u32,
     pub(crate) value: Value,
 }
@@ -30,7 +30,7 @@ impl DocumentNode {
 
     /// The text of a scalar.
     #[must_use]
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
             Value::List(_) | Value::Map(_) => None,
@@ -39,7 +39,7 @@ impl DocumentNode {
 
     /// The last value of a key: what most readers take.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
@@ -53,7 +53,7 @@ impl DocumentNode {
 
     /// The elements of a list; nothing for anything else.
     #[must_use]
-    pub fn elements(&self) -> &[Self] {
+    pub(crate) fn elements(&self) -> &[Self] {
         match &self.value {
             Value::List(elements) => elements,
             Value::Text(_) | Value::Map(_) => &[],

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 /// Reads the documents of a YAML stream.
 ///
 /// Aliases are replaced by what they stand for, and `<<` merges maps, as YAML 1.1 and compose files have it.
-pub fn yaml(text: &str) -> Result<Vec<DocumentNode>, Unread> {
+pub(crate) fn yaml(text: &str) -> Result<Vec<DocumentNode>, Unread> {
     yaml_with(text, Numbers::Kept)
 }
 

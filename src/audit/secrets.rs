@@ -1,12 +1,14 @@
 //! Secrets and invitations in content. What is found is never repeated: four characters at most, and the length.
 
 mod judge;
+mod patterns;
+mod text;
 
-use super::LintFile;
-use super::finding::{FindingPlace, LintFinding, LintRule};
-use super::patterns::{COMPILED, Pattern, RULES};
-use super::settings::text_of;
+pub use text::text_of;
+
+use super::finding::{FindingPlace, LintFile, LintFinding, LintRule};
 use judge::{holds, is_prose};
+use patterns::{COMPILED, Pattern, RULES};
 use sealift_bundle::value::printable::Printable;
 use std::borrow::Cow;
 use std::collections::BTreeSet;

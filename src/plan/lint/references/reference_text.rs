@@ -5,11 +5,11 @@ use sealift_bundle::value::image_name::ImageName;
 use std::collections::BTreeMap;
 
 /// What variables in compose files stand for: those of `.env` files beside them.
-pub type Variables = BTreeMap<String, String>;
+pub(crate) type Variables = BTreeMap<String, String>;
 
 /// A reference with registry and tag: short names as the tools of Docker and containerd complete them.
 #[must_use]
-pub fn normalised(reference: &str) -> Option<String> {
+pub(crate) fn normalised(reference: &str) -> Option<String> {
     let name: ImageName = reference.trim().parse().ok()?;
     let registry = match name.registry() {
         None | Some("index.docker.io" | "registry-1.docker.io") => "docker.io",

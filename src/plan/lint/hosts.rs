@@ -1,6 +1,6 @@
 //! Which hosts are on the internet, and where values name them.
 
-use super::rules::{self, Source};
+use sealift_audit::rules::{self, Source};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
@@ -50,7 +50,7 @@ pub(super) fn is_agents_service(kind: &str) -> bool {
 
 /// Hosts that a manifest allows although they are public: `chat.mission.org`, or `*.mission.org` for all below.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Allowed<'a>(pub &'a [String]);
+pub(crate) struct Allowed<'a>(pub &'a [String]);
 
 impl Allowed<'_> {
     fn has(self, host: &str) -> bool {

@@ -1,6 +1,6 @@
-use crate::lint::LintFile;
 use crate::lint::references::{How, Mention, Variables, mentions};
 use crate::lint::tarball::packed;
+use sealift_audit::finding::LintFile;
 
 fn of(files: &[(&str, &str)]) -> Vec<Mention> {
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
