@@ -8,13 +8,14 @@ use sealift_bundle::format::BundleError;
 use sealift_bundle::store::Store;
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::limits::Limits;
+use sealift_bundle::value::parallel;
 use sealift_bundle::value::progress::Progress;
 use sealift_registry::RegistryAccess;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Bytes read at a time.
@@ -291,9 +292,7 @@ fn read_some<'b>(reader: &mut dyn io::Read, buffer: &'b mut Vec<u8>) -> io::Resu
     }
 }
 
-/// Does `one` for each of `items` on the threads of the task; results stand in the order of the items.
-///
-/// When several fail, the error is that of the first: items are handed out in order, and what has begun is ended.
+/// Calls `one` for each of `items`, with a buffer of its thread, on the threads of the task; see [`parallel::map`].
 pub(super) fn each<T: Sync, R: Send>(
     task: &Task<'_>,
     items: &[T],
@@ -308,28 +307,5 @@ pub(super) fn each_on<T: Sync, R: Send>(
     items: &[T],
     one: impl Fn(&T, &mut Vec<u8>) -> Result<R, PlanError> + Sync,
 ) -> Result<Vec<R>, PlanError> {
-    let next = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
-    let done = Mutex::new(Vec::with_capacity(items.len()));
-    let run = || {
-        let mut mine = Vec::new();
-        let mut buffer = Vec::new();
-        while !failed.load(Ordering::Relaxed) {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(number) else { break };
-            let result = one(item, &mut buffer);
-            failed.fetch_or(result.is_err(), Ordering::Relaxed);
-            mine.push((number, result));
-        }
-        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut mine);
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(items.len()) {
-            scope.spawn(run);
-        }
-        run();
-    });
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    done.sort_unstable_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, result)| result).collect()
+    parallel::map(threads, items, Vec::new, |buffer, item| one(item, buffer))
 }

@@ -8,11 +8,11 @@ use sealift_bundle::format::index::Blob;
 use sealift_bundle::trust::verify::{BlobSink, Verified};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::error_code::Fault as _;
+use sealift_bundle::value::parallel;
 use sealift_bundle::value::progress::Progress;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -104,60 +104,37 @@ impl Load<'_> {
             self.place.verify_rest()?;
         }
         self.watch.expect(wanted.iter().map(|(blob, _)| blob.size).sum());
-        let next = AtomicUsize::new(0);
-        let tally = Mutex::new((Ok(()), Sent::default()));
-        let work = || {
-            while let Some((blob, repositories)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if there.contains(&blob.digest) {
-                    self.watch.advance(blob.size);
-                    locked(&tally).1.present += repositories.len() as u64;
-                    continue;
-                }
-                let gone = locked(&tally).1.gone.clone();
-                let outcome = self.blob(*blob, repositories, gone);
-                let mut tally = locked(&tally);
-                match outcome {
-                    Ok(one) => tally.1.add(one),
-                    Err(error) => {
-                        // The others end what they have begun.
-                        next.store(wanted.len(), Ordering::Relaxed);
-                        if tally.0.is_ok() {
-                            tally.0 = Err(error);
-                        }
-                    }
-                }
+        let sent = Mutex::new(Sent::default());
+        let send = |(): &mut (), (blob, repositories): &(Blob, Vec<&Repository>)| {
+            if there.contains(&blob.digest) {
+                self.watch.advance(blob.size);
+                locked(&sent).present += repositories.len() as u64;
+                return Ok(());
             }
+            let gone = locked(&sent).gone.clone();
+            let one = self.blob(*blob, repositories, gone)?;
+            locked(&sent).add(one);
+            Ok(())
         };
-        std::thread::scope(|scope| {
-            for _ in 1..CONNECTIONS.min(wanted.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let (outcome, sent) = tally.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        outcome.map(|()| sent)
+        let outcome = parallel::map(CONNECTIONS, &wanted, || (), send);
+        outcome.map(|_| sent.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// The blobs that all their repositories have, up to the first that one of them lacks.
     fn there(&self, wanted: &[(Blob, Vec<&Repository>)]) -> HashSet<Digest> {
-        let (next, there) = (AtomicUsize::new(0), Mutex::new(HashSet::new()));
-        let ask = || {
-            while let Some((blob, repositories)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                // An error is told when the blob is to be sent.
-                let has = |repository: &&Repository| self.client.has_blob(repository, *blob, self.watch);
-                if repositories.iter().all(|repository| has(repository).unwrap_or(false)) {
-                    locked(&there).insert(blob.digest);
-                } else {
-                    next.store(wanted.len(), Ordering::Relaxed);
-                }
+        let there = Mutex::new(HashSet::new());
+        let ask = |(): &mut (), (blob, repositories): &(Blob, Vec<&Repository>)| {
+            // An error is reported when the blob is to be sent.
+            let has = |repository: &&Repository| self.client.has_blob(repository, *blob, self.watch);
+            if repositories.iter().all(|repository| has(repository).unwrap_or(false)) {
+                locked(&there).insert(blob.digest);
+                Ok(())
+            } else {
+                Err(())
             }
         };
-        std::thread::scope(|scope| {
-            for _ in 1..CONNECTIONS.min(wanted.len()) {
-                scope.spawn(ask);
-            }
-            ask();
-        });
+        // The first that is missing ends the search.
+        let _: Result<Vec<()>, ()> = parallel::map(CONNECTIONS, wanted, || (), ask);
         there.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 

@@ -13,16 +13,15 @@ use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::canonical;
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::parallel;
 use sealift_bundle::value::progress::Progress;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
-use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of the largest one: about ten million entries.
 const CEILING: u64 = 2 << 30;
@@ -213,28 +212,16 @@ fn changed(
     files: &[FileToHash],
     checking: Checking<'_>,
 ) -> Result<Vec<ReleaseDifference>, SiteError> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut found = Vec::new();
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if hash(&base.join(&file.path), checking.watch)? != file.sha256 {
-                found.push(differs(&file.path, Change::Changed));
-            }
-        }
-        Ok::<_, SiteError>(found)
-    };
-    let threads = NonZeroUsize::new(checking.threads.min(files.len())).map_or(1, NonZeroUsize::get);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = work()?;
-        for worker in workers {
-            match worker.join() {
-                Ok(found) => all.extend(found?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(all)
-    })
+    let found = parallel::map(
+        checking.threads,
+        files,
+        || (),
+        |(), file| {
+            let is_same = hash(&base.join(&file.path), checking.watch)? == file.sha256;
+            Ok::<_, SiteError>((!is_same).then(|| differs(&file.path, Change::Changed)))
+        },
+    )?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn hash(path: &Path, watch: &dyn Progress) -> Result<Digest, SiteError> {

@@ -17,11 +17,9 @@ use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::name::Name;
+use sealift_bundle::value::parallel;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Looks at everything a bundle holds. Each layer is proved against its digest before the first byte of it is decoded.
 pub fn observe(
@@ -257,27 +255,18 @@ fn look_at_all(
     digests: FileDigests,
     threads: usize,
 ) -> Result<Vec<Looked>, InspectError> {
-    let mut order: Vec<usize> = (0..blobs.len()).collect();
-    order.sort_by_key(|number| std::cmp::Reverse(blobs.get(*number).map(|blob| blob.size)));
-    let (budget, next) = (AnalysisBudget::new(digests), AtomicUsize::new(0));
-    let done: Mutex<Vec<(usize, Result<Looked, InspectError>)>> = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, blobs.len().max(1)) {
-            scope.spawn(|| {
-                while let Some(number) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(blob) = blobs.get(*number) else { return };
-                    let looked = look_at(place, *blob, &budget);
-                    if looked.is_err() {
-                        next.store(order.len(), Ordering::Relaxed);
-                    }
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((*number, looked));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, looked)| looked).collect()
+    let mut order: Vec<(usize, Blob)> = blobs.iter().copied().enumerate().collect();
+    order.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.size));
+    let budget = AnalysisBudget::new(digests);
+    let analyzed = parallel::map(
+        threads,
+        &order,
+        || (),
+        |(), (number, blob)| look_at(place, *blob, &budget).map(|looked| (*number, looked)),
+    );
+    let mut analyzed = analyzed?;
+    analyzed.sort_by_key(|(number, _)| *number);
+    Ok(analyzed.into_iter().map(|(_, looked)| looked).collect())
 }
 
 fn look_at(place: &OpenBundle<'_>, blob: Blob, budget: &AnalysisBudget) -> Result<Looked, InspectError> {

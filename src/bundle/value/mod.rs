@@ -13,6 +13,7 @@ pub mod image_name;
 pub mod limits;
 pub mod name;
 pub mod next_step;
+pub mod parallel;
 pub mod percent;
 pub mod platform;
 pub mod plural;
