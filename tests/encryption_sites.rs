@@ -22,7 +22,10 @@ const OUT: &str = "out/sample-1.0.0.sealift.age";
 #[test]
 fn packed_for_two_sites_and_unpacked_there() {
     let shop = shop();
+    // Of what was packed in the clear before, compressed pieces were kept; of this, none is.
+    shop.done("[ $(stat -c %a store/frames) = 700 ]; rm -r store/frames");
     let packed = shop.done(PACK);
+    assert!(!shop.path("store/frames").exists());
     assert!(packed.out.contains("encrypted") && packed.err.contains("--identity"), "{}", packed.shown());
     let both = ["sample-1.0.0.sealift.age", "sample-1.0.0.sealift.age.seal"];
     assert_eq!(names(&shop.path("out")), both);
