@@ -91,10 +91,9 @@ impl Args {
         lock.check_current(&manifest, &self.manifest)?;
         self.has_authority()?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
-        // Asked before the work, and not after it.
+        // Checked before the work, and not after it.
         root.chain().map_err(|error| error.in_file(&self.trust))?;
-        #[cfg(feature = "encryption")]
-        let recipients = self.recipients.read()?;
+        let destination = self.destination()?;
         let signers = self.passphrase.open(&self.keys)?;
         let signatures = self.signatures(signers.len())?;
         let store = self.store.open()?;
@@ -104,66 +103,110 @@ impl Args {
         let draft = lock.draft(Digest::of(text.as_bytes()), self.audience.as_ref(), &work)?;
         let report = check::look(&manifest, &lock, self.audience.as_ref(), &work)?;
         check::refuse_errors(term, &report, &watch)?;
-        let checked = check::counts(&report);
-        let to = Address::of(&self.output)?;
-        let passing = match &to {
-            Some(_) => Some(PrivateFolder::in_store(&store)?),
-            None => None,
+        let (keys, checked) = (borrowed(&signers), check::counts(&report));
+        let job = PackJob {
+            draft: &draft,
+            root: &root,
+            keys: &keys,
+            signatures,
+            store: &store,
+            judging: judging.as_ref(),
+            checked: &checked,
+            watch: &watch,
         };
-        #[cfg(feature = "encryption")]
-        if let (Some(_), Some(_)) = (&to, &recipients) {
-            return Err(CliError::Usage {
-                message: "an encrypted bundle does not go into a registry".to_owned(),
-                hint: Some(next_step!["name a folder with `--output`, or leave the recipients out"]),
-            });
+        match destination {
+            Destination::Directory => self.to_directory(term, &job),
+            Destination::Registry(address) => self.to_registry(term, &job, &address),
+            #[cfg(feature = "encryption")]
+            Destination::Encrypted(recipients) => self.to_encrypted(term, &job, &recipients),
         }
-        let output = passing.as_ref().map_or(self.output.as_path(), PrivateFolder::path);
-        std::fs::create_dir_all(output)
-            .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
-        // Here, a plain name reads better than `./NAME`.
-        let folder = if output.as_os_str() == "." { Path::new("") } else { output };
+    }
+
+    fn destination(&self) -> Result<Destination, CliError> {
+        let address = Address::of(&self.output)?;
         #[cfg(feature = "encryption")]
-        if let Some(recipients) = &recipients {
-            return self.encrypted(
-                term,
-                &draft,
-                (&root, &borrowed(&signers), recipients),
-                (folder, &store, &watch),
-                (judging.as_ref(), &checked),
-            );
+        if let Some(recipients) = self.recipients.read()? {
+            if address.is_some() {
+                return Err(CliError::Usage {
+                    message: "an encrypted bundle cannot be published to a registry".to_owned(),
+                    hint: Some(next_step!["name a directory with `--output`, or leave out the recipients"]),
+                });
+            }
+            return Ok(Destination::Encrypted(recipients));
         }
-        // What a policy refuses never gets its name.
-        let aside = match (&judging, &passing) {
-            (Some(_), None) => Some(PrivateFolder::beside(output)?),
-            _ => None,
-        };
-        let here = aside.as_ref().map_or(folder, PrivateFolder::path);
-        let keys = borrowed(&signers);
-        let authority = Authority::new(&root, &keys, signatures, &LIMITS)?;
-        let frames = FrameStore::open(&store.beside("frames"));
-        let threads = threads(self.threads.threads);
-        let mut sealed = pack(&draft, &authority, here, frames.as_ref(), threads, &LIMITS, &watch)?;
-        drop(frames);
-        if let Some(judging) = &judging {
-            self.judge(term, judging, &sealed, &root, &watch)?;
+        Ok(address.map_or(Destination::Directory, Destination::Registry))
+    }
+}
+
+/// Where the bundle goes.
+enum Destination {
+    Directory,
+    Registry(Address),
+    #[cfg(feature = "encryption")]
+    Encrypted(Recipients),
+}
+
+/// Everything that packing needs, verified and opened.
+struct PackJob<'a> {
+    draft: &'a Draft,
+    root: &'a PinnedRoot,
+    keys: &'a [&'a dyn Signer],
+    signatures: usize,
+    store: &'a Store,
+    judging: Option<&'a Judging>,
+    checked: &'a check::Counts,
+    watch: &'a TerminalProgress,
+}
+
+impl Args {
+    fn to_directory(&self, term: &Term, job: &PackJob<'_>) -> Result<(), CliError> {
+        let folder = self.output_folder()?;
+        // A bundle that a policy rejects never gets its name.
+        let aside = job.judging.map(|_| PrivateFolder::beside(&self.output)).transpose()?;
+        let mut sealed = self.pack(job, aside.as_ref().map_or(folder, PrivateFolder::path))?;
+        if let Some(judging) = job.judging {
+            self.judge(term, judging, &sealed, job.root, job.watch)?;
         }
         if aside.is_some() {
             sealed = sealed.settle(folder)?;
         }
-        drop(watch);
-        if let Some(to) = &to {
-            let file = sealift_bundle::format::member_reader::open(&sealed.path)?;
-            return put(
-                term,
-                (file, Some(sealed.statement)),
-                &root,
-                to,
-                &self.registry,
-                self.threads,
-                &self.trust,
-            );
+        job.watch.done();
+        self.tell(term, &sealed, job.checked, (job.keys.len(), job.signatures))
+    }
+
+    fn to_registry(&self, term: &Term, job: &PackJob<'_>, address: &Address) -> Result<(), CliError> {
+        let passing = PrivateFolder::in_store(job.store)?;
+        let sealed = self.pack(job, passing.path())?;
+        if let Some(judging) = job.judging {
+            self.judge(term, judging, &sealed, job.root, job.watch)?;
         }
-        self.tell(term, &sealed, &checked, (signers.len(), signatures))
+        job.watch.done();
+        let file = sealift_bundle::format::member_reader::open(&sealed.path)?;
+        put(
+            term,
+            (file, Some(sealed.statement)),
+            job.root,
+            address,
+            &self.registry,
+            self.threads,
+            &self.trust,
+        )
+    }
+
+    /// The output directory, created where it is missing.
+    fn output_folder(&self) -> Result<&Path, CliError> {
+        let output = self.output.as_path();
+        std::fs::create_dir_all(output)
+            .map_err(|source| CliError::Write { path: output.to_owned(), source })?;
+        // In messages, a plain name reads better than `./NAME`.
+        Ok(if output.as_os_str() == "." { Path::new("") } else { output })
+    }
+
+    fn pack(&self, job: &PackJob<'_>, folder: &Path) -> Result<Sealed, CliError> {
+        let authority = Authority::new(job.root, job.keys, job.signatures, &LIMITS)?;
+        let frames = FrameStore::open(&job.store.beside("frames"));
+        let threads = threads(self.threads.threads);
+        Ok(pack(job.draft, &authority, folder, frames.as_ref(), threads, &LIMITS, job.watch)?)
     }
 }
 
@@ -278,26 +321,21 @@ impl Args {
 #[cfg(feature = "encryption")]
 impl Args {
     /// Packs into a folder of its own, encrypts from there, and leaves nothing in the clear.
-    fn encrypted(
-        &self,
-        term: &Term,
-        draft: &Draft,
-        (root, keys, recipients): (&PinnedRoot, &[&dyn Signer], &Recipients),
-        (folder, store, watch): (&Path, &Store, &TerminalProgress),
-        (judging, checked): (Option<&Judging>, &check::Counts),
-    ) -> Result<(), CliError> {
+    fn to_encrypted(&self, term: &Term, job: &PackJob<'_>, recipients: &Recipients) -> Result<(), CliError> {
+        let PackJob { draft, root, keys, watch, .. } = *job;
+        let folder = self.output_folder()?;
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
         // It costs nothing to find out now, and an hour after packing.
         refuse_taken(&to)?;
         // In the clear it lies beside the downloads it is made of, and never on the medium that travels.
-        let passing = PrivateFolder::in_store(store)?;
+        let passing = PrivateFolder::in_store(job.store)?;
         let authority = Authority::new(root, keys, keys.len(), &LIMITS)?;
         let sealed = {
             let _only_ours = OwnerOnly::begin();
             // Nothing of it is kept in the clear.
             pack(draft, &authority, passing.path(), None, threads(self.threads.threads), &LIMITS, watch)?
         };
-        if let Some(judging) = judging {
+        if let Some(judging) = job.judging {
             self.judge(term, judging, &sealed, root, watch)?;
         }
         let size = carry((draft, &sealed), &to, recipients, &authority, watch)?;
@@ -306,7 +344,7 @@ impl Args {
         let beside = seal_path(&to);
         let value = json!({
             "file": to, "seal": beside, "statement": sealed.statement, "size": size, "totals": sealed.totals,
-            "check": checked,
+            "check": job.checked,
         });
         let text = format!(
             "{}\n{}\n  statement  {}\n{}\n  size       {} ({size} bytes), encrypted\n",
@@ -317,7 +355,7 @@ impl Args {
             ByteSize(size),
         );
         term.data("packed", &value, &text)?;
-        self.say_checked(term, checked);
+        self.say_checked(term, job.checked);
         let (file, trust) = (quoted(&to), quoted(&self.trust));
         term.say(&format!(
             "next: carry both files, then: sealift verify {file} --trust {trust} --identity FILE"
