@@ -176,8 +176,8 @@ impl Outcome {
 /// A line that is a digest in ten words, without them.
 fn without_words(line: &str) -> String {
     let words = line.trim();
-    let is_digest =
-        words.contains(' ') && words.parse::<sealift_bundle::value::word_fingerprint::Typed>().is_ok();
+    let is_digest = words.contains(' ')
+        && words.parse::<sealift_bundle::value::word_fingerprint::TypedFingerprint>().is_ok();
     if is_digest { line.replace(words, "<words>") } else { line.to_owned() }
 }
 

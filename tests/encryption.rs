@@ -12,7 +12,7 @@ use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::envelope::{Envelope, PayloadType};
 use sealift_bundle::trust::key::Signer;
 use sealift_bundle::trust::secret::SecretKey;
-use sealift_bundle::trust::verify::carrier::{Carried, encode};
+use sealift_bundle::trust::verify::carrier::{VerifiedCarrier, encode};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::error_code::{Class, Code, Fault as _};
 use sealift_bundle::value::progress::NoProgress;
@@ -98,7 +98,7 @@ impl Case {
 
     /// Unpacks as the command line does.
     fn unpack(&self, file: &File, seal: &[u8], identities: &Identities) -> Result<(), SiteError> {
-        let carried = Carried::parse(seal, &self.authorities.pinned, &conditions())?;
+        let carried = VerifiedCarrier::parse(seal, &self.authorities.pinned, &conditions())?;
         let mut tape = carried.tape(file, identities, &LIMITS, &NoProgress)?;
         let target = self.folder.path().join("to/site");
         unpack(&mut tape, &self.authorities.pinned, &target, None, &conditions()).map(drop)
@@ -115,7 +115,7 @@ impl Case {
     fn refused_bytes(&self, case: &str, bytes: &[u8], seal: &[u8]) -> Code {
         let mut file = tempfile::tempfile_in(self.folder.path()).unwrap();
         file.write_all(bytes).unwrap();
-        let outer = Carried::parse(seal, &self.authorities.pinned, &conditions())
+        let outer = VerifiedCarrier::parse(seal, &self.authorities.pinned, &conditions())
             .map_err(|error| error.code())
             .and_then(|carried| carried.check(&file, &conditions()).map_err(|error| error.code()));
         assert!(outer.is_err(), "{case}: its outside is believed");
@@ -161,7 +161,7 @@ fn each_recipient_unpacks_what_was_packed() {
     damaged.write_all(&bytes).unwrap();
     let error = case.unpack(&damaged, &case.seal(), &identities(&[&stranger])).unwrap_err();
     assert_eq!(error.code(), codes::BUNDLE_DIGEST, "{error}");
-    let carried = Carried::parse(&case.seal(), &case.authorities.pinned, &conditions()).unwrap();
+    let carried = VerifiedCarrier::parse(&case.seal(), &case.authorities.pinned, &conditions()).unwrap();
     carried.check(&file, &conditions()).unwrap();
     assert_eq!(carried.signers[0].name.as_str(), "packer");
 }

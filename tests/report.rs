@@ -11,15 +11,15 @@ use sealift_audit::analysis::{
     View,
 };
 use sealift_audit::diff::{
-    self, At, BundleDifference, DiffHead, DiffLines, Executable, FactChange, Field, FilesOf, FindingChange,
-    Hunk, ItemChange, Line, LineMark, LinesOutcome, Missing, PackageChange, Right, RightChange, Step,
-    TextChange, Turn,
+    self, BundleDifference, ChangeAt, ChangeKind, DiffHead, DiffLines, Executable, FactChange, Field,
+    FilesOf, FindingChange, Hunk, HunkLine, ItemChange, LineMark, LinesOutcome, Missing, PackageChange,
+    PackageStep, Right, RightChange, TextChange,
 };
 use sealift_audit::finding::{FindingPlace, LintFinding, LintRule};
 use sealift_audit::layer::Compression;
 use sealift_audit::packages::{Ecosystem, Package, System};
 use sealift_audit::policy::{self, AsideLine, PolicyVerdict, Stage, Violation, Waived};
-use sealift_audit::report::document::{Block, ReportDocument};
+use sealift_audit::report::document::{ReportDocument, SectionPart};
 use sealift_audit::report::facts::{ReportEvidence, ReportFacts};
 use sealift_audit::report::markdown::markdown;
 use sealift_audit::report::page::html;
@@ -29,7 +29,7 @@ use sealift_audit::vulnerability::severity::Severity;
 use sealift_audit::vulnerability::vex::{Declared, Status};
 use sealift_audit::vulnerability::{NotChecked, Vulnerabilities, Vulnerability};
 use sealift_bundle::format::item::ItemKind;
-use sealift_bundle::format::oci::Referring;
+use sealift_bundle::format::oci::ReferrerEntry;
 use sealift_bundle::format::site_inputs::{Parameter, Selection, SiteInputs, SiteSecret};
 use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
@@ -100,9 +100,9 @@ fn asked(rows: usize) -> (BundleDifference, Vulnerabilities, PolicyVerdict, Vec<
         a: head("older"),
         b: head("newer"),
         rights: (0..rows)
-            .map(|number| At {
+            .map(|number| ChangeAt {
                 change: RightChange {
-                    turn: Turn::New,
+                    turn: ChangeKind::New,
                     right: Right::Setuid,
                     path: bad(&format!("right {number}")),
                     from: Some(bad("from")),
@@ -111,13 +111,13 @@ fn asked(rows: usize) -> (BundleDifference, Vulnerabilities, PolicyVerdict, Vec<
                 items: at(),
             })
             .collect(),
-        executables: vec![At {
-            change: Executable { turn: Turn::Changed, path: bad("program"), class: bad("class") },
+        executables: vec![ChangeAt {
+            change: Executable { turn: ChangeKind::Changed, path: bad("program"), class: bad("class") },
             items: at(),
         }],
-        findings: vec![At {
+        findings: vec![ChangeAt {
             change: FindingChange {
-                turn: Turn::New,
+                turn: ChangeKind::New,
                 kind: "content.secret",
                 path: bad("found path"),
                 message: bad("found message"),
@@ -127,7 +127,7 @@ fn asked(rows: usize) -> (BundleDifference, Vulnerabilities, PolicyVerdict, Vec<
         facts: each(&fact),
         root: Vec::new(),
         items: vec![ItemChange {
-            turn: Turn::Changed,
+            turn: ChangeKind::Changed,
             kind: ItemKind::Image,
             name: name("app"),
             before: Some(name("app-before")),
@@ -140,9 +140,9 @@ fn asked(rows: usize) -> (BundleDifference, Vulnerabilities, PolicyVerdict, Vec<
             repacked: false,
             facts: vec![fact(0)],
         }],
-        packages: vec![At {
+        packages: vec![ChangeAt {
             change: PackageChange {
-                step: Step::Down,
+                step: PackageStep::Down,
                 ecosystem: Ecosystem::Deb,
                 name: bad("moved package"),
                 architecture: Some(bad("architecture")),
@@ -151,7 +151,7 @@ fn asked(rows: usize) -> (BundleDifference, Vulnerabilities, PolicyVerdict, Vec<
             },
             items: at(),
         }],
-        settings: vec![At { change: fact(0), items: at() }],
+        settings: vec![ChangeAt { change: fact(0), items: at() }],
         texts: vec![
             TextChange {
                 item: bad("text item"),
@@ -162,7 +162,7 @@ fn asked(rows: usize) -> (BundleDifference, Vulnerabilities, PolicyVerdict, Vec<
                     hunks: vec![Hunk {
                         old: 1,
                         new: 1,
-                        lines: vec![Line { mark: LineMark::New, text: bad("line") + "```" }],
+                        lines: vec![HunkLine { mark: LineMark::New, text: bad("line") + "```" }],
                     }],
                     unlisted: 0,
                     coarse: false,
@@ -419,7 +419,7 @@ impl Hostile {
         };
         let evidence = ReportEvidence {
             item: name("app"),
-            referring: Referring {
+            referring: ReferrerEntry {
                 media_type: bad("media type"),
                 digest: digest("referrer"),
                 size: 12,
@@ -654,7 +654,7 @@ fn ten_thousand_of_everything_are_counted_and_the_page_stays_small() {
     assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(page.contains("9,600 more are not shown here"), "it says how many there are");
     let full = document.sections.iter().flat_map(|section| &section.blocks).filter_map(|block| match block {
-        Block::Table(table) => Some((table.rows.len() as u64, table.total)),
+        SectionPart::Table(table) => Some((table.rows.len() as u64, table.total)),
         _ => None,
     });
     assert!(full.clone().all(|(rows, total)| rows == total), "`--json` has every row");

@@ -249,7 +249,7 @@ fn j18_no_clock_is_believed_that_shows_an_earlier_time() {
         let file = support::open(&shop.path(name));
         let mut tape = sealift_bundle::format::member_reader::MemberReader::file(&file);
         let conditions = Conditions { now: now.parse().unwrap(), ..support::conditions() };
-        let extent = sealift_site::install::Extent::Install;
+        let extent = sealift_site::install::InstallExtent::Install;
         let outcome = held.install(&mut tape, &conditions, extent).map(drop);
         (outcome, held.site.state.time_floor)
     };

@@ -5,7 +5,7 @@ use crate::vector_writer::pinned;
 use sealift_bundle::format::carrier::seal_path;
 use sealift_bundle::trust::key::PublicKey;
 use sealift_bundle::trust::verify::Conditions;
-use sealift_bundle::trust::verify::carrier::Carried;
+use sealift_bundle::trust::verify::carrier::VerifiedCarrier;
 use sealift_bundle::value::error_code::Fault;
 use sealift_site::journal::Journal;
 use sealift_site::receipt::{Receipt, Signed as _};
@@ -48,7 +48,7 @@ fn carrier(head: &BTreeMap<String, String>, seal: &[u8], folder: &Path) -> Vec<(
     std::fs::write(&path, beside("encrypted")).unwrap();
     std::fs::write(seal_path(&path), seal).unwrap();
     let file = support::open(&path);
-    let carried = match Carried::open(&path, &root, &conditions) {
+    let carried = match VerifiedCarrier::open(&path, &root, &conditions) {
         Ok(carried) => carried,
         Err(error) => return vec![("stored", error.code().as_str())],
     };
@@ -62,7 +62,7 @@ fn carrier(head: &BTreeMap<String, String>, seal: &[u8], folder: &Path) -> Vec<(
 
 #[cfg(feature = "encryption")]
 fn decrypted(
-    carried: &Carried,
+    carried: &VerifiedCarrier,
     file: &std::fs::File,
     root: &sealift_bundle::trust::chain::PinnedRoot,
     conditions: &Conditions<'_>,

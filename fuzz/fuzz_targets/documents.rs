@@ -64,7 +64,7 @@ const READERS: [(&str, Reader); 17] = [
     ("oci-index", |bytes| drop(oci::parse(oci::OCI_INDEX, bytes, &LIMITS))),
     ("oci-manifest", |bytes| {
         if oci::parse(oci::OCI_MANIFEST, bytes, &LIMITS).is_ok() {
-            drop((oci::subject(bytes), oci::Referring::of(oci::OCI_MANIFEST, bytes)));
+            drop((oci::subject(bytes), oci::ReferrerEntry::of(oci::OCI_MANIFEST, bytes)));
         }
     }),
     ("image-config", |bytes| {

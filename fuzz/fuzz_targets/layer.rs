@@ -4,7 +4,7 @@
 
 use flate2::{Compression as Level, write::GzEncoder};
 use libfuzzer_sys::fuzz_target;
-use sealift_audit::layer::{Body, Compression, TarEntry, TarNode, Visitor, walk};
+use sealift_audit::layer::{Compression, EntryContent, TarEntry, TarNode, Visitor, walk};
 use sealift_bundle::value::digest::Digest;
 use std::io::{self, Read, Write as _};
 
@@ -36,7 +36,7 @@ struct Checking {
 }
 
 impl Visitor for Checking {
-    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, entry: TarEntry, body: &mut EntryContent<'_>) -> io::Result<()> {
         let path = &entry.path;
         let normal = |name: &str| !matches!(name, "" | ".");
         assert!(path.is_empty() || path.split('/').all(normal), "{path:?}");
@@ -85,7 +85,7 @@ impl Visitor for Checking {
 struct Passing(usize);
 
 impl Visitor for Passing {
-    fn entry(&mut self, _: TarEntry, _: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, _: TarEntry, _: &mut EntryContent<'_>) -> io::Result<()> {
         self.0 += 1;
         Ok(())
     }

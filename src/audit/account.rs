@@ -97,12 +97,12 @@ pub struct ByteAccount {
     /// Bytes of the file.
     pub size: u64,
     /// How many bytes there are for each use, and in how many pieces; in the order of [`Use::ALL`], none with nothing.
-    pub shares: Vec<Share>,
+    pub shares: Vec<UsedBytes>,
 }
 
 /// The bytes of one use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Share {
+pub struct UsedBytes {
     /// What they are there for.
     pub what: Use,
     /// In how many pieces.
@@ -148,7 +148,7 @@ impl ByteAccount {
         add(Use::End, END);
         let share = |what: Use| {
             let (pieces, bytes) = sums.get(&what).copied().filter(|(_, bytes)| *bytes > 0)?;
-            Some(Share { what, pieces, bytes })
+            Some(UsedBytes { what, pieces, bytes })
         };
         Self { size, shares: Use::ALL.into_iter().filter_map(share).collect() }
     }

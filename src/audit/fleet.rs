@@ -17,7 +17,7 @@ pub use labels::{age, bundle_label, in_use_label, lag_label};
 pub use overview::{FleetOverview, NotedFile};
 pub use page::page;
 pub use record::{FleetRecord, Says};
-pub use row::{Lag, Number, Row};
+pub use row::{FleetRow, Lag, Number};
 
 #[cfg(test)]
 mod tests;
@@ -82,7 +82,7 @@ pub struct Newest {
 
 /// A site that has nothing installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Bare {
+pub struct EmptySite {
     /// The site.
     pub site: Digest,
     /// What people call it.
@@ -103,9 +103,9 @@ pub struct FleetGroup {
     /// The newest bundle of each scenario.
     pub newest: Vec<Newest>,
     /// What each site has of each scenario, by scenario; within it the one that is furthest behind comes first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<FleetRow>,
     /// Sites that have nothing installed.
-    pub bare: Vec<Bare>,
+    pub bare: Vec<EmptySite>,
     /// Where records contradict each other, the clock or the trust root.
     pub conflicts: Vec<Conflict>,
 }
@@ -143,7 +143,7 @@ impl FleetGroup {
         let mut rows = rows(&records, known, &numbers, &newest);
         rows.sort_by(|one, other| {
             let place =
-                |row: &Row| (row.scenario.clone(), Reverse(weight(row.lag)), row.name.clone(), row.site);
+                |row: &FleetRow| (row.scenario.clone(), Reverse(weight(row.lag)), row.name.clone(), row.site);
             place(one).cmp(&place(other))
         });
         let conflicts = conflict::all(&records, &rows, known);
@@ -205,7 +205,7 @@ fn numbers(records: &[FleetRecord], known: KnownBundles<'_>) -> BTreeMap<Digest,
 }
 
 /// The newest record of each site that has no row.
-fn bare(records: &[FleetRecord], rows: &[Row]) -> Vec<Bare> {
+fn bare(records: &[FleetRecord], rows: &[FleetRow]) -> Vec<EmptySite> {
     let listed: BTreeSet<_> = rows.iter().map(|row| row.site).collect();
     let mut newest: BTreeMap<Digest, &FleetRecord> = BTreeMap::new();
     for record in records.iter().filter(|record| !listed.contains(&record.site)) {
@@ -214,7 +214,7 @@ fn bare(records: &[FleetRecord], rows: &[Row]) -> Vec<Bare> {
             *known = record;
         }
     }
-    let bare = |record: &FleetRecord| Bare {
+    let bare = |record: &FleetRecord| EmptySite {
         site: record.site,
         name: record.name.clone(),
         issued: record.issued,

@@ -8,7 +8,7 @@ pub use text::text_of;
 
 use super::finding::{FindingPlace, LintFile, LintFinding, LintRule};
 use judge::{holds, is_prose};
-use patterns::{COMPILED, Pattern, RULES};
+use patterns::{COMPILED, RULES, SecretPattern};
 use sealift_bundle::value::printable::Printable;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -80,7 +80,7 @@ pub(crate) fn lines(file: &LintFile<'_>) -> Option<BTreeSet<usize>> {
 enum Looked<'a> {
     Key(&'static str),
     Unread(String),
-    Text(Cow<'a, [u8]>, Vec<(Range<usize>, &'static Pattern)>),
+    Text(Cow<'a, [u8]>, Vec<(Range<usize>, &'static SecretPattern)>),
 }
 
 fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
@@ -105,7 +105,7 @@ fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
     };
     let is_prose = is_prose(file.path);
 
-    let mut claimed: Vec<(Range<usize>, &Pattern)> = Vec::new();
+    let mut claimed: Vec<(Range<usize>, &SecretPattern)> = Vec::new();
     for (index, windows) in compiled.windows(&bytes).into_iter().enumerate() {
         let (Some(pattern), Some(regex)) = (compiled.patterns.get(index), compiled.each.get(index)) else {
             continue;
@@ -133,7 +133,11 @@ fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
     Looked::Text(bytes, claimed)
 }
 
-fn report(file: &LintFile<'_>, bytes: &[u8], mut claimed: Vec<(Range<usize>, &Pattern)>) -> Vec<LintFinding> {
+fn report(
+    file: &LintFile<'_>,
+    bytes: &[u8],
+    mut claimed: Vec<(Range<usize>, &SecretPattern)>,
+) -> Vec<LintFinding> {
     claimed.sort_by_key(|(range, _)| range.start);
     let (mut line, mut counted) = (1_u32, 0);
     let mut found = Vec::new();

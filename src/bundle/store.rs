@@ -115,7 +115,7 @@ impl Store {
     /// They appear under their digest only when all have been read, found right and reached the disk; after
     /// any failure nothing is left.
     pub fn put(&self, reader: &mut dyn Read, expected: Option<Digest>) -> Result<(Digest, u64), StoreError> {
-        let unfinished = Unfinished::new(&self.blobs)?;
+        let unfinished = UnfinishedBlob::new(&self.blobs)?;
         let (digest, size) = unfinished.fill(reader)?;
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(StoreError::Digest { expected, found: digest });
@@ -130,12 +130,12 @@ impl Store {
 }
 
 /// A file under a passing name, removed unless it is finished.
-struct Unfinished {
+struct UnfinishedBlob {
     path: PathBuf,
     file: File,
 }
 
-impl Unfinished {
+impl UnfinishedBlob {
     fn new(folder: &Path) -> Result<Self, StoreError> {
         // Two runs on one store, even from two machines, never write to one file: the name is only taken
         // when nobody else has it.
@@ -178,7 +178,7 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedBlob {
     fn drop(&mut self) {
         // After `finish` there is nothing of this name any more.
         let _ = fs::remove_file(&self.path);

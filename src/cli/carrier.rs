@@ -4,7 +4,7 @@ use super::error::CliError;
 use sealift_bundle::format::member_reader::MemberReader;
 #[cfg(not(feature = "encryption"))]
 use sealift_bundle::next_step;
-use sealift_bundle::trust::verify::carrier::Carried;
+use sealift_bundle::trust::verify::carrier::VerifiedCarrier;
 use sealift_bundle::value::progress::Progress;
 use std::fs::File;
 
@@ -39,7 +39,7 @@ pub(super) struct IdentityArgs {
 /// An encrypted bundle whose seal outside is believed.
 pub(super) struct Encrypted {
     pub(super) file: File,
-    pub(super) carried: Carried,
+    pub(super) carried: VerifiedCarrier,
     #[cfg(feature = "encryption")]
     identities: Option<Identities>,
 }
@@ -77,7 +77,7 @@ impl IdentityArgs {
 
     /// An encrypted bundle, with what may open it.
     #[cfg_attr(not(feature = "encryption"), allow(clippy::unnecessary_wraps, clippy::unused_self))]
-    pub(super) fn with(&self, file: File, carried: Carried) -> Result<Encrypted, CliError> {
+    pub(super) fn with(&self, file: File, carried: VerifiedCarrier) -> Result<Encrypted, CliError> {
         Ok(Encrypted {
             file,
             carried,

@@ -9,7 +9,7 @@ use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::size::ByteSize;
 use sealift_plan::Work;
-use sealift_plan::check::{CheckReport, Medium, check};
+use sealift_plan::check::{CheckReport, TargetMedium, check};
 use sealift_plan::lock::{Lock, path_for};
 use sealift_plan::manifest::Manifest;
 use sealift_plan::selection::Choice;
@@ -34,7 +34,7 @@ pub(super) struct Args {
     variant: VariantArgs,
     /// What the bundle is carried on: `dvd`, `dvd-dl`, `bd25`, `bd50`, `bd100`, `usb-fat32`, or a number of bytes
     #[arg(long, value_name = "MEDIUM", value_parser = medium)]
-    media: Option<Medium>,
+    media: Option<TargetMedium>,
     /// How the findings are written to standard output
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -53,7 +53,7 @@ enum Format {
 
 /// Capacities: ECMA-267 and ECMA-268 (DVD), the white papers of the Blu-ray Disc Association; a file on FAT32 has less
 /// than 4 GiB.
-fn medium(text: &str) -> Result<Medium, String> {
+fn medium(text: &str) -> Result<TargetMedium, String> {
     let (bytes, file) = match text {
         "dvd" => (Some(4_700_372_992), None),
         "dvd-dl" => (Some(8_543_666_176), None),
@@ -71,7 +71,7 @@ fn medium(text: &str) -> Result<Medium, String> {
             }
         },
     };
-    Ok(Medium { name: text.to_owned(), bytes, file })
+    Ok(TargetMedium { name: text.to_owned(), bytes, file })
 }
 
 /// How much `check` found, for a command that does not list it.

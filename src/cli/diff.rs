@@ -8,7 +8,7 @@ use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, inspection_conditions, threads};
 use sealift_audit::analysis::{Census, FileDigests, observe};
 use sealift_audit::diff::{
-    BundleDifference, DiffVerdict, Extent, LinesOutcome, Missing, Side, TEXT, TEXTS, TextChange,
+    BundleDifference, DiffVerdict, LinesOutcome, ListExtent, Missing, Side, TEXT, TEXTS, TextChange,
     compare_sides, compare_texts, text,
 };
 use sealift_bundle::trust::approval::ApprovalCheck;
@@ -72,7 +72,7 @@ impl Args {
         let mut difference = compare_sides(&a, &b);
         texts(&mut difference, (&from, &a), (&to, &b))?;
         drop(watch);
-        let extent = if self.all { Extent::All } else { Extent::Screen };
+        let extent = if self.all { ListExtent::All } else { ListExtent::Screen };
         term.data("diff", &difference, &text(&difference, extent))?;
         match difference.verdict {
             DiffVerdict::Equal => Ok(()),

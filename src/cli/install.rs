@@ -20,7 +20,7 @@ use sealift_bundle::value::size::ByteSize;
 use sealift_bundle::value::timestamp::Timestamp;
 use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::handle::LockedSite;
-use sealift_site::install::{Extent, InstallOutcome};
+use sealift_site::install::{InstallExtent, InstallOutcome};
 use sealift_site::rendering::{Rendered, RenderedItem, Rendering};
 use sealift_site::repair::Repaired;
 use sealift_site::state::Decision;
@@ -134,7 +134,7 @@ impl Args {
         };
         let (bundle, repair) = (source.bundle.bundle.clone(), self.repair);
         let mut held = LockedSite::open(&self.site, &LIMITS)?;
-        let extent = if self.drill { Extent::Drill } else { Extent::Install };
+        let extent = if self.drill { InstallExtent::Drill } else { InstallExtent::Install };
         let watch = term.watch("installing");
         let own = inspection_conditions(&watch, self.threads)?;
         warn_of_clock(term, &held.site, own.now);
@@ -157,8 +157,8 @@ impl Args {
         term.warn_of(installed.trusted.warnings());
         warn_of_no_inventory(term, &installed.release);
         let pruned = match extent {
-            Extent::Drill => Vec::new(),
-            Extent::Install => prune(term, &mut held, &installed, &conditions),
+            InstallExtent::Drill => Vec::new(),
+            InstallExtent::Install => prune(term, &mut held, &installed, &conditions),
         };
         tell(term, &held, &installed, extent, pruned, &bundle)
     }
@@ -194,7 +194,7 @@ fn tell(
     term: &Term,
     held: &LockedSite,
     installed: &InstallOutcome,
-    extent: Extent,
+    extent: InstallExtent,
     pruned: Vec<Name>,
     bundle: &Path,
 ) -> Result<(), CliError> {
@@ -203,23 +203,25 @@ fn tell(
     let (scenario, release) = (&predicate.scenario, &installed.release);
     let title = format!("{}-{}", predicate.name, predicate.version);
     let (outcome, mut text) = match (extent, &installed.decision) {
-        (Extent::Drill, _) => {
+        (InstallExtent::Drill, _) => {
             ("drilled", format!("drill: {title} would be installed; the site is as it was\n"))
         }
-        (Extent::Install, Decision::Same | Decision::Here(_)) if installed.is_new => {
+        (InstallExtent::Install, Decision::Same | Decision::Here(_)) if installed.is_new => {
             ("installed", format!("installed {title} again: its folder was gone\n"))
         }
-        (Extent::Install, Decision::Same) => ("same", format!("{title} is in use already; nothing to do\n")),
-        (Extent::Install, Decision::Here(_)) => {
+        (InstallExtent::Install, Decision::Same) => {
+            ("same", format!("{title} is in use already; nothing to do\n"))
+        }
+        (InstallExtent::Install, Decision::Here(_)) => {
             ("switched", format!("{title} was installed already; switched to it\n"))
         }
-        (Extent::Install, Decision::OtherValues) => {
+        (InstallExtent::Install, Decision::OtherValues) => {
             ("installed", format!("installed {title} with other parameters\n"))
         }
-        (Extent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
+        (InstallExtent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
             ("switched", format!("{title} was installed already; switched to it\n"))
         }
-        (Extent::Install, Decision::First | Decision::Newer { .. } | Decision::OutOfOrder { .. }) => (
+        (InstallExtent::Install, Decision::First | Decision::Newer { .. } | Decision::OutOfOrder { .. }) => (
             "installed",
             format!(
                 "installed {title}: {}, {}, {}\n",
@@ -238,7 +240,7 @@ fn tell(
         | Decision::Newer { .. } => None,
     };
     let folder = site.current(scenario);
-    if let (Decision::Newer { gap: Some(gap) }, Extent::Install) = (&installed.decision, extent) {
+    if let (Decision::Newer { gap: Some(gap) }, InstallExtent::Install) = (&installed.decision, extent) {
         term.say(&format!("note: {gap}."));
     }
     if let Some(reason) = out_of_order {
@@ -285,13 +287,15 @@ fn tell(
     term.data("install", &value, &text)?;
     let shown = quoted(site.folder());
     term.say(&match extent {
-        Extent::Drill => {
+        InstallExtent::Drill => {
             format!("next: a signed record of it: sealift receipt new {shown} --drill --key KEY")
         }
-        Extent::Install => format!("next: sealift status {shown}; back with `sealift rollback {shown}`"),
+        InstallExtent::Install => {
+            format!("next: sealift status {shown}; back with `sealift rollback {shown}`")
+        }
     });
     // What came through a pipe cannot be read again.
-    if extent == Extent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
+    if extent == InstallExtent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
         term.say(&format!("its images: sealift load {} --trust ROOT --registry HOST[:PORT]", quoted(bundle)));
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::term::Term;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::counted;
-use sealift_bundle::value::word_fingerprint::{Typed, WordFingerprint};
+use sealift_bundle::value::word_fingerprint::{TypedFingerprint, WordFingerprint};
 use sealift_site::SiteError;
 use sealift_site::handle::Site;
 use sealift_site::journal::{Journal, JournalEntry, JournalHead};
@@ -29,7 +29,7 @@ enum Verb {
         /// An end that was written down or stands in a receipt, and that the journal has to pass: ten words, or 64
         /// digits
         #[arg(long, value_name = "WORDS")]
-        head: Vec<Typed>,
+        head: Vec<TypedFingerprint>,
         /// An earlier export, which the journal has to begin with
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
@@ -67,7 +67,12 @@ impl Args {
     }
 }
 
-fn verify(term: &Term, place: &Path, heads: &[Typed], since: Option<&Path>) -> Result<(), CliError> {
+fn verify(
+    term: &Term,
+    place: &Path,
+    heads: &[TypedFingerprint],
+    since: Option<&Path>,
+) -> Result<(), CliError> {
     let mut earlier: Vec<Digest> = Vec::new();
     if let Some(since) = since {
         Journal::read(since, |_, head| earlier.push(head.digest))?;

@@ -10,7 +10,7 @@ use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::platform::Platform;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
-use sealift_registry::destination::{Destination, Names, PushOutcome, ReferrerSupport};
+use sealift_registry::destination::{Destination, PushOutcome, ReferrerSupport, TargetNames};
 use sealift_registry::load::Load;
 use sealift_registry::settings::{self, Origin};
 use sealift_registry::{Client, RegistryError};
@@ -125,7 +125,7 @@ impl Args {
         let destination = Destination {
             host: self.to.0.clone(),
             prefix: self.to.1.clone(),
-            names: if self.full_names { Names::Full } else { Names::Path },
+            names: if self.full_names { TargetNames::Full } else { TargetNames::Path },
             referrers: match self.referrers {
                 Carried::Push => ReferrerSupport::Push,
                 Carried::Leave => ReferrerSupport::Leave,

@@ -15,7 +15,7 @@ use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::{counted, quoted};
 use sealift_bundle::value::word_fingerprint::WordFingerprint;
 use sealift_site::handle::Site;
-use sealift_site::receipt::{Inventory, RECEIPT_BYTES, Receipt, RenderedOutcome, Request, Signed};
+use sealift_site::receipt::{InventoryDetail, RECEIPT_BYTES, Receipt, RenderedOutcome, Request, Signed};
 use sealift_site::state::SiteState;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -132,7 +132,8 @@ impl Args {
         match self.verb {
             Verb::New { site, signing, scenario, drill, without_inventory, qr, output } => {
                 let site = Site::look(&site, &LIMITS)?;
-                let inventory = if without_inventory { Inventory::Withheld } else { Inventory::Told };
+                let inventory =
+                    if without_inventory { InventoryDetail::Withheld } else { InventoryDetail::Told };
                 let outcome = if drill { RenderedOutcome::Drilled } else { RenderedOutcome::Installed };
                 let scenario = match (&scenario, site.state.accepts.as_slice()) {
                     (Some(scenario), _) | (None, [scenario]) => scenario.clone(),

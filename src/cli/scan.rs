@@ -4,8 +4,8 @@ use super::error::CliError;
 use super::term::Term;
 use super::{BundleArgs, ThreadArgs, now, threads};
 use sealift_audit::scan::{
-    Bounds, Command, Count, DEEPEST, EngineArg, Ledger, Marker, Opening, ScanAccount, ScanOutcome, Scanner,
-    ScannerIdentity, SelfTest, Settings, Words, scan, self_test,
+    Bounds, Command, CommandWords, Count, DEEPEST, EngineArg, Ledger, Opening, ScanAccount, ScanOutcome,
+    Scanner, ScannerIdentity, SelfTest, Settings, TestMarker, scan, self_test,
 };
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::plural::{counted, quoted};
@@ -49,7 +49,7 @@ pub(super) struct Args {
     engine: EngineArg,
     /// A command that prints the version of the engine and its signatures; a clamd is asked itself
     #[arg(long, value_name = "COMMAND")]
-    engine_version: Option<Words>,
+    engine_version: Option<CommandWords>,
     /// Write the ledger to this file
     #[arg(long, value_name = "FILE", conflicts_with = "self_test")]
     ledger: Option<PathBuf>,
@@ -149,14 +149,14 @@ fn run_self_test(
     marker: Option<&str>,
 ) -> Result<(), CliError> {
     let marker = match marker {
-        None => Marker::eicar(),
+        None => TestMarker::eicar(),
         Some(text) if Path::new(text).is_file() => {
             let bytes = atomic_file::read_bounded(Path::new(text), MARKER).map_err(|source| {
                 CliError::Input { what: quoted(text), hint: "name a small file", source }
             })?;
-            Marker::of(bytes)
+            TestMarker::of(bytes)
         }
-        Some(text) => Marker::of(text.as_bytes().to_vec()),
+        Some(text) => TestMarker::of(text.as_bytes().to_vec()),
     };
     let test = self_test(engine, settings, &marker)?;
     term.data("scan-self-test", &test, &table(&test))?;

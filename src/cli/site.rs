@@ -14,7 +14,7 @@ use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::reason::Reason;
 use sealift_bundle::value::suggestion::closest;
 use sealift_bundle::value::timestamp::Timestamp;
-use sealift_bundle::value::word_fingerprint::{Typed, WordFingerprint};
+use sealift_bundle::value::word_fingerprint::{TypedFingerprint, WordFingerprint};
 use sealift_site::handle::{LockedSite, Site};
 use sealift_site::lifecycle::{self, Charter};
 use sealift_site::state::Release;
@@ -100,7 +100,7 @@ pub(super) struct FirstTrust {
     /// Its fingerprint as whoever runs the signing told you: ten words, or 64 digits; asked for on the terminal if not
     /// given
     #[arg(long, value_name = "WORDS")]
-    fingerprint: Option<Typed>,
+    fingerprint: Option<TypedFingerprint>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -136,7 +136,7 @@ pub(super) struct Trust {
     reason: Option<Reason>,
     /// The fingerprint of the other root as whoever runs the signing told you: ten words, or 64 digits
     #[arg(long, value_name = "WORDS", requires = "reason")]
-    fingerprint: Option<Typed>,
+    fingerprint: Option<TypedFingerprint>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -148,7 +148,7 @@ pub(super) struct Recover {
     root: PathBuf,
     /// Where the journal ended, as written down or in a receipt: ten words, or 64 digits
     #[arg(long, value_name = "WORDS")]
-    head: Typed,
+    head: TypedFingerprint,
     /// What happened; it goes into the journal
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
@@ -193,7 +193,7 @@ impl FirstTrust {
 }
 
 /// Asks for a fingerprint. What the file has is not shown: it would be copied, and nothing would be compared.
-fn ask() -> Result<Typed, CliError> {
+fn ask() -> Result<TypedFingerprint, CliError> {
     let input = |source| CliError::Input {
         what: "the fingerprint from the terminal".to_owned(),
         hint: "without a terminal, give it with `--fingerprint`",

@@ -8,7 +8,7 @@ use sealift_bundle::format::member_reader::{self, MemberReader};
 use sealift_bundle::next_step;
 use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::Conditions;
-use sealift_bundle::trust::verify::carrier::Carried;
+use sealift_bundle::trust::verify::carrier::VerifiedCarrier;
 use sealift_bundle::value::progress::Progress;
 use std::fs::File;
 
@@ -70,7 +70,7 @@ impl SourceArgs {
         let path = &self.bundle.bundle;
         match self.open()? {
             Source::File(file) if is_encrypted(path, &file)? => {
-                let carried = Carried::open(path, root, conditions)?;
+                let carried = VerifiedCarrier::open(path, root, conditions)?;
                 Ok(Source::Encrypted(Box::new(identity.with(file, carried)?)))
             }
             Source::File(file) => Ok(Source::File(file)),

@@ -11,7 +11,7 @@ use sealift_audit::policy::Stage;
 use sealift_bundle::inspect::{Overview, overview};
 use sealift_bundle::next_step;
 use sealift_bundle::trust::approval::ApprovalCheck;
-use sealift_bundle::trust::verify::carrier::Carried;
+use sealift_bundle::trust::verify::carrier::VerifiedCarrier;
 use sealift_bundle::trust::verify::{Conditions, Depth, OpenBundle, verify_stream};
 use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::size::ByteSize;
@@ -128,7 +128,7 @@ impl Args {
 impl Args {
     /// What there is to say without looking inside, and that nobody looked.
     fn outside(&self, term: &Term, encrypted: &Encrypted) -> Result<(), CliError> {
-        let Carried { carrier, signers, root_version, warnings } = &encrypted.carried;
+        let VerifiedCarrier { carrier, signers, root_version, warnings } = &encrypted.carried;
         term.warn_of(warnings);
         let file = self.source.bundle.bundle.display();
         let mut text = format!("{} the outside of {file}\n", term.paint("believed:", "32;1"));

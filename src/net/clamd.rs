@@ -23,11 +23,11 @@ const EXCEEDED: &str = "Heuristics.Limits.Exceeded";
 
 /// A running `clamd`.
 pub struct Clamd {
-    place: Place,
+    place: ClamdAddress,
     patience: Duration,
 }
 
-enum Place {
+enum ClamdAddress {
     Socket(PathBuf),
     Host(String),
 }
@@ -36,8 +36,8 @@ impl Clamd {
     /// At the socket or host that the operator named, or where distributions have the socket; it is not asked yet.
     pub fn new(place: Option<String>, patience: Duration) -> Result<Self, ScanError> {
         let place = match place {
-            Some(place) if place.contains('/') => Place::Socket(place.into()),
-            Some(place) if place.contains(':') => Place::Host(place),
+            Some(place) if place.contains('/') => ClamdAddress::Socket(place.into()),
+            Some(place) if place.contains(':') => ClamdAddress::Host(place),
             Some(place) => {
                 let reason = "a socket has a slash in its path, and a host a port behind it";
                 return Err(ScanError::Words { asked: format!("clamd:{place}"), reason });
@@ -50,7 +50,7 @@ impl Clamd {
                         PLACES.join(", ")
                     ),
                 })?;
-                Place::Socket(found.into())
+                ClamdAddress::Socket(found.into())
             }
         };
         Ok(Self { place, patience })
@@ -58,16 +58,16 @@ impl Clamd {
 
     fn name(&self) -> String {
         match &self.place {
-            Place::Socket(path) => format!("clamd:{}", path.display()),
-            Place::Host(host) => format!("clamd:{host}"),
+            ClamdAddress::Socket(path) => format!("clamd:{}", path.display()),
+            ClamdAddress::Host(host) => format!("clamd:{host}"),
         }
     }
 
     fn connect(&self, patience: Duration) -> io::Result<DeadlineStream> {
         let end = Instant::now() + patience;
         match &self.place {
-            Place::Socket(path) => DeadlineStream::to_socket(path, end),
-            Place::Host(host) => {
+            ClamdAddress::Socket(path) => DeadlineStream::to_socket(path, end),
+            ClamdAddress::Host(host) => {
                 let mut last = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
                 for address in host.to_socket_addrs()? {
                     match TcpStream::connect_timeout(&address, SOON) {

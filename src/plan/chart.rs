@@ -20,7 +20,7 @@ use std::fmt;
 const INDEX: u64 = 64 << 20;
 
 /// Where a list of charts says that one lies.
-enum Listed {
+enum ChartLocation {
     File(Address),
     Registry(ImageName),
 }
@@ -54,8 +54,8 @@ pub(super) fn fetch(
 ) -> Result<(Digest, u64), PlanError> {
     let found = match place {
         ChartPlace::Repository { url, name } => match look_up(url, name, version, task)? {
-            (Listed::File(address), digest) => fetch::fetch(&address, digest.as_ref(), task)?,
-            (Listed::Registry(reference), digest) => {
+            (ChartLocation::File(address), digest) => fetch::fetch(&address, digest.as_ref(), task)?,
+            (ChartLocation::Registry(reference), digest) => {
                 let found = pull(&reference, task)?;
                 if let Some(expected) = digest.filter(|digest| *digest != found.0) {
                     let url = format!("oci://{reference}");
@@ -78,7 +78,7 @@ fn look_up(
     name: &str,
     version: &str,
     task: &Task<'_>,
-) -> Result<(Listed, Option<Digest>), PlanError> {
+) -> Result<(ChartLocation, Option<Digest>), PlanError> {
     let wrong = |reason: String| PlanError::Chart { url: url.to_string(), reason };
     let base = url.as_str().trim_end_matches('/');
     let list = Address::parse(&format!("{base}/index.yaml")).map_err(|reason| wrong(reason.to_owned()))?;
@@ -121,7 +121,7 @@ fn look_up(
             JoinError::Invalid(reason) => no_place(reason.to_owned()),
             JoinError::Outside(reason) => outside(reason),
         })?;
-        return Ok((Listed::File(address), digest));
+        return Ok((ChartLocation::File(address), digest));
     };
     // Bitnami and others list what they keep in registries.
     let mut reference: ImageName =
@@ -135,7 +135,7 @@ fn look_up(
         Some(host) if url.scheme() != Scheme::Http && task.work.access.is_plain(host) => {
             Err(outside("a registry that is reached by `http://`"))
         }
-        Some(_) => Ok((Listed::Registry(reference), digest)),
+        Some(_) => Ok((ChartLocation::Registry(reference), digest)),
     }
 }
 

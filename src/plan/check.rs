@@ -45,7 +45,7 @@ pub struct Accepted {
 
 /// What the bundle is carried on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Medium {
+pub struct TargetMedium {
     /// What people call it.
     pub name: String,
     /// How many bytes it holds, where that is known.
@@ -73,11 +73,11 @@ pub fn check(
     chosen: &Chosen<'_>,
     lock: &Lock,
     audience: Option<&Name>,
-    medium: Option<&Medium>,
+    medium: Option<&TargetMedium>,
     work: &Work<'_>,
 ) -> Result<CheckReport, PlanError> {
     refuse_added(chosen.manifest, lock, audience, work)?;
-    let contents = contents::Contents::look(chosen, lock, audience, work)?;
+    let contents = contents::ScannedContent::look(chosen, lock, audience, work)?;
     let mut findings = contents.findings;
     findings.extend(mentions::missing(chosen, lock, contents.mentions));
     // A constraint may compare what one audience does not get; it is judged for the whole.

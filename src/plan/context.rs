@@ -87,7 +87,7 @@ impl<'a> Task<'a> {
 
 /// A part of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Part {
+pub(super) struct FileRange {
     pub(super) path: PathBuf,
     pub(super) offset: u64,
     pub(super) size: u64,
@@ -95,7 +95,7 @@ pub(super) struct Part {
 
 /// A file whose content is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pinned {
+pub(super) struct PinnedFile {
     pub(super) size: u64,
     pub(super) sha256: Digest,
     pub(super) executable: bool,
@@ -176,7 +176,7 @@ pub(super) fn hash_file(
     inner: &Path,
     task: &Task<'_>,
     buffer: &mut Vec<u8>,
-) -> Result<Pinned, PlanError> {
+) -> Result<PinnedFile, PlanError> {
     let path = folder.shown(inner);
     let failed = |source| PlanError::read(&path, source);
     let changed = |reason: String| PlanError::Changed { path: path.clone(), reason };
@@ -212,11 +212,15 @@ pub(super) fn hash_file(
     if stamp(&before) != stamp(&after) {
         return Err(changed("changed while it was read".to_owned()));
     }
-    Ok(Pinned { size: len, sha256: hasher.finish(), executable: before.st_mode & 0o111 != 0 })
+    Ok(PinnedFile { size: len, sha256: hasher.finish(), executable: before.st_mode & 0o111 != 0 })
 }
 
 /// Hashes a part of a file.
-pub(super) fn hash_part(part: &Part, task: &Task<'_>, buffer: &mut Vec<u8>) -> Result<Digest, PlanError> {
+pub(super) fn hash_part(
+    part: &FileRange,
+    task: &Task<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<Digest, PlanError> {
     let failed = |source| PlanError::read(&part.path, source);
     let mut file = open_regular(&part.path)?;
     file.seek(SeekFrom::Start(part.offset)).map_err(failed)?;
@@ -238,7 +242,7 @@ pub(super) fn hash_part(part: &Part, task: &Task<'_>, buffer: &mut Vec<u8>) -> R
 }
 
 /// Reads a small part of a file.
-pub(super) fn read_part(part: &Part, ceiling: u64) -> Result<Vec<u8>, PlanError> {
+pub(super) fn read_part(part: &FileRange, ceiling: u64) -> Result<Vec<u8>, PlanError> {
     if part.size > ceiling {
         let what = format!("bytes of a document in `{}`", super::error::shown(&part.path));
         return Err(PlanError::Limit { what, found: part.size, ceiling });

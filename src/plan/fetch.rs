@@ -88,7 +88,7 @@ struct Source<'a> {
 type Opened<'a> = (Box<dyn Read + 'a>, Option<u64>);
 
 /// What ends a request for a part of a file.
-enum Cut {
+enum DownloadEnd {
     /// The connection; another request goes on.
     Connection(PlanError),
     /// For good.
@@ -153,7 +153,7 @@ impl<'a> Source<'a> {
         }
         task.expect(length.unwrap_or_default());
         let mut watched =
-            Watched { reader: &mut reader, task, rest: length.unwrap_or(task.work.limits.bytes) };
+            DownloadReader { reader: &mut reader, task, rest: length.unwrap_or(task.work.limits.bytes) };
         let stored = task.work.store.put(&mut watched, sha256);
         let rest = watched.rest;
         task.go_on()?;
@@ -192,7 +192,7 @@ impl<'a> Source<'a> {
             let before = partial.len();
             match self.receive(&mut partial) {
                 Ok(()) => break,
-                Err(Cut::Connection(error)) => {
+                Err(DownloadEnd::Connection(error)) => {
                     let moved = partial.len() > before;
                     has_begun |= moved;
                     (stalls, pause) = if moved { (0, patience.pause) } else { (stalls + 1, pause * 2) };
@@ -201,7 +201,7 @@ impl<'a> Source<'a> {
                     }
                     self.pause(pause.min(patience.longest))?;
                 }
-                Err(Cut::Other(error)) => return Err(error),
+                Err(DownloadEnd::Other(error)) => return Err(error),
             }
         }
         match partial.finish() {
@@ -216,27 +216,31 @@ impl<'a> Source<'a> {
     }
 
     /// One request for what is missing.
-    fn receive(&self, partial: &mut Partial) -> Result<(), Cut> {
+    fn receive(&self, partial: &mut Partial) -> Result<(), DownloadEnd> {
         let from = partial.len();
-        let mut answer = match self.request(from).map_err(Cut::Other)? {
+        let mut answer = match self.request(from).map_err(DownloadEnd::Other)? {
             Ok(answer) => answer,
             // There is nothing behind what has arrived; its digest says whether it is the file.
             Err(NoContent { status: Some(416), .. }) if from > 0 => return Ok(()),
-            Err(NoContent { status: Some(_), reason }) => return Err(Cut::Other(self.failed(reason))),
-            Err(NoContent { status: None, reason }) => return Err(Cut::Connection(self.failed(reason))),
+            Err(NoContent { status: Some(_), reason }) => {
+                return Err(DownloadEnd::Other(self.failed(reason)));
+            }
+            Err(NoContent { status: None, reason }) => {
+                return Err(DownloadEnd::Connection(self.failed(reason)));
+            }
         };
-        let store = |error: StoreError| Cut::Other(error.into());
+        let store = |error: StoreError| DownloadEnd::Other(error.into());
         if from > 0 && answer.part_from != Some(from) {
             partial.restart().map_err(store)?;
             if answer.part_from.is_some() {
                 let reason = "it answers with another part of the file than it was asked for";
-                return Err(Cut::Connection(self.failed(reason)));
+                return Err(DownloadEnd::Connection(self.failed(reason)));
             }
         }
         let length = answer.length;
         let end = length.map(|length| partial.len().saturating_add(length));
         if let Some(error) = self.too_large(end.unwrap_or_default()) {
-            return Err(Cut::Other(error));
+            return Err(DownloadEnd::Other(error));
         }
         self.task.expect(length.unwrap_or_default());
         let mut buffer = vec![0; STEP];
@@ -244,19 +248,21 @@ impl<'a> Source<'a> {
             let read = match answer.read(&mut buffer) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Cut::Connection(self.failed(error.to_string()))),
+                Err(error) => return Err(DownloadEnd::Connection(self.failed(error.to_string()))),
             };
             if read == 0 {
                 break;
             }
             partial.append(buffer.get(..read).unwrap_or_default()).map_err(store)?;
-            self.task.advance(read).map_err(Cut::Other)?;
+            self.task.advance(read).map_err(DownloadEnd::Other)?;
             if let Some(error) = self.too_large(partial.len()) {
-                return Err(Cut::Other(error));
+                return Err(DownloadEnd::Other(error));
             }
         }
         match end.map(|end| end.saturating_sub(partial.len())) {
-            Some(rest @ 1..) => Err(Cut::Connection(self.failed(early(rest, length.unwrap_or_default())))),
+            Some(rest @ 1..) => {
+                Err(DownloadEnd::Connection(self.failed(early(rest, length.unwrap_or_default()))))
+            }
             Some(0) | None => Ok(()),
         }
     }
@@ -278,13 +284,13 @@ fn early(rest: u64, length: u64) -> String {
 }
 
 /// Counts bytes, stops at the length announced, and when the person wants to.
-struct Watched<'a> {
+struct DownloadReader<'a> {
     reader: &'a mut dyn Read,
     task: &'a Task<'a>,
     rest: u64,
 }
 
-impl Read for Watched<'_> {
+impl Read for DownloadReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         self.rest = self

@@ -49,7 +49,7 @@ pub(super) fn read(
 ) -> Result<(Tree, Option<String>), PlanError> {
     let folder = task.work.store.beside("git").join(Digest::of(url.as_str().as_bytes()).hex());
     let asked = url.through(task.work.access);
-    let repository = Repository { url, folder, asked };
+    let repository = GitRepository { url, folder, asked };
     repository.bring(commit, task)?;
     let listed = repository.list(commit, patterns, task)?;
     let entries = repository.store(listed, patterns.names(), task)?;
@@ -59,14 +59,14 @@ pub(super) fn read(
 }
 
 /// A bare repository beside the store.
-struct Repository<'a> {
+struct GitRepository<'a> {
     url: &'a Address,
     folder: PathBuf,
     asked: AskedAddress,
 }
 
 /// A file or link of a commit.
-struct Listed {
+struct CommitFile {
     path: RelPath,
     object: String,
     size: u64,
@@ -79,7 +79,7 @@ enum What {
     Link,
 }
 
-impl Repository<'_> {
+impl GitRepository<'_> {
     fn wrong(&self, reason: impl Into<String>) -> PlanError {
         let mirror = self.asked.mirror.as_ref().map(|_| format!("at its mirror `{}`: ", self.asked.address));
         let reason = format!("{}{}", mirror.unwrap_or_default(), reason.into());
@@ -172,7 +172,12 @@ impl Repository<'_> {
     }
 
     /// What of the commit belongs to the item, in the order of paths.
-    fn list(&self, commit: &Commit, patterns: &Patterns, task: &Task<'_>) -> Result<Vec<Listed>, PlanError> {
+    fn list(
+        &self,
+        commit: &Commit,
+        patterns: &Patterns,
+        task: &Task<'_>,
+    ) -> Result<Vec<CommitFile>, PlanError> {
         let mut list = self.git(None);
         list.args(["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()]).stdout(Stdio::piped());
         let mut child = self.start(&mut list)?;
@@ -201,7 +206,7 @@ impl Repository<'_> {
     }
 
     /// `100644 blob 0123...      42\tpath`
-    fn listed(&self, line: &[u8], patterns: &Patterns) -> Result<Option<Listed>, PlanError> {
+    fn listed(&self, line: &[u8], patterns: &Patterns) -> Result<Option<CommitFile>, PlanError> {
         let unclear = || self.wrong("its list of files cannot be read");
         let tab = line.iter().position(|byte| *byte == b'\t').ok_or_else(unclear)?;
         let (head, path) = line.split_at_checked(tab).ok_or_else(unclear)?;
@@ -230,7 +235,7 @@ impl Repository<'_> {
             other => return Err(self.wrong(format!("it has an entry of mode {}", Printable(other)))),
         };
         let size = size.parse().map_err(|_| unclear())?;
-        Ok(Some(Listed {
+        Ok(Some(CommitFile {
             path: travelling(path.as_os_str(), path, patterns.names())?,
             object: object.to_owned(),
             size,
@@ -239,7 +244,7 @@ impl Repository<'_> {
     }
 
     /// Takes the content of each file into the store.
-    fn store(&self, listed: Vec<Listed>, names: Names, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
+    fn store(&self, listed: Vec<CommitFile>, names: Names, task: &Task<'_>) -> Result<Vec<Entry>, PlanError> {
         task.expect(listed.iter().map(|one| one.size).sum());
         let mut batch = self.git(None);
         batch.args(["cat-file", "--batch"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -273,7 +278,7 @@ impl Repository<'_> {
 
     fn content(
         &self,
-        one: &Listed,
+        one: &CommitFile,
         ask: &mut ChildStdin,
         answer: &mut BufReader<ChildStdout>,
         task: &Task<'_>,

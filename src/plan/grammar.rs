@@ -24,12 +24,12 @@ pub(super) type Tables<T> = BTreeMap<Spanned<String>, T>;
 pub(super) struct Manifest {
     /// Name, version and purpose of the bundle.
     #[serde(default)]
-    #[schemars(with = "Option<Bundle>")]
-    pub(super) bundle: Option<Bundle>,
+    #[schemars(with = "Option<BundleTable>")]
+    pub(super) bundle: Option<BundleTable>,
     /// Makes the file a part that manifests include.
     #[serde(default)]
-    #[schemars(with = "Option<Part>")]
-    pub(super) part: Option<Part>,
+    #[schemars(with = "Option<PartTable>")]
+    pub(super) part: Option<PartTable>,
     /// What can be chosen with `sealift lock --feature NAME`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Feature>")]
@@ -68,7 +68,7 @@ pub(super) struct Manifest {
 /// Makes a file a part that manifests include.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Part {
+pub(super) struct PartTable {
     /// What the part is for.
     #[schemars(with = "schema::Description")]
     pub(super) description: Spanned<String>,
@@ -81,7 +81,7 @@ pub(super) struct Part {
 /// Name, version and purpose of the bundle.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Bundle {
+pub(super) struct BundleTable {
     /// Name of the bundle; with the version it becomes the file name `NAME-VERSION.sealift`.
     #[schemars(with = "schema::NameText")]
     pub(super) name: Spanned<String>,

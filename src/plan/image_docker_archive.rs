@@ -1,6 +1,6 @@
 //! Images in docker archives: what `docker save` and `podman save` write.
 
-use super::context::{Part, Task, each, read_part};
+use super::context::{FileRange, Task, each, read_part};
 use super::error::PlanError;
 use super::image_files::Members;
 use super::image_oci_layout;
@@ -24,7 +24,7 @@ const BLOBS: &str = "blobs/sha256/";
 /// One image as `manifest.json` lists it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Listed {
+pub(super) struct ArchiveImage {
     pub(super) config: String,
     pub(super) repo_tags: Option<Vec<String>>,
     layers: Option<Vec<String>>,
@@ -32,19 +32,19 @@ pub(super) struct Listed {
 
 /// What of a configuration says which layers belong to it.
 #[derive(Deserialize)]
-struct Config {
-    rootfs: RootFs,
+struct ArchiveConfig {
+    rootfs: ArchiveRootFs,
 }
 
 #[derive(Deserialize)]
-struct RootFs {
+struct ArchiveRootFs {
     diff_ids: Option<Vec<Digest>>,
 }
 
 /// The manifest that an archive lacks. Compact, keys in this order: the same archive always gives the same digest.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Manifest {
+struct ArchiveManifest {
     schema_version: u64,
     media_type: &'static str,
     config: Described,
@@ -60,12 +60,12 @@ struct Described {
 }
 
 /// Reads `manifest.json`.
-pub(super) fn parse_listed(members: &Members, bytes: &[u8]) -> Result<Vec<Listed>, PlanError> {
+pub(super) fn parse_listed(members: &Members, bytes: &[u8]) -> Result<Vec<ArchiveImage>, PlanError> {
     serde_json::from_slice(bytes)
         .map_err(|error| members.wrong(format!("its `manifest.json` cannot be read: {error}")))
 }
 
-fn read_listed(members: &Members, limits: &Limits) -> Result<Vec<Listed>, PlanError> {
+fn read_listed(members: &Members, limits: &Limits) -> Result<Vec<ArchiveImage>, PlanError> {
     let listed = members.read(MANIFEST, limits.index)?.ok_or_else(|| {
         members.wrong("it has no `manifest.json`; an OCI layout is named with `layout`, not `archive`")
     })?;
@@ -86,7 +86,7 @@ pub(super) fn names(members: &Members, limits: &Limits) -> Result<Vec<Vec<String
 /// What an archive holds: the images of its layout, and those that only `manifest.json` lists.
 #[derive(Debug)]
 pub(super) struct Saved {
-    listed: Vec<(Listed, Described)>,
+    listed: Vec<(ArchiveImage, Described)>,
     /// The first image of `manifest.json` with a configuration.
     by_config: HashMap<Digest, usize>,
     /// Configurations of images that the layout lacks.
@@ -139,7 +139,7 @@ pub(super) fn pin(
     members: &Members,
     source: &ImageSource,
     task: &Task<'_>,
-) -> Result<image_oci_layout::Pinned, PlanError> {
+) -> Result<image_oci_layout::PinnedImage, PlanError> {
     let limits = task.work.limits;
     let saved = saved(members, limits)?;
     let chosen = image_oci_layout::choose(members, &saved.choices, source.select.as_deref(), limits)?;
@@ -160,18 +160,18 @@ pub(super) fn pin(
 }
 
 /// The names of an image; docker writes `<none>:<none>` where it has none.
-fn tags(image: &Listed) -> impl Iterator<Item = &String> {
+fn tags(image: &ArchiveImage) -> impl Iterator<Item = &String> {
     image.repo_tags.iter().flatten().filter(|tag| !tag.contains("<none>"))
 }
 
 /// An image as `manifest.json` lists it, with the manifest that it lacks.
 fn pin_listed(
     members: &Members,
-    image: &Listed,
+    image: &ArchiveImage,
     config: &Described,
     names: Vec<String>,
     task: &Task<'_>,
-) -> Result<image_oci_layout::Pinned, PlanError> {
+) -> Result<image_oci_layout::PinnedImage, PlanError> {
     let layers = pin_layers(members, image, task)?;
     let (found, json) = read_config(members, image, task.work.limits)?;
     if found.digest != config.digest {
@@ -179,7 +179,7 @@ fn pin_listed(
         return Err(members.wrong(format!("configuration `{name}` changed while the archive was read")));
     }
     compare(members, &json, &layers)?;
-    let manifest = Manifest {
+    let manifest = ArchiveManifest {
         schema_version: 2,
         media_type: OCI_MANIFEST,
         config: config.clone(),
@@ -206,12 +206,12 @@ fn pin_listed(
         }
     }
     let root = Candidate { media_type: OCI_MANIFEST.to_owned(), digest, size, names };
-    Ok(image_oci_layout::Pinned { root, blobs: order, withheld: Vec::new(), missing: 0 })
+    Ok(image_oci_layout::PinnedImage { root, blobs: order, withheld: Vec::new(), missing: 0 })
 }
 
 fn read_config(
     members: &Members,
-    image: &Listed,
+    image: &ArchiveImage,
     limits: &Limits,
 ) -> Result<(Described, Vec<u8>), PlanError> {
     let name = Printable(&image.config);
@@ -231,11 +231,11 @@ fn read_config(
 /// Hashes the layers as they lie in the archive, each member once.
 fn pin_layers(
     members: &Members,
-    image: &Listed,
+    image: &ArchiveImage,
     task: &Task<'_>,
 ) -> Result<Vec<(String, Described)>, PlanError> {
     let names = image.layers.as_deref().unwrap_or_default();
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<FileRange> = Vec::new();
     let mut layers = Vec::new();
     for name in names {
         let part = members.find(name)?.ok_or_else(|| {
@@ -251,7 +251,7 @@ fn pin_layers(
     }
     task.expect(parts.iter().filter(|part| members.known(part).is_none()).map(|part| part.size).sum());
     let described = each(task, &parts, |part, buffer| {
-        let magic = read_part(&Part { size: part.size.min(4), ..part.clone() }, 4)?;
+        let magic = read_part(&FileRange { size: part.size.min(4), ..part.clone() }, 4)?;
         let media_type = match magic.as_slice() {
             [0x1f, 0x8b, ..] => OCI_LAYER_GZIP,
             [0x28, 0xb5, 0x2f, 0xfd] => OCI_LAYER_ZSTD,
@@ -273,7 +273,7 @@ fn pin_layers(
 
 /// The configuration says what each layer is when it is not compressed.
 fn compare(members: &Members, json: &[u8], layers: &[(String, Described)]) -> Result<(), PlanError> {
-    let config: Config = serde_json::from_slice(json)
+    let config: ArchiveConfig = serde_json::from_slice(json)
         .map_err(|error| members.wrong(format!("its configuration cannot be read: {error}")))?;
     let diff_ids = config.rootfs.diff_ids.unwrap_or_default();
     if diff_ids.len() != layers.len() {

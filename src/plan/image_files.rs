@@ -1,7 +1,7 @@
 //! The members of an image source: files of a folder, or parts of a tar.
 
 use super::context::{
-    Part, Task, Work, hash_part, open_regular, read_part, resolved as real_path, resolved_within,
+    FileRange, Task, Work, hash_part, open_regular, read_part, resolved as real_path, resolved_within,
 };
 use super::error::PlanError;
 use super::image_docker_archive::Saved;
@@ -31,12 +31,12 @@ pub(super) struct Members {
     /// What `manifest.json` lists, once it was read.
     pub(super) saved: OnceLock<Saved>,
     /// What was hashed in this run: images share layers.
-    hashed: Mutex<HashMap<Part, Digest>>,
+    hashed: Mutex<HashMap<FileRange, Digest>>,
 }
 
 #[derive(PartialEq, Eq)]
 enum ImageFile {
-    File(Part),
+    File(FileRange),
     /// To another member, by its full name.
     Link(String),
 }
@@ -84,14 +84,14 @@ impl Members {
     }
 
     /// The digest of a part that was hashed in this run.
-    pub(super) fn known(&self, part: &Part) -> Option<Digest> {
+    pub(super) fn known(&self, part: &FileRange) -> Option<Digest> {
         self.hashed.lock().unwrap_or_else(PoisonError::into_inner).get(part).copied()
     }
 
     /// The digest of a part, hashed once a run.
     pub(super) fn digest(
         &self,
-        part: &Part,
+        part: &FileRange,
         task: &Task<'_>,
         buffer: &mut Vec<u8>,
     ) -> Result<Digest, PlanError> {
@@ -104,7 +104,7 @@ impl Members {
     }
 
     /// The place of a member.
-    pub(super) fn find(&self, name: &str) -> Result<Option<Part>, PlanError> {
+    pub(super) fn find(&self, name: &str) -> Result<Option<FileRange>, PlanError> {
         match &self.tar {
             None => self.find_file(name),
             Some(members) => {
@@ -131,7 +131,7 @@ impl Members {
         PlanError::Image { path: self.path.clone(), reason: reason.into() }
     }
 
-    fn find_file(&self, name: &str) -> Result<Option<Part>, PlanError> {
+    fn find_file(&self, name: &str) -> Result<Option<FileRange>, PlanError> {
         // Names of members come from documents in the source: nothing above the folder is ever looked at.
         if resolved("", name).as_deref() != Some(name) {
             return Ok(None);
@@ -147,7 +147,7 @@ impl Members {
         };
         let file = open_regular(&path)?;
         let size = file.metadata().map_err(|source| PlanError::read(&path, source))?.len();
-        Ok(Some(Part { path, offset: 0, size }))
+        Ok(Some(FileRange { path, offset: 0, size }))
     }
 }
 
@@ -193,7 +193,7 @@ fn scan(
             if offset.checked_add(size).is_none_or(|end| end > length) {
                 return Err(wrong(format!("it ends inside its member `{name}`")));
             }
-            Some(ImageFile::File(Part { path: content.to_owned(), offset, size }))
+            Some(ImageFile::File(FileRange { path: content.to_owned(), offset, size }))
         } else if kind.is_symlink() {
             let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
             link().and_then(|target| resolved(folder, &target)).map(ImageFile::Link)
@@ -256,7 +256,7 @@ fn is_same(one: &ImageFile, other: &ImageFile) -> io::Result<bool> {
     }
 }
 
-fn digest_of(part: &Part) -> io::Result<Digest> {
+fn digest_of(part: &FileRange) -> io::Result<Digest> {
     let mut file = sealift_bundle::format::atomic_file::open_unlinked(&part.path)?;
     file.seek(SeekFrom::Start(part.offset))?;
     let mut hasher = Hasher::new();

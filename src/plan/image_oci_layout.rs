@@ -1,12 +1,12 @@
 //! Images in OCI image layouts.
 
-use super::context::{Part, Task, each, read_part};
+use super::context::{FileRange, Task, each, read_part};
 use super::error::PlanError;
 use super::image_files::Members;
 use super::image_select::{self, Candidate, Candidates};
 use super::lock::LockedBlob;
 use super::manifest::Platforms;
-use super::rootfs::Layers;
+use super::rootfs::ImageLayers;
 use sealift_bundle::format::image_json::{self, ImageJson};
 use sealift_bundle::format::member::{INDEX, MANIFEST, OCI_LAYOUT, blob_name};
 use sealift_bundle::format::oci::{self, Descriptor, OciDocument};
@@ -20,21 +20,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Marker {
+struct LayoutMarker {
     image_layout_version: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Index {
+struct LayoutIndex {
     schema_version: u64,
     /// Docker 25.0.1 writes `null` for none.
-    manifests: Option<Vec<Listed>>,
+    manifests: Option<Vec<LayoutDescriptor>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
+struct LayoutDescriptor {
     media_type: String,
     digest: Digest,
     size: u64,
@@ -65,7 +65,7 @@ fn find_candidates(members: &Members, limits: &Limits) -> Result<Vec<Candidate>,
         members
             .wrong("it has no `oci-layout`; what `docker save` wrote is named with `archive`, not `layout`")
     })?;
-    let marker: Marker = serde_json::from_slice(&marker)
+    let marker: LayoutMarker = serde_json::from_slice(&marker)
         .map_err(|error| members.wrong(format!("its `oci-layout` cannot be read: {error}")))?;
     if marker.image_layout_version != "1.0.0" {
         let version = Printable(&marker.image_layout_version).to_string();
@@ -74,7 +74,7 @@ fn find_candidates(members: &Members, limits: &Limits) -> Result<Vec<Candidate>,
     let index = members.read(INDEX, limits.index)?.ok_or_else(|| members.wrong("it has no `index.json`"))?;
     image_json::check(ImageJson::Document, &index)
         .map_err(|reason| members.wrong(format!("its `index.json` is ambiguous: {reason}")))?;
-    let index: Index = serde_json::from_slice(&index)
+    let index: LayoutIndex = serde_json::from_slice(&index)
         .map_err(|error| members.wrong(format!("its `index.json` cannot be read: {error}")))?;
     if index.schema_version != 2 {
         return Err(
@@ -114,7 +114,7 @@ fn is_referrers_tag(name: &str) -> bool {
 }
 
 /// True for a document with a `subject`. One that is missing counts as an image: choosing it says what is wrong.
-fn refers(members: &Members, listed: &Listed, limits: &Limits) -> Result<bool, PlanError> {
+fn refers(members: &Members, listed: &LayoutDescriptor, limits: &Limits) -> Result<bool, PlanError> {
     let part = members.find(&blob_name(&listed.digest))?;
     let Some(part) = part.filter(|part| part.size <= limits.document) else { return Ok(false) };
     let document = read_part(&part, limits.document)?;
@@ -167,7 +167,7 @@ pub(super) fn configs(members: &Members, media_type: &str, digest: &Digest, limi
 
 /// An image of a layout, all of it found and hashed.
 #[derive(Debug)]
-pub(super) struct Pinned {
+pub(super) struct PinnedImage {
     pub(super) root: Candidate,
     /// Every blob, the root first.
     pub(super) blobs: Vec<LockedBlob>,
@@ -225,7 +225,7 @@ pub(super) fn pin(
     image: &Candidate,
     platforms: &Platforms,
     task: &Task<'_>,
-) -> Result<Pinned, PlanError> {
+) -> Result<PinnedImage, PlanError> {
     let image = match platforms {
         Platforms::Narrow(platform) => narrowed(members, image, platform, task.work.limits)?,
         Platforms::All | Platforms::Sparse(_) => image.clone(),
@@ -236,7 +236,7 @@ pub(super) fn pin(
         size: image.size,
         platform: None,
     };
-    let mut blobs = Blobs {
+    let mut blobs = LayoutReader {
         members,
         limits: task.work.limits,
         platforms,
@@ -250,7 +250,7 @@ pub(super) fn pin(
     };
     blobs.document(&root, INDEX, 0)?;
     blobs.check_platforms()?;
-    let Blobs { order, images, withheld, missing, .. } = blobs;
+    let LayoutReader { order, images, withheld, missing, .. } = blobs;
     if images.is_empty() {
         return Err(
             members.wrong(format!("it holds none of the manifests that the index {} lists", image.digest))
@@ -273,7 +273,7 @@ pub(super) fn pin(
         layers.compare(&config).map_err(|reason| PlanError::Layers { path: path(), reason })?;
     }
     let blobs = order.into_iter().map(|(blob, ..)| blob).collect();
-    Ok(Pinned { root: image, blobs, withheld: withheld.into_iter().collect(), missing })
+    Ok(PinnedImage { root: image, blobs, withheld: withheld.into_iter().collect(), missing })
 }
 
 /// The manifest of one platform of an image.
@@ -310,21 +310,21 @@ fn no_platform(members: &Members, wanted: &str, found: impl Iterator<Item = Stri
 
 const UNKNOWN: &str = "unknown/unknown";
 
-struct Blobs<'a> {
+struct LayoutReader<'a> {
     members: &'a Members,
     limits: &'a Limits,
     platforms: &'a Platforms,
-    order: Vec<(LockedBlob, Part, String)>,
+    order: Vec<(LockedBlob, FileRange, String)>,
     known: BTreeMap<Digest, u64>,
     documents: BTreeSet<Digest>,
-    images: Vec<Layers>,
+    images: Vec<ImageLayers>,
     withheld: BTreeSet<Digest>,
     missing: usize,
     /// Platforms of manifests that the source holds.
     found: BTreeSet<String>,
 }
 
-impl Blobs<'_> {
+impl LayoutReader<'_> {
     /// Takes up a document and everything it announces.
     fn document(&mut self, descriptor: &Descriptor, parent: &str, depth: usize) -> Result<(), PlanError> {
         let (digest, members) = (descriptor.digest, self.members);
@@ -355,7 +355,7 @@ impl Blobs<'_> {
                     .chain(&layers)
                     .try_for_each(|blob| self.blob(blob, &parent).map(drop))?;
                 if descriptor.platform.as_deref() != Some(UNKNOWN) {
-                    self.images.push(Layers { manifest: digest, config, listed: layers });
+                    self.images.push(ImageLayers { manifest: digest, config, listed: layers });
                 }
                 Ok(())
             }
@@ -393,7 +393,7 @@ impl Blobs<'_> {
     }
 
     /// Takes up a blob, unless it is known already.
-    fn blob(&mut self, descriptor: &Descriptor, parent: &str) -> Result<Part, PlanError> {
+    fn blob(&mut self, descriptor: &Descriptor, parent: &str) -> Result<FileRange, PlanError> {
         let (digest, size) = (descriptor.digest, descriptor.size);
         let known = self.known.insert(digest, size);
         if let Some(known) = known.filter(|known| *known != size) {

@@ -1,11 +1,11 @@
 //! Images in registries: what a tag leads to, and everything below it, into the store.
 
-use super::context::{Part, Task, each_on, read_part};
+use super::context::{FileRange, Task, each_on, read_part};
 use super::error::PlanError;
 use super::lock::{LockedBlob, LockedReferrer};
 use super::manifest::{ManifestItem, Platforms, PullSource, ReferrerChoice, Source};
 use super::resolve::by_way_of;
-use super::rootfs::Layers;
+use super::rootfs::ImageLayers;
 use sealift_bundle::format::index::Blob;
 use sealift_bundle::format::oci::{self, Descriptor, OciDocument};
 use sealift_bundle::value::digest::Digest;
@@ -31,7 +31,7 @@ pub(super) struct Pulled {
     pub(super) withheld: Vec<Digest>,
     pub(super) referrers: Vec<LockedReferrer>,
     /// Its manifests, with what they announce.
-    images: Vec<Layers>,
+    images: Vec<ImageLayers>,
 }
 
 /// Pulls every image of a manifest that lies in a registry: their documents first, then every blob once.
@@ -57,7 +57,7 @@ pub(super) fn pull(
     }
     let client = Client::new(task.work.access.clone())?;
     let tried = each_on(CONNECTIONS, &sources, |(item, source), _| {
-        let walk = Walk::new(&client, source, task).and_then(Walk::run);
+        let walk = ImagePull::new(&client, source, task).and_then(ImagePull::run);
         match walk.map_err(|error| error.about(item.kind, &item.name)) {
             Err(PlanError::Interrupted) => Err(PlanError::Interrupted),
             other => Ok(other),
@@ -96,7 +96,7 @@ fn check_layers(pulled: &Pulled, task: &Task<'_>) -> Result<(), PlanError> {
         let path = task.work.store.get(&digest);
         let path =
             path.ok_or_else(|| PlanError::NotStored { what: format!("the configuration {digest}") })?;
-        let config = read_part(&Part { path, offset: 0, size: layers.config.size }, ceiling)?;
+        let config = read_part(&FileRange { path, offset: 0, size: layers.config.size }, ceiling)?;
         let host = pulled.reference.registry().unwrap_or_default().to_owned();
         let what = format!("an image in `{}`", pulled.reference);
         layers.compare(&config).map_err(|reason| RegistryError::Document { host, what, reason })?;
@@ -153,17 +153,17 @@ fn is_attestation(child: &Descriptor) -> bool {
 /// Which manifest an attestation in an index is about (`BuildKit`, "Image attestation storage").
 fn attested(index: &[u8]) -> BTreeMap<Digest, Digest> {
     #[derive(serde::Deserialize)]
-    struct Index {
-        manifests: Vec<Listed>,
+    struct ReferrerList {
+        manifests: Vec<ReferrerDescriptor>,
     }
     #[derive(serde::Deserialize)]
-    struct Listed {
+    struct ReferrerDescriptor {
         digest: Digest,
         #[serde(default)]
         annotations: BTreeMap<String, serde_json::Value>,
     }
-    let Ok(index) = serde_json::from_slice::<Index>(index) else { return BTreeMap::new() };
-    let about = |one: Listed| {
+    let Ok(index) = serde_json::from_slice::<ReferrerList>(index) else { return BTreeMap::new() };
+    let about = |one: ReferrerDescriptor| {
         let digest = one.annotations.get("vnd.docker.reference.digest")?.as_str()?.parse().ok()?;
         Some((one.digest, digest))
     };
@@ -171,7 +171,7 @@ fn attested(index: &[u8]) -> BTreeMap<Digest, Digest> {
 }
 
 /// One image, while its documents are read.
-struct Walk<'a> {
+struct ImagePull<'a> {
     client: &'a Client,
     source: &'a PullSource,
     task: &'a Task<'a>,
@@ -186,10 +186,10 @@ struct Walk<'a> {
     platforms: BTreeSet<String>,
     /// What referrers are looked for of: the root and every manifest.
     subjects: Vec<Digest>,
-    images: Vec<Layers>,
+    images: Vec<ImageLayers>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ImagePull<'a> {
     fn new(client: &'a Client, source: &'a PullSource, task: &'a Task<'a>) -> Result<Self, PlanError> {
         Ok(Self {
             client,
@@ -379,7 +379,7 @@ impl<'a> Walk<'a> {
             }
             OciDocument::Manifest { config, layers } => {
                 std::iter::once(&config).chain(&layers).try_for_each(|blob| self.blob(blob))?;
-                self.images.push(Layers { manifest: fetched.digest, config, listed: layers });
+                self.images.push(ImageLayers { manifest: fetched.digest, config, listed: layers });
                 Ok(())
             }
         }

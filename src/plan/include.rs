@@ -19,7 +19,7 @@ use toml::Spanned;
 const FILES: usize = 256;
 
 /// A file of a composition.
-struct Loaded {
+struct IncludedFile {
     /// What drawings of mistakes call it.
     file: String,
     text: String,
@@ -28,7 +28,7 @@ struct Loaded {
     raw: grammar::Manifest,
 }
 
-impl Loaded {
+impl IncludedFile {
     fn text(&self) -> Text<'_> {
         Text { file: &self.file, text: &self.text, folder: &self.folder, is_part: self.raw.part.is_some() }
     }
@@ -120,7 +120,7 @@ fn withhold(
 }
 
 /// The text of the manifest, and where there are parts, their names and texts too.
-fn digest(files: &[Loaded]) -> Digest {
+fn digest(files: &[IncludedFile]) -> Digest {
     let mut hasher = Hasher::new();
     for (number, loaded) in files.iter().enumerate() {
         if number > 0 {
@@ -133,7 +133,7 @@ fn digest(files: &[Loaded]) -> Digest {
 }
 
 /// The manifest first, then each part where it is included first.
-fn load(text: &str, file: &str, folder: &Path) -> Result<Vec<Loaded>, PlanError> {
+fn load(text: &str, file: &str, folder: &Path) -> Result<Vec<IncludedFile>, PlanError> {
     let mut files = Vec::new();
     let mut open = Vec::new();
     let mut known = HashSet::new();
@@ -142,17 +142,17 @@ fn load(text: &str, file: &str, folder: &Path) -> Result<Vec<Loaded>, PlanError>
     Ok(files)
 }
 
-fn parse(text: String, file: String, folder: PathBuf) -> Result<Loaded, PlanError> {
+fn parse(text: String, file: String, folder: PathBuf) -> Result<IncludedFile, PlanError> {
     let raw = Text { folder: &folder, ..Text::of(&file, &text) }.parse()?;
-    Ok(Loaded { file, text, folder, raw })
+    Ok(IncludedFile { file, text, folder, raw })
 }
 
 fn include(
-    loaded: Loaded,
+    loaded: IncludedFile,
     base: &Path,
     open: &mut Vec<PathBuf>,
     known: &mut HashSet<PathBuf>,
-    files: &mut Vec<Loaded>,
+    files: &mut Vec<IncludedFile>,
 ) -> Result<(), PlanError> {
     let listed: &[Spanned<String>] = match (&loaded.raw.bundle, &loaded.raw.part) {
         (Some(bundle), None) => &bundle.include,
@@ -235,7 +235,7 @@ type Declared<'a, T> = BTreeMap<Name, (Text<'a>, &'a T)>;
 
 /// Tables with a name each, over all files.
 fn declared<'a, T>(
-    files: &'a [Loaded],
+    files: &'a [IncludedFile],
     tables: impl Fn(&'a grammar::Manifest) -> &'a Tables<T>,
     what: &str,
 ) -> Result<Declared<'a, T>, PlanError> {
@@ -254,7 +254,7 @@ fn declared<'a, T>(
     Ok(found)
 }
 
-fn parameters(files: &[Loaded], known: &KnownNames) -> Result<Vec<Scoped<Parameter>>, PlanError> {
+fn parameters(files: &[IncludedFile], known: &KnownNames) -> Result<Vec<Scoped<Parameter>>, PlanError> {
     let mut all = Vec::new();
     for (name, (text, parameter)) in declared(files, |raw| &raw.parameter, "parameter")? {
         all.push(text.parameter(name, parameter, known)?);
@@ -262,7 +262,7 @@ fn parameters(files: &[Loaded], known: &KnownNames) -> Result<Vec<Scoped<Paramet
     Ok(all)
 }
 
-fn secrets(files: &[Loaded], known: &KnownNames) -> Result<Vec<Scoped<SiteSecret>>, PlanError> {
+fn secrets(files: &[IncludedFile], known: &KnownNames) -> Result<Vec<Scoped<SiteSecret>>, PlanError> {
     let mut all: BTreeMap<Name, Scoped<SiteSecret>> = BTreeMap::new();
     for loaded in files {
         let text = loaded.text();
@@ -279,7 +279,7 @@ fn secrets(files: &[Loaded], known: &KnownNames) -> Result<Vec<Scoped<SiteSecret
 }
 
 /// The names of all items, of which no two are equal.
-fn item_names(files: &[Loaded]) -> Result<HashSet<Name>, PlanError> {
+fn item_names(files: &[IncludedFile]) -> Result<HashSet<Name>, PlanError> {
     let mut places: HashMap<Name, (usize, Range<usize>)> = HashMap::new();
     for (number, loaded) in files.iter().enumerate() {
         let (text, raw) = (loaded.text(), &loaded.raw);

@@ -34,7 +34,7 @@ impl Compression {
 pub(super) fn inflated(path: &Path, compression: Compression, work: &Work<'_>) -> Result<PathBuf, PlanError> {
     let failed = |source| PlanError::read(path, source);
     let (compressed, size) = {
-        let mut file = Watched::new(open_regular(path)?, u64::MAX, work.watch);
+        let mut file = BoundedInflate::new(open_regular(path)?, u64::MAX, work.watch);
         let mut hasher = Hasher::new();
         io::copy(&mut file, &mut hasher).map_err(|error| stopped(work).unwrap_or_else(|| failed(error)))?;
         (hasher.clone().finish(), hasher.count())
@@ -47,13 +47,14 @@ pub(super) fn inflated(path: &Path, compression: Compression, work: &Work<'_>) -
     let ceiling = size.saturating_mul(RATIO).saturating_add(64 << 20).min(work.limits.bytes);
     let (digest, inflated) = match compression {
         Compression::Gzip => {
-            let mut content = Watched::new(flate2::bufread::MultiGzDecoder::new(source), ceiling, work.watch);
+            let mut content =
+                BoundedInflate::new(flate2::bufread::MultiGzDecoder::new(source), ceiling, work.watch);
             let stored = work.store.put(&mut content, None);
             unchanged(path, content.inner.into_inner(), compressed, stored, work)?
         }
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(source).map_err(failed)?;
-            let mut content = Watched::new(decoder, ceiling, work.watch);
+            let mut content = BoundedInflate::new(decoder, ceiling, work.watch);
             let stored = work.store.put(&mut content, None);
             unchanged(path, content.inner.finish(), compressed, stored, work)?
         }
@@ -117,19 +118,19 @@ impl Read for Tee {
 }
 
 /// Ends with an error above a limit, and when the person wants to stop.
-struct Watched<'a, R> {
+struct BoundedInflate<'a, R> {
     inner: R,
     left: u64,
     watch: &'a dyn Progress,
 }
 
-impl<'a, R> Watched<'a, R> {
+impl<'a, R> BoundedInflate<'a, R> {
     fn new(inner: R, limit: u64, watch: &'a dyn Progress) -> Self {
         Self { inner, left: limit, watch }
     }
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+impl<R: Read> Read for BoundedInflate<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.watch.is_stopped() {
             return Err(io::Error::other("interrupted"));
@@ -152,8 +153,9 @@ mod tests {
 
     #[test]
     fn f_field_r07_what_expands_too_much_is_an_error() {
-        let read =
-            |limit: u64| io::copy(&mut Watched::new(&[0; 1000][..], limit, &NoProgress), &mut io::sink());
+        let read = |limit: u64| {
+            io::copy(&mut BoundedInflate::new(&[0; 1000][..], limit, &NoProgress), &mut io::sink())
+        };
         assert_eq!(read(1000).unwrap(), 1000);
         assert!(read(999).unwrap_err().to_string().contains("expands"));
     }

@@ -2,7 +2,7 @@
 
 mod mentioned;
 
-use self::mentioned::{Mentioned, are_charts};
+use self::mentioned::{MentionedImages, are_charts};
 use super::error::{PlanError, shown};
 use super::image_files::Members;
 use super::image_oci_layout;
@@ -67,7 +67,7 @@ pub fn manifest_for(
     for reference in pulled {
         draft.pull(reference, None);
     }
-    let Mentioned { images, unclear } = mentioned::look(folder, &draft.looked);
+    let MentionedImages { images, unclear } = mentioned::look(folder, &draft.looked);
     for (image, place) in &images {
         draft.pull(image, Some(place));
     }

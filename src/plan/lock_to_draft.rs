@@ -1,7 +1,7 @@
 //! From a lock to a draft: where the pinned bytes lie now. Nothing is hashed here, because packing compares every
 //! byte with the lock.
 
-use super::context::{Part, Task, Work, read_part, refuse_changed};
+use super::context::{FileRange, Task, Work, read_part, refuse_changed};
 use super::error::PlanError;
 use super::image_files::Members;
 use super::lock::{Lock, LockedBlob, LockedImage, LockedReferrer, LockedTree, TreeSource};
@@ -173,13 +173,13 @@ fn locate_blob(blob: &LockedBlob, members: &Members, work: &Work<'_>) -> Result<
     let (digest, size) = (blob.digest, blob.size);
     let name = blob.member.clone().unwrap_or_else(|| blob_name(&digest));
     // What is not in the source is a manifest that was made when a docker archive was locked.
-    let stored = || work.store.get(&digest).map(|path| Part { path, offset: 0, size });
+    let stored = || work.store.get(&digest).map(|path| FileRange { path, offset: 0, size });
     let changed = |path: PathBuf, found: String| {
         let reason = format!("is not what the lock pins: {digest} {found}");
         PlanError::Changed { path, reason }
     };
     match members.find(&name)?.or_else(stored) {
-        Some(Part { path, offset, size: found }) if found == size => {
+        Some(FileRange { path, offset, size: found }) if found == size => {
             Ok(BlobSource { digest, size, path, offset })
         }
         Some(part) => Err(changed(part.path, format!("has {} bytes, expected {size}", part.size))),
@@ -203,11 +203,11 @@ pub(super) fn document(image: &LockedImage, digest: &Digest, task: &Task<'_>) ->
     let missing = || PlanError::NotStored { what: format!("the document {digest}") };
     let blob = image.blobs.iter().find(|blob| blob.digest == *digest).ok_or_else(missing)?;
     let part = match image.location.path() {
-        None => Part { path: work.store.get(digest).ok_or_else(missing)?, offset: 0, size: blob.size },
+        None => FileRange { path: work.store.get(digest).ok_or_else(missing)?, offset: 0, size: blob.size },
         Some(path) => {
             let members = task.members(path)?;
             let BlobSource { path, offset, size, .. } = locate_blob(blob, &members, work)?;
-            Part { path, offset, size }
+            FileRange { path, offset, size }
         }
     };
     let bytes = read_part(&part, work.limits.document)?;

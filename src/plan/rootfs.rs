@@ -11,7 +11,7 @@ use serde::Deserialize;
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
 #[derive(Deserialize)]
-struct Config {
+struct RootFsConfig {
     rootfs: Option<RootFs>,
 }
 
@@ -22,13 +22,13 @@ struct RootFs {
 
 /// A manifest with what it announces.
 #[derive(Debug, Clone)]
-pub(super) struct Layers {
+pub(super) struct ImageLayers {
     pub(super) manifest: Digest,
     pub(super) config: Descriptor,
     pub(super) listed: Vec<Descriptor>,
 }
 
-impl Layers {
+impl ImageLayers {
     /// True when the configuration is that of an image, and so has something to say about layers.
     pub(super) fn is_image(&self) -> bool {
         is_image_config(&self.config.media_type)
@@ -40,7 +40,7 @@ impl Layers {
     /// A configuration that says nothing of layers is that of an artifact, or of a tool that leaves them out.
     pub(super) fn compare(&self, config: &[u8]) -> Result<(), String> {
         let manifest = self.manifest;
-        let config: Config = serde_json::from_slice(config)
+        let config: RootFsConfig = serde_json::from_slice(config)
             .map_err(|error| format!("the configuration of {manifest} cannot be read: {error}"))?;
         let Some(stated) = config.rootfs.and_then(|rootfs| rootfs.diff_ids) else { return Ok(()) };
         let (found, expected) = (self.listed.len(), stated.len());
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use sealift_bundle::format::oci::OCI_CONFIG;
 
-    fn layers(media_type: &str, contents: &[&str]) -> Layers {
+    fn layers(media_type: &str, contents: &[&str]) -> ImageLayers {
         let descriptor = |media_type: &str, content: &str| Descriptor {
             media_type: media_type.to_owned(),
             digest: Digest::of(content.as_bytes()),
@@ -75,7 +75,11 @@ mod tests {
             platform: None,
         };
         let layers = contents.iter().map(|content| descriptor(media_type, content)).collect();
-        Layers { manifest: Digest::of(b"manifest"), config: descriptor(OCI_CONFIG, "config"), listed: layers }
+        ImageLayers {
+            manifest: Digest::of(b"manifest"),
+            config: descriptor(OCI_CONFIG, "config"),
+            listed: layers,
+        }
     }
 
     #[test]

@@ -33,14 +33,14 @@ pub(super) fn read(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<
         .map_err(|source| PlanError::Tree { path: path.to_owned(), source })
 }
 
-fn list(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<(Folder, Listing), PlanError> {
+fn list(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<(Folder, TreeListing), PlanError> {
     let found = fs::metadata(path).map_err(|source| PlanError::read(path, source))?;
     if found.is_dir() {
         let folder = Folder::open(path)?;
-        let listing = Listing::of_folder(&folder, path, patterns, task)?;
+        let listing = TreeListing::of_folder(&folder, path, patterns, task)?;
         Ok((folder, listing))
     } else if found.is_file() {
-        let listing = Listing::of_file(path, patterns, found.len())?;
+        let listing = TreeListing::of_file(path, patterns, found.len())?;
         Ok((Folder::open(atomic_file::folder_of(&resolved(path)?))?, listing))
     } else {
         Err(PlanError::Type { path: path.to_owned(), found: kind_of_special(found.file_type()) })
@@ -81,7 +81,7 @@ fn is_unlinked(path: &Path) -> bool {
 
 /// What was found, before files are read.
 #[derive(Default)]
-struct Listing {
+struct TreeListing {
     /// Names in the tree, and paths in the folder that was listed.
     files: Vec<(RelPath, PathBuf)>,
     links: Vec<(RelPath, String)>,
@@ -91,7 +91,7 @@ struct Listing {
     objections: Vec<PlanError>,
 }
 
-impl Listing {
+impl TreeListing {
     fn of_file(path: &Path, patterns: &Patterns, size: u64) -> Result<Self, PlanError> {
         // `..` and `/` have no name, and are no files.
         let name = path.file_name().unwrap_or_default();

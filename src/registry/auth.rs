@@ -4,7 +4,7 @@ use super::challenge::Challenge;
 use super::client::{Ask, Client, ClientTarget, locked};
 use super::endpoints::{Repository, host_and_port};
 use super::error::RegistryError;
-use super::http::{HttpQuery, Payload};
+use super::http::{HttpQuery, RequestBody};
 use super::response::ANSWER;
 use super::token::{Login, RegistrySecret};
 use super::waiting::watched;
@@ -116,7 +116,7 @@ impl Client {
             fields.extend([("grant_type", "refresh_token"), ("client_id", "sealift")]);
             fields.push(("refresh_token", secret.expose()));
             let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
-            let payload = Payload::Bytes(form(&fields).into_bytes());
+            let payload = RequestBody::Bytes(form(&fields).into_bytes());
             HttpQuery { method: Method::POST, headers, payload, ..HttpQuery::get(realm.to_owned(), only_tls) }
         } else {
             let join = if realm.contains('?') { '&' } else { '?' };

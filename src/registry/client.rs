@@ -2,7 +2,7 @@
 
 use super::endpoints::{Endpoint, Patience, RegistryAccess, Repository};
 use super::error::RegistryError;
-use super::http::{Failure, Http, HttpQuery, Payload};
+use super::http::{Http, HttpQuery, RequestBody, RequestFailure};
 use super::response::{is_no_tls, stays};
 use super::token::{Login, RegistrySecret};
 use super::waiting::watched;
@@ -143,7 +143,7 @@ impl Client {
         let query = HttpQuery::get(format!("https://{}/v2/", endpoint.host), false);
         match self.exchange(query, watch)? {
             Ok(_) => Ok(false),
-            Err(Failure::Sent { error, .. }) if is_no_tls(&error) => Ok(true),
+            Err(RequestFailure::Sent { error, .. }) if is_no_tls(&error) => Ok(true),
             Err(failure) => Err(failure.of(&endpoint.host)),
         }
     }
@@ -153,7 +153,7 @@ impl Client {
         &self,
         query: HttpQuery,
         watch: &dyn Progress,
-    ) -> Result<Result<Response<Body>, Failure>, RegistryError> {
+    ) -> Result<Result<Response<Body>, RequestFailure>, RegistryError> {
         let http = Arc::clone(&self.http);
         watched(watch, move || http.exchange(query))
     }
@@ -220,7 +220,7 @@ impl Client {
         watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let writing = is_writing(&ask.method);
-        let payload = if writing { Payload::Bytes(ask.body.to_vec()) } else { Payload::Nothing };
+        let payload = if writing { RequestBody::Bytes(ask.body.to_vec()) } else { RequestBody::Nothing };
         self.request(target, ask, proof, payload, watch)
     }
 
@@ -229,7 +229,7 @@ impl Client {
         target: &ClientTarget,
         ask: &Ask<'_>,
         proof: Option<&RegistrySecret>,
-        payload: Payload,
+        payload: RequestBody,
         watch: &dyn Progress,
     ) -> Result<Response<Body>, RegistryError> {
         let Endpoint { host, plain, .. } = &target.endpoint;
@@ -256,7 +256,7 @@ impl Client {
     ) -> Result<Response<Body>, RegistryError> {
         let key = (target.endpoint.host.clone(), target.scope());
         let proof = locked(&self.proofs).get(&key).cloned();
-        self.request(target, ask, proof.as_ref(), Payload::Stream(body), watch)
+        self.request(target, ask, proof.as_ref(), RequestBody::Stream(body), watch)
     }
 
     /// True when a registry answers at all, whatever it says.

@@ -16,7 +16,7 @@ pub struct Destination {
     /// What stands before every repository there; may be empty.
     pub prefix: String,
     /// What a repository is called there.
-    pub names: Names,
+    pub names: TargetNames,
     /// What becomes of what refers to an image.
     pub referrers: ReferrerSupport,
     /// For an index that is not whole, where the registry wants it whole: the platform whose manifest is taken.
@@ -25,7 +25,7 @@ pub struct Destination {
 
 /// What a repository is called at the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub enum TargetNames {
     /// The repository's path, without the registry it came from.
     Path,
     /// The registry it came from and the path, so that images of several registries never meet.
@@ -45,7 +45,7 @@ impl Destination {
 
     /// What stands at the site before the repositories that came from one registry; may be empty.
     pub(super) fn folder(&self, source: Option<&str>) -> String {
-        let named = source.filter(|_| self.names == Names::Full).map(folder_name);
+        let named = source.filter(|_| self.names == TargetNames::Full).map(folder_name);
         let prefix = Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty());
         prefix.into_iter().chain(named).collect::<Vec<_>>().join("/")
     }
@@ -66,7 +66,7 @@ fn folder_name(source: &str) -> String {
 
 /// What became of one image.
 #[derive(Debug, Clone, Serialize)]
-pub struct Loaded {
+pub struct LoadedImage {
     /// The item.
     pub name: Name,
     /// What the image was called.
@@ -110,7 +110,7 @@ pub enum ReferrerSupport {
 
 /// An image that did not arrive.
 #[derive(Debug, Clone, Serialize)]
-pub struct Refused {
+pub struct RefusedImage {
     /// The item.
     pub name: Name,
     /// What the image is called.
@@ -123,9 +123,9 @@ pub struct Refused {
 #[derive(Debug, Clone, Serialize)]
 pub struct PushOutcome {
     /// What arrived.
-    pub loaded: Vec<Loaded>,
+    pub loaded: Vec<LoadedImage>,
     /// What did not.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedImage>,
     /// Blobs that were sent.
     pub sent: u64,
     /// Bytes of those blobs.

@@ -2,7 +2,7 @@
 
 use crate::RegistryAccess;
 use crate::error::RegistryError;
-use crate::http::{Failure, Http, HttpQuery, REDIRECTS, through};
+use crate::http::{Http, HttpQuery, REDIRECTS, RequestFailure, through};
 use crate::waiting::{Pump, watched};
 use sealift_bundle::value::progress::Progress;
 use std::io::{self, Read};
@@ -47,8 +47,8 @@ impl<'a> Download<'a> {
         let (error, proxy) = match watched(watch, move || http.exchange(query))? {
             Ok(response) if response.status().is_success() => return Self::read(response, watch).map(Ok),
             Ok(response) => (ureq::Error::StatusCode(response.status().as_u16()), None),
-            Err(Failure::Sent { error, proxy }) => (error, proxy),
-            Err(Failure::Proxy(error)) => return Err(error),
+            Err(RequestFailure::Sent { error, proxy }) => (error, proxy),
+            Err(RequestFailure::Proxy(error)) => return Err(error),
         };
         let status = if let ureq::Error::StatusCode(code) = error { Some(code) } else { None };
         Ok(Err(NoContent { status, reason: reason(&error) + &through(proxy) }))

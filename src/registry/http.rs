@@ -20,13 +20,13 @@ pub(crate) const REDIRECTS: u32 = 5;
 pub(crate) struct Http {
     proxies: Proxies,
     direct: Agent,
-    secure: Option<Way>,
-    plain: Option<Way>,
+    secure: Option<ProxyRoute>,
+    plain: Option<ProxyRoute>,
 }
 
 /// The way through a proxy, with how the proxy is shown; or why there is none.
 #[derive(Debug)]
-struct Way(Result<(Agent, String), &'static str>);
+struct ProxyRoute(Result<(Agent, String), &'static str>);
 
 pub(crate) struct HttpQuery {
     pub(crate) method: Method,
@@ -34,34 +34,34 @@ pub(crate) struct HttpQuery {
     pub(crate) headers: Vec<(&'static str, String)>,
     /// For the host of `url` alone; no redirect takes it to another.
     pub(crate) authorization: Option<String>,
-    pub(crate) payload: Payload,
+    pub(crate) payload: RequestBody,
     /// Whether every redirect must stay with TLS.
     pub(crate) only_tls: bool,
 }
 
 impl HttpQuery {
     pub(crate) fn get(url: String, only_tls: bool) -> Self {
-        let (headers, authorization, payload) = (Vec::new(), None, Payload::Nothing);
+        let (headers, authorization, payload) = (Vec::new(), None, RequestBody::Nothing);
         Self { method: Method::GET, url, headers, authorization, payload, only_tls }
     }
 }
 
 /// What is sent with a request.
-pub(crate) enum Payload {
+pub(crate) enum RequestBody {
     Nothing,
     Bytes(Vec<u8>),
     Stream(Box<dyn Read + Send>),
 }
 
 /// Why there is no answer.
-pub(crate) enum Failure {
+pub(crate) enum RequestFailure {
     /// It went wrong on the way, perhaps through this proxy.
     Sent { error: ureq::Error, proxy: Option<String> },
     /// The proxy that is named for it cannot be used.
     Proxy(RegistryError),
 }
 
-impl Failure {
+impl RequestFailure {
     fn direct(error: ureq::Error) -> Self {
         Self::Sent { error, proxy: None }
     }
@@ -107,35 +107,37 @@ impl Http {
         };
         let way = |setting: &ProxySetting| {
             let shown = |shown: String| format!("`{shown}` of `{}`", setting.variable);
-            Way(setting.parse().map(|(proxy, address)| (agent(Some(proxy)), shown(address))))
+            ProxyRoute(setting.parse().map(|(proxy, address)| (agent(Some(proxy)), shown(address))))
         };
         let proxies = access.proxies.clone();
         let (secure, plain) = (proxies.https.as_ref().map(way), proxies.http.as_ref().map(way));
         Ok(Self { direct: agent(None), secure, plain, proxies })
     }
 
-    fn way(&self, uri: &Uri) -> Result<(&Agent, Option<String>), Failure> {
+    fn way(&self, uri: &Uri) -> Result<(&Agent, Option<String>), RequestFailure> {
         let Some(setting) = self.proxies.find(uri) else { return Ok((&self.direct, None)) };
         let way = if uri.scheme_str() == Some("https") { &self.secure } else { &self.plain };
         match way {
-            Some(Way(Ok((agent, shown)))) => Ok((agent, Some(shown.clone()))),
-            Some(Way(Err(reason))) => Err(Failure::Proxy(setting.unfit(reason))),
+            Some(ProxyRoute(Ok((agent, shown)))) => Ok((agent, Some(shown.clone()))),
+            Some(ProxyRoute(Err(reason))) => Err(RequestFailure::Proxy(setting.unfit(reason))),
             None => Ok((&self.direct, None)),
         }
     }
 
     /// Sends a request, and follows where the answer leads when nothing was sent with it. The body of a refusal is
     /// read already.
-    pub(crate) fn exchange(&self, query: HttpQuery) -> Result<Response<Body>, Failure> {
+    pub(crate) fn exchange(&self, query: HttpQuery) -> Result<Response<Body>, RequestFailure> {
         let HttpQuery { method, mut url, headers, mut authorization, payload, only_tls } = query;
         let mut payload = Some(payload);
         for _ in 0..=REDIRECTS {
-            let bad = || Failure::direct(ureq::Error::BadUri(String::new()));
+            let bad = || RequestFailure::direct(ureq::Error::BadUri(String::new()));
             let uri: Uri = url.parse().map_err(|_| bad())?;
             match uri.scheme_str() {
                 Some("https") => {}
                 Some("http") if !only_tls => {}
-                Some("http") => return Err(Failure::direct(ureq::Error::RequireHttpsOnly(String::new()))),
+                Some("http") => {
+                    return Err(RequestFailure::direct(ureq::Error::RequireHttpsOnly(String::new())));
+                }
                 _ => return Err(bad()),
             }
             let (agent, proxy) = self.way(&uri)?;
@@ -146,14 +148,15 @@ impl Http {
             if let Some(proof) = &authorization {
                 request = request.header(header::AUTHORIZATION, proof);
             }
-            let outcome = match payload.take().unwrap_or(Payload::Nothing) {
-                Payload::Nothing => request.body(()).map(|request| agent.run(request)),
-                Payload::Bytes(bytes) => request.body(bytes).map(|request| agent.run(request)),
-                Payload::Stream(reader) => {
+            let outcome = match payload.take().unwrap_or(RequestBody::Nothing) {
+                RequestBody::Nothing => request.body(()).map(|request| agent.run(request)),
+                RequestBody::Bytes(bytes) => request.body(bytes).map(|request| agent.run(request)),
+                RequestBody::Stream(reader) => {
                     request.body(SendBody::from_owned_reader(reader)).map(|request| agent.run(request))
                 }
             };
-            let response = outcome.map_err(|_| bad())?.map_err(|error| Failure::Sent { error, proxy })?;
+            let response =
+                outcome.map_err(|_| bad())?.map_err(|error| RequestFailure::Sent { error, proxy })?;
             let follows = matches!(method, Method::GET | Method::HEAD)
                 && matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
             let next = response.headers().get(header::LOCATION).filter(|_| follows);
@@ -167,7 +170,7 @@ impl Http {
             }
             url = next;
         }
-        Err(Failure::direct(ureq::Error::TooManyRedirects))
+        Err(RequestFailure::direct(ureq::Error::TooManyRedirects))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Loading: the images of a bundle into a site's registry, straight from the bundle file.
 
 use super::client::Client;
-use super::destination::{Destination, Loaded, PushOutcome, ReferrerSupport, Refused, RefusedReferrer};
+use super::destination::{
+    Destination, LoadedImage, PushOutcome, ReferrerSupport, RefusedImage, RefusedReferrer,
+};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::push_blobs::{Sent, image_alone, is_unreachable};
@@ -37,11 +39,11 @@ struct Planned<'a> {
     repository: Repository,
     root: Doc,
     closure: Closure,
-    referrers: Vec<Referring>,
+    referrers: Vec<ReferrerEntry>,
 }
 
 /// A signature, attestation or SBOM.
-struct Referring {
+struct ReferrerEntry {
     tag: Option<String>,
     subject: Digest,
     doc: Doc,
@@ -49,7 +51,7 @@ struct Referring {
 }
 
 /// What is sent, what is refused before anything is sent, and the first error of those.
-type LoadPlan<'a> = (Vec<Planned<'a>>, Vec<Refused>, Option<RegistryError>);
+type LoadPlan<'a> = (Vec<Planned<'a>>, Vec<RefusedImage>, Option<RegistryError>);
 
 /// True for what keeps every image from arriving.
 fn concerns_all(error: &RegistryError) -> bool {
@@ -137,7 +139,7 @@ impl Load<'_> {
                 Err(error) => {
                     let (reason, error) = image_alone(error)?;
                     first.get_or_insert(error);
-                    refused.push(Refused { name, from, reason });
+                    refused.push(RefusedImage { name, from, reason });
                     continue;
                 }
             };
@@ -148,7 +150,7 @@ impl Load<'_> {
                          one platform with `--platform OS/ARCHITECTURE`, or pack all of them",
                         item.withheld.len()
                     );
-                    refused.push(Refused { name, from, reason });
+                    refused.push(RefusedImage { name, from, reason });
                     continue;
                 };
                 root = platform;
@@ -162,7 +164,7 @@ impl Load<'_> {
                 let subject = referrer.tagged_subject().or_else(|| oci::subject(&bytes));
                 let closure = self.closure(&doc)?;
                 let (tag, subject) = (referrer.tag.clone(), subject.unwrap_or(item.root.digest));
-                Ok(Referring { tag, subject, doc, closure })
+                Ok(ReferrerEntry { tag, subject, doc, closure })
             });
             let referrers = referrers.collect::<Result<_, RegistryError>>()?;
             planned.push(Planned { item, reference, repository, root, closure, referrers });
@@ -243,7 +245,7 @@ impl Load<'_> {
     }
 
     /// Sends the documents of an image whose blobs are there, its tag last, and then what refers to it.
-    fn documents(&self, image: &Planned<'_>, sent: &Sent) -> Result<Loaded, RegistryError> {
+    fn documents(&self, image: &Planned<'_>, sent: &Sent) -> Result<LoadedImage, RegistryError> {
         let (repository, root) = (&image.repository, &image.root);
         for document in &image.closure.documents {
             self.document(repository, document)?;
@@ -259,7 +261,7 @@ impl Load<'_> {
         }
         let mut not_pushed = Vec::new();
         for referrer in &image.referrers {
-            let Referring { doc, closure, .. } = referrer;
+            let ReferrerEntry { doc, closure, .. } = referrer;
             let reason = match image.missing(closure, sent) {
                 Some(reason) => reason,
                 None => match self.referrer(repository, referrer) {
@@ -269,7 +271,7 @@ impl Load<'_> {
             };
             not_pushed.push(RefusedReferrer { digest: doc.blob.digest, reason });
         }
-        Ok(Loaded {
+        Ok(LoadedImage {
             name: image.item.head.name.clone(),
             from: image.reference.clone(),
             to: called(repository, tag, &root.blob.digest),
@@ -282,8 +284,8 @@ impl Load<'_> {
         })
     }
 
-    fn referrer(&self, repository: &Repository, referrer: &Referring) -> Result<(), RegistryError> {
-        let Referring { tag, subject, doc, closure } = referrer;
+    fn referrer(&self, repository: &Repository, referrer: &ReferrerEntry) -> Result<(), RegistryError> {
+        let ReferrerEntry { tag, subject, doc, closure } = referrer;
         for document in &closure.documents {
             let taken = self.document(repository, document)?;
             if document.blob == doc.blob && tag.is_none() && !taken {
@@ -330,7 +332,7 @@ impl Load<'_> {
         if listed.iter().any(|one| one.get("digest") == Some(&digest)) {
             return Ok(());
         }
-        listed.push(json!(oci::Referring::of(media_type, referrer)));
+        listed.push(json!(oci::ReferrerEntry::of(media_type, referrer)));
         let index =
             json!({ "schemaVersion": 2, "mediaType": oci::OCI_INDEX, "manifests": listed }).to_string();
         self.client.put_manifest(repository, &tag, oci::OCI_INDEX, index.as_bytes(), self.watch).map(drop)
@@ -344,8 +346,8 @@ impl Planned<'_> {
         closure.blobs.iter().find_map(refused).cloned()
     }
 
-    fn refused(&self, reason: String) -> Refused {
-        Refused { name: self.item.head.name.clone(), from: self.reference.clone(), reason }
+    fn refused(&self, reason: String) -> RefusedImage {
+        RefusedImage { name: self.item.head.name.clone(), from: self.reference.clone(), reason }
     }
 }
 

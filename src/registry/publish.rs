@@ -5,7 +5,7 @@
 //! follows from them.
 
 use super::client::Client;
-use super::destination::{Destination, Names, ReferrerSupport};
+use super::destination::{Destination, ReferrerSupport, TargetNames};
 use super::endpoints::Repository;
 use super::error::RegistryError;
 use super::load::{Doc, Load};
@@ -69,8 +69,13 @@ pub fn publish(
     watch: &dyn Progress,
 ) -> Result<Published, RegistryError> {
     let (host, prefix) = (repository.host.clone(), String::new());
-    let destination =
-        Destination { host, prefix, names: Names::Path, referrers: ReferrerSupport::Push, fallback: None };
+    let destination = Destination {
+        host,
+        prefix,
+        names: TargetNames::Path,
+        referrers: ReferrerSupport::Push,
+        fallback: None,
+    };
     let load = Load { place, client, destination: &destination, limits, watch };
     let mut documents = Vec::new();
     let mut blobs = Vec::new();

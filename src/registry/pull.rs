@@ -33,7 +33,7 @@ pub struct Fetched {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Typed {
+struct MediaTypeOf {
     media_type: Option<String>,
 }
 
@@ -103,7 +103,7 @@ impl Client {
                 found: digest,
             });
         }
-        let inner = serde_json::from_slice::<Typed>(&bytes).ok().and_then(|typed| typed.media_type);
+        let inner = serde_json::from_slice::<MediaTypeOf>(&bytes).ok().and_then(|typed| typed.media_type);
         let stated = stated.map(|stated| stated.split(';').next().unwrap_or_default().trim().to_owned());
         let media_type =
             stated.clone().filter(|stated| oci::is_document(stated)).or(inner).or(stated).unwrap_or_default();

@@ -21,13 +21,13 @@ const PAGES: usize = 64;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Listing {
-    manifests: Vec<Listed>,
+struct ReferrersResponse {
+    manifests: Vec<TaggedReferrer>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
+struct TaggedReferrer {
     media_type: String,
     digest: Digest,
     size: u64,
@@ -193,11 +193,11 @@ impl Client {
 
     /// The entries of a list of referrers; one that cannot be read has none.
     fn listed(&self, target: &ClientTarget, bytes: &[u8], watch: &dyn Progress) -> Vec<Referrer> {
-        let referrer = |one: Listed| {
+        let referrer = |one: TaggedReferrer| {
             let root = Blob { digest: one.digest, size: one.size };
             Referrer { media_type: one.media_type, root, tag: None }
         };
-        match serde_json::from_slice::<Listing>(bytes) {
+        match serde_json::from_slice::<ReferrersResponse>(bytes) {
             Ok(listing) => listing.manifests.into_iter().map(referrer).collect(),
             Err(error) => {
                 let (host, path) = (&target.endpoint.host, &target.endpoint.path);

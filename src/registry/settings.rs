@@ -1,6 +1,6 @@
 //! What a site has to know after its registry was filled: old and new names, and settings that let old names work.
 
-use super::destination::{Destination, Loaded, Names, PushOutcome};
+use super::destination::{Destination, LoadedImage, PushOutcome, TargetNames};
 use super::endpoints::Repository;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::escaped::escape_json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A file to be written: its path below the output folder, and its text.
-pub(crate) type Setting = (String, String);
+pub(crate) type SettingsFile = (String, String);
 
 /// Whose bundle it was, for the head of every file.
 #[derive(Debug, Clone)]
@@ -22,7 +22,12 @@ pub struct Origin {
 /// All files: `mapping.json`, `containerd/REGISTRY/hosts.toml`, `registries.conf`, `docker.md` and
 /// `kustomization.yaml`.
 #[must_use]
-pub fn all(origin: &Origin, destination: &Destination, outcome: &PushOutcome, plain: bool) -> Vec<Setting> {
+pub fn all(
+    origin: &Origin,
+    destination: &Destination,
+    outcome: &PushOutcome,
+    plain: bool,
+) -> Vec<SettingsFile> {
     let sources = sources(outcome);
     let mut files = vec![("mapping.json".to_owned(), mapping(origin, outcome))];
     for source in &sources {
@@ -104,7 +109,7 @@ fn docker(origin: &Origin, destination: &Destination, outcome: &PushOutcome, pla
     if plain {
         text += &format!("In `/etc/docker/daemon.json`: `{{ \"insecure-registries\": [\"{host}\"] }}`\n\n");
     }
-    let hub = destination.prefix.is_empty() && destination.names == Names::Path;
+    let hub = destination.prefix.is_empty() && destination.names == TargetNames::Path;
     if hub && sources(outcome).contains("docker.io") {
         let scheme = if plain { "http" } else { "https" };
         text += &format!(
@@ -134,7 +139,7 @@ fn kustomization(origin: &Origin, outcome: &PushOutcome) -> String {
     let mut text = head(origin, what);
     text += "images:\n";
     // kustomize takes one entry a name; where a name has several tags, it must stay a tag.
-    let mut names: BTreeMap<&str, Vec<&Loaded>> = BTreeMap::new();
+    let mut names: BTreeMap<&str, Vec<&LoadedImage>> = BTreeMap::new();
     for image in &outcome.loaded {
         names.entry(image.from.repository()).or_default().push(image);
     }

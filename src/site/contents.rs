@@ -36,7 +36,7 @@ pub struct FoundRelease {
 }
 
 /// Reads a folder, hashing every file.
-struct Walk<'a> {
+struct DirectoryWalk<'a> {
     base: PathBuf,
     limits: &'a Limits,
     watch: &'a dyn Progress,
@@ -54,7 +54,8 @@ impl Site {
         watch: &dyn Progress,
     ) -> Result<FoundRelease, SiteError> {
         let base = self.release(scenario, folder);
-        let mut walk = Walk { base, limits, watch, found: FoundRelease::default(), left: limits.entries };
+        let mut walk =
+            DirectoryWalk { base, limits, watch, found: FoundRelease::default(), left: limits.entries };
         for entry in walk.listed("")? {
             let top = entry.file_name().to_string_lossy().into_owned();
             match top.as_str() {
@@ -71,7 +72,7 @@ impl Site {
     }
 }
 
-impl Walk<'_> {
+impl DirectoryWalk<'_> {
     fn failed(&self, below: &str, source: io::Error) -> SiteError {
         SiteError::StateRead { path: self.base.join(below), source }
     }

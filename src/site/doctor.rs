@@ -170,7 +170,7 @@ pub fn examine(
 ) -> Result<DoctorReport, SiteError> {
     let machine = machine::Machine::look(circumstances.proc, circumstances.sys);
     let largest = needs.map_or(0, |needs| needs.largest);
-    let place = folder::Place::look(folder, largest, machine.file_size)?;
+    let place = folder::DirectoryFacts::look(folder, largest, machine.file_size)?;
     let checks = judge::judge(&place, &machine, needs, circumstances);
     let count = |outcome| checks.iter().filter(|finding| finding.outcome == outcome).count() as u64;
     Ok(DoctorReport {

@@ -15,7 +15,7 @@ use super::gc;
 use super::journal::{Journal, JournalEntry, JournalHead};
 use super::ownership::{FolderAccess, refuse_unsafe, refuse_unsafe_site};
 use super::state::SiteState;
-use super::transaction::{self, Pending};
+use super::transaction::{self, PendingTransaction};
 use rustix::fs::{FlockOperation, Mode};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::store::Store;
@@ -232,7 +232,7 @@ impl LockedSite {
         refuse_unsafe_site(folder, FolderAccess::Change)?;
         refuse_no_site(folder)?;
         let lock = lock(folder)?;
-        if let Some(pending) = Pending::load(folder)? {
+        if let Some(pending) = PendingTransaction::load(folder)? {
             transaction::finish(folder, &pending)?;
         }
         let site = Site::read(folder, limits)?;

@@ -47,7 +47,7 @@ pub struct InstallOutcome {
 
 /// How far an installation goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum InstallExtent {
     /// To the end.
     Install,
     /// Everything is verified, judged and written to the disk, and then taken away again.
@@ -60,7 +60,7 @@ impl LockedSite {
         &mut self,
         tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
-        extent: Extent,
+        extent: InstallExtent,
     ) -> Result<InstallOutcome, SiteError> {
         let mut statement = None;
         let outcome = self.try_install(tape, conditions, extent, &mut statement);
@@ -107,7 +107,7 @@ impl LockedSite {
         &mut self,
         tape: &mut MemberReader<'_>,
         conditions: &Conditions<'_>,
-        extent: Extent,
+        extent: InstallExtent,
         statement: &mut Option<Digest>,
     ) -> Result<InstallOutcome, SiteError> {
         // Found out before the work, and not after it.
@@ -133,7 +133,7 @@ impl LockedSite {
         let mut rendering = None;
         let images;
         let release = match (extent, here) {
-            (Extent::Install, Some(here)) => {
+            (InstallExtent::Install, Some(here)) => {
                 // Nothing is said of a medium that was not read to its end, also where its release is there already.
                 let contents = verify_contents(&trusted, tape, &conditions, &Looking(Depth::Stored))?;
                 images = images_of(&contents);
@@ -147,7 +147,7 @@ impl LockedSite {
                 self.switch_for(clock, &name, &here.folder, permit, checking)?;
                 here
             }
-            (Extent::Install, None) => {
+            (InstallExtent::Install, None) => {
                 let folder = match known {
                     Some(gone) => gone.folder,
                     None => folder_name(&predicate.version, trusted.id(), mark)?,
@@ -158,7 +158,7 @@ impl LockedSite {
                 self.put_into_use(&trusted, clock, staged, &release, permit_of(&decision, permit.as_ref()))?;
                 release
             }
-            (Extent::Drill, _) => {
+            (InstallExtent::Drill, _) => {
                 let folder = "drill".parse().map_err(path_error)?;
                 let (staged, release) = self.stage(&trusted, tape, &conditions, clock, &folder, values)?;
                 drop(staged.staging);

@@ -8,7 +8,7 @@ use super::journal::{Act, Journal, JournalEntry};
 use super::ownership;
 use super::release_inventory::{self, Checking};
 use super::state::{Release, SiteState};
-use super::transaction::{self, Moves, Pending, TransactionStep};
+use super::transaction::{self, Moves, PendingTransaction, TransactionStep};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::approval::Permit;
@@ -17,7 +17,7 @@ use sealift_bundle::value::limits::Limits;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::reason::Reason;
 use sealift_bundle::value::timestamp::Timestamp;
-use sealift_bundle::value::word_fingerprint::Typed;
+use sealift_bundle::value::word_fingerprint::TypedFingerprint;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -122,14 +122,14 @@ fn probe(folder: &Path) -> Result<(), SiteError> {
 pub fn recover(
     folder: &Path,
     root: &PinnedRoot,
-    head: &Typed,
+    head: &TypedFingerprint,
     reason: Reason,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Site, SiteError> {
     ownership::refuse_unsafe_site(folder, ownership::FolderAccess::Change)?;
     let lock = handle::lock(folder)?;
-    if let Some(pending) = Pending::load(folder)? {
+    if let Some(pending) = PendingTransaction::load(folder)? {
         transaction::finish(folder, &pending)?;
     }
     let mut passed = None;

@@ -187,7 +187,7 @@ impl Signed for Request {
 
 /// Whether a receipt tells what the store holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inventory {
+pub enum InventoryDetail {
     /// It does, summed up.
     Told,
     /// It does not: for sites that may not tell.
@@ -200,7 +200,7 @@ impl Site {
         &self,
         scenario: &Name,
         outcome: RenderedOutcome,
-        inventory: Inventory,
+        inventory: InventoryDetail,
         now: Timestamp,
     ) -> Result<Receipt, SiteError> {
         let mut found: Option<(JournalEntry, JournalHead)> = None;
@@ -238,8 +238,8 @@ impl Site {
             | Act::Refused { .. } => return Err(nothing()),
         };
         let held = match inventory {
-            Inventory::Withheld => None,
-            Inventory::Told => Some(summed_up(&self.blobs()?)?),
+            InventoryDetail::Withheld => None,
+            InventoryDetail::Told => Some(summed_up(&self.blobs()?)?),
         };
         Ok(Receipt {
             kind: Receipt::TYPE.to_owned(),

@@ -124,9 +124,9 @@ impl ReleaseInventory {
     fn compare(&self, base: &Path, checking: Checking<'_>) -> Result<Vec<ReleaseDifference>, SiteError> {
         let mut expected: BTreeMap<&str, &Node> = BTreeMap::new();
         expected.extend(self.0.iter().map(|entry| (entry.path.as_str(), &entry.node)));
-        let mut walk = Walk { base, expected, files: Vec::new(), differences: Vec::new() };
+        let mut walk = ReleaseWalk { base, expected, files: Vec::new(), differences: Vec::new() };
         walk.folder("")?;
-        let Walk { expected, files, mut differences, .. } = walk;
+        let ReleaseWalk { expected, files, mut differences, .. } = walk;
         differences.extend(expected.into_keys().map(|path| differs(path, Change::Missing)));
         checking.watch.expect(files.iter().map(|file| file.size).sum());
         differences.extend(changed(base, &files, checking)?);
@@ -139,7 +139,7 @@ fn differs(path: &str, change: Change) -> ReleaseDifference {
     ReleaseDifference { path: path.to_owned(), change }
 }
 
-struct Walk<'a> {
+struct ReleaseWalk<'a> {
     base: &'a Path,
     /// What has not been met yet.
     expected: BTreeMap<&'a str, &'a Node>,
@@ -154,7 +154,7 @@ struct FileToHash {
     sha256: Digest,
 }
 
-impl Walk<'_> {
+impl ReleaseWalk<'_> {
     fn folder(&mut self, below: &str) -> Result<(), SiteError> {
         let failed = |path: PathBuf| move |source| SiteError::StateRead { path, source };
         let folder = self.base.join(below);

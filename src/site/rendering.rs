@@ -28,7 +28,7 @@ const NAMED: usize = 200;
 
 /// A file that was written beneath `rendered`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Written {
+pub struct WrittenFile {
     /// The item.
     pub item: Name,
     /// Where it lies beneath `rendered`: item and path.
@@ -47,7 +47,7 @@ pub struct Rendering {
     /// The values it was filled with.
     pub values: Values,
     /// The files, by path.
-    pub files: Vec<Written>,
+    pub files: Vec<WrittenFile>,
 }
 
 /// What the journal says about a rendering.
@@ -94,7 +94,7 @@ pub struct RenderedItem {
 impl Rendering {
     /// What the journal says about it: each file where there are few, else their digest alone.
     pub fn record(&self) -> Result<Rendered, SiteError> {
-        let file = |file: &Written| RenderedFile { path: file.path.clone(), sha256: file.sha256 };
+        let file = |file: &WrittenFile| RenderedFile { path: file.path.clone(), sha256: file.sha256 };
         let mut files: Vec<_> = self.files.iter().map(file).collect();
         let count = files.len() as u64;
         let mut list = None;
@@ -128,12 +128,12 @@ impl Rendering {
 pub(super) struct Renderer {
     engine: TemplateEngine,
     values: Values,
-    done: Mutex<Done>,
+    done: Mutex<RenderedTotals>,
 }
 
 #[derive(Default)]
-struct Done {
-    files: Vec<Written>,
+struct RenderedTotals {
+    files: Vec<WrittenFile>,
     growth: u64,
     /// How much longer than usual they took together.
     late: Duration,
@@ -181,7 +181,7 @@ impl Renderer {
             return Err(wrong(&file, None, reason));
         }
         let (sha256, size) = (Digest::of(&made), made.len() as u64);
-        done.files.push(Written { item: item.clone(), path: file, sha256, size, is_copy });
+        done.files.push(WrittenFile { item: item.clone(), path: file, sha256, size, is_copy });
         Ok(made)
     }
 

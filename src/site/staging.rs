@@ -38,14 +38,14 @@ pub(super) enum Readers {
 
 /// What a file system has left for whoever asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct FreeSpace {
     pub(super) bytes: u64,
     /// Inodes, where their number is fixed.
     pub(super) inodes: Option<u64>,
     pub(super) block: u64,
 }
 
-impl Room {
+impl FreeSpace {
     pub(super) fn of(vfs: &StatVfs) -> Self {
         Self {
             bytes: vfs.f_bavail.saturating_mul(vfs.f_frsize),
@@ -124,7 +124,7 @@ impl Staging {
     pub(crate) fn refuse_without_space(&self, bytes: u64, files: u64) -> Result<(), SiteError> {
         let vfs =
             rustix::fs::fstatvfs(&self.root).map_err(|source| write_error(&self.path, source.into()))?;
-        let room = Room::of(&vfs);
+        let room = FreeSpace::of(&vfs);
         let path = self.target.clone();
         let needed = room.needed(bytes, files);
         if needed > room.bytes {

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 /// An act that is decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Pending {
+pub(super) struct PendingTransaction {
     /// Bytes of the journal before the act.
     journal_len: u64,
     /// The line for the journal, without its line break.
@@ -67,7 +67,7 @@ impl TransactionStep {
     }
 }
 
-impl Pending {
+impl PendingTransaction {
     /// Bytes that it takes, but for names.
     fn size(&self) -> u64 {
         (self.line.len() + self.state.len()) as u64
@@ -165,9 +165,9 @@ fn pending(
     head: JournalHead,
     root: &PinnedRoot,
     moves: Moves,
-) -> Result<Pending, SiteError> {
+) -> Result<PendingTransaction, SiteError> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Pending {
+    Ok(PendingTransaction {
         journal_len,
         line: text(line.strip_suffix(b"\n").unwrap_or(line)),
         state: text(&Anchor::encode(head, root)?),
@@ -178,7 +178,7 @@ fn pending(
 }
 
 /// Writes what the act needs beside its place, then the act itself: from then on it is decided.
-fn decide(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+fn decide(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteError> {
     let prepared = prepare(folder, pending).map_err(|(path, source)| SiteError::Write { path, source });
     let prepared = prepared.and_then(|()| {
         let bytes = canonical::encode(pending)
@@ -205,7 +205,7 @@ fn current(folder: &Path, spot: &TransactionStep) -> PathBuf {
 }
 
 /// The new state and the new link, beside the old ones.
-fn prepare(folder: &Path, pending: &Pending) -> Result<(), (PathBuf, io::Error)> {
+fn prepare(folder: &Path, pending: &PendingTransaction) -> Result<(), (PathBuf, io::Error)> {
     let state = next(&folder.join(STATE));
     remove_file(&state)
         .and_then(|()| atomic_file::write_new(&state, pending.state.as_bytes(), 0o644))
@@ -222,7 +222,7 @@ fn target(spot: &TransactionStep) -> String {
 }
 
 /// Takes away what [`prepare`] wrote.
-fn clear(folder: &Path, pending: &Pending) {
+fn clear(folder: &Path, pending: &PendingTransaction) {
     let _ = fs::remove_file(next(&folder.join(STATE)));
     if let Some(spot) = &pending.switch {
         let _ = fs::remove_file(next(&current(folder, spot)));
@@ -230,7 +230,7 @@ fn clear(folder: &Path, pending: &Pending) {
 }
 
 /// The line of the journal could not be written: what there is of it is cut off again, and the act is forgotten.
-fn take_back(folder: &Path, pending: &Pending, error: SiteError) -> SiteError {
+fn take_back(folder: &Path, pending: &PendingTransaction, error: SiteError) -> SiteError {
     let cut = cut_off(folder, pending)
         .and_then(|()| remove_file(&folder.join(PENDING)))
         .and_then(|()| atomic_file::sync_folder(folder));
@@ -246,7 +246,7 @@ fn take_back(folder: &Path, pending: &Pending, error: SiteError) -> SiteError {
 
 /// Cuts the line of an act off the journal. Where something else stands in its place, nothing is touched: that is for
 /// people to look at.
-fn cut_off(folder: &Path, pending: &Pending) -> io::Result<()> {
+fn cut_off(folder: &Path, pending: &PendingTransaction) -> io::Result<()> {
     let path = folder.join(JOURNAL);
     let mut file = journal::open_for_writing(&path)?;
     let mut tail = Vec::new();
@@ -261,11 +261,11 @@ fn cut_off(folder: &Path, pending: &Pending) -> io::Result<()> {
 }
 
 /// Finishes an act that was decided before, in this process or in one that was ended. Every step may have been done.
-pub(super) fn finish(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+pub(super) fn finish(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteError> {
     reserve::with_reserve(folder, || finish_once(folder, pending))
 }
 
-fn finish_once(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+fn finish_once(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteError> {
     if let Some(spot) = &pending.place {
         let (from, to) = spot.places(folder);
         let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
@@ -288,7 +288,7 @@ fn is_done(path: &Path, content: &str) -> bool {
 }
 
 /// Everything behind the line of the journal. What fails here is finished by the next command.
-fn carry_out(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+fn carry_out(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteError> {
     let unfinished = |source| SiteError::Unfinished { path: folder.to_owned(), source };
     if let Some(spot) = &pending.place {
         let (from, to) = spot.places(folder);
@@ -349,7 +349,7 @@ fn lines(mut file: &fs::File, bytes: u64) -> io::Result<u64> {
 }
 
 /// Writes the line of the journal, where it is not there yet; what is there of it is written again.
-fn append(folder: &Path, pending: &Pending) -> Result<(), SiteError> {
+fn append(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteError> {
     let path = folder.join(JOURNAL);
     let failed = |source| SiteError::JournalWrite { path: path.clone(), source };
     let line = [pending.line.as_bytes(), b"\n"].concat();

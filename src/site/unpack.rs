@@ -181,14 +181,14 @@ impl Writer<'_> {
         self.staging.failed(path, source)
     }
 
-    fn open(&self, path: &RelPath, executable: bool) -> Result<Open, SiteError> {
-        Ok(Open { file: self.staging.file(path, executable)?, path: self.staging.shown(path) })
+    fn open(&self, path: &RelPath, executable: bool) -> Result<StagedFile, SiteError> {
+        Ok(StagedFile { file: self.staging.file(path, executable)?, path: self.staging.shown(path) })
     }
 }
 
 impl<'a> Receiver for Writer<'a> {
     type Error = SiteError;
-    type File = TreeFile<'a>;
+    type File = UnpackedFile<'a>;
     type Blob = LayoutBlob;
 
     fn depth(&self) -> Depth {
@@ -213,7 +213,7 @@ impl<'a> Receiver for Writer<'a> {
         Ok(())
     }
 
-    fn create(&self, tree: usize, entry: &Entry) -> Result<TreeFile<'a>, SiteError> {
+    fn create(&self, tree: usize, entry: &Entry) -> Result<UnpackedFile<'a>, SiteError> {
         let plan = self.plan.get();
         let path = match plan.and_then(|plan| plan.roots.get(tree)) {
             Some(root) => root.join(&entry.path),
@@ -227,7 +227,7 @@ impl<'a> Receiver for Writer<'a> {
             let to = self.open(&root.join(&entry.path), executable)?;
             template = Some(Template { watch: self.watch, renderer, item, of, to, original: Vec::new() });
         }
-        Ok(TreeFile { open: self.open(&path, executable)?, template })
+        Ok(UnpackedFile { open: self.open(&path, executable)?, template })
     }
 
     fn blob(&self, blob: &Blob) -> Result<Option<LayoutBlob>, SiteError> {
@@ -241,7 +241,7 @@ impl<'a> Receiver for Writer<'a> {
             return Ok(None);
         }
         let (file, path) = (self.staging.blob(&path)?, self.staging.shown(&path));
-        Ok(Some(LayoutBlob(Open { file, path })))
+        Ok(Some(LayoutBlob(StagedFile { file, path })))
     }
 }
 
@@ -251,14 +251,14 @@ fn blob_path(digest: &Digest) -> Result<RelPath, SiteError> {
 }
 
 /// A file in the staging folder.
-struct Open {
+struct StagedFile {
     file: File,
     path: std::path::PathBuf,
 }
 
 /// A file of a tree in the staging folder.
-struct TreeFile<'a> {
-    open: Open,
+struct UnpackedFile<'a> {
+    open: StagedFile,
     template: Option<Template<'a>>,
 }
 
@@ -268,17 +268,17 @@ struct Template<'a> {
     renderer: Arc<Renderer>,
     item: Name,
     of: RelPath,
-    to: Open,
+    to: StagedFile,
     original: Vec<u8>,
 }
 
-impl Open {
+impl StagedFile {
     fn put(&mut self, bytes: &[u8]) -> Result<(), SiteError> {
         self.file.write_all(bytes).map_err(|source| SiteError::Write { path: self.path.clone(), source })
     }
 }
 
-impl Sink for TreeFile<'_> {
+impl Sink for UnpackedFile<'_> {
     type Error = SiteError;
 
     fn write(&mut self, piece: &Verified<&[u8]>) -> Result<(), SiteError> {
@@ -298,7 +298,7 @@ impl Sink for TreeFile<'_> {
 
 /// A blob of an image in the staging folder. Its name is its digest, and the folder is published only when every
 /// blob has been kept: one that is not what its name says goes with the whole staging folder.
-struct LayoutBlob(Open);
+struct LayoutBlob(StagedFile);
 
 impl BlobSink for LayoutBlob {
     type Error = SiteError;

@@ -81,7 +81,7 @@ impl TemplateEngine {
             .map_err(|(line, reason)| Unfilled::Refused(TemplateObjection::new(Some(line), reason)))?;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(FUEL.saturating_add(text.len() as u64)));
-        run::run(run::Job { environment, known: self.known.clone(), text: text.to_owned() }, watch)
+        run::run(run::RenderJob { environment, known: self.known.clone(), text: text.to_owned() }, watch)
     }
 }
 

@@ -21,14 +21,14 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// Bytes of the stack on which a template is filled.
 const STACK: usize = 4 << 20;
 
-pub(super) struct Job {
+pub(super) struct RenderJob {
     pub(super) environment: Environment<'static>,
     /// What the template may name.
     pub(super) known: BTreeSet<String>,
     pub(super) text: String,
 }
 
-pub(super) fn run(job: Job, watch: &dyn Progress) -> Result<String, Unfilled> {
+pub(super) fn run(job: RenderJob, watch: &dyn Progress) -> Result<String, Unfilled> {
     let refused = |reason: String| Unfilled::Refused(TemplateObjection::new(None, reason));
     let (send, made) = sync_channel(1);
     let work = move || {
@@ -55,7 +55,7 @@ pub(super) fn run(job: Job, watch: &dyn Progress) -> Result<String, Unfilled> {
     }
 }
 
-fn fill(Job { environment, known, text }: &Job) -> Result<String, TemplateObjection> {
+fn fill(RenderJob { environment, known, text }: &RenderJob) -> Result<String, TemplateObjection> {
     let failed = |error: &minijinja::Error| {
         let reason = match error.kind() {
             ErrorKind::OutOfFuel => "it does more than a template may do".to_owned(),
@@ -79,7 +79,7 @@ fn fill(Job { environment, known, text }: &Job) -> Result<String, TemplateObject
             ..TemplateObjection::new(line_with(text, name), reason)
         });
     }
-    let mut made = Bounded::default();
+    let mut made = BoundedOutput::default();
     let outcome = template.render_captured_to((), &mut made).map(drop);
     if made.is_full {
         let reason = format!("it makes more than {}, which is the limit", ByteSize(OUTPUT as u64));
@@ -92,12 +92,12 @@ fn fill(Job { environment, known, text }: &Job) -> Result<String, TemplateObject
 
 /// Takes as much as a template may make.
 #[derive(Default)]
-struct Bounded {
+struct BoundedOutput {
     bytes: Vec<u8>,
     is_full: bool,
 }
 
-impl Write for Bounded {
+impl Write for BoundedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.bytes.len().saturating_add(bytes.len()) > OUTPUT {
             self.is_full = true;

@@ -9,7 +9,7 @@ use sealift_bundle::trust::chain::PinnedRoot;
 use sealift_bundle::trust::verify::{Conditions, OpenBundle};
 use sealift_bundle::value::progress::NoProgress;
 use sealift_registry::client::Client;
-use sealift_registry::destination::{Destination, Names, ReferrerSupport};
+use sealift_registry::destination::{Destination, ReferrerSupport, TargetNames};
 use sealift_registry::endpoints::{Patience, RegistryAccess};
 use sealift_registry::load::Load;
 use serde_json::Value;
@@ -314,7 +314,7 @@ fn f_field_05_a_registry_that_goes_away_leaves_an_account() {
     let access =
         RegistryAccess { patience: Patience { attempts: 2, pause, longest }, ..RegistryAccess::default() };
     let (client, host) = (Client::new(access).unwrap(), odd.host.clone());
-    let (prefix, names, referrers) = (String::new(), Names::Path, ReferrerSupport::Push);
+    let (prefix, names, referrers) = (String::new(), TargetNames::Path, ReferrerSupport::Push);
     let destination = Destination { host, prefix, names, referrers, fallback: None };
     let load = Load {
         place: &place,

@@ -24,22 +24,22 @@ impl AnalysisBudget {
     }
 
     /// Waits until there is room for so many bytes, at most [`HELD`]. Each thread asks for one file at a time.
-    pub(super) fn room(&self, bytes: u64) -> Room<'_> {
+    pub(super) fn room(&self, bytes: u64) -> BudgetShare<'_> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let mut left =
             self.freed.wait_while(left, |left| *left < bytes).unwrap_or_else(PoisonError::into_inner);
         *left -= bytes;
-        Room { budget: self, bytes }
+        BudgetShare { budget: self, bytes }
     }
 }
 
 /// Room that was given, until it is dropped.
-pub(super) struct Room<'a> {
+pub(super) struct BudgetShare<'a> {
     budget: &'a AnalysisBudget,
     bytes: u64,
 }
 
-impl Drop for Room<'_> {
+impl Drop for BudgetShare<'_> {
     fn drop(&mut self) {
         *self.budget.left.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
         self.budget.freed.notify_all();

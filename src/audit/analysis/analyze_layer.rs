@@ -4,12 +4,12 @@ use super::analysis_budget::{AnalysisBudget, HELD, SMALL};
 use super::anomaly::{Anomaly, AnomalyKind};
 use super::anomaly_limit::{LISTED, keep_first, shares};
 use super::class::{FileClass, HEAD};
-use super::file_purpose::{Inside, Purposes, Search};
+use super::file_purpose::{EmbeddedPackages, Purposes, Search};
 use super::names;
 use super::{FileDigests, Layer, LayerEntry, LayerNode, Unchecked};
 use crate::finding::LintFile;
 use crate::finding::LintFinding;
-use crate::layer::{self, Body, Visitor, Walked, walk};
+use crate::layer::{self, EntryContent, Visitor, Walked, walk};
 use crate::packages::{self, PackageEvidence};
 use crate::secrets;
 use sealift_bundle::format::index::Blob;
@@ -111,7 +111,7 @@ struct LayerAnalysis<'a> {
 }
 
 impl Visitor for LayerAnalysis<'_> {
-    fn entry(&mut self, entry: layer::TarEntry, body: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, entry: layer::TarEntry, body: &mut EntryContent<'_>) -> io::Result<()> {
         let layer::TarEntry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities } =
             entry;
         self.oddities.extend(oddities);
@@ -227,7 +227,7 @@ impl LayerAnalysis<'_> {
         &mut self,
         path: &str,
         size: u64,
-        body: &mut Body<'_>,
+        body: &mut EntryContent<'_>,
     ) -> io::Result<(Option<Digest>, FileClass)> {
         let mut held = std::mem::take(&mut self.buffer);
         held.clear();
@@ -281,8 +281,8 @@ impl LayerAnalysis<'_> {
             }
         }
         let inside = match purposes.inside {
-            Some(Inside::Executable) => packages::in_executable(bytes),
-            Some(Inside::Jar) => packages::in_jar(path, bytes),
+            Some(EmbeddedPackages::Executable) => packages::in_executable(bytes),
+            Some(EmbeddedPackages::Jar) => packages::in_jar(path, bytes),
             None => Ok(Vec::new()),
         };
         match inside {

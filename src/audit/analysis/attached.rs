@@ -26,7 +26,7 @@ const TYPE: usize = 255;
 
 /// Where a manifest names a blob.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Standing {
+pub(super) enum BlobRole {
     /// Among the layers of an image, without being an archive of files by its type. Programs that do not look at the type
     /// unpack it.
     Layer,
@@ -36,22 +36,22 @@ pub(super) enum Standing {
 
 /// What manifests name beside layers, each once for an item and standing.
 #[derive(Default)]
-pub(super) struct Loose {
-    named: Vec<(Name, Digest, Descriptor, Standing)>,
-    known: HashSet<(Name, Digest, Standing)>,
+pub(super) struct AttachedBlobs {
+    named: Vec<(Name, Digest, Descriptor, BlobRole)>,
+    known: HashSet<(Name, Digest, BlobRole)>,
 }
 
 /// What a blob is, whoever names it.
 #[derive(Clone)]
-struct Told {
+struct BlobFacts {
     class: FileClass,
     secrets: Vec<LintFinding>,
     unread: Option<&'static str>,
 }
 
-impl Loose {
+impl AttachedBlobs {
     /// Remembers what this manifest of this item names.
-    pub(super) fn push(&mut self, item: &Name, manifest: Digest, mut named: Descriptor, standing: Standing) {
+    pub(super) fn push(&mut self, item: &Name, manifest: Digest, mut named: Descriptor, standing: BlobRole) {
         // The empty configuration of artifacts says nothing (OCI image spec 1.1, "Guidance for an Empty Descriptor").
         if named.digest != Digest::of(b"{}") && self.known.insert((item.clone(), named.digest, standing)) {
             named.media_type = named.media_type.chars().take(TYPE).collect();
@@ -66,23 +66,23 @@ impl Loose {
         layers: &HashMap<Digest, usize>,
         unchecked: &mut Vec<Unchecked>,
     ) -> Result<Vec<Attached>, InspectError> {
-        let mut told: HashMap<Digest, Told> = HashMap::new();
+        let mut told: HashMap<Digest, BlobFacts> = HashMap::new();
         let mut all = Vec::with_capacity(self.named.len());
         for (item, manifest, named, standing) in self.named {
-            if standing == Standing::Beside && layers.contains_key(&named.digest) {
+            if standing == BlobRole::Beside && layers.contains_key(&named.digest) {
                 continue;
             }
             let blob = named.blob();
             let Descriptor { media_type, digest, size, .. } = named;
-            let Told { class, secrets, unread } = match told.entry(digest) {
+            let BlobFacts { class, secrets, unread } = match told.entry(digest) {
                 Entry::Occupied(known) => known.get().clone(),
                 Entry::Vacant(new) => new.insert(look(place, blob)?).clone(),
             };
             let unpacked = match (standing, &class) {
-                (Standing::Beside, _) | (_, FileClass::Empty | FileClass::Text | FileClass::Script(_)) => {
+                (BlobRole::Beside, _) | (_, FileClass::Empty | FileClass::Text | FileClass::Script(_)) => {
                     None
                 }
-                (Standing::Layer, _) => {
+                (BlobRole::Layer, _) => {
                     Some("it stands among the layers, and by its type it is no archive of files")
                 }
             };
@@ -97,7 +97,7 @@ impl Loose {
 }
 
 /// Proves a blob against its digest, then tells what it is.
-fn look(place: &OpenBundle<'_>, blob: Blob) -> Result<Told, InspectError> {
+fn look(place: &OpenBundle<'_>, blob: Blob) -> Result<BlobFacts, InspectError> {
     let failed = |error| failed(blob, error);
     let mut source = Stored::prove(place, blob)?;
     let mut bytes = Vec::new();
@@ -116,12 +116,12 @@ fn look(place: &OpenBundle<'_>, blob: Blob) -> Result<Told, InspectError> {
             None
         }
     };
-    Ok(Told { class, secrets: found, unread })
+    Ok(BlobFacts { class, secrets: found, unread })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Loose, Standing, TYPE};
+    use super::{AttachedBlobs, BlobRole, TYPE};
     use sealift_bundle::format::oci::Descriptor;
     use sealift_bundle::value::digest::Digest;
 
@@ -134,13 +134,13 @@ mod tests {
             platform: None,
         };
         let (item, manifest) = ("web".parse().unwrap(), Digest::of(b"manifest"));
-        let mut loose = Loose::default();
+        let mut loose = AttachedBlobs::default();
         // A signature that names a layer before the image does takes nothing from what is said of the layer.
-        for standing in [Standing::Beside, Standing::Beside, Standing::Layer] {
+        for standing in [BlobRole::Beside, BlobRole::Beside, BlobRole::Layer] {
             loose.push(&item, manifest, named(b"blob"), standing);
             loose.push(&item, manifest, named(b"{}"), standing);
         }
-        assert!(loose.named.iter().map(|(.., standing)| *standing).eq([Standing::Beside, Standing::Layer]));
+        assert!(loose.named.iter().map(|(.., standing)| *standing).eq([BlobRole::Beside, BlobRole::Layer]));
         assert!(loose.named.iter().all(|(_, _, named, _)| named.media_type.chars().count() == TYPE));
     }
 }

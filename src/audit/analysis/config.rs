@@ -50,7 +50,7 @@ impl ImageConfig {
     /// Reads a configuration. Unknown keys are passed over: there are many.
     pub fn parse(digest: Digest, bytes: &[u8]) -> Result<Self, String> {
         image_json::check(ImageJson::Config, bytes)?;
-        let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let raw: RawConfig = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let inner = raw.config.unwrap_or_default();
         let keys =
             |map: Option<BTreeMap<String, serde_json::Value>>| map.unwrap_or_default().into_keys().collect();
@@ -93,7 +93,7 @@ impl ImageConfig {
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct RawConfig {
     architecture: Option<String>,
     os: Option<String>,
     created: Option<String>,

@@ -10,7 +10,7 @@ const KEYS: u64 = 64 << 10;
 /// What a file is held in memory for.
 pub(super) struct Purposes {
     pub(super) database: Option<Database>,
-    pub(super) inside: Option<Inside>,
+    pub(super) inside: Option<EmbeddedPackages>,
     pub(super) secrets: Search,
 }
 
@@ -48,7 +48,7 @@ impl Search {
 
 /// Packages that lie within a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Inside {
+pub(super) enum EmbeddedPackages {
     Executable,
     Jar,
 }
@@ -56,8 +56,8 @@ pub(super) enum Inside {
 impl Purposes {
     pub(super) fn of(path: &str, size: u64, class: &FileClass) -> Self {
         let inside = match class {
-            FileClass::Elf(_) | FileClass::Pe | FileClass::MachO => Some(Inside::Executable),
-            FileClass::Archive(Archive::Zip) if is_jar(path) => Some(Inside::Jar),
+            FileClass::Elf(_) | FileClass::Pe | FileClass::MachO => Some(EmbeddedPackages::Executable),
+            FileClass::Archive(Archive::Zip) if is_jar(path) => Some(EmbeddedPackages::Jar),
             _ => None,
         };
         Self { database: Database::of(path), inside, secrets: Search::of(class, size) }

@@ -3,7 +3,7 @@
 use super::analysis_budget::AnalysisBudget;
 use super::analyze_layer::analyze_layer;
 use super::anomaly::{Anomaly, AnomalyKind};
-use super::attached::{Loose, Standing};
+use super::attached::{AttachedBlobs, BlobRole};
 use super::config::ImageConfig;
 use super::{Census, FileDigests, ItemCensus, Layer, Sums, Unchecked, View, view};
 use crate::finding::LintFile;
@@ -33,7 +33,7 @@ pub fn observe(
         limits,
         blobs: Vec::new(),
         numbers: HashMap::new(),
-        loose: Loose::default(),
+        loose: AttachedBlobs::default(),
         walked: HashSet::new(),
         unchecked: Vec::new(),
     };
@@ -59,7 +59,7 @@ struct AnalysisDraft<'a, 'b> {
     limits: &'a Limits,
     blobs: Vec<Blob>,
     numbers: HashMap<Digest, usize>,
-    loose: Loose,
+    loose: AttachedBlobs,
     /// Documents of the item.
     walked: HashSet<Digest>,
     unchecked: Vec<Unchecked>,
@@ -128,7 +128,7 @@ impl AnalysisDraft<'_, '_> {
                 }
                 (Ok(OciDocument::Manifest { config, layers }), _) => {
                     for named in std::iter::once(config).chain(layers) {
-                        self.loose.push(item, blob.digest, named, Standing::Beside);
+                        self.loose.push(item, blob.digest, named, BlobRole::Beside);
                     }
                 }
             }
@@ -149,7 +149,7 @@ impl AnalysisDraft<'_, '_> {
             if is_layer(layer) {
                 numbers.push(self.layer(layer.blob()));
             } else {
-                self.loose.push(item, manifest, layer.clone(), Standing::Layer);
+                self.loose.push(item, manifest, layer.clone(), BlobRole::Layer);
             }
         }
         let bytes = self.place.document(config.blob())?;

@@ -14,7 +14,7 @@ const ITEM: &str = "sealift:item";
 pub fn search(sbom: &[u8], query: &ComponentQuery) -> Result<Findings, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(sbom);
     let mut findings = Findings::default();
-    Document { query, findings: &mut findings }.deserialize(&mut json)?;
+    CycloneDxDocument { query, findings: &mut findings }.deserialize(&mut json)?;
     json.end()?;
     Ok(findings)
 }
@@ -40,14 +40,14 @@ macro_rules! seed {
     };
 }
 
-struct Document<'a> {
+struct CycloneDxDocument<'a> {
     query: &'a ComponentQuery,
     findings: &'a mut Findings,
 }
 
-seed!(Document, (), deserialize_map);
+seed!(CycloneDxDocument, (), deserialize_map);
 
-impl<'de> Visitor<'de> for Document<'_> {
+impl<'de> Visitor<'de> for CycloneDxDocument<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// What happened to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Turn {
+pub enum ChangeKind {
     /// It was not there.
     New,
     /// It is there, and not as it was.
@@ -33,7 +33,7 @@ pub struct Missing {
 
 /// A change, and the items in which it is the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct At<T> {
+pub struct ChangeAt<T> {
     /// The change.
     #[serde(flatten)]
     pub change: T,
@@ -45,7 +45,7 @@ pub struct At<T> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ItemChange {
     /// What happened: of one that moved, the content is as it was and the name is not.
-    pub turn: Turn,
+    pub turn: ChangeKind,
     /// What it is.
     pub kind: ItemKind,
     /// Its name; of what moved, the new one.
@@ -82,7 +82,7 @@ pub struct ItemChange {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FileChange {
     /// What happened.
-    pub turn: Turn,
+    pub turn: ChangeKind,
     /// The path; of what moved, the new one.
     pub path: String,
     /// The old path of what moved.
@@ -105,7 +105,7 @@ pub struct FilesOf {
     /// The item, with its platform where it has several.
     pub item: String,
     /// How many paths are new, changed, moved and gone.
-    pub counts: BTreeMap<Turn, u64>,
+    pub counts: BTreeMap<ChangeKind, u64>,
     /// How many of the new, changed and moved ones come from each layer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub layers: BTreeMap<Digest, u64>,
@@ -128,7 +128,7 @@ fn is_zero(number: &u64) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Executable {
     /// What happened.
-    pub turn: Turn,
+    pub turn: ChangeKind,
     /// The path.
     pub path: String,
     /// What it is.
@@ -186,7 +186,7 @@ pub struct LayersOf {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FindingChange {
     /// Whether it came or went.
-    pub turn: Turn,
+    pub turn: ChangeKind,
     /// The rule or kind, as `lint` and `census` call it.
     pub kind: &'static str,
     /// The path, safe to show; empty for a layer as a whole.
@@ -243,7 +243,7 @@ impl Serialize for Right {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RightChange {
     /// What happened: new, changed (the path has the right as before and other content), gone.
-    pub turn: Turn,
+    pub turn: ChangeKind,
     /// Which right.
     pub right: Right,
     /// The path that has it; empty for an image as a whole.
@@ -259,7 +259,7 @@ pub struct RightChange {
 
 impl RightChange {
     pub(super) fn of_path(
-        turn: Turn,
+        turn: ChangeKind,
         right: Right,
         path: &str,
         from: Option<String>,

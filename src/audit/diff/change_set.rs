@@ -1,6 +1,8 @@
 //! Where comparisons put what they find.
 
-use super::change::{At, Executable, FilesOf, FindingChange, ItemChange, LayersOf, Missing, RightChange};
+use super::change::{
+    ChangeAt, Executable, FilesOf, FindingChange, ItemChange, LayersOf, Missing, RightChange,
+};
 use super::facts::FactChange;
 use super::packages::PackageChange;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +16,9 @@ impl<T: Ord> Grouped<T> {
         self.0.entry(change).or_default().insert(item.to_owned());
     }
 
-    pub(super) fn into_list(self) -> Vec<At<T>> {
-        let at = |(change, items): (T, BTreeSet<String>)| At { change, items: items.into_iter().collect() };
+    pub(super) fn into_list(self) -> Vec<ChangeAt<T>> {
+        let at =
+            |(change, items): (T, BTreeSet<String>)| ChangeAt { change, items: items.into_iter().collect() };
         self.0.into_iter().map(at).collect()
     }
 }

@@ -1,8 +1,8 @@
 //! Compares two sides: what they say of themselves, their items, and what was observed in them.
 
-use super::change::{Executable, FindingChange, Missing, Turn};
+use super::change::{ChangeKind, Executable, FindingChange, Missing};
 use super::change_set::ChangeSet;
-use super::difference::{Blobs, BundleDifference, DiffVerdict};
+use super::difference::{BlobSums, BundleDifference, DiffVerdict};
 use super::input::{DiffHead, InputKind, Side, why_only_one};
 use super::{image, items};
 use crate::analysis::{Census, LayerNode, Unchecked};
@@ -126,14 +126,14 @@ fn compare_contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mu
             image::report_new_item((new, item), &all, found);
         }
     }
-    report_attached(old, new, Turn::Gone, found);
-    report_attached(new, old, Turn::New, found);
+    report_attached(old, new, ChangeKind::Gone, found);
+    report_attached(new, old, ChangeKind::New, found);
     report_unchecked(a, old, new, found);
     report_unchecked(b, new, old, found);
 }
 
 /// Programs and secrets beside the layers of images that only one side has.
-fn report_attached(census: &Census, other: &Census, turn: Turn, found: &mut ChangeSet) {
+fn report_attached(census: &Census, other: &Census, turn: ChangeKind, found: &mut ChangeSet) {
     let shared: BTreeSet<Digest> = other.attached.iter().map(|one| one.digest).collect();
     for one in census.attached.iter().filter(|one| !shared.contains(&one.digest)) {
         let (item, path) = (one.item.as_str(), format!("attached: {}", one.digest));
@@ -178,9 +178,9 @@ fn contents_of(census: &Census) -> Vec<(&Unchecked, Option<Digest>)> {
     census.unchecked.iter().map(|one| (one, of(one))).collect()
 }
 
-fn compare_blobs(a: &Side, b: &Side) -> Option<Blobs> {
+fn compare_blobs(a: &Side, b: &Side) -> Option<BlobSums> {
     let (a, b) = (a.blobs.as_ref()?, b.blobs.as_ref()?);
-    let mut blobs = Blobs { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
+    let mut blobs = BlobSums { common: 0, common_bytes: 0, new: 0, new_bytes: 0, gone: 0, gone_bytes: 0 };
     for (digest, size) in b {
         let (count, bytes) = if a.contains_key(digest) {
             (&mut blobs.common, &mut blobs.common_bytes)

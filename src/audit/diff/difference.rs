@@ -1,7 +1,7 @@
 //! What a comparison of two sides gives.
 
 use super::change::{
-    At, Executable, FilesOf, FindingChange, ItemChange, LayersOf, Missing, RightChange, Turn,
+    ChangeAt, ChangeKind, Executable, FilesOf, FindingChange, ItemChange, LayersOf, Missing, RightChange,
 };
 use super::entry::EntryState;
 use super::facts::FactChange;
@@ -28,7 +28,7 @@ pub enum DiffVerdict {
 
 /// What a site that holds the first side lacks of the second, by blobs of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Blobs {
+pub struct BlobSums {
     /// Blobs that both have.
     pub common: u64,
     /// Their bytes.
@@ -53,11 +53,11 @@ pub struct BundleDifference {
     /// The second side.
     pub b: DiffHead,
     /// Rights gained, lost, and given to other content.
-    pub rights: Vec<At<RightChange>>,
+    pub rights: Vec<ChangeAt<RightChange>>,
     /// Programs, libraries and scripts.
-    pub executables: Vec<At<Executable>>,
+    pub executables: Vec<ChangeAt<Executable>>,
     /// Secrets and oddities.
-    pub findings: Vec<At<FindingChange>>,
+    pub findings: Vec<ChangeAt<FindingChange>>,
     /// What the sides say of themselves.
     pub facts: Vec<FactChange>,
     /// What changes from the trust root of the first side to that of the second.
@@ -65,9 +65,9 @@ pub struct BundleDifference {
     /// Items.
     pub items: Vec<ItemChange>,
     /// Packages.
-    pub packages: Vec<At<PackageChange>>,
+    pub packages: Vec<ChangeAt<PackageChange>>,
     /// How images are started, beside what is a right.
-    pub settings: Vec<At<FactChange>>,
+    pub settings: Vec<ChangeAt<FactChange>>,
     /// Texts, line by line.
     pub texts: Vec<TextChange>,
     /// Layers.
@@ -76,7 +76,7 @@ pub struct BundleDifference {
     pub files: Vec<FilesOf>,
     /// Blobs of images.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub blobs: Option<Blobs>,
+    pub blobs: Option<BlobSums>,
     /// What was not compared.
     pub not_compared: Vec<Missing>,
 }
@@ -129,7 +129,7 @@ impl BundleDifference {
                 let sizes = |state: &Option<EntryState>| {
                     state.as_ref().and_then(|state| state.size.zip(state.sha256))
                 };
-                if let (Turn::Changed, Some((old, before_digest)), Some((new, digest)), None) =
+                if let (ChangeKind::Changed, Some((old, before_digest)), Some((new, digest)), None) =
                     (change.turn, sizes(&change.from), sizes(&change.to), change.layer)
                     && before_digest != digest
                 {

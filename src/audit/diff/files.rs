@@ -1,6 +1,6 @@
 //! Files: two lists of entries, sorted by path, told apart in one walk.
 
-use super::change::{Executable, FileChange, FilesOf, Right, RightChange, Turn};
+use super::change::{ChangeKind, Executable, FileChange, FilesOf, Right, RightChange};
 use super::change_set::ChangeSet;
 use super::entry::{EntryNode, EntrySpot};
 use super::privileges::rights_of;
@@ -62,15 +62,15 @@ pub(super) fn compare_files(
     let change = |turn, from: Option<&EntrySpot<'_>>, to: Option<&EntrySpot<'_>>| FileChange {
         turn,
         path: to.or(from).map(|spot| spot.path.to_owned()).unwrap_or_default(),
-        before: (turn == Turn::Moved).then(|| from.map(|spot| spot.path.to_owned())).flatten(),
+        before: (turn == ChangeKind::Moved).then(|| from.map(|spot| spot.path.to_owned())).flatten(),
         from: from.map(EntrySpot::state),
         to: to.map(EntrySpot::state),
         layer: to.and_then(|spot| spot.layer),
     };
-    let pairs = gone.iter().map(|spot| (Turn::Gone, Some(*spot), None));
-    let pairs = pairs.chain(new.iter().map(|spot| (Turn::New, None, Some(*spot))));
-    let pairs = pairs.chain(changed.iter().map(|(from, to)| (Turn::Changed, Some(*from), Some(*to))));
-    let pairs = pairs.chain(moved.iter().map(|(from, to)| (Turn::Moved, Some(*from), Some(*to))));
+    let pairs = gone.iter().map(|spot| (ChangeKind::Gone, Some(*spot), None));
+    let pairs = pairs.chain(new.iter().map(|spot| (ChangeKind::New, None, Some(*spot))));
+    let pairs = pairs.chain(changed.iter().map(|(from, to)| (ChangeKind::Changed, Some(*from), Some(*to))));
+    let pairs = pairs.chain(moved.iter().map(|(from, to)| (ChangeKind::Moved, Some(*from), Some(*to))));
     let mut files = FilesOf { item: item.to_owned(), ..FilesOf::default() };
     let mut all: Vec<_> = pairs.collect();
     all.sort_by_key(|(_, from, to)| to.or(*from).map(|spot| spot.path));
@@ -129,9 +129,11 @@ fn compare_rights(
     for (right, detail) in &has {
         let old = had.iter().find(|(other, _)| other == right).filter(|_| !is_elsewhere);
         let turn = match old {
-            None => Turn::New,
-            Some((_, old)) if old != detail => Turn::New,
-            Some(_) if from.and_then(EntrySpot::sha256) != to.and_then(EntrySpot::sha256) => Turn::Changed,
+            None => ChangeKind::New,
+            Some((_, old)) if old != detail => ChangeKind::New,
+            Some(_) if from.and_then(EntrySpot::sha256) != to.and_then(EntrySpot::sha256) => {
+                ChangeKind::Changed
+            }
             Some(_) => continue,
         };
         let from = old.filter(|(_, old)| old != detail).map(|(_, old)| old.to_string());
@@ -142,7 +144,7 @@ fn compare_rights(
     for (right, detail) in &had {
         if is_elsewhere || !has.iter().any(|(other, _)| other == right) {
             let path = before.unwrap_or_default();
-            let change = RightChange::of_path(Turn::Gone, *right, path, Some(detail.to_string()), None);
+            let change = RightChange::of_path(ChangeKind::Gone, *right, path, Some(detail.to_string()), None);
             found.rights.add(change, item);
         }
     }
@@ -150,7 +152,7 @@ fn compare_rights(
 
 fn compare_executables(
     item: &str,
-    turn: Turn,
+    turn: ChangeKind,
     from: Option<&EntrySpot<'_>>,
     to: Option<&EntrySpot<'_>>,
     found: &mut ChangeSet,
@@ -159,9 +161,9 @@ fn compare_executables(
     let is = to.and_then(|spot| spot.executable);
     let is_same = from.and_then(EntrySpot::sha256) == to.and_then(EntrySpot::sha256);
     let (turn, class, spot) = match (was, is) {
-        (None, Some(class)) => (Turn::New, class, to),
-        (Some(class), None) => (Turn::Gone, class, from),
-        (Some(_), Some(class)) if turn == Turn::Changed && !is_same => (Turn::Changed, class, to),
+        (None, Some(class)) => (ChangeKind::New, class, to),
+        (Some(class), None) => (ChangeKind::Gone, class, from),
+        (Some(_), Some(class)) if turn == ChangeKind::Changed && !is_same => (ChangeKind::Changed, class, to),
         (Some(_), Some(_)) | (None, None) => return,
     };
     let path = spot.map(|spot| spot.path.to_owned()).unwrap_or_default();
@@ -180,7 +182,7 @@ pub(super) fn report_new_files(
         for (right, detail) in rights_of(spot) {
             if !known.rights.contains(&(right, spot.path, sha256)) {
                 let change =
-                    RightChange::of_path(Turn::New, right, spot.path, None, Some(detail.to_string()));
+                    RightChange::of_path(ChangeKind::New, right, spot.path, None, Some(detail.to_string()));
                 found.rights.add(change, item);
             }
         }
@@ -188,7 +190,7 @@ pub(super) fn report_new_files(
             && !known.files.contains(&sha256)
         {
             let path = spot.path.to_owned();
-            found.executables.add(Executable { turn: Turn::New, path, class: class.to_owned() }, item);
+            found.executables.add(Executable { turn: ChangeKind::New, path, class: class.to_owned() }, item);
         }
     }
 }

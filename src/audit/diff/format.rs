@@ -1,6 +1,6 @@
 //! Changes in words, each on one line.
 
-use super::change::{FileChange, Turn};
+use super::change::{ChangeKind, FileChange};
 use super::entry::EntryState;
 use super::facts::FactChange;
 use sealift_bundle::value::digest::Digest;
@@ -11,26 +11,26 @@ use std::fmt::Write as _;
 /// Items that are named behind a change.
 const NAMES: usize = 4;
 
-pub(super) fn mark(turn: Turn) -> char {
+pub(super) fn mark(turn: ChangeKind) -> char {
     match turn {
-        Turn::New => '+',
-        Turn::Gone => '-',
-        Turn::Changed => '~',
-        Turn::Moved => '>',
+        ChangeKind::New => '+',
+        ChangeKind::Gone => '-',
+        ChangeKind::Changed => '~',
+        ChangeKind::Moved => '>',
     }
 }
 
-pub(super) fn word(turn: Turn) -> &'static str {
+pub(super) fn word(turn: ChangeKind) -> &'static str {
     match turn {
-        Turn::New => "new",
-        Turn::Gone => "gone",
-        Turn::Changed => "changed",
-        Turn::Moved => "moved",
+        ChangeKind::New => "new",
+        ChangeKind::Gone => "gone",
+        ChangeKind::Changed => "changed",
+        ChangeKind::Moved => "moved",
     }
 }
 
-pub(super) fn turns(all: impl Iterator<Item = Turn>) -> String {
-    let mut counts = std::collections::BTreeMap::<Turn, u64>::new();
+pub(super) fn turns(all: impl Iterator<Item = ChangeKind>) -> String {
+    let mut counts = std::collections::BTreeMap::<ChangeKind, u64>::new();
     all.for_each(|turn| *counts.entry(turn).or_default() += 1);
     let counts: Vec<_> = counts.into_iter().map(|(turn, count)| format!("{count} {}", word(turn))).collect();
     counts.join(", ")

@@ -1,6 +1,6 @@
 //! Images: what each platform of one shows, before and now.
 
-use super::change::{FilesOf, FindingChange, LayerChange, LayerState, LayerTurn, LayersOf, Turn};
+use super::change::{ChangeKind, FilesOf, FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 use super::change_set::ChangeSet;
 use super::entry;
 use super::facts::{FactChange, Field};
@@ -102,7 +102,7 @@ fn compare_findings(
         found.findings.add(one.clone(), item);
     }
     for one in had.difference(&has) {
-        found.findings.add(FindingChange { turn: Turn::Gone, ..one.clone() }, item);
+        found.findings.add(FindingChange { turn: ChangeKind::Gone, ..one.clone() }, item);
     }
 }
 
@@ -162,7 +162,7 @@ fn compare_settings(old: &View, new: &View) -> Vec<FactChange> {
 /// Secrets and oddities of all layers of a view, also those in files that another layer hides.
 pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> {
     let secrets = census.secrets(view).map(|finding| FindingChange {
-        turn: Turn::New,
+        turn: ChangeKind::New,
         kind: finding.rule.as_str(),
         // Without the line: what only moved down is not new.
         path: finding.place.as_ref().map_or_else(|| finding.about.clone(), |place| place.path.clone()),
@@ -171,7 +171,7 @@ pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> 
     // Rights are compared where they can be seen, by path.
     let odd = census.oddities(view).filter(|oddity| oddity.kind.group() != AnomalyGroup::Privilege);
     let odd = odd.map(|oddity| FindingChange {
-        turn: Turn::New,
+        turn: ChangeKind::New,
         kind: oddity.kind.as_str(),
         path: Printable(&oddity.path).to_string(),
         message: without_deception(&oddity.detail),

@@ -1,6 +1,6 @@
 //! Items: which came, went, have another name, and are not what they were.
 
-use super::change::{FilesOf, ItemChange, Missing, Turn};
+use super::change::{ChangeKind, FilesOf, ItemChange, Missing};
 use super::change_set::ChangeSet;
 use super::entry::{self, EntrySpot};
 use super::facts::Field;
@@ -29,10 +29,10 @@ pub(super) struct Matched<'a> {
 type Items = BTreeMap<Name, DiffItem>;
 
 /// An item with its name.
-type Named<'a> = (&'a Name, &'a DiffItem);
+type NamedItem<'a> = (&'a Name, &'a DiffItem);
 
 /// Finds out which item is which: by name and kind, then by reference, then by content.
-fn match_items<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<Named<'a>>, Option<Named<'a>>)> {
+fn match_items<'a>(a: &'a Items, b: &'a Items) -> Vec<(Option<NamedItem<'a>>, Option<NamedItem<'a>>)> {
     let mut left: BTreeMap<&Name, &DiffItem> = a.iter().collect();
     let mut found = Vec::new();
     let mut rest = Vec::new();
@@ -98,12 +98,12 @@ pub(super) fn compare_items<'a>(a: &'a Side, b: &'a Side, found: &mut ChangeSet)
     for pair in match_items(old, new) {
         let (before, now) = pair;
         let change = match (before, now) {
-            (Some((name, item)), None) => Some(one_sided_change(Turn::Gone, name, item)),
+            (Some((name, item)), None) => Some(one_sided_change(ChangeKind::Gone, name, item)),
             (None, Some((name, item))) => {
                 all.new.push(name);
                 let spots = item.tree.as_ref().map(|tree| entry::of_tree(tree, &classes_b));
                 report_new_tree(name, &spots.unwrap_or_default(), &known, found);
-                Some(one_sided_change(Turn::New, name, item))
+                Some(one_sided_change(ChangeKind::New, name, item))
             }
             (Some((old_name, before)), Some((name, now))) => {
                 let change = compare_pair((old_name, before), (name, now), &mut unknown);
@@ -142,9 +142,9 @@ fn report_new_tree(name: &Name, spots: &[EntrySpot<'_>], known: &BTreeSet<Digest
     files::report_new_files(name.as_str(), spots, &known, found);
 }
 
-fn one_sided_change(turn: Turn, name: &Name, item: &DiffItem) -> ItemChange {
+fn one_sided_change(turn: ChangeKind, name: &Name, item: &DiffItem) -> ItemChange {
     let (digest, stored) = (item.digest, item.stored);
-    let is_new = turn == Turn::New;
+    let is_new = turn == ChangeKind::New;
     let named = item.facts.get(Field::Reference).or_else(|| item.facts.get(Field::Origin));
     ItemChange {
         turn,
@@ -188,7 +188,7 @@ fn compare_pair(
     let is_moved = old_name != name && !differs;
     let tag = |item: &DiffItem| item.facts.get(Field::Reference).map(str::to_owned);
     Some(ItemChange {
-        turn: if is_moved { Turn::Moved } else { Turn::Changed },
+        turn: if is_moved { ChangeKind::Moved } else { ChangeKind::Changed },
         kind: now.kind,
         name: name.clone(),
         before: (old_name != name).then(|| old_name.clone()),

@@ -77,12 +77,12 @@ pub struct Hunk {
     /// The first line in the new text.
     pub new: usize,
     /// The lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<HunkLine>,
 }
 
 /// A line of a hunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct HunkLine {
     /// Where it stands.
     pub mark: LineMark,
     /// What it says, without its end; never a secret.
@@ -138,7 +138,7 @@ fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> DiffLines {
             Some(text) => cut(text),
             None => format!("{} (no line break)", cut(text)),
         };
-        Line { mark, text: if hidden { HIDDEN.to_owned() } else { shown } }
+        HunkLine { mark, text: if hidden { HIDDEN.to_owned() } else { shown } }
     };
     if lines.coarse {
         lines.removed = (old.len() - head - tail) as u64;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn shown(lines: &DiffLines) -> Vec<String> {
-        let line = |line: &Line| {
+        let line = |line: &HunkLine| {
             let mark = match line.mark {
                 LineMark::Both => ' ',
                 LineMark::Old => '-',

@@ -24,17 +24,17 @@ mod redact;
 mod text;
 
 pub use change::{
-    At, Executable, FileChange, FilesOf, FindingChange, ItemChange, LayerChange, LayerState, LayerTurn,
-    LayersOf, Missing, Right, RightChange, Turn,
+    ChangeAt, ChangeKind, Executable, FileChange, FilesOf, FindingChange, ItemChange, LayerChange,
+    LayerState, LayerTurn, LayersOf, Missing, Right, RightChange,
 };
 pub use compare_sides::compare_sides;
-pub use difference::{Blobs, BundleDifference, ChangedText, DiffVerdict};
+pub use difference::{BlobSums, BundleDifference, ChangedText, DiffVerdict};
 pub use entry::EntryState;
 pub use facts::{FactChange, Field, ItemFacts};
 pub use input::{DiffHead, DiffItem, InputKind, Side, facts_of, say_needs, say_referrers, say_selection};
-pub use lines::{DiffLines, Hunk, Line, LineMark, LinesOutcome, TEXT, TEXTS, TextChange, compare_texts};
-pub use packages::{PackageChange, Step};
-pub use text::{Extent, text};
+pub use lines::{DiffLines, Hunk, HunkLine, LineMark, LinesOutcome, TEXT, TEXTS, TextChange, compare_texts};
+pub use packages::{PackageChange, PackageStep};
+pub use text::{ListExtent, text};
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What became of a package, the most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Step {
+pub enum PackageStep {
     /// Its version is lower, or a lower one stands beside those that were there.
     Down,
     /// It was not there.
@@ -29,7 +29,7 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PackageChange {
     /// What happened.
-    pub step: Step,
+    pub step: PackageStep,
     /// Who keeps it.
     pub ecosystem: Ecosystem,
     /// Its name, with its namespace.
@@ -46,8 +46,8 @@ pub struct PackageChange {
 }
 
 /// Packages by what does not change with the version.
-type Key<'a> = (Ecosystem, Option<&'a str>, &'a str, Option<&'a str>);
-type Versions<'a> = BTreeMap<Key<'a>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
+type PackageKey<'a> = (Ecosystem, Option<&'a str>, &'a str, Option<&'a str>);
+type Versions<'a> = BTreeMap<PackageKey<'a>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
 
 fn versions(found: &[AnalysisFindings]) -> Versions<'_> {
     let mut all = Versions::new();
@@ -91,15 +91,15 @@ pub(super) fn compare_packages(a: &[AnalysisFindings], b: &[AnalysisFindings]) -
             let (from, to) = (old.get(number).cloned(), new.get(number).cloned());
             let step = match (&from, &to) {
                 (Some(from), Some(to)) => match direction(ecosystem, from, to) {
-                    Ordering::Less => Step::Up,
-                    Ordering::Equal => Step::Same,
-                    Ordering::Greater => Step::Down,
+                    Ordering::Less => PackageStep::Up,
+                    Ordering::Equal => PackageStep::Same,
+                    Ordering::Greater => PackageStep::Down,
                 },
                 (None, Some(to)) => match highest.map(|highest| direction(ecosystem, highest, to)) {
-                    Some(Ordering::Greater) => Step::Down,
-                    Some(Ordering::Less | Ordering::Equal) | None => Step::New,
+                    Some(Ordering::Greater) => PackageStep::Down,
+                    Some(Ordering::Less | Ordering::Equal) | None => PackageStep::New,
                 },
-                (Some(_), None) => Step::Gone,
+                (Some(_), None) => PackageStep::Gone,
                 (None, None) => continue,
             };
             changes.push(change(step, from, to));
@@ -111,7 +111,7 @@ pub(super) fn compare_packages(a: &[AnalysisFindings], b: &[AnalysisFindings]) -
                     let names: Vec<_> = licenses.iter().copied().collect();
                     (!names.is_empty()).then(|| names.join(", "))
                 };
-                changes.push(change(Step::License, shown(licenses), shown(now)));
+                changes.push(change(PackageStep::License, shown(licenses), shown(now)));
             }
         }
     }
@@ -193,12 +193,12 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
             steps(&[npm("1.0"), npm("5.0")], &[npm("0.9"), npm("6.0")]),
-            [(Step::Up, text("5.0"), text("6.0")), (Step::Down, text("1.0"), text("0.9"))]
+            [(PackageStep::Up, text("5.0"), text("6.0")), (PackageStep::Down, text("1.0"), text("0.9"))]
         );
-        assert_eq!(steps(&[npm("5.0")], &[npm("5.0"), npm("4.0")]), [(Step::Down, None, text("4.0"))]);
-        assert_eq!(steps(&[npm("5.0"), npm("4.0")], &[npm("5.0")]), [(Step::Gone, text("4.0"), None)]);
-        assert_eq!(steps(&[], &[npm("5.0")]), [(Step::New, None, text("5.0"))]);
-        assert_eq!(steps(&[npm("1.0")], &[npm("1.00")]), [(Step::Same, text("1.0"), text("1.00"))]);
+        assert_eq!(steps(&[npm("5.0")], &[npm("5.0"), npm("4.0")]), [(PackageStep::Down, None, text("4.0"))]);
+        assert_eq!(steps(&[npm("5.0"), npm("4.0")], &[npm("5.0")]), [(PackageStep::Gone, text("4.0"), None)]);
+        assert_eq!(steps(&[], &[npm("5.0")]), [(PackageStep::New, None, text("5.0"))]);
+        assert_eq!(steps(&[npm("1.0")], &[npm("1.00")]), [(PackageStep::Same, text("1.0"), text("1.00"))]);
         assert_eq!(steps(&[npm("1.0")], &[npm("1.0")]), []);
     }
 }

@@ -1,6 +1,6 @@
 //! Rights: what lets a program or a person do more than others, and how an image is started.
 
-use super::change::{Right, RightChange, Turn};
+use super::change::{ChangeKind, Right, RightChange};
 use super::change_set::ChangeSet;
 use super::entry::{EntryNode, EntrySpot};
 use super::facts::{Field, ItemFacts};
@@ -48,25 +48,25 @@ pub(super) fn compare_start(item: &str, a: Option<&ImageConfig>, b: &ImageConfig
     };
     match (a.map(ImageConfig::runs_as_root), b.runs_as_root()) {
         (None | Some(false), true) => {
-            found.rights.add(whole(Turn::New, Right::Root, a.map(user), Some(user(b))), item);
+            found.rights.add(whole(ChangeKind::New, Right::Root, a.map(user), Some(user(b))), item);
         }
         (Some(true), false) => {
-            found.rights.add(whole(Turn::Gone, Right::Root, a.map(user), Some(user(b))), item);
+            found.rights.add(whole(ChangeKind::Gone, Right::Root, a.map(user), Some(user(b))), item);
         }
         (Some(true), true) | (None | Some(false), false) => {}
     }
     let ports = |config: &ImageConfig| config.ports.iter().cloned().collect::<BTreeSet<_>>();
     let (had, has) = (a.map(ports).unwrap_or_default(), ports(b));
     for port in has.difference(&had) {
-        found.rights.add(whole(Turn::New, Right::Port, None, Some(port.clone())), item);
+        found.rights.add(whole(ChangeKind::New, Right::Port, None, Some(port.clone())), item);
     }
     for port in had.difference(&has) {
-        found.rights.add(whole(Turn::Gone, Right::Port, Some(port.clone()), None), item);
+        found.rights.add(whole(ChangeKind::Gone, Right::Port, Some(port.clone()), None), item);
     }
     let (before, now) = (a.map(start), start(b));
     if before.as_ref() != Some(&now) {
         let shown = |text: String| masked(&text).into_owned();
-        found.rights.add(whole(Turn::New, Right::Start, before.map(shown), Some(shown(now))), item);
+        found.rights.add(whole(ChangeKind::New, Right::Start, before.map(shown), Some(shown(now))), item);
     }
 }
 

@@ -105,7 +105,7 @@ fn what_matters_most_comes_first() {
     let b = image("app", vec![two], other);
     let found = compare_sides(&a, &b);
     assert_eq!(found.verdict, DiffVerdict::Different);
-    let text = text(&found, Extent::Screen);
+    let text = text(&found, ListExtent::Screen);
     let expected = [
         "rights: 6 gained, 0 with other content, 0 lost",
         "  ! runs as root: app -> root, as no user is named  in app",
@@ -135,7 +135,7 @@ fn what_matters_most_comes_first() {
     assert!(!json.contains("Tr0ub"), "{json}");
     // The other way round, what was gained is lost.
     let back = compare_sides(&b, &a);
-    let lost: Vec<_> = back.rights.iter().filter(|at| at.change.turn == Turn::Gone).collect();
+    let lost: Vec<_> = back.rights.iter().filter(|at| at.change.turn == ChangeKind::Gone).collect();
     assert_eq!(lost.len(), 5, "{lost:?}");
 }
 
@@ -170,10 +170,10 @@ fn a_file_under_another_path_has_moved_and_a_right_goes_with_it() {
     let found = compare_sides(&a, &b);
     let turns: Vec<_> = found.files[0].changes.iter().map(|one| (one.turn, one.path.as_str())).collect();
     // Empty files are like each other, and no sign of a move.
-    assert_eq!(turns, [(Turn::Gone, "e"), (Turn::New, "f"), (Turn::Moved, "new/su")]);
+    assert_eq!(turns, [(ChangeKind::Gone, "e"), (ChangeKind::New, "f"), (ChangeKind::Moved, "new/su")]);
     assert_eq!(found.files[0].changes[2].before.as_deref(), Some("old/su"));
     let rights: Vec<_> = found.rights.iter().map(|at| (at.change.turn, at.change.path.as_str())).collect();
-    assert_eq!(rights, [(Turn::New, "new/su"), (Turn::Gone, "old/su")]);
+    assert_eq!(rights, [(ChangeKind::New, "new/su"), (ChangeKind::Gone, "old/su")]);
     assert!(found.executables.is_empty());
 }
 
@@ -201,7 +201,7 @@ fn a_new_image_is_told_by_what_it_brings_that_was_nowhere() {
     let paths: Vec<_> = found.executables.iter().map(|at| at.change.path.as_str()).collect();
     assert_eq!(paths, ["usr/bin/new"]);
     assert_eq!(found.items.len(), 1);
-    assert_eq!((found.items[0].turn, found.items[0].name.as_str()), (Turn::New, "more"));
+    assert_eq!((found.items[0].turn, found.items[0].name.as_str()), (ChangeKind::New, "more"));
 }
 
 #[test]
@@ -215,14 +215,14 @@ fn what_was_not_looked_at_is_not_equal() {
     let found = compare_sides(&other, &side);
     assert_eq!(found.verdict, DiffVerdict::Incomplete);
     assert!(
-        text(&found, Extent::Screen)
+        text(&found, ListExtent::Screen)
             .contains("? the statement, and with it who sealed it: `x.sealift` is a lock")
     );
     // Another digest, and nothing to look into.
     other.items.as_mut().unwrap().values_mut().for_each(|item| item.digest = Some(Digest::of(b"other")));
     let found = compare_sides(&other, &side);
     assert_eq!(found.verdict, DiffVerdict::Different);
-    let missing = text(&found, Extent::Screen);
+    let missing = text(&found, ListExtent::Screen);
     assert!(missing.contains("? layers, packages, files and rights of the image `app`"), "{missing}");
     // A receipt names the bundle, whose statement commits to every byte.
     let mut receipt = Side::new(InputKind::Receipt, "receipt.json".to_owned());
@@ -254,9 +254,9 @@ fn e13_many_entries_take_time_in_proportion() {
         let (a, b) = (side(count, "a"), side(count, "b"));
         let start = Instant::now();
         let found = compare_sides(&a, &b);
-        let shown = text(&found, Extent::Screen);
+        let shown = text(&found, ListExtent::Screen);
         let took = start.elapsed();
-        assert_eq!(found.files[0].counts.get(&Turn::Changed), Some(&u64::from(count)));
+        assert_eq!(found.files[0].counts.get(&ChangeKind::Changed), Some(&u64::from(count)));
         assert!(shown.lines().count() < 60, "one screen: {shown}");
         took
     };
@@ -290,10 +290,17 @@ fn programs_and_secrets_beside_layers_come_and_go() {
     let programs: Vec<_> =
         found.executables.iter().map(|at| (at.change.turn, at.change.path.clone())).collect();
     let path = |content: &str| format!("attached: {}", Digest::of(content.as_bytes()));
-    assert_eq!(programs, [(Turn::New, path("#!/bin/ash")), (Turn::Gone, path("#!/bin/sh"))]);
+    assert_eq!(programs, [(ChangeKind::New, path("#!/bin/ash")), (ChangeKind::Gone, path("#!/bin/sh"))]);
     let secrets: Vec<_> =
         found.findings.iter().map(|at| (at.change.turn, at.change.message.as_str())).collect();
-    assert_eq!(secrets, [(Turn::New, "in bill"), (Turn::New, "in #!/bin/ash"), (Turn::Gone, "in #!/bin/sh")]);
+    assert_eq!(
+        secrets,
+        [
+            (ChangeKind::New, "in bill"),
+            (ChangeKind::New, "in #!/bin/ash"),
+            (ChangeKind::Gone, "in #!/bin/sh")
+        ]
+    );
 }
 
 #[test]

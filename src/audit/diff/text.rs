@@ -1,12 +1,14 @@
 //! A difference for people: what matters first, and on one screen unless everything is asked for.
 
-use super::change::{At, FilesOf, ItemChange, LayerChange, LayerTurn, LayersOf, Right, RightChange, Turn};
-use super::difference::{Blobs, BundleDifference, DiffVerdict};
+use super::change::{
+    ChangeAt, ChangeKind, FilesOf, ItemChange, LayerChange, LayerTurn, LayersOf, Right, RightChange,
+};
+use super::difference::{BlobSums, BundleDifference, DiffVerdict};
 use super::facts::{FactChange, Field};
 use super::format::{arrow, digests, fact, file, mark, names, sizes, turns, word};
 use super::input::DiffHead;
-use super::lines::{Line, LineMark, LinesOutcome, TextChange};
-use super::packages::{PackageChange, Step};
+use super::lines::{HunkLine, LineMark, LinesOutcome, TextChange};
+use super::packages::{PackageChange, PackageStep};
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
@@ -14,7 +16,7 @@ use std::fmt::Write as _;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum ListExtent {
     /// The beginning of every list, and how much more there is.
     Screen,
     /// Everything.
@@ -26,8 +28,8 @@ const LIST: usize = 10;
 const TEXT_LINES: usize = 40;
 /// A difference as text.
 #[must_use]
-pub fn text(difference: &BundleDifference, extent: Extent) -> String {
-    let mut page = Page { text: String::new(), extent };
+pub fn text(difference: &BundleDifference, extent: ListExtent) -> String {
+    let mut page = TextPage { text: String::new(), extent };
     page.head("from", &difference.a);
     page.head("to", &difference.b);
     page.rights(difference);
@@ -59,12 +61,12 @@ pub fn text(difference: &BundleDifference, extent: Extent) -> String {
     page.text
 }
 
-struct Page {
+struct TextPage {
     text: String,
-    extent: Extent,
+    extent: ListExtent,
 }
 
-impl Page {
+impl TextPage {
     fn head(&mut self, which: &str, head: &DiffHead) {
         let _ = write!(self.text, "{which:4}  {} ({}", Printable(&head.label), head.kind.as_str());
         if let (Some(name), Some(version)) = (&head.name, &head.version) {
@@ -89,7 +91,7 @@ impl Page {
             return;
         }
         let _ = writeln!(self.text, "\n{title}");
-        let room = if self.extent == Extent::All { usize::MAX } else { room };
+        let room = if self.extent == ListExtent::All { usize::MAX } else { room };
         // A line that says how many more there are is worth no less than the one it takes the place of.
         let shown = if lines.len() > room.saturating_add(1) { room } else { lines.len() };
         for line in lines.iter().take(shown) {
@@ -103,25 +105,26 @@ impl Page {
     fn rights(&mut self, difference: &BundleDifference) {
         let lines = difference.rights.iter().map(|at| {
             let RightChange { turn, right, path, from, to } = &at.change;
-            let mark = if *turn == Turn::New { '!' } else { mark(*turn) };
+            let mark = if *turn == ChangeKind::New { '!' } else { mark(*turn) };
             let what = match (turn, right, from, to) {
-                (Turn::Gone, Right::Root, ..) => "runs as root no more".to_owned(),
-                (Turn::Gone, ..) => format!("{} lost", right.as_str()),
-                (Turn::Changed, ..) => format!("{}, other content", right.as_str()),
-                (Turn::New | Turn::Moved, ..) => right.as_str().to_owned(),
+                (ChangeKind::Gone, Right::Root, ..) => "runs as root no more".to_owned(),
+                (ChangeKind::Gone, ..) => format!("{} lost", right.as_str()),
+                (ChangeKind::Changed, ..) => format!("{}, other content", right.as_str()),
+                (ChangeKind::New | ChangeKind::Moved, ..) => right.as_str().to_owned(),
             };
             let path = if path.is_empty() { String::new() } else { format!(" {}", Printable(path)) };
             format!("{mark} {what}{path}: {}{}", arrow(from.as_deref(), to.as_deref()), names(&at.items))
         });
         let count = |turn| difference.rights.iter().filter(|at| at.change.turn == turn).count();
-        let (gained, changed, lost) = (count(Turn::New), count(Turn::Changed), count(Turn::Gone));
+        let (gained, changed, lost) =
+            (count(ChangeKind::New), count(ChangeKind::Changed), count(ChangeKind::Gone));
         let title = format!("rights: {gained} gained, {changed} with other content, {lost} lost");
         // What is gained is shown whole.
         self.list_of(&title, &lines.collect::<Vec<_>>(), gained.clamp(LIST, 200));
     }
 
     fn executables(&mut self, difference: &BundleDifference) {
-        let line = |at: &At<super::Executable>| {
+        let line = |at: &ChangeAt<super::Executable>| {
             let change = &at.change;
             format!("{} {}  {}{}", mark(change.turn), Printable(&change.path), change.class, names(&at.items))
         };
@@ -133,7 +136,7 @@ impl Page {
     fn findings(&mut self, difference: &BundleDifference) {
         let lines = difference.findings.iter().map(|at| {
             let change = &at.change;
-            let mark = if change.turn == Turn::New { '!' } else { '-' };
+            let mark = if change.turn == ChangeKind::New { '!' } else { '-' };
             // These texts are safe to show already.
             let path = if change.path.is_empty() { String::new() } else { format!(" {}", change.path) };
             format!("{mark} {}{path}: {}{}", change.kind, change.message, names(&at.items))
@@ -152,17 +155,19 @@ impl Page {
     }
 
     fn packages(&mut self, difference: &BundleDifference) {
-        let line = |at: &At<PackageChange>| {
+        let line = |at: &ChangeAt<PackageChange>| {
             let PackageChange { step, ecosystem, name, architecture, from, to } = &at.change;
             let mark = match step {
-                Step::Down => "! DOWN ",
-                Step::New => "+ ",
-                Step::Up | Step::Same => "~ ",
-                Step::License => "~ licence of ",
-                Step::Gone => "- ",
+                PackageStep::Down => "! DOWN ",
+                PackageStep::New => "+ ",
+                PackageStep::Up | PackageStep::Same => "~ ",
+                PackageStep::License => "~ licence of ",
+                PackageStep::Gone => "- ",
             };
             let architecture = match (step, architecture) {
-                (Step::New | Step::Gone, Some(architecture)) => format!(" {}", Printable(architecture)),
+                (PackageStep::New | PackageStep::Gone, Some(architecture)) => {
+                    format!(" {}", Printable(architecture))
+                }
                 _ => String::new(),
             };
             let versions = arrow(from.as_deref(), to.as_deref());
@@ -176,18 +181,18 @@ impl Page {
         let lines = difference.packages.iter().map(line).collect::<Vec<_>>();
         let count = |step| difference.packages.iter().filter(|at| at.change.step == step).count();
         let words = [
-            (Step::Down, "down"),
-            (Step::New, "new"),
-            (Step::Up, "up"),
-            (Step::Same, "written otherwise"),
-            (Step::Gone, "gone"),
-            (Step::License, "under other licences"),
+            (PackageStep::Down, "down"),
+            (PackageStep::New, "new"),
+            (PackageStep::Up, "up"),
+            (PackageStep::Same, "written otherwise"),
+            (PackageStep::Gone, "gone"),
+            (PackageStep::License, "under other licences"),
         ];
         let counts =
             words.into_iter().map(|(step, word)| (count(step), word)).filter(|(count, _)| *count > 0);
         let counts: Vec<_> = counts.map(|(count, word)| format!("{count} {word}")).collect();
         // What went down is shown whole.
-        let room = count(Step::Down).clamp(2 * LIST, 200);
+        let room = count(PackageStep::Down).clamp(2 * LIST, 200);
         self.list_of(&format!("packages: {}", counts.join(", ")), &lines, room);
     }
 
@@ -211,20 +216,20 @@ impl Page {
             }
             // What only one side knows says nothing about a change.
             let is_whole = item.stored_from.is_some() == item.stored_to.is_some();
-            let is_known = is_whole || matches!(turn, Turn::New | Turn::Gone);
+            let is_known = is_whole || matches!(turn, ChangeKind::New | ChangeKind::Gone);
             let sizes = if is_known { sizes(item.stored_from, item.stored_to) } else { String::new() };
             match turn {
-                Turn::New | Turn::Gone => {
+                ChangeKind::New | ChangeKind::Gone => {
                     if let Some(reference) = reference {
                         let _ = write!(line, "  {}", Printable(reference));
                     }
                 }
-                Turn::Moved => line += ", the same content",
-                Turn::Changed if item.repacked => line += ", the same content, packed otherwise",
-                Turn::Changed if from != to && from.is_some() && to.is_some() => {
+                ChangeKind::Moved => line += ", the same content",
+                ChangeKind::Changed if item.repacked => line += ", the same content, packed otherwise",
+                ChangeKind::Changed if from != to && from.is_some() && to.is_some() => {
                     let _ = write!(line, ": {}", digests(*from, *to));
                 }
-                Turn::Changed => {}
+                ChangeKind::Changed => {}
             }
             if !sizes.is_empty() {
                 let _ = write!(line, "  {sizes}");
@@ -237,7 +242,7 @@ impl Page {
     }
 
     fn settings(&mut self, difference: &BundleDifference) {
-        let line = |at: &At<FactChange>| format!("{}{}", fact(&at.change), names(&at.items));
+        let line = |at: &ChangeAt<FactChange>| format!("{}{}", fact(&at.change), names(&at.items));
         self.list("how images are started", &difference.settings.iter().map(line).collect::<Vec<_>>());
     }
 
@@ -257,7 +262,7 @@ impl Page {
         let mut shown = Vec::new();
         for hunk in &lines.hunks {
             shown.push(format!("@ line {} -> {}", hunk.old, hunk.new));
-            for Line { mark, text } in &hunk.lines {
+            for HunkLine { mark, text } in &hunk.lines {
                 let mark = match mark {
                     LineMark::Both => ' ',
                     LineMark::Old => '-',
@@ -301,7 +306,7 @@ impl Page {
             lines.push(format!("{} of these from layer {}", counted(*count, "path"), layer.short()));
         }
         // In images they are many, and mean less than the packages that bring them.
-        if files.layers.is_empty() || self.extent == Extent::All {
+        if files.layers.is_empty() || self.extent == ListExtent::All {
             lines.extend(files.changes.iter().map(file));
         }
         if files.unlisted > 0 {
@@ -325,7 +330,7 @@ impl Page {
         if let Some(blobs) = &difference.blobs
             && (blobs.new > 0 || blobs.gone > 0)
         {
-            let Blobs { common, common_bytes, new, new_bytes, gone, gone_bytes } = blobs;
+            let BlobSums { common, common_bytes, new, new_bytes, gone, gone_bytes } = blobs;
             lines.push(format!(
                 "blobs of images: {common} in both ({}), {new} only in the second ({}), {gone} only in the first ({})",
                 ByteSize(*common_bytes),

@@ -1,6 +1,6 @@
 //! What cannot all be true, or should not be: contradictions between records, the clock and the trust root.
 
-use super::{FleetRecord, KnownBundles, Number, Row, Says};
+use super::{FleetRecord, FleetRow, KnownBundles, Number, Says};
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
@@ -25,7 +25,7 @@ pub enum Conflict {
         /// The place in the journal.
         entry: u64,
         /// What the records say stands there.
-        claims: Vec<Claim>,
+        claims: Vec<DigestClaim>,
     },
     /// Two bundles have one number: one of them was sealed behind somebody's back.
     Equivocation {
@@ -35,7 +35,7 @@ pub enum Conflict {
         #[serde(flatten)]
         number: Number,
         /// The bundles.
-        claims: Vec<Claim>,
+        claims: Vec<DigestClaim>,
     },
     /// One bundle is said to have several numbers or scenarios.
     Number {
@@ -86,7 +86,7 @@ pub enum Conflict {
 
 /// A digest, and a file that names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Claim {
+pub struct DigestClaim {
     /// The digest.
     pub digest: Digest,
     /// The file; nothing when it is a bundle that is here.
@@ -174,7 +174,7 @@ fn list<T>(f: &mut fmt::Formatter<'_>, of: &[T], each: impl Fn(&T) -> String) ->
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let claim = |claim: &Claim| match &claim.file {
+        let claim = |claim: &DigestClaim| match &claim.file {
             Some(file) => format!("{} says {}", claim.digest.short(), shown(file)),
             None => format!("{} is a bundle here", claim.digest.short()),
         };
@@ -220,12 +220,12 @@ impl fmt::Display for Number {
 }
 
 /// All of them, the gravest kinds first.
-pub(super) fn all(records: &[FleetRecord], rows: &[Row], known: KnownBundles<'_>) -> Vec<Conflict> {
+pub(super) fn all(records: &[FleetRecord], rows: &[FleetRow], known: KnownBundles<'_>) -> Vec<Conflict> {
     let mut all = forks(records);
     all.extend(equivocations(records, known));
     all.extend(keys(records));
     all.extend(contradictions(records, known));
-    let revoked = |row: &Row| {
+    let revoked = |row: &FleetRow| {
         let statement =
             row.in_use.filter(|one| known.root.is_some_and(|root| root.is_revoked_statement(one)))?;
         let (site, name, scenario) = (row.site, row.name.clone(), row.scenario.clone());
@@ -256,8 +256,10 @@ fn forks(records: &[FleetRecord]) -> Vec<Conflict> {
     }
     let fork = |((site, entry), digests): (_, BTreeMap<Digest, &FleetRecord>)| {
         let name = digests.values().next().filter(|_| digests.len() > 1)?.name.clone();
-        let claim =
-            |(digest, record): (Digest, &FleetRecord)| Claim { digest, file: Some(record.file.clone()) };
+        let claim = |(digest, record): (Digest, &FleetRecord)| DigestClaim {
+            digest,
+            file: Some(record.file.clone()),
+        };
         Some(Conflict::Fork { site, name, entry, claims: digests.into_iter().map(claim).collect() })
     };
     lines.into_iter().filter_map(fork).collect()
@@ -282,7 +284,8 @@ fn equivocations(records: &[FleetRecord], known: KnownBundles<'_>) -> Vec<Confli
     let several = numbers.into_iter().filter(|(_, statements)| statements.len() > 1);
     let conflict = |((scenario, number), statements): (_, BTreeMap<Digest, Option<&Path>>)| {
         let claims = statements.into_iter();
-        let claims = claims.map(|(digest, file)| Claim { digest, file: file.map(Path::to_owned) }).collect();
+        let claims =
+            claims.map(|(digest, file)| DigestClaim { digest, file: file.map(Path::to_owned) }).collect();
         let scenario: &Name = scenario;
         Conflict::Equivocation { scenario: scenario.clone(), number, claims }
     };

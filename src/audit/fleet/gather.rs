@@ -33,7 +33,7 @@ pub struct Gathered {
     /// Records by keys that nobody named: what files say.
     pub declared: Vec<FleetRecord>,
     /// Records that are not believed, and why.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RejectedRecord>,
     /// What bundles are called.
     pub titles: Titles,
     /// Files whose name is that of a bundle. Nobody has looked into them.
@@ -43,12 +43,12 @@ pub struct Gathered {
     /// Everything else.
     pub others: Vec<PathBuf>,
     /// What could not be looked at, and why.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadFile>,
 }
 
 /// A record that is not believed.
 #[derive(Debug)]
-pub struct Refused {
+pub struct RejectedRecord {
     /// The file.
     pub file: PathBuf,
     /// What is wrong with it.
@@ -57,7 +57,7 @@ pub struct Refused {
 
 /// What could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadFile {
     /// The file or folder.
     pub file: PathBuf,
     /// Why.
@@ -65,7 +65,7 @@ pub struct Unread {
 }
 
 /// What a file is by its beginning.
-enum Kind {
+enum FleetFileKind {
     Receipt,
     Request,
     Seal,
@@ -90,12 +90,12 @@ pub fn gather(folder: &Path, keys: &[PublicKey], limits: &Limits) -> Result<Gath
             match read(&file, &mut left, limits) {
                 Ok(None) => gathered.others.push(file),
                 Ok(Some((kind, bytes))) => gathered.take(file, &kind, &bytes, &keys, limits),
-                Err(Reading::Full) => {
+                Err(HeadRead::Full) => {
                     let path = folder.to_owned();
                     return Err(FleetError::Limit { path, what: format!("{} of records", ByteSize(BYTES)) });
                 }
-                Err(Reading::Failed(error)) => {
-                    gathered.unread.push(Unread { file, why: error.to_string() });
+                Err(HeadRead::Failed(error)) => {
+                    gathered.unread.push(UnreadFile { file, why: error.to_string() });
                 }
             }
         }
@@ -107,29 +107,29 @@ impl Gathered {
     fn take(
         &mut self,
         file: PathBuf,
-        kind: &Kind,
+        kind: &FleetFileKind,
         bytes: &[u8],
         keys: &BTreeMap<KeyId, &PublicKey>,
         limits: &Limits,
     ) {
         let record = match kind {
-            Kind::Receipt => record(bytes, keys, limits, |key, id, receipt: Receipt| {
+            FleetFileKind::Receipt => record(bytes, keys, limits, |key, id, receipt: Receipt| {
                 FleetRecord::of_receipt(file.clone(), key, id, receipt)
             }),
-            Kind::Request => record(bytes, keys, limits, |key, id, request: Request| {
+            FleetFileKind::Request => record(bytes, keys, limits, |key, id, request: Request| {
                 FleetRecord::of_request(file.clone(), key, id, request)
             }),
-            Kind::Seal => {
+            FleetFileKind::Seal => {
                 let payload = Envelope::parse(bytes, PayloadType::Statement, limits);
                 let payload = payload.as_ref().map(Envelope::unverified_payload).unwrap_or_default();
                 return self.name(file, payload, limits);
             }
-            Kind::Statement => return self.name(file, bytes, limits),
+            FleetFileKind::Statement => return self.name(file, bytes, limits),
         };
         match record {
             Ok((true, record)) => self.verified.push(record),
             Ok((false, record)) => self.declared.push(record),
-            Err(error) => self.refused.push(Refused { file, error }),
+            Err(error) => self.refused.push(RejectedRecord { file, error }),
         }
     }
 
@@ -164,50 +164,50 @@ fn record<T: Signed>(
     }
 }
 
-enum Reading {
+enum HeadRead {
     /// More than all files together may have.
     Full,
     Failed(io::Error),
 }
 
-impl From<io::Error> for Reading {
+impl From<io::Error> for HeadRead {
     fn from(error: io::Error) -> Self {
         Self::Failed(error)
     }
 }
 
 /// What a file is, and its bytes if that is something.
-fn read(path: &Path, left: &mut u64, limits: &Limits) -> Result<Option<(Kind, Vec<u8>)>, Reading> {
+fn read(path: &Path, left: &mut u64, limits: &Limits) -> Result<Option<(FleetFileKind, Vec<u8>)>, HeadRead> {
     let mut file = atomic_file::open_regular(path)?;
     let mut bytes = Vec::new();
     (&mut file).take(HEAD).read_to_end(&mut bytes)?;
     let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     let kind = if has(PayloadType::Receipt.as_str()) {
-        Kind::Receipt
+        FleetFileKind::Receipt
     } else if has(PayloadType::Request.as_str()) {
-        Kind::Request
+        FleetFileKind::Request
     } else if has(PayloadType::Statement.as_str()) {
-        Kind::Seal
+        FleetFileKind::Seal
     } else if has(statement::TYPE) {
-        Kind::Statement
+        FleetFileKind::Statement
     } else {
         return Ok(None);
     };
     // An envelope is a third longer than what is in it. What is longer is refused where it is parsed.
     let ceiling = limits.record.max(limits.seal).saturating_mul(2);
     file.take(ceiling).read_to_end(&mut bytes)?;
-    *left = left.checked_sub(bytes.len() as u64).ok_or(Reading::Full)?;
+    *left = left.checked_sub(bytes.len() as u64).ok_or(HeadRead::Full)?;
     Ok(Some((kind, bytes)))
 }
 
 /// The regular files below a folder, by path.
-fn files(folder: &Path, unread: &mut Vec<Unread>) -> Result<Vec<PathBuf>, FleetError> {
+fn files(folder: &Path, unread: &mut Vec<UnreadFile>) -> Result<Vec<PathBuf>, FleetError> {
     let failed = |source| FleetError::Read { path: folder.to_owned(), source };
     let mut files = Vec::new();
     let mut seen = 0_u64;
     let mut open = vec![(folder.to_owned(), 0)];
     while let Some((below, depth)) = open.pop() {
-        let skip = |why: &str| Unread { file: below.clone(), why: why.to_owned() };
+        let skip = |why: &str| UnreadFile { file: below.clone(), why: why.to_owned() };
         if depth > DEPTH {
             unread.push(skip(&format!("it lies more than {DEPTH} folders deep")));
             continue;
@@ -233,9 +233,9 @@ fn files(folder: &Path, unread: &mut Vec<Unread>) -> Result<Vec<PathBuf>, FleetE
                 Ok(kind) if kind.is_dir() => open.push((path, depth + 1)),
                 Ok(kind) => {
                     let why = if kind.is_symlink() { "it is a link" } else { "it is no regular file" };
-                    unread.push(Unread { file: path, why: why.to_owned() });
+                    unread.push(UnreadFile { file: path, why: why.to_owned() });
                 }
-                Err(error) => unread.push(Unread { file: path, why: error.to_string() }),
+                Err(error) => unread.push(UnreadFile { file: path, why: error.to_string() }),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The words for bundles, lags and ages that the page and the terminal share.
 
-use super::{Lag, Row, Title};
+use super::{FleetRow, Lag, Title};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::counted;
 
@@ -15,7 +15,7 @@ pub fn bundle_label(statement: Digest, title: Option<&Title>) -> String {
 
 /// The label of the bundle that a site uses.
 #[must_use]
-pub fn in_use_label(row: &Row) -> String {
+pub fn in_use_label(row: &FleetRow) -> String {
     row.in_use.map_or_else(|| "(not told)".to_owned(), |in_use| bundle_label(in_use, row.title.as_ref()))
 }
 

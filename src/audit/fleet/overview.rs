@@ -1,6 +1,6 @@
 //! Everything that a directory of receipts, requests, bundles and SBOMs says about a fleet.
 
-use super::gather::{Gathered, Unread, gather};
+use super::gather::{Gathered, UnreadFile, gather};
 use super::{FleetError, FleetGroup, KnownBundles, Title, Titles};
 use sealift_bundle::codes;
 use sealift_bundle::format::BundleError;
@@ -153,7 +153,7 @@ impl<'a> FleetOverview<'a> {
             bundles_not_opened: bundles.not_opened,
             unread: unread
                 .into_iter()
-                .map(|Unread { file, why }| NotedFile { file, code: None, why })
+                .map(|UnreadFile { file, why }| NotedFile { file, code: None, why })
                 .collect(),
             sboms,
             others,

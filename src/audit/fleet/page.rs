@@ -2,7 +2,7 @@
 
 use super::labels::{age, bundle_label, in_use_label, lag_label};
 use super::overview::{FleetOverview, NotedFile};
-use super::{FleetGroup, Lag, Newest, Row};
+use super::{FleetGroup, FleetRow, Lag, Newest};
 use sealift_bundle::value::html::{Element, Html, page as whole, tag};
 use sealift_bundle::value::plural::counted;
 use std::collections::BTreeSet;
@@ -132,7 +132,7 @@ fn group(group: &FleetGroup, before: &str) -> Html {
         }
     }
     if !group.bare.is_empty() {
-        let line = |bare: &super::Bare| {
+        let line = |bare: &super::EmptySite| {
             let said = format!(", said at {}", bare.issued);
             tag("li")
                 .text(bare.name.as_str())
@@ -146,7 +146,7 @@ fn group(group: &FleetGroup, before: &str) -> Html {
     all
 }
 
-fn scenario(newest: &Newest, rows: &[&Row], before: &str) -> Element {
+fn scenario(newest: &Newest, rows: &[&FleetRow], before: &str) -> Element {
     let bundle = newest.bundle;
     let mut about = format!(
         "The newest is {}, epoch {}, sequence {}",
@@ -178,7 +178,7 @@ fn class(lag: Lag) -> &'static str {
     }
 }
 
-fn line(row: &Row) -> Element {
+fn line(row: &FleetRow) -> Element {
     let site = tag("th")
         .attr("scope", "row")
         .text(row.name.as_str())

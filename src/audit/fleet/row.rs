@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// What one site has of one scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct FleetRow {
     /// The site.
     pub site: Digest,
     /// What people call it.
@@ -99,7 +99,7 @@ impl Number {
     }
 }
 
-impl Row {
+impl FleetRow {
     /// The bundles that the site has, the one in use first.
     pub fn held(&self) -> impl Iterator<Item = Digest> {
         let others = self.kept.iter().copied().filter(|kept| Some(*kept) != self.in_use);
@@ -119,7 +119,7 @@ pub(super) fn weight(lag: Lag) -> u64 {
 
 /// What there is about one site and one scenario.
 #[derive(Default)]
-struct Told<'a> {
+struct SiteRecords<'a> {
     /// Everything that says what is in use.
     all: Vec<(&'a FleetRecord, Option<Digest>, &'a [Digest])>,
     /// When bundles were installed.
@@ -134,8 +134,8 @@ pub(super) fn rows(
     known: KnownBundles<'_>,
     numbers: &BTreeMap<Digest, Number>,
     newest: &BTreeMap<Name, ReleaseMark>,
-) -> Vec<Row> {
-    let mut told: BTreeMap<(Digest, &Name), Told<'_>> = BTreeMap::new();
+) -> Vec<FleetRow> {
+    let mut told: BTreeMap<(Digest, &Name), SiteRecords<'_>> = BTreeMap::new();
     for record in records {
         match &record.says {
             Says::Did { outcome, scenario, bundle, time, current, entry } => {
@@ -161,7 +161,7 @@ pub(super) fn rows(
             }
         }
     }
-    let row = |((site, scenario), told): ((Digest, &Name), Told<'_>)| {
+    let row = |((site, scenario), told): ((Digest, &Name), SiteRecords<'_>)| {
         let (record, in_use, releases) = told.all.iter().max_by_key(|(record, ..)| record.age())?;
         let number = in_use.and_then(|in_use| numbers.get(&in_use).copied());
         let lag = match (number, newest.get(scenario)) {
@@ -169,7 +169,7 @@ pub(super) fn rows(
             (Some(_) | None, _) => Lag::Unknown,
         };
         let kept = releases.iter().copied().filter(|kept| Some(*kept) != *in_use);
-        Some(Row {
+        Some(FleetRow {
             site,
             name: record.name.clone(),
             scenario: scenario.clone(),

@@ -3,7 +3,7 @@
 use super::super::analysis::capability::Capabilities;
 use super::field::{self, number};
 use super::pax::{self, Records};
-use super::stream::{BLOCK, Stream};
+use super::stream::{BLOCK, LayerStream};
 use super::{
     super::analysis::anomaly::{Anomaly, AnomalyKind},
     Stop,
@@ -105,7 +105,7 @@ impl Extended {
 
 /// Reads up to the next entry.
 pub(super) fn next<R: Read>(
-    stream: &mut Stream<R>,
+    stream: &mut LayerStream<R>,
     extended: &mut Extended,
     oddities: &mut Vec<Anomaly>,
 ) -> Result<Next, Stop> {
@@ -196,7 +196,7 @@ fn checksum(header: &tar::Header) -> Result<(), Stop> {
 }
 
 fn entry<R: Read>(
-    stream: &mut Stream<R>,
+    stream: &mut LayerStream<R>,
     block: &[u8; BLOCK],
     (flag, stated): (u8, u64),
     extended: Extended,
@@ -298,7 +298,7 @@ fn entry<R: Read>(
 }
 
 /// Passes over the blocks that list more pieces of a sparse file.
-fn sparse_map<R: Read>(stream: &mut Stream<R>, header: &[u8; BLOCK]) -> Result<(), Stop> {
+fn sparse_map<R: Read>(stream: &mut LayerStream<R>, header: &[u8; BLOCK]) -> Result<(), Stop> {
     if header.get(257..265) != Some(b"ustar  \0") {
         return Err(damage("a sparse file has no header of GNU"));
     }

@@ -15,14 +15,14 @@ pub use compression::Compression;
 pub(crate) use header::text;
 pub use header::{TarEntry, TarNode};
 pub(crate) use stored::Stored;
-pub use stream::Body;
+pub use stream::EntryContent;
 
 use super::analysis::anomaly::{Anomaly, AnomalyKind};
 use header::{Extended, Next};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;
 use std::io::{self, Read};
-use stream::Stream;
+use stream::LayerStream;
 
 /// Entries of one layer that are looked at: as many as a tree of a bundle may have.
 const ENTRIES: usize = 1 << 20;
@@ -37,7 +37,7 @@ pub trait Visitor {
     /// The next entry; what of `body` is not read is passed over.
     ///
     /// An error is one of reading; it ends the walk.
-    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()>;
+    fn entry(&mut self, entry: TarEntry, body: &mut EntryContent<'_>) -> io::Result<()>;
 }
 
 /// What was learned of a layer as a whole.
@@ -60,7 +60,7 @@ pub struct Walked {
 /// Damage ends the walk and is told in [`Walked::stopped`]; an error comes only from `source` or the visitor.
 pub fn walk(source: impl Read, stored: u64, visitor: &mut impl Visitor) -> io::Result<Walked> {
     let (compression, decoded) = compression::decoded(source)?;
-    let mut stream = Stream::new(decoded, BYTES.0.saturating_add(stored.saturating_mul(BYTES.1)));
+    let mut stream = LayerStream::new(decoded, BYTES.0.saturating_add(stored.saturating_mul(BYTES.1)));
     let mut oddities = Vec::new();
     let outcome = entries(&mut stream, visitor, &mut oddities);
     let mut stopped = match outcome {
@@ -118,7 +118,7 @@ impl From<io::Error> for Stop {
 }
 
 fn entries<R: Read>(
-    stream: &mut Stream<R>,
+    stream: &mut LayerStream<R>,
     visitor: &mut impl Visitor,
     oddities: &mut Vec<Anomaly>,
 ) -> Result<(), Stop> {
@@ -131,7 +131,7 @@ fn entries<R: Read>(
                 if names > NAMES {
                     return Err(Stop::Damage(format!("its paths have more than {NAMES} bytes together")));
                 }
-                let mut body = Body::new(stream, size);
+                let mut body = EntryContent::new(stream, size);
                 visitor.entry(entry, &mut body)?;
                 body.skip()?;
             }

@@ -9,7 +9,7 @@ const CHUNK: usize = 256 << 10;
 pub(super) const BLOCK: usize = 512;
 
 /// Reads forward, within a ceiling.
-pub(super) struct Stream<R> {
+pub(super) struct LayerStream<R> {
     source: R,
     buffer: Vec<u8>,
     start: usize,
@@ -22,7 +22,7 @@ pub(super) struct Stream<R> {
     broken: Option<io::Error>,
 }
 
-impl<R: Read> Stream<R> {
+impl<R: Read> LayerStream<R> {
     pub(super) fn new(source: R, ceiling: u64) -> Self {
         let (buffer, hasher) = (vec![0; CHUNK], Hasher::new());
         Self { source, buffer, start: 0, end: 0, hasher, ceiling, taken: 0, is_whole: false, broken: None }
@@ -97,7 +97,7 @@ impl<R: Read> Stream<R> {
     /// So many bytes, held in memory, and the padding behind them; `size` has been compared with a ceiling.
     pub(super) fn bytes(&mut self, size: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let mut body = Body::new(self, size);
+        let mut body = EntryContent::new(self, size);
         while let Some(piece) = body.piece()? {
             bytes.extend_from_slice(piece);
         }
@@ -150,20 +150,20 @@ pub(super) trait Pieces {
     fn next(&mut self, most: u64) -> io::Result<&[u8]>;
 }
 
-impl<R: Read> Pieces for Stream<R> {
+impl<R: Read> Pieces for LayerStream<R> {
     fn next(&mut self, most: u64) -> io::Result<&[u8]> {
         self.piece(most)
     }
 }
 
 /// The content of one entry.
-pub struct Body<'a> {
+pub struct EntryContent<'a> {
     stream: &'a mut dyn Pieces,
     left: u64,
     padding: u64,
 }
 
-impl<'a> Body<'a> {
+impl<'a> EntryContent<'a> {
     pub(super) fn new(stream: &'a mut dyn Pieces, size: u64) -> Self {
         Self { stream, left: size, padding: size.next_multiple_of(BLOCK as u64) - size }
     }
@@ -200,7 +200,7 @@ impl<'a> Body<'a> {
     }
 }
 
-impl Read for Body<'_> {
+impl Read for EntryContent<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = self.left.min(buffer.len() as u64);
         if most == 0 {

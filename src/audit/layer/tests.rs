@@ -6,7 +6,7 @@ use proptest::prelude::*;
 struct Seen(Vec<(TarEntry, Vec<u8>)>);
 
 impl Visitor for Seen {
-    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, entry: TarEntry, body: &mut EntryContent<'_>) -> io::Result<()> {
         let mut content = Vec::new();
         body.read_to_end(&mut content)?;
         self.0.push((entry, content));
@@ -361,7 +361,7 @@ fn p41_blocks_that_programs_count_differently_are_those_of_go() {
 struct Passing;
 
 impl Visitor for Passing {
-    fn entry(&mut self, _: TarEntry, _: &mut Body<'_>) -> io::Result<()> {
+    fn entry(&mut self, _: TarEntry, _: &mut EntryContent<'_>) -> io::Result<()> {
         Ok(())
     }
 }

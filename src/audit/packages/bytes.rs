@@ -20,12 +20,12 @@ pub(super) fn byte(bytes: &[u8], at: usize) -> Result<u8, String> {
 
 /// Which end of a number stands first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ByteOrder {
     Little,
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     /// A number of two bytes.
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> Result<u16, String> {
         let bytes = array(bytes, at)?;

@@ -3,7 +3,7 @@
 use super::executable::Image;
 use super::found::FoundPackages;
 use super::{Ecosystem, Package};
-use crate::packages::bytes::{Order, byte, part};
+use crate::packages::bytes::{ByteOrder, byte, part};
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
 /// Where it begins, a multiple of this from the start of the data; and the bytes of its head.
@@ -90,7 +90,7 @@ fn strings<'a>(image: &Image<'a>, info: &'a [u8]) -> Result<(&'a str, &'a [u8]),
         let (version, rest) = inline(info.get(HEAD..).unwrap_or_default())?;
         (version, inline(rest)?.0)
     } else {
-        let order = if flags & BIG_ENDIAN != 0 { Order::Big } else { Order::Little };
+        let order = if flags & BIG_ENDIAN != 0 { ByteOrder::Big } else { ByteOrder::Little };
         let size = usize::from(byte(info, 14)?);
         let pointed = |at| pointed(image, order, size, info, at);
         (pointed(16)?, pointed(size.saturating_add(16))?)
@@ -123,7 +123,7 @@ fn inline(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
 /// A string as Go before 1.18 gave it: a pointer to a pointer and a length.
 fn pointed<'a>(
     image: &Image<'a>,
-    order: Order,
+    order: ByteOrder,
     size: usize,
     info: &[u8],
     at: usize,

@@ -31,7 +31,7 @@ const ENTRY: &[u8] = b"PK\x01\x02";
 /// # Errors
 /// Why it, or an archive in it, could not be read, for a person.
 pub fn in_jar(path: &str, bytes: &[u8]) -> Result<Vec<Package>, String> {
-    let mut reading = Reading { found: FoundPackages::default(), left: MAX_BYTES };
+    let mut reading = JarScan { found: FoundPackages::default(), left: MAX_BYTES };
     reading.archive(path, bytes, 0, MAX_NESTED)?;
     let mut packages = reading.found.packages();
     packages.sort();
@@ -39,12 +39,12 @@ pub fn in_jar(path: &str, bytes: &[u8]) -> Result<Vec<Package>, String> {
     Ok(packages)
 }
 
-struct Reading {
+struct JarScan {
     found: FoundPackages,
     left: u64,
 }
 
-impl Reading {
+impl JarScan {
     fn archive(&mut self, path: &str, bytes: &[u8], depth: usize, room: u64) -> Result<(), String> {
         // An entry takes more memory than bytes of the file. Without this record there are at most 65,535 of them; with it
         // they are counted before they are read.
@@ -63,7 +63,7 @@ impl Reading {
             let name = name.map_err(|error| broken(path, &error))?.into_owned();
             if name.eq_ignore_ascii_case("META-INF/MANIFEST.MF") {
                 let bytes = self.member(&mut archive, index, MAX_TEXT, path)?;
-                manifest = Some(Manifest::of(&text(&bytes)));
+                manifest = Some(JarManifest::of(&text(&bytes)));
             } else if name.starts_with("META-INF/maven/") && name.ends_with("/pom.properties") {
                 let bytes = self.member(&mut archive, index, MAX_TEXT, path)?;
                 poms.extend(pom(&text(&bytes)));
@@ -76,7 +76,7 @@ impl Reading {
                 self.archive(&name, &nested, depth.saturating_add(1), room)?;
             }
         }
-        let Some(manifest) = manifest.or_else(|| (!poms.is_empty()).then(Manifest::default)) else {
+        let Some(manifest) = manifest.or_else(|| (!poms.is_empty()).then(JarManifest::default)) else {
             return Ok(());
         };
         for mut package in own(path, &manifest, &poms).into_iter().chain(poms) {
@@ -117,7 +117,7 @@ fn is_archive(name: &str) -> bool {
 }
 
 /// The archive itself, when none of the `poms` is its own.
-fn own(path: &str, manifest: &Manifest, poms: &[Package]) -> Option<Package> {
+fn own(path: &str, manifest: &JarManifest, poms: &[Package]) -> Option<Package> {
     let file = path.rsplit('/').next()?;
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let named = split(stem);
@@ -167,14 +167,14 @@ fn pom(text: &str) -> Option<Package> {
 
 /// What a manifest (the JAR file specification; `OSGi` Core 3.2) says of its archive.
 #[derive(Default)]
-struct Manifest {
+struct JarManifest {
     name: Option<String>,
     group: Option<String>,
     version: Option<String>,
     licenses: Vec<String>,
 }
 
-impl Manifest {
+impl JarManifest {
     fn of(text: &str) -> Self {
         let [mut title, mut bundle, mut vendor, mut license] = [const { None }; 4];
         let mut versions = [const { None }; 3];

@@ -19,12 +19,12 @@ struct Crate {
     name: String,
     version: String,
     #[serde(default)]
-    kind: Kind,
+    kind: DependencyKind,
 }
 
 #[derive(Default, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum DependencyKind {
     /// Needed to build it and no part of it.
     Build,
     #[default]
@@ -43,7 +43,7 @@ pub(super) fn packages(section: &[u8], found: &mut FoundPackages) -> Result<(), 
         return Err(broken(format!("it has more than {MAX_BYTES} bytes")));
     }
     let list: List = serde_json::from_slice(&json).map_err(|error| broken(error.to_string()))?;
-    for item in list.packages.into_iter().filter(|item| item.kind == Kind::Runtime) {
+    for item in list.packages.into_iter().filter(|item| item.kind == DependencyKind::Runtime) {
         found.add(Package::new(Ecosystem::Cargo, item.name, item.version))?;
     }
     Ok(())

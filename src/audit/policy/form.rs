@@ -1,7 +1,7 @@
 //! The words of `policy.toml`. A key that this grammar does not have is refused, as in a manifest.
 
 use super::error::PolicyError;
-use super::pattern::Pattern;
+use super::pattern::NamePattern;
 use crate::vulnerability::severity::Level;
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::format::item::ItemKind;
@@ -25,7 +25,7 @@ pub struct AuditPolicy {
     /// The digest of its text.
     pub digest: Digest,
     pub(super) seal: Option<SealPolicy>,
-    pub(super) origins: Option<Vec<Pattern>>,
+    pub(super) origins: Option<Vec<NamePattern>>,
     pub(super) content: Option<ContentPolicy>,
     pub(super) vulnerability: Option<VulnerabilityPolicy>,
     pub(super) license: Option<LicensePolicy>,
@@ -93,7 +93,7 @@ pub enum Forbidden {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct PolicyForm {
     policy: FormHead,
     #[serde(default)]
     seal: Option<SealPolicy>,
@@ -233,7 +233,7 @@ struct ScanForm {
 /// What is asked of a scan.
 #[derive(Debug, Clone)]
 pub(super) struct ScanPolicy {
-    pub(super) engine: Option<Pattern>,
+    pub(super) engine: Option<NamePattern>,
     pub(super) unseen: FormAnswer,
     pub(super) max_age_days: Option<u32>,
     pub(super) signatures_max_age_days: Option<u32>,
@@ -267,11 +267,11 @@ impl AuditPolicy {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             vec![format!("line {}: it is not UTF-8", line_of(bytes, error.valid_up_to()))]
         })?;
-        let form: Form = toml::from_str(text).map_err(|error| {
+        let form: PolicyForm = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(bytes, span.start));
             vec![format!("line {line}: {}", Printable(error.message()))]
         })?;
-        let mut reading = Reading { bytes, wrong: Vec::new() };
+        let mut reading = PolicyParser { bytes, wrong: Vec::new() };
         let policy = reading.policy(form);
         match policy {
             Some(policy) if reading.wrong.is_empty() => Ok(policy),
@@ -284,13 +284,13 @@ fn line_of(text: &[u8], at: usize) -> usize {
     text.iter().take(at).filter(|byte| **byte == b'\n').count() + 1
 }
 
-struct Reading<'a> {
+struct PolicyParser<'a> {
     bytes: &'a [u8],
     wrong: Vec<String>,
 }
 
-impl Reading<'_> {
-    fn policy(&mut self, form: Form) -> Option<AuditPolicy> {
+impl PolicyParser<'_> {
+    fn policy(&mut self, form: PolicyForm) -> Option<AuditPolicy> {
         let name = form.policy.name.get_ref().parse::<Name>();
         let name = name.map_err(|error| self.refuse(&form.policy.name.span(), &error.to_string())).ok();
         let mut platforms = Vec::new();
@@ -329,11 +329,11 @@ impl Reading<'_> {
         self.wrong.push(format!("line {}: {why}", line_of(self.bytes, span.start)));
     }
 
-    fn patterns(&mut self, texts: &[Spanned<String>]) -> Vec<Pattern> {
+    fn patterns(&mut self, texts: &[Spanned<String>]) -> Vec<NamePattern> {
         for text in texts.iter().filter(|text| text.get_ref().trim().is_empty()) {
             self.refuse(&text.span(), "an empty pattern fits nothing");
         }
-        texts.iter().map(|text| Pattern::new(text.get_ref())).collect()
+        texts.iter().map(|text| NamePattern::new(text.get_ref())).collect()
     }
 
     /// Identifiers of SPDX, one by one: an expression in a list would fit nothing.

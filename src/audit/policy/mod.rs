@@ -20,7 +20,7 @@ pub use sbom::with_sbom;
 pub use verdict::{AsideLine, PolicyVerdict, RuleLine, Stage, Violation, Waived};
 
 use self::form::{LicensePolicy, ScanPolicy, SealPolicy, SizePolicy, VexPolicy, VulnerabilityPolicy};
-use self::license::Standing;
+use self::license::LicenseVerdict;
 use self::rule::PolicyRule;
 use self::verdict::Docket;
 use super::analysis::Census;
@@ -28,7 +28,7 @@ use super::scan::Ledger;
 use super::vulnerability::{Vulnerabilities, VulnerablePlace};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::inspect::Overview;
-use sealift_bundle::trust::waiver::Judged;
+use sealift_bundle::trust::waiver::CountedWaivers;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
@@ -57,7 +57,7 @@ pub struct PolicyFacts<'a> {
 pub fn judge(
     policy: &AuditPolicy,
     facts: &PolicyFacts<'_>,
-    waivers: &Judged,
+    waivers: &CountedWaivers,
     now: Timestamp,
 ) -> PolicyVerdict {
     let mut docket = Docket::new(waivers);
@@ -215,13 +215,13 @@ fn licenses(policy: &LicensePolicy, facts: &PolicyFacts<'_>, docket: &mut Docket
     let mut hold = |at: String, licenses: &[String]| {
         let shown = || if licenses.is_empty() { "none is stated".to_owned() } else { licenses.join(", ") };
         match (license::judge(policy, licenses), policy.unknown) {
-            (Standing::Good, _) => {}
-            (Standing::Denied, _) => docket.violate(PolicyRule::LicenseDenied, at, shown()),
-            (Standing::Unlisted, _) => docket.violate(PolicyRule::LicenseUnlisted, at, shown()),
-            (Standing::Unknown, FormAnswer::Refuse) => {
+            (LicenseVerdict::Good, _) => {}
+            (LicenseVerdict::Denied, _) => docket.violate(PolicyRule::LicenseDenied, at, shown()),
+            (LicenseVerdict::Unlisted, _) => docket.violate(PolicyRule::LicenseUnlisted, at, shown()),
+            (LicenseVerdict::Unknown, FormAnswer::Refuse) => {
                 docket.violate(PolicyRule::LicenseUnknown, at, shown());
             }
-            (Standing::Unknown, FormAnswer::Allow) => {
+            (LicenseVerdict::Unknown, FormAnswer::Allow) => {
                 docket.pass_over(PolicyRule::LicenseUnknown, at, shown());
             }
         }

@@ -1,9 +1,9 @@
 //! Patterns over origins, paths and names: `*` stands for any characters, and everything else for itself.
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pattern(String);
+pub(crate) struct NamePattern(String);
 
-impl Pattern {
+impl NamePattern {
     /// Takes a pattern as it is written.
     #[must_use]
     pub(crate) fn new(text: &str) -> Self {
@@ -31,7 +31,7 @@ impl Pattern {
 
 #[cfg(test)]
 mod tests {
-    use super::Pattern;
+    use super::NamePattern;
 
     #[test]
     fn a_star_stands_for_any_characters_and_nothing_else_does() {
@@ -53,13 +53,13 @@ mod tests {
             ("a?", "ab", false),
             ("*b*", "abc", true),
         ] {
-            assert_eq!(Pattern::new(pattern).matches(text), fits, "{pattern} {text}");
+            assert_eq!(NamePattern::new(pattern).matches(text), fits, "{pattern} {text}");
         }
     }
 
     #[test]
     fn a_hostile_pattern_takes_no_time() {
         let (pattern, text) = ("a*".repeat(2000), "a".repeat(20_000));
-        assert!(!Pattern::new(&(pattern + "b")).matches(&text));
+        assert!(!NamePattern::new(&(pattern + "b")).matches(&text));
     }
 }

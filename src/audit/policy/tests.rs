@@ -22,7 +22,7 @@ use sealift_bundle::format::statement::Totals;
 use sealift_bundle::inspect::{ApprovalLine, ItemLine, Overview, SignerLine};
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::trust::threshold::Who;
-use sealift_bundle::trust::waiver::{Granted, Judged, Waiver, WaiverScope};
+use sealift_bundle::trust::waiver::{CountedWaivers, Granted, Waiver, WaiverScope};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
@@ -268,7 +268,7 @@ fn world() -> World {
 }
 
 impl World {
-    fn at_stage(&self, policy: &str, stage: Stage, waivers: &Judged) -> PolicyVerdict {
+    fn at_stage(&self, policy: &str, stage: Stage, waivers: &CountedWaivers) -> PolicyVerdict {
         let policy = AuditPolicy::parse(format!("[policy]\nname = \"test\"\n{policy}").as_bytes())
             .unwrap_or_else(|wrong| panic!("{wrong:?}"));
         let facts = PolicyFacts {
@@ -283,7 +283,7 @@ impl World {
     }
 
     fn judged(&self, policy: &str) -> PolicyVerdict {
-        self.at_stage(policy, Stage::Believing, &Judged::default())
+        self.at_stage(policy, Stage::Believing, &CountedWaivers::default())
     }
 }
 
@@ -457,7 +457,7 @@ fn a_scan_counts_for_its_bundle_with_what_it_found_missed_and_how_old_it_is() {
 fn what_can_only_come_later_is_said_to_be_later_and_is_not_kept() {
     let world = world();
     let policy = "[seal]\napprovals = 9\nconditions = [\"x\"]\n[scan]\nunseen = \"refuse\"";
-    let none = Judged::default();
+    let none = CountedWaivers::default();
     let packing = world.at_stage(policy, Stage::Packing, &none);
     assert!(packing.is_met && packing.passed.is_empty());
     assert_eq!(packing.later.len(), 5);
@@ -466,7 +466,7 @@ fn what_can_only_come_later_is_said_to_be_later_and_is_not_kept() {
     assert_eq!(approving.later, [PolicyRule::SealApprovals, PolicyRule::SealConditions]);
 }
 
-fn waiver(rule: &str, at_place: Option<&str>) -> Judged {
+fn waiver(rule: &str, at_place: Option<&str>) -> CountedWaivers {
     let scope = WaiverScope {
         scenario: name("air-gapped"),
         statement: None,
@@ -476,7 +476,7 @@ fn waiver(rule: &str, at_place: Option<&str>) -> Judged {
     let waiver = Waiver::new(scope, now(), at("2026-12-01T00:00:00Z"), "agreed".parse().unwrap());
     let id: KeyId = "0".repeat(64).parse().unwrap();
     let who = vec![Who { name: name("carol"), id }];
-    Judged { granted: vec![Granted { waiver, who }], set_aside: Vec::new() }
+    CountedWaivers { granted: vec![Granted { waiver, who }], set_aside: Vec::new() }
 }
 
 #[test]

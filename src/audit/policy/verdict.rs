@@ -2,14 +2,14 @@
 
 use super::rule::{Controls, PolicyRule};
 use sealift_bundle::trust::approval::SetAside;
-use sealift_bundle::trust::waiver::{Granted, Judged};
+use sealift_bundle::trust::waiver::{CountedWaivers, Granted};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pattern::Pattern;
+use super::pattern::NamePattern;
 
 /// Lines of one rule that are listed; what is beyond is counted.
 const LINES: usize = 1_000;
@@ -105,7 +105,7 @@ pub struct RuleLine {
 
 /// A verdict while it grows.
 pub(super) struct Docket<'a> {
-    waivers: Vec<(Option<Pattern>, &'a Granted)>,
+    waivers: Vec<(Option<NamePattern>, &'a Granted)>,
     set_aside: &'a [SetAside],
     asked: BTreeSet<PolicyRule>,
     later: BTreeSet<PolicyRule>,
@@ -123,8 +123,8 @@ enum List {
 }
 
 impl<'a> Docket<'a> {
-    pub(super) fn new(waivers: &'a Judged) -> Self {
-        let pattern = |granted: &'a Granted| (granted.waiver.at.as_deref().map(Pattern::new), granted);
+    pub(super) fn new(waivers: &'a CountedWaivers) -> Self {
+        let pattern = |granted: &'a Granted| (granted.waiver.at.as_deref().map(NamePattern::new), granted);
         Self {
             waivers: waivers.granted.iter().map(pattern).collect(),
             set_aside: &waivers.set_aside,

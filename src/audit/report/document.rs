@@ -142,13 +142,13 @@ pub struct Section {
     /// Its heading.
     pub title: &'static str,
     /// What it holds.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<SectionPart>,
 }
 
 /// A piece of a section.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Block {
+pub enum SectionPart {
     /// A smaller heading.
     Heading {
         /// Its words.
@@ -254,12 +254,12 @@ pub struct Timeline {
     /// What is shown.
     pub title: &'static str,
     /// The points, earliest first: seconds since 1970, the day as text, what happened, and on whose word.
-    pub events: Vec<Event>,
+    pub events: Vec<TimelineEvent>,
 }
 
 /// A point in time.
 #[derive(Debug, Clone, Serialize)]
-pub struct Event {
+pub struct TimelineEvent {
     /// Seconds since 1970.
     pub second: i64,
     /// The time as text.

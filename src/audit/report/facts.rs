@@ -9,7 +9,7 @@ use crate::policy::PolicyVerdict;
 use crate::sbom::is_bill;
 use crate::scan::Ledger;
 use crate::vulnerability::Vulnerabilities;
-use sealift_bundle::format::oci::Referring;
+use sealift_bundle::format::oci::ReferrerEntry;
 use sealift_bundle::inspect::{InspectError, Overview};
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
@@ -56,7 +56,7 @@ pub struct ReportEvidence {
     pub item: Name,
     /// What the manifest says of itself.
     #[serde(flatten)]
-    pub referring: Referring,
+    pub referring: ReferrerEntry,
     /// The tag that leads to it in a registry, where it has no subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
@@ -91,7 +91,7 @@ pub fn evidence(place: &OpenBundle<'_>) -> Result<Vec<ReportEvidence>, InspectEr
             let bytes = place.document(referrer.root)?;
             all.push(ReportEvidence {
                 item: item.head.name.clone(),
-                referring: Referring::of(&referrer.media_type, &bytes),
+                referring: ReferrerEntry::of(&referrer.media_type, &bytes),
                 tag: referrer.tag.clone(),
             });
         }

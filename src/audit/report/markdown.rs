@@ -2,7 +2,7 @@
 //!
 //! Everything from outside stands in code spans: there, no markup, no address and no `@name` means anything.
 
-use super::document::{Basis, Block, ReportDocument, Tone};
+use super::document::{Basis, ReportDocument, SectionPart, Tone};
 use super::table::Table;
 use super::text::{Span, Text, grouped};
 use sealift_bundle::value::printable::{Printable, without_deception};
@@ -44,29 +44,29 @@ pub fn markdown(document: &ReportDocument) -> String {
     text + &format!("\nWritten {} by {}.\n", document.written, document.tool)
 }
 
-fn block(block: &Block, document: &ReportDocument) -> String {
+fn block(block: &SectionPart, document: &ReportDocument) -> String {
     match block {
-        Block::Heading { text } => format!("### {text}\n\n"),
-        Block::Paragraph { text } => format!("{}\n\n", words(text)),
-        Block::Note { tone: Tone::Plain, text } => format!("> {}\n\n", words(text)),
-        Block::Note { tone, text } => format!("> **{}:** {}\n\n", tone.as_str(), words(text)),
-        Block::Unchecked { text, command } => {
+        SectionPart::Heading { text } => format!("### {text}\n\n"),
+        SectionPart::Paragraph { text } => format!("{}\n\n", words(text)),
+        SectionPart::Note { tone: Tone::Plain, text } => format!("> {}\n\n", words(text)),
+        SectionPart::Note { tone, text } => format!("> **{}:** {}\n\n", tone.as_str(), words(text)),
+        SectionPart::Unchecked { text, command } => {
             let command = command
                 .as_ref()
                 .map_or_else(String::new, |line| format!(" This would check it: {}", code_as_is(line)));
             format!("> **not checked:** {}{command}\n\n", words(text))
         }
-        Block::Facts { facts } => {
+        SectionPart::Facts { facts } => {
             let fact = |fact: &super::document::Fact| {
                 format!("- {} ({}): {}\n", fact.name, fact.basis.as_str(), words(&fact.value))
             };
             facts.iter().map(fact).collect::<String>() + "\n"
         }
-        Block::Table(one) => table(one, document),
+        SectionPart::Table(one) => table(one, document),
         // The tables behind them say the same.
-        Block::Stack(_) | Block::Map(_) | Block::Timeline(_) => String::new(),
-        Block::Commands { lines } => fenced("sh", lines.iter().map(|line| without_deception(line))),
-        Block::Lines { title, lines } => {
+        SectionPart::Stack(_) | SectionPart::Map(_) | SectionPart::Timeline(_) => String::new(),
+        SectionPart::Commands { lines } => fenced("sh", lines.iter().map(|line| without_deception(line))),
+        SectionPart::Lines { title, lines } => {
             format!("{}\n\n", words(title))
                 + &fenced("diff", lines.iter().map(|line| Printable(line).to_string()))
         }

@@ -1,6 +1,6 @@
 //! A report as one HTML file: no script, nothing loaded, for screen, paper and keyboard.
 
-use super::document::{Basis, Block, Fact, Light, ReportDocument, Section, Sentence, Tone};
+use super::document::{Basis, Fact, Light, ReportDocument, Section, SectionPart, Sentence, Tone};
 use super::figures;
 use super::table::{Cell, Table};
 use super::text::{Span, Text, grouped};
@@ -104,12 +104,14 @@ fn section(number: usize, section: &Section, document: &ReportDocument) -> Eleme
         .children(section.blocks.iter().map(|one| block(one, document)))
 }
 
-fn block(block: &Block, document: &ReportDocument) -> Html {
+fn block(block: &SectionPart, document: &ReportDocument) -> Html {
     match block {
-        Block::Heading { text } => tag("h3").text(text).into(),
-        Block::Paragraph { text } => tag("p").child(words(text)).into(),
-        Block::Note { tone, text } => tag("p").class(note(*tone)).child(toned(*tone, words(text))).into(),
-        Block::Unchecked { text, command } => {
+        SectionPart::Heading { text } => tag("h3").text(text).into(),
+        SectionPart::Paragraph { text } => tag("p").child(words(text)).into(),
+        SectionPart::Note { tone, text } => {
+            tag("p").class(note(*tone)).child(toned(*tone, words(text))).into()
+        }
+        SectionPart::Unchecked { text, command } => {
             let heading = tag("strong").child(toned(Tone::Unknown, Html::text("Not checked. ")));
             let told = tag("p").child(heading).child(words(text));
             let command = command.iter().map(|line| {
@@ -118,12 +120,12 @@ fn block(block: &Block, document: &ReportDocument) -> Html {
             });
             tag("div").class("note unknown").child(told).children(command).into()
         }
-        Block::Facts { facts: all } => facts(all).into(),
-        Block::Table(one) => table(one, document),
-        Block::Stack(one) => figures::stack(one),
-        Block::Map(one) => figures::map(one),
-        Block::Timeline(one) => figures::timeline(one),
-        Block::Lines { title, lines } => {
+        SectionPart::Facts { facts: all } => facts(all).into(),
+        SectionPart::Table(one) => table(one, document),
+        SectionPart::Stack(one) => figures::stack(one),
+        SectionPart::Map(one) => figures::map(one),
+        SectionPart::Timeline(one) => figures::timeline(one),
+        SectionPart::Lines { title, lines } => {
             let line = |line: &String| {
                 let class = match line.as_bytes().first() {
                     Some(b'+') => "new",
@@ -137,7 +139,7 @@ fn block(block: &Block, document: &ReportDocument) -> Html {
             let heading = tag("p").class("of").child(words(title));
             [Html::from(heading), tag("pre").attr("tabindex", "0").child(code).into()].into_iter().collect()
         }
-        Block::Commands { lines } => {
+        SectionPart::Commands { lines } => {
             let line = |line: &String| [Html::shown(line), Html::literal("\n")];
             tag("pre").attr("tabindex", "0").child(tag("code").children(lines.iter().flat_map(line))).into()
         }

@@ -10,20 +10,20 @@ mod zip_archive;
 
 use super::super::analysis::anomaly::AnomalyKind;
 use super::super::analysis::class::HEAD;
-use super::super::layer::{Body, TarEntry, TarNode, Visitor, walk};
+use super::super::layer::{EntryContent, TarEntry, TarNode, Visitor, walk};
 use super::Settings;
 use super::ledger::PartNumber;
-use super::queue::{Job, MemoryBudget, Role};
-use super::stream::{Bounded, Counted, damage, fill};
+use super::queue::{ContentRole, MemoryBudget, ScanJob};
+use super::stream::{BoundedReader, CountingReader, damage, fill};
 use ar::Ar;
 use flate2::bufread::MultiGzDecoder;
-use inside::{Inside, Openable};
+use inside::{ArchiveKind, Openable};
 use path::{joined, member_name};
 use std::cell::Cell;
 use std::io::{self, BufReader, Cursor, Read};
 use std::rc::Rc;
 use std::sync::Arc;
-use zip_archive::{Member, Zip};
+use zip_archive::{Zip, ZipMember};
 
 /// Bytes of the window of a zstd frame: as for layers.
 const WINDOW_LOG: u32 = 27;
@@ -65,7 +65,7 @@ pub(super) struct Feeder<'a> {
 }
 
 /// A leaf, as far as it was read.
-struct Leaf<'s> {
+struct ArchiveMember<'s> {
     path: String,
     /// Its bytes, where somebody has said how many.
     size: Option<u64>,
@@ -77,7 +77,7 @@ struct Leaf<'s> {
     source: &'s mut dyn Read,
 }
 
-impl<'s> Leaf<'s> {
+impl<'s> ArchiveMember<'s> {
     fn new(path: String, size: Option<u64>, source: &'s mut dyn Read) -> Self {
         Self { path, size, held: Vec::new(), is_whole: false, source }
     }
@@ -132,7 +132,7 @@ impl<'a> Feeder<'a> {
         mut again: impl FnMut() -> Box<dyn Read + 'a>,
     ) -> io::Result<()> {
         let depth = self.settings.depth;
-        let mut members = Members { feeder: self, container: path, separator, depth, count: 0 };
+        let mut members = MemberCursor { feeder: self, container: path, separator, depth, count: 0 };
         let walked = walk(again(), stored, &mut members)?;
         let count = members.count;
         let trailing = walked.oddities.iter().find(|oddity| oddity.kind == AnomalyKind::ArchiveTrailing);
@@ -160,31 +160,31 @@ impl<'a> Feeder<'a> {
         depth: u32,
     ) -> io::Result<()> {
         (self.stop)()?;
-        let mut leaf = Leaf::new(path, size, source);
+        let mut leaf = ArchiveMember::new(path, size, source);
         if let Some(reason) = leaf.hold(self.settings.bounds.held)? {
-            self.hand_in(leaf, Role::Rest(reason));
+            self.hand_in(leaf, ContentRole::Rest(reason));
             return Ok(());
         }
-        match Inside::of(&leaf.held) {
-            Inside::Archive(openable) if depth > 0 => return self.archive(leaf, openable, depth - 1),
-            Inside::Archive(_) => {
+        match ArchiveKind::of(&leaf.held) {
+            ArchiveKind::Archive(openable) if depth > 0 => return self.archive(leaf, openable, depth - 1),
+            ArchiveKind::Archive(_) => {
                 let reason = format!("it is nested deeper than {} archives (`--depth`)", self.settings.depth);
                 self.closed(leaf.path.clone(), leaf.bytes(), reason);
             }
-            Inside::Closed(what) => {
+            ArchiveKind::Closed(what) => {
                 self.closed(leaf.path.clone(), leaf.bytes(), format!("sealift does not open {what}"));
             }
-            Inside::Nothing => {}
+            ArchiveKind::Nothing => {}
         }
         if leaf.is_whole {
-            self.hand_in(leaf, Role::Leaf);
+            self.hand_in(leaf, ContentRole::Leaf);
             return Ok(());
         }
         self.stream(leaf)
     }
 
     /// An archive that is held where it is small enough or has to be, and else opened while it goes by.
-    fn archive(&mut self, mut leaf: Leaf<'_>, openable: Openable, depth: u32) -> io::Result<()> {
+    fn archive(&mut self, mut leaf: ArchiveMember<'_>, openable: Openable, depth: u32) -> io::Result<()> {
         if !leaf.is_whole && openable != Openable::Zip {
             return self.streamed(leaf, openable, depth);
         }
@@ -193,7 +193,7 @@ impl<'a> Feeder<'a> {
             && leaf.size.is_none_or(|size| size <= most as u64)
             && let Some(reason) = leaf.hold(most)?
         {
-            self.hand_in(leaf, Role::Rest(reason));
+            self.hand_in(leaf, ContentRole::Rest(reason));
             return Ok(());
         }
         if !leaf.is_whole {
@@ -211,10 +211,10 @@ impl<'a> Feeder<'a> {
         };
         self.zip_held -= stored;
         let role = match outcome? {
-            None => Role::Opened,
+            None => ContentRole::Opened,
             Some(reason) => {
                 self.closed(leaf.path.clone(), stored as u64, reason);
-                Role::Leaf
+                ContentRole::Leaf
             }
         };
         self.hand_in(leaf, role);
@@ -222,10 +222,10 @@ impl<'a> Feeder<'a> {
     }
 
     /// An archive that is opened while it goes by, and so is not fed as it is.
-    fn streamed(&mut self, leaf: Leaf<'_>, openable: Openable, depth: u32) -> io::Result<()> {
+    fn streamed(&mut self, leaf: ArchiveMember<'_>, openable: Openable, depth: u32) -> io::Result<()> {
         let (path, size) = (leaf.path.clone(), leaf.size);
         let mut source = leaf.read();
-        let mut counted = Counted::new(&mut source);
+        let mut counted = CountingReader::new(&mut source);
         let outcome = self.open(&path, size.unwrap_or(u64::MAX), openable, &mut counted, depth)?;
         let bytes = size.unwrap_or(counted.count);
         match outcome {
@@ -271,12 +271,12 @@ impl<'a> Feeder<'a> {
     ) -> io::Result<Option<String>> {
         let (any, each) = self.settings.bounds.archive;
         let ceiling = any.saturating_add(stored.saturating_mul(each));
-        let mut bounded = Bounded::new(source, ceiling, Rc::clone(&self.all));
+        let mut bounded = BoundedReader::new(source, ceiling, Rc::clone(&self.all));
         let mut head = Vec::new();
         if let Err(error) = fill(&mut head, HEAD, &mut bounded) {
             damage(error)?;
         }
-        let is_tar = matches!(Inside::of(&head), Inside::Archive(Openable::Tar));
+        let is_tar = matches!(ArchiveKind::of(&head), ArchiveKind::Archive(Openable::Tar));
         let rest: &mut dyn Read = &mut Cursor::new(head).chain(&mut bounded);
         let stopped = if is_tar {
             self.tar(path, rest, depth)?
@@ -292,7 +292,7 @@ impl<'a> Feeder<'a> {
     }
 
     fn tar(&mut self, path: &str, source: impl Read, depth: u32) -> io::Result<Option<String>> {
-        let mut members = Members { feeder: self, container: path, separator: '!', depth, count: 0 };
+        let mut members = MemberCursor { feeder: self, container: path, separator: '!', depth, count: 0 };
         // Its bytes are within the ceilings of whatever holds it.
         let walked = walk(source, u64::MAX, &mut members)?;
         let trailing = walked.oddities.into_iter().find(|oddity| oddity.kind == AnomalyKind::ArchiveTrailing);
@@ -324,7 +324,7 @@ impl<'a> Feeder<'a> {
         let own = Rc::new(Cell::new(any.saturating_add((bytes.len() as u64).saturating_mul(each))));
         for number in 0..zip.len() {
             (self.stop)()?;
-            let Member { name, size, stored, content } = match zip.member(number) {
+            let ZipMember { name, size, stored, content } = match zip.member(number) {
                 Ok(Some(member)) => member,
                 Ok(None) => continue,
                 Err(reason) => {
@@ -342,8 +342,11 @@ impl<'a> Feeder<'a> {
             };
             // The size in the directory is a claim; what comes is counted.
             let left = own.get();
-            let mut bounded =
-                Bounded::new(Bounded::new(content, left, Rc::clone(&own)), size, Rc::clone(&self.all));
+            let mut bounded = BoundedReader::new(
+                BoundedReader::new(content, left, Rc::clone(&own)),
+                size,
+                Rc::clone(&self.all),
+            );
             self.leaf(name, Some(size), &mut bounded, depth)?;
             if let Err(error) = io::copy(&mut bounded, &mut io::sink()) {
                 damage(error)?;
@@ -358,12 +361,12 @@ impl<'a> Feeder<'a> {
         Ok(stopped)
     }
 
-    fn hand_in(&self, leaf: Leaf<'_>, role: Role) {
-        self.desk.hand_in(Job { part: self.part, path: leaf.path, bytes: Arc::new(leaf.held), role });
+    fn hand_in(&self, leaf: ArchiveMember<'_>, role: ContentRole) {
+        self.desk.hand_in(ScanJob { part: self.part, path: leaf.path, bytes: Arc::new(leaf.held), role });
     }
 
     /// Feeds a leaf that is too large to be held.
-    fn stream(&self, leaf: Leaf<'_>) -> io::Result<()> {
+    fn stream(&self, leaf: ArchiveMember<'_>) -> io::Result<()> {
         let (path, size) = (leaf.path.clone(), leaf.size);
         self.desk.stream(self.part, path, size, &mut leaf.read())
     }
@@ -374,7 +377,7 @@ impl<'a> Feeder<'a> {
 }
 
 /// The entries of a tar, as leaves.
-struct Members<'f, 'a, 'p> {
+struct MemberCursor<'f, 'a, 'p> {
     feeder: &'f mut Feeder<'a>,
     container: &'p str,
     separator: char,
@@ -382,8 +385,8 @@ struct Members<'f, 'a, 'p> {
     count: u64,
 }
 
-impl Visitor for Members<'_, '_, '_> {
-    fn entry(&mut self, entry: TarEntry, body: &mut Body<'_>) -> io::Result<()> {
+impl Visitor for MemberCursor<'_, '_, '_> {
+    fn entry(&mut self, entry: TarEntry, body: &mut EntryContent<'_>) -> io::Result<()> {
         self.count += 1;
         let size = body.left();
         let is_file = matches!(entry.node, TarNode::File(_));

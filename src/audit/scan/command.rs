@@ -4,7 +4,7 @@
 //! it. The program is somebody else's: what it prints is bounded, and its time is limited.
 
 use super::ScanError;
-use super::engine::{Opening, ScanAnswer, Scanner, ScannerIdentity, Words, first_line};
+use super::engine::{CommandWords, Opening, ScanAnswer, Scanner, ScannerIdentity, first_line};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write as _};
@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A program to start.
 pub struct Command {
     words: Vec<String>,
-    version: Option<Words>,
+    version: Option<CommandWords>,
     patience: Duration,
     scratch: Option<Scratch>,
     failures: AtomicU32,
@@ -37,8 +37,8 @@ pub struct Command {
 
 impl Command {
     /// Checks the command; nothing is started yet.
-    pub fn new(words: Words, opening: Opening) -> Result<Self, ScanError> {
-        let Words(words) = words;
+    pub fn new(words: CommandWords, opening: Opening) -> Result<Self, ScanError> {
+        let CommandWords(words) = words;
         let Opening { patience, scratch, version } = opening;
         let wants_path = words.iter().any(|word| word.contains(PATH));
         let scratch = if wants_path { Some(Scratch::new(&scratch)?) } else { None };
@@ -78,7 +78,7 @@ impl Scanner for Command {
     fn identify(&self) -> Result<ScannerIdentity, ScanError> {
         let asked = self.words.join(" ");
         let failed = |reason: String| ScanError::Unreachable { reason };
-        let Some(Words(version)) = &self.version else {
+        let Some(CommandWords(version)) = &self.version else {
             return Ok(ScannerIdentity { asked, version: None, database: None, dated: None });
         };
         let ended = run(version, None, self.patience).map_err(failed)?;
@@ -217,10 +217,10 @@ impl Scratch {
     }
 
     /// The leaf as a file.
-    fn file(&self, leaf: &mut dyn Read) -> io::Result<Leaf> {
+    fn file(&self, leaf: &mut dyn Read) -> io::Result<TemporaryFile> {
         let path = self.path.join(format!("leaf-{}", self.count.fetch_add(1, Ordering::Relaxed)));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        let leaf_file = Leaf(path);
+        let leaf_file = TemporaryFile(path);
         io::copy(leaf, &mut file)?;
         Ok(leaf_file)
     }
@@ -233,9 +233,9 @@ impl Drop for Scratch {
 }
 
 /// A file that goes when it was looked at.
-struct Leaf(PathBuf);
+struct TemporaryFile(PathBuf);
 
-impl Drop for Leaf {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }

@@ -87,7 +87,7 @@ pub enum EngineArg {
     /// A running `clamd`: by its socket, by `HOST:PORT`, or where distributions have it.
     Clamd(Option<String>),
     /// A program that is started for each leaf.
-    Command(Words),
+    Command(CommandWords),
 }
 
 impl FromStr for EngineArg {
@@ -105,9 +105,9 @@ impl FromStr for EngineArg {
 
 /// The words of a command, split as a shell does and given to no shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words(pub(super) Vec<String>);
+pub struct CommandWords(pub(super) Vec<String>);
 
-impl FromStr for Words {
+impl FromStr for CommandWords {
     type Err = ScanError;
 
     fn from_str(text: &str) -> Result<Self, ScanError> {
@@ -173,7 +173,7 @@ pub struct Opening {
     /// Where the private folder is made that a command finds its leaf in.
     pub scratch: PathBuf,
     /// What says which version a command is.
-    pub version: Option<Words>,
+    pub version: Option<CommandWords>,
 }
 
 #[cfg(test)]
@@ -192,13 +192,13 @@ mod tests {
             ("  a\tb\n", &["a", "b"]),
             ("a'b'\"c\"d", &["abcd"]),
         ] {
-            assert_eq!(text.parse::<Words>().unwrap().0, expected, "{text}");
+            assert_eq!(text.parse::<CommandWords>().unwrap().0, expected, "{text}");
         }
         for text in [
             "", "  ", "''", "a 'b", "a \"b", "a \\", "a | b", "a; b", "a $(b)", "a \"$b\"", "a > b", "a *",
             "a\0",
         ] {
-            assert!(matches!(text.parse::<Words>(), Err(ScanError::Words { .. })), "{text}");
+            assert!(matches!(text.parse::<CommandWords>(), Err(ScanError::Words { .. })), "{text}");
         }
     }
 

@@ -182,11 +182,11 @@ pub struct Unopened {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure(pub(super) String);
+pub(super) struct LedgerFailure(pub(super) String);
 
 /// The lists and sums while they grow.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct ScanTally {
     parts: BTreeMap<usize, ScanAccount>,
     found: Vec<FoundMalware>,
     unseen: Vec<Unseen>,
@@ -197,7 +197,7 @@ pub(super) struct Tally {
 /// The number of a part: 0 for the bundle itself, and the items behind it.
 pub(super) type PartNumber = usize;
 
-impl Tally {
+impl ScanTally {
     fn account(&mut self, part: PartNumber) -> &mut ScanAccount {
         self.parts.entry(part).or_default()
     }
@@ -268,11 +268,11 @@ pub(super) struct LedgerHead {
     pub(super) max_size: u64,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<LedgerFailure>,
 }
 
 impl Ledger {
-    pub(super) fn new(head: LedgerHead, mut parts: Vec<LedgerPart>, mut tally: Tally) -> Self {
+    pub(super) fn new(head: LedgerHead, mut parts: Vec<LedgerPart>, mut tally: ScanTally) -> Self {
         let LedgerHead { statement, name, version, engine, depth, max_size, started, ended, failure } = head;
         let totals = tally.totals();
         for (number, part) in parts.iter_mut().enumerate() {
@@ -282,14 +282,14 @@ impl Ledger {
         tally.found.sort_unstable();
         tally.unseen.sort_unstable();
         tally.unopened.sort_unstable();
-        let failure = failure.map(|Failure(reason)| reason);
+        let failure = failure.map(|LedgerFailure(reason)| reason);
         let outcome = match (&failure, totals.found, totals.unseen.count + totals.unopened) {
             (Some(_), ..) => ScanOutcome::EngineFailed,
             (None, 0, 0) => ScanOutcome::Clean,
             (None, 0, _) => ScanOutcome::Incomplete,
             (None, ..) => ScanOutcome::Found,
         };
-        let Tally { found, unseen, unopened, unlisted, .. } = tally;
+        let ScanTally { found, unseen, unopened, unlisted, .. } = tally;
         let unlisted = Some(unlisted).filter(|unlisted| *unlisted > 0);
         let kind = TYPE.to_owned();
         Self {

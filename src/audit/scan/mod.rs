@@ -16,10 +16,10 @@ mod walk;
 
 pub use archives::Bounds;
 pub use command::Command;
-pub use engine::{EngineArg, Opening, ScanAnswer, Scanner, ScannerIdentity, Words, first_line};
+pub use engine::{CommandWords, EngineArg, Opening, ScanAnswer, Scanner, ScannerIdentity, first_line};
 pub use error::ScanError;
 pub use ledger::{Count, FoundMalware, Ledger, LedgerPart, ScanAccount, ScanOutcome, Unopened, Unseen};
-pub use self_test::{Answered, Marker, Row, SelfTest, self_test};
+pub use self_test::{Answered, SelfTest, SelfTestRow, TestMarker, self_test};
 pub use walk::scan;
 
 use sealift_bundle::value::timestamp::Timestamp;

@@ -1,8 +1,8 @@
 //! Where leaves are handed in: threads ask the engine about them, and what comes of it is counted.
 
 use super::engine::{ScanAnswer, Scanner};
-use super::ledger::{Failure, FoundMalware, PartNumber, Tally};
-use super::stream::Watched;
+use super::ledger::{FoundMalware, LedgerFailure, PartNumber, ScanTally};
+use super::stream::HashedContent;
 use sealift_bundle::value::digest::Digest;
 use std::collections::VecDeque;
 use std::io::Read;
@@ -14,7 +14,7 @@ const QUEUE: usize = 1024;
 
 /// What a piece of content is to the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ContentRole {
     /// A leaf.
     Leaf,
     /// A leaf that ended before its end, for this reason: what is left of it is fed all the same.
@@ -24,11 +24,11 @@ pub(super) enum Role {
 }
 
 /// Content in memory that waits to be judged.
-pub(super) struct Job {
+pub(super) struct ScanJob {
     pub(super) part: PartNumber,
     pub(super) path: String,
     pub(super) bytes: Arc<Vec<u8>>,
-    pub(super) role: Role,
+    pub(super) role: ContentRole,
 }
 
 /// Takes leaves from one thread and has others ask the engine.
@@ -37,13 +37,13 @@ pub(super) struct MemoryBudget<'a> {
     max_size: u64,
     queue: Mutex<Queue>,
     changed: Condvar,
-    tally: Mutex<Tally>,
-    failure: OnceLock<Failure>,
+    tally: Mutex<ScanTally>,
+    failure: OnceLock<LedgerFailure>,
 }
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<ScanJob>,
     bytes: usize,
     is_closed: bool,
 }
@@ -75,7 +75,7 @@ impl<'a> MemoryBudget<'a> {
         })
     }
 
-    fn take(&self) -> Option<Job> {
+    fn take(&self) -> Option<ScanJob> {
         let mut queue = lock(&self.queue);
         loop {
             if let Some(job) = queue.jobs.pop_front() {
@@ -91,7 +91,7 @@ impl<'a> MemoryBudget<'a> {
     }
 
     /// Hands in content; waits while too much is waiting.
-    pub(super) fn hand_in(&self, job: Job) {
+    pub(super) fn hand_in(&self, job: ScanJob) {
         let mut queue = lock(&self.queue);
         while !queue.jobs.is_empty() && (queue.jobs.len() >= QUEUE || queue.bytes + job.bytes.len() > WAITING)
         {
@@ -102,8 +102,8 @@ impl<'a> MemoryBudget<'a> {
         self.changed.notify_all();
     }
 
-    fn settle(&self, job: &Job) {
-        let Job { part, path, bytes, role } = job;
+    fn settle(&self, job: &ScanJob) {
+        let ScanJob { part, path, bytes, role } = job;
         let size = bytes.len() as u64;
         let (judged, digest) = self.judge(&mut bytes.as_slice(), Some(size));
         self.note(*part, path.clone(), size, role.clone(), judged, || {
@@ -119,7 +119,7 @@ impl<'a> MemoryBudget<'a> {
         size: Option<u64>,
         source: &mut dyn Read,
     ) -> std::io::Result<()> {
-        let mut watched = Watched::new(source, self.max_size);
+        let mut watched = HashedContent::new(source, self.max_size);
         let judged = if size.is_some_and(|size| size > self.max_size) {
             Err(self.too_large())
         } else {
@@ -147,7 +147,7 @@ impl<'a> MemoryBudget<'a> {
             };
         }
         let bytes = size.unwrap_or(watched.count());
-        self.note(part, path, bytes, Role::Leaf, judged, || watched.digest());
+        self.note(part, path, bytes, ContentRole::Leaf, judged, || watched.digest());
         Ok(())
     }
 
@@ -168,22 +168,22 @@ impl<'a> MemoryBudget<'a> {
         if bytes.is_empty() {
             return (Ok(ScanAnswer::Clean), None);
         }
-        let mut watched = Watched::new(bytes, self.max_size);
+        let mut watched = HashedContent::new(bytes, self.max_size);
         let judged = self.ask(&mut watched);
         let digest = watched.is_at_end().then(|| watched.digest());
         (judged, digest)
     }
 
     /// Asks the engine, as long as it is there.
-    fn ask(&self, leaf: &mut Watched<'_>) -> Result<ScanAnswer, String> {
-        let gone = |failure: &Failure| Err(format!("the engine had failed: {}", failure.0));
+    fn ask(&self, leaf: &mut HashedContent<'_>) -> Result<ScanAnswer, String> {
+        let gone = |failure: &LedgerFailure| Err(format!("the engine had failed: {}", failure.0));
         if let Some(failure) = self.failure.get() {
             return gone(failure);
         }
         match self.engine.look(leaf) {
             ScanAnswer::Failed(reason) if leaf.error.is_none() && !leaf.is_over => {
                 if !self.engine.is_there() {
-                    let _ = self.failure.set(Failure(reason.clone()));
+                    let _ = self.failure.set(LedgerFailure(reason.clone()));
                 }
                 Err(format!("the engine could not say: {reason}"))
             }
@@ -201,7 +201,7 @@ impl<'a> MemoryBudget<'a> {
         part: PartNumber,
         path: String,
         bytes: u64,
-        role: Role,
+        role: ContentRole,
         judged: Result<ScanAnswer, String>,
         digest: impl FnOnce() -> Digest,
     ) {
@@ -211,16 +211,16 @@ impl<'a> MemoryBudget<'a> {
             Ok(ScanAnswer::Clean | ScanAnswer::Limit(_) | ScanAnswer::Failed(_)) | Err(_) => None,
         };
         match (role, judged) {
-            (Role::Leaf, Ok(_)) => tally.saw(part, bytes),
-            (Role::Rest(_), Ok(_)) if found.is_some() => tally.saw(part, bytes),
-            (Role::Rest(reason), _) | (Role::Leaf, Err(reason)) => {
+            (ContentRole::Leaf, Ok(_)) => tally.saw(part, bytes),
+            (ContentRole::Rest(_), Ok(_)) if found.is_some() => tally.saw(part, bytes),
+            (ContentRole::Rest(reason), _) | (ContentRole::Leaf, Err(reason)) => {
                 tally.missed(part, path.clone(), bytes, reason);
             }
-            (Role::Opened, Ok(_)) => {
+            (ContentRole::Opened, Ok(_)) => {
                 tally.opened(part, bytes);
                 tally.saw_opened(part, bytes);
             }
-            (Role::Opened, Err(_)) => tally.opened(part, bytes),
+            (ContentRole::Opened, Err(_)) => tally.opened(part, bytes),
         }
         if let Some(signature) = found {
             tally.found(part, FoundMalware { path, signature, bytes, sha256: digest() });
@@ -234,12 +234,12 @@ impl<'a> MemoryBudget<'a> {
         queue.bytes = 0;
     }
 
-    pub(super) fn count(&self, change: impl FnOnce(&mut Tally)) {
+    pub(super) fn count(&self, change: impl FnOnce(&mut ScanTally)) {
         change(&mut lock(&self.tally));
     }
 
     /// What was counted, and why the engine failed, if it did.
-    pub(super) fn close(self) -> (Tally, Option<Failure>) {
+    pub(super) fn close(self) -> (ScanTally, Option<LedgerFailure>) {
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         (tally, self.failure.into_inner())
     }

@@ -6,7 +6,7 @@
 use super::archives::Feeder;
 use super::engine::{ScanAnswer, Scanner, ScannerIdentity};
 use super::queue::MemoryBudget;
-use super::stream::Watched;
+use super::stream::HashedContent;
 use super::{ScanError, Settings};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -24,13 +24,13 @@ const LEVELS: u32 = 6;
 
 /// What the engine is known to find.
 #[derive(Debug, Clone)]
-pub struct Marker {
+pub struct TestMarker {
     bytes: Vec<u8>,
     /// Whether it is found only as a whole file.
     stands_alone: bool,
 }
 
-impl Marker {
+impl TestMarker {
     /// The test file that every engine with the signatures of its makers knows (eicar.org). It counts only where a
     /// file begins with it and holds nothing else.
     #[must_use]
@@ -55,12 +55,12 @@ pub struct SelfTest {
     /// Bytes of the largest leaf that the engine was asked about.
     pub max_size: u64,
     /// The cases.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SelfTestRow>,
 }
 
 /// One case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct SelfTestRow {
     /// Where the marker is.
     pub case: String,
     /// Whether the engine finds it in the whole.
@@ -98,7 +98,7 @@ impl Answered {
     }
 }
 
-impl Row {
+impl SelfTestRow {
     /// Whether sealift kept less than it promises.
     #[must_use]
     pub fn is_missed(&self) -> bool {
@@ -144,7 +144,7 @@ impl Content {
 }
 
 /// How sealift comes to see the content of a case.
-enum Way {
+enum MarkerWrapping {
     File,
     /// The layer within what the engine sees alone.
     Layer(Vec<u8>),
@@ -154,7 +154,7 @@ enum Way {
 pub fn self_test(
     engine: &dyn Scanner,
     settings: &Settings<'_>,
-    marker: &Marker,
+    marker: &TestMarker,
 ) -> Result<SelfTest, ScanError> {
     let identity = engine.identify()?;
     let built =
@@ -163,11 +163,11 @@ pub fn self_test(
     for (case, level, way, content) in cases(marker, settings).map_err(built)? {
         let Some(content) = content else {
             let skipped = Answered::Skipped;
-            rows.push(Row { case, alone: skipped, fed: skipped, expected: skipped });
+            rows.push(SelfTestRow { case, alone: skipped, fed: skipped, expected: skipped });
             continue;
         };
         let fits = level <= settings.depth && content.size() <= settings.max_size;
-        rows.push(Row {
+        rows.push(SelfTestRow {
             case,
             alone: alone(engine, &content),
             fed: fed(engine, settings, &content, &way),
@@ -179,22 +179,22 @@ pub fn self_test(
 
 fn alone(engine: &dyn Scanner, content: &Content) -> Answered {
     let mut source = content.read();
-    match engine.look(&mut Watched::new(&mut *source, u64::MAX)) {
+    match engine.look(&mut HashedContent::new(&mut *source, u64::MAX)) {
         ScanAnswer::Clean => Answered::No,
         ScanAnswer::Found(_) => Answered::Yes,
         ScanAnswer::Limit(_) | ScanAnswer::Failed(_) => Answered::Limit,
     }
 }
 
-fn fed(engine: &dyn Scanner, settings: &Settings<'_>, content: &Content, way: &Way) -> Answered {
+fn fed(engine: &dyn Scanner, settings: &Settings<'_>, content: &Content, way: &MarkerWrapping) -> Answered {
     let desk = MemoryBudget::new(engine, settings.max_size);
     let outcome = desk.staffed(1, || {
         let mut feeder = Feeder::new(&desk, *settings, content.size(), &|| Ok(()));
         match way {
-            Way::File => {
+            MarkerWrapping::File => {
                 feeder.leaf("marker".to_owned(), Some(content.size()), &mut *content.read(), settings.depth)
             }
-            Way::Layer(layer) => {
+            MarkerWrapping::Layer(layer) => {
                 let again = || Box::new(Cursor::new(layer.clone())) as Box<dyn Read>;
                 feeder.layer("image", ':', layer.len() as u64, again)
             }
@@ -210,21 +210,22 @@ fn fed(engine: &dyn Scanner, settings: &Settings<'_>, content: &Content, way: &W
     }
 }
 
-type Case = (String, u32, Way, Option<Content>);
+type Case = (String, u32, MarkerWrapping, Option<Content>);
 
-fn cases(marker: &Marker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
+fn cases(marker: &TestMarker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
     let file = marker.bytes.as_slice();
     let text = text();
     // A compressor leaves what is short as it is, so that anybody sees it; in a text it does not.
     let tar = |files: &[(&str, &[u8])]| tar(&[&[("LICENSE", text.as_slice())], files].concat());
     let single = if marker.stands_alone { file.to_vec() } else { [&text, file].concat() };
-    let held = |case: &str, level, bytes| (case.to_owned(), level, Way::File, Some(Content::Held(bytes)));
+    let held =
+        |case: &str, level, bytes| (case.to_owned(), level, MarkerWrapping::File, Some(Content::Held(bytes)));
     let targz = |bytes: &[u8]| gzip(&tar(&[("marker.txt", bytes)]));
     let config = format!("{{\"comment\":\"{}\"}}\n", String::from_utf8_lossy(file));
     let config = (!marker.stands_alone).then(|| Content::Held(config.into_bytes()));
     let mut cases = vec![
         held("a file", 0, file.to_vec()),
-        ("a value in a configuration".to_owned(), 0, Way::File, config),
+        ("a value in a configuration".to_owned(), 0, MarkerWrapping::File, config),
         held("gz", 1, gzip(&single)?),
         held("zst", 1, zstd::encode_all(single.as_slice(), 3)?),
         held("tar", 1, tar(&[("marker.txt", file)])),
@@ -256,7 +257,7 @@ fn cases(marker: &Marker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
         cases.push((
             format!("a layer ({case}) in a bundle file"),
             0,
-            Way::Layer(layer),
+            MarkerWrapping::Layer(layer),
             Some(Content::Held(whole)),
         ));
     }
@@ -265,7 +266,7 @@ fn cases(marker: &Marker, settings: &Settings<'_>) -> io::Result<Vec<Case>> {
         [("the end of a file of the largest size", 0), ("the end of a file of one byte more", 1)]
     {
         let content = points.map(|points| Content::Long(points + more, file.to_vec()));
-        cases.push((case.to_owned(), 0, Way::File, content));
+        cases.push((case.to_owned(), 0, MarkerWrapping::File, content));
     }
     Ok(cases)
 }

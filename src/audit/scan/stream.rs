@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 /// A leaf as it goes by: hashed, within a ceiling, and with the first error of its source kept apart from those of the
 /// engine.
-pub(super) struct Watched<'a> {
+pub(super) struct HashedContent<'a> {
     source: &'a mut dyn Read,
     hasher: Hasher,
     most: u64,
@@ -19,7 +19,7 @@ pub(super) struct Watched<'a> {
     pub(super) error: Option<io::Error>,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> HashedContent<'a> {
     pub(super) fn new(source: &'a mut dyn Read, most: u64) -> Self {
         Self { source, hasher: Hasher::new(), most, ended: false, is_over: false, error: None }
     }
@@ -42,7 +42,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-impl Read for Watched<'_> {
+impl Read for HashedContent<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let stop = || io::Error::new(io::ErrorKind::InvalidData, "the leaf cannot be read further");
         if self.is_over || self.error.is_some() {
@@ -67,18 +67,18 @@ impl Read for Watched<'_> {
     }
 }
 
-pub(super) struct Counted<'a> {
+pub(super) struct CountingReader<'a> {
     source: &'a mut dyn Read,
     pub(super) count: u64,
 }
 
-impl<'a> Counted<'a> {
+impl<'a> CountingReader<'a> {
     pub(super) fn new(source: &'a mut dyn Read) -> Self {
         Self { source, count: 0 }
     }
 }
 
-impl Read for Counted<'_> {
+impl Read for CountingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         self.count += count as u64;
@@ -87,7 +87,7 @@ impl Read for Counted<'_> {
 }
 
 /// What an archive gives when it is decompressed, within ceilings; remembers why it ended early.
-pub(super) struct Bounded<R> {
+pub(super) struct BoundedReader<R> {
     source: R,
     left: u64,
     ceiling: u64,
@@ -96,14 +96,14 @@ pub(super) struct Bounded<R> {
     pub(super) stopped: Option<String>,
 }
 
-impl<R: Read> Bounded<R> {
+impl<R: Read> BoundedReader<R> {
     /// At most `ceiling` bytes, and no more than are left of `all`.
     pub(super) fn new(source: R, ceiling: u64, all: Rc<Cell<u64>>) -> Self {
         Self { source, left: ceiling, ceiling, all, stopped: None }
     }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for BoundedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Some(reason) = &self.stopped {
             return Err(io::Error::new(io::ErrorKind::InvalidData, reason.clone()));

@@ -41,7 +41,7 @@ pub fn scan(
     let parts = desk.staffed(settings.threads, || {
         let feeder = Feeder::new(&desk, *settings, predicate.totals.bytes, &stop);
         let layers = place.contents.layers.iter().map(|blob| blob.digest).collect();
-        Walk { place, feeder, layers }.all().inspect_err(|_| desk.abandon())
+        BundleScan { place, feeder, layers }.all().inspect_err(|_| desk.abandon())
     })?;
     let (tally, failure) = desk.close();
     let head = LedgerHead {
@@ -58,13 +58,13 @@ pub fn scan(
     Ok(Ledger::new(head, parts, tally))
 }
 
-struct Walk<'a> {
+struct BundleScan<'a> {
     place: &'a OpenBundle<'a>,
     feeder: Feeder<'a>,
     layers: HashSet<Digest>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> BundleScan<'a> {
     fn all(mut self) -> Result<Vec<LedgerPart>, ScanError> {
         let place = self.place;
         let mut own = part(None);

@@ -93,24 +93,24 @@ fn after() -> usize {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct WordLists {
-    pub(super) about_endings: Words,
-    pub(super) about_beginnings: Words,
-    pub(super) placeholders: Words,
-    pub(super) no_secrets: Words,
-    pub(super) leads: Words,
-    pub(super) prose_endings: Words,
-    pub(super) prose_folders: Words,
+    pub(super) about_endings: WordList,
+    pub(super) about_beginnings: WordList,
+    pub(super) placeholders: WordList,
+    pub(super) no_secrets: WordList,
+    pub(super) leads: WordList,
+    pub(super) prose_endings: WordList,
+    pub(super) prose_folders: WordList,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Words {
+pub(super) struct WordList {
     words: Vec<String>,
     #[serde(rename = "source")]
     _source: Source,
 }
 
-impl Words {
+impl WordList {
     pub(super) fn any(&self, is: impl Fn(&str) -> bool) -> bool {
         self.words.iter().any(|word| is(word))
     }
@@ -143,7 +143,7 @@ fn hexadecimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D:
 }
 
 /// One shape. Its group `s` is the secret, its group `n` the name where there is one.
-pub(super) struct Pattern {
+pub(super) struct SecretPattern {
     pub(super) what: &'static str,
     places: Keys,
     regex: String,
@@ -164,7 +164,7 @@ struct Keys {
     within: usize,
 }
 
-fn patterns(rules: &'static SecretRules) -> Vec<Pattern> {
+fn patterns(rules: &'static SecretRules) -> Vec<SecretPattern> {
     let name = &rules.secret_name;
     let pattern = |row: &'static PatternRow| {
         let places = if row.regex.contains(SECRET_NAME) {
@@ -175,7 +175,7 @@ fn patterns(rules: &'static SecretRules) -> Vec<Pattern> {
             Keys { any: &row.keys, before, after, near: &row.near, within }
         };
         let regex = row.regex.replace(SECRET_NAME, &name.regex);
-        Pattern { what: &row.what, places, regex, judge: row.judge, rule: row.rule }
+        SecretPattern { what: &row.what, places, regex, judge: row.judge, rule: row.rule }
     };
     rules.pattern.iter().map(pattern).collect()
 }
@@ -186,7 +186,7 @@ pub(super) struct Compiled {
     /// The pattern of each text.
     of_key: Vec<usize>,
     pub(super) each: Vec<Regex>,
-    pub(super) patterns: Vec<Pattern>,
+    pub(super) patterns: Vec<SecretPattern>,
 }
 
 /// Bytes that a line may go on behind what is in reach.
@@ -194,8 +194,9 @@ const LINE: usize = 64 << 10;
 
 impl Compiled {
     fn new() -> Result<Self, String> {
-        let regex =
-            |pattern: &Pattern| RegexBuilder::new(&pattern.regex).unicode(false).multi_line(true).build();
+        let regex = |pattern: &SecretPattern| {
+            RegexBuilder::new(&pattern.regex).unicode(false).multi_line(true).build()
+        };
         let patterns = patterns(&RULES);
         let each = patterns.iter().map(regex).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         let all = || {

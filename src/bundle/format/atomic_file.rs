@@ -9,9 +9,9 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The temporary name of a file that is being written; dropping it removes the file, unless that was renamed.
-pub(crate) struct Unfinished(pub(crate) PathBuf);
+pub(crate) struct UnfinishedFile(pub(crate) PathBuf);
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         // After a rename the name is free, or another process has claimed it and holds its lock.
         let _ = std::fs::remove_file(&self.0);

@@ -24,7 +24,7 @@ const REFERENCES: usize = 262_144;
 pub struct BlobOrder<'a> {
     limits: &'a Limits,
     index: Index,
-    pending: Vec<Pending>,
+    pending: Vec<PendingDocument>,
     documents: Vec<Blob>,
     /// Bytes of the documents.
     sizes: HashMap<Digest, u64>,
@@ -37,7 +37,7 @@ pub struct BlobOrder<'a> {
 }
 
 #[derive(Clone)]
-struct Pending {
+struct PendingDocument {
     item: usize,
     media_type: String,
     blob: Blob,
@@ -117,7 +117,7 @@ impl<'a> BlobOrder<'a> {
         for (number, item) in index.items().iter().enumerate().rev() {
             let due = |media_type: &str, blob| {
                 let media_type = media_type.to_owned();
-                Pending { item: number, media_type, blob, depth: 0 }
+                PendingDocument { item: number, media_type, blob, depth: 0 }
             };
             let referrers = item.referrers.iter().rev();
             pending.extend(referrers.map(|referrer| due(&referrer.media_type, referrer.root)));
@@ -185,7 +185,7 @@ impl<'a> BlobOrder<'a> {
                 return Err(BundleError::Limit { what, found: depth as u64, ceiling });
             }
             let here = children.iter().rev().filter(|child| !self.withheld.contains(&child.digest));
-            let below = here.map(|child| Pending {
+            let below = here.map(|child| PendingDocument {
                 item: due.item,
                 media_type: child.media_type.clone(),
                 blob: child.blob(),

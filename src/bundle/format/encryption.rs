@@ -5,7 +5,7 @@
 //! goes into a `Tape` and nowhere else, and its end comes only after the whole encrypted file was
 //! the signed one.
 
-use super::atomic_file::{self, Unfinished};
+use super::atomic_file::{self, UnfinishedFile};
 use super::carrier::Carrier;
 use super::error::BundleError;
 use super::member_reader::CHUNK;
@@ -94,13 +94,13 @@ pub fn encrypt<E: From<BundleError>>(
     let file = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: to.to_owned() })?;
-    let _partial = Unfinished(temporary.clone());
+    let _partial = UnfinishedFile(temporary.clone());
     // Asked while nobody else can give it the name: the seal that is there belongs to what is there.
     refuse_taken(to)?;
     let all = recipients.0.iter().map(|recipient| recipient as &dyn age::Recipient);
     let encryptor = age::Encryptor::with_recipients(all)
         .map_err(|_| BundleError::Age { reason: "these recipients do not go together" })?;
-    let output = Counted { file: &file, hasher: Hasher::new() };
+    let output = HashedFile { file: &file, hasher: Hasher::new() };
     let mut output = encryptor.wrap_output(output).map_err(cannot_write)?;
     let mut buffer = vec![0; CHUNK];
     let mut at = 0;
@@ -144,12 +144,12 @@ pub fn refuse_taken(to: &Path) -> Result<(), BundleError> {
 }
 
 /// A file and the digest of what was written to it.
-struct Counted<'a> {
+struct HashedFile<'a> {
     file: &'a File,
     hasher: Hasher,
 }
 
-impl Write for Counted<'_> {
+impl Write for HashedFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
         self.hasher.update(bytes.get(..count).unwrap_or_default());
@@ -179,12 +179,12 @@ struct Cipher<'a> {
 }
 
 /// Reads a file from its beginning, wherever its cursor stands.
-struct At<'a> {
+struct FileCursor<'a> {
     file: &'a File,
     at: u64,
 }
 
-impl Read for At<'_> {
+impl Read for FileCursor<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.at)?;
         self.at += count as u64;
@@ -241,7 +241,7 @@ impl Shared<'_> {
     fn header(&self) -> Result<Vec<u8>, BundleError> {
         let cipher = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut header = Vec::new();
-        let mut reader = At { file: cipher.file, at: 0 }.take(cipher.most);
+        let mut reader = FileCursor { file: cipher.file, at: 0 }.take(cipher.most);
         reader.read_to_end(&mut header).map_err(|source| {
             let what = "the header of the encrypted bundle".to_owned();
             BundleError::Read { what, source }

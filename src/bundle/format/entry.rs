@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One file, folder or link of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Line", into = "Line")]
+#[serde(try_from = "EntryJson", into = "EntryJson")]
 pub struct Entry {
     /// Where it stands in the tree.
     pub path: RelPath,
@@ -38,16 +38,16 @@ pub enum Node {
 /// An entry as it is written: one JSON object on a line, in an inventory and in a lock.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct EntryJson {
     #[serde(deserialize_with = "any_path")]
     path: RelPath,
-    r#type: Kind,
+    r#type: EntryKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    sha256: Option<Bare>,
+    sha256: Option<BareDigest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
 }
@@ -61,11 +61,11 @@ fn any_path<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<RelPath
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Bare(#[serde(with = "crate::value::digest::bare")] Digest);
+struct BareDigest(#[serde(with = "crate::value::digest::bare")] Digest);
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum EntryKind {
     Dir,
     File,
     Link,
@@ -79,37 +79,43 @@ enum Mode {
     Executable,
 }
 
-impl From<Entry> for Line {
+impl From<Entry> for EntryJson {
     fn from(entry: Entry) -> Self {
-        let line =
-            Self { path: entry.path, r#type: Kind::Dir, mode: None, size: None, sha256: None, target: None };
+        let line = Self {
+            path: entry.path,
+            r#type: EntryKind::Dir,
+            mode: None,
+            size: None,
+            sha256: None,
+            target: None,
+        };
         match entry.node {
             Node::Dir => line,
             Node::File { size, sha256, executable } => Self {
-                r#type: Kind::File,
+                r#type: EntryKind::File,
                 mode: Some(if executable { Mode::Executable } else { Mode::Plain }),
                 size: Some(size),
-                sha256: Some(Bare(sha256)),
+                sha256: Some(BareDigest(sha256)),
                 ..line
             },
-            Node::Link { target } => Self { r#type: Kind::Link, target: Some(target), ..line },
+            Node::Link { target } => Self { r#type: EntryKind::Link, target: Some(target), ..line },
         }
     }
 }
 
-impl TryFrom<Line> for Entry {
+impl TryFrom<EntryJson> for Entry {
     type Error = &'static str;
 
-    fn try_from(line: Line) -> Result<Self, Self::Error> {
+    fn try_from(line: EntryJson) -> Result<Self, Self::Error> {
         let node = match (line.r#type, line.mode, line.size, line.sha256, line.target) {
-            (Kind::Dir, None, None, None, None) => Node::Dir,
-            (Kind::File, Some(mode), Some(size), Some(Bare(sha256)), None) => {
+            (EntryKind::Dir, None, None, None, None) => Node::Dir,
+            (EntryKind::File, Some(mode), Some(size), Some(BareDigest(sha256)), None) => {
                 Node::File { size, sha256, executable: matches!(mode, Mode::Executable) }
             }
-            (Kind::Link, None, None, None, Some(target)) => Node::Link { target },
-            (Kind::Dir, ..) => return Err("a `dir` has only a path"),
-            (Kind::File, ..) => return Err("a `file` has a path, a mode, a size and a sha256"),
-            (Kind::Link, ..) => return Err("a `link` has a path and a target"),
+            (EntryKind::Link, None, None, None, Some(target)) => Node::Link { target },
+            (EntryKind::Dir, ..) => return Err("a `dir` has only a path"),
+            (EntryKind::File, ..) => return Err("a `file` has a path, a mode, a size and a sha256"),
+            (EntryKind::Link, ..) => return Err("a `link` has a path and a target"),
         };
         Ok(Self { path: line.path, node })
     }

@@ -145,7 +145,7 @@ pub fn check(kind: ImageJson, bytes: &[u8]) -> Result<(), String> {
         ImageJson::Config => CONFIG,
     };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let walk = Walk { shape: Object(keys), depth: 0 };
+    let walk = JsonWalk { shape: Object(keys), depth: 0 };
     walk.deserialize(&mut deserializer)
         .and_then(|()| deserializer.end())
         .map_err(|error| error.to_string())?;
@@ -157,13 +157,13 @@ pub fn check(kind: ImageJson, bytes: &[u8]) -> Result<(), String> {
 
 /// Walks a value and everything in it, and keeps nothing but the keys of the objects it is in.
 #[derive(Clone, Copy)]
-struct Walk {
+struct JsonWalk {
     shape: Shape,
     /// Objects and arrays around the value.
     depth: usize,
 }
 
-impl Walk {
+impl JsonWalk {
     fn below<E: Error>(self, shape: Shape) -> Result<Self, E> {
         let depth = self.depth + 1;
         if depth > DEPTH {
@@ -173,7 +173,7 @@ impl Walk {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walk {
+impl<'de> DeserializeSeed<'de> for JsonWalk {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -181,7 +181,7 @@ impl<'de> DeserializeSeed<'de> for Walk {
     }
 }
 
-impl<'de> Visitor<'de> for Walk {
+impl<'de> Visitor<'de> for JsonWalk {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -179,7 +179,7 @@ impl Inventory {
             })
         };
 
-        let mut reader = Lines::new(stored, &document, limits)?;
+        let mut reader = LineReader::new(stored, &document, limits)?;
         let head: EntriesHead = reader.next()?;
         if head.inventory != 1 {
             return Err(BundleError::Version { document: "an inventory", found: head.inventory.to_string() });
@@ -205,7 +205,7 @@ impl Inventory {
 }
 
 /// JSON lines out of zstd frames, each in canonical form, each bounded, none read ahead of its limit.
-struct Lines<'a> {
+struct LineReader<'a> {
     /// Frames that are not decoded yet.
     stored: &'a [u8],
     decoder: Decoder,
@@ -219,7 +219,7 @@ struct Lines<'a> {
     left: u64,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineReader<'a> {
     fn new(stored: &'a [u8], document: &'a str, limits: &'a Limits) -> Result<Self, BundleError> {
         let decoder =
             Decoder::new().map_err(|source| BundleError::Read { what: "memory".to_owned(), source })?;

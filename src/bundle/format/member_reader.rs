@@ -24,13 +24,13 @@ pub(crate) const CHUNK: usize = 1 << 20;
 
 /// A bundle being read from front to back.
 pub struct MemberReader<'a> {
-    medium: Medium<'a>,
+    medium: ReadSource<'a>,
     at: u64,
     /// What the seal outside says about the bundle inside.
     carrier: Option<&'a Carrier>,
 }
 
-enum Medium<'a> {
+enum ReadSource<'a> {
     File(&'a File),
     Pipe(Box<dyn Read + Send + 'a>),
 }
@@ -76,13 +76,13 @@ impl<'a> MemberReader<'a> {
     /// A file, read in place: content can be passed over and read later.
     #[must_use]
     pub fn file(file: &'a File) -> Self {
-        Self { medium: Medium::File(file), at: 0, carrier: None }
+        Self { medium: ReadSource::File(file), at: 0, carrier: None }
     }
 
     /// A pipe, a tape or a diode: every byte comes once.
     #[must_use]
     pub fn pipe(reader: impl Read + Send + 'a) -> Self {
-        Self { medium: Medium::Pipe(Box::new(reader)), at: 0, carrier: None }
+        Self { medium: ReadSource::Pipe(Box::new(reader)), at: 0, carrier: None }
     }
 
     /// What comes out of an encrypted carrier, about which this was signed.
@@ -113,8 +113,8 @@ impl<'a> MemberReader<'a> {
     #[must_use]
     pub fn as_file(&self) -> Option<&'a File> {
         match self.medium {
-            Medium::File(file) => Some(file),
-            Medium::Pipe(_) => None,
+            ReadSource::File(file) => Some(file),
+            ReadSource::Pipe(_) => None,
         }
     }
 
@@ -127,8 +127,8 @@ impl<'a> MemberReader<'a> {
     fn fill(&mut self, buffer: &mut [u8], member: &str) -> Result<(), BundleError> {
         let offset = self.at;
         let outcome = match &mut self.medium {
-            Medium::File(file) => file.read_exact_at(buffer, self.at),
-            Medium::Pipe(reader) => reader.read_exact(buffer),
+            ReadSource::File(file) => file.read_exact_at(buffer, self.at),
+            ReadSource::Pipe(reader) => reader.read_exact(buffer),
         };
         outcome.map_err(|source| read_error(source, member, offset))?;
         self.at += buffer.len() as u64;
@@ -244,8 +244,8 @@ impl<'a> MemberReader<'a> {
         loop {
             let offset = self.at + zeros;
             let outcome = match &mut self.medium {
-                Medium::File(file) => file.read_at(&mut buffer, offset),
-                Medium::Pipe(reader) => reader.read(&mut buffer),
+                ReadSource::File(file) => file.read_at(&mut buffer, offset),
+                ReadSource::Pipe(reader) => reader.read(&mut buffer),
             };
             let read = match outcome {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

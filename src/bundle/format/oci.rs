@@ -91,7 +91,8 @@ pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<OciDocum
         return Err(format!("it has {} bytes, the ceiling is {}", bytes.len(), limits.document));
     }
     image_json::check(ImageJson::Document, bytes)?;
-    let Object(raw) = serde_json::from_slice::<Object<Raw>>(bytes).map_err(|error| error.to_string())?;
+    let Object(raw) =
+        serde_json::from_slice::<Object<RawDocument>>(bytes).map_err(|error| error.to_string())?;
     if raw.schema_version != 2 {
         return Err(format!("its schemaVersion is {}, expected 2", raw.schema_version));
     }
@@ -124,14 +125,14 @@ pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<OciDocum
 /// The digest that a document is about, if it is about one; for documents that [`parse`] has read.
 #[must_use]
 pub fn subject(bytes: &[u8]) -> Option<Digest> {
-    let Object(raw) = serde_json::from_slice::<Object<Raw>>(bytes).ok()?;
+    let Object(raw) = serde_json::from_slice::<Object<RawDocument>>(bytes).ok()?;
     raw.subject.map(|Object(subject)| subject.digest)
 }
 
 /// How a list of referrers names a document that [`parse`] has read (OCI distribution 1.1, "Listing Referrers").
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Referring {
+pub struct ReferrerEntry {
     /// What it is.
     pub media_type: String,
     /// What it hashes to.
@@ -146,7 +147,7 @@ pub struct Referring {
     pub annotations: BTreeMap<String, String>,
 }
 
-impl Referring {
+impl ReferrerEntry {
     /// What a document says of itself.
     #[must_use]
     pub fn of(media_type: &str, bytes: &[u8]) -> Self {
@@ -165,7 +166,7 @@ impl Referring {
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Raw {
+struct RawDocument {
     schema_version: u64,
     media_type: Option<String>,
     manifests: Option<Vec<Object<RawDescriptor>>>,

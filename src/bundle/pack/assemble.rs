@@ -4,7 +4,7 @@
 use super::chunker;
 use super::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};
 use super::header_members::{self, Front};
-use super::write_blobs::Written;
+use super::write_blobs::WrittenLayers;
 use super::{Authority, push_member};
 use crate::format::atomic_file;
 use crate::format::blob_order::{BlobOrder, Contents};
@@ -172,7 +172,7 @@ impl<'a> DraftParts<'a> {
         draft: &Draft,
         authority: &Authority<'_>,
         room: u64,
-        written: &Written,
+        written: &WrittenLayers,
         limits: &Limits,
     ) -> Result<(Vec<u8>, Vec<u8>), BundleError> {
         let mut roots = Vec::new();

@@ -1,6 +1,6 @@
 //! Compressed frames of earlier packs, by the digest of what they hold: an unchanged tree is not compressed again.
 
-use crate::format::atomic_file::{self, Unfinished};
+use crate::format::atomic_file::{self, UnfinishedFile};
 use crate::format::frame;
 use crate::value::digest::{Digest, Hasher};
 use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, flock};
@@ -108,7 +108,7 @@ impl FrameStore {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let partial = self.folder.join(format!("{PARTIAL}{}-{number}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        let partial = Unfinished(partial);
+        let partial = UnfinishedFile(partial);
         // Held until it has its name, so that a file which nobody holds was left behind.
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         file.write_all(frame.sha256.bytes())?;

@@ -13,7 +13,7 @@ pub mod reseal;
 pub(crate) mod stream;
 mod write_blobs;
 
-use crate::format::atomic_file::{self, Unfinished};
+use crate::format::atomic_file::{self, UnfinishedFile};
 use crate::format::error::BundleError;
 use crate::format::member::{self, member_header, padding};
 use crate::format::statement::{Statement, Totals};
@@ -34,7 +34,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use write_blobs::Payload;
+use write_blobs::LayersToWrite;
 
 /// Who seals a bundle, and under which trust root.
 pub struct Authority<'a> {
@@ -95,7 +95,7 @@ impl<'a> Authority<'a> {
 /// A bundle that lacks only its seal, under a temporary name; dropping it removes the file.
 struct Unsealed {
     file: File,
-    partial: Unfinished,
+    partial: UnfinishedFile,
     path: PathBuf,
     front: Vec<u8>,
     statement: Vec<u8>,
@@ -153,7 +153,7 @@ fn write_unsealed(
     let file = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: path.clone() })?;
-    let partial = Unfinished(temporary.clone());
+    let partial = UnfinishedFile(temporary.clone());
 
     let parts = DraftParts::of(draft, limits)?;
     let room = parts.room(draft, authority)?;
@@ -164,7 +164,7 @@ fn write_unsealed(
     let layers = parts.image_layers()?;
     let streams: u64 = parts.distinct.iter().map(|tree| tree.tree.positions().1).sum();
     watch.expect(layers.iter().map(|layer| layer.size).sum::<u64>() + streams);
-    let payload = Payload {
+    let payload = LayersToWrite {
         file: &file,
         path: &temporary,
         start: room,

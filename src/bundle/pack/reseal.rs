@@ -1,7 +1,7 @@
 //! Another seal in front of the same content: what `cosign` does to a bundle.
 
 use super::push_member;
-use crate::format::atomic_file::{self, Unfinished};
+use crate::format::atomic_file::{self, UnfinishedFile};
 use crate::format::error::BundleError;
 use crate::format::member;
 use crate::format::member_reader::UnverifiedFront;
@@ -33,7 +33,7 @@ pub fn reseal(
     let mut out = atomic_file::claim(&temporary)
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: to.to_owned() })?;
-    let partial = Unfinished(temporary.clone());
+    let partial = UnfinishedFile(temporary.clone());
     let mut head = Vec::new();
     push_member(&mut head, member::ROOTS, &roots);
     push_member(&mut head, member::SEAL, seal);

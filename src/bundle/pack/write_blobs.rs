@@ -25,7 +25,7 @@ const IN_FLIGHT: usize = 48 << 20;
 const COPY: usize = 1 << 20;
 
 /// What is to be written, from `start` on: image layers first, then the layer of each tree.
-pub(super) struct Payload<'a> {
+pub(super) struct LayersToWrite<'a> {
     /// The unfinished bundle.
     pub file: &'a File,
     /// Its path, for errors.
@@ -45,19 +45,19 @@ pub(super) struct Payload<'a> {
 }
 
 /// The layers as they were written.
-pub(super) struct Written {
+pub(super) struct WrittenLayers {
     /// For each tree its layer and its frames.
     pub trees: Vec<(Blob, Vec<Frame>)>,
     /// Where the last layer ends.
     pub end: u64,
 }
 
-enum Job<'a> {
+enum WriteJob<'a> {
     Copy { source: &'a BlobSource, at: u64 },
     Piece { number: u64, tree: usize, last: bool, bytes: Vec<u8> },
 }
 
-struct Done {
+struct FinishedPiece {
     number: u64,
     tree: usize,
     last: bool,
@@ -92,9 +92,9 @@ impl Gate {
     }
 }
 
-impl<'a> Payload<'a> {
+impl<'a> LayersToWrite<'a> {
     /// Writes everything; any byte that is not the one the lock pins is an error.
-    pub(super) fn write(&self) -> Result<Written, BundleError> {
+    pub(super) fn write(&self) -> Result<WrittenLayers, BundleError> {
         let gate = Gate { state: Mutex::new((0, false)), freed: Condvar::new() };
         let (jobs, queue) = sync_channel(2 * self.threads);
         let queue = Mutex::new(queue);
@@ -143,10 +143,10 @@ impl<'a> Payload<'a> {
         })
     }
 
-    fn produce(&self, jobs: &SyncSender<Job<'a>>, gate: &Gate) -> Result<(), BundleError> {
+    fn produce(&self, jobs: &SyncSender<WriteJob<'a>>, gate: &Gate) -> Result<(), BundleError> {
         let mut at = self.start;
         for source in self.layers {
-            if !gate.enter(0) || jobs.send(Job::Copy { source, at }).is_err() {
+            if !gate.enter(0) || jobs.send(WriteJob::Copy { source, at }).is_err() {
                 return Ok(());
             }
             at += member::span(source.size);
@@ -157,7 +157,9 @@ impl<'a> Payload<'a> {
             while let Some(piece) = pieces.next() {
                 let bytes = piece.map_err(stream_error)?;
                 let last = pieces.peek().is_none();
-                if !gate.enter(bytes.len()) || jobs.send(Job::Piece { number, tree, last, bytes }).is_err() {
+                if !gate.enter(bytes.len())
+                    || jobs.send(WriteJob::Piece { number, tree, last, bytes }).is_err()
+                {
                     return Ok(());
                 }
                 number += 1;
@@ -168,8 +170,8 @@ impl<'a> Payload<'a> {
 
     fn work(
         &self,
-        queue: &Mutex<Receiver<Job<'_>>>,
-        results: &Sender<Done>,
+        queue: &Mutex<Receiver<WriteJob<'_>>>,
+        results: &Sender<FinishedPiece>,
         gate: &Gate,
     ) -> Result<(), BundleError> {
         let memory = |source| BundleError::Read { what: "memory for compressing".to_owned(), source };
@@ -179,11 +181,11 @@ impl<'a> Payload<'a> {
                 None => return Ok(()),
                 Some(_) if self.watch.is_stopped() => return Err(BundleError::Interrupted),
                 Some(_) if !gate.enter(0) => return Ok(()),
-                Some(Job::Copy { source, at }) => self.copy(source, at)?,
-                Some(Job::Piece { number, tree, last, bytes }) => {
+                Some(WriteJob::Copy { source, at }) => self.copy(source, at)?,
+                Some(WriteJob::Piece { number, tree, last, bytes }) => {
                     let frame = self.encode(&mut encoder, &bytes).map_err(memory)?;
                     let raw = bytes.len();
-                    if results.send(Done { number, tree, last, raw, frame }).is_err() {
+                    if results.send(FinishedPiece { number, tree, last, raw, frame }).is_err() {
                         return Ok(());
                     }
                 }
@@ -243,10 +245,15 @@ impl<'a> Payload<'a> {
     }
 
     /// Puts the frames in order and writes them.
-    fn collect(&self, done: &Receiver<Done>, start: u64, gate: &Gate) -> Result<Written, BundleError> {
+    fn collect(
+        &self,
+        done: &Receiver<FinishedPiece>,
+        start: u64,
+        gate: &Gate,
+    ) -> Result<WrittenLayers, BundleError> {
         let mut waiting = BTreeMap::new();
         let mut next = 0;
-        let mut written = Written { trees: Vec::new(), end: start };
+        let mut written = WrittenLayers { trees: Vec::new(), end: start };
         let mut layer = (Hasher::new(), Vec::new());
         for result in done {
             waiting.insert(result.number, result);

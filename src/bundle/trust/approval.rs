@@ -140,7 +140,7 @@ impl Approvals {
         bundle: (Digest, &Name),
         now: Timestamp,
         limits: &Limits,
-    ) -> Result<Judged, TrustError> {
+    ) -> Result<CountedApprovals, TrustError> {
         let (statement, scenario) = bundle;
         let entry = root.entry(Role::Approver, Some(scenario));
         let mut approved = BTreeMap::new();
@@ -179,7 +179,7 @@ impl Approvals {
             }
         }
         let approved: Vec<_> = approved.into_values().collect();
-        Ok(Judged {
+        Ok(CountedApprovals {
             statement,
             is_demanded: root.policy().approvals.is_some(),
             threshold: entry.map(RoleEntry::threshold),
@@ -252,7 +252,7 @@ pub struct SetAside {
 
 /// What approvers say about a bundle, as the trust root sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct CountedApprovals {
     /// Approvals that count, by key.
     pub approved: Vec<Approved>,
     /// Approvals that do not.
@@ -267,7 +267,7 @@ pub struct Judged {
     threshold: Option<usize>,
 }
 
-impl Judged {
+impl CountedApprovals {
     /// How many the policy demands.
     #[must_use]
     pub fn demanded(&self) -> Option<usize> {
@@ -292,7 +292,7 @@ impl Judged {
     }
 }
 
-impl fmt::Display for Judged {
+impl fmt::Display for CountedApprovals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.demanded() {
             Some(needed) => write!(f, "too few approvals: {needed} needed, {} found", self.approved.len())?,

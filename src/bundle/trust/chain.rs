@@ -4,7 +4,7 @@ use super::TrustError;
 use super::envelope::{Envelope, PayloadType};
 use super::root::{Role, Root};
 pub use super::root_file::PinnedRoot;
-use super::threshold::{Tally, count};
+use super::threshold::{SignatureTally, count};
 use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use crate::value::word_fingerprint::WordFingerprint;
@@ -109,12 +109,12 @@ impl SignedRoot {
     }
 
     /// How far its signatures are: for the root before it, where there is one, and for itself.
-    pub(super) fn tallies(&self, previous: Option<&Root>) -> Result<Vec<Tally>, TrustError> {
+    pub(super) fn tallies(&self, previous: Option<&Root>) -> Result<Vec<SignatureTally>, TrustError> {
         if let Some(previous) = previous {
             self.may_follow(previous)?;
         }
         let roots = previous.into_iter().chain([&self.root]);
-        roots.map(|root| Tally::of(&self.envelope, root)).collect()
+        roots.map(|root| SignatureTally::of(&self.envelope, root)).collect()
     }
 }
 

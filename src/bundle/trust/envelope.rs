@@ -121,7 +121,7 @@ pub struct Envelope {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct EnvelopeForm {
     #[serde(rename = "payloadType")]
     payload_type: String,
     payload: String,
@@ -142,7 +142,7 @@ impl Envelope {
     /// are counted.
     pub fn parse(bytes: &[u8], kind: PayloadType, limits: &Limits) -> Result<Self, TrustError> {
         let document = kind.document();
-        let form: Form = canonical::decode(bytes, kind.envelope_ceiling(limits))
+        let form: EnvelopeForm = canonical::decode(bytes, kind.envelope_ceiling(limits))
             .map_err(|source| TrustError::Canonical { document, source })?;
         if form.payload_type != kind.as_str() {
             // As much as a person reads.
@@ -212,7 +212,7 @@ impl Envelope {
 
     /// Writes the envelope: compact JSON in its one spelling.
     pub fn encode(&self) -> Result<Vec<u8>, TrustError> {
-        let form = Form {
+        let form = EnvelopeForm {
             payload_type: self.kind.as_str().to_owned(),
             payload: STANDARD.encode(&self.payload),
             signatures: self

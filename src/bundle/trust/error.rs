@@ -1,10 +1,10 @@
 //! Why a key, a root or a seal is not believed.
 
-use super::approval::Judged;
+use super::approval::CountedApprovals;
 use super::chain::Fingerprint;
 use super::key::KeyId;
 use super::root::Role;
-use super::threshold::{Shortfall, Tally, Who};
+use super::threshold::{Shortfall, SignatureTally, Who};
 use crate::codes;
 use crate::format::BundleError;
 use crate::next_step;
@@ -16,7 +16,7 @@ use crate::value::next_step::{NextStep, Subject};
 use crate::value::plural::{counted, quoted};
 use crate::value::printable::Printable;
 use crate::value::timestamp::Timestamp;
-use crate::value::word_fingerprint::Typed;
+use crate::value::word_fingerprint::TypedFingerprint;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -57,9 +57,9 @@ pub enum TrustError {
     Foreign { version: u64, pinned: Fingerprint, found: Fingerprint },
 
     #[error("trust root version {version} is a proposal that too few have signed: {}", tallied(.tallies))]
-    Unfinished { version: u64, tallies: Vec<Tally> },
+    Unfinished { version: u64, tallies: Vec<SignatureTally> },
     #[error("the trust root is another one than `{typed}`")]
-    FingerprintDiffers { typed: Typed },
+    FingerprintDiffers { typed: TypedFingerprint },
     #[error("the trust root has version {version}, and the versions from 1 on are not with it")]
     ChainMissing { version: u64 },
     #[error("the trust root cannot be changed like that: {reason}")]
@@ -125,7 +125,7 @@ pub enum TrustError {
     Threshold(Box<Shortfall>),
 
     #[error("{0}")]
-    Unapproved(Box<Judged>),
+    Unapproved(Box<CountedApprovals>),
     #[error("the key {key} has no approver role for scenario `{scenario}` in the trust root")]
     NoApprover { key: KeyId, scenario: Name },
     #[error("the key {key} has no packer role for scenario `{scenario}` in the trust root")]
@@ -145,9 +145,9 @@ pub enum TrustError {
     Bundle(#[from] BundleError),
 }
 
-fn tallied(tallies: &[Tally]) -> String {
+fn tallied(tallies: &[SignatureTally]) -> String {
     let open = tallies.iter().filter(|tally| tally.lacks() > 0);
-    open.map(Tally::to_string).collect::<Vec<_>>().join("; ")
+    open.map(SignatureTally::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl TrustError {

@@ -5,10 +5,10 @@ use super::chain::{Fingerprint, SignedRoot, in_sequence, lines, newest, write};
 use super::envelope::Envelope;
 use super::key::Signer;
 use super::root::{Role, Root, RootDraft};
-use super::threshold::Tally;
+use super::threshold::SignatureTally;
 use crate::value::limits::Limits;
 use crate::value::timestamp::Timestamp;
-use crate::value::word_fingerprint::Typed;
+use crate::value::word_fingerprint::TypedFingerprint;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -43,7 +43,7 @@ impl PinnedRoot {
 
     /// Reads a `root.json` for the first time: only if its fingerprint is the one that a person typed, who has it by
     /// another way than the file.
-    pub fn compared(bytes: &[u8], typed: &Typed, limits: &Limits) -> Result<Self, TrustError> {
+    pub fn compared(bytes: &[u8], typed: &TypedFingerprint, limits: &Limits) -> Result<Self, TrustError> {
         let pinned = Self::parse(bytes, limits)?;
         if typed.is_of(pinned.fingerprint().digest()) {
             return Ok(pinned);
@@ -87,13 +87,13 @@ impl PinnedRoot {
 
 /// A version in a file, and who signed it.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct RootVersion {
     /// Its version.
     pub version: u64,
     /// When it was made.
     pub created: Timestamp,
     /// How far its signatures are: for the version before it, if the file has it, and for itself.
-    pub tallies: Vec<Tally>,
+    pub tallies: Vec<SignatureTally>,
 }
 
 /// A file of trust roots. Its last line may be a proposal: a root that too few have signed, which nobody believes.
@@ -101,7 +101,7 @@ pub struct Step {
 pub struct RootFile {
     roots: Vec<SignedRoot>,
     last: SignedRoot,
-    tallies: Vec<Tally>,
+    tallies: Vec<SignatureTally>,
 }
 
 impl RootFile {
@@ -196,18 +196,18 @@ impl RootFile {
 
     /// How far the signatures of the last line are: for the version before it, if the file has it, and for itself.
     #[must_use]
-    pub fn tallies(&self) -> &[Tally] {
+    pub fn tallies(&self) -> &[SignatureTally] {
         &self.tallies
     }
 
     /// Every version in the file with who signed it, the oldest first.
-    pub fn steps(&self) -> Result<Vec<Step>, TrustError> {
+    pub fn steps(&self) -> Result<Vec<RootVersion>, TrustError> {
         let mut previous = None;
         let mut steps = Vec::new();
         for signed in self.versions() {
             let root = signed.proposal();
             let tallies = signed.tallies(previous)?;
-            steps.push(Step { version: root.version(), created: root.created(), tallies });
+            steps.push(RootVersion { version: root.version(), created: root.created(), tallies });
             previous = Some(root);
         }
         Ok(steps)

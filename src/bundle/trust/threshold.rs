@@ -102,7 +102,7 @@ pub fn count(
 
 /// How far the signatures under a trust root are, for the threshold of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub struct SignatureTally {
     /// The version whose root keys are counted.
     pub version: u64,
     /// How many of them have to sign.
@@ -113,7 +113,7 @@ pub struct Tally {
     pub missing: Vec<Who>,
 }
 
-impl Tally {
+impl SignatureTally {
     /// Counts the root keys of `root` that signed this envelope. Too few is no error; tampering is.
     pub(super) fn of(envelope: &Envelope, root: &Root) -> Result<Self, TrustError> {
         let entry = root.entry(Role::Root, None);
@@ -142,7 +142,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for SignatureTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, needed, signed, .. } = self;
         write!(f, "version {version} asks for {needed} of its root keys")?;

@@ -178,7 +178,7 @@ impl Waivers {
         bundle: (Digest, &Name),
         now: Timestamp,
         limits: &Limits,
-    ) -> Result<Judged, TrustError> {
+    ) -> Result<CountedWaivers, TrustError> {
         let (statement, scenario) = bundle;
         let entry = root.entry(Role::Approver, Some(scenario));
         let may = |who: &Who| entry.is_some_and(|entry| entry.keys().contains(&who.id));
@@ -235,7 +235,7 @@ impl Waivers {
                 }
             }
         }
-        Ok(Judged { granted, set_aside })
+        Ok(CountedWaivers { granted, set_aside })
     }
 }
 
@@ -250,7 +250,7 @@ pub struct Granted {
 
 /// Waivers, as the trust root sees them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Judged {
+pub struct CountedWaivers {
     /// Those that count.
     pub granted: Vec<Granted>,
     /// Those that do not.

@@ -42,9 +42,9 @@ impl fmt::Display for WordFingerprint {
 /// assert!(typed.is_of(&digest) && !typed.is_of(&Digest::of(b"")));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Typed(String);
+pub struct TypedFingerprint(String);
 
-impl Typed {
+impl TypedFingerprint {
     /// Whether it names this digest.
     #[must_use]
     pub fn is_of(&self, digest: &Digest) -> bool {
@@ -52,13 +52,13 @@ impl Typed {
     }
 }
 
-impl fmt::Display for Typed {
+impl fmt::Display for TypedFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl FromStr for Typed {
+impl FromStr for TypedFingerprint {
     type Err = ValueError;
 
     /// Capital letters, gaps between digits and more than one space between words are as people type.
@@ -118,9 +118,11 @@ mod tests {
             hex.to_uppercase(),
             groups.join(" "),
         ] {
-            assert!(good.parse::<Typed>().unwrap().is_of(&digest), "{good}");
+            assert!(good.parse::<TypedFingerprint>().unwrap().is_of(&digest), "{good}");
         }
-        assert!(!WordFingerprint(Digest::of(b"")).to_string().parse::<Typed>().unwrap().is_of(&digest));
+        assert!(
+            !WordFingerprint(Digest::of(b"")).to_string().parse::<TypedFingerprint>().unwrap().is_of(&digest)
+        );
         let nine = words.rsplit_once(' ').unwrap().0;
         for bad in [
             "",
@@ -132,7 +134,7 @@ mod tests {
             &groups[..15].join(" "),
             &words.replacen(&words[..4], "xyzzy", 1),
         ] {
-            assert!(bad.parse::<Typed>().is_err(), "{bad}");
+            assert!(bad.parse::<TypedFingerprint>().is_err(), "{bad}");
         }
     }
 }

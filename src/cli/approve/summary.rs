@@ -4,7 +4,7 @@ use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use sealift_audit::analysis::anomaly::{AnomalyGroup, AnomalyKind};
 use sealift_audit::analysis::{Census, FileDigests, observe};
-use sealift_audit::diff::{BundleDifference, Extent, text};
+use sealift_audit::diff::{BundleDifference, ListExtent, text};
 use sealift_bundle::inspect::Overview;
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::plural::counted;
@@ -29,7 +29,7 @@ pub(super) fn summary(overview: &Overview, census: &Census, changes: Option<&Bun
     text += &secrets(census);
     text += &others(census);
     text += &match changes {
-        Some(changes) => format!("\nchanges\n{}", self::text(changes, Extent::Screen)),
+        Some(changes) => format!("\nchanges\n{}", self::text(changes, ListExtent::Screen)),
         None => "  changes    not compared: `--since OLDER` shows what is new since an earlier bundle\n"
             .to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use crate::cli::term::Term;
 use sealift_audit::fleet::{
-    FleetGroup, FleetOverview, Newest, NotedFile, Row, age, bundle_label, in_use_label, lag_label,
+    FleetGroup, FleetOverview, FleetRow, Newest, NotedFile, age, bundle_label, in_use_label, lag_label,
 };
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
@@ -114,7 +114,7 @@ fn group<'a>(group: &FleetGroup, newest: impl Iterator<Item = &'a Newest>) -> St
     text
 }
 
-fn said(row: &Row) -> String {
+fn said(row: &FleetRow) -> String {
     let mut text = format!("said {}, at {}", age(row.age_days), row.issued);
     if let Some(installed) = row.installed {
         text += &format!("; installed {installed}");

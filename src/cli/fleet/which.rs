@@ -4,7 +4,9 @@ use super::LookingArgs;
 use crate::cli::error::CliError;
 use crate::cli::term::Term;
 use sealift_audit::components::{ComponentQuery, Items, SearchedComponent, search};
-use sealift_audit::fleet::{FleetError, FleetOverview, NotedFile, Row, Titles, bundle_label, in_use_label};
+use sealift_audit::fleet::{
+    FleetError, FleetOverview, FleetRow, NotedFile, Titles, bundle_label, in_use_label,
+};
 use sealift_bundle::format::atomic_file;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::plural::counted;
@@ -134,7 +136,7 @@ impl Args {
     }
 }
 
-fn bundle<'a>(row: &'a Row, statement: Digest, titles: &Titles) -> Bundle<'a> {
+fn bundle<'a>(row: &'a FleetRow, statement: Digest, titles: &Titles) -> Bundle<'a> {
     let is_in_use = row.in_use == Some(statement);
     Bundle {
         site: row.site,

@@ -7,7 +7,7 @@ use crate::cli::{LIMITS, now};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::trust::root_file::RootFile;
 use sealift_bundle::trust::root_lint::findings;
-use sealift_bundle::value::word_fingerprint::Typed;
+use sealift_bundle::value::word_fingerprint::TypedFingerprint;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub(super) struct Args {
     file: PathBuf,
     /// Compare the newest version with this fingerprint: all ten words, or all 64 digits
     #[arg(long, value_name = "WORDS")]
-    fingerprint: Option<Typed>,
+    fingerprint: Option<TypedFingerprint>,
 }
 
 impl Args {

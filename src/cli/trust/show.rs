@@ -7,7 +7,7 @@ use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::trust::root_diff::{RootDifference, differences};
 use sealift_bundle::trust::root_edit::KeyScope;
 use sealift_bundle::trust::root_file::RootFile;
-use sealift_bundle::trust::threshold::Tally;
+use sealift_bundle::trust::threshold::SignatureTally;
 use sealift_bundle::value::plural::quoted;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -144,7 +144,7 @@ fn about(file: &RootFile, path: &Path) -> Value {
 }
 
 /// How far the signatures are, for a program.
-pub(super) fn tally(tally: &Tally) -> Value {
+pub(super) fn tally(tally: &SignatureTally) -> Value {
     json!({
         "root_version": tally.version, "needed": tally.needed,
         "signed": tally.signed.iter().map(|who| &who.name).collect::<Vec<_>>(),

@@ -19,7 +19,7 @@ use semver::{Op, Version};
 const LARGEST: u64 = 512 << 20;
 
 /// Why a constraint does not hold, or could not be looked at.
-enum Fault {
+enum ConstraintFailure {
     Broken(String),
     Unknown(String),
 }
@@ -40,11 +40,11 @@ pub(super) fn broken(
         };
         let (rule, reason, fix) = match outcome {
             Ok(()) => continue,
-            Err(Fault::Broken(reason)) => {
+            Err(ConstraintFailure::Broken(reason)) => {
                 let fix = "change the version of one of the two in the manifest, and lock again";
                 (LintRule::ConstraintBroken, reason, fix)
             }
-            Err(Fault::Unknown(reason)) => {
+            Err(ConstraintFailure::Unknown(reason)) => {
                 let fix =
                     "say the version in the manifest, `version = \"...\"`, or explain it with `[[accept]]`";
                 (LintRule::ConstraintUnknown, reason, fix)
@@ -58,7 +58,7 @@ pub(super) fn broken(
 }
 
 /// Whether what the constraint speaks of travels.
-fn counts(chosen: &Chosen<'_>, constraint: &Constraint) -> Result<bool, Fault> {
+fn counts(chosen: &Chosen<'_>, constraint: &Constraint) -> Result<bool, ConstraintFailure> {
     if chosen.item(&constraint.item).is_none() && !matches!(constraint.rule, ConstraintRule::Present) {
         return Ok(false);
     }
@@ -72,19 +72,19 @@ fn counts(chosen: &Chosen<'_>, constraint: &Constraint) -> Result<bool, Fault> {
     }
 }
 
-fn version(item: &ManifestItem) -> Result<Version, Fault> {
-    let unknown = |what: String| Fault::Unknown(format!("`{}` has {what}", item.name));
+fn version(item: &ManifestItem) -> Result<Version, ConstraintFailure> {
+    let unknown = |what: String| ConstraintFailure::Unknown(format!("`{}` has {what}", item.name));
     let Some(text) = &item.labels.version else { return Err(unknown("no version".to_owned())) };
     version_of(text)
         .ok_or_else(|| unknown(format!("the version `{}`, which has no numbers to compare", Printable(text))))
 }
 
-fn takes(requirement: &Requirement, item: &ManifestItem) -> Result<(), Fault> {
+fn takes(requirement: &Requirement, item: &ManifestItem) -> Result<(), ConstraintFailure> {
     let found = version(item)?;
     if requirement.takes(&found) {
         return Ok(());
     }
-    Err(Fault::Broken(format!("`{}` is {found}, and has to be {requirement}", item.name)))
+    Err(ConstraintFailure::Broken(format!("`{}` is {found}, and has to be {requirement}", item.name)))
 }
 
 fn holds(
@@ -92,18 +92,18 @@ fn holds(
     lock: &Lock,
     constraint: &Constraint,
     work: &Work<'_>,
-) -> Result<Result<(), Fault>, PlanError> {
+) -> Result<Result<(), ConstraintFailure>, PlanError> {
     let Some(item) = chosen.item(&constraint.item) else {
         // Whatever else it might be, an item that is not there is only missed by this rule.
         let name = &constraint.item;
-        return Ok(Err(Fault::Broken(format!("`{name}` does not travel, and has to"))));
+        return Ok(Err(ConstraintFailure::Broken(format!("`{name}` does not travel, and has to"))));
     };
     let outcome = match &constraint.rule {
         ConstraintRule::Present => Ok(()),
         ConstraintRule::Absent => {
             let with =
                 constraint.with.as_ref().map(|(name, _)| format!(" with `{name}`")).unwrap_or_default();
-            Err(Fault::Broken(format!("`{}` travels, and must not{with}", item.name)))
+            Err(ConstraintFailure::Broken(format!("`{}` travels, and must not{with}", item.name)))
         }
         ConstraintRule::Version(requirement) => takes(requirement, item),
         ConstraintRule::SameAs(other) => match chosen.item(other) {
@@ -111,7 +111,9 @@ fn holds(
             Some(other) => same(item, other),
         },
         ConstraintRule::Read { from, file, key, bound } => match chosen.item(from) {
-            None => Err(Fault::Unknown(format!("`{from}`, which says the version, does not travel"))),
+            None => {
+                Err(ConstraintFailure::Unknown(format!("`{from}`, which says the version, does not travel")))
+            }
             Some(_) => match said(lock, from, file, key, work)? {
                 Ok(version) => {
                     let op = match bound {
@@ -120,19 +122,21 @@ fn holds(
                     };
                     takes(&Requirement::of(&version, op), item)
                 }
-                Err(reason) => Err(Fault::Unknown(format!("`{from}` does not say the version: {reason}"))),
+                Err(reason) => {
+                    Err(ConstraintFailure::Unknown(format!("`{from}` does not say the version: {reason}")))
+                }
             },
         },
     };
     Ok(outcome)
 }
 
-fn same(item: &ManifestItem, other: &ManifestItem) -> Result<(), Fault> {
+fn same(item: &ManifestItem, other: &ManifestItem) -> Result<(), ConstraintFailure> {
     let (one, two) = (version(item)?, version(other)?);
     if one == two {
         return Ok(());
     }
-    Err(Fault::Broken(format!("`{}` is {one}, and `{}` is {two}", item.name, other.name)))
+    Err(ConstraintFailure::Broken(format!("`{}` is {one}, and `{}` is {two}", item.name, other.name)))
 }
 
 /// The version that a JSON file in an item says; the inner error is why it says none.

@@ -29,15 +29,15 @@ const SMALL: u64 = 1 << 20;
 const CHART: u64 = 64 << 20;
 
 /// What was seen in the files of a bundle.
-pub(super) struct Contents {
+pub(super) struct ScannedContent {
     pub(super) findings: Vec<LintFinding>,
-    pub(super) mentions: Vec<Mentioned>,
+    pub(super) mentions: Vec<MentionAt>,
     pub(super) files: u64,
     pub(super) unread: u64,
 }
 
 /// An image that a file of an item names.
-pub(super) struct Mentioned {
+pub(super) struct MentionAt {
     pub(super) item: Name,
     pub(super) mention: Mention,
 }
@@ -48,7 +48,7 @@ struct Opened {
     bytes: Vec<u8>,
 }
 
-impl Contents {
+impl ScannedContent {
     pub(super) fn look(
         chosen: &Chosen<'_>,
         lock: &Lock,
@@ -170,7 +170,7 @@ impl Contents {
         })?;
         for (findings, mentions) in looked {
             self.findings.extend(findings);
-            let mention = |mention| Mentioned { item: tree.head.name.clone(), mention };
+            let mention = |mention| MentionAt { item: tree.head.name.clone(), mention };
             self.mentions.extend(mentions.into_iter().map(mention));
         }
         Ok(())

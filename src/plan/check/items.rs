@@ -6,7 +6,7 @@ use super::super::lock::{Lock, LockedImage, LockedTree, Pin, TreeSource};
 use super::super::lock_to_draft;
 use super::super::manifest::{Manifest, ManifestItem, Source};
 use super::super::selection::Chosen;
-use super::{Medium, place};
+use super::{TargetMedium, place};
 use sealift_audit::finding::{LintFinding, LintRule};
 use sealift_bundle::format::entry::Node;
 use sealift_bundle::format::oci::{self, OciDocument};
@@ -170,7 +170,7 @@ pub(super) fn most_bytes(lock: &Lock) -> u64 {
 }
 
 /// Whether a medium holds a bundle of that size.
-pub(super) fn on_medium(manifest: &Manifest, medium: &Medium, bytes: u64) -> Option<LintFinding> {
+pub(super) fn on_medium(manifest: &Manifest, medium: &TargetMedium, bytes: u64) -> Option<LintFinding> {
     let over = |ceiling: Option<u64>| ceiling.filter(|ceiling| bytes > *ceiling);
     let (rule, what, ceiling) = match (over(medium.file), over(medium.bytes)) {
         (Some(ceiling), _) => (LintRule::MediaFile, "and a file there has at most", ceiling),

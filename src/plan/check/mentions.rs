@@ -2,7 +2,7 @@
 
 use super::super::lock::Lock;
 use super::super::selection::Chosen;
-use super::contents::Mentioned;
+use super::contents::MentionAt;
 use super::place;
 use crate::lint::references::{How, normalised};
 use sealift_audit::finding::{LintFinding, LintRule};
@@ -10,14 +10,14 @@ use sealift_bundle::value::image_name::ImageName;
 use sealift_bundle::value::printable::Printable;
 
 /// An image that travels, as it can be named.
-struct Carried {
+struct CarriedImage {
     /// Registry and repository, with what short names leave out.
     repository: String,
     tag: Option<String>,
     digests: Vec<String>,
 }
 
-impl Carried {
+impl CarriedImage {
     fn all(lock: &Lock) -> Vec<Self> {
         let carried = |image: &super::super::lock::LockedImage| {
             let full = normalised(image.reference.as_str())?;
@@ -56,10 +56,10 @@ impl Carried {
 }
 
 /// Findings about images that are named and do not travel.
-pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>) -> Vec<LintFinding> {
-    let carried = Carried::all(lock);
+pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<MentionAt>) -> Vec<LintFinding> {
+    let carried = CarriedImage::all(lock);
     let mut findings = Vec::new();
-    for Mentioned { item, mention } in mentions {
+    for MentionAt { item, mention } in mentions {
         let name: Option<ImageName> = mention.reference.parse().ok();
         let travels = name.is_some_and(|name| carried.iter().any(|one| one.is(&name, mention.site)));
         let about = if mention.reference.is_empty() { &mention.place.path } else { &mention.reference };
@@ -105,10 +105,11 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<Mentioned>
 }
 
 /// What to do about it; another tag that travels is said.
-fn fix_of(reference: &str, carried: &[Carried]) -> String {
+fn fix_of(reference: &str, carried: &[CarriedImage]) -> String {
     let name: Option<ImageName> = reference.parse().ok();
     let other = name.as_ref().and_then(|name| {
-        let same = |one: &&Carried| one.repository == name.repository() || one.path() == name.repository();
+        let same =
+            |one: &&CarriedImage| one.repository == name.repository() || one.path() == name.repository();
         carried.iter().find(same)?.tag.clone()
     });
     let general = "list it as an `[[image]]`, correct the name, or explain it with `[[accept]]`";

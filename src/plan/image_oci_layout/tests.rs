@@ -186,7 +186,7 @@ fn child(layout: &LayoutMaker, platform: &str, layer: &[u8]) -> Value {
     child
 }
 
-fn with_platforms(bench: &Bench, path: &Path, platforms: &Platforms) -> Result<Pinned, PlanError> {
+fn with_platforms(bench: &Bench, path: &Path, platforms: &Platforms) -> Result<PinnedImage, PlanError> {
     let members = open(path)?;
     let chosen = choose(&members, candidates(&members, &LIMITS)?, None, &LIMITS)?;
     bench.with(2, |work| pin(&members, &chosen, platforms, &Task::new(work)))

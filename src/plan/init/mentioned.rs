@@ -17,7 +17,7 @@ const TEXT: u64 = 4 << 20;
 const CHART: u64 = 64 << 20;
 
 #[derive(Default)]
-pub(super) struct Mentioned {
+pub(super) struct MentionedImages {
     /// Images, each with the first place that names it.
     pub(super) images: BTreeMap<ImageName, String>,
     /// What could not be resolved: place, text and reason, safe to show.
@@ -25,7 +25,7 @@ pub(super) struct Mentioned {
 }
 
 /// Looks through what becomes configurations and files; documents may name images that nobody runs.
-pub(super) fn look(folder: &Path, found: &[(PathBuf, ItemKind)]) -> Mentioned {
+pub(super) fn look(folder: &Path, found: &[(PathBuf, ItemKind)]) -> MentionedImages {
     let files: Vec<(String, Vec<u8>)> = found
         .iter()
         .filter(|(_, kind)| *kind != ItemKind::Doc)
@@ -37,7 +37,7 @@ pub(super) fn look(folder: &Path, found: &[(PathBuf, ItemKind)]) -> Mentioned {
     for (path, bytes) in &files {
         known.extend(variables(&LintFile { item: "", path, bytes }));
     }
-    let mut mentioned = Mentioned::default();
+    let mut mentioned = MentionedImages::default();
     for (path, bytes) in &files {
         let is_other_archive = bytes.starts_with(b"\x1f\x8b") && !is_chart(bytes);
         if !is_other_archive {
@@ -73,7 +73,7 @@ fn name(folder: &Path, path: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
 }
 
-impl Mentioned {
+impl MentionedImages {
     fn take(&mut self, mention: &Mention) {
         let line = mention.place.line.map(|line| format!(":{line}")).unwrap_or_default();
         let place = format!("{}{line}", mention.place.path);

@@ -5,7 +5,7 @@ mod toml;
 mod yaml;
 
 pub(crate) use node::DocumentNode;
-pub(crate) use node::{MAX_BYTES, Unread, Value};
+pub(crate) use node::{MAX_BYTES, ParseFailure, Value};
 pub(crate) use yaml::yaml;
 pub(crate) use {toml::toml, yaml::yaml_with};
 
@@ -13,7 +13,7 @@ use node::bounded;
 
 /// Reads JSON. YAML 1.2 contains JSON, and its parser is the one that knows lines; what JSON has and that parser does
 /// not take (surrogate pairs) is read without lines.
-pub(crate) fn json(text: &str) -> Result<DocumentNode, Unread> {
+pub(crate) fn json(text: &str) -> Result<DocumentNode, ParseFailure> {
     let parsed: serde_json::Value =
         serde_json::from_str(bounded(text)?).map_err(|error| format!("it is no JSON: {error}"))?;
     match yaml(text) {

@@ -116,13 +116,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 /// A host that a value names, with the scheme of the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct NamedHost {
     pub(super) scheme: String,
     pub(super) host: String,
 }
 
 /// The hosts of all addresses in a value: `scheme://host`, and `stun:host` and its kin without slashes.
-pub(super) fn named(value: &str) -> Vec<Named> {
+pub(super) fn named(value: &str) -> Vec<NamedHost> {
     let mut found = Vec::new();
     for (colon, _) in value.match_indices(':') {
         let (before, after) =
@@ -140,7 +140,7 @@ pub(super) fn named(value: &str) -> Vec<Named> {
         let end = |c: char| c.is_whitespace() || "/?#\"'`,;<>|\\()".contains(c);
         let authority = rest.split(end).next().unwrap_or_default();
         let address = authority.rsplit('@').next().unwrap_or_default();
-        found.push(Named { scheme, host: without_port(address).to_owned() });
+        found.push(NamedHost { scheme, host: without_port(address).to_owned() });
     }
     found
 }

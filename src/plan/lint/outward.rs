@@ -2,8 +2,8 @@
 
 use super::holes::restored;
 use super::hosts::{self, is_public};
-use super::settings::{self, Form, Setting};
-use super::watched::{PUSH_SERVER, PUSH_SWITCH, Unwanted, WATCHED, Watched, no, yes};
+use super::settings::{self, FileSetting, SettingsFormat};
+use super::watched::{PUSH_SERVER, PUSH_SWITCH, Unwanted, WATCHED, WatchedSetting, no, yes};
 use sealift_audit::finding::LintFile;
 use sealift_audit::finding::{FindingPlace, LintFinding, LintRule};
 use sealift_bundle::value::printable::Printable;
@@ -41,12 +41,12 @@ pub(crate) fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding
 /// Gives nothing when none of the files configures a Mattermost server.
 #[must_use]
 pub(crate) fn unset(files: &[LintFile<'_>]) -> Vec<LintFinding> {
-    let settings: Vec<Setting> = files
+    let settings: Vec<FileSetting> = files
         .iter()
         .filter_map(|file| read(file).ok().flatten())
         .flat_map(|(_, settings)| settings)
         .collect();
-    let is_server = |setting: &Setting| {
+    let is_server = |setting: &FileSetting| {
         setting.name().starts_with("MM_")
             || setting.path.iter().rev().nth(1).is_some_and(|above| above == "ServiceSettings")
     };
@@ -71,19 +71,24 @@ pub(crate) fn unset(files: &[LintFile<'_>]) -> Vec<LintFinding> {
     found
 }
 
-fn read(file: &LintFile<'_>) -> Result<Option<(Form, Vec<Setting>)>, String> {
+fn read(file: &LintFile<'_>) -> Result<Option<(SettingsFormat, Vec<FileSetting>)>, String> {
     let Some(text) = sealift_audit::secrets::text_of(file.bytes) else {
         // A name that promises a configuration, and bytes that are no text.
-        let is_other = matches!(Form::of(file, ""), Form::Other);
+        let is_other = matches!(SettingsFormat::of(file, ""), SettingsFormat::Other);
         return if is_other { Ok(None) } else { Err("it is not text".to_owned()) };
     };
-    match Form::of(file, &text) {
-        Form::Other => Ok(None),
+    match SettingsFormat::of(file, &text) {
+        SettingsFormat::Other => Ok(None),
         form => Ok(Some((form, settings::of(form, &text)?))),
     }
 }
 
-fn findings(file: &LintFile<'_>, form: Form, settings: &[Setting], allowed: Allowed<'_>) -> Vec<LintFinding> {
+fn findings(
+    file: &LintFile<'_>,
+    form: SettingsFormat,
+    settings: &[FileSetting],
+    allowed: Allowed<'_>,
+) -> Vec<LintFinding> {
     let mut found = Vec::new();
     let mut report = |rule: LintRule, line: u32, message: String, fix: &str| {
         found
@@ -112,7 +117,7 @@ fn findings(file: &LintFile<'_>, form: Form, settings: &[Setting], allowed: Allo
         let message = "`PluginSettings.EnableUploads` and `PluginSettings.RequirePluginSignature` are both true: the server takes no uploads while it asks for signatures";
         report(LintRule::ConfigConflict, line, message.to_owned(), "set one of the two to false");
     }
-    if form == Form::Caddy && !settings.iter().any(is_own_certificate) {
+    if form == SettingsFormat::Caddy && !settings.iter().any(is_own_certificate) {
         let message = "Caddy fetches certificates by itself unless it is told not to";
         report(
             LintRule::ConfigAcme,
@@ -124,7 +129,12 @@ fn findings(file: &LintFile<'_>, form: Form, settings: &[Setting], allowed: Allo
     found
 }
 
-fn unwanted(watched: &Watched, setting: &Setting, all: &[Setting], allowed: Allowed<'_>) -> bool {
+fn unwanted(
+    watched: &WatchedSetting,
+    setting: &FileSetting,
+    all: &[FileSetting],
+    allowed: Allowed<'_>,
+) -> bool {
     let value = setting.value.trim();
     match &watched.unwanted {
         // With a push proxy of the site, push notifications stay there.
@@ -140,7 +150,7 @@ fn unwanted(watched: &Watched, setting: &Setting, all: &[Setting], allowed: Allo
     }
 }
 
-fn has_own_proxy(all: &[Setting], allowed: Allowed<'_>) -> bool {
+fn has_own_proxy(all: &[FileSetting], allowed: Allowed<'_>) -> bool {
     let Some(server) = WATCHED.iter().find(|watched| watched.key == PUSH_SERVER) else {
         return false;
     };
@@ -159,7 +169,7 @@ fn public_host(value: &str, allowed: Allowed<'_>) -> Option<String> {
 }
 
 /// Addresses on the internet in the value of a setting that no rule knows.
-fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(LintRule, String, &'static str)> {
+fn addresses(setting: &FileSetting, allowed: Allowed<'_>) -> Vec<(LintRule, String, &'static str)> {
     let name = setting.name().to_ascii_lowercase();
     if hosts::is_no_address(&name) {
         return Vec::new();
@@ -191,7 +201,7 @@ fn addresses(setting: &Setting, allowed: Allowed<'_>) -> Vec<(LintRule, String, 
 }
 
 /// What Agents does with the internet, by services of others and by search.
-fn web_search(setting: &Setting) -> Option<(String, &'static str)> {
+fn web_search(setting: &FileSetting) -> Option<(String, &'static str)> {
     let is_agents = setting.path.iter().any(|part| part == "mattermost-ai");
     let (name, value) = (setting.name().to_ascii_lowercase(), setting.value.to_ascii_lowercase());
     match (name.as_str(), value.as_str()) {
@@ -206,10 +216,10 @@ fn web_search(setting: &Setting) -> Option<(String, &'static str)> {
     }
 }
 
-fn uploads_and_signatures(settings: &[Setting]) -> Option<u32> {
+fn uploads_and_signatures(settings: &[FileSetting]) -> Option<u32> {
     let line = |name: &str| {
         let environment = format!("MM_PLUGINSETTINGS_{}", name.to_ascii_uppercase());
-        let of_plugins = |setting: &&Setting| {
+        let of_plugins = |setting: &&FileSetting| {
             let above = setting.path.iter().rev().nth(1);
             (setting.name() == name && above.is_some_and(|above| above == "PluginSettings"))
                 || setting.name() == environment
@@ -219,7 +229,7 @@ fn uploads_and_signatures(settings: &[Setting]) -> Option<u32> {
     line("EnableUploads").and(line("RequirePluginSignature"))
 }
 
-fn is_own_certificate(setting: &Setting) -> bool {
+fn is_own_certificate(setting: &FileSetting) -> bool {
     match setting.name() {
         "tls" => !setting.value.is_empty() && !setting.value.contains('@'),
         "auto_https" => setting.value.starts_with("off"),

@@ -13,7 +13,7 @@ use super::holes::{HOLE, filled, restored};
 use super::image_keys::{OperatorResource, is_image_by_name, is_image_key, names_image, operator_resource};
 use super::numbers::Numbers;
 use super::probable;
-use super::settings::{self, Form};
+use super::settings::{self, SettingsFormat};
 use reference_text::interpolated;
 use sealift_audit::finding::FindingPlace;
 use sealift_audit::finding::LintFile;
@@ -58,10 +58,10 @@ const TEXTS: usize = 3;
 #[must_use]
 pub(crate) fn variables(file: &LintFile<'_>) -> Variables {
     let text = sealift_audit::secrets::text_of(file.bytes).unwrap_or_default();
-    if Form::of(file, &text) != Form::Environment {
+    if SettingsFormat::of(file, &text) != SettingsFormat::Environment {
         return Variables::new();
     }
-    let settings = settings::of(Form::Environment, &text).unwrap_or_default();
+    let settings = settings::of(SettingsFormat::Environment, &text).unwrap_or_default();
     settings.into_iter().map(|setting| (setting.name().to_owned(), setting.value)).collect()
 }
 
@@ -74,13 +74,13 @@ pub(crate) fn mentions(file: &LintFile<'_>, variables: &Variables) -> Vec<Mentio
     if file.is_gzip() {
         chart::find(file.bytes, &mut found);
     } else if let Some(text) = sealift_audit::secrets::text_of(file.bytes) {
-        match Form::of(file, &text) {
-            form @ (Form::Yaml | Form::Json) => found.document(form, &text),
-            form @ (Form::Toml | Form::Environment | Form::Ini) => {
+        match SettingsFormat::of(file, &text) {
+            form @ (SettingsFormat::Yaml | SettingsFormat::Json) => found.document(form, &text),
+            form @ (SettingsFormat::Toml | SettingsFormat::Environment | SettingsFormat::Ini) => {
                 found.settings(form, &text);
                 found.lines(&text);
             }
-            Form::Nginx | Form::Caddy | Form::Other => {}
+            SettingsFormat::Nginx | SettingsFormat::Caddy | SettingsFormat::Other => {}
         }
     }
     let mut found = found.found;
@@ -198,10 +198,10 @@ impl Finder<'_> {
         });
     }
 
-    fn document(&mut self, form: Form, text: &str) {
+    fn document(&mut self, form: SettingsFormat, text: &str) {
         let text = filled(text);
         let documents = match form {
-            Form::Json => document::json(&text).map(|node| vec![node]),
+            SettingsFormat::Json => document::json(&text).map(|node| vec![node]),
             _ => document::yaml_with(&text, Numbers::Values),
         };
         match documents {
@@ -210,7 +210,7 @@ impl Finder<'_> {
         }
     }
 
-    fn settings(&mut self, form: Form, text: &str) {
+    fn settings(&mut self, form: SettingsFormat, text: &str) {
         for setting in settings::of(form, text).unwrap_or_default() {
             let name = setting.name();
             let names = name.eq_ignore_ascii_case("image") || names_image(name, &setting.value);

@@ -1,6 +1,6 @@
 //! Every form that settings come in, as one list of names and values.
 
-use super::document::{self, DocumentNode, Unread, Value};
+use super::document::{self, DocumentNode, ParseFailure, Value};
 use super::holes;
 use sealift_audit::finding::LintFile;
 
@@ -11,14 +11,14 @@ const MAX_PATH: usize = 512;
 
 /// One setting where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
+pub(super) struct FileSetting {
     /// The names on the way to it, without the numbers of lists.
     pub(super) path: Vec<String>,
     pub(super) value: String,
     pub(super) line: u32,
 }
 
-impl Setting {
+impl FileSetting {
     pub(super) fn name(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
@@ -57,7 +57,7 @@ impl Setting {
 
 /// What a file is, by its name and at most its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum SettingsFormat {
     Json,
     Yaml,
     Toml,
@@ -71,7 +71,7 @@ pub(super) enum Form {
     Other,
 }
 
-impl Form {
+impl SettingsFormat {
     pub(super) fn of(file: &LintFile<'_>, text: &str) -> Self {
         let lower = file.path.to_ascii_lowercase();
         let mut name = lower.rsplit('/').next().unwrap_or_default();
@@ -113,30 +113,30 @@ fn looks_like_nginx(text: &str) -> bool {
 }
 
 /// The settings of a file; its holes are filled with a neutral word first.
-pub(super) fn of(form: Form, text: &str) -> Result<Vec<Setting>, Unread> {
+pub(super) fn of(form: SettingsFormat, text: &str) -> Result<Vec<FileSetting>, ParseFailure> {
     if text.len() > document::MAX_BYTES {
         return Err(format!("it has {} bytes, and {} are read at most", text.len(), document::MAX_BYTES));
     }
     let text = holes::filled(text);
     let mut found = Vec::new();
     match form {
-        Form::Json => walk(&document::json(&text)?, &mut Vec::new(), 0, &mut found),
-        Form::Toml => walk(&document::toml(&text)?, &mut Vec::new(), 0, &mut found),
-        Form::Yaml => {
+        SettingsFormat::Json => walk(&document::json(&text)?, &mut Vec::new(), 0, &mut found),
+        SettingsFormat::Toml => walk(&document::toml(&text)?, &mut Vec::new(), 0, &mut found),
+        SettingsFormat::Yaml => {
             for node in document::yaml(&text)? {
                 walk(&node, &mut Vec::new(), 0, &mut found);
             }
         }
-        Form::Environment => environment(&text, &mut found),
-        Form::Ini => ini(&text, &mut found),
-        Form::Nginx | Form::Caddy => statements(&text, &mut found),
-        Form::Other => {}
+        SettingsFormat::Environment => environment(&text, &mut found),
+        SettingsFormat::Ini => ini(&text, &mut found),
+        SettingsFormat::Nginx | SettingsFormat::Caddy => statements(&text, &mut found),
+        SettingsFormat::Other => {}
     }
     Ok(found)
 }
 
 /// Collects the leaves below a node.
-fn walk(node: &DocumentNode, path: &mut Vec<String>, wrapped: usize, found: &mut Vec<Setting>) {
+fn walk(node: &DocumentNode, path: &mut Vec<String>, wrapped: usize, found: &mut Vec<FileSetting>) {
     if path.iter().map(String::len).sum::<usize>() > MAX_PATH {
         return;
     }
@@ -176,7 +176,7 @@ fn walk(node: &DocumentNode, path: &mut Vec<String>, wrapped: usize, found: &mut
 }
 
 /// A value, or the settings in it where it is JSON itself.
-fn leaf(path: &mut Vec<String>, value: &str, line: u32, wrapped: usize, found: &mut Vec<Setting>) {
+fn leaf(path: &mut Vec<String>, value: &str, line: u32, wrapped: usize, found: &mut Vec<FileSetting>) {
     let before = found.len();
     if wrapped < MAX_WRAPPED
         && value.trim_start().starts_with(['{', '['])
@@ -187,7 +187,7 @@ fn leaf(path: &mut Vec<String>, value: &str, line: u32, wrapped: usize, found: &
         found.iter_mut().skip(before).for_each(|setting| setting.line = line);
     }
     if found.len() == before {
-        found.push(Setting { path: path.clone(), value: value.to_owned(), line });
+        found.push(FileSetting { path: path.clone(), value: value.to_owned(), line });
     }
 }
 
@@ -224,7 +224,7 @@ fn numbered(text: &str) -> impl Iterator<Item = (u32, &str)> {
     (1..).zip(text.lines())
 }
 
-fn environment(text: &str, found: &mut Vec<Setting>) {
+fn environment(text: &str, found: &mut Vec<FileSetting>) {
     for (line, content) in numbered(text) {
         if let Some((key, value)) = assignment(content) {
             leaf(&mut vec![key.to_owned()], &value, line, 0, found);
@@ -232,7 +232,7 @@ fn environment(text: &str, found: &mut Vec<Setting>) {
     }
 }
 
-fn ini(text: &str, found: &mut Vec<Setting>) {
+fn ini(text: &str, found: &mut Vec<FileSetting>) {
     let mut section = String::new();
     for (line, content) in numbered(text) {
         let content = content.trim();
@@ -265,13 +265,13 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// `name words;` and `name words {`, as nginx has it; a line is a statement for Caddy.
-fn statements(text: &str, found: &mut Vec<Setting>) {
+fn statements(text: &str, found: &mut Vec<FileSetting>) {
     for (line, content) in numbered(text) {
         for statement in without_comment(content).split([';', '{', '}']) {
             let statement = statement.trim();
             let (name, value) = statement.split_once(char::is_whitespace).unwrap_or((statement, ""));
             if !name.is_empty() {
-                found.push(Setting { path: vec![name.to_owned()], value: unquoted(value), line });
+                found.push(FileSetting { path: vec![name.to_owned()], value: unquoted(value), line });
             }
         }
     }
@@ -279,18 +279,18 @@ fn statements(text: &str, found: &mut Vec<Setting>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Setting, of};
+    use super::{FileSetting, SettingsFormat, of};
     use proptest::prelude::*;
     use sealift_audit::finding::LintFile;
     use sealift_audit::secrets::text_of;
 
-    fn forms(path: &str, text: &str) -> Form {
-        Form::of(&LintFile { item: "i", path, bytes: text.as_bytes() }, text)
+    fn forms(path: &str, text: &str) -> SettingsFormat {
+        SettingsFormat::of(&LintFile { item: "i", path, bytes: text.as_bytes() }, text)
     }
 
-    fn found(form: Form, text: &str) -> Vec<(String, String, u32)> {
+    fn found(form: SettingsFormat, text: &str) -> Vec<(String, String, u32)> {
         let list = of(form, text).unwrap().into_iter();
-        list.map(|Setting { path, value, line }| (path.join("/"), value, line)).collect()
+        list.map(|FileSetting { path, value, line }| (path.join("/"), value, line)).collect()
     }
 
     fn has(list: &[(String, String, u32)], path: &str, value: &str, line: u32) {
@@ -301,20 +301,20 @@ mod tests {
     #[test]
     fn a_file_is_known_by_its_name_and_by_what_it_looks_like() {
         for (path, text, form) in [
-            ("a/config.json", "", Form::Json),
-            ("docker-compose.yml", "", Form::Yaml),
-            ("values.yaml.tmpl", "", Form::Yaml),
-            ("rtcd.toml", "", Form::Toml),
-            (".env", "", Form::Environment),
-            ("env.example", "", Form::Environment),
-            ("mattermost.env.j2", "", Form::Environment),
-            ("grafana.ini", "", Form::Ini),
-            ("policy.reg", "", Form::Ini),
-            ("conf.d/default.conf", "server {\n}", Form::Nginx),
-            ("mattermost", "export MM_X=1\n", Form::Environment),
-            ("grafana.conf", "[analytics]\na = b", Form::Ini),
-            ("Caddyfile", "", Form::Caddy),
-            ("notes.md", "MM_X=1", Form::Other),
+            ("a/config.json", "", SettingsFormat::Json),
+            ("docker-compose.yml", "", SettingsFormat::Yaml),
+            ("values.yaml.tmpl", "", SettingsFormat::Yaml),
+            ("rtcd.toml", "", SettingsFormat::Toml),
+            (".env", "", SettingsFormat::Environment),
+            ("env.example", "", SettingsFormat::Environment),
+            ("mattermost.env.j2", "", SettingsFormat::Environment),
+            ("grafana.ini", "", SettingsFormat::Ini),
+            ("policy.reg", "", SettingsFormat::Ini),
+            ("conf.d/default.conf", "server {\n}", SettingsFormat::Nginx),
+            ("mattermost", "export MM_X=1\n", SettingsFormat::Environment),
+            ("grafana.conf", "[analytics]\na = b", SettingsFormat::Ini),
+            ("Caddyfile", "", SettingsFormat::Caddy),
+            ("notes.md", "MM_X=1", SettingsFormat::Other),
         ] {
             assert_eq!(forms(path, text), form, "{path}");
         }
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn environment_files_in_all_their_shapes() {
         let text = "# MM_A=0\nMM_A=true\nexport MM_B=\"x # y\"\nMM_C='{\"k\": {\"v\": \"w\"}}'\nMM_D=1 # one\nEnvironment=\"MM_E=e\"\nbad line\n";
-        let list = found(Form::Environment, text);
+        let list = found(SettingsFormat::Environment, text);
         has(&list, "MM_A", "true", 2);
         has(&list, "MM_B", "x # y", 3);
         has(&list, "MM_C/k/v", "w", 4);
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn yaml_pairs_maps_and_lists() {
         let text = "spec:\n  mattermostEnv:\n  - name: MM_A\n    value: \"true\"\nservices:\n  m:\n    environment:\n      MM_B: x\n  n:\n    environment:\n    - MM_C=y\n    - TZ\n";
-        let list = found(Form::Yaml, text);
+        let list = found(SettingsFormat::Yaml, text);
         has(&list, "spec/mattermostEnv/MM_A", "true", 4);
         has(&list, "services/m/environment/MM_B", "x", 8);
         has(&list, "services/n/environment/MM_C", "y", 11);
@@ -345,13 +345,13 @@ mod tests {
     #[test]
     fn sections_registry_files_and_statements() {
         let ini = "; c\n[analytics]\ncheck_for_updates = true\n";
-        has(&found(Form::Ini, ini), "analytics/check_for_updates", "true", 3);
+        has(&found(SettingsFormat::Ini, ini), "analytics/check_for_updates", "true", 3);
         let reg = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Mattermost]\r\n\"EnableAutoUpdates\"=dword:00000001\r\n";
         let mut wide = vec![0xff, 0xfe];
         wide.extend(reg.encode_utf16().flat_map(u16::to_le_bytes));
-        has(&found(Form::Ini, &text_of(&wide).unwrap()), "Mattermost/EnableAutoUpdates", "1", 4);
+        has(&found(SettingsFormat::Ini, &text_of(&wide).unwrap()), "Mattermost/EnableAutoUpdates", "1", 4);
         let nginx = "server { listen 80; # c\n  #resolver 1.1.1.1;\n  ssl_stapling on;\n}\n";
-        let list = found(Form::Nginx, nginx);
+        let list = found(SettingsFormat::Nginx, nginx);
         has(&list, "listen", "80", 1);
         has(&list, "ssl_stapling", "on", 3);
         assert!(list.iter().all(|(name, ..)| name != "resolver"));
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_key_ends_a_path_at_a_dot() {
-        let setting = |path: &[&str]| Setting {
+        let setting = |path: &[&str]| FileSetting {
             path: path.iter().map(|part| (*part).to_owned()).collect(),
             value: String::new(),
             line: 1,
@@ -379,9 +379,14 @@ mod tests {
 
     #[test]
     fn templates_are_read_with_their_holes_filled() {
-        has(&found(Form::Json, "{\"a\": {{ port }},\n\"b\": \"{{ x }}:1\"}"), "b", "90909090909:1", 2);
-        has(&found(Form::Yaml, "{% if x %}\na: {{ port }}\n{% endif %}\n"), "a", "90909090909", 2);
-        has(&found(Form::Toml, "a = {{ port }}\n"), "a", "90909090909", 1);
+        has(
+            &found(SettingsFormat::Json, "{\"a\": {{ port }},\n\"b\": \"{{ x }}:1\"}"),
+            "b",
+            "90909090909:1",
+            2,
+        );
+        has(&found(SettingsFormat::Yaml, "{% if x %}\na: {{ port }}\n{% endif %}\n"), "a", "90909090909", 2);
+        has(&found(SettingsFormat::Toml, "a = {{ port }}\n"), "a", "90909090909", 1);
     }
 
     #[test]
@@ -390,7 +395,7 @@ mod tests {
         for _ in 0..8 {
             value = format!("{{\"k\": {}}}", serde_json::to_string(&value).unwrap());
         }
-        let list = of(Form::Json, &value).unwrap();
+        let list = of(SettingsFormat::Json, &value).unwrap();
         assert_eq!(list.len(), 1);
         assert!(list[0].value.starts_with('{') && list[0].path.len() < 8);
     }
@@ -399,7 +404,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), like in "[\\[\\]{}=\"'#;:a-c\n .-]{0,200}") {
             for text in [text_of(&bytes).unwrap_or_default(), like] {
-                for form in [Form::Json, Form::Yaml, Form::Toml, Form::Environment, Form::Ini, Form::Nginx, Form::Caddy, Form::Other] {
+                for form in [SettingsFormat::Json, SettingsFormat::Yaml, SettingsFormat::Toml, SettingsFormat::Environment, SettingsFormat::Ini, SettingsFormat::Nginx, SettingsFormat::Caddy, SettingsFormat::Other] {
                     let _ = of(form, &text);
                 }
                 let _ = forms("x.conf", &text);

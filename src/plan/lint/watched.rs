@@ -1,6 +1,6 @@
 //! The settings that call out, of `rules/settings.toml`.
 
-use super::settings::Setting;
+use super::settings::FileSetting;
 use sealift_audit::finding::LintRule;
 use sealift_audit::rules::{self, Source};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub(super) enum Unwanted {
 /// A setting to look for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Watched {
+pub(super) struct WatchedSetting {
     /// Its section and name, or its name alone, joined by `.`; capitals do not matter.
     pub(super) key: String,
     /// What stands in front of it in the environment, as in `MM_SECTION_NAME`.
@@ -42,9 +42,9 @@ pub(super) struct Watched {
     _source: Source,
 }
 
-impl Watched {
+impl WatchedSetting {
     /// True where the setting is this one, in a file of keys or in the environment.
-    pub(super) fn is(&self, setting: &Setting) -> bool {
+    pub(super) fn is(&self, setting: &FileSetting) -> bool {
         if setting.ends_with(&self.key) {
             return true;
         }
@@ -67,11 +67,11 @@ pub(super) const PUSH_SERVER: &str = "EmailSettings.PushNotificationServer";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SettingRules {
-    setting: Vec<Watched>,
+    setting: Vec<WatchedSetting>,
 }
 
 /// Every setting that is looked for.
-pub(super) static WATCHED: LazyLock<Vec<Watched>> =
+pub(super) static WATCHED: LazyLock<Vec<WatchedSetting>> =
     LazyLock::new(|| rules::parse::<SettingRules>(include_str!("rules/settings.toml")).setting);
 
 /// True, in the words of Go's `strconv.ParseBool`, of nginx, and of people.

@@ -24,12 +24,12 @@ pub(super) enum Body {
 }
 
 /// A piece, and where the next one comes from; nothing when the rest is not to be had.
-pub(super) type Step = Option<(Bytes, Box<dyn BodySource>)>;
+pub(super) type NextPiece = Option<(Bytes, Box<dyn BodySource>)>;
 
 /// Reads pieces, on a thread that may wait for a disk.
 pub(super) trait BodySource: Send + 'static {
     /// The next piece. It has told the operator why, when there is none.
-    fn next(self: Box<Self>) -> Step;
+    fn next(self: Box<Self>) -> NextPiece;
 
     /// Whose turn it is where reading takes much memory; asked before each piece, so that no client holds a place while
     /// it takes nothing.
@@ -39,7 +39,7 @@ pub(super) trait BodySource: Send + 'static {
 }
 
 /// A piece that is being read. Nobody goes on reading for a client that is gone.
-pub(super) struct BodyTask(JoinHandle<Step>);
+pub(super) struct BodyTask(JoinHandle<NextPiece>);
 
 impl Drop for BodyTask {
     fn drop(&mut self) {
@@ -64,7 +64,7 @@ pub(super) fn begin(source: Box<dyn BodySource>) -> BodyTask {
 }
 
 impl BodyTask {
-    pub(super) async fn wait(mut self) -> Step {
+    pub(super) async fn wait(mut self) -> NextPiece {
         (&mut self.0).await.ok().flatten()
     }
 }
@@ -84,7 +84,7 @@ impl AsRef<[u8]> for Budgeted {
 /// The answer is cut off: what is left of it could not be read, or is not what was signed.
 #[derive(Debug, thiserror::Error)]
 #[error("the rest is not handed out")]
-pub(super) struct Cut;
+pub(super) struct CutOff;
 
 impl Body {
     pub(super) fn empty() -> Self {
@@ -133,9 +133,9 @@ fn came(bytes: Bytes, left: &mut u64) -> Frame<Bytes> {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = CutOff;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -147,7 +147,7 @@ impl HttpBody for Body {
                     }
                     Poll::Ready(Some(Ok(came(bytes, left))))
                 }
-                Ok(None) | Err(_) => Poll::Ready(Some(Err(Cut))),
+                Ok(None) | Err(_) => Poll::Ready(Some(Err(CutOff))),
             },
         }
     }

@@ -2,12 +2,12 @@
 //!
 //! Made once, at the start, from documents that are believed; afterwards only looked up in.
 
-use super::document::{About, Announced, announced};
+use super::document::{Announced, ServedDocument, announced};
 use super::error::ServeError;
-use super::names::Names;
+use super::names::ServedNames;
 use sealift_bundle::format::blob_order::ImageParts;
 use sealift_bundle::format::index::Blob;
-use sealift_bundle::format::oci::Referring;
+use sealift_bundle::format::oci::ReferrerEntry;
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::image_name::ImageName;
@@ -15,7 +15,7 @@ use sealift_bundle::value::limits::Limits;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A bundle that is served, with its name and version as one word.
-pub(super) struct Bundle {
+pub(super) struct ServedBundle {
     /// `NAME-VERSION`.
     pub key: String,
     /// Its file.
@@ -25,7 +25,7 @@ pub(super) struct Bundle {
 /// Everything that can be pulled.
 #[derive(Default)]
 pub(super) struct Catalog {
-    repositories: BTreeMap<String, Repository>,
+    repositories: BTreeMap<String, ServedRepository>,
     held: HashMap<Digest, HeldBundle>,
     /// Documents by what they are about.
     about: HashMap<Digest, Vec<Digest>>,
@@ -40,18 +40,18 @@ pub(super) struct HeldBundle {
     /// Digest and size.
     pub blob: Blob,
     /// For manifests and indexes: what they say.
-    pub document: Option<About>,
+    pub document: Option<ServedDocument>,
 }
 
 #[derive(Default)]
-pub(super) struct Repository {
-    tags: BTreeMap<String, Claim>,
+pub(super) struct ServedRepository {
+    tags: BTreeMap<String, TagClaim>,
     members: HashSet<Digest>,
 }
 
 /// What a tag means, and who says so.
 #[derive(Clone, Copy)]
-struct Claim {
+struct TagClaim {
     bundle: usize,
     digest: Digest,
     /// Two images have this short name, so it means neither.
@@ -62,7 +62,7 @@ struct Claim {
 
 /// A part of a sorted list: at most `count` names behind `last`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Page {
+pub(super) struct ListPage {
     /// The most that are wanted; all if nothing is said.
     pub count: Option<usize>,
     /// The name behind which the part begins.
@@ -80,7 +80,7 @@ pub(super) enum Reference {
 
 impl Catalog {
     /// What these bundles offer together; reads every document of theirs once.
-    pub(super) fn of(bundles: &[Bundle], limits: &Limits) -> Result<Self, ServeError> {
+    pub(super) fn of(bundles: &[ServedBundle], limits: &Limits) -> Result<Self, ServeError> {
         let mut catalog = Self::default();
         let mut images = Vec::new();
         for (number, bundle) in bundles.iter().enumerate() {
@@ -91,11 +91,11 @@ impl Catalog {
                     continue;
                 };
                 catalog.hold(number, bundle, &contents.item.media_type, contents.item.root, limits)?;
-                images.push((number, Names::of(reference), contents.item.root.digest, blobs));
+                images.push((number, ServedNames::of(reference), contents.item.root.digest, blobs));
                 for referrer in &contents.item.referrers {
                     catalog.hold(number, bundle, &referrer.media_type, referrer.root, limits)?;
                     if referrer.tag.is_some() {
-                        let names = Names { tag: referrer.tag.clone(), ..Names::of(reference) };
+                        let names = ServedNames { tag: referrer.tag.clone(), ..ServedNames::of(reference) };
                         images.push((number, names, referrer.root.digest, blobs));
                     }
                 }
@@ -103,13 +103,13 @@ impl Catalog {
         }
         // All names with a registry first: a short name never stands in the way of a full one.
         for (bundle, names, digest, blobs) in &images {
-            let claim = Claim { bundle: *bundle, digest: *digest, ambiguous: false, full: true };
+            let claim = TagClaim { bundle: *bundle, digest: *digest, ambiguous: false, full: true };
             for name in &names.full {
                 catalog.offer(bundles, name, names.tag.as_deref(), claim, blobs)?;
             }
         }
         for (bundle, names, digest, blobs) in &images {
-            let claim = Claim { bundle: *bundle, digest: *digest, ambiguous: false, full: false };
+            let claim = TagClaim { bundle: *bundle, digest: *digest, ambiguous: false, full: false };
             for name in &names.short {
                 catalog.offer(bundles, name, names.tag.as_deref(), claim, blobs)?;
             }
@@ -122,7 +122,7 @@ impl Catalog {
     fn hold(
         &mut self,
         number: usize,
-        bundle: &Bundle,
+        bundle: &ServedBundle,
         media_type: &str,
         root: Blob,
         limits: &Limits,
@@ -153,10 +153,10 @@ impl Catalog {
 
     fn offer(
         &mut self,
-        bundles: &[Bundle],
+        bundles: &[ServedBundle],
         name: &str,
         tag: Option<&str>,
-        claim: Claim,
+        claim: TagClaim,
         blobs: &[Blob],
     ) -> Result<(), ServeError> {
         let repository = self.repositories.entry(name.to_owned()).or_default();
@@ -207,7 +207,7 @@ impl Catalog {
     }
 
     /// The repository of that name; `origin` is the registry it stands for, when the client says so.
-    pub(super) fn repository(&self, name: &str, origin: Option<&str>) -> Option<&Repository> {
+    pub(super) fn repository(&self, name: &str, origin: Option<&str>) -> Option<&ServedRepository> {
         match origin {
             // Never the short name: it may be that of another registry.
             Some(origin) => self.repositories.get(&format!("{origin}/{name}")),
@@ -219,21 +219,21 @@ impl Catalog {
     ///
     /// A registry with a port makes names with a colon, which the grammar of repositories does not have: those answer
     /// only to a client that names the registry.
-    pub(super) fn names(&self, page: &Page) -> (Vec<&str>, bool) {
+    pub(super) fn names(&self, page: &ListPage) -> (Vec<&str>, bool) {
         part(self.repositories.keys().map(String::as_str).filter(|name| !name.contains(':')), page)
     }
 
     /// A blob of a repository.
-    pub(super) fn blob(&self, repository: &Repository, digest: &Digest) -> Option<&HeldBundle> {
+    pub(super) fn blob(&self, repository: &ServedRepository, digest: &Digest) -> Option<&HeldBundle> {
         repository.members.get(digest).and_then(|digest| self.held.get(digest))
     }
 
     /// A manifest or index of a repository.
     pub(super) fn manifest(
         &self,
-        repository: &Repository,
+        repository: &ServedRepository,
         reference: &Reference,
-    ) -> Option<(&HeldBundle, &About)> {
+    ) -> Option<(&HeldBundle, &ServedDocument)> {
         let digest = match reference {
             Reference::Tag(tag) => repository.tags.get(tag).filter(|claim| !claim.ambiguous)?.digest,
             Reference::Digest(digest) => *digest,
@@ -243,7 +243,7 @@ impl Catalog {
     }
 
     /// Documents whose `subject` is this digest, by their digests.
-    pub(super) fn referrers(&self, subject: &Digest) -> Vec<Referring> {
+    pub(super) fn referrers(&self, subject: &Digest) -> Vec<ReferrerEntry> {
         let digests = self.about.get(subject).map(Vec::as_slice).unwrap_or_default();
         let held = digests.iter().filter_map(|digest| self.held.get(digest));
         let mut found: Vec<_> =
@@ -254,7 +254,7 @@ impl Catalog {
 
     /// The name and tag by which an image is best pulled: short where that is not ambiguous.
     pub(super) fn pull_name(&self, reference: &ImageName) -> (String, Option<String>) {
-        let names = Names::of(reference);
+        let names = ServedNames::of(reference);
         let short = names.short.first().cloned().unwrap_or_default();
         let full = names.full.first().cloned().unwrap_or_default();
         let Some(tag) = names.tag else { return (short, None) };
@@ -267,16 +267,16 @@ impl Catalog {
     }
 }
 
-impl Repository {
+impl ServedRepository {
     /// Its tags, sorted by their bytes.
-    pub(super) fn tags(&self, page: &Page) -> (Vec<&str>, bool) {
+    pub(super) fn tags(&self, page: &ListPage) -> (Vec<&str>, bool) {
         let offered = self.tags.iter().filter(|(_, claim)| !claim.ambiguous);
         part(offered.map(|(tag, _)| tag.as_str()), page)
     }
 }
 
 /// A part of sorted names, and whether there are more behind it.
-fn part<'a>(names: impl Iterator<Item = &'a str>, page: &Page) -> (Vec<&'a str>, bool) {
+fn part<'a>(names: impl Iterator<Item = &'a str>, page: &ListPage) -> (Vec<&'a str>, bool) {
     let mut names = names.filter(|name| page.last.as_deref().is_none_or(|last| *name > last));
     let found: Vec<_> = names.by_ref().take(page.count.unwrap_or(usize::MAX)).collect();
     let more = page.count != Some(0) && names.next().is_some();
@@ -285,7 +285,7 @@ fn part<'a>(names: impl Iterator<Item = &'a str>, page: &Page) -> (Vec<&'a str>,
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, part};
+    use super::{ListPage, part};
 
     #[test]
     fn pages_of_a_list() {
@@ -299,7 +299,7 @@ mod tests {
             (Some(0), None, "", false),
             (None, Some("c"), "", false),
         ] {
-            let page = Page { count, last: last.map(str::to_owned) };
+            let page = ListPage { count, last: last.map(str::to_owned) };
             assert_eq!(
                 part(all.into_iter(), &page),
                 (expected.split("").filter(|c| !c.is_empty()).collect(), more)

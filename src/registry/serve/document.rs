@@ -3,15 +3,15 @@
 use super::error::ServeError;
 use sealift_bundle::format::BundleError;
 use sealift_bundle::format::index::Blob;
-use sealift_bundle::format::oci::{self, Descriptor, OciDocument, Referring};
+use sealift_bundle::format::oci::{self, Descriptor, OciDocument, ReferrerEntry};
 use sealift_bundle::trust::TrustError;
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::limits::Limits;
 
 /// A document as it is offered.
-pub(super) struct About {
+pub(super) struct ServedDocument {
     /// As a list of referrers names it; its media type is the one that its parent states.
-    pub referring: Referring,
+    pub referring: ReferrerEntry,
     /// The document it is about (`subject`).
     pub subject: Option<Digest>,
     /// Every blob it names.
@@ -21,7 +21,7 @@ pub(super) struct About {
 /// A document and what it names.
 pub(super) struct Announced {
     /// What it says.
-    pub about: About,
+    pub about: ServedDocument,
     /// Further documents, each with its media type.
     pub documents: Vec<(String, Blob)>,
     /// Other blobs.
@@ -44,8 +44,8 @@ pub(super) fn announced(
             (Vec::new(), std::iter::once(config).chain(layers).map(Descriptor::blob).collect())
         }
     };
-    let about = About {
-        referring: Referring::of(media_type, bytes),
+    let about = ServedDocument {
+        referring: ReferrerEntry::of(media_type, bytes),
         subject: oci::subject(bytes),
         parts: documents
             .iter()
@@ -62,7 +62,7 @@ mod tests {
 
     const D: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-    fn about(change: impl FnOnce(String) -> String) -> About {
+    fn about(change: impl FnOnce(String) -> String) -> ServedDocument {
         let text = format!(
             r#"{{"schemaVersion":2,"config":{{"mediaType":"application/x","digest":"{D}","size":2}},"layers":[],"artifactType":"application/spdx","subject":{{"digest":"{D}"}},"annotations":{{"a":"b"}}}}"#
         );

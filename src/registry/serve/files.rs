@@ -3,8 +3,8 @@
 //! A path is looked up in the signed inventory of its tree, and nowhere else: there is no folder it could leave.
 
 use super::answer::ServeAnswer;
-use super::body::{Body, BodySource, PIECE, Step};
-use super::catalog::Bundle;
+use super::body::{Body, BodySource, NextPiece, PIECE};
+use super::catalog::ServedBundle;
 use super::error::ServeError;
 use super::page;
 use super::respond::{ResponseHead, begin};
@@ -31,10 +31,10 @@ const FRAMES: usize = 4;
 const KEPT: usize = 4;
 
 /// A believed inventory, and whose it is.
-type Kept = (usize, String, Arc<Verified<Inventory>>);
+type ServedInventory = (usize, String, Arc<Verified<Inventory>>);
 
 /// A decoded frame, which was compared with its digest, and where it is from.
-struct Frame {
+struct DecodedFrame {
     bundle: usize,
     item: String,
     number: usize,
@@ -43,8 +43,8 @@ struct Frame {
 
 /// What is at hand for reading trees.
 pub(super) struct Shelf {
-    inventories: Arc<Mutex<Vec<Kept>>>,
-    frames: std::sync::Mutex<Vec<Frame>>,
+    inventories: Arc<Mutex<Vec<ServedInventory>>>,
+    frames: std::sync::Mutex<Vec<DecodedFrame>>,
     decoding: Arc<Semaphore>,
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn answer(
 /// A folder: its own front page, or a list of what is in it.
 async fn folder(
     state: &Arc<ServeState>,
-    (number, bundle, item): (usize, &Bundle, &str),
+    (number, bundle, item): (usize, &ServedBundle, &str),
     inventory: &Arc<Verified<Inventory>>,
     (name, after): (&str, Option<&str>),
     head: &ResponseHead,
@@ -172,7 +172,7 @@ async fn content(
     if size == 0 {
         return if sha256 == Digest::of(b"") { Ok(Body::empty()) } else { Err(NOT_BELIEVED) };
     }
-    let source = TreeFile {
+    let source = ServedTreeFile {
         state: Arc::clone(state),
         bundle: number,
         item: item.to_owned(),
@@ -187,7 +187,7 @@ async fn content(
 }
 
 /// A file of a tree that is on its way. It holds neither a thread nor a frame while its client takes nothing.
-struct TreeFile {
+struct ServedTreeFile {
     state: Arc<ServeState>,
     bundle: usize,
     item: String,
@@ -200,7 +200,7 @@ struct TreeFile {
     sha256: Digest,
 }
 
-impl TreeFile {
+impl ServedTreeFile {
     fn read(&mut self) -> Result<Option<Bytes>, ServeError> {
         let Some((number, mut part)) = self.parts.pop_front() else { return Ok(None) };
         let Some(frame) = self.frame(number)? else { return Ok(None) };
@@ -222,10 +222,11 @@ impl TreeFile {
 
     /// A decoded frame: one that is kept, or read now.
     fn frame(&self, number: usize) -> Result<Option<Arc<Verified<Vec<u8>>>>, ServeError> {
-        let Some(Bundle { place, .. }) = self.state.bundles.get(self.bundle) else { return Ok(None) };
+        let Some(ServedBundle { place, .. }) = self.state.bundles.get(self.bundle) else { return Ok(None) };
         let frames = || self.state.shelf.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it =
-            |frame: &Frame| (frame.bundle, frame.number) == (self.bundle, number) && frame.item == self.item;
+        let is_it = |frame: &DecodedFrame| {
+            (frame.bundle, frame.number) == (self.bundle, number) && frame.item == self.item
+        };
         if let Some(found) = frames().iter().find(|frame| is_it(frame)) {
             return Ok(Some(Arc::clone(&found.content)));
         }
@@ -233,13 +234,13 @@ impl TreeFile {
         let mut kept = frames();
         kept.truncate(FRAMES - 1);
         let (item, kept_content) = (self.item.clone(), Arc::clone(&content));
-        kept.insert(0, Frame { bundle: self.bundle, item, number, content: kept_content });
+        kept.insert(0, DecodedFrame { bundle: self.bundle, item, number, content: kept_content });
         Ok(Some(content))
     }
 }
 
-impl BodySource for TreeFile {
-    fn next(mut self: Box<Self>) -> Step {
+impl BodySource for ServedTreeFile {
+    fn next(mut self: Box<Self>) -> NextPiece {
         match self.read() {
             Ok(piece) => Some((piece?, self)),
             Err(error) => {

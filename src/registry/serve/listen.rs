@@ -1,6 +1,6 @@
 //! Connections: accepted, bounded in number and time, ended in order.
 
-use super::catalog::{Bundle, Catalog};
+use super::catalog::{Catalog, ServedBundle};
 use super::error::ServeError;
 use super::guard::Guard;
 use super::peers::Peers;
@@ -94,7 +94,7 @@ async fn accept(
     listener: &TcpListener,
     tls: Option<TlsAcceptor>,
     (address, hosts): (SocketAddr, Vec<String>),
-    library: (Vec<Bundle>, Catalog),
+    library: (Vec<ServedBundle>, Catalog),
     operator: &dyn Operator,
 ) {
     let (reports, mut reported) = mpsc::channel(64);

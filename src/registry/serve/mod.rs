@@ -34,7 +34,7 @@ pub use error::ServeError;
 pub use listen::Server;
 pub use tls::TlsIdentity;
 
-use catalog::{Bundle, Catalog};
+use catalog::{Catalog, ServedBundle};
 use sealift_bundle::trust::verify::OpenBundle;
 use sealift_bundle::value::limits::Limits;
 use std::net::SocketAddr;
@@ -62,7 +62,7 @@ pub trait Operator: Sync {
 
 /// Bundles that go together, and what they offer.
 pub struct Library {
-    bundles: Vec<Bundle>,
+    bundles: Vec<ServedBundle>,
     catalog: Catalog,
 }
 
@@ -70,12 +70,12 @@ impl Library {
     /// Takes bundles that are believed. Two that give one name to different things are refused; a bundle that is given
     /// twice counts once.
     pub fn new(places: Vec<OpenBundle<'static>>, limits: &Limits) -> Result<Self, ServeError> {
-        let mut bundles: Vec<Bundle> = Vec::new();
+        let mut bundles: Vec<ServedBundle> = Vec::new();
         for place in places {
             let predicate = &place.trusted.statement().predicate;
             let key = format!("{}-{}", predicate.name, predicate.version);
             match bundles.iter().find(|other| other.key == key) {
-                None => bundles.push(Bundle { key, place }),
+                None => bundles.push(ServedBundle { key, place }),
                 Some(other) if other.place.trusted.id() == place.trusted.id() => {}
                 Some(other) => {
                     return Err(ServeError::Conflict {
@@ -100,7 +100,7 @@ impl Library {
     /// The names of all repositories.
     #[must_use]
     pub fn repositories(&self) -> Vec<&str> {
-        self.catalog.names(&catalog::Page::default()).0
+        self.catalog.names(&catalog::ListPage::default()).0
     }
 
     /// What is allowed, and should be said all the same.

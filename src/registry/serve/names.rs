@@ -7,7 +7,7 @@ const DOCKER: &str = "docker.io";
 
 /// The names of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Names {
+pub(super) struct ServedNames {
     /// With the registry that the image came from: `registry.example.com/team/app`. The first is the one to show.
     pub full: Vec<String>,
     /// Without it: `team/app`.
@@ -16,7 +16,7 @@ pub(super) struct Names {
     pub tag: Option<String>,
 }
 
-impl Names {
+impl ServedNames {
     /// The names that follow from a reference.
     pub(super) fn of(reference: &ImageName) -> Self {
         let registry = reference.registry().unwrap_or(DOCKER);
@@ -41,7 +41,7 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use super::Names;
+    use super::ServedNames;
 
     #[test]
     fn an_image_has_its_name_with_and_without_the_registry() {
@@ -64,11 +64,11 @@ mod tests {
             ("nginx:1", "docker.io/nginx docker.io/library/nginx", "nginx library/nginx", Some("1")),
             ("quay.io/nginx:1", "quay.io/nginx", "nginx", Some("1")),
         ] {
-            let names = Names::of(&reference.parse().unwrap());
+            let names = ServedNames::of(&reference.parse().unwrap());
             assert_eq!((names.full.join(" ").as_str(), names.short.join(" ").as_str()), (full, short));
             assert_eq!(names.tag.as_deref(), tag);
         }
         let pinned = format!("a.example/b@sha256:{}", "0".repeat(64));
-        assert_eq!(Names::of(&pinned.parse().unwrap()).tag, None);
+        assert_eq!(ServedNames::of(&pinned.parse().unwrap()).tag, None);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::ServeAnswer;
 use super::body::Body;
-use super::catalog::Bundle;
+use super::catalog::ServedBundle;
 use super::route::encode;
 use super::state::ServeState;
 use hyper::StatusCode;
@@ -45,7 +45,7 @@ pub(super) fn overview(state: &ServeState, host: Option<&str>) -> ServeAnswer {
     );
     if count > 1 {
         body += "<ul class=\"toc\">\n";
-        for Bundle { key, .. } in &state.bundles {
+        for ServedBundle { key, .. } in &state.bundles {
             body += &format!("<li><a href=\"#{0}\">{0}</a></li>\n", escaped(key));
         }
         body += "</ul>\n";
@@ -57,7 +57,7 @@ pub(super) fn overview(state: &ServeState, host: Option<&str>) -> ServeAnswer {
     page("sealift", &body)
 }
 
-fn section(state: &ServeState, bundle: &Bundle, host: &str) -> String {
+fn section(state: &ServeState, bundle: &ServedBundle, host: &str) -> String {
     let overview = look(&bundle.place.trusted, &bundle.place.contents.items);
     let mut text = format!(
         "<section id=\"{0}\">\n<h2>{1} <small>{2}</small></h2>\n",

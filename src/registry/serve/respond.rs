@@ -1,8 +1,8 @@
 //! From a request to its answer.
 
 use super::answer::ServeAnswer;
-use super::body::{self, Body, BodySource, PIECE, Step};
-use super::catalog::{HeldBundle, Page, Repository};
+use super::body::{self, Body, BodySource, NextPiece, PIECE};
+use super::catalog::{HeldBundle, ListPage, ServedRepository};
 use super::route::{
     self, AskedRoute, NO_BLOB, NO_MANIFEST, NO_NAME, NOT_BELIEVED, OTHER_HOST, Refusal, Repo,
 };
@@ -13,7 +13,7 @@ use hyper::header::{HOST, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE};
 use hyper::{Method, Request, Response, StatusCode};
 use sealift_bundle::format::oci::OCI_INDEX;
 use sealift_bundle::trust::TrustError;
-use sealift_bundle::trust::verify::{Proof, Reading};
+use sealift_bundle::trust::verify::{BlobProgress, Proof};
 use sealift_bundle::value::digest::Digest;
 use serde_json::json;
 use std::ops::Range;
@@ -115,12 +115,12 @@ async fn answer(
     }
 }
 
-fn repository<'a>(state: &'a ServeState, repo: &Repo) -> Result<&'a Repository, Refusal> {
+fn repository<'a>(state: &'a ServeState, repo: &Repo) -> Result<&'a ServedRepository, Refusal> {
     state.catalog.repository(&repo.name, repo.origin.as_deref()).ok_or(NO_NAME)
 }
 
 /// Says where the next part of a list is (RFC 8288).
-fn linked(answer: ServeAnswer, address: &str, page: &Page, names: &[&str], more: bool) -> ServeAnswer {
+fn linked(answer: ServeAnswer, address: &str, page: &ListPage, names: &[&str], more: bool) -> ServeAnswer {
     match (page.count, names.last().filter(|_| more)) {
         (Some(count), Some(last)) => {
             let (address, last) = (route::encode(address), route::encode(last));
@@ -171,7 +171,8 @@ async fn blob(
         return Ok(dressed(answer).with("content-length", &blob.size.to_string()));
     }
     let Some(range) = range else {
-        let source = Box::new(WholeBlob { state: Arc::clone(state), bundle, reading: Reading::of(blob) });
+        let source =
+            Box::new(WholeBlob { state: Arc::clone(state), bundle, reading: BlobProgress::of(blob) });
         let body = begin(source, blob.size).await?;
         return Ok(dressed(ServeAnswer::new(StatusCode::OK, media_type, body)));
     };
@@ -192,11 +193,11 @@ pub(super) async fn begin(source: Box<dyn BodySource>, len: u64) -> Result<Body,
 struct WholeBlob {
     state: Arc<ServeState>,
     bundle: usize,
-    reading: Reading,
+    reading: BlobProgress,
 }
 
 impl BodySource for WholeBlob {
-    fn next(mut self: Box<Self>) -> Step {
+    fn next(mut self: Box<Self>) -> NextPiece {
         let place = &self.state.bundles.get(self.bundle)?.place;
         match place.next_piece(&mut self.reading, PIECE) {
             Ok(piece) => Some((Bytes::from(piece?), self)),
@@ -228,7 +229,7 @@ impl PartOfBlob {
 }
 
 impl BodySource for PartOfBlob {
-    fn next(mut self: Box<Self>) -> Step {
+    fn next(mut self: Box<Self>) -> NextPiece {
         match self.read() {
             Ok(piece) => Some((Bytes::from(piece?), self)),
             Err(error) => {

@@ -2,7 +2,7 @@
 //!
 //! Paths become names that are looked up, never paths of a file system.
 
-use super::catalog::{Page, Reference};
+use super::catalog::{ListPage, Reference};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::percent;
 
@@ -16,11 +16,11 @@ pub(super) enum AskedRoute {
     /// A blob; its digest may be of an algorithm that no bundle has.
     Blob(Repo, Digest),
     /// The tags of a repository.
-    Tags(Repo, Page),
+    Tags(Repo, ListPage),
     /// What is about a document, all or of one type.
     Referrers(Repo, Digest, Option<String>),
     /// The names of all repositories.
-    Catalog(Page),
+    Catalog(ListPage),
     /// The page that lists the bundles.
     Overview,
     /// `/files/BUNDLE/ITEM/PATH`; a path of a folder ends with a slash, the empty path is the tree itself.
@@ -174,9 +174,9 @@ impl RouteQuery<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    fn page(&self) -> Result<Page, Refusal> {
+    fn page(&self) -> Result<ListPage, Refusal> {
         let count = self.get("n").map(|count| count.parse().map_err(|_| BAD_NUMBER)).transpose()?;
-        Ok(Page { count, last: self.get("last") })
+        Ok(ListPage { count, last: self.get("last") })
     }
 }
 

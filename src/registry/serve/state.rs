@@ -1,6 +1,6 @@
 //! What all connections share.
 
-use super::catalog::{Bundle, Catalog};
+use super::catalog::{Catalog, ServedBundle};
 use super::error::ServeError;
 use super::files::Shelf;
 use super::hosts::Hosts;
@@ -27,7 +27,7 @@ const SHARE: usize = 1 << 10;
 /// The bundles, and what was found out about them since the start.
 pub(super) struct ServeState {
     /// The bundles.
-    pub bundles: Vec<Bundle>,
+    pub bundles: Vec<ServedBundle>,
     /// What they offer.
     pub catalog: Catalog,
     /// Where this listens.
@@ -47,7 +47,7 @@ pub(super) struct ServeState {
 
 impl ServeState {
     pub(super) fn new(
-        (bundles, catalog): (Vec<Bundle>, Catalog),
+        (bundles, catalog): (Vec<ServedBundle>, Catalog),
         address: SocketAddr,
         secure: bool,
         hosts: Vec<String>,

@@ -2,7 +2,7 @@
 
 use super::super::SiteError;
 use super::super::ownership::refuse_unsafe_parent;
-use super::super::staging::Room;
+use super::super::staging::FreeSpace;
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use sealift_bundle::format::atomic_file::folder_of;
@@ -52,11 +52,11 @@ pub(super) enum Spelling {
 
 /// What was found out about a folder.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct DirectoryFacts {
     pub(super) path: PathBuf,
     /// The kind of file system, where it has a known name.
     pub(super) file_system: Option<&'static str>,
-    pub(super) room: Room,
+    pub(super) room: FreeSpace,
     pub(super) read_only: bool,
     pub(super) no_programs: bool,
     /// Bytes of the longest name.
@@ -84,7 +84,7 @@ pub(super) struct Place {
     pub(super) openat2: bool,
 }
 
-impl Place {
+impl DirectoryFacts {
     /// Looks at a folder, or at the one that would hold it; `largest` is the largest file that should fit, `ceiling` the
     /// largest that this process may write.
     pub(super) fn look(folder: &Path, largest: u64, ceiling: Option<u64>) -> Result<Self, SiteError> {
@@ -106,7 +106,7 @@ impl Place {
         let mut place = Self {
             path: path.to_owned(),
             file_system: kind.map(|(_, name)| name),
-            room: Room::of(&vfs),
+            room: FreeSpace::of(&vfs),
             read_only: vfs.f_flag.contains(StatVfsMountFlags::RDONLY),
             no_programs: vfs.f_flag.contains(StatVfsMountFlags::NOEXEC),
             name_max: vfs.f_namemax,
@@ -175,42 +175,42 @@ fn openat2(path: &Path) -> bool {
 
 /// File systems that are told apart by more than their name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FileSystemKind {
     Fat,
     ExFat,
     Other,
 }
 
 /// The kind and the name of a file system, by the magic numbers of statfs(2) and linux/magic.h.
-fn kind(path: &Path) -> Result<Option<(Kind, &'static str)>, Errno> {
+fn kind(path: &Path) -> Result<Option<(FileSystemKind, &'static str)>, Errno> {
     #[allow(clippy::useless_conversion, reason = "the type differs between architectures")]
     let magic = i64::try_from(rustix::fs::statfs(path)?.f_type).unwrap_or_default() & 0xffff_ffff;
     Ok(match magic {
-        0x4d44 => Some((Kind::Fat, "FAT")),
-        0x2011_bab0 => Some((Kind::ExFat, "exFAT")),
-        0xef53 => Some((Kind::Other, "ext4")),
-        0x5846_5342 => Some((Kind::Other, "xfs")),
-        0x9123_683e => Some((Kind::Other, "btrfs")),
-        0x0102_1994 => Some((Kind::Other, "tmpfs")),
-        0x2fc1_2fc1 => Some((Kind::Other, "zfs")),
-        0x794c_7630 => Some((Kind::Other, "overlay")),
-        0x6969 => Some((Kind::Other, "NFS")),
-        0xff53_4d42 | 0xfe53_4d42 => Some((Kind::Other, "SMB")),
-        0x5346_544e | 0x7366_746e => Some((Kind::Other, "NTFS")),
-        0x6573_5546 => Some((Kind::Other, "FUSE")),
-        0x7371_7368 => Some((Kind::Other, "squashfs")),
-        0x9660 => Some((Kind::Other, "ISO 9660")),
+        0x4d44 => Some((FileSystemKind::Fat, "FAT")),
+        0x2011_bab0 => Some((FileSystemKind::ExFat, "exFAT")),
+        0xef53 => Some((FileSystemKind::Other, "ext4")),
+        0x5846_5342 => Some((FileSystemKind::Other, "xfs")),
+        0x9123_683e => Some((FileSystemKind::Other, "btrfs")),
+        0x0102_1994 => Some((FileSystemKind::Other, "tmpfs")),
+        0x2fc1_2fc1 => Some((FileSystemKind::Other, "zfs")),
+        0x794c_7630 => Some((FileSystemKind::Other, "overlay")),
+        0x6969 => Some((FileSystemKind::Other, "NFS")),
+        0xff53_4d42 | 0xfe53_4d42 => Some((FileSystemKind::Other, "SMB")),
+        0x5346_544e | 0x7366_746e => Some((FileSystemKind::Other, "NTFS")),
+        0x6573_5546 => Some((FileSystemKind::Other, "FUSE")),
+        0x7371_7368 => Some((FileSystemKind::Other, "squashfs")),
+        0x9660 => Some((FileSystemKind::Other, "ISO 9660")),
         _ => None,
     })
 }
 
 /// Whether a file of that length, and at least of 4 GiB, can be.
-fn large_files(kind: Option<Kind>, shop: &Workshop, largest: u64, ceiling: Option<u64>) -> Tried {
+fn large_files(kind: Option<FileSystemKind>, shop: &Workshop, largest: u64, ceiling: Option<u64>) -> Tried {
     match kind {
         // Neither has holes, so a length is not tried there: it would be written.
-        Some(Kind::Fat) => return Tried::Failed("FAT holds no file of 4 GiB or more".to_owned()),
-        Some(Kind::ExFat) => return Tried::Did(()),
-        Some(Kind::Other) | None => {}
+        Some(FileSystemKind::Fat) => return Tried::Failed("FAT holds no file of 4 GiB or more".to_owned()),
+        Some(FileSystemKind::ExFat) => return Tried::Did(()),
+        Some(FileSystemKind::Other) | None => {}
     }
     let length = largest.max(FAT_END);
     // Beyond that limit the kernel ends the process.
@@ -372,13 +372,13 @@ impl Drop for Workshop {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, Spelling, Tried};
+    use super::{DirectoryFacts, Spelling, Tried};
     use crate::SiteError;
 
     #[test]
     fn what_is_tried_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::look(folder.path(), 5 << 30, None).unwrap();
+        let place = DirectoryFacts::look(folder.path(), 5 << 30, None).unwrap();
         assert_eq!(place.create, Tried::Did(()));
         assert_eq!(place.rename, Tried::Did(true));
         assert_eq!(place.modes, Tried::Did(true));
@@ -388,10 +388,10 @@ mod tests {
         assert_eq!(place.large_files, Tried::Did(()));
         assert_eq!(place.refused, Tried::Did(Vec::new()));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        let small = Place::look(&folder.path().join("new"), 0, Some(1 << 20)).unwrap();
+        let small = DirectoryFacts::look(&folder.path().join("new"), 0, Some(1 << 20)).unwrap();
         assert!(matches!(small.large_files, Tried::Skipped(_)));
         assert_eq!(small.path, folder.path());
-        let nowhere = Place::look(&folder.path().join("no/where"), 0, None);
+        let nowhere = DirectoryFacts::look(&folder.path().join("no/where"), 0, None);
         assert!(matches!(nowhere, Err(SiteError::NoParent { .. })));
     }
 }

@@ -2,7 +2,7 @@
 
 mod place;
 
-use super::folder::{Place, Tried};
+use super::folder::{DirectoryFacts, Tried};
 use super::machine::Machine;
 use super::{Check, CheckOutcome, Circumstances, DoctorFinding, Needs};
 use sealift_bundle::trust::root::Expiry;
@@ -29,7 +29,7 @@ const SOON: i64 = 30;
 const NAME_ONE: &str = "name the bundle as well: `sealift doctor FOLDER BUNDLE --trust ROOT`";
 
 pub(super) fn judge(
-    place: &Place,
+    place: &DirectoryFacts,
     machine: &Machine,
     needs: Option<&Needs>,
     circumstances: &Circumstances<'_>,
@@ -40,7 +40,7 @@ pub(super) fn judge(
 
 /// Everything that a finding follows from.
 struct Case<'a> {
-    place: &'a Place,
+    place: &'a DirectoryFacts,
     machine: &'a Machine,
     needs: Option<&'a Needs>,
     circumstances: &'a Circumstances<'a>,

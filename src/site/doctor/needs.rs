@@ -125,7 +125,7 @@ impl Needs {
 
 /// The two keys of an image's configuration that say where it runs.
 #[derive(Deserialize)]
-struct Config {
+struct PlatformConfig {
     os: String,
     architecture: String,
     #[serde(default)]
@@ -145,7 +145,7 @@ fn own_platform(
     if config.size > limits.document {
         return Ok(None);
     }
-    let config = serde_json::from_slice::<Config>(&place.document(config.blob())?).ok();
+    let config = serde_json::from_slice::<PlatformConfig>(&place.document(config.blob())?).ok();
     Ok(config.map(|config| {
         let variant = config.variant.map(|variant| format!("/{variant}")).unwrap_or_default();
         format!("{}/{}{variant}", config.os, config.architecture)

@@ -13,7 +13,7 @@ enum Before<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Open {
+enum OpenBracket {
     List,
     Item,
     Parenthesis,
@@ -52,18 +52,20 @@ pub(super) fn check(expression: &str, is_block: bool) -> Result<(), &'static str
                     return Err("a list stands somewhere else than right behind `in`");
                 }
                 has_list |= is_list;
-                open.push(if is_list { Open::List } else { Open::Item });
+                open.push(if is_list { OpenBracket::List } else { OpenBracket::Item });
                 Before::Operator
             }
             '(' => {
-                open.push(Open::Parenthesis);
+                open.push(OpenBracket::Parenthesis);
                 Before::Operator
             }
             ']' | ')' => {
                 open.pop();
                 Before::Value
             }
-            ',' if open.last() == Some(&Open::List) || (is_with && open.is_empty()) => Before::Operator,
+            ',' if open.last() == Some(&OpenBracket::List) || (is_with && open.is_empty()) => {
+                Before::Operator
+            }
             ',' => return Err("a comma stands outside of a list"),
             _ => {
                 has_product |= character == '*';

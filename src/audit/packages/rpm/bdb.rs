@@ -2,7 +2,7 @@
 //! hold what is too large for one.
 
 use super::Each;
-use crate::packages::bytes::{Budget, CUT, Order, byte, part};
+use crate::packages::bytes::{Budget, ByteOrder, CUT, byte, part};
 
 const MAGIC: u32 = 0x0006_1561;
 /// Bytes of a page's header.
@@ -18,7 +18,7 @@ const OFFPAGE: u8 = 3;
 
 /// Every header. The databases of machines of either byte order are read.
 pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
-    let order = [Order::Little, Order::Big]
+    let order = [ByteOrder::Little, ByteOrder::Big]
         .into_iter()
         .find(|order| order.u32(bytes, 12) == Ok(MAGIC))
         .filter(|_| byte(bytes, 25) == Ok(HASH_META))
@@ -32,7 +32,7 @@ pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(),
     }
     let last = order.length(bytes, 32)?;
     let mut file =
-        File { bytes, order, size, seen: vec![false; bytes.len() / size], budget: Budget::of(bytes) };
+        BdbFile { bytes, order, size, seen: vec![false; bytes.len() / size], budget: Budget::of(bytes) };
     for number in 1..=last {
         let page = file.page(number)?;
         if !matches!(byte(page, 25)?, HASH | HASH_UNSORTED) {
@@ -58,9 +58,9 @@ pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(),
     Ok(())
 }
 
-struct File<'a> {
+struct BdbFile<'a> {
     bytes: &'a [u8],
-    order: Order,
+    order: ByteOrder,
     size: usize,
     /// Pages of chains that were read: each belongs to one value.
     seen: Vec<bool>,
@@ -68,7 +68,7 @@ struct File<'a> {
     budget: Budget,
 }
 
-impl<'a> File<'a> {
+impl<'a> BdbFile<'a> {
     fn page(&self, number: usize) -> Result<&'a [u8], String> {
         part(self.bytes, number.saturating_mul(self.size), self.size)
     }

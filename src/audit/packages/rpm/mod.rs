@@ -8,7 +8,7 @@ pub(super) use bdb::each as bdb;
 pub(super) use ndb::each as ndb;
 pub(super) use sqlite::each as sqlite;
 
-use super::bytes::{Order, part};
+use super::bytes::{ByteOrder, part};
 use super::found::FoundPackages;
 use super::{Ecosystem, Package, PackageSource};
 
@@ -48,17 +48,17 @@ pub(super) fn packages(
 
 /// The package of one header, as it stands in a database: counts of entries and bytes, entries, bytes.
 fn package(header: &[u8]) -> Result<Package, String> {
-    let count = Order::Big.length(header, 0)?;
-    let size = Order::Big.length(header, 4)?;
+    let count = ByteOrder::Big.length(header, 0)?;
+    let size = ByteOrder::Big.length(header, 4)?;
     let entries = part(header, 8, count.saturating_mul(ENTRY))?;
     let data = part(header, entries.len().saturating_add(8), size)?;
     let [mut name, mut version, mut release, mut license, mut architecture, mut source] = [const { None }; 6];
     let mut epoch = None;
     for entry in entries.chunks_exact(ENTRY) {
-        let tag = Order::Big.u32(entry, 0)?;
+        let tag = ByteOrder::Big.u32(entry, 0)?;
         if tag == EPOCH {
             let at = value(entry, &[INT32])?;
-            epoch = Some(Order::Big.u32(data, at)?);
+            epoch = Some(ByteOrder::Big.u32(data, at)?);
             continue;
         }
         let slot = match tag {
@@ -98,10 +98,10 @@ fn package(header: &[u8]) -> Result<Package, String> {
 
 /// Where the value of an entry begins, if it is of one of `types`.
 fn value(entry: &[u8], types: &[u32]) -> Result<usize, String> {
-    if !types.contains(&Order::Big.u32(entry, 4)?) {
+    if !types.contains(&ByteOrder::Big.u32(entry, 4)?) {
         return Err("a header has a value of an unexpected type".to_owned());
     }
-    Order::Big.length(entry, 8)
+    ByteOrder::Big.length(entry, 8)
 }
 
 /// The source package, by the name of its file: `NAME-VERSION-RELEASE.src.rpm`.

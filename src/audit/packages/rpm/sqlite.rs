@@ -1,7 +1,7 @@
 //! The table `Packages` of a database of `SQLite` (sqlite.org/fileformat.html).
 
 use super::Each;
-use crate::packages::bytes::{Budget, CUT, Order, byte, part};
+use crate::packages::bytes::{Budget, ByteOrder, CUT, byte, part};
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Bytes in front of the first page's own header.
@@ -10,7 +10,7 @@ const FILE_HEADER: usize = 100;
 const INTERIOR: u8 = 5;
 const LEAF: u8 = 13;
 
-struct File<'a> {
+struct SqliteFile<'a> {
     bytes: &'a [u8],
     page: usize,
     /// Bytes of a page that are not reserved.
@@ -26,7 +26,7 @@ pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(),
     if !bytes.starts_with(MAGIC) {
         return Err("it is no SQLite database".to_owned());
     }
-    let page = match Order::Big.u16(bytes, 16)? {
+    let page = match ByteOrder::Big.u16(bytes, 16)? {
         1 => 65_536,
         size if size >= 512 && size.is_power_of_two() => usize::from(size),
         size => return Err(format!("its pages have {size} bytes, which SQLite does not know")),
@@ -36,7 +36,7 @@ pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(),
         return Err("its pages have no room".to_owned());
     }
     let seen = vec![false; bytes.len().div_ceil(page)];
-    let mut file = File { bytes, page, usable, seen, budget: Budget::of(bytes) };
+    let mut file = SqliteFile { bytes, page, usable, seen, budget: Budget::of(bytes) };
     let mut root = None;
     file.rows(1, &mut |row| {
         let columns = columns(row)?;
@@ -50,7 +50,7 @@ pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(),
     file.rows(root, &mut |row| each(columns(row)?.get(1).ok_or("a row of `Packages` has no header")?))
 }
 
-impl<'a> File<'a> {
+impl<'a> SqliteFile<'a> {
     fn page(&mut self, number: usize) -> Result<&'a [u8], String> {
         let index = number.checked_sub(1).ok_or("it points to page 0")?;
         let seen = self.seen.get_mut(index).ok_or_else(|| CUT.to_owned())?;
@@ -67,10 +67,12 @@ impl<'a> File<'a> {
             let page = self.page(number)?;
             let head = if number == 1 { FILE_HEADER } else { 0 };
             let kind = byte(page, head)?;
-            let count = usize::from(Order::Big.u16(page, head.saturating_add(3))?);
+            let count = usize::from(ByteOrder::Big.u16(page, head.saturating_add(3))?);
             let (cells, last) = match kind {
                 LEAF => (head.saturating_add(8), None),
-                INTERIOR => (head.saturating_add(12), Some(Order::Big.length(page, head.saturating_add(8))?)),
+                INTERIOR => {
+                    (head.saturating_add(12), Some(ByteOrder::Big.length(page, head.saturating_add(8))?))
+                }
                 other => return Err(format!("page {number} is of kind {other}, and no page of a table")),
             };
             let pointers = part(page, cells, count.saturating_mul(2))?;
@@ -78,9 +80,9 @@ impl<'a> File<'a> {
             waiting.extend(last);
             let first = waiting.len();
             for pointer in pointers.chunks_exact(2) {
-                let at = usize::from(Order::Big.u16(pointer, 0)?);
+                let at = usize::from(ByteOrder::Big.u16(pointer, 0)?);
                 if kind == INTERIOR {
-                    waiting.push(Order::Big.length(page, at)?);
+                    waiting.push(ByteOrder::Big.length(page, at)?);
                 } else {
                     row(&self.payload(page, at)?)?;
                 }
@@ -113,11 +115,11 @@ impl<'a> File<'a> {
         let mut row = part(page, at, local)?.to_vec();
         let mut next = match size.checked_sub(local) {
             Some(0) | None => 0,
-            Some(_) => Order::Big.length(page, at.saturating_add(local))?,
+            Some(_) => ByteOrder::Big.length(page, at.saturating_add(local))?,
         };
         while row.len() < size {
             let page = self.page(next)?;
-            next = Order::Big.length(page, 0)?;
+            next = ByteOrder::Big.length(page, 0)?;
             let missing = size.saturating_sub(row.len()).min(self.usable.saturating_sub(4));
             row.extend_from_slice(part(page, 4, missing)?);
         }

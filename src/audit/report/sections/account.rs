@@ -1,6 +1,6 @@
 //! What every byte belongs to.
 
-use super::super::document::{Basis, Block, Hue, Stack, Tone};
+use super::super::document::{Basis, Hue, SectionPart, Stack, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{grouped, say};
@@ -20,7 +20,7 @@ const fn hue(what: Use) -> (Hue, &'static str) {
     }
 }
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let account = facts.account;
     let mut table = Table::new(
         "What every byte of the file belongs to",
@@ -52,11 +52,11 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     let note = if account.is_exact() {
         let text = say(format!("The sum is the size of the file: {size} bytes. "))
             .say("Every one of them was read and compared with what the seal commits to; no byte belongs to nothing.");
-        Block::Note { tone: Tone::Good, text }
+        SectionPart::Note { tone: Tone::Good, text }
     } else {
         let text =
             say(format!("The file has {size} bytes, and {} of them are accounted for.", grouped(accounted)));
-        Block::Note { tone: Tone::Bad, text }
+        SectionPart::Note { tone: Tone::Bad, text }
     };
-    vec![note, Block::Stack(Stack { title: "Shares of the file", parts }), Block::Table(table)]
+    vec![note, SectionPart::Stack(Stack { title: "Shares of the file", parts }), SectionPart::Table(table)]
 }

@@ -1,11 +1,12 @@
 //! What changed since an earlier bundle or release.
 
-use super::super::document::{Basis, Block, Tone};
+use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say, shown};
 use crate::diff::{
-    At, BundleDifference, DiffVerdict, FactChange, Hunk, LineMark, LinesOutcome, Step, TextChange, Turn,
+    BundleDifference, ChangeAt, ChangeKind, DiffVerdict, FactChange, Hunk, LineMark, LinesOutcome,
+    PackageStep, TextChange,
 };
 use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::size::ByteSize;
@@ -19,7 +20,7 @@ pub(super) fn title(facts: &ReportFacts<'_>) -> &'static str {
     if facts.changes.is_some() { "Changes since the earlier bundle" } else { "Changes" }
 }
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let Some(difference) = facts.changes else { return unknown(facts) };
     let mut blocks = vec![sides(difference)];
     let tables = [
@@ -33,12 +34,12 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         root(difference),
         files(difference),
     ];
-    blocks.extend(tables.into_iter().filter(|table| table.total > 0).map(Block::Table));
+    blocks.extend(tables.into_iter().filter(|table| table.total > 0).map(SectionPart::Table));
     blocks.extend(difference.texts.iter().take(TEXTS).map(text));
     if difference.texts.len() > TEXTS {
         let more = counted((difference.texts.len() - TEXTS) as u64, "more text");
         let diff = facts.command("sealift diff OLDER BUNDLE --trust ROOT --all");
-        blocks.push(Block::Paragraph { text: say(format!("{more} changed: ")).code(diff) });
+        blocks.push(SectionPart::Paragraph { text: say(format!("{more} changed: ")).code(diff) });
     }
     if let Some(blobs) = &difference.blobs {
         let text = say(format!(
@@ -50,7 +51,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
             blobs.gone,
             ByteSize(blobs.gone_bytes)
         ));
-        blocks.push(Block::Paragraph { text });
+        blocks.push(SectionPart::Paragraph { text });
     }
     if !difference.not_compared.is_empty() {
         let mut table = Table::new(
@@ -61,13 +62,13 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         for one in &difference.not_compared {
             table.row([Cell::from(out(&one.what)).tone(Tone::Unknown), out(&one.reason).into()]);
         }
-        blocks.push(Block::Table(table));
+        blocks.push(SectionPart::Table(table));
     }
     blocks
 }
 
 /// Nothing was given to compare with.
-fn unknown(facts: &ReportFacts<'_>) -> Vec<Block> {
+fn unknown(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let text = say("No earlier bundle was given, so this report does not say what is new.");
     let command = facts.command("sealift report BUNDLE --trust ROOT --since OLDER.sealift -o report.html");
     let text_of_previous = match facts.previous {
@@ -76,11 +77,14 @@ fn unknown(facts: &ReportFacts<'_>) -> Vec<Block> {
             .code("sealift lock --previous")
             .say(" was not given."),
     };
-    vec![Block::Unchecked { text, command: Some(command) }, Block::Paragraph { text: text_of_previous }]
+    vec![
+        SectionPart::Unchecked { text, command: Some(command) },
+        SectionPart::Paragraph { text: text_of_previous },
+    ]
 }
 
 /// What was compared, and how it came out.
-fn sides(difference: &BundleDifference) -> Block {
+fn sides(difference: &BundleDifference) -> SectionPart {
     let side = |head: &crate::diff::DiffHead| {
         let name = match (&head.name, &head.version) {
             (Some(name), Some(version)) => out(format!("{name} {version}")),
@@ -96,15 +100,15 @@ fn sides(difference: &BundleDifference) -> Block {
             (Tone::Attention, "equal as far as it was compared, and not all of it was.")
         }
     };
-    Block::Note { tone, text: compared.say(outcome) }
+    SectionPart::Note { tone, text: compared.say(outcome) }
 }
 
-fn turn(turn: Turn) -> &'static str {
+fn turn(turn: ChangeKind) -> &'static str {
     match turn {
-        Turn::New => "new",
-        Turn::Changed => "changed",
-        Turn::Moved => "moved",
-        Turn::Gone => "gone",
+        ChangeKind::New => "new",
+        ChangeKind::Changed => "changed",
+        ChangeKind::Moved => "moved",
+        ChangeKind::Gone => "gone",
     }
 }
 
@@ -117,7 +121,7 @@ fn optional(text: Option<&String>) -> Text {
     }
 }
 
-fn holders<T>(at: &At<T>) -> Text {
+fn holders<T>(at: &ChangeAt<T>) -> Text {
     match at.items.as_slice() {
         [one, rest @ ..] if rest.len() > 2 => out(one).say(format!(" and {} more", rest.len())),
         items => Text::default().list(items, "–"),
@@ -142,7 +146,7 @@ fn rights(difference: &BundleDifference) -> Table {
     );
     for at in &difference.rights {
         let change = &at.change;
-        let tone = if change.turn == Turn::New { Tone::Attention } else { Tone::Plain };
+        let tone = if change.turn == ChangeKind::New { Tone::Attention } else { Tone::Plain };
         let path = if change.path.is_empty() { say("the image") } else { code(&change.path) };
         table.row([
             Cell::from(say(change.right.as_str())).tone(tone),
@@ -179,7 +183,7 @@ fn findings(difference: &BundleDifference) -> Table {
     );
     for at in &difference.findings {
         let change = &at.change;
-        let tone = if change.turn == Turn::New { Tone::Attention } else { Tone::Plain };
+        let tone = if change.turn == ChangeKind::New { Tone::Attention } else { Tone::Plain };
         let path = if change.path.is_empty() { say("the layer as a whole") } else { shown(&change.path) };
         table.row([
             Cell::from(path).tone(tone),
@@ -246,12 +250,12 @@ fn packages(difference: &BundleDifference) -> Table {
     for at in &difference.packages {
         let change = &at.change;
         let (step, tone) = match change.step {
-            Step::Down => ("down", Tone::Attention),
-            Step::New => ("new", Tone::Plain),
-            Step::Up => ("up", Tone::Plain),
-            Step::Same => ("same, written otherwise", Tone::Plain),
-            Step::Gone => ("gone", Tone::Plain),
-            Step::License => ("other licence", Tone::Plain),
+            PackageStep::Down => ("down", Tone::Attention),
+            PackageStep::New => ("new", Tone::Plain),
+            PackageStep::Up => ("up", Tone::Plain),
+            PackageStep::Same => ("same, written otherwise", Tone::Plain),
+            PackageStep::Gone => ("gone", Tone::Plain),
+            PackageStep::License => ("other licence", Tone::Plain),
         };
         table.row([
             out(&change.name).say(format!(" ({})", change.ecosystem.as_str())).into(),
@@ -325,10 +329,10 @@ fn files(difference: &BundleDifference) -> Table {
         let count = |turn| Cell::count(files.counts.get(&turn).copied().unwrap_or_default());
         table.row([
             out(&files.item).into(),
-            count(Turn::New),
-            count(Turn::Changed),
-            count(Turn::Moved),
-            count(Turn::Gone),
+            count(ChangeKind::New),
+            count(ChangeKind::Changed),
+            count(ChangeKind::Moved),
+            count(ChangeKind::Gone),
             Cell::count(files.buried.len() as u64),
         ]);
     }
@@ -336,12 +340,12 @@ fn files(difference: &BundleDifference) -> Table {
 }
 
 /// The lines of one text that came and went.
-fn text(change: &TextChange) -> Block {
+fn text(change: &TextChange) -> SectionPart {
     let title = code(format!("{}/{}", change.item, change.path));
     match &change.outcome {
-        LinesOutcome::Binary => Block::Paragraph { text: title.say(": it is no text") },
+        LinesOutcome::Binary => SectionPart::Paragraph { text: title.say(": it is no text") },
         LinesOutcome::Unread { reason } => {
-            Block::Unchecked { text: title.say(": ").out(reason), command: None }
+            SectionPart::Unchecked { text: title.say(": ").out(reason), command: None }
         }
         LinesOutcome::Lines(lines) => {
             let title = title.say(format!(
@@ -355,7 +359,7 @@ fn text(change: &TextChange) -> Block {
                 all.truncate(LINES);
                 all.push(format!("@ and {more} more"));
             }
-            Block::Lines { title, lines: all }
+            SectionPart::Lines { title, lines: all }
         }
     }
 }

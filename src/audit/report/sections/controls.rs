@@ -1,6 +1,6 @@
 //! Policy, waivers, and what in this report is evidence for which control.
 
-use super::super::document::{Block, Tone};
+use super::super::document::{SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::say;
@@ -102,7 +102,7 @@ const CONTROLS: [Control; 14] = [
     ),
 ];
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut table = Table::new(
         "What here is evidence for which control; whether a control is met is for its owner to say",
         None,
@@ -125,7 +125,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         ]);
     }
     let mut blocks = super::policy::blocks(facts);
-    blocks.push(Block::Table(table));
+    blocks.push(SectionPart::Table(table));
     blocks
 }
 

@@ -1,6 +1,6 @@
 //! What looks like a secret, and what is odd about names, links and archives.
 
-use super::super::document::{Basis, Block, Tone};
+use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::{ReportFacts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, say, shown};
@@ -16,37 +16,37 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 /// Different advice that is given.
 const FIXES: usize = 5;
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut blocks = Vec::new();
     let secrets = secrets(facts);
     if secrets.total == 0 {
-        blocks.push(Block::Note {
+        blocks.push(SectionPart::Note {
             tone: Tone::Good,
             text: say("Nothing that was read looks like a password, a token or a private key."),
         });
     } else {
-        blocks.push(Block::Table(secrets));
+        blocks.push(SectionPart::Table(secrets));
         let fixes: BTreeSet<_> = facts.secrets().map(|(finding, _)| finding.fix.as_str()).collect();
         for fix in fixes.into_iter().take(FIXES) {
-            blocks.push(Block::Paragraph { text: say("What to do: ").and(shown(fix)).say(".") });
+            blocks.push(SectionPart::Paragraph { text: say("What to do: ").and(shown(fix)).say(".") });
         }
     }
     let (kinds, places) = privileges::oddities(facts, |kind| kind.group() != AnomalyGroup::Privilege);
     if kinds.total == 0 {
-        blocks.push(Block::Note {
+        blocks.push(SectionPart::Note {
             tone: Tone::Good,
             text: say("No name deceives, no link leads out of its image, and every archive that was read can be read in one way only."),
         });
     } else {
-        blocks.extend([Block::Table(kinds), Block::Table(places)]);
+        blocks.extend([SectionPart::Table(kinds), SectionPart::Table(places)]);
     }
     let buried = buried(facts);
     if buried.total > 0 {
-        blocks.push(Block::Heading { text: "Deleted, and still there" });
-        blocks.push(Block::Paragraph {
+        blocks.push(SectionPart::Heading { text: "Deleted, and still there" });
+        blocks.push(SectionPart::Paragraph {
             text: say("A later layer takes these files away or replaces them. They travel all the same, and whoever has the bundle can read them."),
         });
-        blocks.push(Block::Table(buried));
+        blocks.push(SectionPart::Table(buried));
     }
     blocks
 }

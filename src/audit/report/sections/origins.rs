@@ -1,37 +1,37 @@
 //! Where everything comes from, and what came along as evidence for it.
 
-use super::super::document::{Basis, Block, Tone};
+use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
 use sealift_bundle::value::size::ByteSize;
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
-    let mut blocks = vec![Block::Table(items(facts))];
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
+    let mut blocks = vec![SectionPart::Table(items(facts))];
     let withheld = withheld(facts);
     if withheld.total > 0 {
-        blocks.push(Block::Table(withheld));
+        blocks.push(SectionPart::Table(withheld));
     }
-    blocks.push(Block::Heading { text: "Evidence from upstream" });
+    blocks.push(SectionPart::Heading { text: "Evidence from upstream" });
     if facts.evidence.is_empty() {
-        blocks.push(Block::Paragraph {
+        blocks.push(SectionPart::Paragraph {
             text: say("No signature, attestation or SBOM came along with an image."),
         });
     } else {
-        blocks.push(Block::Table(evidence(facts)));
-        blocks.push(Block::Unchecked {
+        blocks.push(SectionPart::Table(evidence(facts)));
+        blocks.push(SectionPart::Unchecked {
             text: say("The signatures in this evidence were not checked here: the keys of those who made them are no part of the trust root."),
             command: None,
         });
     }
     let attached = attached(facts);
     if attached.total > 0 {
-        blocks.push(Block::Table(attached));
+        blocks.push(SectionPart::Table(attached));
     }
     let needs = needs(facts);
     if needs.total > 0 {
-        blocks.push(Block::Heading { text: "What a site adds" });
-        blocks.push(Block::Table(needs));
+        blocks.push(SectionPart::Heading { text: "What a site adds" });
+        blocks.push(SectionPart::Table(needs));
     }
     blocks
 }

@@ -1,6 +1,6 @@
 //! Packages, licences, vulnerabilities.
 
-use super::super::document::{Basis, Block, Tone};
+use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::{ReportFacts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, grouped, out, say};
@@ -22,15 +22,15 @@ pub(super) fn distinct<'a>(facts: &ReportFacts<'a>) -> BTreeMap<&'a Package, BTr
     packages
 }
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let packages = distinct(facts);
-    let mut blocks = vec![Block::Table(systems(facts))];
+    let mut blocks = vec![SectionPart::Table(systems(facts))];
     if packages.is_empty() {
-        blocks.push(Block::Paragraph { text: say("No file that was read announces a package. What was built without a package manager is not seen here.") });
+        blocks.push(SectionPart::Paragraph { text: say("No file that was read announces a package. What was built without a package manager is not seen here.") });
     } else {
-        blocks.extend([Block::Table(licenses(&packages)), Block::Table(list(&packages))]);
+        blocks.extend([SectionPart::Table(licenses(&packages)), SectionPart::Table(list(&packages))]);
     }
-    blocks.push(Block::Heading { text: "Known vulnerabilities" });
+    blocks.push(SectionPart::Heading { text: "Known vulnerabilities" });
     blocks.extend(super::vulnerabilities::blocks(facts));
     blocks
 }

@@ -1,14 +1,14 @@
 //! What came of judging the bundle by a policy.
 
-use super::super::document::{Basis, Block, Fact, Tone};
+use super::super::document::{Basis, Fact, SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
 use crate::policy::{PolicyVerdict, Stage, Violation};
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let Some(verdict) = facts.verdict else {
-        return vec![Block::Unchecked {
+        return vec![SectionPart::Unchecked {
             text: say("No policy was given, so nothing here was judged by one, and no waiver applies."),
             command: Some(
                 facts.command("sealift report BUNDLE --trust ROOT --policy policy.toml -o report.html"),
@@ -27,8 +27,8 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     };
     let fact = |name, basis, value| Fact { name, basis, value };
     let mut blocks = vec![
-        Block::Note { tone, text: say(words) },
-        Block::Facts {
+        SectionPart::Note { tone, text: say(words) },
+        SectionPart::Facts {
             facts: vec![
                 fact("Policy", Basis::Declared, out(verdict.policy.as_str())),
                 fact("Its digest", Basis::Observed, code(verdict.policy_digest.to_string())),
@@ -43,10 +43,10 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         list("What was not looked at, and the policy lets through", Tone::Unknown, &verdict.not_checked),
         rules(verdict),
     ];
-    blocks.extend(tables.into_iter().filter(|table| table.total > 0).map(Block::Table));
+    blocks.extend(tables.into_iter().filter(|table| table.total > 0).map(SectionPart::Table));
     for (rule, count) in &verdict.unlisted {
         let text = say(format!("{count} more of {rule} are counted and not listed."));
-        blocks.push(Block::Paragraph { text });
+        blocks.push(SectionPart::Paragraph { text });
     }
     blocks
 }

@@ -1,6 +1,6 @@
 //! What can execute, as whom, with which privileges.
 
-use super::super::document::{Basis, Block, Tone};
+use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::{ReportFacts, named};
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
@@ -12,28 +12,28 @@ use crate::analysis::config::ImageConfig;
 use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut blocks = Vec::new();
     if facts.images().next().is_none() {
-        blocks.push(Block::Paragraph {
+        blocks.push(SectionPart::Paragraph {
             text: say("There is no image in this bundle, so nothing in it is started as a container."),
         });
     } else {
-        blocks.push(Block::Table(starts(facts)));
+        blocks.push(SectionPart::Table(starts(facts)));
     }
     let (kinds, places) = oddities(facts, |kind| kind.group() == AnomalyGroup::Privilege);
     if kinds.total == 0 {
-        blocks.push(Block::Note {
+        blocks.push(SectionPart::Note {
             tone: Tone::Good,
             text: say("No file in a layer that was read is set-user-id or set-group-id, has capabilities, is a device, or may be changed by everybody."),
         });
     } else {
-        blocks.extend([Block::Table(kinds), Block::Table(places)]);
+        blocks.extend([SectionPart::Table(kinds), SectionPart::Table(places)]);
     }
     let (classes, interpreters) = executables(facts);
-    blocks.push(Block::Table(classes));
+    blocks.push(SectionPart::Table(classes));
     if interpreters.total > 0 {
-        blocks.push(Block::Table(interpreters));
+        blocks.push(SectionPart::Table(interpreters));
     }
     blocks
 }

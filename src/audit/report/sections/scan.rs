@@ -1,6 +1,6 @@
 //! How much of the bundle an engine has looked at.
 
-use super::super::document::{Basis, Block, Fact, Tone};
+use super::super::document::{Basis, Fact, SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, grouped, out, say};
@@ -8,17 +8,17 @@ use crate::scan::Ledger;
 use sealift_bundle::value::size::ByteSize;
 use std::collections::BTreeMap;
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut blocks: Vec<_> = facts.own_scans().flat_map(scan).collect();
     let others = facts.scans.len() - facts.own_scans().count();
     if others > 0 {
         let text = say(format!(
             "{others} of the ledgers given are about other bundles, and say nothing about this one."
         ));
-        blocks.push(Block::Note { tone: Tone::Attention, text });
+        blocks.push(SectionPart::Note { tone: Tone::Attention, text });
     }
     if facts.own_scans().next().is_none() {
-        blocks.push(Block::Unchecked {
+        blocks.push(SectionPart::Unchecked {
             text: say("No ledger of a scan of this bundle was given, so nothing is known about malware in it. This program looks for no malware by itself: it feeds the engine of the site, and says what that engine has seen."),
             command: Some(facts.command("sealift scan BUNDLE --trust ROOT --engine clamd --ledger ledger.json")),
         });
@@ -37,7 +37,7 @@ pub(super) fn outcome(scan: &Ledger) -> (Tone, String) {
     }
 }
 
-fn scan(scan: &Ledger) -> Vec<Block> {
+fn scan(scan: &Ledger) -> Vec<SectionPart> {
     let fact = |name, value| Fact { name, basis: Basis::Declared, value };
     let optional = |text: Option<&String>| text.map_or_else(|| say("it does not say"), out);
     let totals = scan.totals;
@@ -51,8 +51,8 @@ fn scan(scan: &Ledger) -> Vec<Block> {
         grouped(totals.unopened)
     );
     let mut blocks = vec![
-        Block::Note { tone, text: say("Nobody signed the ledger; it says: ").say(seen) },
-        Block::Facts {
+        SectionPart::Note { tone, text: say("Nobody signed the ledger; it says: ").say(seen) },
+        SectionPart::Facts {
             facts: vec![
                 fact("Engine", out(scan.engine.name())),
                 fact("Signatures of", optional(scan.engine.dated.as_ref())),
@@ -61,7 +61,7 @@ fn scan(scan: &Ledger) -> Vec<Block> {
         },
     ];
     if let Some(failure) = &scan.failure {
-        blocks.push(Block::Note { tone: Tone::Bad, text: say("The engine failed: ").out(failure) });
+        blocks.push(SectionPart::Note { tone: Tone::Bad, text: say("The engine failed: ").out(failure) });
     }
     let mut found = Table::new(
         "What the engine found",
@@ -84,6 +84,6 @@ fn scan(scan: &Ledger) -> Vec<Block> {
     for (reason, (count, path)) in reasons {
         unseen.row([Cell::from(out(reason)).tone(Tone::Unknown), Cell::count(count), code(path).into()]);
     }
-    blocks.extend([found, unseen].into_iter().filter(|table| table.total > 0).map(Block::Table));
+    blocks.extend([found, unseen].into_iter().filter(|table| table.total > 0).map(SectionPart::Table));
     blocks
 }

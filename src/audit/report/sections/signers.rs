@@ -1,6 +1,6 @@
 //! Who sealed the bundle, and who approved it.
 
-use super::super::document::{Basis, Block, Tone};
+use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Column, Table};
 use super::super::text::{Text, code, out, say};
@@ -9,7 +9,7 @@ use sealift_bundle::value::plural::counted;
 /// Boxes for approvers on a printed report, at most.
 const BOXES: usize = 8;
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let overview = facts.overview;
     let mut signers = Table::new(
         "Keys of the trust root that sealed this bundle",
@@ -25,35 +25,35 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         ]);
     }
     let mut blocks = vec![
-        Block::Paragraph {
+        SectionPart::Paragraph {
             text: say(format!(
                 "Every signature below was checked here against version {} of the trust root. Compare the words of a key with its holder, by telephone or in person, not by the way the bundle came.",
                 overview.root_version
             )),
         },
-        Block::Table(signers),
+        SectionPart::Table(signers),
     ];
     let given = overview.approvals.len();
     match overview.approvals_demanded {
         Some(demanded) => {
             let tone = if given >= demanded { Tone::Good } else { Tone::Attention };
             let text = say(format!("{given} of {demanded} approvals that the trust root asks for."));
-            blocks.push(Block::Note { tone, text });
+            blocks.push(SectionPart::Note { tone, text });
         }
-        None if given == 0 => blocks.push(Block::Paragraph {
+        None if given == 0 => blocks.push(SectionPart::Paragraph {
             text: say("The trust root asks for no approvals, and none came with the bundle."),
         }),
         None => {}
     }
     if given > 0 {
-        blocks.push(Block::Table(approvals(facts)));
+        blocks.push(SectionPart::Table(approvals(facts)));
     }
     for warning in &overview.warnings {
-        blocks.push(Block::Note { tone: Tone::Attention, text: out(warning) });
+        blocks.push(SectionPart::Note { tone: Tone::Attention, text: out(warning) });
     }
     if overview.approvals_demanded.is_some_and(|demanded| given < demanded) {
-        blocks.push(Block::Paragraph { text: say("An approver signs with:") });
-        blocks.push(Block::Commands {
+        blocks.push(SectionPart::Paragraph { text: say("An approver signs with:") });
+        blocks.push(SectionPart::Commands {
             lines: vec![facts.command("sealift approve BUNDLE --trust ROOT --key APPROVER.key")],
         });
     }
@@ -71,7 +71,7 @@ pub(super) fn names(facts: &ReportFacts<'_>) -> Text {
 }
 
 /// Boxes to sign on a printed report. They are a record for people: sealift checks signatures of keys alone.
-pub(super) fn boxes(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn boxes(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let overview = facts.overview;
     let mut table = Table::new(
         "To sign by hand on a printed copy",
@@ -93,7 +93,7 @@ pub(super) fn boxes(facts: &ReportFacts<'_>) -> Vec<Block> {
     let text = say("About the statement ").code(overview.statement.to_string()).say(
         ". A signature by hand changes nothing for sealift: an approval that a site checks is signed with a key.",
     );
-    vec![Block::Paragraph { text }, Block::Table(table)]
+    vec![SectionPart::Paragraph { text }, SectionPart::Table(table)]
 }
 
 fn approvals(facts: &ReportFacts<'_>) -> Table {

@@ -1,6 +1,6 @@
 //! What takes up the space.
 
-use super::super::document::{Basis, Block, Hue, Map, ReportGroup};
+use super::super::document::{Basis, Hue, Map, ReportGroup, SectionPart};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{code, grouped, out, say};
@@ -46,7 +46,7 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-struct Share<'a> {
+struct ItemShare<'a> {
     name: &'a str,
     kind: ItemKind,
     own: u64,
@@ -56,7 +56,7 @@ struct Share<'a> {
     layers: Vec<(String, u64)>,
 }
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut shares = shares(facts);
     let whole: u64 = shares.iter().map(|share| share.own).sum();
     let mut table = Table::new(
@@ -85,21 +85,21 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         ]);
     }
     vec![
-        Block::Paragraph {
+        SectionPart::Paragraph {
             text: say(
                 "Each layer is drawn once, within the first item of the bundle that has it; lines within an item divide its layers. Sizes are those of the bundle, compressed.",
             ),
         },
-        Block::Map(Map { title: "Bytes of the layers by item", groups: groups(&shares) }),
-        Block::Table(table),
-        Block::Table(largest(facts)),
+        SectionPart::Map(Map { title: "Bytes of the layers by item", groups: groups(&shares) }),
+        SectionPart::Table(table),
+        SectionPart::Table(largest(facts)),
     ]
 }
 
-fn shares<'a>(facts: &ReportFacts<'a>) -> Vec<Share<'a>> {
+fn shares<'a>(facts: &ReportFacts<'a>) -> Vec<ItemShare<'a>> {
     let mut seen = HashSet::new();
     let items = facts.census.items.iter().map(|item| {
-        let mut share = Share {
+        let mut share = ItemShare {
             name: item.name.as_str(),
             kind: item.kind,
             own: 0,
@@ -130,9 +130,9 @@ fn shares<'a>(facts: &ReportFacts<'a>) -> Vec<Share<'a>> {
     items.collect()
 }
 
-fn groups(shares: &[Share<'_>]) -> Vec<ReportGroup> {
+fn groups(shares: &[ItemShare<'_>]) -> Vec<ReportGroup> {
     let with = shares.iter().filter(|share| share.own > 0);
-    let group = |share: &Share<'_>| ReportGroup {
+    let group = |share: &ItemShare<'_>| ReportGroup {
         label: share.name.to_owned(),
         hue: hue(share.kind),
         parts: share.layers.iter().filter(|(_, stored)| *stored > 0).take(AREAS).cloned().collect(),

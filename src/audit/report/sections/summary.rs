@@ -1,11 +1,11 @@
 //! The verdict, the checks at a glance, and the bundle in plain sentences.
 
-use super::super::document::{Block, Light, Sentence, Tone};
+use super::super::document::{Light, SectionPart, Sentence, Tone};
 use super::super::facts::ReportFacts;
 use super::super::text::{Text, grouped, out, say};
 use super::{packages, signers, unchecked};
 use crate::analysis::anomaly::{AnomalyGroup, AnomalyKind};
-use crate::diff::{DiffVerdict, Turn};
+use crate::diff::{ChangeKind, DiffVerdict};
 use crate::vulnerability::severity::Level;
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::value::plural::counted;
@@ -196,7 +196,7 @@ fn unmade(title: &'static str, why: &str, section: &'static str) -> Light {
 fn changes(facts: &ReportFacts<'_>) -> Light {
     let (title, section) = ("Changes", "changes");
     let Some(changes) = facts.changes else { return unmade(title, "no earlier bundle given", section) };
-    let gained = changes.rights.iter().filter(|at| at.change.turn == Turn::New).count() as u64;
+    let gained = changes.rights.iter().filter(|at| at.change.turn == ChangeKind::New).count() as u64;
     let (tone, value) = match (changes.verdict, gained) {
         (DiffVerdict::Equal, _) => (Tone::Good, "none".to_owned()),
         (DiffVerdict::Incomplete, _) => (Tone::Attention, "not all compared".to_owned()),
@@ -251,12 +251,12 @@ fn policy(facts: &ReportFacts<'_>) -> Light {
     Light { title, tone, value: say(value), note: out(verdict.policy.as_str()), section }
 }
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let counts = Counts::of(facts);
     vec![
-        Block::Paragraph { text: what(facts, &counts) },
-        Block::Paragraph { text: inside(facts, &counts) },
-        Block::Paragraph { text: unknown(facts, &counts) },
+        SectionPart::Paragraph { text: what(facts, &counts) },
+        SectionPart::Paragraph { text: inside(facts, &counts) },
+        SectionPart::Paragraph { text: unknown(facts, &counts) },
     ]
 }
 

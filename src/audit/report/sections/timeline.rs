@@ -1,6 +1,6 @@
 //! When what happened.
 
-use super::super::document::{Basis, Block, Event, Timeline};
+use super::super::document::{Basis, SectionPart, Timeline, TimelineEvent};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, say};
@@ -15,12 +15,12 @@ fn time(text: &str) -> Option<(i64, String)> {
     Some((whole.as_second(), whole.to_string()))
 }
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let overview = facts.overview;
-    let mut events: Vec<Event> = Vec::new();
+    let mut events: Vec<TimelineEvent> = Vec::new();
     let mut add = |moment: Timestamp, what: Text, basis| {
         if let Some((second, when)) = time(&moment.to_string()) {
-            events.push(Event { second, when, what, basis });
+            events.push(TimelineEvent { second, when, what, basis });
         }
     };
     add(overview.created, say("the lock was written"), Basis::Carried);
@@ -49,7 +49,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
             }
             [] => continue,
         };
-        events.push(Event { second, when, what, basis: Basis::Declared });
+        events.push(TimelineEvent { second, when, what, basis: Basis::Declared });
     }
     events.sort_by(|one, other| one.second.cmp(&other.second).then_with(|| one.when.cmp(&other.when)));
     let mut table = Table::new(
@@ -60,12 +60,14 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     for event in &events {
         table.row([say(&event.when).into(), event.what.clone().into(), Cell::basis(event.basis)]);
     }
-    let mut blocks =
-        vec![Block::Timeline(Timeline { title: "What happened when", events }), Block::Table(table)];
+    let mut blocks = vec![
+        SectionPart::Timeline(Timeline { title: "What happened when", events }),
+        SectionPart::Table(table),
+    ];
     if !unclear.is_empty() {
         let text = say("These say nothing about when they were built, or nothing that is a time: ")
             .list(unclear, "");
-        blocks.push(Block::Paragraph { text });
+        blocks.push(SectionPart::Paragraph { text });
     }
     blocks
 }

@@ -1,6 +1,6 @@
 //! What this report does not know.
 
-use super::super::document::{Basis, Block, Tone};
+use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, out, say};
@@ -48,7 +48,7 @@ pub(super) fn checks(facts: &ReportFacts<'_>) -> Vec<(Text, Text)> {
     checks
 }
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut table = Table::new(
         "Checks that were not made",
         Some(Basis::Observed),
@@ -58,13 +58,13 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         table.row([Cell::from(what).tone(Tone::Unknown), why.into()]);
     }
     let mut blocks = vec![
-        Block::Paragraph {
+        SectionPart::Paragraph {
             text: say("What stands here is unknown. None of it counts as good anywhere in this report."),
         },
-        Block::Table(table),
+        SectionPart::Table(table),
     ];
     if facts.census.unchecked.is_empty() {
-        blocks.push(Block::Note {
+        blocks.push(SectionPart::Note {
             tone: Tone::Good,
             text: say("Within the bundle nothing was passed over: every layer was read to its end."),
         });
@@ -85,6 +85,6 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
             unchecked.bytes.map_or_else(|| say("not known"), |bytes| say(ByteSize(bytes).to_string())).into(),
         ]);
     }
-    blocks.push(Block::Table(table));
+    blocks.push(SectionPart::Table(table));
     blocks
 }

@@ -1,6 +1,6 @@
 //! Known vulnerabilities of the packages.
 
-use super::super::document::{Basis, Block, Fact, Tone};
+use super::super::document::{Basis, Fact, SectionPart, Tone};
 use super::super::facts::ReportFacts;
 use super::super::table::{Cell, Column, Table};
 use super::super::text::{Text, code, grouped, out, say};
@@ -9,9 +9,9 @@ use crate::vulnerability::vex::Status;
 use crate::vulnerability::{Identity, Vulnerabilities, Vulnerability, VulnerablePlace};
 use sealift_bundle::value::plural::counted;
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let Some(known) = facts.vulnerabilities else {
-        return vec![Block::Unchecked {
+        return vec![SectionPart::Unchecked {
             text: say("No vulnerability data was given, so nothing is known about flaws of these packages."),
             command: Some(
                 facts.command("sealift report BUNDLE --trust ROOT --osv OSV-FOLDER -o report.html"),
@@ -22,25 +22,25 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
     if known.found.is_empty() {
         let text =
             say(format!("None of {} that were compared is in the data.", counted(known.compared, "package")));
-        blocks.push(Block::Note { tone: Tone::Good, text });
+        blocks.push(SectionPart::Note { tone: Tone::Good, text });
     } else {
-        blocks.push(Block::Table(found(known)));
+        blocks.push(SectionPart::Table(found(known)));
     }
     if !known.declared.is_empty() {
-        blocks.push(Block::Table(said(known)));
+        blocks.push(SectionPart::Table(said(known)));
     }
     if !known.not_checked.is_empty() {
-        blocks.push(Block::Table(gaps(known)));
+        blocks.push(SectionPart::Table(gaps(known)));
     }
     blocks
 }
 
-fn asked(known: &Vulnerabilities, data: &Identity) -> Block {
+fn asked(known: &Vulnerabilities, data: &Identity) -> SectionPart {
     let fact = |name, basis, value| Fact { name, basis, value };
     let age =
         known.age_days.map_or_else(|| say("not known"), |days| say(counted(days.unsigned_abs(), "day")));
     let newest = data.newest.map_or_else(|| say("not known"), |newest| say(newest.to_string()));
-    Block::Facts {
+    SectionPart::Facts {
         facts: vec![
             fact("Data", Basis::Observed, code(data.digest.to_string())),
             fact("Records", Basis::Observed, say(grouped(data.records))),

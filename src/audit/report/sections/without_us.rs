@@ -1,27 +1,28 @@
 //! How to check the bundle with nothing but tools that every system has.
 
-use super::super::document::{Basis, Block, Fact};
+use super::super::document::{Basis, Fact, SectionPart};
 use super::super::facts::ReportFacts;
 use super::super::text::{code, say};
 
-pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
+pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let overview = facts.overview;
     let fact = |name, value| Fact { name, basis: Basis::Observed, value };
-    let commands =
-        |lines: &[&str]| Block::Commands { lines: lines.iter().map(|line| facts.command(line)).collect() };
-    let paragraph = |text: &str| Block::Paragraph { text: say(text) };
+    let commands = |lines: &[&str]| SectionPart::Commands {
+        lines: lines.iter().map(|line| facts.command(line)).collect(),
+    };
+    let paragraph = |text: &str| SectionPart::Paragraph { text: say(text) };
     let statement =
         format!("echo '{}  seal/statement.json' | sha256sum --strict -c", overview.statement.hex());
     let sums = format!("echo '{}  seal/SHA256SUMS' | sha256sum --strict -c", facts.sums.hex());
     let mut blocks = vec![
-        Block::Paragraph {
+        SectionPart::Paragraph {
             text: say("These commands need openssl 3, sha256sum, tar, jq and base64, and the public key of a packer (")
                 .code("packer.pub")
                 .say(") that came another way than the bundle. Each must succeed; stop at the first that does not. The bundle holds the same instructions in ")
                 .code("seal/VERIFY.txt")
                 .say("."),
         },
-        Block::Facts {
+        SectionPart::Facts {
             facts: vec![
                 fact("Digest of the statement", code(overview.statement.to_string())),
                 fact("Digest of the list", code(facts.sums.to_string())),
@@ -47,7 +48,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<Block> {
         ]),
     ];
     for signer in &overview.signers {
-        blocks.push(Block::Paragraph {
+        blocks.push(SectionPart::Paragraph {
             text: say("The key of ")
                 .out(signer.name.as_str())
                 .say(" has the id ")

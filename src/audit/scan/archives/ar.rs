@@ -23,7 +23,7 @@ pub(super) struct Ar<R> {
 }
 
 /// A member of an `ar`.
-pub(super) struct Member {
+pub(super) struct ArMember {
     pub(super) name: String,
     pub(super) size: u64,
 }
@@ -34,7 +34,7 @@ impl<R: Read> Ar<R> {
     }
 
     /// The next member, if there is one. An error is one of the source, or says what is damaged.
-    pub(super) fn next(&mut self) -> io::Result<Option<Member>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<ArMember>> {
         let damaged = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
         let cut = "it ends in the middle of a member";
         io::copy(self, &mut io::sink())?;
@@ -57,7 +57,7 @@ impl<R: Read> Ar<R> {
         (self.left, self.gap) = (size, size % 2);
         // Long names lie elsewhere in the archive; the number tells members apart.
         let name = format!("{}:{}", self.number, text(name).trim_end_matches([' ', '/']));
-        Ok(Some(Member { name, size }))
+        Ok(Some(ArMember { name, size }))
     }
 }
 

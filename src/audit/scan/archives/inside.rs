@@ -13,14 +13,14 @@ pub(super) enum Openable {
 }
 
 /// What a leaf is to us.
-pub(super) enum Inside {
+pub(super) enum ArchiveKind {
     Nothing,
     Archive(Openable),
     /// An archive that is not opened.
     Closed(&'static str),
 }
 
-impl Inside {
+impl ArchiveKind {
     /// What begins with these bytes; [`HEAD`] of them are enough.
     pub(super) fn of(head: &[u8]) -> Self {
         match FileClass::of(head.get(..HEAD).unwrap_or(head)) {

@@ -1,5 +1,5 @@
 use super::super::engine::{ScanAnswer, Scanner, ScannerIdentity};
-use super::super::ledger::{ScanAccount, Tally};
+use super::super::ledger::{ScanAccount, ScanTally};
 use super::super::queue::MemoryBudget;
 use super::super::{ScanError, Settings};
 use super::path::PATH;
@@ -57,7 +57,7 @@ struct Fed {
 }
 
 impl Fed {
-    fn of(tally: &Tally) -> Self {
+    fn of(tally: &ScanTally) -> Self {
         let totals = tally.totals();
         assert_eq!(totals.seen.count + totals.unseen.count, totals.leaves.count);
         assert_eq!(totals.seen.bytes + totals.unseen.bytes, totals.leaves.bytes);

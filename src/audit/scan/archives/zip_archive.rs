@@ -18,7 +18,7 @@ pub(super) struct Zip<'b> {
 }
 
 /// A member of a ZIP.
-pub(super) struct Member<'z, 'b> {
+pub(super) struct ZipMember<'z, 'b> {
     pub(super) name: String,
     /// Its bytes as the directory claims them.
     pub(super) size: u64,
@@ -49,7 +49,7 @@ impl<'b> Zip<'b> {
     }
 
     /// A member, unless it is an empty folder; or why it is none.
-    pub(super) fn member(&mut self, number: usize) -> Result<Option<Member<'_, 'b>>, String> {
+    pub(super) fn member(&mut self, number: usize) -> Result<Option<ZipMember<'_, 'b>>, String> {
         let raw = self.archive.by_index_raw(number).map_err(|error| reason(&error))?;
         if raw.is_dir() && raw.size() == 0 {
             return Ok(None);
@@ -62,7 +62,7 @@ impl<'b> Zip<'b> {
         } else {
             self.archive.by_index(number).map_err(|error| reason(&error))
         };
-        Ok(Some(Member { name, size, stored, content }))
+        Ok(Some(ZipMember { name, size, stored, content }))
     }
 }
 

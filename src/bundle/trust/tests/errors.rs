@@ -5,7 +5,7 @@ use crate::codes;
 use crate::trust::TrustError;
 use crate::trust::chain::SignedRoot;
 use crate::trust::key::Signer as _;
-use crate::trust::threshold::{Tally, Who};
+use crate::trust::threshold::{SignatureTally, Who};
 use crate::value::canonical::CanonicalError;
 use crate::value::digest::Digest;
 use crate::value::error_code::Fault as _;
@@ -27,7 +27,7 @@ fn texts_codes_and_hints() {
         let envelope = super::sign(&super::root(), &[1]);
         SignedRoot::from_envelope(envelope, &super::LIMITS).unwrap().fingerprint()
     };
-    let tally = || Tally {
+    let tally = || SignatureTally {
         version: 1,
         needed: 1,
         signed: Vec::new(),

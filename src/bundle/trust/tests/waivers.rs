@@ -3,7 +3,7 @@
 use super::{LIMITS, grant, key, name, root, terms};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::root::{Role, Root};
-use crate::trust::waiver::{Judged, Waiver, WaiverScope, Waivers};
+use crate::trust::waiver::{CountedWaivers, Waiver, WaiverScope, Waivers};
 use crate::value::digest::Digest;
 use crate::value::timestamp::Timestamp;
 
@@ -25,7 +25,7 @@ fn waiver(scenario: &str, statement: Option<Digest>, until: &str) -> Waiver {
     Waiver::new(scope, at("2026-11-01T00:00:00Z"), at(until), "needed by the vendor".parse().unwrap())
 }
 
-fn judged(root: &Root, envelopes: Vec<Envelope>) -> Judged {
+fn judged(root: &Root, envelopes: Vec<Envelope>) -> CountedWaivers {
     let mut waivers = Waivers::none();
     for envelope in envelopes {
         waivers.add(envelope).unwrap();

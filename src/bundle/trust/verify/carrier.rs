@@ -25,7 +25,7 @@ use crate::value::progress::Progress;
 
 /// An encrypted bundle whose own seal is believed. Of its content, nothing is.
 #[derive(Debug, Clone)]
-pub struct Carried {
+pub struct VerifiedCarrier {
     /// What was signed about the file.
     pub carrier: Verified<Carrier>,
     /// Who signed.
@@ -46,7 +46,7 @@ fn ceiling(limits: &Limits) -> u64 {
     limits.roots.saturating_add(envelope).saturating_add(1)
 }
 
-impl Carried {
+impl VerifiedCarrier {
     /// Reads the seal beside an encrypted bundle, and believes it or says why not.
     pub fn open(
         encrypted: &Path,

@@ -24,7 +24,7 @@ pub(super) struct Frames<'a, R: Receiver> {
     layout: Arc<Layout>,
     receiver: &'a R,
     limits: &'a Limits,
-    turn: Mutex<Turn<R::File>>,
+    turn: Mutex<FrameTurn<R::File>>,
     moved: Condvar,
 }
 
@@ -49,7 +49,7 @@ impl Layout {
     }
 }
 
-struct Turn<F> {
+struct FrameTurn<F> {
     next: usize,
     failed: bool,
     open: Option<(Hasher, F)>,
@@ -63,7 +63,7 @@ impl<'a, R: Receiver> Frames<'a, R> {
         receiver: &'a R,
         limits: &'a Limits,
     ) -> Self {
-        let turn = Mutex::new(Turn { next: 0, failed: false, open: None });
+        let turn = Mutex::new(FrameTurn { next: 0, failed: false, open: None });
         Self { tree, name, inventory, layout, receiver, limits, turn, moved: Condvar::new() }
     }
 
@@ -105,7 +105,7 @@ impl<'a, R: Receiver> Frames<'a, R> {
         same_digest(&format!("frame {number} of `{}`", self.name), frame.sha256, Digest::of(stored))?;
         let content =
             decoder.decode(stored, frame.size, self.limits).map_err(|reason| self.wrong(number, &reason))?;
-        let here = Piece { start, bytes: &content };
+        let here = StreamPiece { start, bytes: &content };
         let starts = &self.layout.starts;
         let first = starts.partition_point(|at| *at <= start).saturating_sub(1);
         let mut crossing = Vec::new();
@@ -148,9 +148,14 @@ impl<'a, R: Receiver> Frames<'a, R> {
     }
 
     /// The parts of files that began before this frame or go on behind it.
-    fn cross(&self, number: usize, here: &Piece<'_>, files: &[(&Entry, Range<u64>)]) -> Result<(), R::Error> {
+    fn cross(
+        &self,
+        number: usize,
+        here: &StreamPiece<'_>,
+        files: &[(&Entry, Range<u64>)],
+    ) -> Result<(), R::Error> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = |turn: &mut Turn<_>| turn.next < number && !turn.failed;
+        let waiting = |turn: &mut FrameTurn<_>| turn.next < number && !turn.failed;
         let mut turn = self.moved.wait_while(turn, waiting).unwrap_or_else(PoisonError::into_inner);
         if turn.failed {
             // Whoever failed says why; this frame has nothing to add.
@@ -191,12 +196,12 @@ impl<'a, R: Receiver> Frames<'a, R> {
 }
 
 /// Bytes of a tar stream, with their place in it.
-struct Piece<'a> {
+struct StreamPiece<'a> {
     start: u64,
     bytes: &'a [u8],
 }
 
-impl Piece<'_> {
+impl StreamPiece<'_> {
     fn end(&self) -> u64 {
         self.start + self.bytes.len() as u64
     }
@@ -238,7 +243,7 @@ mod tests {
     #[test]
     #[expect(clippy::reversed_empty_ranges, reason = "such a range is what must not pass")]
     fn a_range_that_cannot_be_is_refused_and_not_taken_for_equal() {
-        let piece = Piece { start: 10, bytes: b"abcd" };
+        let piece = StreamPiece { start: 10, bytes: b"abcd" };
         assert_eq!(piece.part(&(0..12)), Ok(&b"ab"[..]));
         assert_eq!(piece.part(&(20..30)), Ok(&b""[..]));
         assert_eq!(piece.part(&(13..11)), Err(()));

@@ -12,7 +12,7 @@ mod seal;
 mod stream;
 mod trees;
 
-pub use open_bundle::{FramePart, OpenBundle, Reading, WholeBundle};
+pub use open_bundle::{BlobProgress, FramePart, OpenBundle, WholeBundle};
 pub use proof::{Proof, Proofs};
 pub use seal::{SealSigner, Trusted, Warning};
 pub use stream::verify_contents;

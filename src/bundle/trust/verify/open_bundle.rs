@@ -47,13 +47,13 @@ pub struct OpenBundle<'a> {
 }
 
 /// How far a blob has been read by [`OpenBundle::next_piece`].
-pub struct Reading {
+pub struct BlobProgress {
     blob: Blob,
     hasher: Hasher,
     ended: bool,
 }
 
-impl Reading {
+impl BlobProgress {
     /// At the beginning of this blob.
     #[must_use]
     pub fn of(blob: Blob) -> Self {
@@ -300,7 +300,7 @@ impl<'a> OpenBundle<'a> {
     ///
     /// This is [`OpenBundle::stream`] for who cannot wait for a slow taker. Nobody vouches for any piece but the last, and
     /// that one is handed out only when the digest of all of them is right: who has every piece has the blob.
-    pub fn next_piece(&self, reading: &mut Reading, most: usize) -> Result<Option<Vec<u8>>, TrustError> {
+    pub fn next_piece(&self, reading: &mut BlobProgress, most: usize) -> Result<Option<Vec<u8>>, TrustError> {
         if reading.ended {
             return Ok(None);
         }

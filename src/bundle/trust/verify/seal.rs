@@ -5,7 +5,7 @@ use crate::format::member;
 use crate::format::member_reader::MemberReader;
 use crate::format::statement::{Member, Statement};
 use crate::trust::TrustError;
-use crate::trust::approval::{ApprovalCheck, Judged};
+use crate::trust::approval::{ApprovalCheck, CountedApprovals};
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::KeyId;
@@ -23,7 +23,7 @@ pub struct Trusted {
     /// The bundle's identity: the digest of the statement.
     pub(super) id: Digest,
     pub(super) signers: Vec<SealSigner>,
-    pub(super) approvals: Judged,
+    pub(super) approvals: CountedApprovals,
     /// The trust root that was asked: the pinned one, or the newest that follows from it.
     pub(super) root: PinnedRoot,
     /// What is allowed, and should be said all the same.
@@ -100,7 +100,7 @@ impl Trusted {
 
     /// What approvers say.
     #[must_use]
-    pub fn approvals(&self) -> &Judged {
+    pub fn approvals(&self) -> &CountedApprovals {
         &self.approvals
     }
 

@@ -95,7 +95,7 @@ pub fn verify_contents<R: Receiver>(
     for (layer, frames) in &frames {
         by_layer.entry(*layer).or_default().push(frames);
     }
-    let layers = Layers {
+    let layers = LayerReader {
         contents: &contents,
         frames: &frames,
         by_layer,
@@ -117,8 +117,8 @@ pub fn verify_contents<R: Receiver>(
 /// The inventories of a bundle, parsed as they come, each once.
 struct Inventories<'a> {
     /// How many items have each, and what the first of them is called.
-    due: BTreeMap<trees::Key, (&'a str, u64)>,
-    parsed: HashMap<trees::Key, SharedInventory>,
+    due: BTreeMap<trees::TreeKey, (&'a str, u64)>,
+    parsed: HashMap<trees::TreeKey, SharedInventory>,
     totals: TreeTotals,
 }
 
@@ -257,7 +257,7 @@ fn not_derived(name: &str) -> BundleError {
     }
 }
 
-struct Layers<'a, R: Receiver> {
+struct LayerReader<'a, R: Receiver> {
     contents: &'a Contents,
     /// The frames of each tree, with the layer they stand in.
     frames: &'a [(Blob, Frames<'a, R>)],
@@ -270,14 +270,14 @@ struct Layers<'a, R: Receiver> {
     receiver: &'a R,
 }
 
-enum Job<'a, R: Receiver> {
+enum ReadJob<'a, R: Receiver> {
     /// A whole layer at a place of the file.
     Layer { blob: Blob, at: u64 },
     /// One frame of a tree at a place of the file.
     Frame { frames: &'a Frames<'a, R>, number: usize, at: u64, stored: u64 },
 }
 
-impl<'a, R: Receiver> Layers<'a, R> {
+impl<'a, R: Receiver> LayerReader<'a, R> {
     /// One pass: each layer as it comes.
     fn read_pipe(&self, tape: &mut MemberReader<'_>) -> Result<(), R::Error> {
         let watch = self.conditions.watch;
@@ -342,11 +342,11 @@ impl<'a, R: Receiver> Layers<'a, R> {
         let mut pieces = Vec::new();
         for layer in &self.contents.layers {
             let at = tape.pass(&blob_name(&layer.digest), layer.size)?;
-            whole.push(Job::Layer { blob: *layer, at });
+            whole.push(ReadJob::Layer { blob: *layer, at });
             for frames in self.by_layer.get(layer).into_iter().flatten() {
                 let mut offset = at;
                 for (number, stored) in frames.stored().enumerate() {
-                    pieces.push(Job::Frame { frames: *frames, number, at: offset, stored });
+                    pieces.push(ReadJob::Frame { frames: *frames, number, at: offset, stored });
                     offset += stored;
                 }
             }
@@ -354,9 +354,9 @@ impl<'a, R: Receiver> Layers<'a, R> {
         tape.end()?;
         // The longest first, so that no core is left with a long one at the end; frames keep their order.
         whole.sort_by_key(|job| {
-            std::cmp::Reverse(if let Job::Layer { blob, .. } = job { blob.size } else { 0 })
+            std::cmp::Reverse(if let ReadJob::Layer { blob, .. } = job { blob.size } else { 0 })
         });
-        let jobs: Vec<Job<'a, R>> = whole.into_iter().chain(pieces).collect();
+        let jobs: Vec<ReadJob<'a, R>> = whole.into_iter().chain(pieces).collect();
         let (next, failed, first) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(None));
         std::thread::scope(|scope| {
             for _ in 0..self.conditions.threads.clamp(1, jobs.len().max(1)) {
@@ -379,7 +379,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
     fn work(
         &self,
         file: &std::fs::File,
-        jobs: &[Job<'a, R>],
+        jobs: &[ReadJob<'a, R>],
         next: &AtomicUsize,
         failed: &AtomicBool,
     ) -> Result<(), R::Error> {
@@ -393,7 +393,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
                 return Err(BundleError::Interrupted.into());
             }
             match job {
-                Job::Layer { blob, at } => {
+                ReadJob::Layer { blob, at } => {
                     let mut sink = self.sink(blob)?;
                     let name = self.shown(blob);
                     let each = |chunk: &[u8]| match &mut sink {
@@ -411,7 +411,7 @@ impl<'a, R: Receiver> Layers<'a, R> {
                         sink.keep(&Verified(*blob))?;
                     }
                 }
-                Job::Frame { frames, number, at, stored } => {
+                ReadJob::Frame { frames, number, at, stored } => {
                     let bytes = member_reader::bytes_at(file, frames.name, *at, *stored)?;
                     frames.take(*number, &bytes, &mut decoder)?;
                 }

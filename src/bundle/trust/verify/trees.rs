@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub type SharedInventory = Arc<Verified<Inventory>>;
 
 /// What follows from an inventory is the same for all trees with these two: its digest, and the size of the layer.
-pub(super) type Key = (Digest, u64);
+pub(super) type TreeKey = (Digest, u64);
 
-pub(super) fn key(inventory: Blob, layer: Blob) -> Key {
+pub(super) fn key(inventory: Blob, layer: Blob) -> TreeKey {
     (inventory.digest, layer.size)
 }
 
 /// How many items have each inventory.
-pub(super) fn shares(contents: &Contents) -> HashMap<Key, u64> {
+pub(super) fn shares(contents: &Contents) -> HashMap<TreeKey, u64> {
     let mut shares = HashMap::new();
     for item in &contents.items {
         if let ImageParts::Tree { inventory, layer } = item.parts {
@@ -50,7 +50,7 @@ pub(super) struct HeldInventories(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    known: HashMap<Key, Weak<Verified<Inventory>>>,
+    known: HashMap<TreeKey, Weak<Verified<Inventory>>>,
     totals: TreeTotals,
 }
 

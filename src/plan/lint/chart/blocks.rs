@@ -5,9 +5,9 @@ use sealift_bundle::value::printable::Printable;
 
 /// The blocks that a line of a template stands in, as far as plain conditions tell.
 #[derive(Default)]
-pub(super) struct Blocks(Vec<Block>);
+pub(super) struct Blocks(Vec<TemplateBlock>);
 
-struct Block {
+struct TemplateBlock {
     condition: String,
     /// True in the part that is left out by default.
     off: bool,
@@ -40,10 +40,10 @@ impl Blocks {
                         .is_some_and(|node| !node.elements().is_empty() || !node.entries().is_empty());
                     let off = off && !filled;
                     let on = value.is_some() && !off;
-                    self.0.push(Block { condition: rest.trim().to_owned(), off, on_else: on });
+                    self.0.push(TemplateBlock { condition: rest.trim().to_owned(), off, on_else: on });
                 }
                 "range" | "define" | "block" => {
-                    self.0.push(Block { condition: String::new(), off: false, on_else: false });
+                    self.0.push(TemplateBlock { condition: String::new(), off: false, on_else: false });
                 }
                 "else" => {
                     if let Some(block) = self.0.last_mut() {

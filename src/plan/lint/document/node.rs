@@ -71,19 +71,19 @@ impl DocumentNode {
 }
 
 /// Why a document could not be read.
-pub(crate) type Unread = String;
+pub(crate) type ParseFailure = String;
 
-pub(super) fn bounded(text: &str) -> Result<&str, Unread> {
+pub(super) fn bounded(text: &str) -> Result<&str, ParseFailure> {
     if text.len() > MAX_BYTES {
         return Err(format!("it has {} bytes, and {MAX_BYTES} are read at most", text.len()));
     }
     Ok(text.trim_start_matches('\u{feff}'))
 }
 
-pub(super) fn too_many() -> Unread {
+pub(super) fn too_many() -> ParseFailure {
     "it holds too much when its aliases are followed".to_owned()
 }
 
-pub(super) fn too_deep() -> Unread {
+pub(super) fn too_deep() -> ParseFailure {
     format!("it is nested deeper than {MAX_DEPTH}")
 }

@@ -1,6 +1,6 @@
 //! YAML 1.2 as a tree.
 
-use super::node::{DocumentNode, MAX_DEPTH, MAX_WEIGHT, Unread, Value, bounded, too_deep, too_many};
+use super::node::{DocumentNode, MAX_DEPTH, MAX_WEIGHT, ParseFailure, Value, bounded, too_deep, too_many};
 use crate::lint::holes::HOLE;
 use crate::lint::numbers::Numbers;
 use saphyr_parser::{Event, Parser, ScalarStyle};
@@ -9,12 +9,12 @@ use std::collections::HashMap;
 /// Reads the documents of a YAML stream.
 ///
 /// Aliases are replaced by what they stand for, and `<<` merges maps, as YAML 1.1 and compose files have it.
-pub(crate) fn yaml(text: &str) -> Result<Vec<DocumentNode>, Unread> {
+pub(crate) fn yaml(text: &str) -> Result<Vec<DocumentNode>, ParseFailure> {
     yaml_with(text, Numbers::Kept)
 }
 
 /// As [`yaml`], with plain numbers as what reads the document prints them.
-pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<DocumentNode>, Unread> {
+pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<DocumentNode>, ParseFailure> {
     let mut builder = Builder { numbers, ..Builder::default() };
     for event in Parser::new_from_str(bounded(text)?) {
         let (event, span) = event.map_err(|error| format!("it is no YAML: {error}"))?;
@@ -24,7 +24,7 @@ pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<DocumentNode
 }
 
 /// A collection that is not finished.
-struct Open {
+struct OpenCollection {
     node: DocumentNode,
     anchor: usize,
     key: Option<String>,
@@ -32,7 +32,7 @@ struct Open {
 
 #[derive(Default)]
 struct Builder {
-    open: Vec<Open>,
+    open: Vec<OpenCollection>,
     anchored: HashMap<usize, (DocumentNode, usize, usize)>,
     weight: usize,
     documents: Vec<DocumentNode>,
@@ -40,7 +40,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Unread> {
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), ParseFailure> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.weight += 1 + text.len() / 64;
@@ -83,16 +83,16 @@ impl Builder {
         if self.weight > MAX_WEIGHT { Err(too_many()) } else { Ok(()) }
     }
 
-    fn begin(&mut self, node: DocumentNode, anchor: usize) -> Result<(), Unread> {
+    fn begin(&mut self, node: DocumentNode, anchor: usize) -> Result<(), ParseFailure> {
         self.weight += 1;
         if self.open.len() >= MAX_DEPTH {
             return Err(too_deep());
         }
-        self.open.push(Open { node, anchor, key: None });
+        self.open.push(OpenCollection { node, anchor, key: None });
         Ok(())
     }
 
-    fn finish(&mut self, node: DocumentNode, anchor: usize) -> Result<(), Unread> {
+    fn finish(&mut self, node: DocumentNode, anchor: usize) -> Result<(), ParseFailure> {
         if anchor != 0 {
             let (weight, depth) = (node.weight(), depth(&node));
             // The copy under the anchor takes memory as well.

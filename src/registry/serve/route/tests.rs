@@ -26,13 +26,16 @@ fn every_address_of_the_specification() {
         get(&format!("/v2/a/blobs/{}", zeros().replace(':', "%3A")), ""),
         Ok(AskedRoute::Blob(repo("a"), digest))
     );
-    let page = Page { count: Some(2), last: Some("b".to_owned()) };
+    let page = ListPage { count: Some(2), last: Some("b".to_owned()) };
     assert_eq!(get("/v2/a/tags/list", "n=2&last=b"), Ok(AskedRoute::Tags(repo("a"), page.clone())));
     assert_eq!(get("/v2/_catalog", "last=b&n=2"), Ok(AskedRoute::Catalog(page)));
     let found = get(&format!("/v2/a/referrers/{}", zeros()), "artifactType=application/a+b");
     assert_eq!(found, Ok(AskedRoute::Referrers(repo("a"), digest, Some("application/a+b".to_owned()))));
     let through = Repo { name: "a".to_owned(), origin: Some("localhost:5000".to_owned()) };
-    assert_eq!(get("/v2/a/tags/list", "ns=localhost%3A5000"), Ok(AskedRoute::Tags(through, Page::default())));
+    assert_eq!(
+        get("/v2/a/tags/list", "ns=localhost%3A5000"),
+        Ok(AskedRoute::Tags(through, ListPage::default()))
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
-use super::super::folder::{Place, Spelling, Tried};
+use super::super::folder::{DirectoryFacts, Spelling, Tried};
 use super::super::machine::Machine;
 use super::super::{Check, CheckOutcome, Circumstances, DoctorFinding, Needs};
 use super::judge;
-use crate::staging::Room;
+use crate::staging::FreeSpace;
 use sealift_bundle::trust::root::Expiry;
 use sealift_bundle::value::timestamp::Timestamp;
 use std::path::Path;
@@ -13,11 +13,11 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn place() -> Place {
-    Place {
+fn place() -> DirectoryFacts {
+    DirectoryFacts {
         path: "/srv/site".into(),
         file_system: Some("ext4"),
-        room: Room { bytes: 1000 * MIB, inodes: Some(1000), block: 4096 },
+        room: FreeSpace { bytes: 1000 * MIB, inodes: Some(1000), block: 4096 },
         read_only: false,
         no_programs: false,
         name_max: 255,
@@ -83,7 +83,7 @@ fn circumstances() -> Circumstances<'static> {
 
 /// Everything that findings follow from, all of it in order, to be spoiled one by one.
 struct World {
-    place: Place,
+    place: DirectoryFacts,
     machine: Machine,
     needs: Option<Needs>,
     circumstances: Circumstances<'static>,
