@@ -104,6 +104,7 @@ impl Fault for RegistryError {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table with one row for each error")]
     fn hint(&self) -> Option<NextStep> {
         let text = match self {
             Self::NoRegistry { reference } => {

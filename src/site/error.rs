@@ -229,6 +229,7 @@ impl Fault for SiteError {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table with one row for each error")]
     fn hint(&self) -> Option<NextStep> {
         match self {
             Self::Trust(error) => error.hint(),
