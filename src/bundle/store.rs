@@ -32,11 +32,11 @@ pub struct Store {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum StoreError {
-    #[error("cannot use the store at `{}`", Printable(.path.to_string_lossy()))]
+    #[error("cannot use the store `{}`", Printable(.path.to_string_lossy()))]
     Io { path: PathBuf, source: io::Error },
-    #[error("cannot read what was to be stored")]
+    #[error("cannot read the data to store")]
     Read { source: io::Error },
-    #[error("the bytes do not have the digest they should have: expected {expected}, found {found}")]
+    #[error("digest mismatch: expected {expected}, found {found}")]
     Digest { expected: Digest, found: Digest },
 }
 
@@ -52,7 +52,7 @@ impl Fault for StoreError {
     fn hint(&self) -> Option<NextStep> {
         match self {
             Self::Io { path, .. } => Some(next_step![format!(
-                "check space and permissions: `df -h {0}; ls -ld {0}`",
+                "check free space and permissions: `df -h {0}; ls -ld {0}`",
                 Printable(path.to_string_lossy())
             )]),
             Self::Read { .. } | Self::Digest { .. } => None,

@@ -4,33 +4,33 @@ use sealift_bundle::value::error_code::Code;
 
 sealift_bundle::codes! {
     CHECK_FINDINGS "check.findings" NotAsWanted
-        "`sealift check` found something that would fail at the site or must not travel. Mend each finding as it says, or explain it in the manifest: `[[accept]]` with `finding`, `about` and `because`."
+        "`sealift check` found something that would fail at the site or must not be shipped. Fix each finding as described, or explain it in the manifest: `[[accept]]` with `finding`, `about` and `because`."
     CARRIER_UNOPENED "carrier.unopened" NotAsWanted
-        "The seal outside and every encrypted byte are right, and the content was not looked at, because no identity was given. Give one with `--identity`, or ask for no more with `--outer`."
+        "The outer seal and every encrypted byte are valid, but the content was not verified because no identity was given. Pass one with `--identity`, or check only the outside with `--outer`."
     TRUST_DIFFERENT "trust.different" NotAsWanted
-        "Two trust roots differ. What differs is on standard output."
+        "Two trust roots differ. The differences are on standard output."
     TRUST_FINDINGS "trust.findings" NotAsWanted
-        "The trust root holds, and something about it should be looked at: it expires soon, or one key alone decides."
+        "The trust root is valid, but needs attention: it expires soon, or a single key can decide alone."
     CLI_OUTPUT "cli.output" CouldNot
-        "Standard output could not be written, so what you see may be incomplete."
+        "Standard output could not be written, so the output may be incomplete."
     CLI_INPUT "cli.input" CouldNot
         "Standard input, the terminal or a file descriptor could not be read."
     CLI_DEMO "cli.demo" CouldNot
-        "The demonstration did not go as it should. That is a defect: please report it."
+        "The demo failed. That is a bug: please report it."
     FLEET_REFUSED "fleet.refused" NotBelieved
-        "A receipt or request is not what the named key signed, or begins like one and is none. It was left out of everything that is shown. Ask the site for it again, by another way."
+        "A receipt or request was not signed by the named key, or is malformed. It was left out of the output. Ask the site for it again, over another channel."
     FLEET_CONFLICTS "fleet.conflicts" NotAsWanted
-        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with one number, a record from the future, keys and sites that do not go together, or a revoked bundle in use. Each is listed with what to do."
+        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with one number, a record from the future, keys that do not match sites, or a revoked bundle in use. Each is listed with what to do."
     FLEET_UNCHECKED "fleet.unchecked" NotAsWanted
-        "Something was not checked, and is listed as such: records by a key that was not named with `--key`, files that could not be read, or bundles without an SBOM."
+        "Something was not checked and is listed as such: records by a key that was not passed with `--key`, files that could not be read, or bundles without an SBOM."
     FLEET_NOBODY "fleet.nobody" NotAsWanted
-        "No SBOM of a bundle that a site holds has a component of that name and version. A misspelled name looks the same, so names that contain it are listed."
+        "No SBOM of a bundle that a site holds lists a component with that name and version. A misspelled name looks the same, so names that contain it are listed."
     DIFF_DIFFERENT "diff.different" NotAsWanted
-        "The two are not the same. What differs is on standard output, the gravest first; `--all` shows every list to its end."
+        "The two differ. The differences are on standard output, most severe first; `--all` shows every list in full."
     DIFF_INCOMPLETE "diff.incomplete" Incomplete
-        "All that was compared is the same, and something was not compared: it stands under `not compared`, with the reason. A lock, a receipt and a request have no content of their own; compare two bundles to know all."
+        "Everything that was compared is equal, but something was not compared: see `not compared` for the reason. A lock, a receipt and a request have no content of their own; compare two bundles to compare everything."
     POLICY_VIOLATED "policy.violated" NotAsWanted
-        "The bundle is not as the policy wants it. Each violation is listed with its rule. Mend it and pack again, or let approvers waive it for a reason and until a day: `sealift waive`."
+        "The bundle violates the policy. Each violation is listed with its rule. Fix it and pack again, or let approvers waive it with a reason and an expiry date: `sealift waive`."
 }
 
 /// Every code that this build knows, grouped by where it is raised.

@@ -46,7 +46,7 @@ pub(super) enum CliError {
     Fleet(#[from] FleetError),
     #[error(transparent)]
     Vulnerability(#[from] VulnerabilityError),
-    #[error("the bundle is not as the policy wants it: {}", counted(*.count as u64, "violation"))]
+    #[error("policy check failed: {}", counted(*.count as u64, "violation"))]
     Violated { count: usize },
     #[cfg(feature = "registry")]
     #[error(transparent)]
@@ -54,40 +54,40 @@ pub(super) enum CliError {
     #[error("{message}")]
     Usage { message: String, hint: Option<NextStep> },
     #[cfg(feature = "connected")]
-    #[error("`{}` is already there, and a manifest is never overwritten", .path.display())]
+    #[error("`{}` already exists, and manifests are never overwritten", .path.display())]
     ManifestExists { path: PathBuf },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("the trust roots differ in {}", counted(*.count as u64, "point"))]
     Different { count: usize },
-    #[error("the two are different")]
+    #[error("bundles differ")]
     Changed,
-    #[error("what was compared is the same, and not everything was: {} not compared", counted(*.missing as u64, "thing"))]
+    #[error("no differences found, but not everything was compared: {} not compared", counted(*.missing as u64, "thing"))]
     Uncompared { missing: usize },
-    #[error("the trust root holds, and there is something to look at: {}", counted(*.count as u64, "finding"))]
+    #[error("the trust root is valid, with {}", counted(*.count as u64, "finding"))]
     Findings { count: usize },
     #[cfg(feature = "connected")]
-    #[error("{} and {} to look at", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
+    #[error("check found {} and {}", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
     Check { errors: usize, warnings: usize },
     #[cfg(feature = "connected")]
     #[error("not packed: `check` found {}", counted(*.errors as u64, "error"))]
     NotPacked { errors: usize },
-    #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
+    #[error("the content was not verified: only the outer seal and the encrypted bytes were")]
     Unopened,
-    #[error("not believed, and left out of all of the above: {}", counted(*.count as u64, "file"))]
+    #[error("rejected and left out of everything above: {}", counted(*.count as u64, "file"))]
     FleetRefused { count: usize },
-    #[error("what the sites say does not go together: {}", counted(*.count as u64, "conflict"))]
+    #[error("the records of the sites are inconsistent: {}", counted(*.count as u64, "conflict"))]
     FleetConflicts { count: usize },
     #[error("not checked: {}", .what.join(", "))]
     FleetUnchecked { what: Vec<String> },
-    #[error("no site holds `{}`, as far as the SBOMs here say", Printable(.asked))]
+    #[error("no site holds `{}`, according to these SBOMs", Printable(.asked))]
     FleetNobody { asked: String },
-    #[error("cannot write standard output")]
+    #[error("cannot write to standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
     Input { what: String, hint: &'static str, source: io::Error },
     #[cfg(feature = "connected")]
-    #[error("the demonstration failed at: {step}")]
+    #[error("the demo failed at: {step}")]
     Demo { step: String },
 }
 
@@ -194,21 +194,23 @@ impl Fault for CliError {
             Self::Fleet(error) => error.hint(),
             Self::Vulnerability(error) => error.hint(),
             Self::Violated { .. } => Some(next_step![
-                "mend what is listed and pack again; or an approver lets it through: `sealift waive`"
+                "fix the violations and pack again; or an approver waives them: `sealift waive`"
             ]),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
-            Self::ManifestExists { .. } => Some(next_step!["name another file, or move the old one away"]),
+            Self::ManifestExists { .. } => {
+                Some(next_step!["choose another file name, or move the old one away"])
+            }
             Self::Changed => {
-                Some(next_step!["read what is listed, the gravest first; `--all` shows every list"])
+                Some(next_step!["review the list, most severe first; `--all` shows every list in full"])
             }
             Self::Uncompared { .. } => {
-                Some(next_step!["read what stands under `not compared`; two bundles can be compared whole"])
+                Some(next_step!["see `not compared` above; two bundles can be compared in full"])
             }
             Self::Different { .. } => {
-                Some(next_step!["read what is listed; if it is what was agreed, the root holders sign it"])
+                Some(next_step!["review the list; if it is what was agreed, the root holders sign it"])
             }
             Self::Findings { .. } => Some(next_step![
                 "plan the next version: `sealift trust set ",
@@ -217,35 +219,35 @@ impl Fault for CliError {
                 Subject::TrustRoot,
                 "`"
             ]),
-            Self::Write { .. } => Some(next_step!["look at the space and the permissions there"]),
+            Self::Write { .. } => Some(next_step!["check free space and permissions"]),
             Self::Output { .. } => Some(next_step![
-                "look at where standard output goes, its space and permissions, then run it again"
+                "check where standard output goes, its free space and permissions, then re-run the command"
             ]),
             Self::Unopened => Some(next_step![
-                "look inside: `sealift verify ",
+                "verify the content: `sealift verify ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
-                " --identity FILE`; or ask for no more: `--outer`"
+                " --identity FILE`; or check only the outside with `--outer`"
             ]),
             Self::Input { hint, .. } => Some(next_step![*hint]),
             Self::FleetRefused { .. } => Some(next_step![
-                "ask each of these sites for it again, by another way, before anything is sent there"
+                "ask each of these sites for the record again, over another channel, before you send anything there"
             ]),
-            Self::FleetConflicts { .. } => Some(next_step!["do what stands below each conflict"]),
+            Self::FleetConflicts { .. } => Some(next_step!["follow the advice below each conflict"]),
             Self::FleetUnchecked { .. } => Some(next_step![
-                "name the keys of the sites with `--key SITE.pub`, and put an SBOM of each bundle into the folder"
+                "pass the keys of the sites with `--key SITE.pub`, and put an SBOM of each bundle into the directory"
             ]),
             Self::FleetNobody { .. } => {
-                Some(next_step!["look at the spelling: SBOMs name packages as their distribution does"])
+                Some(next_step!["check the spelling: SBOMs use the package names of the distribution"])
             }
             #[cfg(feature = "connected")]
             Self::Check { .. } => Some(next_step![
-                "mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`"
+                "fix each finding as described, lock and check again; or explain it in the manifest with `[[accept]]`"
             ]),
             #[cfg(feature = "connected")]
             Self::NotPacked { .. } => Some(next_step![
-                "fix each as described, lock again and pack again; or explain it in the manifest with `[[accept]]`"
+                "fix each finding as described, lock and pack again; or explain it in the manifest with `[[accept]]`"
             ]),
             #[cfg(feature = "connected")]
             Self::Demo { .. } => None,

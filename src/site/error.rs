@@ -27,17 +27,17 @@ pub enum SiteError {
     Store(#[from] StoreError),
     #[error("`{}` is {found}", .path.display())]
     Target { path: PathBuf, found: &'static str },
-    #[error("there is no folder `{}` to unpack into", .path.display())]
+    #[error("directory `{}` not found", .path.display())]
     NoParent { path: PathBuf },
     #[error("`{}` {reason}", .path.display())]
     Parent { path: PathBuf, reason: &'static str },
-    #[error("`{}` has too little space: the bundle needs {}, {} are free", .path.display(), ByteSize(*.needed), ByteSize(*.free))]
+    #[error("not enough space at `{}`: the bundle needs {}, {} are free", .path.display(), ByteSize(*.needed), ByteSize(*.free))]
     Space { path: PathBuf, needed: u64, free: u64 },
-    #[error("`{}` has too few inodes: the bundle needs {needed}, {free} are free", .path.display())]
+    #[error("not enough inodes at `{}`: the bundle needs {needed}, {free} are free", .path.display())]
     Inodes { path: PathBuf, needed: u64, free: u64 },
-    #[error("another sealift is unpacking to `{}`", .path.display())]
+    #[error("another sealift process is unpacking to `{}`", .path.display())]
     Busy { path: PathBuf },
-    #[error("cannot look at `{}`", .path.display())]
+    #[error("cannot inspect `{}`", .path.display())]
     Look { path: PathBuf, source: io::Error },
     #[error("`{}` is not ready: {}", .path.display(), counted(*.problems, "problem"))]
     Unfit { path: PathBuf, problems: u64 },
@@ -46,7 +46,7 @@ pub enum SiteError {
     #[error("`{}`: {}", .path.display(), .wrong.join("; "))]
     Parameters { path: PathBuf, wrong: Vec<String> },
     #[error(
-        "the bundle asks for {} that `{}` does not set:\n{}",
+        "the bundle needs {} that `{}` does not set:\n{}",
         counted(.missing.len() as u64, "value"), .path.display(), .missing.join("\n")
     )]
     ParametersMissing { path: PathBuf, missing: Vec<String> },
@@ -54,49 +54,49 @@ pub enum SiteError {
     Rendering { file: String, line: Option<usize>, reason: String },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("everything is unpacked to `{}`, but its folder could not be made durable (synced)", .path.display())]
+    #[error("everything was unpacked to `{}`, but its directory could not be synced to disk", .path.display())]
     NotSynced { path: PathBuf, source: io::Error },
 
-    #[error("`{}` belongs to the user with the id {owner}, who could change it meanwhile", .path.display())]
+    #[error("`{}` belongs to user id {owner}, who could change it in the meantime", .path.display())]
     OtherOwner { path: PathBuf, owner: u32 },
-    #[error("there is no site at `{}`", .path.display())]
+    #[error("no site found at `{}`", .path.display())]
     NoSite { path: PathBuf },
-    #[error("there is a site at `{}` already", .path.display())]
+    #[error("a site already exists at `{}`", .path.display())]
     SiteExists { path: PathBuf },
-    #[error("another sealift is changing the site `{}`", .path.display())]
+    #[error("another sealift process is changing the site `{}`", .path.display())]
     SiteBusy { path: PathBuf },
-    #[error("the file system of `{}` has no hard or symbolic links", .path.display())]
+    #[error("the file system of `{}` does not support hard or symbolic links", .path.display())]
     NoLinks { path: PathBuf, source: io::Error },
-    #[error("an act of the site `{}` was begun and is not finished", .path.display())]
+    #[error("a transaction of the site `{}` was started and not finished", .path.display())]
     Pending { path: PathBuf },
-    #[error("the act is decided, and could not be finished at the site `{}`", .path.display())]
+    #[error("a transaction of the site `{}` was recorded but could not be finished", .path.display())]
     Unfinished { path: PathBuf, source: io::Error },
     #[error("cannot read `{}`", .path.display())]
     StateRead { path: PathBuf, source: io::Error },
-    #[error("the site `{}` has lost its `state.json`", .path.display())]
+    #[error("`state.json` of the site `{}` is missing", .path.display())]
     StateMissing { path: PathBuf },
-    #[error("the site `{}` has lost both its `state.json` and its `journal.jsonl`", .path.display())]
+    #[error("both `state.json` and `journal.jsonl` of the site `{}` are missing", .path.display())]
     MemoryLost { path: PathBuf },
-    #[error("what the site remembers is damaged: {}", Printable(.reason))]
+    #[error("the state of the site is damaged: {}", Printable(.reason))]
     StateDamaged { reason: String },
-    #[error("`state.json` is older than the journal: it knows {knows} entries, the journal has {found}")]
+    #[error("`state.json` is older than the journal: it covers {knows} entries, the journal has {found}")]
     StateOld { knows: u64, found: u64 },
-    #[error("the journal was cut short: it had {expected} entries, and has {found}")]
+    #[error("the journal was truncated: expected {expected} entries, found {found}")]
     JournalShort { expected: u64, found: u64 },
-    #[error(
-        "the journal is another one than the site wrote: its entry {entry} is not the one that the site remembers"
-    )]
+    #[error("the journal was replaced: its entry {entry} is not the one recorded in the state")]
     JournalFork { entry: u64 },
     #[error("the journal never ended with `{}`", Printable(.head))]
     NotPassed { head: String },
     #[error(
-        "the journal does not end with `{}`: it did at entry {entry}, and now has {entries}",
+        "the journal does not end with `{}`: it did at entry {entry}, and now has {entries} entries",
         Printable(.head)
     )]
     PassedEarlier { head: String, entry: u64, entries: u64 },
-    #[error("the site has lost its journal: there is no `{}`", .path.display())]
+    #[error("the journal of the site is missing: `{}` not found", .path.display())]
     JournalMissing { path: PathBuf },
-    #[error("the site would remember {found} bytes, and a line of its journal holds {ceiling}")]
+    #[error(
+        "the state of the site would be {found} bytes, which exceeds the limit of {ceiling} for a journal entry"
+    )]
     EntryLong { found: u64, ceiling: u64 },
     #[error("line {line} of the journal is damaged: {}", Printable(.reason))]
     JournalDamaged { line: u64, reason: String },
@@ -104,47 +104,45 @@ pub enum SiteError {
     JournalRead { path: PathBuf, source: io::Error },
     #[error("cannot write the journal `{}`", .path.display())]
     JournalWrite { path: PathBuf, source: io::Error },
-    #[error("{error}; and the journal could not say so: {unwritten}")]
+    #[error("{error}; and this could not be recorded in the journal: {unwritten}")]
     RefusedAndNotWritten { error: Box<Self>, unwritten: String },
-    #[error(
-        "the journal says that trust root version {version} with the digest {expected} is pinned, this one has {found}"
-    )]
+    #[error("the journal pins trust root version {version} with digest {expected}, found {found}")]
     OtherRoot { expected: Digest, version: u64, found: Digest },
-    #[error("a root that does not follow from the pinned one needs an epoch above {pinned}, it has {found}")]
+    #[error("a root that does not succeed the pinned one needs an epoch above {pinned}, found {found}")]
     EpochNotNew { found: u64, pinned: u64 },
 
-    #[error("the bundle is for scenario `{found}`, this site takes {}", list(.accepts))]
+    #[error("the bundle is for scenario `{found}`, this site accepts {}", list(.accepts))]
     Scenario { found: Name, accepts: Vec<Name> },
-    #[error("the bundle is older than what this site had: it has {found}, the site had {highest}")]
+    #[error("the bundle is older than one this site had: it has {found}, the site had {highest}")]
     Older { found: ReleaseMark, highest: ReleaseMark },
     #[error("two bundles have the same number: this one is {found}, the site had {highest}")]
     Equivocation { found: ReleaseMark, highest: ReleaseMark },
-    #[error("the bundle jumps from sequence {from}: it has {found}")]
+    #[error("the bundle skips sequence numbers: from {from} to {found}")]
     Jump { found: ReleaseMark, from: u64 },
-    #[error("the permission for {found} was used here already, and counts once")]
+    #[error("the permission for {found} was already used at this site and is valid once")]
     PermitUsed { found: ReleaseMark },
-    #[error("`{}` stands where a release belongs, and the site knows nothing of it", .path.display())]
+    #[error("unexpected entry `{}` among the releases", .path.display())]
     Stray { path: PathBuf },
     #[error("{}", no_scenario(.asked.as_ref(), .installed))]
     NoScenario { asked: Option<Name>, installed: Vec<Name> },
-    #[error("scenario `{scenario}` has no release `{asked}`; there are {}", list(.there))]
+    #[error("scenario `{scenario}` has no release `{asked}`; the releases are {}", list(.there))]
     NoRelease { scenario: Name, asked: Name, there: Vec<Name> },
     #[error("scenario `{scenario}` has no release before the one in use")]
     NothingBefore { scenario: Name },
-    #[error("the folder of the release is gone: `{}`", .path.display())]
+    #[error("the directory of the release is missing: `{}`", .path.display())]
     ReleaseGone { path: PathBuf },
     #[error(
-        "release `{release}` is not what was installed: {}, the first is `{}` ({})",
+        "release `{release}` differs from what was installed: {}, the first is `{}` ({})",
         counted(*.count, "difference"), Printable(&.first.path), .first.change
     )]
     ReleaseChanged { release: Name, count: u64, first: ReleaseDifference },
-    #[error("{} not what was installed: {}", if .releases.len() == 1 { "a release is" } else { "releases are" }, list(.releases))]
+    #[error("{} different from what was installed: {}", if .releases.len() == 1 { "a release is" } else { "releases are" }, list(.releases))]
     ReleasesChanged { releases: Vec<Name> },
-    #[error("the inventory `{}` cannot be used: {}", .path.display(), Printable(.reason))]
+    #[error("invalid inventory `{}`: {}", .path.display(), Printable(.reason))]
     InventoryDamaged { path: PathBuf, reason: String },
     #[error("scenario `{scenario}` has releases at this site")]
     ScenarioInUse { scenario: Name },
-    #[error("the site does not take scenario `{scenario}`; it takes {}", list(.accepts))]
+    #[error("this site does not accept scenario `{scenario}`; it accepts {}", list(.accepts))]
     NotAccepted { scenario: Name, accepts: Vec<Name> },
 
     #[error("`{}` {reason}", .path.display())]
@@ -159,7 +157,7 @@ fn list(names: &[Name]) -> String {
 fn unread(path: &std::path::Path, is_link: bool) -> String {
     let path = path.display();
     if is_link {
-        format!("`{path}` is a link, and parameters are read from a file")
+        format!("`{path}` is a link; parameters are read from a regular file")
     } else {
         format!("cannot read `{path}`")
     }
@@ -168,8 +166,8 @@ fn unread(path: &std::path::Path, is_link: bool) -> String {
 fn no_scenario(asked: Option<&Name>, installed: &[Name]) -> String {
     match asked {
         _ if installed.is_empty() => "nothing is installed at this site".to_owned(),
-        Some(asked) => format!("scenario `{asked}` is not installed here; there are {}", list(installed)),
-        None => format!("there are several scenarios here: {}", list(installed)),
+        Some(asked) => format!("scenario `{asked}` is not installed here; installed are {}", list(installed)),
+        None => format!("several scenarios are installed here: {}", list(installed)),
     }
 }
 
@@ -235,113 +233,115 @@ impl Fault for SiteError {
             Self::Trust(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::RefusedAndNotWritten { error, .. } => error.hint(),
-            Self::Target { .. } => Some(next_step!["name a folder that does not exist yet: `--to NEW`"]),
+            Self::Target { .. } => Some(next_step!["name a directory that does not exist yet: `--to NEW`"]),
             Self::NoParent { path } => {
-                Some(next_step![format!("make it first: `mkdir -p {}`", quoted(path))])
+                Some(next_step![format!("create it first: `mkdir -p {}`", quoted(path))])
             }
-            Self::Parent { .. } => Some(next_step!["choose a folder that only you can write to"]),
+            Self::Parent { .. } => Some(next_step!["choose a directory that only you can write to"]),
             Self::OtherOwner { owner, .. } => {
                 Some(next_step![format!("run the command as that user: `sudo -u '#{owner}' sealift ...`")])
             }
             Self::Space { .. } | Self::Inodes { .. } => Some(next_step![
-                "free space there, at a site also with `sealift prune ",
+                "free some space, at a site also with `sealift prune ",
                 Subject::Site,
-                " --keep 1`; or choose a folder on another disk"
+                " --keep 1`; or choose a directory on another disk"
             ]),
-            Self::Busy { .. } => Some(next_step!["wait for it to end, or choose another folder"]),
+            Self::Busy { .. } => Some(next_step!["wait for it to finish, or choose another directory"]),
             Self::Look { .. } => {
-                Some(next_step!["run it as whoever will unpack there, or name another folder"])
+                Some(next_step!["run it as the user who will unpack there, or name another directory"])
             }
-            Self::Unfit { .. } => Some(next_step!["do what stands beside each problem, then run it again"]),
+            Self::Unfit { .. } => {
+                Some(next_step!["follow the advice beside each problem, then re-run the command"])
+            }
             Self::Write { .. } => {
-                Some(next_step!["nothing was left behind; mend the cause and run the same command"])
+                Some(next_step!["nothing was left behind; fix the cause and re-run the command"])
             }
             Self::ParametersRead { .. } => {
-                Some(next_step!["put a plain file there that you can read; nothing was changed"])
+                Some(next_step!["put a regular, readable file there; nothing was changed"])
             }
             Self::Parameters { .. } => Some(next_step![
-                "mend it and run the same command; what may be set: `sealift inspect ",
+                "fix it and re-run the command; list what can be set: `sealift inspect ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
                 "`"
             ]),
             Self::ParametersMissing { path, .. } => Some(next_step![format!(
-                "add these lines to {}, fill them in, and run the same command",
+                "add these lines to {}, fill them in, and re-run the command",
                 quoted(path)
             )]),
             Self::Rendering { .. } => Some(next_step![
-                "tell the packer, who mends the template and seals another bundle; nothing was changed"
+                "ask the packer to fix the template and seal a new bundle; nothing was changed"
             ]),
             Self::NoSite { path } => Some(next_step![
                 format!("set it up: `sealift site init {} --trust ", quoted(path)),
                 Subject::TrustRoot,
                 " --scenario NAME`"
             ]),
-            Self::SiteExists { .. } => Some(next_step!["name another folder"]),
-            Self::SiteBusy { .. } => Some(next_step!["wait for it to end"]),
+            Self::SiteExists { .. } => Some(next_step!["choose another directory"]),
+            Self::SiteBusy { .. } => Some(next_step!["wait for it to finish"]),
             Self::NoLinks { .. } => {
-                Some(next_step!["choose a folder on ext4, xfs, btrfs or another file system with links"])
+                Some(next_step!["choose a directory on ext4, xfs, btrfs or another file system with links"])
             }
             Self::Pending { path } | Self::Unfinished { path, .. } => Some(next_step![format!(
-                "mend the cause (`df -h {0}; ls -ld {0}`), then `sealift status {0}` finishes it",
+                "fix the cause (`df -h {0}; ls -ld {0}`), then run `sealift status {0}` to finish it",
                 quoted(path)
             )]),
             Self::StateRead { .. } | Self::JournalRead { .. } => {
-                Some(next_step!["look at the permissions and the disk"])
+                Some(next_step!["check the permissions and the disk"])
             }
             Self::StateMissing { .. } | Self::StateDamaged { .. } | Self::StateOld { .. } => {
                 Some(next_step![
-                    "find out who changed it; then set it up again from the journal: `sealift site recover ",
+                    "find out who changed it; then rebuild the state from the journal: `sealift site recover ",
                     Subject::Site,
                     " --trust ",
                     Subject::TrustRoot,
-                    " --head WORDS --reason TEXT`; WORDS are where the journal ended, as written down or in a receipt; if nobody wrote them down, `sealift journal verify ",
+                    " --head WORDS --reason TEXT`; WORDS identify the last entry, as written down or in a receipt; if they were not written down, `sealift journal verify ",
                     Subject::Site,
-                    "/journal.jsonl` shows every entry: compare them with what was done here"
+                    "/journal.jsonl` lists every entry: compare them with what was done here"
                 ])
             }
             Self::MemoryLost { .. } => Some(next_step![
-                "bring both back from a backup; without one, set up a new site in another folder and install the newest bundle there"
+                "restore both from a backup; without one, set up a new site in another directory and install the newest bundle there"
             ]),
             Self::JournalMissing { .. } => Some(next_step![
-                "bring it back: from a backup, or from `sealift journal export` if nothing was done since; without either, set up a new site in another folder and install the newest bundle there"
+                "restore it from a backup, or from `sealift journal export` if nothing was done since; without either, set up a new site in another directory and install the newest bundle there"
             ]),
             Self::PassedEarlier { entry, .. } => Some(next_step![
-                format!("if what stands behind entry {entry} was done here (`sealift journal verify "),
+                format!("if everything after entry {entry} was done here (`sealift journal verify "),
                 Subject::Site,
-                "/journal.jsonl`), give the words of the end"
+                "/journal.jsonl`), pass the words of the last entry"
             ]),
             Self::JournalShort { .. }
             | Self::JournalFork { .. }
             | Self::JournalDamaged { .. }
             | Self::NotPassed { .. } => Some(next_step![
-                "do not install anything; keep the folder, compare the journal with an export or a receipt, and bring back the journal that was there"
+                "do not install anything; keep the directory, compare the journal with an export or a receipt, and restore the original journal"
             ]),
             Self::JournalWrite { .. } => Some(next_step![
-                "nothing is installed that the journal cannot say; look at the space and permissions there"
+                "nothing is installed unless the journal can record it; check free space and permissions"
             ]),
-            Self::OtherRoot { .. } => Some(next_step!["name the trust root that the journal says is pinned"]),
+            Self::OtherRoot { .. } => Some(next_step!["pass the trust root that the journal names"]),
             Self::EpochNotNew { pinned, .. } => Some(next_step![format!(
-                "make the new root with `sealift trust init --epoch {}`, so that no bundle of before counts",
+                "create the new root with `sealift trust init --epoch {}`, so that no earlier bundle is accepted",
                 pinned.saturating_add(1)
             )]),
             Self::Scenario { found, .. } => Some(next_step![
-                "bring the bundle to the site that it is for; if this site should take it: `sealift site set ",
+                "take the bundle to the site it is for; to accept it at this site: `sealift site set ",
                 Subject::Site,
                 format!(" --add-scenario {found}`")
             ]),
             Self::Older { .. } => Some(next_step![
-                "to use a release that is here: `sealift rollback ",
+                "to use an installed release: `sealift rollback ",
                 Subject::Site,
-                "`; to install this bundle all the same, an approver signs `sealift approve ",
+                "`; to install this bundle anyway, an approver signs `sealift approve ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
                 " --key KEY --out-of-order REASON`"
             ]),
             Self::Jump { .. } => Some(next_step![
-                "ask whoever sealed it whether the number is right; an approver can let it in: `sealift approve ",
+                "ask the packer whether the number is right; an approver can permit it: `sealift approve ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
@@ -351,7 +351,7 @@ impl Fault for SiteError {
                 Some(next_step!["keep fewer releases: `sealift prune ", Subject::Site, " --keep 1`"])
             }
             Self::PermitUsed { .. } => Some(next_step![
-                "the approver looks again, and signs again: `sealift approve ",
+                "the approver reviews the bundle and signs again: `sealift approve ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
@@ -362,20 +362,20 @@ impl Fault for SiteError {
                 quoted(path)
             )]),
             Self::Equivocation { .. } => Some(next_step![
-                "one of the two was sealed behind somebody's back: keep both, install neither, and call whoever runs the signing"
+                "one of the two was not sealed by the real packer: keep both, install neither, and call the administrators of your signing keys"
             ]),
             Self::NoScenario { .. } => Some(next_step![
-                "see what is there: `sealift status ",
+                "see what is installed: `sealift status ",
                 Subject::Site,
-                "`; name one with `--scenario`"
+                "`; choose one with `--scenario`"
             ]),
             Self::NoRelease { .. } | Self::NothingBefore { .. } => {
-                Some(next_step!["see the releases: `sealift status ", Subject::Site, "`"])
+                Some(next_step!["list the releases: `sealift status ", Subject::Site, "`"])
             }
             Self::ReleaseGone { .. } => Some(next_step!["install its bundle again"]),
             Self::ReleaseChanged { .. } | Self::ReleasesChanged { .. } | Self::InventoryDamaged { .. } => {
                 Some(next_step![
-                    "see all of it: `sealift status ",
+                    "list all differences: `sealift status ",
                     Subject::Site,
                     " --deep`; find out who changed it; restore it from its bundle: `sealift install ",
                     Subject::Site,
@@ -385,15 +385,15 @@ impl Fault for SiteError {
                 ])
             }
             Self::ScenarioInUse { .. } => {
-                Some(next_step!["a scenario is taken back only while nothing of it is installed"])
+                Some(next_step!["a scenario can only be removed while nothing of it is installed"])
             }
             Self::NotAccepted { .. } => {
-                Some(next_step!["see what it takes: `sealift status ", Subject::Site, "`"])
+                Some(next_step!["see what it accepts: `sealift status ", Subject::Site, "`"])
             }
             Self::Evidence { .. } => {
-                Some(next_step!["name what belongs to this bundle, or leave it out; nothing was written"])
+                Some(next_step!["pass only what belongs to this bundle; nothing was written"])
             }
-            Self::NotSynced { .. } => Some(next_step!["run `sync`; there is nothing to unpack again"]),
+            Self::NotSynced { .. } => Some(next_step!["run `sync`; there is no need to unpack again"]),
         }
     }
 }

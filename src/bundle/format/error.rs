@@ -16,17 +16,17 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum BundleError {
-    #[error("there is no bundle `{}`", .path.display())]
+    #[error("bundle `{}` not found", .path.display())]
     Missing { path: PathBuf },
     #[error("cannot read {what}")]
     Read { what: String, source: io::Error },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("the bundle is whole at `{}`, but its folder could not be made durable (synced)", .path.display())]
+    #[error("the bundle was written to `{}`, but its directory could not be synced to disk", .path.display())]
     NotSynced { path: PathBuf, source: io::Error },
-    #[error("another sealift is writing `{}`", .path.display())]
+    #[error("another sealift process is writing `{}`", .path.display())]
     Busy { path: PathBuf },
-    #[error("`{}` is already there and holds other bytes", .path.display())]
+    #[error("`{}` already exists with different content", .path.display())]
     Exists { path: PathBuf },
     #[error("`{}` is {found}, not a regular file", .path.display())]
     NotAFile { path: PathBuf, found: &'static str },
@@ -36,21 +36,21 @@ pub enum BundleError {
     Trailing { offset: u64, tail: Tail },
     #[error("{}", other_header(.expected, *.offset, .found))]
     Header { expected: String, offset: u64, found: String },
-    #[error("the bytes that fill up `{member}` are not zero")]
+    #[error("the padding of `{member}` is not zero")]
     Padding { member: String },
-    #[error("{} does not have the digest that was signed: expected {expected}, found {found}", quoted(.member))]
+    #[error("digest mismatch for {}: expected {expected}, found {found}", quoted(.member))]
     Digest { member: String, expected: Digest, found: Digest },
-    #[error("the bundle changed while it was read: `{member}` is not what it was when it was verified")]
+    #[error("the bundle changed while it was read: `{member}` differs from what was verified")]
     Changed { member: String },
-    #[error("{what} does not have the size that was signed: expected {expected} bytes, found {found}")]
+    #[error("size mismatch for {what}: expected {expected} bytes, found {found}")]
     Size { what: String, expected: u64, found: u64 },
-    #[error("{document} is not as the format wants it: {reason}")]
+    #[error("invalid {document}: {reason}")]
     Format { document: String, reason: String },
     #[error("{document} is not in canonical form")]
     Canonical { document: String, source: CanonicalError },
-    #[error("{document} is of type `{}`, which this build does not know", Printable(.found))]
+    #[error("{document} has type `{}`, which this version does not support", Printable(.found))]
     Version { document: &'static str, found: String },
-    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    #[error("{what} is {found}, which exceeds the limit of {ceiling}")]
     Limit { what: String, found: u64, ceiling: u64 },
     #[error("in the tree of `{item}`")]
     Tree { item: String, source: super::tree::TreeError },
@@ -58,27 +58,27 @@ pub enum BundleError {
     Frame { layer: String, number: usize, reason: String },
     #[error("{document}: {reason}")]
     Image { document: String, reason: String },
-    #[error("`{}` is not what the lock pins: {reason}", Printable(.path.to_string_lossy()))]
+    #[error("`{}` does not match the lock: {reason}", Printable(.path.to_string_lossy()))]
     SourceChanged { path: PathBuf, reason: String },
     #[error("cannot read `{}`", Printable(.path.to_string_lossy()))]
     SourceRead { path: PathBuf, source: io::Error },
     #[error("the bundle is encrypted")]
     Encrypted,
-    #[error("the seal of the encrypted bundle is missing: there is no `{}`", Printable(.path.to_string_lossy()))]
+    #[error("seal `{}` of the encrypted bundle not found", Printable(.path.to_string_lossy()))]
     NoSeal { path: PathBuf },
-    #[error("recipient {number} is not `age1...`: `{}`", Printable(.found))]
+    #[error("invalid recipient {number}: expected `age1...`, found `{}`", Printable(.found))]
     Recipient { number: usize, found: String },
-    #[error("a bundle is encrypted to 1 to {most} recipients, found {found}")]
+    #[error("expected 1 to {most} recipients, found {found}")]
     Recipients { found: usize, most: usize },
-    #[error("`{}` is no identity file: {reason}", Printable(.path.to_string_lossy()))]
+    #[error("invalid identity file `{}`: {reason}", Printable(.path.to_string_lossy()))]
     Identity { path: PathBuf, reason: String },
-    #[error("no identity was given for the encrypted bundle")]
+    #[error("the bundle is encrypted, and no identity was given")]
     NoIdentity,
-    #[error("the bundle is not encrypted to any of the identities given")]
+    #[error("none of the given identities can decrypt the bundle")]
     NotForUs,
-    #[error("what is signed is no encrypted bundle: {reason}")]
+    #[error("the signed file is not an encrypted bundle: {reason}")]
     Age { reason: &'static str },
-    #[error("the seal outside is for another bundle than the one inside: outside {outside}; inside {inside}")]
+    #[error("the outer seal belongs to a different bundle: outside {outside}; inside {inside}")]
     OtherInside { outside: String, inside: String },
     #[error("interrupted")]
     Interrupted,
@@ -92,21 +92,18 @@ fn quoted(member: &str) -> String {
 /// Without even its first header, nothing says that it is a bundle.
 fn ends_inside(member: &str, offset: u64) -> String {
     if offset == 0 {
-        return format!(
-            "this is no sealift bundle, or it was cut off: it is shorter than the header of `{member}`, \
-             the 512 bytes that come first"
-        );
+        return format!("not a sealift bundle, or truncated: shorter than the 512-byte header of `{member}`");
     }
-    format!("the bundle ends inside `{member}`, at byte {offset}")
+    format!("the bundle is truncated inside `{member}`, at byte {offset}")
 }
 
 fn other_header(expected: &str, offset: u64, found: &str) -> String {
     if offset == 0 {
         return format!(
-            "this is no sealift bundle: it does not begin with the header of `{expected}`, found {found}"
+            "not a sealift bundle: expected the header of `{expected}` at the start, found {found}"
         );
     }
-    format!("at byte {offset} the header of `{expected}` was expected, found {found}")
+    format!("expected the header of `{expected}` at byte {offset}, found {found}")
 }
 
 /// What stands behind the end at `offset`, for people.
@@ -116,8 +113,10 @@ fn behind(offset: u64, tail: Tail) -> String {
         Tail::Zeros(count) => {
             format!("the bundle is followed by {}, {zeros} {offset}", counted(count, "zero byte"))
         }
-        Tail::ManyZeros => format!("the bundle is followed by very many zero bytes, {zeros} {offset}"),
-        Tail::Other => format!("there are bytes behind the end of the bundle, at byte {offset}"),
+        Tail::ManyZeros => {
+            format!("the bundle is followed by a large number of zero bytes, {zeros} {offset}")
+        }
+        Tail::Other => format!("unexpected data after the end of the bundle, at byte {offset}"),
     }
 }
 
@@ -161,36 +160,38 @@ impl Fault for BundleError {
 
     fn hint(&self) -> Option<NextStep> {
         match self {
-            Self::Missing { .. } => Some(next_step!["look for it: `ls *.sealift`"]),
-            Self::Truncated { offset: 0, .. } | Self::Header { offset: 0, .. } => Some(next_step![
-                "look whether this is the right file; if it is, copy it again from its source"
-            ]),
+            Self::Missing { .. } => Some(next_step!["list the bundles here: `ls *.sealift`"]),
+            Self::Truncated { offset: 0, .. } | Self::Header { offset: 0, .. } => {
+                Some(next_step!["check that this is the right file; if it is, copy it again from its source"])
+            }
             Self::Read { .. } | Self::Truncated { .. } | Self::Digest { .. } => {
-                Some(next_step!["copy the bundle again from its source, then verify it again"])
+                Some(next_step!["copy the bundle again from its source and re-run `verify`"])
             }
             Self::Changed { .. } => Some(next_step![
-                "copy the bundle to a disk that only you can write to, and run the same command again"
+                "copy the bundle to a disk that only you can write to, and re-run the command"
             ]),
-            Self::Write { .. } => {
-                Some(next_step!["free space or choose another folder with `-o`, then run the same command"])
-            }
+            Self::Write { .. } => Some(next_step![
+                "free some space or choose another directory with `-o`, then re-run the command"
+            ]),
             Self::NotSynced { path, .. } => {
                 Some(next_step![format!("run `sync`, then verify it: `sealift verify {}`", path.display())])
             }
-            Self::Busy { .. } => Some(next_step!["wait for it to end, or write to another folder with `-o`"]),
+            Self::Busy { .. } => {
+                Some(next_step!["wait for it to finish, or choose another directory with `-o`"])
+            }
             Self::Exists { .. } => {
                 Some(next_step!["raise `version` in the manifest, or move the old bundle away"])
             }
             Self::NotAFile { .. } => {
-                Some(next_step!["name the file itself, or pipe it in: `... | sealift verify -`"])
+                Some(next_step!["pass the file itself, or pipe it in: `... | sealift verify -`"])
             }
             Self::SourceChanged { .. } => Some(next_step![
-                "if the change is wanted: `sealift lock ",
+                "if the change is intended, run `sealift lock ",
                 Subject::Manifest,
-                "`, and review the lock"
+                "` and review the lock"
             ]),
             Self::Trailing { offset, tail: Tail::Zeros(_) | Tail::ManyZeros } => Some(next_step![format!(
-                "cut them off a copy, `truncate -s {offset} FILE`, or read no further, `head -c {offset} DEVICE | sealift verify -`; the rest of the bundle has been verified"
+                "cut off the padding of a copy with `truncate -s {offset} FILE`, or read only the bundle with `head -c {offset} DEVICE | sealift verify -`; the rest of the bundle has been verified"
             )]),
             Self::Trailing { tail: Tail::Other, .. }
             | Self::Header { .. }
@@ -204,31 +205,29 @@ impl Fault for BundleError {
             | Self::Image { .. }
             | Self::Age { .. }
             | Self::OtherInside { .. } => {
-                Some(next_step!["do not use this bundle; keep the medium and tell whoever sealed it"])
+                Some(next_step!["do not use this bundle; keep the medium and contact the packer"])
             }
             Self::Encrypted => Some(next_step![
                 "unpack it: `sealift unpack ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
-                " --identity FILE --to NEW-FOLDER`; or decrypt it with \
-                 `age -d -i FILE -o NAME.sealift NAME.sealift.age`, where it may lie in the clear"
+                " --identity FILE --to NEW-DIRECTORY`; or decrypt it, where plaintext is allowed, with `age -d -i FILE -o NAME.sealift NAME.sealift.age`"
             ]),
             Self::NoSeal { .. } => Some(next_step![
-                "copy it from where the encrypted bundle came from; both files travel together"
+                "copy the seal from the source of the encrypted bundle; both files travel together"
             ]),
             Self::Recipient { .. } | Self::Recipients { .. } => {
-                Some(next_step!["ask each site for the line that `age-keygen -y IDENTITY` prints there"])
+                Some(next_step!["ask each site for the output of `age-keygen -y IDENTITY`"])
             }
-            Self::Identity { .. } => Some(next_step!["name the file that `age-keygen -o FILE` wrote"]),
-            Self::NoIdentity => Some(next_step!["name the file with your identity: `--identity FILE`"]),
+            Self::Identity { .. } => Some(next_step!["pass the file that `age-keygen -o FILE` wrote"]),
+            Self::NoIdentity => Some(next_step!["pass your identity with `--identity FILE`"]),
             Self::NotForUs => Some(next_step![
-                "name the right identity with `--identity`, or have it packed for the recipient that \
-                 `age-keygen -y IDENTITY` prints"
+                "pass the matching identity with `--identity`, or ask the packer to encrypt for the recipient that `age-keygen -y IDENTITY` prints"
             ]),
-            Self::Version { .. } => Some(next_step!["read it with a newer sealift"]),
+            Self::Version { .. } => Some(next_step!["use a newer version of sealift"]),
             Self::SourceRead { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(next_step![
-                "put it back, or lock what is there now: `sealift lock ",
+                "restore the file, or lock what is there now: `sealift lock ",
                 Subject::Manifest,
                 "`"
             ]),

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum TrustError {
-    #[error("there is no trust root at `{}`", Printable(.path.to_string_lossy()))]
+    #[error("trust root `{}` not found", Printable(.path.to_string_lossy()))]
     Missing { path: PathBuf, source: io::Error },
     #[error("cannot read the trust root `{}`", Printable(.path.to_string_lossy()))]
     Read { path: PathBuf, source: io::Error },
@@ -33,49 +33,48 @@ pub enum TrustError {
     InFile { path: PathBuf, source: Box<Self> },
     #[error("{document} is not in canonical form")]
     Canonical { document: &'static str, source: CanonicalError },
-    #[error("{document} is not as the format wants it: {reason}")]
+    #[error("invalid {document}: {reason}")]
     Format { document: &'static str, reason: String },
-    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    #[error("{what} is {found}, which exceeds the limit of {ceiling}")]
     Limit { what: &'static str, found: u64, ceiling: u64 },
-    #[error("`{}` is not the id of a key: expected 64 lower-case hexadecimal digits", Printable(.found))]
+    #[error("invalid key id `{}`: expected 64 lower-case hexadecimal digits", Printable(.found))]
     KeyId { found: String },
 
-    #[error("trust root version {version} breaks a rule: {reason}")]
+    #[error("invalid trust root version {version}: {reason}")]
     Root { version: u64, reason: String },
-    #[error("trust root version {version} does not follow from version {}", .version.saturating_sub(1))]
+    #[error("trust root version {version} is not a valid successor of version {}", .version.saturating_sub(1))]
     Step { version: u64, source: Box<TrustError> },
     #[error(
-        "trust root version {version} was created at {created}, more than a day after now: the clock shows {now}"
+        "trust root version {version} was created at {created}, more than a day in the future: the clock shows {now}"
     )]
     Future { version: u64, created: Timestamp, now: Timestamp },
-    #[error("the chain of trust roots is broken: expected version {expected}, found {found}")]
+    #[error("the chain of trust roots has a gap: expected version {expected}, found {found}")]
     Sequence { expected: u64, found: u64 },
     #[error(
-        "the bundle brings another trust root than yours: your version {version} has the fingerprint {pinned}, \
-         the bundle's has {found}"
+        "the bundle was sealed under a different trust root: your version {version} has fingerprint {pinned}, the bundle's has {found}"
     )]
     Foreign { version: u64, pinned: Fingerprint, found: Fingerprint },
 
-    #[error("trust root version {version} is a proposal that too few have signed: {}", tallied(.tallies))]
+    #[error("trust root version {version} is a proposal without enough signatures: {}", tallied(.tallies))]
     Unfinished { version: u64, tallies: Vec<SignatureTally> },
-    #[error("the trust root is another one than `{typed}`")]
+    #[error("the trust root does not match the fingerprint `{typed}`")]
     FingerprintDiffers { typed: TypedFingerprint },
-    #[error("the trust root has version {version}, and the versions from 1 on are not with it")]
+    #[error("the file has trust root version {version} without the versions before it")]
     ChainMissing { version: u64 },
-    #[error("the trust root cannot be changed like that: {reason}")]
+    #[error("cannot change the trust root: {reason}")]
     Change { reason: String },
     #[error(
-        "the key {key} is no root key of version {version} or of the one before it, so its signature would not count"
+        "the key {key} is not a root key of version {version} or of the version before it, so its signature would not count"
     )]
     NoPart { key: KeyId, version: u64 },
 
-    #[error("the key cannot be used: {reason}")]
+    #[error("invalid key: {reason}")]
     Key { reason: &'static str },
-    #[error("the secret key does not belong to the public key: expected key {expected}, found {found}")]
+    #[error("the secret key does not match the public key: expected key {expected}, found {found}")]
     KeyMismatch { expected: KeyId, found: KeyId },
-    #[error("opening the key would cost more than the ceiling allows: {found}")]
+    #[error("the key file demands {found} to open, which exceeds the limit")]
     KeyFileCost { found: String },
-    #[error("the key file cannot be used: {reason}")]
+    #[error("invalid key file: {reason}")]
     KeyFileForm { reason: &'static str },
     #[error("the key file is not encrypted")]
     KeyFilePlain,
@@ -83,60 +82,60 @@ pub enum TrustError {
     KeyFileRead { path: PathBuf, source: io::Error },
     #[error("cannot write `{}`", Printable(.path.to_string_lossy()))]
     KeyFileWrite { path: PathBuf, source: io::Error },
-    #[error("`{}` is already there, and a key file is never overwritten", Printable(.path.to_string_lossy()))]
+    #[error("`{}` already exists, and key files are never overwritten", Printable(.path.to_string_lossy()))]
     KeyFileExists { path: PathBuf },
-    #[error("`{}` is a link, a folder or a device, not a regular file", Printable(.path.to_string_lossy()))]
+    #[error("`{}` is a link, a directory or a device, not a regular file", Printable(.path.to_string_lossy()))]
     KeyFileKind { path: PathBuf },
-    #[error("others can read `{}`: its mode is {mode:04o}, expected 0600", Printable(.path.to_string_lossy()))]
+    #[error("`{}` is readable by others: its mode is {mode:04o}, expected 0600", Printable(.path.to_string_lossy()))]
     KeyFileMode { path: PathBuf, mode: u32 },
-    #[error("the passphrase does not open the key")]
+    #[error("wrong passphrase for this key")]
     Passphrase,
-    #[error("an empty passphrase protects nothing")]
+    #[error("the passphrase is empty")]
     PassphraseEmpty,
-    #[error("the system gave no random bytes")]
+    #[error("the system returned no random bytes")]
     Entropy { source: getrandom::Error },
 
-    #[error("no ssh-agent is known here: SSH_AUTH_SOCK is not set")]
+    #[error("no ssh-agent found: SSH_AUTH_SOCK is not set")]
     AgentUnknown,
     #[error("cannot ask the ssh-agent at `{}`", Printable(.socket.to_string_lossy()))]
     AgentFailed { socket: PathBuf, source: io::Error },
-    #[error("what the ssh-agent answered is not of its protocol: {reason}")]
+    #[error("invalid answer from the ssh-agent: {reason}")]
     AgentAnswer { reason: &'static str },
-    #[error("the ssh-agent shows no key: it holds none, or is locked; expected key {key}")]
+    #[error("the ssh-agent lists no keys: it holds none or is locked; expected key {key}")]
     AgentEmpty { key: KeyId },
     #[error("the ssh-agent does not hold key {key}, only {}", counted(*.held as u64, "other"))]
     AgentWithout { key: KeyId, held: usize },
-    #[error("the ssh-agent holds key {key} and did not want to sign with it")]
+    #[error("the ssh-agent holds key {key} but refused to sign with it")]
     AgentRefused { key: KeyId },
-    #[error("the ssh-agent gave a signature that key {key} did not make")]
+    #[error("the ssh-agent returned a signature that key {key} did not make")]
     AgentSignature { key: KeyId },
 
-    #[error("the envelope is for `{}`, expected `{expected}`", Printable(.found))]
+    #[error("the envelope has payload type `{}`, expected `{expected}`", Printable(.found))]
     PayloadType { expected: &'static str, found: String },
     #[error("signature {number} has {found} bytes, expected 64")]
     SignatureLength { number: usize, found: usize },
-    #[error("it is signed by the key {found}, expected {expected}")]
+    #[error("signed by key {found}, expected {expected}")]
     OtherSigner { expected: KeyId, found: KeyId },
-    #[error("the signature does not fit: the key {key} did not sign this")]
+    #[error("invalid signature: key {key} did not sign this")]
     NotItsSignature { key: KeyId },
-    #[error("a signature and the key id it carries do not belong together: {who}")]
+    #[error("a signature does not match the key id it carries: {who}")]
     Tampered { who: Who },
     #[error("{0}")]
     Threshold(Box<Shortfall>),
 
     #[error("{0}")]
     Unapproved(Box<CountedApprovals>),
-    #[error("the key {key} has no approver role for scenario `{scenario}` in the trust root")]
+    #[error("the trust root gives key {key} no approver role for scenario `{scenario}`")]
     NoApprover { key: KeyId, scenario: Name },
-    #[error("the key {key} has no packer role for scenario `{scenario}` in the trust root")]
+    #[error("the trust root gives key {key} no packer role for scenario `{scenario}`")]
     NoPacker { key: KeyId, scenario: Name },
     #[error("cannot read the approvals `{}`", Printable(.path.to_string_lossy()))]
     ApprovalsRead { path: PathBuf, source: io::Error },
-    #[error("trust root version {version} revokes the statement {statement}")]
+    #[error("trust root version {version} revokes statement {statement}")]
     Revoked { version: u64, statement: Digest },
-    #[error("the bundle claims trust root version {claimed}, the newest believed is {newest}")]
+    #[error("the bundle requires trust root version {claimed}, the newest verified version is {newest}")]
     RootVersion { claimed: u64, newest: u64 },
-    #[error("the bundle claims epoch {claimed}, its trust root has epoch {expected}")]
+    #[error("the bundle has epoch {claimed}, its trust root has epoch {expected}")]
     Epoch { claimed: u64, expected: u64 },
     #[error("{what} expired at {expired}; now is {now}")]
     Expired { what: String, expired: Timestamp, now: Timestamp },
@@ -216,7 +215,7 @@ impl Fault for TrustError {
         let text = match self {
             Self::InFile { path, source } if matches!(**source, Self::Unfinished { .. }) => {
                 return Some(next_step![format!(
-                    "who is missing signs it: `sealift trust sign {} --key KEY`",
+                    "each missing holder signs it: `sealift trust sign {} --key KEY`",
                     quoted(path)
                 )]);
             }
@@ -228,15 +227,17 @@ impl Fault for TrustError {
             Self::InFile { source, .. }
                 if source.code().class() == Class::NotBelieved && source.code() != codes::TRUST_KEY =>
             {
-                next_step!["look whether this is the right file; if it is, get it again from whoever made it"]
+                next_step!["check that this is the right file; if it is, get it again from its author"]
             }
             Self::InFile { source, .. } => return source.hint(),
             Self::Missing { .. } | Self::Read { .. } => {
-                next_step!["get the trust root from whoever runs the signing, by another way than the bundle"]
+                next_step![
+                    "get the trust root from the administrators of your signing keys, not from the medium that carries the bundle"
+                ]
             }
             Self::Foreign { .. } => {
                 next_step![
-                    "read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before"
+                    "compare both fingerprints with the administrators of your signing keys by telephone; do not install this bundle until they match"
                 ]
             }
             Self::Canonical { .. }
@@ -250,7 +251,7 @@ impl Fault for TrustError {
             | Self::Tampered { .. }
             | Self::NotItsSignature { .. }
             | Self::Epoch { .. } => {
-                next_step!["do not use this bundle; keep the medium and tell whoever sealed it"]
+                next_step!["do not use this bundle; keep the medium and contact the packer"]
             }
             Self::Threshold(shortfall) if !shortfall.revoked.is_empty() => {
                 next_step![
@@ -259,28 +260,26 @@ impl Fault for TrustError {
             }
             Self::Threshold(shortfall) if shortfall.role == Role::Packer && !shortfall.found.is_empty() => {
                 next_step![
-                    "each packer that is missing runs `sealift cosign ",
+                    "each missing packer runs `sealift cosign ",
                     Subject::Bundle,
                     " --trust ",
                     Subject::TrustRoot,
-                    " --key KEY`; or give all keys to one `pack`"
+                    " --key KEY`; or pass all keys to one `pack`"
                 ]
             }
             Self::Threshold(_) => {
-                next_step![
-                    "the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`"
-                ]
+                next_step!["more keys have to sign: pass each with its own `--key` to `pack` or `trust init`"]
             }
             Self::OtherSigner { .. } => {
-                next_step!["name the public key of the site that made it: `--key SITE.pub`"]
+                next_step!["pass the public key of the site that made it: `--key SITE.pub`"]
             }
             Self::Unapproved(_) => {
                 next_step![
-                    "each approver that is missing looks at the bundle and runs `sealift approve ",
+                    "each missing approver reviews the bundle and runs `sealift approve ",
                     Subject::Bundle,
                     " --trust ",
                     Subject::TrustRoot,
-                    " --key KEY`; bring the file it writes along with the bundle"
+                    " --key KEY`; carry the resulting file along with the bundle"
                 ]
             }
             Self::NoApprover { .. } => {
@@ -290,35 +289,39 @@ impl Fault for TrustError {
                 next_step!["see who may pack: `sealift trust show ", Subject::TrustRoot, "`"]
             }
             Self::ApprovalsRead { .. } => {
-                next_step!["name a file of approvals that can be read: `--approvals FILE`"]
+                next_step!["pass a readable file of approvals: `--approvals FILE`"]
             }
             Self::KeyId { .. } => next_step!["show a key's id with `sealift key show KEY.pub`"],
             Self::Unfinished { .. } => {
-                next_step!["who is missing signs it: `sealift trust sign ", Subject::TrustRoot, " --key KEY`"]
+                next_step![
+                    "each missing holder signs it: `sealift trust sign ",
+                    Subject::TrustRoot,
+                    " --key KEY`"
+                ]
             }
             Self::FingerprintDiffers { .. } => {
                 next_step![
-                    "call whoever runs the signing, at a number known from before, and have the right one read to you; do not use this file before"
+                    "call the administrators of your signing keys at a number you already had and ask for the right fingerprint; do not use this file until it matches"
                 ]
             }
             Self::ChainMissing { .. } => {
                 next_step![
-                    "use the file of whoever signs trust roots: its lines begin at version 1; sites do with one line, packers do not"
+                    "use the complete root file, which starts at version 1; sites need only the last line, packers need all of them"
                 ]
             }
             Self::Change { .. } => {
-                next_step!["look at it with `sealift trust show ", Subject::TrustRoot, "`"]
+                next_step!["see its current content: `sealift trust show ", Subject::TrustRoot, "`"]
             }
             Self::NoPart { .. } => {
-                next_step!["look who has the role `root`: `sealift trust show ", Subject::TrustRoot, "`"]
+                next_step!["see who has the role `root`: `sealift trust show ", Subject::TrustRoot, "`"]
             }
             Self::Key { .. } | Self::KeyFileCost { .. } => {
-                next_step!["make a new key with `sealift key new NAME`"]
+                next_step!["create a new key with `sealift key new NAME`"]
             }
-            Self::KeyMismatch { .. } => next_step!["name the secret key that belongs to the public key"],
+            Self::KeyMismatch { .. } => next_step!["pass the secret key that belongs to the public key"],
             Self::KeyFileForm { .. } => {
                 next_step![
-                    "name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed25519 -aes256 -out NAME.key`"
+                    "pass a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed25519 -aes256 -out NAME.key`"
                 ]
             }
             Self::KeyFilePlain => {
@@ -326,8 +329,8 @@ impl Fault for TrustError {
                     "encrypt it: `openssl pkcs8 -topk8 -scrypt -in OLD.key -out NEW.key && chmod 600 NEW.key`"
                 ]
             }
-            Self::KeyFileExists { .. } => next_step!["name another file, or move the old key away"],
-            Self::KeyFileKind { .. } => next_step!["name the key file itself"],
+            Self::KeyFileExists { .. } => next_step!["choose another file name, or move the old key away"],
+            Self::KeyFileKind { .. } => next_step!["pass the key file itself"],
             Self::Bundle(error) => return error.hint(),
             Self::KeyFileMode { path, .. } => return Some(next_step![format!("chmod 600 {}", quoted(path))]),
             Self::Passphrase => {
@@ -335,15 +338,15 @@ impl Fault for TrustError {
             }
             Self::PassphraseEmpty => next_step!["choose a passphrase"],
             Self::RootVersion { .. } => next_step!["ask for the trust roots that belong to this bundle"],
-            Self::Revoked { .. } => next_step!["ask for a newer bundle; this one was withdrawn"],
+            Self::Revoked { .. } => next_step!["ask for a newer bundle; this one was revoked"],
             Self::Future { .. } => {
                 next_step![
-                    "check the clock with `date -u`; if it is right, the trust root has to be made again with the right time"
+                    "check the clock with `date -u`; if it is right, the trust root has to be created again with the right time"
                 ]
             }
             Self::Expired { what, .. } if what.starts_with("trust root") => {
                 next_step![
-                    "check the clock with `date -u`; if it is right, ask whoever runs the signing for a newer trust root"
+                    "check the clock with `date -u`; if it is right, ask the administrators of your signing keys for a newer trust root"
                 ]
             }
             Self::Expired { .. } => {
@@ -352,25 +355,25 @@ impl Fault for TrustError {
             Self::KeyFileRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
                 let name = quoted(path.with_extension(""));
                 return Some(next_step![format!(
-                    "name a key file that is there, or make one: `sealift key new {name}`"
+                    "pass an existing key file, or create one: `sealift key new {name}`"
                 )]);
             }
-            Self::KeyFileRead { .. } => next_step!["look at the permissions of the file"],
-            Self::KeyFileWrite { .. } => next_step!["look at the space and the permissions there"],
+            Self::KeyFileRead { .. } => next_step!["check the permissions of the file"],
+            Self::KeyFileWrite { .. } => next_step!["check free space and permissions"],
             Self::AgentUnknown | Self::AgentFailed { .. } => {
-                next_step!["start one and give it the key: `eval \"$(ssh-agent)\" && ssh-add KEY`"]
+                next_step!["start one and add the key: `eval \"$(ssh-agent)\" && ssh-add KEY`"]
             }
             Self::AgentEmpty { .. } => {
-                next_step!["unlock it with `ssh-add -X`, or give it the key with `ssh-add KEY`"]
+                next_step!["unlock it with `ssh-add -X`, or add the key with `ssh-add KEY`"]
             }
             Self::AgentWithout { .. } => {
-                next_step!["give it the key with `ssh-add KEY`; `ssh-add -L` shows what it holds"]
+                next_step!["add the key with `ssh-add KEY`; `ssh-add -L` lists the keys it holds"]
             }
             Self::AgentRefused { .. } => {
-                next_step!["say yes when it asks, or give it the key again with `ssh-add KEY`"]
+                next_step!["confirm the request of the agent, or add the key again with `ssh-add KEY`"]
             }
             Self::AgentAnswer { .. } | Self::AgentSignature { .. } => {
-                next_step!["look at what listens there: `echo $SSH_AUTH_SOCK`; nothing was signed"]
+                next_step!["check what listens on that socket: `echo $SSH_AUTH_SOCK`; nothing was signed"]
             }
             Self::Entropy { .. } => return None,
         };

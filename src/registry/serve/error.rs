@@ -27,7 +27,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The certificate or its key cannot be used.
-    #[error("cannot use the certificate and key for TLS: {reason}")]
+    #[error("cannot use the TLS certificate and key: {reason}")]
     Tls {
         /// What is wrong with them.
         reason: String,
@@ -63,8 +63,8 @@ impl Fault for ServeError {
         match self {
             Self::Trust(error) => error.hint(),
             Self::Audit(error) => error.hint(),
-            Self::Listen { .. } => Some(next_step!["name another address: `--listen 127.0.0.1:5001`"]),
-            Self::Tls { .. } => Some(next_step!["look at them: `openssl x509 -in CERT -noout -text`"]),
+            Self::Listen { .. } => Some(next_step!["choose another address: `--listen 127.0.0.1:5001`"]),
+            Self::Tls { .. } => Some(next_step!["inspect them: `openssl x509 -in CERT -noout -text`"]),
             Self::Conflict { .. } => Some(next_step!["serve one of them, or each with its own `--listen`"]),
         }
     }
