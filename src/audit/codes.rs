@@ -2,25 +2,25 @@
 
 sealift_bundle::codes! {
     AUDIT_SCAN_ENGINE "audit.scan-engine" CouldNot
-        "The malware engine is not there, or failed before it was done. What it did not see stands in the ledger as not seen; nothing can be concluded about it."
+        "The malware scanner was not found, or failed before it finished. The ledger lists what was not scanned; nothing can be concluded about it."
     AUDIT_SCAN_FOUND "audit.scan-found" NotAsWanted
-        "The malware engine of this site knows something in the bundle. The seal is a separate matter: it says who made the bundle, not that it is harmless. The ledger has path, digest and the engine's name for each."
+        "The malware scanner found something in the bundle. The seal is a separate matter: it says who made the bundle, not that it is harmless. The ledger has path, digest and the scanner's name for each finding."
     AUDIT_SCAN_INCOMPLETE "audit.scan-incomplete" NotAsWanted
-        "The malware engine found nothing, and did not see everything: leaves above its limits, encrypted, damaged or nested too deep, or archives of a kind that sealift does not open. The ledger names each with its bytes and the reason; whether that is good enough is for a person to decide."
+        "The malware scanner found nothing, but did not see everything: files above its limits, encrypted, damaged or nested too deep, or unsupported archives. The ledger lists each with its size and the reason; decide whether that is acceptable."
     AUDIT_SCAN_SELF_TEST "audit.scan-self-test" NotAsWanted
-        "A marker that the engine should know was not found where sealift feeds it. The engine does not know the marker, or its limits are lower than `--max-size` says, and then it calls files clean that it did not read to their end."
+        "The scanner did not find a marker that it should know. Either it has no signature for the marker, or its limits are lower than `--max-size`; then it reports files as clean that it did not read completely."
     VULNERABILITY_READ "vulnerability.read" CouldNot
-        "A folder of OSV records, or a file in it, or a document of openvex.dev could not be read: it is not there, may not be read, is a link, or the disk fails."
+        "A directory of OSV records, a file in it, or an OpenVEX document could not be read: missing, no permission, a link, or a failing disk."
     VULNERABILITY_DATA "vulnerability.data" NotBelieved
-        "A file in the folder of OSV records is no record or no archive of records, or is too large; or there is none at all. Nothing was compared: with a part of the data, nobody would know what is missing."
+        "A file in the directory of OSV records is invalid or too large, or there are no records at all. Nothing was compared, because with partial data it would be unclear what is missing."
     VULNERABILITY_VEX "vulnerability.vex" NotBelieved
-        "A document of openvex.dev breaks its specification, or says that something is not affected and not why. Nothing of it was used."
+        "A document does not follow OpenVEX, or marks something as not affected without a justification. Nothing of it was used."
     POLICY_READ "policy.read" WrongUse
-        "A policy, a ledger of a scan or a file of waivers that was named is not there, or cannot be read."
+        "A policy, a scan ledger or a file of waivers was not found or cannot be read."
     POLICY_FORM "policy.form" WrongUse
-        "The policy is not TOML, has a key that no policy has, or a value that breaks its rule. An unknown key is refused instead of ignored: an ignored key is a rule that silently is not there."
+        "The policy is not valid TOML, or has an unknown key or an invalid value. An unknown key is rejected instead of ignored, because an ignored key would be a rule that is silently not checked."
     POLICY_LEDGER "policy.ledger" NotBelieved
-        "A ledger is not what `sealift scan` writes."
+        "The file is not a ledger written by `sealift scan`."
     FLEET_FOLDER "fleet.folder" WrongUse
-        "The folder with receipts and requests cannot be read, or there is more below it than sealift looks at. Name a folder that has only what the sites sent."
+        "The directory with receipts and requests cannot be read, or contains too much. Name a directory that contains only what the sites sent."
 }

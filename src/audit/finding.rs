@@ -63,65 +63,65 @@ macro_rules! rules {
 
 rules! {
     ConfigOutward "config.outward" Warning
-        "A setting makes the software call a service on the internet, which waits and fails where there is none, and tells others that the site exists where there is one."
+        "A setting makes the software call a service on the internet. It waits and fails where there is none, and reveals the site where there is one."
     ConfigUpdateCheck "config.update-check" Warning
-        "Something looks for newer versions by itself, past everything that was reviewed and signed."
+        "Something looks for newer versions by itself, bypassing everything that was reviewed and signed."
     ConfigStun "config.stun" Warning
-        "Calls asks a STUN or TURN server on the internet for an address, and nobody hears anybody when there is no answer."
+        "Calls asks a STUN or TURN server on the internet for an address; without an answer, participants cannot hear each other."
     ConfigOcsp "config.ocsp" Warning
-        "The proxy asks the certificate authority on the internet for the state of its certificate, and is slow or fails without an answer."
+        "The proxy asks the certificate authority on the internet for the status of its certificate, and is slow or fails without an answer."
     ConfigAcme "config.acme" Error
-        "A certificate is fetched from an authority on the internet, so at the site there will be none."
+        "A certificate is requested from an authority on the internet, so the site will not get one."
     ConfigHost "config.host" Warning
-        "A value names a host that looks like one on the internet, which a site without a network does not reach."
+        "A value contains a host name that looks like an internet host, which an isolated site cannot reach."
     ConfigUnset "config.unset" Warning
-        "A setting is set nowhere, and what the software does without it is to call a service on the internet."
+        "A setting is missing, and by default the software calls a service on the internet."
     ConfigConflict "config.conflict" Warning
-        "Two settings exclude each other, so one of them does not do what it says."
+        "Two settings exclude each other, so one of them has no effect."
     ConfigUnverified "config.unverified" Warning
-        "A setting turns off that a signature is checked, so whoever stands in between can pretend to be anybody."
+        "A setting turns off signature or certificate checks, so an attacker in between can impersonate anyone."
     ConfigUnread "config.unread" Warning
-        "A configuration could not be read, so nothing is known about what it does."
+        "A configuration could not be read, so its effect is unknown."
     ContentSecret "content.secret" Error
-        "Bundles are copied, kept for years and read by several people, so a secret in one is a secret no more: declare a hole with `[[secret]]` and fill it at the site."
+        "Bundles are copied, kept for years and read by several people, so a secret in a bundle is disclosed: declare it with `[[secret]]` and supply it at the site."
     ContentInvitation "content.invitation" Error
-        "Whoever holds an invitation can join or connect, so it goes to the one it is meant for, apart from the bundle."
+        "Anyone with an invitation can join or connect, so send it to its recipient separately from the bundle."
     ContentUnread "content.unread" Warning
-        "A file could not be looked through for secrets, so nothing is known about it."
+        "A file could not be searched for secrets, so its content is unknown."
     ContentEmpty "content.empty" Warning
-        "A folder holds nothing but a note about what belongs into it, so the site gets an item without content."
+        "A directory contains only a note about what belongs in it, so the site gets an item without content."
     ReferenceMissing "reference.missing" Error
-        "An image is named and does not travel, so the site cannot start what needs it."
+        "An image is referenced but not packed, so the site cannot start what needs it."
     ReferenceUnclear "reference.unclear" Warning
-        "An image is named in a way that could not be resolved here, so nobody knows whether it travels."
+        "An image reference could not be resolved here, so it is unknown whether the image is packed."
     ReferenceTest "reference.test" Note
-        "Only a test of a chart names the image, so nothing but that test fails without it."
+        "Only a test of a chart references the image, so only that test fails without it."
     ChartDependency "chart.dependency" Error
-        "A chart names another one that is not in its archive, so Helm refuses to install it."
+        "A chart depends on another chart that is not in its archive, so Helm refuses to install it."
     ImageMutableTag "image.mutable-tag" Warning
-        "A tag that its publisher moves means another image tomorrow than the one that was reviewed."
+        "A tag that its publisher moves will name a different image tomorrow than the one that was reviewed."
     ImagePlatform "image.platform" Error
-        "An image is not there for the platform of the sites, so it cannot start on their machines."
+        "An image is not available for the platform of the sites, so it cannot start on their machines."
     ConstraintBroken "constraint.broken" Error
-        "Two things travel in versions that do not work with each other."
+        "Two items are packed in versions that are not compatible with each other."
     ConstraintUnknown "constraint.unknown" Warning
-        "A version could not be found out, so nobody knows whether the constraint holds."
+        "A version could not be determined, so it is unknown whether the constraint holds."
     SourceFirstUse "source.first-use" Warning
-        "No digest is published for a file, so what the first lock downloaded is what everybody believes."
+        "No digest is published for a file, so everything relies on what the first lock downloaded."
     LicenseMissing "license.missing" Note
-        "An item does not say under which licence it may be passed on."
+        "An item does not state the license under which it may be redistributed."
     LicenseAudience "license.audience" Error
-        "An item goes to an audience that refuses its licence."
+        "An item is packed for an audience that rejects its license."
     AudienceConflict "audience.conflict" Error
-        "An item is for an audience that does not get something it needs."
+        "An item is packed for an audience that does not get something it requires."
     MediaSize "media.size" Error
         "The bundle does not fit on the medium."
     MediaFile "media.file" Error
         "A file is larger than the file system of the medium can hold."
     ParameterUndeclared "parameter.undeclared" Error
-        "A template uses a parameter that nobody declared, so no site can set it."
+        "A template uses an undeclared parameter, so no site can set it."
     TemplateSyntax "template.syntax" Error
-        "A template cannot be rendered, so the site would be without that file."
+        "A template cannot be rendered, so the site would lack that file."
 }
 
 impl fmt::Display for LintRule {
@@ -134,7 +134,7 @@ impl<'de> Deserialize<'de> for LintRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         let rule = Self::ALL.iter().find(|rule| rule.as_str() == name);
-        rule.copied().ok_or_else(|| D::Error::custom(format!("there is no rule `{name}`")))
+        rule.copied().ok_or_else(|| D::Error::custom(format!("unknown rule `{name}`")))
     }
 }
 

@@ -33,11 +33,11 @@ pub enum PlanError {
     Item(Box<Diagnostic>),
     #[error("{0}")]
     Duplicate(Box<Diagnostic>),
-    #[error("`{}` is no list of images: line {line}: {reason}", shown(.path))]
+    #[error("invalid image list `{}`: line {line}: {reason}", shown(.path))]
     List { path: PathBuf, line: usize, reason: String },
     #[error("cannot read the manifest `{}`", shown(.path))]
     ManifestRead { path: PathBuf, source: io::Error },
-    #[error("nothing is overwritten, and in the way is {}", listed(.taken))]
+    #[error("refusing to overwrite existing files: {}", listed(.taken))]
     Taken { taken: Vec<String> },
     #[error("cannot write `{}`", shown(.path))]
     Write { path: PathBuf, source: io::Error },
@@ -48,22 +48,22 @@ pub enum PlanError {
     Feature { asked: Name, features: Vec<Name> },
     #[error("the features `{one}` and `{other}` exclude each other")]
     Excluded { one: Name, other: Name },
-    #[error("`{by}` requires `{name}`, which is only there for {}", names(.variants))]
+    #[error("`{by}` requires `{name}`, which exists only for {}", names(.variants))]
     RequiredElsewhere { by: Name, name: Name, variants: Vec<Name> },
     #[error("{}", chosen_of(Some(.asked), "audience", .audiences))]
     Audience { asked: Name, audiences: Vec<Name> },
-    #[error("the bundle would be called `{name}`, and {reason}")]
+    #[error("the bundle would be named `{name}`, and {reason}")]
     LongName { name: String, reason: String },
 
     #[error("{0}")]
     LockSyntax(Box<Diagnostic>),
-    #[error("the lock is of version {}, and this build knows version {known}", Printable(.found))]
+    #[error("the lock has version {}, this sealift supports version {known}", Printable(.found))]
     LockVersion { found: String, known: u64 },
-    #[error("the images `{one}` and `{other}` would both be called `{reference}` at the site")]
+    #[error("the images `{one}` and `{other}` would both be named `{reference}` at the site")]
     SameReference { one: Name, other: Name, reference: Box<ImageName> },
-    #[error("the lock of `{item}` is damaged: {reason}")]
+    #[error("the lock entry of `{item}` is damaged: {reason}")]
     LockItem { item: Name, reason: String },
-    #[error("the lock of `{item}` is damaged")]
+    #[error("the lock entry of `{item}` is damaged")]
     LockTree { item: Name, source: TreeError },
     #[error("cannot read the lock `{}`", shown(.path))]
     LockRead { path: PathBuf, source: io::Error },
@@ -72,61 +72,61 @@ pub enum PlanError {
 
     #[error("cannot pin the {kind} `{name}`")]
     Pin { kind: ItemKind, name: Name, source: Box<Self> },
-    #[error("there is no `{}`", shown(.path))]
+    #[error("`{}` not found", shown(.path))]
     Missing { path: PathBuf },
     #[error("{what} is not in the store")]
     NotStored { what: String },
-    #[error("`{}` holds nothing that could travel: {reason}", shown(.path))]
+    #[error("`{}` has no content: {reason}", shown(.path))]
     Empty { path: PathBuf, reason: &'static str },
     #[error("cannot read `{}`", shown(.path))]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("`{}` {reason}", shown(.path))]
     Changed { path: PathBuf, reason: String },
-    #[error("`{}` is {found}, which cannot travel", shown(.path))]
+    #[error("`{}` is {found}, which cannot be packed", shown(.path))]
     Type { path: PathBuf, found: &'static str },
-    #[error("`{}` lies outside of `{}`, and nothing outside of it is read", shown(.path), shown(.root))]
+    #[error("`{}` is outside of `{}`, and nothing outside of it is read", shown(.path), shown(.root))]
     Outside { path: PathBuf, root: PathBuf },
     #[error("`{document}` leads to `{address}`: {reason}")]
     LeadsOut { document: String, address: String, reason: &'static str },
-    #[error("`{}` is a pointer of Git LFS, and not the file that it stands for", shown(.path))]
+    #[error("`{}` is a Git LFS pointer, not the file it stands for", shown(.path))]
     Lfs { path: PathBuf, next: &'static str },
-    #[error("`{}` holds {} that the lock does not pin: {}", shown(.path), counted(.names.len() as u64, "entry"), listed(.names))]
+    #[error("`{}` contains {} that the lock does not pin: {}", shown(.path), counted(.names.len() as u64, "entry"), listed(.names))]
     Added { path: PathBuf, names: Vec<String> },
-    #[error("the mirror of `{}` has no `{}`", Printable(.url), shown(.path))]
+    #[error("`{}` not found in the mirror of `{}`", Printable(.url), shown(.path))]
     NotMirrored { url: String, path: PathBuf },
     #[error("{} cannot be pinned:{}", counted(.errors.len() as u64, "source"), each_of(.errors))]
     Unpinned { errors: Vec<Self> },
-    #[error("the tree at `{}` cannot travel:{}", shown(.path), each_of(.errors))]
+    #[error("the tree at `{}` cannot be packed:{}", shown(.path), each_of(.errors))]
     Objections { path: PathBuf, errors: Vec<Self> },
-    #[error("`{path}` cannot travel: {objection}")]
+    #[error("`{path}` cannot be packed: {objection}")]
     Name { path: String, objection: PathObjection },
-    #[error("the tree at `{}` cannot travel", shown(.path))]
+    #[error("the tree at `{}` cannot be packed", shown(.path))]
     Tree { path: PathBuf, source: TreeError },
-    #[error("`{}` is not a sound image source: {reason}", shown(.path))]
+    #[error("invalid image source `{}`: {reason}", shown(.path))]
     Image { path: PathBuf, reason: String },
-    #[error("an image in `{}` contradicts itself: {reason}", shown(.path))]
+    #[error("inconsistent image in `{}`: {reason}", shown(.path))]
     Layers { path: PathBuf, reason: String },
-    #[error("`{}` does not hold the image for `{wanted}`; it holds it for {}", shown(.path), listed(.found))]
+    #[error("`{}` has no image for `{wanted}`; it has {}", shown(.path), listed(.found))]
     NotForPlatform { path: PathBuf, wanted: String, found: Vec<String> },
-    #[error("`{}` is compressed as a whole", shown(.path))]
+    #[error("`{}` is a compressed archive", shown(.path))]
     Compressed { path: PathBuf, with: &'static str },
-    #[error("`{}` holds several images: {}", shown(.path), listed(.names))]
+    #[error("`{}` contains several images: {}", shown(.path), listed(.names))]
     Several { path: PathBuf, names: Vec<String> },
-    #[error("`{}` holds no image `{}`; it holds {}", shown(.path), Printable(.select), listed(.names))]
+    #[error("`{}` has no image `{}`; it has {}", shown(.path), Printable(.select), listed(.names))]
     NotSelected { path: PathBuf, select: String, names: Vec<String> },
     #[error("the image in `{}` has no name that could be used at the site", shown(.path))]
     Nameless { path: PathBuf, found: Option<String> },
-    #[error("`{}` does not have the digest that the manifest pins: expected {expected}, found {found}", Printable(.url))]
+    #[error("digest mismatch for `{}`: the manifest pins {expected}, found {found}", Printable(.url))]
     Digest { url: String, expected: Digest, found: Digest },
     #[error("cannot fetch `{}`: {reason}", Printable(.url))]
     Fetch { url: String, reason: String },
-    #[error("cannot take files from the repository `{url}`: {reason}")]
+    #[error("cannot read files from the repository `{url}`: {reason}")]
     Git { url: String, reason: String },
     #[error("the chart repository `{url}` {reason}")]
     Chart { url: String, reason: String },
-    #[error("{what}: found {found}, the ceiling is {ceiling}")]
+    #[error("{what} is {found}, which exceeds the limit of {ceiling}")]
     Limit { what: String, found: u64, ceiling: u64 },
-    #[error("`{reference}` is not there for `{wanted}`; it is there for {}", listed(.found))]
+    #[error("`{reference}` is not available for `{wanted}`; it is available for {}", listed(.found))]
     NoPlatform { reference: Box<ImageName>, wanted: String, found: Vec<String> },
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -141,8 +141,8 @@ pub enum PlanError {
 /// A word that was asked for, and those that there are.
 fn chosen_of(asked: Option<&Name>, what: &str, all: &[Name]) -> String {
     match (asked, all) {
-        (Some(asked), []) => format!("there is no {what} `{asked}`: the manifest has none"),
-        (Some(asked), all) => format!("there is no {what} `{asked}`; there are {}", names(all)),
+        (Some(asked), []) => format!("unknown {what} `{asked}`: the manifest has none"),
+        (Some(asked), all) => format!("unknown {what} `{asked}`; the manifest has {}", names(all)),
         (None, all) => format!("the manifest has several {what}s: {}", names(all)),
     }
 }
@@ -170,7 +170,7 @@ fn each_of(errors: &[PlanError]) -> String {
 }
 
 /// What to do about names that only some systems refuse.
-const RENAME: &str = "rename it, or name it in `exclude` of the item; where all sites have Linux, say so in the item: `names = \"linux\"`";
+const RENAME: &str = "rename it, or list it in `exclude` of the item; if all sites run Linux, declare that in the item: `names = \"linux\"`";
 
 /// True for what Linux has nothing against.
 fn is_of_systems(objection: PathObjection) -> bool {
@@ -285,7 +285,7 @@ impl Fault for PlanError {
     fn hint(&self) -> Option<NextStep> {
         let text = match self {
             Self::Syntax(drawing) => {
-                let known = "mend what is marked; `sealift util schema` has every key and its type";
+                let known = "fix what is marked; `sealift util schema` lists every key and its type";
                 return Some(drawing.next_step().map_or_else(|| next_step![known], NextStep::from));
             }
             Self::UnknownKey(drawing)
@@ -294,92 +294,94 @@ impl Fault for PlanError {
             | Self::Duplicate(drawing) => return drawing.next_step().map(NextStep::from),
             Self::ManifestRead { path, source } if source.kind() == io::ErrorKind::NotFound => {
                 return Some(next_step![format!(
-                    "write one from what lies in the folder: `sealift init {}`",
+                    "create one from the files in the directory: `sealift init {}`",
                     shown(path)
                 )]);
             }
             Self::Taken { .. } => {
-                next_step!["name a file in another folder, or move away what is in the way"]
+                next_step!["choose a file in another directory, or move the existing files away"]
             }
-            Self::Write { .. } => next_step!["look at the space and the permissions there"],
+            Self::Write { .. } => next_step!["check free space and permissions"],
             Self::Variant { variants, .. } => {
                 return variants
                     .first()
-                    .map(|first| next_step![format!("name one of them, like `--variant {first}`")]);
+                    .map(|first| next_step![format!("choose one, for example `--variant {first}`")]);
             }
-            Self::Feature { .. } => next_step!["name features that the manifest describes: `--feature NAME`"],
-            Self::Excluded { .. } => next_step!["leave one of them out"],
+            Self::Feature { .. } => next_step!["choose features of the manifest: `--feature NAME`"],
+            Self::Excluded { .. } => next_step!["leave out one of them"],
             Self::RequiredElsewhere { .. } => {
-                next_step!["correct `requires` of the one, or `variants` of the other"]
+                next_step!["correct `requires` of one, or `variants` of the other"]
             }
             Self::Audience { .. } => {
-                next_step!["describe it in the manifest, `[audience.NAME]`, and lock again"]
+                next_step!["define it in the manifest, `[audience.NAME]`, and lock again"]
             }
             Self::LongName { .. } => next_step!["shorten `name` of the table `[bundle]`"],
-            Self::List { .. } => next_step!["write one reference a line: `REGISTRY/REPOSITORY:TAG`"],
+            Self::List { .. } => next_step!["write one reference per line: `REGISTRY/REPOSITORY:TAG`"],
             Self::SameReference { .. } => {
-                next_step!["give one of them a `reference` of its own in the manifest"]
+                next_step!["give one of them its own `reference` in the manifest"]
             }
             Self::LockRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 next_step!["pin every source first: `sealift lock ", Subject::Manifest, "`"]
             }
             Self::LockSyntax(_) | Self::LockItem { .. } | Self::LockTree { .. } => {
-                next_step!["write the lock again: `sealift lock ", Subject::Manifest, "`"]
+                next_step!["lock again: `sealift lock ", Subject::Manifest, "`"]
             }
             Self::LockVersion { .. } => {
                 next_step![
-                    "use the sealift that wrote it, or write it again: `sealift lock ",
+                    "use the sealift version that wrote it, or lock again: `sealift lock ",
                     Subject::Manifest,
                     "`"
                 ]
             }
             Self::LockStale { .. } | Self::NotStored { .. } => {
-                next_step!["run `sealift lock ", Subject::Manifest, "`, and review what changed in the lock"]
+                next_step!["run `sealift lock ", Subject::Manifest, "`, and review the changes in the lock"]
             }
             Self::Pin { source, .. } => return source.hint(),
             Self::Missing { .. } => {
-                next_step!["correct the path in the manifest; it is relative to the manifest's folder"]
+                next_step!["correct the path in the manifest; it is relative to the manifest's directory"]
             }
             Self::Empty { .. } => {
-                next_step!["correct `path`, `include` or `exclude` of the item, or take the item out"]
+                next_step!["correct `path`, `include` or `exclude` of the item, or remove the item"]
             }
             Self::Changed { .. } => {
-                next_step!["wait until nothing writes there, then run the same command again"]
+                next_step!["wait until nothing writes there, then re-run the command"]
             }
-            Self::Type { .. } => next_step!["name it in `exclude` of the item, or move it out of the folder"],
+            Self::Type { .. } => {
+                next_step!["list it in `exclude` of the item, or move it out of the directory"]
+            }
             Self::Objections { errors, .. } => {
-                let all = next_step!["correct all of them, or name them in `exclude` of the item"];
+                let all = next_step!["fix all of them, or list them in `exclude` of the item"];
                 return Some(one_hint(errors).unwrap_or(all));
             }
             Self::Lfs { next, .. } => {
-                return Some(next_step![format!("{next}, or name the file in `exclude` of the item")]);
+                return Some(next_step![format!("{next}, or list the file in `exclude` of the item")]);
             }
             Self::Added { .. } => {
                 next_step![
                     "run `sealift lock ",
                     Subject::Manifest,
-                    "` and review what is new, or name it in `exclude` of the item"
+                    "` and review what is new, or list it in `exclude` of the item"
                 ]
             }
-            Self::NotMirrored { .. } => next_step!["put the file into the folder of the mirror"],
+            Self::NotMirrored { .. } => next_step!["put the file into the mirror directory"],
             Self::Unpinned { errors } => {
-                let all = next_step!["correct all of them, then run the same command again"];
+                let all = next_step!["fix all of them, then re-run the command"];
                 return Some(one_hint(errors).unwrap_or(all));
             }
             Self::Outside { .. } => {
                 next_step![
-                    "find out who put the link or the address there; copy what is meant into the folder"
+                    "find out who put the link or the address there; copy the intended file into the directory"
                 ]
             }
             Self::LeadsOut { .. } => {
-                next_step!["ask whoever keeps it; or download the file yourself and name it with `path`"]
+                next_step!["ask its maintainer; or download the file yourself and use `path`"]
             }
             Self::Name { objection, .. } if is_of_systems(*objection) => next_step![RENAME],
-            Self::Name { .. } => next_step!["rename it, or name it in `exclude` of the item"],
+            Self::Name { .. } => next_step!["rename it, or list it in `exclude` of the item"],
             Self::Tree { source, .. } => next_step![tree_hint(&source.reason)],
             Self::Image { .. } | Self::Layers { .. } => {
                 next_step![
-                    "export the image again with another version of the tool, or with `skopeo copy --all FROM oci:FOLDER:NAME`, and name the folder with `layout`"
+                    "export the image again with another version of the tool, or with `skopeo copy --all FROM oci:DIRECTORY:NAME`, and use `layout`"
                 ]
             }
             Self::Compressed { path, with } => {
@@ -396,26 +398,24 @@ impl Fault for PlanError {
             Self::Nameless { found, .. } => {
                 let tag = found.as_ref().map_or_else(|| "TAG".to_owned(), |tag| Printable(tag).to_string());
                 return Some(next_step![format!(
-                    "say in the `[[image]]` table what it is called: `reference = \"REGISTRY/REPOSITORY:{tag}\"`"
+                    "name it in the `[[image]]` table: `reference = \"REGISTRY/REPOSITORY:{tag}\"`"
                 )]);
             }
             Self::Digest { .. } => {
                 next_step![
-                    "find out who changed the file or the pin; compare with the digest the publisher announces"
+                    "find out who changed the file or the pin; compare with the digest that the publisher announces"
                 ]
             }
             Self::Git { .. } => {
                 next_step![
-                    "try it by hand: `git ls-remote URL`; git has to be installed, and reach the repository"
+                    "try it by hand: `git ls-remote URL`; git has to be installed and able to reach the repository"
                 ]
             }
             Self::Chart { .. } => {
-                next_step!["compare name and version with what the repository lists: `URL/index.yaml`"]
+                next_step!["compare name and version with the index of the repository: `URL/index.yaml`"]
             }
             Self::Fetch { .. } => {
-                next_step![
-                    "run the same command again; or download the file yourself and name it with `path`"
-                ]
+                next_step!["re-run the command; or download the file yourself and use `path`"]
             }
             Self::Limit { .. } => next_step!["split it into several items or bundles"],
             Self::Bundle(error) => return error.hint(),
@@ -439,14 +439,12 @@ const fn tree_hint(objection: &TreeObjection) -> &'static str {
     match objection {
         TreeObjection::Name(_) => RENAME,
         TreeObjection::Collision(_) => {
-            "rename one of the two, or name it in `exclude` of the item; where all sites have Linux, say so in the item: `names = \"linux\"`"
+            "rename one of the two, or list it in `exclude` of the item; if all sites run Linux, declare that in the item: `names = \"linux\"`"
         }
-        TreeObjection::Link { .. } => {
-            "put a copy in the place of the link, or name the link in `exclude` of the item"
-        }
+        TreeObjection::Link { .. } => "replace the link by a copy, or list it in `exclude` of the item",
         TreeObjection::Count(_) | TreeObjection::Size => "split it into several items or bundles",
         TreeObjection::Order | TreeObjection::Parent(_) => {
-            "wait until nothing writes there, then run the same command again"
+            "wait until nothing writes there, then re-run the command"
         }
     }
 }

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 pub enum PolicyError {
     #[error("cannot read {what} `{}`", Printable(.path.to_string_lossy()))]
     Read { what: &'static str, path: PathBuf, source: io::Error },
-    #[error("`{}` is no policy: {}", Printable(.path.to_string_lossy()), .wrong.join("; "))]
+    #[error("invalid policy `{}`: {}", Printable(.path.to_string_lossy()), .wrong.join("; "))]
     Form { path: PathBuf, wrong: Vec<String> },
-    #[error("`{}` is no ledger of a scan: {}", Printable(.path.to_string_lossy()), Printable(.reason))]
+    #[error("invalid scan ledger `{}`: {}", Printable(.path.to_string_lossy()), Printable(.reason))]
     Ledger { path: PathBuf, reason: String },
 }
 
@@ -31,15 +31,15 @@ impl Fault for PolicyError {
 
     fn hint(&self) -> Option<NextStep> {
         let text = match self {
-            Self::Read { .. } => next_step!["name a file that is there and may be read"],
+            Self::Read { .. } => next_step!["pass a file that exists and is readable"],
             Self::Form { .. } => {
                 next_step![
-                    "see every key with its meaning: `sealift policy reference`, and every rule: `sealift policy rules`"
+                    "list every key: `sealift policy reference`, and every rule: `sealift policy rules`"
                 ]
             }
             Self::Ledger { .. } => {
                 next_step![
-                    "write one with `sealift scan ",
+                    "create one with `sealift scan ",
                     Subject::Bundle,
                     " --trust ",
                     Subject::TrustRoot,

@@ -52,77 +52,77 @@ pub struct Controls {
 
 rules! {
     SealPackers "seal.packers" ["CM-14" "SI-7(15)" "MP-5"] ["ISM-0677"] ["CIP-010-4 R1.6"]
-        "As many packers have sealed the bundle as the policy asks for."
+        "The bundle is sealed by the number of packers that the policy requires."
     SealApprovals "seal.approvals" ["CM-3" "CM-5" "MP-5"] ["ISM-0664"] ["CIP-010-4 R1.2"]
-        "As many approvers have approved the bundle as the policy asks for."
+        "The bundle is approved by the number of approvers that the policy requires."
     SealConditions "seal.conditions" ["CM-3" "CM-4"] ["ISM-0664"] ["CIP-010-4 R1.4"]
-        "Every approval that counts states what the policy asks for."
+        "Every approval that counts states the conditions that the policy requires."
     OriginAllowed "origin.allowed" ["SR-4" "SR-3" "CM-11"] [] ["CIP-010-4 R1.6"]
-        "Every item comes from a place on the list."
+        "Every item comes from an origin on the list."
     ContentSetuid "content.setuid" ["AC-6" "CM-7"] [] []
-        "No program gives the rights of its owner to whoever starts it."
+        "No program is setuid."
     ContentSetgid "content.setgid" ["AC-6" "CM-7"] [] []
-        "No program gives the rights of its group to whoever starts it."
+        "No program is setgid."
     ContentCapability "content.capability" ["AC-6" "CM-7"] [] []
-        "No program gets rights of the kernel when it is started."
+        "No program has file capabilities."
     ContentWorldWritable "content.world-writable" ["AC-3" "AC-6"] [] []
-        "Nothing may be changed by everybody."
+        "No file or directory is writable by every user."
     ContentDevice "content.device" ["AC-6" "CM-7"] [] []
-        "Nothing gives access to a device of the machine."
+        "No file gives access to a device of the machine."
     ContentRootUser "content.root-user" ["AC-6" "CM-7"] [] []
-        "No image starts its programs as root."
+        "No image runs as root."
     ContentExecutable "content.executable" ["CM-7" "SI-3"] ["ISM-0657"] []
-        "Nothing that can be executed is where only data belong."
+        "No executable is in a directory meant for data."
     ContentScript "content.script" ["CM-7" "SI-3"] ["ISM-0657"] []
-        "No script is where only data belong."
+        "No script is in a directory meant for data."
     ContentSecret "content.secret" ["IA-5(7)" "SC-28"] [] []
-        "Nothing looks like a secret."
+        "No content looks like a secret."
     ContentOddName "content.odd-name" ["SI-10" "SI-7"] [] []
-        "No name deceives who reads it, or means different things to different systems."
+        "No name is deceptive or has different meanings on different systems."
     ContentOutside "content.outside" ["SI-10" "AC-6"] [] []
-        "No path and no link leads out of what carries it."
+        "No path and no link leads out of its image or tree."
     ContentAmbiguous "content.ambiguous" ["SI-10" "SI-7"] [] []
-        "Every program reads the archives of layers in the same way."
+        "All programs read the layer archives in the same way."
     ContentNestedArchive "content.nested-archive" ["SI-3" "SI-10"] ["ISM-1289"] []
-        "No archive lies within an archive."
+        "No archive contains another archive."
     ContentHidden "content.hidden" ["CM-7"] [] []
-        "No file has a name that lists leave out."
+        "No file has a hidden name."
     ContentBuried "content.buried" ["CM-7" "SI-7"] [] []
-        "No file travels that a later layer hides."
+        "No layer contains a file that a later layer deletes or replaces."
     ContentAltered "content.altered" ["SI-7" "CM-14"] ["ISM-0677"] ["CIP-010-4 R1.6"]
-        "Every layer holds what the configuration of its image says."
+        "Every layer matches the image configuration."
     ContentUnread "content.unread" ["SI-7" "SI-3"] ["ISM-0657"] []
-        "Everything that travels could be looked at."
+        "All content could be analyzed."
     VulnerabilityCeiling "vulnerability.ceiling" ["RA-5" "SI-2"] ["ISM-1808"] ["CIP-010-4 R3"]
-        "No known vulnerability is graver than the policy allows."
+        "No known vulnerability is more severe than the policy allows."
     VulnerabilityUnscored "vulnerability.unscored" ["RA-5" "SI-2"] [] ["CIP-010-4 R3"]
-        "Of every known vulnerability it is known how grave it is."
+        "Every known vulnerability has a severity."
     VulnerabilityUnchecked "vulnerability.unchecked" ["RA-5"] ["ISM-1808"] ["CIP-010-4 R3"]
-        "Every package was compared with data about vulnerabilities."
+        "Every package was checked against vulnerability data."
     VulnerabilityAge "vulnerability.age" ["RA-5(2)"] ["ISM-1808"] ["CIP-010-4 R3"]
-        "The data about vulnerabilities are no older than the policy allows."
+        "The vulnerability data is no older than the policy allows."
     LicenseDenied "license.denied" ["CM-10" "SR-4"] [] []
-        "Nothing has a licence that the policy refuses."
+        "No item has a license that the policy rejects."
     LicenseUnlisted "license.unlisted" ["CM-10" "SR-4"] [] []
-        "Every licence is on the list."
+        "Every license is on the list."
     LicenseUnknown "license.unknown" ["CM-10" "SR-4"] [] []
-        "Of everything it is known under which licence it travels."
+        "Every item has a known license."
     SizeBundle "size.bundle" ["MP-5"] [] []
         "The bundle is no larger than the policy allows."
     SizeItem "size.item" ["MP-5"] [] []
         "No item is larger than the policy allows."
     PlatformMissing "platform.missing" ["CM-2" "CP-9"] [] []
-        "Every image is there for every platform that the policy names."
+        "Every image is available for every platform that the policy names."
     ScanMissing "scan.missing" ["SI-3" "MP-5"] ["ISM-0657"] ["CIP-010-4 R4"]
-        "An engine of this site has scanned exactly this bundle to the end."
+        "A scanner of this site has scanned exactly this bundle completely."
     ScanAge "scan.age" ["SI-3"] ["ISM-0657"] ["CIP-010-4 R4"]
-        "The scan and the signatures of its engine are no older than the policy allows."
+        "The scan and the scanner's signatures are no older than the policy allows."
     ScanFound "scan.found" ["SI-3"] ["ISM-0657" "ISM-1778"] ["CIP-010-4 R4"]
-        "The engine found nothing."
+        "The scanner found nothing."
     ScanUnseen "scan.unseen" ["SI-3"] ["ISM-0657" "ISM-1289"] ["CIP-010-4 R4"]
-        "The engine saw everything that travels."
+        "The scanner saw all content."
     SbomMissing "sbom.missing" ["CM-8" "SR-4"] ["ISM-1730"] []
-        "With every image travels a list of its components by its maker."
+        "Every image comes with an SBOM from its maker."
 }
 
 impl PolicyRule {

@@ -18,7 +18,7 @@ pub enum ScanError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The engine as it was asked for is none.
-    #[error("`{}` names no engine: {reason}", Printable(.asked))]
+    #[error("invalid scanner `{}`: {reason}", Printable(.asked))]
     Words {
         /// As it was asked for.
         asked: String,
@@ -26,13 +26,13 @@ pub enum ScanError {
         reason: &'static str,
     },
     /// The engine is not there.
-    #[error("the engine does not answer: {}", Printable(.reason))]
+    #[error("the scanner does not answer: {}", Printable(.reason))]
     Unreachable {
         /// What was tried, and what came of it.
         reason: String,
     },
     /// The engine failed before it was done; the ledger has what it saw.
-    #[error("the engine failed: {}; {} of {}", Printable(.reason), counted(*.unseen, "leaf not seen"), .leaves)]
+    #[error("the scanner failed: {}; {} of {}", Printable(.reason), counted(*.unseen, "file not scanned"), .leaves)]
     EngineFailed {
         /// What happened.
         reason: String,
@@ -42,7 +42,7 @@ pub enum ScanError {
         leaves: u64,
     },
     /// The private folder for leaves cannot be used.
-    #[error("cannot use the temporary folder `{}`", .path.display())]
+    #[error("cannot use the temporary directory `{}`", .path.display())]
     Scratch {
         /// The folder.
         path: PathBuf,
@@ -50,7 +50,7 @@ pub enum ScanError {
         source: io::Error,
     },
     /// The engine found something.
-    #[error("the engine found something in {}{}", if *.found == 1 { "1 place".to_owned() } else { format!("{} places", .found) }, beside(*.unseen, *.unopened))]
+    #[error("the scanner found something in {}{}", if *.found == 1 { "1 place".to_owned() } else { format!("{} places", .found) }, beside(*.unseen, *.unopened))]
     Found {
         /// Leaves in which.
         found: u64,
@@ -60,7 +60,7 @@ pub enum ScanError {
         unopened: u64,
     },
     /// The engine found nothing, and did not see everything.
-    #[error("the engine found nothing in what it saw{}", beside(*.unseen, *.unopened))]
+    #[error("the scanner found nothing in what it scanned{}", beside(*.unseen, *.unopened))]
     Incomplete {
         /// Leaves that it did not see.
         unseen: u64,
@@ -68,7 +68,7 @@ pub enum ScanError {
         unopened: u64,
     },
     /// A marker was not found where it has to be.
-    #[error("the marker was not found in {} where sealift should have shown it", counted(*.missed, "case"))]
+    #[error("the marker was not found in {} where it should have been", counted(*.missed, "case"))]
     SelfTest {
         /// In how many cases.
         missed: u64,
@@ -118,28 +118,27 @@ impl Fault for ScanError {
                 ]
             }
             Self::Unreachable { .. } => {
-                next_step!["start the engine, or name its socket: `--engine clamd:SOCKET`"]
+                next_step!["start the scanner, or pass its socket: `--engine clamd:SOCKET`"]
             }
             Self::EngineFailed { .. } => {
-                next_step!["look at the log of the engine, start it again and scan again"]
+                next_step!["check the log of the scanner, restart it and scan again"]
             }
             Self::Scratch { .. } => {
                 next_step![
-                    "name a folder with space that only you can write to: `TMPDIR=FOLDER sealift scan ...`"
+                    "use a directory with free space that only you can write to: `TMPDIR=DIRECTORY sealift scan ...`"
                 ]
             }
             Self::Found { .. } => {
-                next_step!["do not let the bundle in; show the ledger to whoever packed it"]
+                next_step!["do not accept the bundle; show the ledger to the packer"]
             }
             Self::Incomplete { .. } => {
                 next_step![
-                    "read what was not seen and why; raise the engine's limits and `--max-size`, `--depth`, or have a person decide"
+                    "review what was not scanned and why; raise the scanner's limits and `--max-size`, `--depth`, or decide that it is acceptable"
                 ]
             }
             Self::SelfTest { .. } => {
                 next_step![
-                    "where no case finds it, give a text that the engine has a signature for: `--marker FILE`; where large \
-                files miss it, the engine's limits are lower than `--max-size`"
+                    "if no case finds it, pass a text that the scanner has a signature for: `--marker FILE`; if large files miss it, the scanner's limits are lower than `--max-size`"
                 ]
             }
         };
