@@ -100,10 +100,10 @@ for name in ROWS:
     target = {"stack": "< 2, < 256 MiB", "crowd": "< 256 MiB"}[name]
     title = f"{name}, {size:.0f} MB in {len(blobs)} layers"
     every = list_all.format(os.cpu_count())
-    pair(f"census and SBOM of {title}, `zcat \\| tar t` on every core", f"{SEALIFT} sbom {bundle} -o bill.json", every, target)
+    pair(f"analysis and SBOM of {title}, `zcat \\| tar t` on every core", f"{SEALIFT} sbom {bundle} -o bill.json", every, target)
     pair("the same, one core each", f"taskset -c 0 {SEALIFT} sbom {bundle} -o bill.json",
          f'taskset -c 0 bash -c "{list_all.format(1)}"', "")
-    pair("census alone", f"{SEALIFT} census {bundle}", every, "")
+    pair("analysis alone", f"{SEALIFT} analysis {bundle}", every, "")
     pair("report", f"{SEALIFT} report {bundle} -o report.html", every, "below 2 s" if name == "stack" else "")
     pair("diff with itself", f"{SEALIFT} diff {bundle.split()[0]} {bundle}", every, "")
     fresh("bill.json", "report.html")

@@ -146,7 +146,7 @@ fn lied_to(key: &SecretKey, patience: Duration, lie: &Lie) -> TrustError {
         });
         let outcome = AgentKey::new(agent, key.public().clone()).sign(b"what is signed");
         drop(UnixStream::connect(&socket));
-        outcome.expect_err("a lie was believed")
+        outcome.expect_err("a lie was verified")
     })
 }
 

@@ -110,11 +110,16 @@ fn f_new_c_an_sbom_of_images_that_share_a_base_is_read_again() {
 }
 
 #[test]
-fn f_new_c_the_census_cuts_no_privilege() {
+fn f_new_c_the_analysis_cuts_no_privilege() {
     let shop = two();
-    let census = shop.done("sealift analyze two-1.sealift --trust root.json");
+    let analysis = shop.done("sealift analyze two-1.sealift --trust root.json");
     for name in ["known01", "known12", "zhelper"] {
-        assert_eq!(census.out.matches(&format!("usr/bin/{name} ")).count(), 2, "{name}\n{}", census.shown());
+        assert_eq!(
+            analysis.out.matches(&format!("usr/bin/{name} ")).count(),
+            2,
+            "{name}\n{}",
+            analysis.shown()
+        );
     }
 }
 
@@ -277,7 +282,7 @@ fn f_new_a_03_pack_refuses_errors_unless_they_are_explained() {
 }
 
 #[test]
-fn f_new_a_05_explain_knows_what_check_census_and_policies_say() {
+fn f_new_a_05_explain_knows_what_check_analysis_and_policies_say() {
     let shop = Shop::new();
     for (code, word) in [
         ("reference.missing", "(check, error)"),

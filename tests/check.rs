@@ -58,32 +58,32 @@ exit 4
 error    reference.missing  docker.io/library/postgres:13-alpine
          `site` names this image, and it does not travel
          at set/compose.yaml:3
-         why: An image is named and does not travel, so the site cannot start what needs it.
+         why: An image is referenced but not packed, so the site cannot start what needs it.
          fix: list it as an `[[image]]`, correct the name, or explain it with `[[accept]]`
 
 error    constraint.broken  recorder
          `recorder` is 0.9.0, and has to be =0.8.13: the plugin asks for exactly this recorder
          at try.toml:18
-         why: Two things travel in versions that do not work with each other.
+         why: Two items are packed in versions that are not compatible with each other.
          fix: change the version of one of the two in the manifest, and lock again
 
 error    parameter.undeclared  site/site.env
          it names `site_ulr`, and the bundle has no such parameter
          at set/site.env:1
-         why: A template uses a parameter that nobody declared, so no site can set it.
+         why: A template uses an undeclared parameter, so no site can set it.
          fix: declare it, `[parameter.NAME]`, or correct the name in the template
 
 note     license.missing  recorder
          it names no licence
          at try.toml:13
-         why: An item does not say under which licence it may be passed on.
+         why: An item does not state the license under which it may be redistributed.
          fix: add `license = "..."`
 
 3 errors, 0 warnings, 1 note; 0 explained in the manifest
 3 files looked through, 0 too large for that; up to <size> in all
 --- stderr
-error[check.findings]: 3 errors and 0 warnings to look at
-  next: mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`
+error[check.findings]: check found 3 errors and 0 warnings
+  next: fix each finding as described, lock and check again; or explain it in the manifest with `[[accept]]`
   more: sealift explain check.findings
 
 "#]]

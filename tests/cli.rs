@@ -230,9 +230,9 @@ mistakes! {
 exit 3
 --- stdout
 --- stderr
-error[trust.foreign]: the bundle brings another trust root than yours: your version 1 has the fingerprint <fingerprint>, the bundle's has <fingerprint>
+error[trust.foreign]: the bundle was sealed under a different trust root: your version 1 has fingerprint <fingerprint>, the bundle's has <fingerprint>
   in: sample-1.0.0.sealift
-  next: read both fingerprints to whoever runs the signing, over the telephone; do not install this bundle before
+  next: compare both fingerprints with the administrators of your signing keys by telephone; do not install this bundle until they match
   more: sealift explain trust.foreign
 
 "#]];
@@ -240,9 +240,9 @@ error[trust.foreign]: the bundle brings another trust root than yours: your vers
 exit 2
 --- stdout
 --- stderr
-error[trust.missing]: there is no trust root at `nowhere.json`
+error[trust.missing]: trust root `nowhere.json` not found
   because: No such file or directory (os error 2)
-  next: get the trust root from whoever runs the signing, by another way than the bundle
+  next: get the trust root from the administrators of your signing keys, not from the medium that carries the bundle
   more: sealift explain trust.missing
 
 "#]];
@@ -264,7 +264,7 @@ exit 3
 --- stderr
 error[trust.format]: `site.toml`: the envelope of a trust root is not in canonical form
   because: it is not JSON of the expected shape: expected value at line 1 column 2
-  next: look whether this is the right file; if it is, get it again from whoever made it
+  next: check that this is the right file; if it is, get it again from its author
   more: sealift explain trust.format
 
 "#]];
@@ -272,8 +272,8 @@ error[trust.format]: `site.toml`: the envelope of a trust root is not in canonic
 exit 2
 --- stdout
 --- stderr
-error[bundle.missing]: there is no bundle `nowhere.sealift`
-  next: look for it: `ls *.sealift`
+error[bundle.missing]: bundle `nowhere.sealift` not found
+  next: list the bundles here: `ls *.sealift`
   more: sealift explain bundle.missing
 
 "#]];
@@ -281,9 +281,9 @@ error[bundle.missing]: there is no bundle `nowhere.sealift`
 exit 3
 --- stdout
 --- stderr
-error[bundle.truncated]: this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first
+error[bundle.truncated]: not a sealift bundle, or truncated: shorter than the 512-byte header of `seal/roots.dsse.jsonl`
   in: docs/readme.md
-  next: look whether this is the right file; if it is, copy it again from its source
+  next: check that this is the right file; if it is, copy it again from its source
   more: sealift explain bundle.truncated
 
 "#]];
@@ -291,9 +291,9 @@ error[bundle.truncated]: this is no sealift bundle, or it was cut off: it is sho
 exit 3
 --- stdout
 --- stderr
-error[bundle.truncated]: this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first
+error[bundle.truncated]: not a sealift bundle, or truncated: shorter than the 512-byte header of `seal/roots.dsse.jsonl`
   in: empty
-  next: look whether this is the right file; if it is, copy it again from its source
+  next: check that this is the right file; if it is, copy it again from its source
   more: sealift explain bundle.truncated
 
 "#]];
@@ -301,9 +301,9 @@ error[bundle.truncated]: this is no sealift bundle, or it was cut off: it is sho
 exit 3
 --- stdout
 --- stderr
-error[bundle.header]: this is no sealift bundle: it does not begin with the header of `seal/roots.dsse.jsonl`, found bytes that are no header
+error[bundle.header]: not a sealift bundle: expected the header of `seal/roots.dsse.jsonl` at the start, found bytes that are no header
   in: standard input
-  next: look whether this is the right file; if it is, copy it again from its source
+  next: check that this is the right file; if it is, copy it again from its source
   more: sealift explain bundle.header
 
 "#]];
@@ -311,9 +311,9 @@ error[bundle.header]: this is no sealift bundle: it does not begin with the head
 exit 3
 --- stdout
 --- stderr
-error[bundle.header]: this is no sealift bundle: it does not begin with the header of `seal/roots.dsse.jsonl`, found a header of `docs/`
+error[bundle.header]: not a sealift bundle: expected the header of `seal/roots.dsse.jsonl` at the start, found a header of `docs/`
   in: docs.tar
-  next: look whether this is the right file; if it is, copy it again from its source
+  next: check that this is the right file; if it is, copy it again from its source
   more: sealift explain bundle.header
 
 "#]];
@@ -322,7 +322,7 @@ exit 2
 --- stdout
 --- stderr
 error[bundle.not-a-file]: `docs` is a folder, not a regular file
-  next: name the file itself, or pipe it in: `... | sealift verify -`
+  next: pass the file itself, or pipe it in: `... | sealift verify -`
   more: sealift explain bundle.not-a-file
 
 "#]];
@@ -334,9 +334,9 @@ error[bundle.not-a-file]: `docs` is a folder, not a regular file
 exit 3
 --- stdout
 --- stderr
-error[bundle.truncated]: the bundle ends inside `index.json`, at byte <number>
+error[bundle.truncated]: the bundle is truncated inside `index.json`, at byte <number>
   in: cut.sealift
-  next: copy the bundle again from its source, then verify it again
+  next: copy the bundle again from its source and re-run `verify`
   more: sealift explain bundle.truncated
 
 "#]];
@@ -347,9 +347,9 @@ error[bundle.truncated]: the bundle ends inside `index.json`, at byte <number>
 exit 3
 --- stdout
 --- stderr
-error[bundle.truncated]: the bundle ends inside `seal/bundle.dsse.json`, at byte <number>
+error[bundle.truncated]: the bundle is truncated inside `seal/bundle.dsse.json`, at byte <number>
   in: cut.sealift
-  next: copy the bundle again from its source, then verify it again
+  next: copy the bundle again from its source and re-run `verify`
   more: sealift explain bundle.truncated
 
 "#]];
@@ -361,9 +361,9 @@ error[bundle.truncated]: the bundle ends inside `seal/bundle.dsse.json`, at byte
 exit 3
 --- stdout
 --- stderr
-error[bundle.digest]: `seal/RESERVE` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
+error[bundle.digest]: digest mismatch for `seal/RESERVE`: expected sha256:<hex>, found sha256:<hex>
   in: sample-1.0.0.sealift
-  next: copy the bundle again from its source, then verify it again
+  next: copy the bundle again from its source and re-run `verify`
   more: sealift explain bundle.digest
 
 "#]];
@@ -375,9 +375,9 @@ error[bundle.digest]: `seal/RESERVE` does not have the digest that was signed: e
 exit 3
 --- stdout
 --- stderr
-error[bundle.digest]: `blobs/sha256/<hex>` of config `server` does not have the digest that was signed: expected sha256:<hex>, found sha256:<hex>
+error[bundle.digest]: digest mismatch for `blobs/sha256/<hex>` of config `server`: expected sha256:<hex>, found sha256:<hex>
   in: sample-1.0.0.sealift
-  next: copy the bundle again from its source, then verify it again
+  next: copy the bundle again from its source and re-run `verify`
   more: sealift explain bundle.digest
 
 "#]];
@@ -389,7 +389,7 @@ exit 2
 --- stdout
 --- stderr
 error[site.target]: `site` is not empty
-  next: name a folder that does not exist yet: `--to NEW`
+  next: name a directory that does not exist yet: `--to NEW`
   more: sealift explain site.target
 
 "#]];
@@ -399,8 +399,8 @@ error[site.target]: `site` is not empty
 exit 2
 --- stdout
 --- stderr
-error[site.parent]: there is no folder `no` to unpack into
-  next: make it first: `mkdir -p no`
+error[site.parent]: directory `no` not found
+  next: create it first: `mkdir -p no`
   more: sealift explain site.parent
 
 "#]];
@@ -411,7 +411,7 @@ exit 2
 --- stdout
 --- stderr
 error[site.parent]: `open` can be written by everybody, who could swap what is unpacked there
-  next: choose a folder that only you can write to
+  next: choose a directory that only you can write to
   more: sealift explain site.parent
 
 "#]];
@@ -422,7 +422,7 @@ exit 2
 --- stdout
 --- stderr
 error[site.parent]: `site.toml/a` is not a folder
-  next: choose a folder that only you can write to
+  next: choose a directory that only you can write to
   more: sealift explain site.parent
 
 "#]];
@@ -432,7 +432,7 @@ error[site.parent]: `site.toml/a` is not a folder
 exit 2
 --- stdout
 --- stderr
-error[trust.passphrase]: `packer.key`: the passphrase does not open the key
+error[trust.passphrase]: `packer.key`: wrong passphrase for this key
   next: try the passphrase again; check the keyboard layout and caps lock
   more: sealift explain trust.passphrase
 
@@ -465,9 +465,9 @@ error[cli.input]: cannot read the passphrase from file descriptor 9
 exit 1
 --- stdout
 --- stderr
-error[cli.output]: cannot write standard output
+error[cli.output]: cannot write to standard output
   because: No space left on device (os error 28)
-  next: look at where standard output goes, its space and permissions, then run it again
+  next: check where standard output goes, its free space and permissions, then re-run the command
   more: sealift explain cli.output
 
 "#]];
@@ -475,7 +475,7 @@ error[cli.output]: cannot write standard output
 exit 2
 --- stdout
 --- stderr
-error[trust.key-file]: others can read `packer.key`: its mode is 0644, expected 0600
+error[trust.key-file]: `packer.key` is readable by others: its mode is 0644, expected 0600
   next: chmod 600 packer.key
   more: sealift explain trust.key-file
 
@@ -486,7 +486,7 @@ exit 2
 --- stderr
 error[trust.key-file]: cannot read the key file `packer.key`
   because: No such file or directory (os error 2)
-  next: name a key file that is there, or make one: `sealift key new packer`
+  next: pass an existing key file, or create one: `sealift key new packer`
   more: sealift explain trust.key-file
 
 "#]];
@@ -494,8 +494,8 @@ error[trust.key-file]: cannot read the key file `packer.key`
 exit 2
 --- stdout
 --- stderr
-error[trust.key-file]: `packer.key`: the key file cannot be used: it is not PEM with the label `ENCRYPTED PRIVATE KEY`
-  next: name a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed<number> -aes256 -out NAME.key`
+error[trust.key-file]: `packer.key`: invalid key file: it is not PEM with the label `ENCRYPTED PRIVATE KEY`
+  next: pass a key made by `sealift key new NAME` or `openssl genpkey -algorithm ed<number> -aes256 -out NAME.key`
   more: sealift explain trust.key-file
 
 "#]];
@@ -503,8 +503,8 @@ error[trust.key-file]: `packer.key`: the key file cannot be used: it is not PEM 
 exit 3
 --- stdout
 --- stderr
-error[trust.key]: `site.toml`: the key cannot be used: it is neither PEM with the label `PUBLIC KEY` nor the line of a `.pub` of `ssh-keygen`
-  next: make a new key with `sealift key new NAME`
+error[trust.key]: `site.toml`: invalid key: it is neither PEM with the label `PUBLIC KEY` nor the line of a `.pub` of `ssh-keygen`
+  next: create a new key with `sealift key new NAME`
   more: sealift explain trust.key
 
 "#]];
@@ -513,7 +513,7 @@ exit 3
 --- stdout
 --- stderr
 error[trust.threshold]: too few packer keys signed for scenario `air-gapped`: 1 needed, 0 found; missing: packer (<hex>); signed without that role: root (<hex>)
-  next: the keys that are missing have to sign as well: give each with its own `--key` to `pack` or `trust init`
+  next: more keys have to sign: pass each with its own `--key` to `pack` or `trust init`
   more: sealift explain trust.threshold
 
 "#]];
@@ -532,7 +532,7 @@ exit 2
 --- stdout
 --- stderr
 error[lock.stale]: the manifest `site.toml` has changed since the lock `site.lock.toml` was written
-  next: run `sealift lock site.toml`, and review what changed in the lock
+  next: run `sealift lock site.toml`, and review the changes in the lock
   more: sealift explain lock.stale
 
 "#]];
@@ -543,7 +543,7 @@ exit 2
 --- stdout
 --- stderr
 error[lock.stale]: what is pinned for the manifest `site.toml` has changed since the lock `site.lock.toml` was written
-  next: run `sealift lock site.toml`, and review what changed in the lock
+  next: run `sealift lock site.toml`, and review the changes in the lock
   more: sealift explain lock.stale
 
 "#]];
@@ -565,7 +565,7 @@ exit 2
 --- stderr
 error[manifest.missing]: cannot read the manifest `nowhere.toml`
   because: No such file or directory (os error 2)
-  next: write one from what lies in the folder: `sealift init nowhere.toml`
+  next: create one from the files in the directory: `sealift init nowhere.toml`
   more: sealift explain manifest.missing
 
 "#]];
@@ -573,8 +573,8 @@ error[manifest.missing]: cannot read the manifest `nowhere.toml`
 exit 3
 --- stdout
 --- stderr
-error[source.changed]: `./docs/readme.md` is not what the lock pins: it has 13 bytes, expected 8
-  next: if the change is wanted: `sealift lock site.toml`, and review the lock
+error[source.changed]: `./docs/readme.md` does not match the lock: it has 13 bytes, expected 8
+  next: if the change is intended, run `sealift lock site.toml` and review the lock
   more: sealift explain source.changed
 
 "#]];
@@ -584,7 +584,7 @@ exit 2
 --- stderr
 error[source.missing]: cannot read `./docs/readme.md`
   because: No such file or directory (os error 2)
-  next: put it back, or lock what is there now: `sealift lock site.toml`
+  next: restore the file, or lock what is there now: `sealift lock site.toml`
   more: sealift explain source.missing
 
 "#]];
@@ -592,7 +592,7 @@ error[source.missing]: cannot read `./docs/readme.md`
 exit 2
 --- stdout
 --- stderr
-error[bundle.exists]: `sample-1.0.0.sealift` is already there and holds other bytes
+error[bundle.exists]: `sample-1.0.0.sealift` already exists with different content
   next: raise `version` in the manifest, or move the old bundle away
   more: sealift explain bundle.exists
 
@@ -625,7 +625,7 @@ error[manifest.syntax]: unclosed array table, expected `]]`
    |
 17 | [[doc
    |      ^
-  next: mend what is marked; `sealift util schema` has every key and its type
+  next: fix what is marked; `sealift util schema` lists every key and its type
   more: sealift explain manifest.syntax
 
 "#]];
@@ -637,8 +637,8 @@ exit 2
 --- stdout
 --- stderr
 error[source.missing]: cannot pin the doc `handbook`
-  because: there is no `./dosc`
-  next: correct the path in the manifest; it is relative to the manifest's folder
+  because: `./dosc` not found
+  next: correct the path in the manifest; it is relative to the manifest's directory
   more: sealift explain source.missing
 
 "#]];
@@ -768,7 +768,7 @@ not checked: the contents (`sealift verify` reads every byte)
     verify_of_all, "", "sealift verify sample-1.0.0.sealift --trust root.json", snapbox::str![[r#"
 exit 0
 --- stdout
-believed: sample-1.0.0
+verified: sample-1.0.0
   sealed by  packer (packer, key <hex>)
              <words>
   statement  sha256:<hex>
@@ -842,7 +842,7 @@ exit 0
 --- stdout
 trust.foreign (exit code 3)
 
-The bundle was sealed under another trust root than the one you gave. It may be for another organisation, or an attempt to bring its own trust.
+The bundle was sealed under a different trust root than the one you gave. It may be meant for another organization, or be an attempt to bring its own trust root.
 --- stderr
 
 "#]];
@@ -874,8 +874,8 @@ error[cli.usage]: `root.json` is already there, and a trust root is never overwr
 exit 2
 --- stdout
 --- stderr
-error[trust.key-file]: `packer.key` is already there, and a key file is never overwritten
-  next: name another file, or move the old key away
+error[trust.key-file]: `packer.key` already exists, and key files are never overwritten
+  next: choose another file name, or move the old key away
   more: sealift explain trust.key-file
 
 "#]];
@@ -992,7 +992,7 @@ Registries:
                                   `docker.io=mirror.site:<number>/hub`. Hosts of downloads, charts and
                                   git have mirrors too, and theirs may be folders:
                                   `github.com=file:///srv/github`
-      --ca-cert <FILE>            Believe this certificate authority as well (PEM)
+      --ca-cert <FILE>            Trust this certificate authority as well (PEM)
       --plain-http <HOST[:PORT]>  Reach this registry without TLS; loopback addresses need no such
                                   word
       --authfile <FILE>           File with credentials; otherwise those of `podman login` and
@@ -1107,7 +1107,7 @@ fn json_of_a_success() {
     snapbox::assert_data_eq!(
         shown,
         snapbox::str![[r#"
-["verdict","1.0.0","believed","stored","sample",3,"packer"]
+["verdict","1.0.0","verified","stored","sample",3,"packer"]
 
 "#]]
     );
@@ -1176,9 +1176,9 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
     snapbox::assert_data_eq!(
         all.concat(),
         snapbox::str![[r#"
-["bundle.truncated","docs/readme.md","this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first","look whether this is the right file; if it is, copy it again from its source"]
-["bundle.truncated","standard input","this is no sealift bundle, or it was cut off: it is shorter than the header of `seal/roots.dsse.jsonl`, the 512 bytes that come first","look whether this is the right file; if it is, copy it again from its source"]
-["bundle.missing",null,"there is no bundle `nowhere.sealift`","look for it: `ls *.sealift`"]
+["bundle.truncated","docs/readme.md","not a sealift bundle, or truncated: shorter than the 512-byte header of `seal/roots.dsse.jsonl`","check that this is the right file; if it is, copy it again from its source"]
+["bundle.truncated","standard input","not a sealift bundle, or truncated: shorter than the 512-byte header of `seal/roots.dsse.jsonl`","check that this is the right file; if it is, copy it again from its source"]
+["bundle.missing",null,"bundle `nowhere.sealift` not found","list the bundles here: `ls *.sealift`"]
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]

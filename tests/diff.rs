@@ -146,7 +146,7 @@ executables: 1 new, 1 changed
   + usr/bin/backdoor  script  in app
   ~ usr/bin/app  ELF shared  in app
 
-secrets and oddities: 1 new, 1 gone
+secrets and anomalies: 1 new, 1 gone
   ! content.secret app.conf: it looks like a secret: `c0rr..` of 19 characters  in server
   - content.secret app.conf: it looks like a secret: `Tr0..` of 15 characters  in server
 
@@ -215,8 +215,8 @@ not compared
 
 different
 --- stderr
-error[diff.different]: the two are different
-  next: read what is listed, the gravest first; `--all` shows every list
+error[diff.different]: bundles differ
+  next: review the list, most severe first; `--all` shows every list in full
   more: sealift explain diff.different
 
 "#]]
@@ -286,8 +286,8 @@ not compared
 
 equal as far as compared
 --- stderr
-error[diff.incomplete]: what was compared is the same, and not everything was: 2 things not compared
-  next: read what stands under `not compared`; two bundles can be compared whole
+error[diff.incomplete]: no differences found, but not everything was compared: 2 things not compared
+  next: see `not compared` above; two bundles can be compared in full
   more: sealift explain diff.incomplete
 
 "#]]
@@ -309,7 +309,7 @@ error[diff.incomplete]: what was compared is the same, and not everything was: 2
 fn a_site_is_what_lies_on_its_disk() {
     let shop = shop();
     with_site(&shop);
-    // The site itself says whom it believes.
+    // The site itself says whom it trusts.
     let same = shop.done("sealift diff site app-1.0.sealift");
     assert!(same.out.ends_with("\nequal\n"), "{}", same.out);
     let update = shop.fails("sealift diff site app-1.1.sealift", 4, "diff.different");
@@ -364,8 +364,8 @@ not compared
 
 different
 --- stderr
-error[diff.different]: the two are different
-  next: read what is listed, the gravest first; `--all` shows every list
+error[diff.different]: bundles differ
+  next: review the list, most severe first; `--all` shows every list in full
   more: sealift explain diff.different
 
 "#]]

@@ -137,7 +137,7 @@ not ready: to: 4 problems, for sample-1.0.0
   ok: read-only, memory, file-size, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel, parameters
 --- stderr
 error[doctor.problems]: `to` is not ready: 4 problems
-  next: do what stands beside each problem, then run it again
+  next: follow the advice beside each problem, then re-run the command
   more: sealift explain doctor.problems
 
 "#]]

@@ -118,7 +118,7 @@ impl Case {
         let outer = VerifiedCarrier::parse(seal, &self.authorities.pinned, &conditions())
             .map_err(|error| error.code())
             .and_then(|carried| carried.check(&file, &conditions()).map_err(|error| error.code()));
-        assert!(outer.is_err(), "{case}: its outside is believed");
+        assert!(outer.is_err(), "{case}: its outside is verified");
         self.refused(case, &file, seal)
     }
 

@@ -34,7 +34,7 @@ fn packed_for_two_sites_and_unpacked_there() {
     for site in ["north", "south"] {
         let verified =
             shop.done(&format!("sealift verify {OUT} --trust root.json --identity {site}.txt --deep"));
-        assert!(verified.out.contains("believed: sample-1.0.0"), "{}", verified.shown());
+        assert!(verified.out.contains("verified: sample-1.0.0"), "{}", verified.shown());
         shop.done(&format!("sealift unpack {OUT} --trust root.json --identity {site}.txt --to {site}"));
     }
     shop.done("sealift unpack clear/*.sealift --trust root.json --to expected; diff -r north expected; diff -r south north");

@@ -579,7 +579,7 @@ fn e13_a_hundred_thousand_entries() {
     many_entries(100_000, 120, 256);
 }
 
-/// Near the ceiling of 1,048,576. On two busy cores it takes five minutes, and memory at its peak is 284 MiB for `lock`,
+/// Near the limit of 1,048,576. On two busy cores it takes five minutes, and memory at its peak is 284 MiB for `lock`,
 /// 514 for `pack` and 214 for `verify` and `unpack`. It needs two million inodes below `TMPDIR`:
 /// `cargo test --test all e13_a_million -- --ignored --nocapture`
 #[test]

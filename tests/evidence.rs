@@ -1,4 +1,4 @@
-//! Evidence: what is exported is believed, is the same every time, and its own instructions find every changed byte.
+//! Evidence: what is exported is verified, is the same every time, and its own instructions find every changed byte.
 
 use crate::cli::{Outcome, Shop};
 use crate::site::{done, shop};

@@ -91,7 +91,7 @@ fn a_fleet_shows_who_holds_what_and_who_is_behind() {
         named.shown()
     );
     assert!(named.out.contains("neither receipts nor requests: 1 file: in/notes.txt"), "{}", named.shown());
-    // A bundle that nobody has yet is the newest, once the trust root believes it.
+    // A bundle that nobody has yet is the newest, once the trust root trusts it.
     done(&shop, "make 1.5.0 9; cp sample-1.5.0.sealift in/; cp sample-1.2.0.sealift in/sub/");
     let closed = shop.done(&format!("sealift fleet in {KEYS}"));
     assert!(closed.out.contains("for want of `--trust`: 2 files"), "{}", closed.shown());

@@ -285,7 +285,7 @@ impl<'a> Judge<'a> {
         Self { authorities, conditions: conditions(), folder: tempfile::tempdir().unwrap() }
     }
 
-    /// Whether the bundle is believed this way, and if not, why. Whatever comes out, nothing is left behind.
+    /// Whether the bundle is verified this way, and if not, why. Whatever comes out, nothing is left behind.
     pub(crate) fn take(&self, way: Way, bundle: &[u8]) -> Result<(), Box<dyn Fault>> {
         let path = self.folder.path().join("bundle");
         let file;
@@ -324,7 +324,7 @@ impl<'a> Judge<'a> {
         outcome.map(drop).map_err(|error| Box::new(error) as Box<dyn Fault>)
     }
 
-    /// The code with which the bundle is refused this way; nothing when it is believed.
+    /// The code with which the bundle is refused this way; nothing when it is verified.
     pub(crate) fn code(&self, way: Way, bundle: &[u8]) -> Option<Code> {
         self.take(way, bundle).err().map(|error| error.code())
     }
@@ -345,9 +345,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Every way believes the bundle.
+    /// Every way trusts the bundle.
     #[track_caller]
-    pub(crate) fn believes(&self, case: &str, bundle: &[u8]) {
+    pub(crate) fn trusts(&self, case: &str, bundle: &[u8]) {
         for way in Way::ALL {
             assert_eq!(self.code(way, bundle), None, "{case}, {way:?}");
         }
@@ -383,11 +383,11 @@ fn what_is_taken_apart_and_sealed_again_is_believed() {
     let mut forge = Forge::of(&bundle);
     assert_eq!(forge.bytes(), bundle);
     assert_eq!(forge.sealed(&authorities), bundle);
-    judge.believes("as it was", &bundle);
+    judge.trusts("as it was", &bundle);
     // The same tree in many small frames, and in another spelling of the same lines.
     let stream = forge.stream("runbooks");
     forge.set_stream("runbooks", &stream, 700);
     let again = forge.sealed(&authorities);
     assert_ne!(again, bundle);
-    judge.believes("other frames", &again);
+    judge.trusts("other frames", &again);
 }

@@ -263,16 +263,16 @@ fn a_second_reader_judges_approvals_alike() {
         cat dan0 bare carol0 > replaced; sed 's/"sig":"A/"sig":"B/; t; s/"sig":"./"sig":"A/' both > forged
         sed 's/.","signatures/A&/' both > spoiled"#,
     );
-    let believed = ["both", "half", "permit", "three"];
+    let verified = ["both", "half", "permit", "three"];
     for case in ["none", "carol0", "twice", "bare-one", "other", "replaced", "forged", "spoiled"]
         .iter()
-        .chain(&believed)
+        .chain(&verified)
     {
         let bundle = "sample-1.0.0.sealift";
         let ours = shop.run(&format!("sealift verify -q {bundle} --trust strict.json --approvals {case}"));
         let now = "$(date -u +%Y-%m-%dT%H:%M:%SZ)";
         let theirs = shop.done(&format!("python3 {reader} {bundle} strict.json {now} {case}")).out;
-        assert_eq!(ours.code == Some(0), believed.contains(case), "{case}: {}", ours.shown());
+        assert_eq!(ours.code == Some(0), verified.contains(case), "{case}: {}", ours.shown());
         assert_eq!(ours.code == Some(0), theirs.starts_with("ok"), "{case}: {theirs}");
         assert_eq!(theirs.contains("out of order"), *case == "permit", "{case}: {theirs}");
         let late = shop

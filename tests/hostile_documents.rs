@@ -130,7 +130,7 @@ fn j01_to_j17_statements_have_one_spelling_and_keep_their_rules() {
     refuses("J12 size", codes::BUNDLE_HEADER, &|text| {
         replaced(text, "\"seal/VERIFY.txt\",\"size\":", "\"seal/VERIFY.txt\",\"size\":1")
     });
-    refuses("J12 size above its ceiling", codes::BUNDLE_LIMIT, &|text| {
+    refuses("J12 size above its limit", codes::BUNDLE_LIMIT, &|text| {
         replaced(text, "\"seal/VERIFY.txt\",\"size\":", "\"seal/VERIFY.txt\",\"size\":999")
     });
     let verify = Digest::of(good.get(member::VERIFY)).hex();
@@ -391,7 +391,7 @@ fn j08_j23_indexes_are_nested_four_deep_and_no_deeper() {
         let bundle = forge.sealed(&authorities);
         let case = format!("J23 {depth} deep");
         if accepted {
-            judge.believes(&case, &bundle);
+            judge.trusts(&case, &bundle);
         } else {
             judge.refuses(&case, &bundle, codes::BUNDLE_LIMIT);
         }
@@ -487,7 +487,7 @@ fn j24_no_message_moves_the_cursor() {
     listen("an unknown key", &statement("{\"_type\"", &format!("{key}\"_type\"")));
     let mut seal = good.clone();
     seal.edit(member::SEAL, "{\"payloadType\"", &format!("{key}\"payloadType\""));
-    listen("an unknown key of the seal, which nobody vouches for yet", &seal.bytes());
+    listen("an unknown key of the seal, which nobody certifies yet", &seal.bytes());
     let mut manifest = good.clone();
     manifest.swap_text(manifest.root("hello"), ":2,", &format!(":\"{escape}\","));
     listen("a text for a number", &manifest.sealed(&authorities));

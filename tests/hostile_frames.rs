@@ -66,7 +66,7 @@ fn z03_to_z11_a_frame_is_exactly_one_plain_frame() {
         forge.set_frames("t", &[forge::frame(claimed, stored)]);
         forge.sealed(&authorities)
     };
-    judge.believes("a frame of raw blocks", &sealed(plain.clone(), len));
+    judge.trusts("a frame of raw blocks", &sealed(plain.clone(), len));
     let wrong_checksum = {
         let mut frame = compressed(&|c| c.include_checksum(true).unwrap());
         *frame.last_mut().unwrap() ^= 1;
@@ -160,7 +160,7 @@ fn z03_to_z07_an_inventory_is_two_plain_frames() {
         forge.set_inventory("t", stored);
         forge.sealed(&authorities)
     };
-    judge.believes("the same lines, packed in another way", &sealed([&first[..], &second].concat()));
+    judge.trusts("the same lines, packed in another way", &sealed([&first[..], &second].concat()));
     let endless = zstd::bulk::compress(&vec![b'['; 64 << 20], 3).unwrap();
     let wide = {
         let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
@@ -192,7 +192,7 @@ fn z03_to_z07_an_inventory_is_two_plain_frames() {
     let limits: &'static Limits = Box::leak(Box::new(Limits { inventory: 100, ..Limits::v1() }));
     let mut tight = Judge::new(&authorities);
     tight.conditions.limits = limits;
-    tight.refuses("an inventory above its ceiling", &good.sealed(&authorities), codes::BUNDLE_LIMIT);
+    tight.refuses("an inventory above its limit", &good.sealed(&authorities), codes::BUNDLE_LIMIT);
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn z18_what_is_replaced_after_verifying_is_hashed_when_it_is_used() {
     let forge = good(&authorities);
     let bundle = forge.sealed(&authorities);
     let (folder, judge) = (tempfile::tempdir().unwrap(), Judge::new(&authorities));
-    judge.believes("Z18 before", &bundle);
+    judge.trusts("Z18 before", &bundle);
     let path = folder.path().join("bundle");
     std::fs::write(&path, &bundle).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();

@@ -111,8 +111,8 @@ fn s14_to_s18_signatures_are_counted_by_key() {
     });
     let judge = Judge::new(&authorities);
     let first = &authorities.packer;
-    judge.believes("two of three", &signed(&good, &[first, &third]));
-    judge.believes("S18 beside an unknown key", &signed(&good, &[first, &second, &stranger]));
+    judge.trusts("two of three", &signed(&good, &[first, &third]));
+    judge.trusts("S18 beside an unknown key", &signed(&good, &[first, &second, &stranger]));
     for (case, signers) in [
         ("S14 nobody", &[][..]),
         ("one of two", &[first as &dyn Signer][..]),
@@ -175,7 +175,7 @@ fn s20_keys_of_other_roles_and_scenarios_do_not_count() {
         terms.grants.push(grant(Role::Packer, 1, &[&ddil], &["ddil"]));
     });
     let judge = Judge::new(&authorities);
-    judge.believes("the packer", &good.bytes());
+    judge.trusts("the packer", &good.bytes());
     for (case, signer) in
         [("S20 approver", &approver), ("S20 root", &authorities.root), ("S20 other scenario", &ddil)]
     {
@@ -186,7 +186,7 @@ fn s20_keys_of_other_roles_and_scenarios_do_not_count() {
     forge.predicate.scenario = "ddil".parse().unwrap();
     let foreign = forge.sealed(&authorities);
     judge.refuses("J16 scenario of another packer", &foreign, codes::TRUST_THRESHOLD);
-    judge.believes("its own packer", &signed(&Forge::of(&foreign), &[&ddil]));
+    judge.trusts("its own packer", &signed(&Forge::of(&foreign), &[&ddil]));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn s21_s22_s23_the_newest_root_decides() {
         codes::TRUST_THRESHOLD,
     );
     let mut rotated = Forge::of(&with_roots(&good, &[first, &second]));
-    judge.believes("a key of the newest root", &signed(&rotated, &[&newer]));
+    judge.trusts("a key of the newest root", &signed(&rotated, &[&newer]));
     rotated.set(member::ROOTS, authorities.chain.clone());
     judge.refuses(
         "S21 a key of a root that does not travel",
@@ -218,7 +218,7 @@ fn s21_s22_s23_the_newest_root_decides() {
     let old_only = next(&authorities, rekeyed, &[&authorities.root]);
     let new_only = next(&authorities, rekeyed, &[&new_root]);
     let both = next(&authorities, rekeyed, &[&authorities.root, &new_root]);
-    judge.believes("S22 both", &with_roots(&good, &[first, &both]));
+    judge.trusts("S22 both", &with_roots(&good, &[first, &both]));
     judge.refuses("S22 the old one only", &with_roots(&good, &[first, &old_only]), codes::TRUST_ROOT);
     judge.refuses("S22 the new one only", &with_roots(&good, &[first, &new_only]), codes::TRUST_ROOT);
     judge.refuses("S23 a version skipped", &with_roots(&good, &[&second]), codes::TRUST_ROOT);
@@ -300,7 +300,7 @@ fn s25_j17_what_has_expired_is_refused_unless_the_root_only_warns() {
         at("2026-12-01T00:00:00Z", refused.then_some(codes::TRUST_EXPIRED));
         at("2027-06-01T00:00:00Z", refused.then_some(codes::TRUST_EXPIRED));
         at("9998-12-30T22:00:00Z", refused.then_some(codes::TRUST_EXPIRED));
-        // A clock that nobody set believes in a bundle from the future, and says so.
+        // A clock that nobody set trusts in a bundle from the future, and says so.
         at("1970-01-01T00:00:00Z", None);
     }
     // S25: an expired root on the way is no obstacle, the last one is.
@@ -309,7 +309,7 @@ fn s25_j17_what_has_expired_is_refused_unless_the_root_only_warns() {
     let first = authorities.chain.strip_suffix(b"\n").unwrap();
     judge.refuses("S25 the last one", &good.bytes(), codes::TRUST_EXPIRED);
     let second = next(&authorities, |terms| terms.expires = None, &[&authorities.root]);
-    judge.believes("S25 one on the way", &with_roots(&good, &[first, &second]));
+    judge.trusts("S25 one on the way", &with_roots(&good, &[first, &second]));
     assert!(Root::new_v1(RootDraft { grants: Vec::new(), ..authorities.pinned.root().terms() }).is_err());
     assert_eq!(judge.code(Way::Pipe(Depth::Stored), &[]), Some(codes::BUNDLE_TRUNCATED));
 }

@@ -224,8 +224,8 @@ fn f_sec_11_a_flood_of_what_is_allowed_hides_nothing_that_is_forbidden() {
     }
     // What is not listed is said, by kind.
     let said = shop.done("sealift analyze app-1.0.sealift --trust root.json --json").out;
-    assert!(said.contains("more oddities of `privilege.world-writable`"), "{said:.2000}");
-    assert!(said.contains("more oddities of `name.control`"), "{said:.2000}");
+    assert!(said.contains("more anomalies of `privilege.world-writable`"), "{said:.2000}");
+    assert!(said.contains("more anomalies of `name.control`"), "{said:.2000}");
 }
 
 #[test]

@@ -15,10 +15,10 @@
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "connected")]
+mod analyze;
+#[cfg(feature = "connected")]
 mod auditor_findings;
 mod bounds_findings;
-#[cfg(feature = "connected")]
-mod census;
 mod check;
 mod checking_without_us;
 mod cli;

@@ -323,7 +323,7 @@ fn each_partner_holds_what_it_may_and_can_prove_it() {
             };
             assert_eq!(said.contains(&line), !audience.is_empty(), "{said}");
         }
-        // Each believes its own root and no other.
+        // Each trusts its own root and no other.
         let other = if root(audience) == "own.json" { "root.json" } else { "own.json" };
         shop.fails(&format!("sealift verify {} --trust {other}", bundle(audience)), 3, "trust.foreign");
     }

@@ -36,7 +36,7 @@ END
 sealift lock site.toml --store store
 printf '[policy]\nname = "strict"\n[content]\nconfig = ["script"]\nunread = "refuse"\n' > scripts.toml
 printf '[policy]\nname = "plain"\n[size]\nbundle = 1000000000\n' > met.toml
-printf '[policy]\nname = "known"\n[vulnerability]\nceiling = "medium"\nunscored = "refuse"\nunchecked = "refuse"\nvex = "counts"\n' > known.toml
+printf '[policy]\nname = "known"\n[vulnerability]\nlimit = "medium"\nunscored = "refuse"\nunchecked = "refuse"\nvex = "counts"\n' > known.toml
 "#;
 
 const PACK: &str = "sealift pack site.toml --key packer.key --store store --passphrase-fd 0";
@@ -91,7 +91,7 @@ fn pack_approve_verify_and_check_give_the_same_verdict() {
     let verify = format!("sealift verify sample-2.0.0.sealift --trust root.json {policy}");
     let verified = shop.fails(&verify, 4, "policy.violated");
     let verdict = json(&verified, "verdict");
-    assert_eq!(verdict["verdict"], "believed");
+    assert_eq!(verdict["verdict"], "verified");
     assert_eq!(gist(&verdict["policy"]), expected);
 
     let approve = "sealift approve sample-2.0.0.sealift --trust root.json --key carol.key --passphrase-fd 0";
@@ -105,7 +105,7 @@ fn pack_approve_verify_and_check_give_the_same_verdict() {
     assert_eq!(gist(&json(&repacked, "policy")), expected);
     assert_eq!(std::fs::read_dir(shop.path("out")).unwrap().count(), 0, "no bundle is left behind");
 
-    // What is as the policy wants it is packed, byte for byte as without, and approved, and believed.
+    // What is as the policy wants it is packed, byte for byte as without, and approved, and verified.
     shop.done(&format!("{PACK} -o out --policy met.toml <<<pw"));
     assert_eq!(shop.read("out/sample-2.0.0.sealift"), before);
     assert_eq!(std::fs::read_dir(shop.path("out")).unwrap().count(), 1);
@@ -202,7 +202,7 @@ fn the_policy_that_ships_is_understood_and_mistakes_have_their_line() {
     let shop = packed();
     let ships = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/policy.toml");
     let judged = shop.fails(&format!("{CHECK} --policy {ships} --osv osv"), 4, "policy.violated");
-    for rule in ["seal.approvals", "scan.missing", "content.script", "vulnerability.ceiling"] {
+    for rule in ["seal.approvals", "scan.missing", "content.script", "vulnerability.limit"] {
         assert!(judged.out.contains(&format!("violated   {rule}")), "{rule}: {}", judged.shown());
     }
     let packing = shop.run(&format!("{CHECK} --stage pack --policy {ships} --osv osv"));

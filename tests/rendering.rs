@@ -14,7 +14,7 @@ const LOGO: &[u8] = b"\x89PNG\xff{{ port }}";
 const PARAMETERS: &str = "site-url = \"https://chat.site.example\"\nregistry = \"10.0.0.7:5000\"\n";
 const RENDERED: &str = "site/current/air-gapped/rendered/server";
 
-/// A shop, and a site that believes whoever signs here.
+/// A shop, and a site that trusts whoever signs here.
 struct Workshop {
     shop: Shop,
     authorities: Authorities,

@@ -7,8 +7,8 @@ use sealift_audit::analysis::anomaly::{Anomaly, AnomalyKind};
 use sealift_audit::analysis::class::{Elf, FileClass};
 use sealift_audit::analysis::config::ImageConfig;
 use sealift_audit::analysis::{
-    AnalysisFindings, Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked,
-    View,
+    AnalysisFindings, Attached, BundleAnalysis, ItemAnalysis, Layer, LayerEntry, LayerNode, LayerSpot, Sums,
+    Unchecked, View,
 };
 use sealift_audit::diff::{
     self, BundleDifference, ChangeAt, ChangeKind, DiffHead, DiffLines, Executable, FactChange, Field,
@@ -53,7 +53,7 @@ fn bad(place: &str) -> String {
 /// Everything that a report is made from, with the worst in every text, and so many rows in every list.
 struct Hostile {
     overview: Overview,
-    census: Census,
+    analysis: BundleAnalysis,
     account: ByteAccount,
     evidence: Vec<ReportEvidence>,
     bundle: String,
@@ -280,7 +280,7 @@ impl Hostile {
             source: None,
             licenses: vec![bad("license"), bad(&format!("license {number}"))],
         };
-        let oddity = |number: usize| {
+        let anomaly = |number: usize| {
             let kind = AnomalyKind::ALL[number % AnomalyKind::ALL.len()];
             Anomaly::new(kind, &bad(&format!("odd {number}")), bad("detail"))
         };
@@ -318,13 +318,13 @@ impl Hostile {
                 })
                 .collect(),
             visible: Vec::new(),
-            buried: (0..rows as u32).map(|entry| LayerSpot { layer: 0, entry }).collect(),
-            sums: Sums { files: 7, bytes: 9000, executables: 3, buried: 1, buried_bytes: 10 },
-            oddities: vec![oddity(0)],
+            shadowed: (0..rows as u32).map(|entry| LayerSpot { layer: 0, entry }).collect(),
+            sums: Sums { files: 7, bytes: 9000, executables: 3, shadowed: 1, shadowed_bytes: 10 },
+            anomalies: vec![anomaly(0)],
             secrets: vec![secret(0)],
         };
-        let census = Census {
-            items: vec![ItemCensus {
+        let analysis = BundleAnalysis {
+            items: vec![ItemAnalysis {
                 name: name("app"),
                 kind: ItemKind::Image,
                 root: digest("index"),
@@ -337,7 +337,7 @@ impl Hostile {
                 size: 900_000,
                 diff_id: None,
                 entries: (0..rows).map(entry).collect(),
-                oddities: (0..rows).map(oddity).collect(),
+                anomalies: (0..rows).map(anomaly).collect(),
                 secrets: (0..rows).map(secret).collect(),
                 announced: Vec::new(),
             }],
@@ -432,7 +432,7 @@ impl Hostile {
         let (changes, vulnerabilities, verdict, scans) = asked(rows);
         let bundle = bad("bundle.sealift");
         let evidence = vec![evidence];
-        Self { overview, census, account, evidence, bundle, changes, vulnerabilities, verdict, scans }
+        Self { overview, analysis, account, evidence, bundle, changes, vulnerabilities, verdict, scans }
     }
 
     fn document(&self) -> ReportDocument {
@@ -444,7 +444,7 @@ impl Hostile {
             previous: Some(Digest::of(b"previous")),
             sums: Digest::of(b"sums"),
             account: &self.account,
-            census: &self.census,
+            analysis: &self.analysis,
             evidence: &self.evidence,
             changes: Some(&self.changes),
             vulnerabilities: Some(&self.vulnerabilities),

@@ -171,31 +171,32 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let bills: [&[u8]; 6] = [&cyclonedx, &spdx, statement.as_bytes(), &envelope, cut, other];
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
-    // The census tells all of it by its content, each once; the archive and the odd layer stay unopened.
+    // The analysis tells all of it by its content, each once; the archive and the odd layer stay unopened.
     assert!(told.contains("2 things not looked at"), "{told}");
-    let census = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
-    let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
+    let analysis = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
+    let (_, attached) =
+        analysis.split_once("attached to image app\n").unwrap_or_else(|| panic!("{analysis}"));
     let lines: Vec<_> = attached.lines().map(str::trim).collect();
     let line = |bytes: &[u8], kind: &str, class: &str| {
         format!("{}  {kind}, {class} of {} B", Digest::of(bytes).short(), bytes.len())
     };
-    assert_eq!(lines[0], "things      10", "{census}");
+    assert_eq!(lines[0], "things      10", "{analysis}");
     assert!(
         lines.contains(&line(b"no bill", "application/vnd.example.signature", "text").as_str()),
-        "{census}"
+        "{analysis}"
     );
     assert!(
         attached.contains(", script of 45 B\n")
             && attached.contains("secrets     1\n")
             && attached.contains("attached: sha256:"),
-        "{census}"
+        "{analysis}"
     );
-    assert!(!census.contains("Tr0ub4dor-and-3"), "{census}");
+    assert!(!analysis.contains("Tr0ub4dor-and-3"), "{analysis}");
     assert!(
         attached.contains("not checked 2\n")
             && attached.contains(": it is an archive beside the layers, and was not opened\n")
             && attached.contains(": it stands among the layers, and by its type it is no archive of files\n"),
-        "{census}"
+        "{analysis}"
     );
     // A folder that is there stays as it is.
     let again = shop.run("sealift sbom pulled-1.sealift --trust root.json -o bill.json --carried kept");

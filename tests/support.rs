@@ -23,7 +23,7 @@ use sealift_bundle::value::progress::NoProgress;
 use sealift_bundle::value::timestamp::Timestamp;
 use std::path::{Path, PathBuf};
 
-/// The ceilings of version 1.
+/// The limits of version 1.
 pub static LIMITS: Limits = Limits::v1();
 static NO_APPROVALS: Approvals = Approvals::none();
 

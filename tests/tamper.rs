@@ -1,4 +1,4 @@
-//! A small bundle, changed in every place there is: nothing is believed, nothing is written.
+//! A small bundle, changed in every place there is: nothing is verified, nothing is written.
 
 use crate::forge::{self, Forge, Judge, Way};
 use crate::support::Authorities;
@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// For every how many bytes the slower ways are taken too.
 const STRIDE: usize = 61;
 
-/// Which of `count` changed bundles are believed. Each is read from a pipe, and every `stride`th in every way.
-fn believed(
+/// Which of `count` changed bundles are verified. Each is read from a pipe, and every `stride`th in every way.
+fn verified(
     authorities: &Authorities,
     count: usize,
     stride: usize,
@@ -49,15 +49,15 @@ fn believed(
 }
 
 #[track_caller]
-fn none(believed: &[usize], case: &str) {
-    assert!(believed.is_empty(), "{case}: {believed:?} were believed");
+fn none(verified: &[usize], case: &str) {
+    assert!(verified.is_empty(), "{case}: {verified:?} were verified");
 }
 
 /// All of these bundles are refused in every way.
 #[track_caller]
 fn all_refused(authorities: &Authorities, expected: usize, bundles: &[Vec<u8>]) {
     assert_eq!(bundles.len(), expected);
-    none(&believed(authorities, bundles.len(), 1, |number| bundles[number].clone()), "of all");
+    none(&verified(authorities, bundles.len(), 1, |number| bundles[number].clone()), "of all");
 }
 
 /// Where the contents of members lie.
@@ -84,12 +84,12 @@ fn z01_no_byte_can_change() {
     let bundle = forge::sample(&authorities);
     let forge = Forge::of(&bundle);
     assert!(bundle.len() > 30_000, "every byte of {}", bundle.len());
-    let passed = believed(&authorities, bundle.len(), STRIDE, |at| flipped(&bundle, at, 0x01));
+    let passed = verified(&authorities, bundle.len(), STRIDE, |at| flipped(&bundle, at, 0x01));
     none(&passed, "flipped");
-    // Other bits where text that nobody vouches for yet is read: case, white space, and bytes beyond ASCII.
+    // Other bits where text that nobody certifies yet is read: case, white space, and bytes beyond ASCII.
     let (_, seal) = places(&forge).swap_remove(1);
     for mask in [0x20, 0x80] {
-        let passed = believed(&authorities, seal.end, STRIDE, |at| flipped(&bundle, at, mask));
+        let passed = verified(&authorities, seal.end, STRIDE, |at| flipped(&bundle, at, mask));
         none(&passed, &format!("mask {mask:#x}"));
     }
     // Headers, edges of contents and padding, in every way.
@@ -100,7 +100,7 @@ fn z01_no_byte_can_change() {
         })
         .chain([bundle.len() - 1024, bundle.len() - 1])
         .collect();
-    let passed = believed(&authorities, edges.len(), 1, |number| flipped(&bundle, edges[number], 0x01));
+    let passed = verified(&authorities, edges.len(), 1, |number| flipped(&bundle, edges[number], 0x01));
     none(&passed, "edges");
 }
 
@@ -108,7 +108,7 @@ fn z01_no_byte_can_change() {
 fn z02_no_prefix_is_believed() {
     let authorities = Authorities::new();
     let bundle = forge::sample(&authorities);
-    let passed = believed(&authorities, bundle.len(), STRIDE, |len| bundle[..len].to_vec());
+    let passed = verified(&authorities, bundle.len(), STRIDE, |len| bundle[..len].to_vec());
     none(&passed, &format!("of {} prefixes", bundle.len()));
     let judge = Judge::new(&authorities);
     for len in [0, 1, 511, 512, 513, bundle.len() - 1024, bundle.len() - 512, bundle.len() - 1] {
@@ -195,7 +195,7 @@ fn z01_frames_stay_where_they_are() {
     let mut good = Forge::of(&forge::sample(&authorities));
     let stream = good.stream("runbooks");
     good.set_stream("runbooks", &stream, 512);
-    judge.believes("many frames", &good.sealed(&authorities));
+    judge.trusts("many frames", &good.sealed(&authorities));
     let frames = forge::frames(&stream, 512);
     let layer = good.parts("runbooks").1;
     let mut pairs = 0;
@@ -225,7 +225,7 @@ fn z01_frames_stay_where_they_are() {
             // Which of the two frames is read first, and so what it is refused for, is for the threads to say.
             for way in Way::ALL {
                 match judge.take(way, &hostile).map_err(|error| error.code()) {
-                    Ok(()) => assert!(!way.decodes(), "{case}, {way:?} is believed"),
+                    Ok(()) => assert!(!way.decodes(), "{case}, {way:?} is verified"),
                     Err(codes::BUNDLE_FORMAT | codes::BUNDLE_DIGEST | codes::BUNDLE_FRAME)
                         if way.decodes() => {}
                     Err(other) => panic!("{case}, {way:?}: {other:?}"),

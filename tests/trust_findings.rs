@@ -394,8 +394,8 @@ fn f_sec_08_what_is_scanned_is_what_was_hashed() {
 fn f_sec_08_what_is_looked_at_is_what_was_hashed() {
     let lab = Lab::new();
     std::fs::write(lab.shop.path("p.toml"), POLICY).unwrap();
-    let census = format!("sealift --json analyze {FILE} --trust root.json --threads 1");
-    lab.every_moment(&census, "hidden.sealift", |outcome| {
+    let analysis = format!("sealift --json analyze {FILE} --trust root.json --threads 1");
+    lab.every_moment(&analysis, "hidden.sealift", |outcome| {
         let shows = outcome.out.contains("marker-program");
         assert!(shows || outcome.code == Some(3), "{}", outcome.shown());
     });

@@ -1,5 +1,5 @@
 //! The life of a trust root, from the command line: who is added, removed, rotated and revoked, who has to sign that,
-//! and what sites believe afterwards.
+//! and what sites trust afterwards.
 
 use crate::cli::{Outcome, Shop};
 
@@ -109,7 +109,7 @@ fn s21_a_stolen_packer_key_is_replaced_and_a_site_learns_of_it_from_the_next_bun
         );
         life.done(&format!("sealift verify sample-1.0.0.sealift --trust {trust}"));
     }
-    // A thief who keeps version 2 away from the site is believed there: nobody has told the site, and a bundle cannot
+    // A thief who keeps version 2 away from the site is verified there: nobody has told the site, and a bundle cannot
     // say what is missing from it. FORMAT.md, section 0, says so; a site that remembers what it has seen is told once.
     life.done("sealift verify stolen.sealift --trust v1.json");
 }
@@ -126,8 +126,8 @@ fn a_site_catches_up_with_four_versions_at_once() {
     life.fails("trust set trust.json --never-expires --key ben.key", 2, "trust.change");
     life.done("pack eli trust.json");
     assert_eq!(life.lines("trust.json"), 4);
-    let believed = life.done("sealift --json verify sample-1.0.0.sealift --trust v1.json");
-    says(&believed, &[r#""root_version":4"#, r#""verdict":"believed""#]);
+    let verified = life.done("sealift --json verify sample-1.0.0.sealift --trust v1.json");
+    says(&verified, &[r#""root_version":4"#, r#""verdict":"verified""#]);
     let shown = life.done("sealift trust show trust.json");
     says(&shown, &["trust root version 4", "root         2 of 3", "(ada)", "(packer)", "revoked key  "]);
     // Whoever pinned any version on the way follows too, with the line alone or with all up to it.
@@ -371,7 +371,7 @@ fn approvals_are_asked_for_by_a_version_like_any_other() {
         &["~ approvals: none asked for -> asked for, at most 90 days old, stating malware-scan, sbom-read"],
     );
     life.done("adopt; sealift trust show trust.json | grep 'approvals    asked for, at most 90 days'");
-    // A bundle that brings this version is believed where its approval is too, and nowhere else.
+    // A bundle that brings this version is verified where its approval is too, and nowhere else.
     life.done("pack packer trust.json");
     for trust in ["v1.json", "trust.json"] {
         life.fails(&format!("sealift verify sample-1.0.0.sealift --trust {trust}"), 3, "trust.unapproved");

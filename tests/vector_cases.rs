@@ -482,7 +482,7 @@ fn seal_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
             "seal-33-signatures",
             "S28",
             "trust.limit",
-            "one signature more than the ceiling",
+            "one signature more than the limit",
             Recipe { signers: (0..33).map(|_| ("packer-1", id("packer-1"))).collect(), ..plain() },
         ),
     ]

@@ -306,7 +306,7 @@ pub fn journals() -> Vec<Record> {
             "journal-unknown-act",
             "an act that is not known",
             r#""installed":{"scenario""#,
-            r#""mended":{"scenario""#,
+            r#""fixed":{"scenario""#,
         ),
         second("journal-two-acts", "two acts in one line", r#""act":{"#, r#""act":{"trusted":{},"#),
         second(

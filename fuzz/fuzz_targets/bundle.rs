@@ -1,4 +1,4 @@
-//! The verifier: whatever the bytes, a file and a pipe come to the same end, and a statement is believed only together
+//! The verifier: whatever the bytes, a file and a pipe come to the same end, and a statement is verified only together
 //! with the bytes that it was sealed for.
 
 #![no_main]
@@ -47,8 +47,8 @@ fuzz_target!(
         // In place only the layers are not looked at.
         let in_place = OpenBundle::open(file.try_clone().expect("the file is open"), &world.pinned, conditions());
         let Ok(statement) = found else { return };
-        assert_eq!(in_place.expect("what is believed whole can be opened").trusted.id(), statement);
-        // A statement that is not among the good ones is that of a vector whose fault was mended.
+        assert_eq!(in_place.expect("what is verified whole can be opened").trusted.id(), statement);
+        // A statement that is not among the good ones is that of a vector whose fault was fixed.
         if let Some(good) = world.good.get(&statement) {
             assert!(good.iter().any(|good| *good == without_roots(data)), "{statement} came with other bytes");
         }
@@ -71,7 +71,7 @@ fn verify(tape: &mut MemberReader<'_>, pinned: &PinnedRoot) -> Result<Digest, Tr
     Ok(trusted.id())
 }
 
-/// What follows the first member, the trust roots: they vouch for themselves.
+/// What follows the first member, the trust roots: they certify themselves.
 fn without_roots(bundle: &[u8]) -> Vec<u8> {
     let size = tar::Header::from_byte_slice(&bundle[..512]).entry_size().expect("it was read before");
     let size = usize::try_from(size).expect("it was read before");

@@ -25,7 +25,7 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
         let climbs = target.split('/').any(|name| name == "..");
         assert!(climbs || !leads_outside(path, target), "{path:?} -> {target:?}");
     }
-    // At most one oddity of each kind for a path.
+    // At most one anomaly of each kind for a path.
     assert!(found.len() <= paths.len() * 4);
     found.clear();
     let entry = |path: &&str| LayerEntry {
@@ -38,7 +38,7 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
     };
     let entries: Vec<_> = paths.iter().map(entry).collect();
     doubles(&entries, &mut found);
-    assert!(found.len() < paths.len() && found.iter().all(|oddity| oddity.kind == AnomalyKind::NameTwin));
+    assert!(found.len() < paths.len() && found.iter().all(|anomaly| anomaly.kind == AnomalyKind::NameTwin));
 });
 
 fn seeds() -> Vec<(String, Vec<u8>)> {

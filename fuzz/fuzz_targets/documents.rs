@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sealift_audit::analysis::config::ImageConfig;
-use sealift_audit::analysis::{AnalysisFindings, Census, ItemCensus, Sums, View};
+use sealift_audit::analysis::{AnalysisFindings, BundleAnalysis, ItemAnalysis, Sums, View};
 use sealift_audit::packages::{Ecosystem, Package, System};
 use sealift_audit::policy::AuditPolicy;
 use sealift_audit::vulnerability::vex::Vex;
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 static LIMITS: Limits = Limits::v1();
-static CENSUS: LazyLock<Census> = LazyLock::new(census);
+static CENSUS: LazyLock<BundleAnalysis> = LazyLock::new(analysis);
 /// Where one record lies that is read as a folder of records.
 static RECORDS: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("sealift-fuzz-{}", std::process::id()));
@@ -134,7 +134,7 @@ fuzz_target!(init: sealift_fuzz::seeds(seeds), |data: &[u8]| {
 });
 
 /// One package of each kind, as an image of Debian might have it.
-fn census() -> Census {
+fn analysis() -> BundleAnalysis {
     let package = |(ecosystem, name, version): (Ecosystem, &str, &str)| AnalysisFindings {
         package: Package {
             ecosystem,
@@ -164,9 +164,9 @@ fn census() -> Census {
         system: Some(System { id: id.to_owned(), version: Some(version.to_owned()), name: id.to_owned() }),
         packages: packages.iter().copied().map(package).collect(),
         visible: Vec::new(),
-        buried: Vec::new(),
+        shadowed: Vec::new(),
         sums: Sums::default(),
-        oddities: Vec::new(),
+        anomalies: Vec::new(),
         secrets: Vec::new(),
     };
     let views = vec![
@@ -176,8 +176,8 @@ fn census() -> Census {
         view("sles", "15.5", &[(Ecosystem::Rpm, "bash", "4.4-150400.25.22")]),
     ];
     let root = Digest::of(b"root");
-    let item = ItemCensus { name: "web".parse().expect("a name"), kind: ItemKind::Image, root, views };
-    Census { items: vec![item], ..Census::default() }
+    let item = ItemAnalysis { name: "web".parse().expect("a name"), kind: ItemKind::Image, root, views };
+    BundleAnalysis { items: vec![item], ..BundleAnalysis::default() }
 }
 
 fn seeds() -> Vec<(String, Vec<u8>)> {

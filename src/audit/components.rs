@@ -1,6 +1,6 @@
 //! Looking for a component in SBOMs that somebody carried here: `CycloneDX` in JSON, read as a stream.
 //!
-//! What an SBOM says is believed as far as whoever made it: it is not signed, and nothing here looks into the bundle. It
+//! What an SBOM says is verified as far as whoever made it: it is not signed, and nothing here looks into the bundle. It
 //! speaks of one bundle, which it names by the digest of its statement in the property `sealift:statement`.
 
 mod cyclonedx;

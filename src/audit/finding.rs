@@ -6,7 +6,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// How much a finding matters; the gravest comes first.
+/// How much a finding matters; the most severe comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LintSeverity {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gravest_comes_first_and_each_once() {
+    fn the_most_severe_comes_first_and_each_once() {
         let note = LintFinding::new(LintRule::LicenseMissing, "a", "m", "f");
         let error = LintFinding::new(LintRule::ContentSecret, "z", "m", "f");
         let warning = LintFinding::new(LintRule::ConfigHost, "b", "m", "f");

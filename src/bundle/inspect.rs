@@ -20,7 +20,7 @@ use serde::Serialize;
 /// An error of looking something up.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// The bundle is not believed, or could not be read.
+    /// The bundle is rejected, or could not be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// No item of that name, or no file of that path in it.
@@ -88,7 +88,7 @@ pub struct Overview {
     pub sequence: u64,
     /// When its lock was written.
     pub created: Timestamp,
-    /// After this moment it is no longer to be believed.
+    /// After this moment it is no longer to be verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
     /// Digest of the lock it was made from.

@@ -6,7 +6,7 @@ use super::{BundleArgs, LIMITS, ThreadArgs, threads};
 use sealift_audit::analysis::anomaly::{Anomaly, AnomalyGroup, AnomalyKind};
 use sealift_audit::analysis::class::FileClass;
 use sealift_audit::analysis::{
-    Attached, Census, FileDigests, ItemCensus, LayerEntry, LayerNode, Unchecked, View, observe,
+    Attached, BundleAnalysis, FileDigests, ItemAnalysis, LayerEntry, LayerNode, Unchecked, View, observe,
 };
 use sealift_audit::finding::LintFinding;
 use sealift_bundle::value::name::Name;
@@ -43,12 +43,12 @@ impl Args {
         let threads = threads(self.threads.threads);
         // Only the list of every entry shows them.
         let digests = if term.is_json() { FileDigests::Taken } else { FileDigests::Left };
-        let census = self.bundle.in_place(term, |place| Ok(observe(place, digests, threads, &LIMITS)?))?;
+        let analysis = self.bundle.in_place(term, |place| Ok(observe(place, digests, threads, &LIMITS)?))?;
         if term.is_json() {
-            return list(term, &census);
+            return list(term, &analysis);
         }
         let most = if self.all { usize::MAX } else { SHOWN };
-        term.text(&human(&census, most))
+        term.text(&human(&analysis, most))
     }
 }
 
@@ -60,10 +60,10 @@ struct EntryLine<'a> {
     entry: &'a LayerEntry,
 }
 
-/// The census, then a line for every entry of every layer.
-fn list(term: &Term, census: &Census) -> Result<(), CliError> {
-    term.data("analysis", census, "")?;
-    for layer in &census.layers {
+/// The analysis, then a line for every entry of every layer.
+fn list(term: &Term, analysis: &BundleAnalysis) -> Result<(), CliError> {
+    term.data("analysis", analysis, "")?;
+    for layer in &analysis.layers {
         for entry in &layer.entries {
             term.data("entry", &EntryLine { layer: layer.digest, entry }, "")?;
         }
@@ -71,21 +71,21 @@ fn list(term: &Term, census: &Census) -> Result<(), CliError> {
     Ok(())
 }
 
-fn human(census: &Census, most: usize) -> String {
+fn human(analysis: &BundleAnalysis, most: usize) -> String {
     let mut text = String::new();
     let mut beside: BTreeMap<&Name, Vec<&Attached>> = BTreeMap::new();
-    census.attached.iter().for_each(|one| beside.entry(&one.item).or_default().push(one));
-    for item in &census.items {
+    analysis.attached.iter().for_each(|one| beside.entry(&one.item).or_default().push(one));
+    for item in &analysis.items {
         for view in &item.views {
-            text += &one(census, item, view, most);
+            text += &one(analysis, item, view, most);
         }
         text += &beside.get(&item.name).map_or_else(String::new, |of| attached(of, item, most));
     }
-    text += &gaps(&census.unchecked, most);
+    text += &gaps(&analysis.unchecked, most);
     text
 }
 
-fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
+fn one(analysis: &BundleAnalysis, item: &ItemAnalysis, view: &View, most: usize) -> String {
     let mut text = format!("{} {}", item.kind, item.name);
     if let Some(platform) = &view.platform {
         let _ = write!(text, ", {}", Printable(platform));
@@ -98,16 +98,16 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         ByteSize(sums.bytes),
         counted(view.layers.len() as u64, "layer")
     );
-    if sums.buried > 0 {
+    if sums.shadowed > 0 {
         let _ = writeln!(
             text,
             "  hidden      {} of {} in lower layers, which travel all the same",
-            sums.buried,
-            ByteSize(sums.buried_bytes)
+            sums.shadowed,
+            ByteSize(sums.shadowed_bytes)
         );
     }
     text += &how_it_runs(view);
-    text += &classes(census, view);
+    text += &classes(analysis, view);
     let mut packages: BTreeMap<&str, u64> = BTreeMap::new();
     for found in &view.packages {
         *packages.entry(found.package.ecosystem.as_str()).or_default() += 1;
@@ -116,8 +116,8 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         let packages: Vec<_> = packages.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "  packages    {}", packages.join(", "));
     }
-    let oddities: Vec<&Anomaly> = census.oddities(view).collect();
-    let secrets: Vec<&LintFinding> = census.secrets(view).collect();
+    let anomalies: Vec<&Anomaly> = analysis.anomalies(view).collect();
+    let secrets: Vec<&LintFinding> = analysis.secrets(view).collect();
     for (group, title) in [
         (AnomalyGroup::Privilege, "privileges"),
         (AnomalyGroup::Name, "names"),
@@ -125,7 +125,7 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         (AnomalyGroup::Archive, "archives"),
         (AnomalyGroup::Image, "image"),
     ] {
-        let of = oddities.iter().filter(|oddity| oddity.kind.group() == group);
+        let of = anomalies.iter().filter(|anomaly| anomaly.kind.group() == group);
         let (most, of) = by_severity(of.copied().collect(), most);
         let lines = of.iter().map(|Anomaly { kind, path, detail }| {
             format!("{kind:24} {} ({})", Printable(path), Printable(detail))
@@ -139,9 +139,9 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
 /// The severe ones first, and how many are shown: whatever gives rights is never cut, because the one that matters may
 /// be the last. What anybody may write comes behind it, and is cut.
 fn by_severity(mut of: Vec<&Anomaly>, most: usize) -> (usize, Vec<&Anomaly>) {
-    of.sort_by_key(|oddity| oddity.kind == AnomalyKind::WorldWritable);
-    let gives = |oddity: &&&Anomaly| {
-        oddity.kind.group() == AnomalyGroup::Privilege && oddity.kind != AnomalyKind::WorldWritable
+    of.sort_by_key(|anomaly| anomaly.kind == AnomalyKind::WorldWritable);
+    let gives = |anomaly: &&&Anomaly| {
+        anomaly.kind.group() == AnomalyGroup::Privilege && anomaly.kind != AnomalyKind::WorldWritable
     };
     let severe = of.iter().filter(gives).count();
     (most.max(severe), of)
@@ -159,7 +159,7 @@ fn secrets_of(secrets: &[&LintFinding], most: usize) -> String {
 }
 
 /// What travels with an image beside its layers.
-fn attached(of: &[&Attached], item: &ItemCensus, most: usize) -> String {
+fn attached(of: &[&Attached], item: &ItemAnalysis, most: usize) -> String {
     let lines = of.iter().map(|Attached { digest, media_type, size, class, .. }| {
         format!("{}  {}, {} of {}", digest.short(), Printable(media_type), class.as_str(), ByteSize(*size))
     });
@@ -195,9 +195,9 @@ fn how_it_runs(view: &View) -> String {
 }
 
 /// What can be executed, by what it is and by who reads it.
-fn classes(census: &Census, view: &View) -> String {
+fn classes(analysis: &BundleAnalysis, view: &View) -> String {
     let mut count: BTreeMap<String, u64> = BTreeMap::new();
-    for (_, entry) in census.entries(&view.visible) {
+    for (_, entry) in analysis.entries(&view.visible) {
         let LayerNode::File { class, .. } = &entry.node else { continue };
         let name = match class {
             FileClass::Script(interpreter) => {

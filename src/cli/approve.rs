@@ -76,14 +76,14 @@ impl Args {
         let scenario = trusted.statement().predicate.scenario.clone();
         let overview = overview(trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
-        let mut census = summary::look(&place, self.since.is_some(), conditions.threads)?;
+        let mut analysis = summary::look(&place, self.since.is_some(), conditions.threads)?;
         let changes = self
             .since
             .as_ref()
-            .map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
+            .map(|older| since(older, (&self.bundle, &place), &mut analysis, conditions, &watch));
         let changes = changes.transpose()?;
-        term.say(summary::summary(&overview, &census, changes.as_ref()).trim_end());
-        drop(census);
+        term.say(summary::summary(&overview, &analysis, changes.as_ref()).trim_end());
+        drop(analysis);
         if let Some(judging) = &judging {
             let judgement =
                 judging.judge(&place, Stage::ApprovalCheck, conditions.threads, conditions.now, &watch)?;

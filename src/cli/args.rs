@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 pub(super) static NO_APPROVALS: Approvals = Approvals::none();
 
-/// The bundle to read, and whom to believe.
+/// The bundle to read, and whom to trust.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BundleArgs {
     /// The bundle: a file, and where it is read from front to back also `-` (standard input) or `oci://...`
@@ -47,7 +47,7 @@ impl BundleArgs {
         let beside = [self.approvals_path()];
         let is_named = !self.approvals.is_empty();
         for path in if is_named { self.approvals.as_slice() } else { &beside } {
-            match atomic_file::read_bounded(path, Approvals::ceiling(&LIMITS)) {
+            match atomic_file::read_bounded(path, Approvals::limit(&LIMITS)) {
                 Ok(bytes) => {
                     let found = Approvals::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?;
                     all.extend(found, &LIMITS);

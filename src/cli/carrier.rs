@@ -36,7 +36,7 @@ pub(super) struct IdentityArgs {
     identities: Vec<PathBuf>,
 }
 
-/// An encrypted bundle whose seal outside is believed.
+/// An encrypted bundle whose seal outside is verified.
 pub(super) struct Encrypted {
     pub(super) file: File,
     pub(super) carried: VerifiedCarrier,

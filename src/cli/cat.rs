@@ -11,7 +11,7 @@ use sealift_bundle::value::next_step::Subject;
 /// Write one file of a bundle to standard output, in place
 ///
 /// Reads the frames that hold the file and nothing else of the payload; each is checked before it is decoded. A file
-/// of several frames is on its way before its last frame is checked: believe it only when the exit code is 0.
+/// of several frames is on its way before its last frame is checked: trust it only when the exit code is 0.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift cat air-gapped-2026.11.0.sealift --trust root.json runbooks/install.md"

@@ -116,7 +116,7 @@ impl Demo<'_> {
         let Verdict { checked, signer } = self.verify(&bundle, &root)?;
         self.step(
             &format!("verify {name}"),
-            &format!("believed: sealed by {signer}, {checked} bytes checked"),
+            &format!("verified: sealed by {signer}, {checked} bytes checked"),
         )?;
 
         let config = self.cat(&bundle, &root)?;
@@ -221,7 +221,7 @@ struct Verdict {
     signer: String,
 }
 
-/// A packer's key and a trust root that believes it; the secret halves never leave memory.
+/// A packer's key and a trust root that trusts it; the secret halves never leave memory.
 fn keys() -> Result<(SecretKey, PinnedRoot), CliError> {
     let (signer, packer) = (SecretKey::generate()?, SecretKey::generate()?);
     let grant = |role, name: &str, key: &SecretKey| {

@@ -6,7 +6,7 @@ use self::open::{Opened, Whom};
 use super::error::CliError;
 use super::term::{Term, TerminalProgress};
 use super::{BundleArgs, LIMITS, NO_APPROVALS, ThreadArgs, inspection_conditions, threads};
-use sealift_audit::analysis::{Census, FileDigests, observe};
+use sealift_audit::analysis::{BundleAnalysis, FileDigests, observe};
 use sealift_audit::diff::{
     BundleDifference, DiffVerdict, LinesOutcome, ListExtent, Missing, Side, TEXT, TEXTS, TextChange,
     compare_sides, compare_texts, text,
@@ -17,7 +17,7 @@ use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use std::path::{Path, PathBuf};
 
-/// Show what changed from one bundle to another, the gravest first
+/// Show what changed from one bundle to another, most severe first
 ///
 /// Each of the two is a bundle, a lock, a site (the release in use, read from its folder), a receipt or a request. Two bundles
 /// are opened down to the files of their layers, in place. Exit code 0: equal; 4: different; 5: what was compared is equal,
@@ -66,8 +66,8 @@ impl Args {
             && a.statement != b.statement
         {
             let threads = threads(self.threads.threads);
-            a.census = Some(observe(old, FileDigests::Taken, threads, &LIMITS)?);
-            b.census = Some(observe(new, FileDigests::Taken, threads, &LIMITS)?);
+            a.analysis = Some(observe(old, FileDigests::Taken, threads, &LIMITS)?);
+            b.analysis = Some(observe(new, FileDigests::Taken, threads, &LIMITS)?);
         }
         let mut difference = compare_sides(&a, &b);
         texts(&mut difference, (&from, &a), (&to, &b))?;
@@ -82,11 +82,11 @@ impl Args {
     }
 }
 
-/// What is new in a bundle since an older bundle or the release of a site; `census` is what was observed in the bundle.
+/// What is new in a bundle since an older bundle or the release of a site; `analysis` is what was observed in the bundle.
 pub(super) fn since(
     older: &Path,
     (bundle, place): (&BundleArgs, &OpenBundle<'_>),
-    census: &mut Census,
+    analysis: &mut BundleAnalysis,
     conditions: Conditions<'_>,
     watch: &TerminalProgress,
 ) -> Result<BundleDifference, CliError> {
@@ -97,14 +97,14 @@ pub(super) fn since(
     if let Opened::Bundle { place, .. } = &from
         && a.statement != b.statement
     {
-        a.census = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
-        // It is lent: a census of a million entries is not there twice.
-        b.census = Some(std::mem::take(census));
+        a.analysis = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
+        // It is lent: a analysis of a million entries is not there twice.
+        b.analysis = Some(std::mem::take(analysis));
     }
     let mut difference = compare_sides(&a, &b);
     texts(&mut difference, (&from, &a), (&to, &b))?;
-    if let Some(observed) = b.census {
-        *census = observed;
+    if let Some(observed) = b.analysis {
+        *analysis = observed;
     }
     Ok(difference)
 }

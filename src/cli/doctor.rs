@@ -45,7 +45,7 @@ impl Args {
         Some(BundleArgs { bundle, trust, approvals: Vec::new() })
     }
 
-    /// What the bundle needs, if one is named: believed by the trust root that is named, or by that of the site.
+    /// What the bundle needs, if one is named: verified by the trust root that is named, or by that of the site.
     fn needs(&self, term: &Term, site: Option<&Site>) -> Result<Option<Needs>, CliError> {
         let Some(bundle) = &self.bundle else { return Ok(None) };
         let root = match (&self.trust, site) {

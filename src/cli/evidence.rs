@@ -17,7 +17,7 @@ use sealift_site::handle::Site;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Put together what shows in ten years that a bundle was believed, and why
+/// Put together what shows in ten years that a bundle was verified, and why
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -29,7 +29,7 @@ enum Verb {
     /// Verify a bundle and write the evidence about it into a new folder
     ///
     /// Seal, statement, trust roots, approvals, keys, the journal of a site, receipts, reports and SBOMs, with a
-    /// VERIFY.txt that checks all of it with openssl, sha256sum, jq and base64 alone. What is not believed is not
+    /// VERIFY.txt that checks all of it with openssl, sha256sum, jq and base64 alone. What is rejected is not
     /// exported. The same input gives the same bytes: no date is that of the export.
     #[command(
         after_help = "Example:\n  sealift evidence export air-gapped-2026.11.0.sealift --trust root.json --to evidence \\\n    \
@@ -51,7 +51,7 @@ struct Export {
     /// A receipt about this bundle
     #[arg(long = "receipt", value_name = "FILE", requires = "keys")]
     receipts: Vec<PathBuf>,
-    /// The public key of a site, to believe its receipts
+    /// The public key of a site, to trust its receipts
     #[arg(long = "key", value_name = "SITE.pub")]
     keys: Vec<PathBuf>,
     /// A report, carried along as it is

@@ -10,7 +10,7 @@ use sealift_bundle::next_step;
 use sealift_bundle::value::suggestion::did_you_mean;
 use serde_json::{Value, json};
 
-/// Explain an error code, or a finding of `check`, `census` or a policy
+/// Explain an error code, or a finding of `check`, `analysis` or a policy
 ///
 /// Without a code: all of them, one a line.
 #[derive(Debug, clap::Args)]
@@ -49,10 +49,11 @@ fn all() -> impl Iterator<Item = Known> {
     let findings = finding::LintRule::ALL.iter();
     let findings =
         findings.map(move |rule| known(rule.as_str(), "check", Some(rule.severity().as_str()), rule.why()));
-    let oddities = AnomalyKind::ALL.iter().map(move |kind| known(kind.as_str(), "analyze", None, kind.why()));
+    let anomalies =
+        AnomalyKind::ALL.iter().map(move |kind| known(kind.as_str(), "analyze", None, kind.why()));
     let rules =
         rule::PolicyRule::ALL.iter().map(move |rule| known(rule.as_str(), "policy", None, rule.sentence()));
-    errors.chain(findings).chain(oddities).chain(rules)
+    errors.chain(findings).chain(anomalies).chain(rules)
 }
 
 impl Args {

@@ -46,7 +46,7 @@ enum Verb {
     Which(which::Args),
 }
 
-/// Where to look, and whom to believe.
+/// Where to look, and whom to trust.
 #[derive(Debug, clap::Args)]
 struct LookingArgs {
     /// The folder with receipts and requests; also SBOMs, statements and bundles

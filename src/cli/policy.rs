@@ -45,7 +45,7 @@ enum Verb {
 
 /// Judge a bundle by a policy
 ///
-/// Believes the seal, opens every layer in place, compares packages with the data that are given, and lists what is not as
+/// Verifies the seal, opens every layer in place, compares packages with the data that are given, and lists what is not as
 /// the policy wants it. The verdict is the one that `pack`, `approve` and `verify` give with the same files.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -185,7 +185,7 @@ pub(super) fn read_waivers(paths: &[PathBuf]) -> Result<Waivers, CliError> {
     let mut waivers = Waivers::none();
     for path in paths {
         let read = |source| PolicyError::Read { what: "the waivers", path: path.clone(), source };
-        let bytes = atomic_file::read_bounded(path, Waivers::ceiling(&LIMITS)).map_err(read)?;
+        let bytes = atomic_file::read_bounded(path, Waivers::limit(&LIMITS)).map_err(read)?;
         waivers.extend(Waivers::parse(&bytes, &LIMITS).map_err(|error| error.in_file(path))?)?;
     }
     Ok(waivers)
@@ -204,12 +204,12 @@ impl Judging {
         let trusted = &place.trusted;
         let bundle = (trusted.id(), &trusted.statement().predicate.scenario);
         let waivers = self.waivers.judge(trusted.root().root(), bundle, now, &LIMITS)?;
-        let census = observe(place, FileDigests::Left, threads, &LIMITS)?;
-        let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, watch)).transpose()?;
-        let vulnerabilities = assess(&census, data.as_ref(), &self.vex, now);
+        let analysis = observe(place, FileDigests::Left, threads, &LIMITS)?;
+        let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &analysis, watch)).transpose()?;
+        let vulnerabilities = assess(&analysis, data.as_ref(), &self.vex, now);
         let facts = PolicyFacts {
             overview: &overview(trusted, &place.contents.items),
-            census: &census,
+            analysis: &analysis,
             vulnerabilities: &vulnerabilities,
             scans: &self.scans,
             with_sbom: &with_sbom(place)?,

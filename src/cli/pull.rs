@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// Bring a bundle that was published back into a file
 ///
-/// Verified while it arrives; the file appears under its name when all of it is believed. It is the file that was
+/// Verified while it arrives; the file appears under its name when all of it is verified. It is the file that was
 /// published, byte for byte.
 #[derive(Debug, clap::Args)]
 #[command(

@@ -51,7 +51,7 @@ enum Verb {
         #[arg(short, long, value_name = "FILE", default_value = "receipt.json")]
         output: PathBuf,
     },
-    /// Believe a receipt, or say why not, and show it
+    /// Trust a receipt, or say why not, and show it
     Check {
         /// The receipt
         file: PathBuf,
@@ -90,7 +90,7 @@ enum RequestVerb {
         #[arg(short, long, value_name = "FILE", default_value = "request.json")]
         output: PathBuf,
     },
-    /// Believe a request, or say why not, and show it
+    /// Trust a request, or say why not, and show it
     Check {
         /// The request
         file: PathBuf,

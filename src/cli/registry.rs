@@ -15,7 +15,7 @@ pub(super) struct RegistryArgs {
     /// git have mirrors too, and theirs may be folders: `github.com=file:///srv/github`
     #[arg(long = "mirror", help_heading = HEADING, value_name = "REGISTRY=MIRROR", value_parser = pair)]
     mirrors: Vec<(String, String)>,
-    /// Believe this certificate authority as well (PEM)
+    /// Trust this certificate authority as well (PEM)
     #[arg(long = "ca-cert", help_heading = HEADING, value_name = "FILE")]
     authorities: Vec<PathBuf>,
     /// Reach this registry without TLS; loopback addresses need no such word

@@ -93,15 +93,15 @@ impl Args {
         let (trusted, contents) = (&place.trusted, &place.contents);
         let account = ByteAccount::of(trusted, contents, place.size);
         let digests = if self.since.is_some() { FileDigests::Taken } else { FileDigests::Left };
-        let mut census = observe(&place, digests, conditions.threads, &LIMITS)?;
+        let mut analysis = observe(&place, digests, conditions.threads, &LIMITS)?;
         let evidence = evidence(&place)?;
         let changes = self
             .since
             .as_ref()
-            .map(|older| since(older, (&self.bundle, &place), &mut census, conditions, &watch));
+            .map(|older| since(older, (&self.bundle, &place), &mut analysis, conditions, &watch));
         let changes = changes.transpose()?;
-        let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &census, &watch)).transpose()?;
-        let vulnerabilities = assess(&census, data.as_ref(), &vex, conditions.now);
+        let data = self.osv.as_ref().map(|folder| OsvData::open(folder, &analysis, &watch)).transpose()?;
+        let vulnerabilities = assess(&analysis, data.as_ref(), &vex, conditions.now);
         watch.done();
         term.warn_of(trusted.warnings());
         let overview = overview(trusted, &contents.items);
@@ -110,7 +110,7 @@ impl Args {
             let waivers = waivers.judge(trusted.root().root(), bundle, conditions.now, &LIMITS)?;
             let facts = PolicyFacts {
                 overview: &overview,
-                census: &census,
+                analysis: &analysis,
                 vulnerabilities: &vulnerabilities,
                 scans: &scans,
                 with_sbom: &with_sbom(&place)?,
@@ -129,7 +129,7 @@ impl Args {
             previous: predicate.previous,
             sums: sums.map_or_else(|| Digest::of(b""), |sums| sums.sha256),
             account: &account,
-            census: &census,
+            analysis: &analysis,
             evidence: &evidence,
             changes: changes.as_ref(),
             vulnerabilities: data.is_some().then_some(&vulnerabilities),

@@ -41,7 +41,7 @@ fn result(finding: &LintFinding) -> Value {
     let mut result = json!({
         "ruleId": finding.rule.as_str(),
         "level": finding.severity().as_str(),
-        "message": { "text": format!("{}: {}. To mend it: {}", finding.about, finding.message, finding.fix) },
+        "message": { "text": format!("{}: {}. To fix it: {}", finding.about, finding.message, finding.fix) },
     });
     if let (Some(place), Some(object)) = (&finding.place, result.as_object_mut()) {
         // RFC 3986: what could end or change the address is spelled out.

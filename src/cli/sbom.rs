@@ -48,12 +48,12 @@ enum Format {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let threads = threads(self.threads.threads);
-        let (overview, census, carried) = self.bundle.in_place(term, |place| {
-            let census = observe(place, FileDigests::Left, threads, &LIMITS)?;
-            let carried = carried(place, &census, &LIMITS)?;
-            Ok((overview(&place.trusted, &place.contents.items), census, carried))
+        let (overview, analysis, carried) = self.bundle.in_place(term, |place| {
+            let analysis = observe(place, FileDigests::Left, threads, &LIMITS)?;
+            let carried = carried(place, &analysis, &LIMITS)?;
+            Ok((overview(&place.trusted, &place.contents.items), analysis, carried))
         })?;
-        let subject = Subject { overview: &overview, census: &census };
+        let subject = Subject { overview: &overview, analysis: &analysis };
         let bill = match self.format {
             Format::Cyclonedx => cyclonedx(subject),
             Format::Spdx => spdx(subject),
@@ -70,7 +70,7 @@ impl Args {
         for one in &carried {
             say(term, one);
         }
-        match census.unchecked.len() {
+        match analysis.unchecked.len() {
             0 => {}
             gaps => term.warn(&format!(
                 "{} not looked at: `sealift analyze` lists them",

@@ -60,7 +60,7 @@ impl SourceArgs {
         Ok(Source::File(member_reader::open(&self.bundle.bundle)?))
     }
 
-    /// As `open`, and an encrypted bundle too: its seal outside is believed here, before anything is decrypted.
+    /// As `open`, and an encrypted bundle too: its seal outside is verified here, before anything is decrypted.
     pub(super) fn open_with(
         &self,
         identity: &IdentityArgs,

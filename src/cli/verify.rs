@@ -18,7 +18,7 @@ use sealift_bundle::value::size::ByteSize;
 use serde::Serialize;
 use serde_json::json;
 
-/// Believe a bundle, or say why not
+/// Trust a bundle, or say why not
 ///
 /// Reads the whole bundle once, in constant memory; `-` reads it from standard input. Exit code 0 means: sealed by
 /// the keys that the trust root asks for, and every byte is the one that was signed. An encrypted bundle is looked into
@@ -112,7 +112,7 @@ impl Args {
         let mut text = human(term, &overview, depth, read);
         text += &judgement.as_ref().map(|judgement| judgement.text(term)).unwrap_or_default();
         let outcome =
-            Outcome { verdict: "believed", depth: looked, overview: &overview, policy: judgement.as_ref() };
+            Outcome { verdict: "verified", depth: looked, overview: &overview, policy: judgement.as_ref() };
         term.data("verdict", &outcome, &text)?;
         if let Some(judgement) = &judgement {
             judgement.is_met()?;
@@ -131,7 +131,7 @@ impl Args {
         let VerifiedCarrier { carrier, signers, root_version, warnings } = &encrypted.carried;
         term.warn_of(warnings);
         let file = self.source.bundle.bundle.display();
-        let mut text = format!("{} the outside of {file}\n", term.paint("believed:", "32;1"));
+        let mut text = format!("{} the outside of {file}\n", term.paint("verified:", "32;1"));
         for signer in signers {
             text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
         }
@@ -147,7 +147,7 @@ impl Args {
             })
             .collect();
         let value = json!({
-            "verdict": "believed", "depth": "outer", "sha256": carrier.sha256, "size": carrier.size,
+            "verdict": "verified", "depth": "outer", "sha256": carrier.sha256, "size": carrier.size,
             "scenario": carrier.scenario, "created": carrier.created, "root_version": root_version,
             "signers": signers,
         });
@@ -157,7 +157,7 @@ impl Args {
 }
 
 fn human(term: &Term, overview: &Overview, depth: Depth, bytes: u64) -> String {
-    let mut text = format!("{} {}-{}\n", term.paint("believed:", "32;1"), overview.name, overview.version);
+    let mut text = format!("{} {}-{}\n", term.paint("verified:", "32;1"), overview.name, overview.version);
     text += &head(overview);
     text += &format!("  created    {}", overview.created);
     text += &overview.expires.map_or_else(|| "\n".to_owned(), |expires| format!(", expires {expires}\n"));

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift waive air-gapped-2026.11.0.sealift --trust root.json --key carol.key \
-    --rule content.setuid --at 'web/usr/bin/*' --until 2027-02-01 --reason 'vendor mends it in January' -o waivers.jsonl"
+    --rule content.setuid --at 'web/usr/bin/*' --until 2027-02-01 --reason 'vendor fixes it in January' -o waivers.jsonl"
 )]
 pub(super) struct Args {
     #[command(flatten)]

@@ -85,7 +85,7 @@ impl Agent {
         let what = "bytes of a message to an ssh-agent";
         let found = request.len() as u64;
         if found > CEILING {
-            return Err(TrustError::Limit { what, found, ceiling: CEILING });
+            return Err(TrustError::Limit { what, found, limit: CEILING });
         }
         let failed = |source| TrustError::AgentFailed { socket: self.socket.clone(), source };
         let end = Instant::now() + self.patience;

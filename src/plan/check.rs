@@ -22,7 +22,7 @@ use serde::Serialize;
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckReport {
-    /// What is to be mended, the gravest first.
+    /// What is to be fixed, most severe first.
     pub findings: Vec<LintFinding>,
     /// What the manifest explains.
     pub accepted: Vec<Accepted>,
@@ -61,7 +61,7 @@ impl CheckReport {
         self.findings.iter().filter(|finding| finding.severity() == severity).count()
     }
 
-    /// Whether there is nothing to mend: notes are only worth knowing.
+    /// Whether there is nothing to fix: notes are only worth knowing.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.count(LintSeverity::Error) == 0 && self.count(LintSeverity::Warning) == 0

@@ -33,7 +33,7 @@ pub struct Work<'a> {
     pub store: &'a Store,
     /// How many threads read and hash.
     pub threads: usize,
-    /// Ceilings of what a bundle may hold.
+    /// Limits of what a bundle may hold.
     pub limits: &'a Limits,
     /// Sees the bytes go by.
     pub watch: &'a dyn Progress,
@@ -242,10 +242,10 @@ pub(super) fn hash_part(
 }
 
 /// Reads a small part of a file.
-pub(super) fn read_part(part: &FileRange, ceiling: u64) -> Result<Vec<u8>, PlanError> {
-    if part.size > ceiling {
+pub(super) fn read_part(part: &FileRange, limit: u64) -> Result<Vec<u8>, PlanError> {
+    if part.size > limit {
         let what = format!("bytes of a document in `{}`", super::error::shown(&part.path));
-        return Err(PlanError::Limit { what, found: part.size, ceiling });
+        return Err(PlanError::Limit { what, found: part.size, limit });
     }
     let failed = |source| PlanError::read(&part.path, source);
     let mut file = open_regular(&part.path)?;

@@ -124,8 +124,8 @@ pub enum PlanError {
     Git { url: String, reason: String },
     #[error("the chart repository `{url}` {reason}")]
     Chart { url: String, reason: String },
-    #[error("{what} is {found}, which exceeds the limit of {ceiling}")]
-    Limit { what: String, found: u64, ceiling: u64 },
+    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    Limit { what: String, found: u64, limit: u64 },
     #[error("`{reference}` is not available for `{wanted}`; it is available for {}", listed(.found))]
     NoPlatform { reference: Box<ImageName>, wanted: String, found: Vec<String> },
     #[error(transparent)]

@@ -13,17 +13,17 @@ use std::time::Duration;
 /// Bytes moved at a time.
 const STEP: usize = 256 << 10;
 
-/// A small document, into memory; `ceiling` is how many bytes it may have.
-pub(super) fn document(url: &Address, ceiling: u64, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
+/// A small document, into memory; `limit` is how many bytes it may have.
+pub(super) fn document(url: &Address, limit: u64, task: &Task<'_>) -> Result<Vec<u8>, PlanError> {
     let source = Source::new(url, task);
     let (reader, _) = source.open()?;
     let mut bytes = Vec::new();
-    let read = reader.take(ceiling.saturating_add(1)).read_to_end(&mut bytes);
+    let read = reader.take(limit.saturating_add(1)).read_to_end(&mut bytes);
     task.go_on()?;
     read.map_err(|error| source.failed(error.to_string()))?;
     let found = bytes.len() as u64;
-    if found > ceiling {
-        return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, ceiling });
+    if found > limit {
+        return Err(PlanError::Limit { what: format!("bytes of `{url}`"), found, limit });
     }
     Ok(bytes)
 }
@@ -139,9 +139,9 @@ impl<'a> Source<'a> {
     }
 
     fn too_large(&self, found: u64) -> Option<PlanError> {
-        let ceiling = self.task.work.limits.bytes;
+        let limit = self.task.work.limits.bytes;
         let what = || format!("bytes of `{}`", self.url);
-        (found > ceiling).then(|| PlanError::Limit { what: what(), found, ceiling })
+        (found > limit).then(|| PlanError::Limit { what: what(), found, limit })
     }
 
     /// All of it in one request, from the beginning.

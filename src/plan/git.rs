@@ -189,10 +189,10 @@ impl GitRepository<'_> {
             if let Some(one) = self.listed(&line, patterns)? {
                 listed.push(one);
             }
-            let (found, ceiling) = (listed.len(), task.work.limits.entries);
-            if found > ceiling {
+            let (found, limit) = (listed.len(), task.work.limits.entries);
+            if found > limit {
                 let what = format!("files of `{}`", self.url);
-                return Err(PlanError::Limit { what, found: found as u64, ceiling: ceiling as u64 });
+                return Err(PlanError::Limit { what, found: found as u64, limit: limit as u64 });
             }
         }
         if !child.process.wait().is_ok_and(|status| status.success()) {

@@ -48,7 +48,7 @@ pub(super) struct Manifest {
     /// Which versions go together.
     #[serde(default)]
     pub(super) constraint: Vec<Constraint>,
-    /// Findings of `sealift check` that are explained instead of mended.
+    /// Findings of `sealift check` that are explained instead of fixed.
     #[serde(default)]
     pub(super) accept: Vec<Accept>,
     /// Container images, carried byte for byte.
@@ -91,7 +91,7 @@ pub(super) struct BundleTable {
     /// Version for people, like `2026.11.0`. Which bundle is newer is decided by `sequence` alone.
     #[schemars(with = "schema::NameText")]
     pub(super) version: Spanned<String>,
-    /// After this moment sites no longer believe the bundle: UTC, whole seconds, like `2027-05-01T00:00:00Z`.
+    /// After this moment sites no longer trust the bundle: UTC, whole seconds, like `2027-05-01T00:00:00Z`.
     #[serde(default)]
     #[schemars(with = "Option<schema::MomentText>")]
     pub(super) expires: Option<Spanned<String>>,

@@ -122,8 +122,8 @@ impl Members {
     }
 
     /// The content of a small member.
-    pub(super) fn read(&self, name: &str, ceiling: u64) -> Result<Option<Vec<u8>>, PlanError> {
-        self.find(name)?.map(|part| read_part(&part, ceiling)).transpose()
+    pub(super) fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, PlanError> {
+        self.find(name)?.map(|part| read_part(&part, limit)).transpose()
     }
 
     /// An error about this source.
@@ -214,10 +214,10 @@ fn scan(
                 }
             }
         }
-        let ceiling = limits.entries;
-        if members.len() > ceiling {
+        let limit = limits.entries;
+        if members.len() > limit {
             let what = format!("members of `{}`", super::error::shown(path));
-            return Err(PlanError::Limit { what, found: members.len() as u64, ceiling: ceiling as u64 });
+            return Err(PlanError::Limit { what, found: members.len() as u64, limit: limit as u64 });
         }
     }
     Ok(members)

@@ -329,16 +329,16 @@ impl LayoutReader<'_> {
     fn document(&mut self, descriptor: &Descriptor, parent: &str, depth: usize) -> Result<(), PlanError> {
         let (digest, members) = (descriptor.digest, self.members);
         if depth > self.limits.nesting {
-            let (found, ceiling) = (depth as u64, self.limits.nesting as u64);
+            let (found, limit) = (depth as u64, self.limits.nesting as u64);
             let what = format!("nested indexes above {digest}");
-            return Err(PlanError::Limit { what, found, ceiling });
+            return Err(PlanError::Limit { what, found, limit });
         }
         let part = self.blob(descriptor, parent)?;
         if !self.documents.insert(digest) {
             return Ok(());
         }
         let bytes = read_part(&part, self.limits.document)?;
-        // What a document announces is believed only when it is the right document.
+        // What a document announces is verified only when it is the right document.
         let found = Digest::of(&bytes);
         if found != digest {
             return Err(members.wrong(format!("blob {digest} of {parent} has the digest {found}")));
@@ -401,8 +401,8 @@ impl LayoutReader<'_> {
             return Err(self.members.wrong(reason));
         }
         if self.known.len() > self.limits.blobs {
-            let (found, ceiling) = (self.known.len() as u64, self.limits.blobs as u64);
-            return Err(PlanError::Limit { what: "blobs of an image".to_owned(), found, ceiling });
+            let (found, limit) = (self.known.len() as u64, self.limits.blobs as u64);
+            return Err(PlanError::Limit { what: "blobs of an image".to_owned(), found, limit });
         }
         let part = self
             .members

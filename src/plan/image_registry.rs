@@ -90,13 +90,13 @@ pub(super) fn pull(
 
 /// Compares the layers of an image with its configurations, which are in the store by now.
 fn check_layers(pulled: &Pulled, task: &Task<'_>) -> Result<(), PlanError> {
-    let ceiling = task.work.limits.document;
+    let limit = task.work.limits.document;
     for layers in pulled.images.iter().filter(|layers| layers.is_image()) {
         let digest = layers.config.digest;
         let path = task.work.store.get(&digest);
         let path =
             path.ok_or_else(|| PlanError::NotStored { what: format!("the configuration {digest}") })?;
-        let config = read_part(&FileRange { path, offset: 0, size: layers.config.size }, ceiling)?;
+        let config = read_part(&FileRange { path, offset: 0, size: layers.config.size }, limit)?;
         let host = pulled.reference.registry().unwrap_or_default().to_owned();
         let what = format!("an image in `{}`", pulled.reference);
         layers.compare(&config).map_err(|reason| RegistryError::Document { host, what, reason })?;
@@ -334,8 +334,8 @@ impl<'a> ImagePull<'a> {
         let limits = self.task.work.limits;
         if depth > limits.nesting {
             let what = format!("nested indexes above {}", fetched.digest);
-            let (found, ceiling) = (depth as u64, limits.nesting as u64);
-            return Err(PlanError::Limit { what, found, ceiling });
+            let (found, limit) = (depth as u64, limits.nesting as u64);
+            return Err(PlanError::Limit { what, found, limit });
         }
         if !self.known.insert(fetched.digest) {
             return Ok(());
@@ -415,11 +415,11 @@ impl<'a> ImagePull<'a> {
     }
 
     fn check_count(&self) -> Result<(), PlanError> {
-        let (found, ceiling) = (self.known.len() as u64, self.task.work.limits.blobs as u64);
-        if found <= ceiling {
+        let (found, limit) = (self.known.len() as u64, self.task.work.limits.blobs as u64);
+        if found <= limit {
             return Ok(());
         }
-        Err(PlanError::Limit { what: "blobs of one image".to_owned(), found, ceiling })
+        Err(PlanError::Limit { what: "blobs of one image".to_owned(), found, limit })
     }
 
     fn blob(&mut self, descriptor: &Descriptor) -> Result<(), PlanError> {

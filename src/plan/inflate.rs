@@ -44,17 +44,17 @@ pub(super) fn inflated(path: &Path, compression: Compression, work: &Work<'_>) -
         return Ok(known);
     }
     let source = BufReader::new(Tee { inner: open_regular(path)?, hasher: Hasher::new() });
-    let ceiling = size.saturating_mul(RATIO).saturating_add(64 << 20).min(work.limits.bytes);
+    let limit = size.saturating_mul(RATIO).saturating_add(64 << 20).min(work.limits.bytes);
     let (digest, inflated) = match compression {
         Compression::Gzip => {
             let mut content =
-                BoundedInflate::new(flate2::bufread::MultiGzDecoder::new(source), ceiling, work.watch);
+                BoundedInflate::new(flate2::bufread::MultiGzDecoder::new(source), limit, work.watch);
             let stored = work.store.put(&mut content, None);
             unchanged(path, content.inner.into_inner(), compressed, stored, work)?
         }
         Compression::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(source).map_err(failed)?;
-            let mut content = BoundedInflate::new(decoder, ceiling, work.watch);
+            let mut content = BoundedInflate::new(decoder, limit, work.watch);
             let stored = work.store.put(&mut content, None);
             unchanged(path, content.inner.finish(), compressed, stored, work)?
         }

@@ -246,7 +246,7 @@ impl Sketch {
             "\n[bundle]\nname = \"{bundle}\"\nscenario = \"{bundle}\"   # a site counts the bundles of each scenario"
         )?;
         text.write_str(
-            "version = \"0.1.0\"\n# expires = \"2027-12-31T00:00:00Z\"   # after that no site believes it\n",
+            "version = \"0.1.0\"\n# expires = \"2027-12-31T00:00:00Z\"   # after that no site trusts it\n",
         )?;
         for (kind, tables) in &self.tables {
             for table in tables {

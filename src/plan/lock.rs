@@ -34,7 +34,7 @@ pub struct Lock {
     pub sequence: u64,
     /// The statement of the bundle before.
     pub previous: Option<Digest>,
-    /// After this moment the bundle is no longer to be believed.
+    /// After this moment the bundle is no longer to be verified.
     pub expires: Option<Timestamp>,
     /// The variant that was chosen.
     pub variant: Option<Name>,

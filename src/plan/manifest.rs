@@ -28,7 +28,7 @@ pub struct Manifest {
     pub scenario: Name,
     /// The bundle's version, for people.
     pub version: Name,
-    /// After this moment the bundle is no longer to be believed.
+    /// After this moment the bundle is no longer to be verified.
     pub expires: Option<Timestamp>,
     /// The number of the bundle among those of its scenario, when a person decides it.
     pub sequence: Option<u64>,
@@ -48,7 +48,7 @@ pub struct Manifest {
     pub secrets: Vec<Scoped<SiteSecret>>,
     /// Which versions go together.
     pub constraints: Vec<Scoped<Constraint>>,
-    /// Findings that are explained instead of mended.
+    /// Findings that are explained instead of fixed.
     pub accepts: Vec<AcceptedFinding>,
     /// Images, docs, configs and files, each kind in the order of the text; at least one.
     pub items: Vec<ManifestItem>,

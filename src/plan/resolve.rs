@@ -54,8 +54,8 @@ impl Lock {
         };
         let limit = work.limits.items;
         if chosen.items.len() > limit {
-            let (found, ceiling) = (chosen.items.len() as u64, limit as u64);
-            return Err(PlanError::Limit { what: "items of the manifest".to_owned(), found, ceiling });
+            let (found, limit) = (chosen.items.len() as u64, limit as u64);
+            return Err(PlanError::Limit { what: "items of the manifest".to_owned(), found, limit });
         }
         // Whoever corrects sources wants to know of all that fail, and not of one in each run.
         let (pulled, mut errors) = image_registry::pull(&chosen.items, &task)?;

@@ -138,10 +138,10 @@ impl TreeListing {
                     other => other?,
                 }
             }
-            let (count, ceiling) = (listing.len() + folders.len(), task.work.limits.entries);
-            if count > ceiling {
+            let (count, limit) = (listing.len() + folders.len(), task.work.limits.entries);
+            if count > limit {
                 let what = format!("entries of `{}`", super::error::shown(path));
-                return Err(PlanError::Limit { what, found: count as u64, ceiling: ceiling as u64 });
+                return Err(PlanError::Limit { what, found: count as u64, limit: limit as u64 });
             }
             Ok(true)
         })?;

@@ -37,8 +37,8 @@ pub enum RegistryError {
     Length { host: String, what: String, expected: u64, found: String },
     #[error("invalid {what} from `{host}`: {reason}")]
     Document { host: String, what: String, reason: String },
-    #[error("{what} is {found}, which exceeds the limit of {ceiling}")]
-    Limit { what: String, found: u64, ceiling: u64 },
+    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    Limit { what: String, found: u64, limit: u64 },
     #[error("the credential helper `{helper}` failed: {reason}")]
     Helper { helper: String, reason: String },
     #[error("cannot use the credentials file `{}`: {reason}", .path.display())]

@@ -1,6 +1,6 @@
 //! OCI distribution: pulling from registries, pushing into them, and being one.
 //!
-//! The client is synchronous and stands on `ureq`. It believes nothing: manifests and blobs are compared with the
+//! The client is synchronous and stands on `ureq`. It trusts nothing: manifests and blobs are compared with the
 //! digest they were asked by before anything is made of them, lengths with what was announced, and credentials go only
 //! to the host they are for.
 

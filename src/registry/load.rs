@@ -74,7 +74,7 @@ pub struct Load<'a> {
     pub client: &'a Client,
     /// Where images go.
     pub destination: &'a Destination,
-    /// Ceilings.
+    /// Limits.
     pub limits: &'a Limits,
     /// Sees the bytes go by.
     pub watch: &'a dyn Progress,

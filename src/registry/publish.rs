@@ -161,7 +161,7 @@ struct SealLayer {
     annotations: HashMap<String, String>,
 }
 
-/// The bytes of a bundle file, made of what a registry has of it. Nothing of it is believed; whoever reads verifies.
+/// The bytes of a bundle file, made of what a registry has of it. Nothing of it is verified; whoever reads verifies.
 ///
 /// Documents are asked for when their place in the file has come, one at a time: whoever refuses the seal, which stands
 /// before them, has not waited for any, and none is held longer than it takes to read it.
@@ -209,15 +209,15 @@ impl<'a> Reader<'a> {
                 .iter()
                 .find(|layer| layer.annotations.get(TITLE).is_some_and(|title| title == name));
             let layer = layer.ok_or_else(|| reader.wrong(format!("its seal lacks `{name}`")))?;
-            let ceiling = match name {
+            let limit = match name {
                 member::ROOTS => limits.roots,
                 member::SEAL => limits.seal,
                 member::STATEMENT => limits.statement,
                 _ => limits.index,
             };
-            if layer.size > ceiling {
+            if layer.size > limit {
                 let what = format!("bytes of `{name}` of a published seal");
-                return Err(RegistryError::Limit { what, found: layer.size, ceiling });
+                return Err(RegistryError::Limit { what, found: layer.size, limit });
             }
             let blob = Blob { digest: layer.digest, size: layer.size };
             let mut bytes = Vec::new();
@@ -343,10 +343,10 @@ fn found(
     client: &Client,
     repository: &Repository,
     reference: &str,
-    ceiling: u64,
+    limit: u64,
     watch: &dyn Progress,
 ) -> Result<Fetched, RegistryError> {
-    client.document(repository, reference, ceiling, watch)?.ok_or_else(|| RegistryError::NotFound {
+    client.document(repository, reference, limit, watch)?.ok_or_else(|| RegistryError::NotFound {
         host: repository.host.clone(),
         what: format!("manifest `{reference}` in `{}`", repository.path),
     })
@@ -366,7 +366,7 @@ fn find_seal(
         what: format!("`{reference}` of `{}`", repository.path),
         reason: reason.to_owned(),
     };
-    // One at a time: nobody has vouched for any of them, and there may be many.
+    // One at a time: nobody has verified any of them, and there may be many.
     let (mut tagged, mut others) = (None, Vec::new());
     for referrer in client.subject_referrers(repository, &index.digest, limits, watch)? {
         let name = referrer.root.digest.to_string();

@@ -49,18 +49,18 @@ impl Client {
         self.document(repository, reference, limits.document, watch)
     }
 
-    /// As `manifest`, of at most `ceiling` bytes.
+    /// As `manifest`, of at most `limit` bytes.
     pub(super) fn document(
         &self,
         repository: &Repository,
         reference: &str,
-        ceiling: u64,
+        limit: u64,
         watch: &dyn Progress,
     ) -> Result<Option<Fetched>, RegistryError> {
         let target = self.target(repository, Action::Pull, watch)?;
         let mut tries = 1;
         loop {
-            match self.manifest_once(&target, reference, ceiling, watch) {
+            match self.manifest_once(&target, reference, limit, watch) {
                 Err(RegistryError::Cut { .. }) if tries < self.patience().attempts => {
                     rest(self.patience().pause, watch)?;
                     tries += 1;
@@ -74,7 +74,7 @@ impl Client {
         &self,
         target: &ClientTarget,
         reference: &str,
-        ceiling: u64,
+        limit: u64,
         watch: &dyn Progress,
     ) -> Result<Option<Fetched>, RegistryError> {
         let mut ask = Ask::new(
@@ -92,7 +92,7 @@ impl Client {
         let host = &target.endpoint.host;
         let stated = text(&response, header::CONTENT_TYPE.as_str());
         let announced = text(&response, "docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
-        let bytes = body(response, ceiling, host, &ask.what, watch)?;
+        let bytes = body(response, limit, host, &ask.what, watch)?;
         let digest = Digest::of(&bytes);
         let expected = reference.parse::<Digest>().ok().or(announced);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
@@ -249,30 +249,30 @@ pub(super) fn text(response: &Response<Body>, name: &str) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// A small body, never more than `ceiling` bytes of it.
+/// A small body, never more than `limit` bytes of it.
 pub(super) fn body(
     mut response: Response<Body>,
-    ceiling: u64,
+    limit: u64,
     host: &str,
     what: &str,
     watch: &dyn Progress,
 ) -> Result<Vec<u8>, RegistryError> {
     let announced = response.body().content_length();
-    if let Some(found) = announced.filter(|announced| *announced > ceiling) {
-        return Err(RegistryError::Limit { what: format!("bytes of {what} from `{host}`"), found, ceiling });
+    if let Some(found) = announced.filter(|announced| *announced > limit) {
+        return Err(RegistryError::Limit { what: format!("bytes of {what} from `{host}`"), found, limit });
     }
     let read = watched(watch, move || {
         let mut bytes = Vec::new();
         let reader = response.body_mut().with_config().limit(u64::MAX).reader();
-        reader.take(ceiling + 1).read_to_end(&mut bytes).map(|_| bytes)
+        reader.take(limit + 1).read_to_end(&mut bytes).map(|_| bytes)
     })?;
     let bytes = read.map_err(|error| {
         let (host, what) = (host.to_owned(), what.to_owned());
         RegistryError::Cut { host, what, reason: error.to_string() }
     })?;
     let found = bytes.len() as u64;
-    if found > ceiling {
-        return Err(RegistryError::Limit { what: format!("bytes of {what} from `{host}`"), found, ceiling });
+    if found > limit {
+        return Err(RegistryError::Limit { what: format!("bytes of {what} from `{host}`"), found, limit });
     }
     if let Some(expected) = announced.filter(|expected| *expected != found) {
         let found = found.to_string();

@@ -115,8 +115,8 @@ impl Client {
                 None => return Ok(Some(found)),
             }
         }
-        let (found, ceiling) = (PAGES as u64 + 1, PAGES as u64);
-        Err(RegistryError::Limit { what: format!("pages of the {what}"), found, ceiling })
+        let (found, limit) = (PAGES as u64 + 1, PAGES as u64);
+        Err(RegistryError::Limit { what: format!("pages of the {what}"), found, limit })
     }
 
     fn tagged_referrers(
@@ -231,8 +231,8 @@ fn check_count(found: &[Referrer], what: &str, limits: &Limits) -> Result<(), Re
     if found.len() <= limits.items {
         return Ok(());
     }
-    let (found, ceiling) = (found.len() as u64, limits.items as u64);
-    Err(RegistryError::Limit { what: format!("entries of the {what}"), found, ceiling })
+    let (found, limit) = (found.len() as u64, limits.items as u64);
+    Err(RegistryError::Limit { what: format!("entries of the {what}"), found, limit })
 }
 
 /// `</v2/...>; rel="next"` (RFC 8288), on the same host only.

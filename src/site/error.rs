@@ -95,9 +95,9 @@ pub enum SiteError {
     #[error("the journal of the site is missing: `{}` not found", .path.display())]
     JournalMissing { path: PathBuf },
     #[error(
-        "the state of the site would be {found} bytes, which exceeds the limit of {ceiling} for a journal entry"
+        "the state of the site would be {found} bytes, which exceeds the limit of {limit} for a journal entry"
     )]
-    EntryLong { found: u64, ceiling: u64 },
+    EntryLong { found: u64, limit: u64 },
     #[error("line {line} of the journal is damaged: {}", Printable(.reason))]
     JournalDamaged { line: u64, reason: String },
     #[error("cannot read the journal `{}`", .path.display())]

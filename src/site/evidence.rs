@@ -5,7 +5,7 @@
 //! TARGET/VERIFY.txt            what is here, and how each is checked
 //! TARGET/SHA256SUMS.evidence   every other file
 //! TARGET/seal/...              roots, seal, statement, SHA256SUMS and VERIFY.txt, byte for byte as in the bundle
-//! TARGET/roots.dsse.jsonl      only where the trust root is newer than what the bundle brings, or does not vouch for all of it
+//! TARGET/roots.dsse.jsonl      only where the trust root is newer than what the bundle brings, or does not certify all of it
 //! TARGET/approvals.dsse.jsonl  the approvals that count
 //! TARGET/keys/ID.pub           the public keys that these roots and receipts name, in PEM
 //! TARGET/site/journal.jsonl    the journal of the site
@@ -47,7 +47,7 @@ const CARRIED: u64 = 64 << 20;
 /// Bytes of the longest journal.
 const LONGEST: u64 = 256 << 20;
 
-/// A file that is carried along under its own name. Nobody vouches for it.
+/// A file that is carried along under its own name. Nobody certifies it.
 #[derive(Debug, Clone)]
 pub struct EvidenceFile {
     path: PathBuf,
@@ -81,7 +81,7 @@ pub struct Evidence<'a> {
     pub sboms: Vec<EvidenceFile>,
     /// What puts it together.
     pub tool: String,
-    /// The ceilings.
+    /// The limits.
     pub limits: &'a Limits,
 }
 
@@ -126,7 +126,7 @@ impl EvidenceFile {
 }
 
 impl Proven {
-    /// Reads a receipt and believes it with one of these keys.
+    /// Reads a receipt and trusts it with one of these keys.
     pub fn read(path: &Path, keys: &[PublicKey], limits: &Limits) -> Result<Self, SiteError> {
         let file = EvidenceFile::read(path)?;
         let in_file = |error: TrustError| SiteError::Trust(error.in_file(path));
@@ -195,7 +195,7 @@ impl Evidence<'_> {
 
     /// The roots that lead to the one that the seal was verified with.
     ///
-    /// Those of the bundle go along if the trust root that was named vouches for each of them. Where it begins later than
+    /// Those of the bundle go along if the trust root that was named certifies each of them. Where it begins later than
     /// they do, nothing shows that the earlier ones are genuine, and they are left out.
     fn roots(&self, files: &mut BTreeMap<String, Vec<u8>>) -> Result<Roots, SiteError> {
         let verified = self.bundle.trusted.root().file();

@@ -199,7 +199,7 @@ impl Site {
         Ok(Store::open(&self.folder.join(STORE))?)
     }
 
-    /// The circumstances as the site sees them: no clock is believed that shows a time before its floor.
+    /// The circumstances as the site sees them: no clock is verified that shows a time before its floor.
     #[must_use]
     pub fn circumstances<'a>(&self, conditions: &Conditions<'a>) -> Conditions<'a> {
         Conditions { now: conditions.now.max(self.state.time_floor), ..*conditions }

@@ -97,7 +97,7 @@ impl LockedSite {
         statement: Option<Digest>,
     ) -> Result<(), SiteError> {
         let code = code.as_str().to_owned();
-        // What comes from a bundle nobody believes may be as long as it likes.
+        // What comes from a bundle nobody trusts may be as long as it likes.
         let message = message.chars().take(MESSAGE).collect();
         let (state, root) = (self.site.state.clone(), self.site.root.clone());
         self.commit(now, Act::Refused { code, message, statement }, state, root, Moves::default())

@@ -39,7 +39,7 @@ pub enum Act {
         release: Name,
         /// The bundle.
         bundle: ReleaseMark,
-        /// What it was believed under.
+        /// What it was verified under.
         under: Under,
         /// Who sealed it.
         signers: Vec<Name>,
@@ -92,7 +92,7 @@ pub enum Act {
         to: Name,
         /// The bundle.
         bundle: ReleaseMark,
-        /// What it was believed under.
+        /// What it was verified under.
         under: Under,
         /// How many entries were not what was installed; absent where that was not known.
         #[serde(
@@ -117,7 +117,7 @@ pub enum Act {
         scenario: Name,
         /// The bundle.
         bundle: ReleaseMark,
-        /// What it was believed under.
+        /// What it was verified under.
         under: Under,
     },
     /// A bundle was refused or could not be installed.
@@ -126,13 +126,13 @@ pub enum Act {
         code: String,
         /// What it said.
         message: String,
-        /// The bundle, where its seal was believed.
+        /// The bundle, where its seal was verified.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         statement: Option<Digest>,
     },
 }
 
-/// The trust root under which a bundle was believed, and what that root asks for beside keys.
+/// The trust root under which a bundle was verified, and what that root asks for beside keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Under {
@@ -273,7 +273,7 @@ impl JournalEntry {
             .map_err(|error| SiteError::JournalDamaged { line: number, reason: error.to_string() })?;
         // What could not be read again is never written.
         if line.len() as u64 > LINE {
-            return Err(SiteError::EntryLong { found: line.len() as u64, ceiling: LINE });
+            return Err(SiteError::EntryLong { found: line.len() as u64, limit: LINE });
         }
         let head = JournalHead { entries: number, digest: Digest::of(&line) };
         line.push(b'\n');

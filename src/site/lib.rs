@@ -1,4 +1,4 @@
-//! The isolated side: what is believed is written here, and nowhere else.
+//! The isolated side: what is verified is written here, and nowhere else.
 
 pub mod codes;
 pub mod contents;

@@ -118,7 +118,7 @@ fn probe(folder: &Path) -> Result<(), SiteError> {
 /// Sets up what a site remembers again, from its journal: when `state.json` is lost, or does not fit.
 ///
 /// The journal has to be whole, and the root has to be the one that it names last. What a journal cannot show, a person
-/// has to vouch for: that nothing is missing at its end. So `head` is where it ended, as a person wrote it down.
+/// has to certify: that nothing is missing at its end. So `head` is where it ended, as a person wrote it down.
 pub fn recover(
     folder: &Path,
     root: &PinnedRoot,

@@ -43,7 +43,7 @@ pub struct Receipt {
     /// Why it was let in out of order, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_order: Option<String>,
-    /// The trust root under which it was believed.
+    /// The trust root under which it was verified.
     pub under: Under,
     /// The bundle that was in use when the receipt was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,7 +156,7 @@ pub trait Signed: Serialize + DeserializeOwned {
         Self::of(Self::envelope(bytes, limits)?.signed_by(key)?, limits)
     }
 
-    /// What a payload says, whoever vouches for it.
+    /// What a payload says, whoever certifies it.
     fn of(payload: &[u8], limits: &Limits) -> Result<Self, TrustError> {
         let found: Self = Self::PAYLOAD.decode(payload, limits)?;
         if found.kind() != Self::TYPE {

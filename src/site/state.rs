@@ -33,7 +33,7 @@ pub struct SiteState {
     pub root_version: u64,
     /// Its fingerprint: the digest of its payload.
     pub root: Digest,
-    /// No clock is believed that shows an earlier time: the latest date that believed signatures cover.
+    /// No clock is verified that shows an earlier time: the latest date that verified signatures cover.
     pub time_floor: Timestamp,
     /// What is installed; by scenario, each once.
     pub scenarios: Vec<SiteScenario>,
@@ -71,7 +71,7 @@ pub struct ReleaseMark {
 }
 
 impl ReleaseMark {
-    /// Of a believed bundle.
+    /// Of a verified bundle.
     #[must_use]
     pub fn of(predicate: &Predicate, statement: Digest) -> Self {
         Self { epoch: predicate.epoch, sequence: predicate.sequence, statement }
@@ -189,7 +189,7 @@ impl SiteState {
         }
     }
 
-    /// Judges a bundle whose seal is believed, by the number that it has; `permit` is why approvers let it in out of
+    /// Judges a bundle whose seal is verified, by the number that it has; `permit` is why approvers let it in out of
     /// order, if they do. `parameters` is the digest of the values that it would be rendered with.
     pub(crate) fn decide(
         &self,

@@ -42,7 +42,7 @@ pub(super) fn check(text: &str) -> Result<(), (usize, String)> {
                 })?;
                 if end - start > LONGEST {
                     return Err(wrong(format!(
-                        "a tag has {} bytes, and the ceiling is {LONGEST}",
+                        "a tag has {} bytes, and the limit is {LONGEST}",
                         end - start
                     )));
                 }

@@ -1,4 +1,4 @@
-//! Registries that send something else than they should. Nothing of it is believed, and nothing of it is kept.
+//! Registries that send something else than they should. Nothing of it is verified, and nothing of it is kept.
 
 use super::images::{Content, OCI_GZIP, Simple, digest, noise, simple, with};
 use super::scripted::{Asked, Bench, Reply, Scripted, manifest_reply, repeated};
@@ -85,8 +85,7 @@ fn other_lengths_than_announced() {
 
 #[test]
 fn manifests_that_are_too_long() {
-    let (sample, words) =
-        (sample(), ["[registry.content]", "bytes of manifest `1`", "the ceiling is 4194304"]);
+    let (sample, words) = (sample(), ["[registry.content]", "bytes of manifest `1`", "the limit is 4194304"]);
     let begun = Instant::now();
     let announced = at("manifests/1", |_| {
         Reply::raw(200, &format!("Content-Type: {}\nContent-Length: 104857600", oci::OCI_MANIFEST), b"{")

@@ -182,7 +182,7 @@ impl Traveller {
         Lock::open(&path).unwrap()
     }
 
-    /// What `check` says. Nothing may be left that is neither mended nor explained, but for the files whose publishers say
+    /// What `check` says. Nothing may be left that is neither fixed nor explained, but for the files whose publishers say
     /// no digest: those stay a matter for whoever locks.
     fn check(&self, variant: Option<&Name>, lock: &Lock) -> Checked {
         let words = Self::words(variant);

@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 pub(super) const HELD: u64 = 128 << 20;
 /// Bytes of a file that each thread may hold at once; larger ones have to find room.
 pub(super) const SMALL: u64 = 8 << 20;
-/// Room for larger files, in bytes: one of the largest, and others beside it. With it and the entries of a layer, a census
+/// Room for larger files, in bytes: one of the largest, and others beside it. With it and the entries of a layer, a analysis
 /// stays below 256 MiB.
 const ROOM: u64 = 160 << 20;
 

@@ -17,7 +17,7 @@ use sealift_bundle::value::digest::{Digest, Hasher};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-/// Oddities that may come on top before what is above [`LISTED`] of a kind is dropped: some 10 MB.
+/// Anomalies that may come on top before what is above [`LISTED`] of a kind is dropped: some 10 MB.
 const SLACK: usize = 50_000;
 
 /// What one layer holds, and what of it was not looked at.
@@ -31,7 +31,7 @@ pub(super) fn analyze_layer(
         layer: blob.digest,
         item: blob.digest.short(),
         entries: Vec::new(),
-        oddities: Vec::new(),
+        anomalies: Vec::new(),
         secrets: Vec::new(),
         announced: Vec::new(),
         unchecked: Vec::new(),
@@ -41,11 +41,11 @@ pub(super) fn analyze_layer(
         unlisted: 0,
         buffer: Vec::new(),
     };
-    let Walked { compression, size, diff_id, oddities, stopped } = walk(source, blob.size, &mut analysis)?;
+    let Walked { compression, size, diff_id, anomalies, stopped } = walk(source, blob.size, &mut analysis)?;
     analysis.thin();
     let LayerAnalysis {
         mut entries,
-        oddities: of_entries,
+        anomalies: of_entries,
         secrets,
         announced,
         mut unchecked,
@@ -65,12 +65,12 @@ pub(super) fn analyze_layer(
         });
     }
     entries.shrink_to_fit();
-    let mut oddities: Vec<_> = oddities.into_iter().chain(of_entries).collect();
-    names::doubles(&entries, &mut oddities);
-    oddities.sort();
-    let shares = shares(&oddities);
-    keep_first(&mut oddities, |kind| shares.get(&kind).copied().unwrap_or_default(), &mut dropped);
-    unchecked.extend(dropped.iter().map(|(kind, count)| gap(*count, &format!("oddities of `{kind}`"))));
+    let mut anomalies: Vec<_> = anomalies.into_iter().chain(of_entries).collect();
+    names::doubles(&entries, &mut anomalies);
+    anomalies.sort();
+    let shares = shares(&anomalies);
+    keep_first(&mut anomalies, |kind| shares.get(&kind).copied().unwrap_or_default(), &mut dropped);
+    unchecked.extend(dropped.iter().map(|(kind, count)| gap(*count, &format!("anomalies of `{kind}`"))));
     let silent = [(analysis.unsearched, "files to search for secrets"), (analysis.unlisted, "things")];
     unchecked
         .extend(silent.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| gap(count, what)));
@@ -82,7 +82,7 @@ pub(super) fn analyze_layer(
         size,
         diff_id,
         entries,
-        oddities,
+        anomalies,
         secrets,
         announced,
     };
@@ -95,13 +95,13 @@ struct LayerAnalysis<'a> {
     /// The layer, as findings name it.
     item: String,
     entries: Vec<LayerEntry>,
-    oddities: Vec<Anomaly>,
+    anomalies: Vec<Anomaly>,
     secrets: Vec<LintFinding>,
     announced: Vec<(u32, PackageEvidence)>,
     unchecked: Vec<Unchecked>,
-    /// Oddities that were found and are no longer held, by kind.
+    /// Anomalies that were found and are no longer held, by kind.
     dropped: BTreeMap<AnomalyKind, u64>,
-    /// Oddities that were left when some were last dropped.
+    /// Anomalies that were left when some were last dropped.
     thinned: usize,
     /// Files that were not searched because [`LISTED`] secrets were found before.
     unsearched: u64,
@@ -112,10 +112,10 @@ struct LayerAnalysis<'a> {
 
 impl Visitor for LayerAnalysis<'_> {
     fn entry(&mut self, entry: layer::TarEntry, body: &mut EntryContent<'_>) -> io::Result<()> {
-        let layer::TarEntry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities } =
+        let layer::TarEntry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, anomalies } =
             entry;
-        self.oddities.extend(oddities);
-        names::examine(&path, &mut self.oddities);
+        self.anomalies.extend(anomalies);
+        names::examine(&path, &mut self.anomalies);
         let node = match node {
             layer::TarNode::File(size) => {
                 let (sha256, class) = self.file(&path, size, body)?;
@@ -127,7 +127,7 @@ impl Visitor for LayerAnalysis<'_> {
             layer::TarNode::Dir => LayerNode::Dir,
             layer::TarNode::Symlink(target) => {
                 if names::leads_outside(&path, &target) {
-                    self.oddities.push(Anomaly::new(
+                    self.anomalies.push(Anomaly::new(
                         AnomalyKind::LinkOutside,
                         &path,
                         format!("it leads to {target}"),
@@ -137,7 +137,7 @@ impl Visitor for LayerAnalysis<'_> {
             }
             layer::TarNode::Hardlink { path: target, is_outside } => {
                 if is_outside {
-                    self.oddities.push(Anomaly::new(
+                    self.anomalies.push(Anomaly::new(
                         AnomalyKind::LinkOutside,
                         &path,
                         format!("it is another name of {target}"),
@@ -159,7 +159,7 @@ impl Visitor for LayerAnalysis<'_> {
         let capabilities = capabilities.map(Box::new);
         let entry = LayerEntry { path: path.into(), node, mode, uid, gid, capabilities };
         self.privileges(&entry);
-        if self.oddities.len() > self.thinned + SLACK {
+        if self.anomalies.len() > self.thinned + SLACK {
             self.thin();
         }
         if !is_outside {
@@ -170,21 +170,21 @@ impl Visitor for LayerAnalysis<'_> {
 }
 
 impl LayerAnalysis<'_> {
-    /// Drops the oddities that would not be listed anyway, so that a flood of them takes bounded memory.
+    /// Drops the anomalies that would not be listed anyway, so that a flood of them takes bounded memory.
     fn thin(&mut self) {
-        self.oddities.sort();
-        keep_first(&mut self.oddities, |_| LISTED, &mut self.dropped);
-        self.thinned = self.oddities.len();
+        self.anomalies.sort();
+        keep_first(&mut self.anomalies, |_| LISTED, &mut self.dropped);
+        self.thinned = self.anomalies.len();
     }
 
     fn device(&mut self, path: &str, what: &str) -> LayerNode {
-        self.oddities.push(Anomaly::new(AnomalyKind::Device, path, what));
+        self.anomalies.push(Anomaly::new(AnomalyKind::Device, path, what));
         LayerNode::Special { what: what.into() }
     }
 
     fn privileges(&mut self, entry: &LayerEntry) {
         let LayerEntry { path, node, mode, uid, gid, capabilities } = entry;
-        let mut say = |kind, detail: String| self.oddities.push(Anomaly::new(kind, path, detail));
+        let mut say = |kind, detail: String| self.anomalies.push(Anomaly::new(kind, path, detail));
         match node {
             LayerNode::File { .. } => {
                 if mode & 0o4000 != 0 {

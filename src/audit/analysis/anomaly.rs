@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// What an oddity is about.
+/// What an anomaly is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AnomalyGroup {
@@ -96,7 +96,7 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
-    /// An oddity of this path.
+    /// An anomaly of this path.
     #[must_use]
     pub fn new(kind: AnomalyKind, path: &str, detail: impl Into<String>) -> Self {
         Self { kind, path: path.to_owned(), detail: detail.into() }

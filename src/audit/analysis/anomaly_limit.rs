@@ -3,15 +3,15 @@
 use super::anomaly::{Anomaly, AnomalyKind};
 use std::collections::BTreeMap;
 
-/// Oddities, secrets and gaps of one layer that are listed.
+/// Anomalies, secrets and gaps of one layer that are listed.
 pub(super) const LISTED: usize = 10_000;
 
-/// How many oddities of each kind are listed, at most [`LISTED`] together. A policy forbids some kinds and not others, so
+/// How many anomalies of each kind are listed, at most [`LISTED`] together. A policy forbids some kinds and not others, so
 /// a kind of which there are few is listed whole, however many there are of another.
-pub(super) fn shares(oddities: &[Anomaly]) -> BTreeMap<AnomalyKind, usize> {
+pub(super) fn shares(anomalies: &[Anomaly]) -> BTreeMap<AnomalyKind, usize> {
     let mut counts: BTreeMap<AnomalyKind, usize> = BTreeMap::new();
-    for oddity in oddities {
-        *counts.entry(oddity.kind).or_default() += 1;
+    for anomaly in anomalies {
+        *counts.entry(anomaly.kind).or_default() += 1;
     }
     let mut rarest: Vec<_> = counts.into_iter().collect();
     rarest.sort_by_key(|(_, count)| *count);
@@ -24,23 +24,23 @@ pub(super) fn shares(oddities: &[Anomaly]) -> BTreeMap<AnomalyKind, usize> {
     rarest.into_iter().map(share).collect()
 }
 
-/// Keeps the first `most` oddities of each kind, and counts the others.
+/// Keeps the first `most` anomalies of each kind, and counts the others.
 pub(super) fn keep_first(
-    oddities: &mut Vec<Anomaly>,
+    anomalies: &mut Vec<Anomaly>,
     most: impl Fn(AnomalyKind) -> usize,
     dropped: &mut BTreeMap<AnomalyKind, u64>,
 ) {
     let mut seen: BTreeMap<AnomalyKind, usize> = BTreeMap::new();
-    oddities.retain(|oddity| {
-        let seen = seen.entry(oddity.kind).or_default();
+    anomalies.retain(|anomaly| {
+        let seen = seen.entry(anomaly.kind).or_default();
         *seen += 1;
-        let is_kept = *seen <= most(oddity.kind);
+        let is_kept = *seen <= most(anomaly.kind);
         if !is_kept {
-            *dropped.entry(oddity.kind).or_default() += 1;
+            *dropped.entry(anomaly.kind).or_default() += 1;
         }
         is_kept
     });
-    oddities.shrink_to_fit();
+    anomalies.shrink_to_fit();
 }
 
 #[cfg(test)]
@@ -51,16 +51,16 @@ mod tests {
     #[test]
     fn f_sec_11_a_flood_of_one_kind_leaves_the_others_whole() {
         let odd = |kind, number: usize| Anomaly::new(kind, &number.to_string(), "");
-        let mut oddities: Vec<_> =
+        let mut anomalies: Vec<_> =
             (0..30_000).map(|number| odd(AnomalyKind::WorldWritable, number)).collect();
-        oddities.extend((0..30_000).map(|number| odd(AnomalyKind::NameControl, number)));
-        oddities.push(odd(AnomalyKind::Device, 0));
-        oddities.extend((0..4_000).map(|number| odd(AnomalyKind::LinkOutside, number)));
-        oddities.sort();
-        let (shares, mut dropped) = (shares(&oddities), BTreeMap::new());
-        keep_first(&mut oddities, |kind| shares[&kind], &mut dropped);
-        assert_eq!(oddities.len(), LISTED);
-        let kept = |kind| oddities.iter().filter(|oddity| oddity.kind == kind).count();
+        anomalies.extend((0..30_000).map(|number| odd(AnomalyKind::NameControl, number)));
+        anomalies.push(odd(AnomalyKind::Device, 0));
+        anomalies.extend((0..4_000).map(|number| odd(AnomalyKind::LinkOutside, number)));
+        anomalies.sort();
+        let (shares, mut dropped) = (shares(&anomalies), BTreeMap::new());
+        keep_first(&mut anomalies, |kind| shares[&kind], &mut dropped);
+        assert_eq!(anomalies.len(), LISTED);
+        let kept = |kind| anomalies.iter().filter(|anomaly| anomaly.kind == kind).count();
         assert_eq!((kept(AnomalyKind::Device), kept(AnomalyKind::LinkOutside)), (1, 3_333));
         assert_eq!((kept(AnomalyKind::WorldWritable), kept(AnomalyKind::NameControl)), (3_333, 3_333));
         assert_eq!(dropped[&AnomalyKind::WorldWritable], 26_667);

@@ -5,7 +5,7 @@ use sealift_bundle::value::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What the configuration of an image says; it is signed as part of the image, and believed only as far as that.
+/// What the configuration of an image says; it is signed as part of the image, and verified only as far as that.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ImageConfig {
     /// Digest of the configuration.

@@ -1,4 +1,4 @@
-//! The census: everything that was observed in the content of a bundle.
+//! The analysis: everything that was observed in the content of a bundle.
 //!
 //! What stands here was computed from the bytes that travel. What somebody declared (origin, licence of an item) is in
 //! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
@@ -42,9 +42,9 @@ pub enum FileDigests {
 
 /// Everything observed in one bundle.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Census {
+pub struct BundleAnalysis {
     /// The items, in the order of the bundle.
-    pub items: Vec<ItemCensus>,
+    pub items: Vec<ItemAnalysis>,
     /// Every layer once, in the order of the bundle; that of a tree as well.
     pub layers: Vec<Layer>,
     /// What travels with images beside their layers, in the order of the bundle.
@@ -55,7 +55,7 @@ pub struct Census {
 
 /// One item.
 #[derive(Debug, Clone, Serialize)]
-pub struct ItemCensus {
+pub struct ItemAnalysis {
     /// Its name.
     pub name: Name,
     /// What it is.
@@ -77,7 +77,7 @@ pub struct View {
     /// How a container of the image is started; trees have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<ImageConfig>,
-    /// Its layers, lowest first: places in [`Census::layers`].
+    /// Its layers, lowest first: places in [`BundleAnalysis::layers`].
     pub layers: Vec<usize>,
     /// The operating system it says it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,11 +89,11 @@ pub struct View {
     pub visible: Vec<LayerSpot>,
     /// Files of lower layers that a later layer hides and that travel all the same, sorted by path.
     #[serde(skip)]
-    pub buried: Vec<LayerSpot>,
+    pub shadowed: Vec<LayerSpot>,
     /// Sums over what can be seen.
     pub sums: Sums,
     /// What is odd about the image as a whole.
-    pub oddities: Vec<Anomaly>,
+    pub anomalies: Vec<Anomaly>,
     /// What looks like a secret in the configuration of the image; the texts are masked.
     pub secrets: Vec<LintFinding>,
 }
@@ -101,7 +101,7 @@ pub struct View {
 /// An entry of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LayerSpot {
-    /// Place in [`Census::layers`].
+    /// Place in [`BundleAnalysis::layers`].
     pub layer: u32,
     /// Place in [`Layer::entries`].
     pub entry: u32,
@@ -125,9 +125,9 @@ pub struct Sums {
     /// Files that can be executed by what they hold: programs, libraries, scripts.
     pub executables: u64,
     /// Files that are hidden and travel all the same.
-    pub buried: u64,
+    pub shadowed: u64,
     /// Their bytes.
-    pub buried_bytes: u64,
+    pub shadowed_bytes: u64,
 }
 
 /// A package, with the file that announces it.
@@ -160,7 +160,7 @@ pub struct Layer {
     #[serde(skip)]
     pub entries: Vec<LayerEntry>,
     /// What is odd.
-    pub oddities: Vec<Anomaly>,
+    pub anomalies: Vec<Anomaly>,
     /// What looks like a secret; the texts are masked.
     pub secrets: Vec<LintFinding>,
     /// What its files announce, by the file: place in [`Layer::entries`].
@@ -264,7 +264,7 @@ pub struct Unchecked {
     pub bytes: Option<u64>,
 }
 
-impl Census {
+impl BundleAnalysis {
     /// Whether every file was hashed by itself.
     #[must_use]
     pub(crate) fn has_file_digests(&self) -> bool {
@@ -287,8 +287,8 @@ impl Census {
     }
 
     /// What is odd about a view and its layers, in hidden files as well.
-    pub fn oddities<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Anomaly> + 'a {
-        view.oddities.iter().chain(self.layers_of(view).flat_map(|layer| &layer.oddities))
+    pub fn anomalies<'a>(&'a self, view: &'a View) -> impl Iterator<Item = &'a Anomaly> + 'a {
+        view.anomalies.iter().chain(self.layers_of(view).flat_map(|layer| &layer.anomalies))
     }
 
     /// What looks like a secret in a view and its layers, in hidden files as well.

@@ -127,7 +127,7 @@ mod tests {
         ] {
             let mut found = Vec::new();
             examine(path, &mut found);
-            assert!(found.iter().any(|oddity| oddity.kind == kind), "{path:?}: {found:?}");
+            assert!(found.iter().any(|anomaly| anomaly.kind == kind), "{path:?}: {found:?}");
         }
         for path in ["usr/share/Ünïcode", "дом", "a\\b", "a b", "x\\x41"] {
             let mut found = Vec::new();
@@ -157,7 +157,7 @@ mod tests {
         ]);
         let mut found = Vec::new();
         doubles(&entries, &mut found);
-        let mut found: Vec<_> = found.iter().map(|oddity| (oddity.path.as_str(), oddity.kind)).collect();
+        let mut found: Vec<_> = found.iter().map(|anomaly| (anomaly.path.as_str(), anomaly.kind)).collect();
         found.sort();
         assert_eq!(
             found,

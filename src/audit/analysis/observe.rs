@@ -5,7 +5,7 @@ use super::analyze_layer::analyze_layer;
 use super::anomaly::{Anomaly, AnomalyKind};
 use super::attached::{AttachedBlobs, BlobRole};
 use super::config::ImageConfig;
-use super::{Census, FileDigests, ItemCensus, Layer, Sums, Unchecked, View, view};
+use super::{BundleAnalysis, FileDigests, ItemAnalysis, Layer, Sums, Unchecked, View, view};
 use crate::finding::LintFile;
 use crate::layer::{Failed, Stored};
 use crate::secrets;
@@ -27,7 +27,7 @@ pub fn observe(
     digests: FileDigests,
     threads: usize,
     limits: &Limits,
-) -> Result<Census, InspectError> {
+) -> Result<BundleAnalysis, InspectError> {
     let mut draft = AnalysisDraft {
         place,
         limits,
@@ -50,7 +50,7 @@ pub fn observe(
     let attached = loose.look(place, &numbers, &mut unchecked)?;
     finish_all(&mut items, &layers, &mut unchecked);
     unchecked.sort();
-    Ok(Census { items, layers, attached, unchecked })
+    Ok(BundleAnalysis { items, layers, attached, unchecked })
 }
 
 /// What the documents of a bundle say, before any layer is looked at.
@@ -73,7 +73,7 @@ impl AnalysisDraft<'_, '_> {
         })
     }
 
-    fn item(&mut self, contents: &ItemContents) -> Result<ItemCensus, InspectError> {
+    fn item(&mut self, contents: &ItemContents) -> Result<ItemAnalysis, InspectError> {
         let item = &contents.item;
         self.walked.clear();
         let mut views = Vec::new();
@@ -91,7 +91,7 @@ impl AnalysisDraft<'_, '_> {
                 }
             }
         }
-        Ok(ItemCensus { name: item.head.name.clone(), kind: item.head.kind, root: item.root.digest, views })
+        Ok(ItemAnalysis { name: item.head.name.clone(), kind: item.head.kind, root: item.root.digest, views })
     }
 
     /// Every document at and below a root, each once and under the first platform that it is named with: a few small
@@ -183,9 +183,9 @@ fn empty(
         system: None,
         packages: Vec::new(),
         visible: Vec::new(),
-        buried: Vec::new(),
+        shadowed: Vec::new(),
         sums: Sums::default(),
-        oddities: Vec::new(),
+        anomalies: Vec::new(),
         secrets: Vec::new(),
     }
 }
@@ -199,7 +199,7 @@ fn is_layer(layer: &Descriptor) -> bool {
 const LAID: usize = 16_000_000;
 const SHARED: usize = 8;
 
-fn finish_all(items: &mut [ItemCensus], layers: &[Layer], unchecked: &mut Vec<Unchecked>) {
+fn finish_all(items: &mut [ItemAnalysis], layers: &[Layer], unchecked: &mut Vec<Unchecked>) {
     let all: usize = layers.iter().map(|layer| layer.entries.len()).sum();
     let mut left = LAID.saturating_add(all.saturating_mul(SHARED));
     for item in items {
@@ -226,8 +226,8 @@ fn finish_all(items: &mut [ItemCensus], layers: &[Layer], unchecked: &mut Vec<Un
 }
 
 fn finish(view: &mut View, layers: &[Layer]) {
-    (view.visible, view.buried) = view::apply(layers, &view.layers);
-    view.sums = view::sums(layers, &view.visible, &view.buried);
+    (view.visible, view.shadowed) = view::apply(layers, &view.layers);
+    view.sums = view::sums(layers, &view.visible, &view.shadowed);
     let (system, packages, root_users) = view::announced(layers, view);
     (view.system, view.packages) = (system, packages);
     let Some(config) = &mut view.config else { return };
@@ -236,12 +236,12 @@ fn finish(view: &mut View, layers: &[Layer]) {
     if found.len() != config.diff_ids.len() {
         let detail =
             format!("it has {} layers, and its configuration names {}", found.len(), config.diff_ids.len());
-        view.oddities.push(Anomaly::new(AnomalyKind::DiffId, "", detail));
+        view.anomalies.push(Anomaly::new(AnomalyKind::DiffId, "", detail));
     }
     for (layer, stated) in found.iter().zip(&config.diff_ids) {
         if layer.diff_id.is_some_and(|found| found != *stated) {
             let detail = format!("the layer {} should unpack to {}", layer.digest, stated);
-            view.oddities.push(Anomaly::new(AnomalyKind::DiffId, "", detail));
+            view.anomalies.push(Anomaly::new(AnomalyKind::DiffId, "", detail));
         }
     }
 }
@@ -285,7 +285,7 @@ pub(super) fn failed(blob: Blob, error: io::Error) -> InspectError {
 mod tests {
     use super::{empty, finish_all};
     use crate::analysis::class::FileClass;
-    use crate::analysis::{ItemCensus, Layer, LayerEntry, LayerNode};
+    use crate::analysis::{ItemAnalysis, Layer, LayerEntry, LayerNode};
     use crate::layer::Compression;
     use sealift_bundle::format::item::ItemKind;
     use sealift_bundle::value::digest::Digest;
@@ -308,13 +308,13 @@ mod tests {
             size: 1,
             diff_id: None,
             entries: (0..20_000).map(file).collect(),
-            oddities: Vec::new(),
+            anomalies: Vec::new(),
             secrets: Vec::new(),
             announced: Vec::new(),
         }];
         let often = empty(None, Digest::of(b"often"), None, vec![0; 1000]);
         let once = empty(None, Digest::of(b"once"), None, vec![0]);
-        let mut items = [ItemCensus {
+        let mut items = [ItemAnalysis {
             name: "web".parse().unwrap(),
             kind: ItemKind::Image,
             root: digest,

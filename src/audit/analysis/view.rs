@@ -69,7 +69,7 @@ fn hide_below<'a>(
     }
 }
 
-pub(super) fn sums(layers: &[Layer], visible: &[LayerSpot], buried: &[LayerSpot]) -> Sums {
+pub(super) fn sums(layers: &[Layer], visible: &[LayerSpot], shadowed: &[LayerSpot]) -> Sums {
     let mut sums = Sums::default();
     for entry in visible.iter().filter_map(|spot| entry(layers, *spot)) {
         if let LayerNode::File { size, class, .. } = &entry.node {
@@ -78,10 +78,10 @@ pub(super) fn sums(layers: &[Layer], visible: &[LayerSpot], buried: &[LayerSpot]
             sums.executables += u64::from(class.is_executable());
         }
     }
-    for entry in buried.iter().filter_map(|spot| entry(layers, *spot)) {
+    for entry in shadowed.iter().filter_map(|spot| entry(layers, *spot)) {
         if let LayerNode::File { size, .. } = &entry.node {
-            sums.buried += 1;
-            sums.buried_bytes += size;
+            sums.shadowed += 1;
+            sums.shadowed_bytes += size;
         }
     }
     sums

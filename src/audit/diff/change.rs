@@ -116,7 +116,7 @@ pub struct FilesOf {
     pub unlisted: u64,
     /// Files that a later layer hides and that travel all the same, where they did not before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub buried: Vec<String>,
+    pub shadowed: Vec<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -182,12 +182,12 @@ pub struct LayersOf {
     pub changes: Vec<LayerChange>,
 }
 
-/// A secret or an oddity.
+/// A secret or an anomaly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct FindingChange {
     /// Whether it came or went.
     pub turn: ChangeKind,
-    /// The rule or kind, as `lint` and `census` call it.
+    /// The rule or kind, as `lint` and `analysis` call it.
     pub kind: &'static str,
     /// The path, safe to show; empty for a layer as a whole.
     pub path: String,

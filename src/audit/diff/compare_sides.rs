@@ -5,7 +5,7 @@ use super::change_set::ChangeSet;
 use super::difference::{BlobSums, BundleDifference, DiffVerdict};
 use super::input::{DiffHead, InputKind, Side, why_only_one};
 use super::{image, items};
-use crate::analysis::{Census, LayerNode, Unchecked};
+use crate::analysis::{BundleAnalysis, LayerNode, Unchecked};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::trust::root_diff::differences;
 use sealift_bundle::value::digest::Digest;
@@ -101,13 +101,13 @@ fn compare_contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mu
         }
         return;
     };
-    let names = |census: &Census| -> BTreeMap<Name, usize> {
-        census.items.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect()
+    let names = |analysis: &BundleAnalysis| -> BTreeMap<Name, usize> {
+        analysis.items.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect()
     };
     let (in_old, in_new) = (names(old), names(new));
     let all = LazyCell::new(|| image::Everything::of(old));
     for pair in matched.pairs.iter().filter(|pair| pair.a.digest != pair.b.digest) {
-        // A pair can have two names; the census has each under its own.
+        // A pair can have two names; the analysis has each under its own.
         let before = old.items.get(in_old.get(pair.before).copied().unwrap_or(usize::MAX));
         let now = new.items.get(in_new.get(pair.name).copied().unwrap_or(usize::MAX));
         match (pair.b.kind, before, now) {
@@ -133,9 +133,14 @@ fn compare_contents(a: &Side, b: &Side, matched: &items::Matched<'_>, found: &mu
 }
 
 /// Programs and secrets beside the layers of images that only one side has.
-fn report_attached(census: &Census, other: &Census, turn: ChangeKind, found: &mut ChangeSet) {
+fn report_attached(
+    analysis: &BundleAnalysis,
+    other: &BundleAnalysis,
+    turn: ChangeKind,
+    found: &mut ChangeSet,
+) {
     let shared: BTreeSet<Digest> = other.attached.iter().map(|one| one.digest).collect();
-    for one in census.attached.iter().filter(|one| !shared.contains(&one.digest)) {
+    for one in analysis.attached.iter().filter(|one| !shared.contains(&one.digest)) {
         let (item, path) = (one.item.as_str(), format!("attached: {}", one.digest));
         for secret in &one.secrets {
             let (kind, message) = (secret.rule.as_str(), secret.message.clone());
@@ -148,10 +153,10 @@ fn report_attached(census: &Census, other: &Census, turn: ChangeKind, found: &mu
 }
 
 /// What an observer did not look at, where the other side has not the very same.
-fn report_unchecked(side: &Side, census: &Census, other: &Census, found: &mut ChangeSet) {
+fn report_unchecked(side: &Side, analysis: &BundleAnalysis, other: &BundleAnalysis, found: &mut ChangeSet) {
     let shared: BTreeSet<Digest> = other.layers.iter().map(|layer| layer.digest).collect();
     let unlooked: BTreeSet<_> = contents_of(other).into_iter().map(|(one, of)| (&one.what, of)).collect();
-    for (one, of) in contents_of(census) {
+    for (one, of) in contents_of(analysis) {
         // What both have with the same digest is the same, whatever is in it.
         let in_both = one.layer.is_some_and(|layer| shared.contains(&layer));
         let is_named = one.layer.is_none() || of.is_some();
@@ -165,17 +170,17 @@ fn report_unchecked(side: &Side, census: &Census, other: &Census, found: &mut Ch
 }
 
 /// What was not looked at, with the digest of the file where it is one.
-fn contents_of(census: &Census) -> Vec<(&Unchecked, Option<Digest>)> {
-    let layers: BTreeSet<Digest> = census.unchecked.iter().filter_map(|one| one.layer).collect();
+fn contents_of(analysis: &BundleAnalysis) -> Vec<(&Unchecked, Option<Digest>)> {
+    let layers: BTreeSet<Digest> = analysis.unchecked.iter().filter_map(|one| one.layer).collect();
     let mut files: HashMap<(Digest, &str), Digest> = HashMap::new();
-    for layer in census.layers.iter().filter(|layer| layers.contains(&layer.digest)) {
+    for layer in analysis.layers.iter().filter(|layer| layers.contains(&layer.digest)) {
         files.extend(layer.entries.iter().filter_map(|entry| match &entry.node {
             LayerNode::File { sha256: Some(sha256), .. } => Some(((layer.digest, &*entry.path), *sha256)),
             _ => None,
         }));
     }
     let of = |one: &Unchecked| files.get(&(one.layer?, one.what.as_str())).copied();
-    census.unchecked.iter().map(|one| (one, of(one))).collect()
+    analysis.unchecked.iter().map(|one| (one, of(one))).collect()
 }
 
 fn compare_blobs(a: &Side, b: &Side) -> Option<BlobSums> {

@@ -56,7 +56,7 @@ pub struct BundleDifference {
     pub rights: Vec<ChangeAt<RightChange>>,
     /// Programs, libraries and scripts.
     pub executables: Vec<ChangeAt<Executable>>,
-    /// Secrets and oddities.
+    /// Secrets and anomalies.
     pub findings: Vec<ChangeAt<FindingChange>>,
     /// What the sides say of themselves.
     pub facts: Vec<FactChange>,

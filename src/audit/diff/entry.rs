@@ -2,7 +2,7 @@
 
 use crate::analysis::capability::Capabilities;
 use crate::analysis::class::FileClass;
-use crate::analysis::{self, Census, View};
+use crate::analysis::{self, BundleAnalysis, View};
 use sealift_bundle::format::entry::{self, Entry};
 use sealift_bundle::value::digest::Digest;
 use serde::Serialize;
@@ -129,10 +129,10 @@ const fn word(class: &FileClass) -> Option<&'static str> {
     }
 }
 
-/// What the executable files of a census are, by their digests.
-pub(super) fn classes(census: &Census) -> HashMap<Digest, &FileClass> {
+/// What the executable files of a analysis are, by their digests.
+pub(super) fn classes(analysis: &BundleAnalysis) -> HashMap<Digest, &FileClass> {
     let mut classes = HashMap::new();
-    for entry in census.layers.iter().flat_map(|layer| &layer.entries) {
+    for entry in analysis.layers.iter().flat_map(|layer| &layer.entries) {
         match &entry.node {
             analysis::LayerNode::File { sha256: Some(sha256), class, .. } if class.is_executable() => {
                 classes.insert(*sha256, class);
@@ -144,8 +144,9 @@ pub(super) fn classes(census: &Census) -> HashMap<Digest, &FileClass> {
 }
 
 /// The entries that can be seen in a view, by path.
-pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<EntrySpot<'a>> {
-    let mut all: Vec<(analysis::LayerSpot, &analysis::LayerEntry)> = census.entries(&view.visible).collect();
+pub(super) fn of_view<'a>(analysis: &'a BundleAnalysis, view: &'a View) -> Vec<EntrySpot<'a>> {
+    let mut all: Vec<(analysis::LayerSpot, &analysis::LayerEntry)> =
+        analysis.entries(&view.visible).collect();
     if !all.is_sorted_by(|(_, one), (_, other)| one.path <= other.path) {
         all.sort_by(|(_, one), (_, other)| one.path.cmp(&other.path));
     }
@@ -176,7 +177,7 @@ pub(super) fn of_view<'a>(census: &'a Census, view: &'a View) -> Vec<EntrySpot<'
             // Nothing of these can be seen in a view.
             analysis::LayerNode::Whiteout { .. } | analysis::LayerNode::Opaque { .. } => return None,
         };
-        let layer = census.layers.get(place.layer as usize).map(|layer| layer.digest);
+        let layer = analysis.layers.get(place.layer as usize).map(|layer| layer.digest);
         Some(EntrySpot {
             path: &entry.path,
             node,

@@ -4,7 +4,7 @@ use super::change::{ChangeKind, Executable, FileChange, FilesOf, Right, RightCha
 use super::change_set::ChangeSet;
 use super::entry::{EntryNode, EntrySpot};
 use super::privileges::rights_of;
-use crate::analysis::{self, Census, View};
+use crate::analysis::{self, BundleAnalysis, View};
 use sealift_bundle::value::digest::Digest;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -196,8 +196,11 @@ pub(super) fn report_new_files(
 }
 
 /// Files that a later layer hides, and that the first side does not have in this way.
-pub(super) fn newly_shadowed(a: Option<(&Census, &View)>, b: (&Census, &View)) -> Vec<String> {
-    let paths = |(census, view): (&Census, &View)| -> Vec<(String, Option<Digest>)> {
+pub(super) fn newly_shadowed(
+    a: Option<(&BundleAnalysis, &View)>,
+    b: (&BundleAnalysis, &View),
+) -> Vec<String> {
+    let paths = |(analysis, view): (&BundleAnalysis, &View)| -> Vec<(String, Option<Digest>)> {
         let spot = |entry: &analysis::LayerEntry| {
             let sha256 = match &entry.node {
                 analysis::LayerNode::File { sha256, .. } => *sha256,
@@ -205,7 +208,7 @@ pub(super) fn newly_shadowed(a: Option<(&Census, &View)>, b: (&Census, &View)) -
             };
             (entry.path.to_string(), sha256)
         };
-        census.entries(&view.buried).map(|(_, entry)| spot(entry)).collect()
+        analysis.entries(&view.shadowed).map(|(_, entry)| spot(entry)).collect()
     };
     let before: HashSet<_> = a.map(paths).unwrap_or_default().into_iter().collect();
     let new = paths(b).into_iter().filter(|spot| !before.contains(spot));

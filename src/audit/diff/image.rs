@@ -9,7 +9,7 @@ use super::packages;
 use super::privileges;
 use crate::analysis::anomaly::AnomalyGroup;
 use crate::analysis::config::ImageConfig;
-use crate::analysis::{Census, ItemCensus, Layer, LayerEntry, View};
+use crate::analysis::{BundleAnalysis, ItemAnalysis, Layer, LayerEntry, View};
 use crate::packages::{Package, System};
 use sealift_bundle::value::digest::{Digest, Hasher};
 use sealift_bundle::value::printable::{Printable, without_deception};
@@ -23,20 +23,20 @@ pub(super) struct Everything<'a> {
 }
 
 impl<'a> Everything<'a> {
-    pub(super) fn of(census: &'a Census) -> Self {
+    pub(super) fn of(analysis: &'a BundleAnalysis) -> Self {
         let mut all =
             Self { known: KnownFiles::default(), packages: BTreeSet::new(), findings: BTreeSet::new() };
-        for view in census.items.iter().flat_map(|item| &item.views) {
-            all.known.add(&entry::of_view(census, view));
+        for view in analysis.items.iter().flat_map(|item| &item.views) {
+            all.known.add(&entry::of_view(analysis, view));
             all.packages.extend(view.packages.iter().map(|found| &found.package));
-            all.findings.extend(findings(census, view));
+            all.findings.extend(findings(analysis, view));
         }
         all
     }
 }
 
 /// How a view is called: its item, and its platform where the item has several.
-fn place(item: &ItemCensus, other: Option<&ItemCensus>, view: &View) -> String {
+fn place(item: &ItemAnalysis, other: Option<&ItemAnalysis>, view: &View) -> String {
     let several = item.views.len() > 1 || other.is_some_and(|other| other.views.len() > 1);
     match &view.platform {
         Some(platform) if several => format!("{} [{platform}]", item.name),
@@ -46,8 +46,8 @@ fn place(item: &ItemCensus, other: Option<&ItemCensus>, view: &View) -> String {
 
 /// Tells the views of an image apart. `all` is what the first side has, for platforms that are new.
 pub(super) fn compare_images(
-    (a, before): (&Census, &ItemCensus),
-    (b, now): (&Census, &ItemCensus),
+    (a, before): (&BundleAnalysis, &ItemAnalysis),
+    (b, now): (&BundleAnalysis, &ItemAnalysis),
     all: &Everything<'_>,
     found: &mut ChangeSet,
 ) {
@@ -66,13 +66,18 @@ pub(super) fn compare_images(
     }
 }
 
-fn compare_views(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View), found: &mut ChangeSet) {
+fn compare_views(
+    item: &str,
+    (a, old): (&BundleAnalysis, &View),
+    (b, new): (&BundleAnalysis, &View),
+    found: &mut ChangeSet,
+) {
     let layers = compare_layers(item, (a, old), (b, new));
     if !layers.changes.is_empty() {
         found.layers.push(layers);
     }
     let mut files = files::compare_files(item, &entry::of_view(a, old), &entry::of_view(b, new), found);
-    files.buried = files::newly_shadowed(Some((a, old)), (b, new));
+    files.shadowed = files::newly_shadowed(Some((a, old)), (b, new));
     if files != (FilesOf { item: item.to_owned(), ..FilesOf::default() }) {
         found.files.push(files);
     }
@@ -93,8 +98,8 @@ fn compare_views(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &Vi
 
 fn compare_findings(
     item: &str,
-    (a, old): (&Census, &View),
-    (b, new): (&Census, &View),
+    (a, old): (&BundleAnalysis, &View),
+    (b, new): (&BundleAnalysis, &View),
     found: &mut ChangeSet,
 ) {
     let (had, has) = (findings(a, old), findings(b, new));
@@ -108,8 +113,8 @@ fn compare_findings(
 
 /// Tells the secrets and packages of a tree apart; its files are compared by its inventory.
 pub(super) fn compare_trees(
-    (a, before): (&Census, &ItemCensus),
-    (b, now): (&Census, &ItemCensus),
+    (a, before): (&BundleAnalysis, &ItemAnalysis),
+    (b, now): (&BundleAnalysis, &ItemAnalysis),
     found: &mut ChangeSet,
 ) {
     for (old, new) in before.views.iter().zip(&now.views).filter(|(old, new)| old.manifest != new.manifest) {
@@ -122,7 +127,12 @@ pub(super) fn compare_trees(
 }
 
 /// What an item, or a platform of one, brings that was nowhere before.
-fn report_new_view(item: &str, (b, new): (&Census, &View), all: &Everything<'_>, found: &mut ChangeSet) {
+fn report_new_view(
+    item: &str,
+    (b, new): (&BundleAnalysis, &View),
+    all: &Everything<'_>,
+    found: &mut ChangeSet,
+) {
     files::report_new_files(item, &entry::of_view(b, new), &all.known, found);
     let unknown: Vec<_> =
         new.packages.iter().filter(|found| !all.packages.contains(&found.package)).cloned().collect();
@@ -139,7 +149,7 @@ fn report_new_view(item: &str, (b, new): (&Census, &View), all: &Everything<'_>,
 
 /// Every view of an item that is new.
 pub(super) fn report_new_item(
-    (b, item): (&Census, &ItemCensus),
+    (b, item): (&BundleAnalysis, &ItemAnalysis),
     all: &Everything<'_>,
     found: &mut ChangeSet,
 ) {
@@ -159,9 +169,9 @@ fn compare_settings(old: &View, new: &View) -> Vec<FactChange> {
     }
 }
 
-/// Secrets and oddities of all layers of a view, also those in files that another layer hides.
-pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> {
-    let secrets = census.secrets(view).map(|finding| FindingChange {
+/// Secrets and anomalies of all layers of a view, also those in files that another layer hides.
+pub(super) fn findings(analysis: &BundleAnalysis, view: &View) -> BTreeSet<FindingChange> {
+    let secrets = analysis.secrets(view).map(|finding| FindingChange {
         turn: ChangeKind::New,
         kind: finding.rule.as_str(),
         // Without the line: what only moved down is not new.
@@ -169,19 +179,23 @@ pub(super) fn findings(census: &Census, view: &View) -> BTreeSet<FindingChange> 
         message: finding.message.clone(),
     });
     // Rights are compared where they can be seen, by path.
-    let odd = census.oddities(view).filter(|oddity| oddity.kind.group() != AnomalyGroup::Privilege);
-    let odd = odd.map(|oddity| FindingChange {
+    let odd = analysis.anomalies(view).filter(|anomaly| anomaly.kind.group() != AnomalyGroup::Privilege);
+    let odd = odd.map(|anomaly| FindingChange {
         turn: ChangeKind::New,
-        kind: oddity.kind.as_str(),
-        path: Printable(&oddity.path).to_string(),
-        message: without_deception(&oddity.detail),
+        kind: anomaly.kind.as_str(),
+        path: Printable(&anomaly.path).to_string(),
+        message: without_deception(&anomaly.detail),
     });
     secrets.chain(odd).collect()
 }
 
-fn compare_layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &View)) -> LayersOf {
-    let digests = |census: &Census, view: &View| -> BTreeSet<Digest> {
-        census.layers_of(view).map(|layer| layer.digest).collect()
+fn compare_layers(
+    item: &str,
+    (a, old): (&BundleAnalysis, &View),
+    (b, new): (&BundleAnalysis, &View),
+) -> LayersOf {
+    let digests = |analysis: &BundleAnalysis, view: &View| -> BTreeSet<Digest> {
+        analysis.layers_of(view).map(|layer| layer.digest).collect()
     };
     let (had, has) = (digests(a, old), digests(b, new));
     let gone: Vec<&Layer> = a.layers_of(old).filter(|layer| !has.contains(&layer.digest)).collect();
@@ -189,8 +203,8 @@ fn compare_layers(item: &str, (a, old): (&Census, &View), (b, new): (&Census, &V
     let bytes: HashMap<Digest, &Layer> =
         gone.iter().filter_map(|layer| layer.diff_id.map(|diff_id| (diff_id, *layer))).collect();
     // Of a layer that was not read whole, nobody knows what else it holds.
-    let unread = |census: &Census| -> BTreeSet<Digest> {
-        census.unchecked.iter().filter_map(|one| one.layer).collect()
+    let unread = |analysis: &BundleAnalysis| -> BTreeSet<Digest> {
+        analysis.unchecked.iter().filter_map(|one| one.layer).collect()
     };
     let (unread_old, unread_new) = (unread(a), unread(b));
     let whole = gone.iter().filter(|layer| !new.is_empty() && !unread_old.contains(&layer.digest));

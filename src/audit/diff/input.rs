@@ -1,7 +1,7 @@
 //! What is compared, as plain data: what one side is, says and holds.
 
 use super::facts::{Field, ItemFacts};
-use crate::analysis::Census;
+use crate::analysis::BundleAnalysis;
 use sealift_bundle::format::blob_order::{Contents, ImageParts};
 use sealift_bundle::format::entry::Entry;
 use sealift_bundle::format::index::Blob;
@@ -63,8 +63,8 @@ pub struct Side {
     /// Its blobs of images, where it lists them.
     pub blobs: Option<BTreeMap<Digest, u64>>,
     /// What was observed in it.
-    pub census: Option<Census>,
-    /// The trust root by which it was believed.
+    pub analysis: Option<BundleAnalysis>,
+    /// The trust root by which it was verified.
     pub root: Option<Root>,
     /// What of it could not be read, and why.
     pub unread: Vec<(String, String)>,
@@ -111,15 +111,15 @@ impl Side {
             facts,
             items: None,
             blobs: None,
-            census: None,
+            analysis: None,
             root: None,
             unread: Vec::new(),
         }
     }
 
     /// What was observed in it, if its files can be told apart from those of another.
-    pub(super) fn observed(&self) -> Option<&Census> {
-        self.census.as_ref().filter(|census| census.has_file_digests())
+    pub(super) fn observed(&self) -> Option<&BundleAnalysis> {
+        self.analysis.as_ref().filter(|analysis| analysis.has_file_digests())
     }
 
     /// A bundle, with its inventories and without what has to be observed in its layers.

@@ -3,7 +3,7 @@ use crate::analysis::anomaly::{Anomaly, AnomalyKind as Odd};
 use crate::analysis::class::FileClass;
 use crate::analysis::config::ImageConfig;
 use crate::analysis::{
-    Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked, View,
+    Attached, BundleAnalysis, ItemAnalysis, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked, View,
 };
 use crate::finding::{LintFinding, LintRule};
 use crate::layer::Compression;
@@ -32,7 +32,7 @@ fn layer(name: &str, entries: Vec<LayerEntry>) -> Layer {
         size: 4000,
         diff_id: Some(Digest::of(format!("diff of {name}").as_bytes())),
         entries,
-        oddities: Vec::new(),
+        anomalies: Vec::new(),
         secrets: Vec::new(),
         announced: Vec::new(),
     }
@@ -58,13 +58,13 @@ fn image(name: &str, layers: Vec<Layer>, config: ImageConfig) -> Side {
         system: None,
         packages: Vec::new(),
         visible: visible.into_iter().map(|(_, spot)| spot).collect(),
-        buried: Vec::new(),
+        shadowed: Vec::new(),
         sums: Sums::default(),
-        oddities: Vec::new(),
+        anomalies: Vec::new(),
         secrets: Vec::new(),
     };
     let name: Name = name.parse().unwrap();
-    let item = ItemCensus { name: name.clone(), kind: ItemKind::Image, root: manifest, views: vec![view] };
+    let item = ItemAnalysis { name: name.clone(), kind: ItemKind::Image, root: manifest, views: vec![view] };
     let mut side = Side::new(InputKind::Bundle, "x.sealift".to_owned());
     side.statement = Some(manifest);
     let mut facts = ItemFacts::default();
@@ -72,7 +72,8 @@ fn image(name: &str, layers: Vec<Layer>, config: ImageConfig) -> Side {
     let item_of =
         DiffItem { kind: ItemKind::Image, digest: Some(manifest), facts, stored: Some(1000), tree: None };
     side.items = Some(BTreeMap::from([(name, item_of)]));
-    side.census = Some(Census { items: vec![item], layers, attached: Vec::new(), unchecked: Vec::new() });
+    side.analysis =
+        Some(BundleAnalysis { items: vec![item], layers, attached: Vec::new(), unchecked: Vec::new() });
     side
 }
 
@@ -97,7 +98,7 @@ fn what_matters_most_comes_first() {
     new.push(file("etc/shadow", 0o666, "x"));
     new.push(entry("dev/sda", 0o660, LayerNode::Special { what: "block device 8:0".into() }));
     let mut two = layer("two", new);
-    two.oddities.push(Anomaly::new(Odd::NameControl, "a\u{1b}[31m", "it has \u{202e}"));
+    two.anomalies.push(Anomaly::new(Odd::NameControl, "a\u{1b}[31m", "it has \u{202e}"));
     let mut other = config("");
     other.ports.push("22/tcp".to_owned());
     other.entrypoint = vec!["/app".to_owned(), "--shell".to_owned()];
@@ -116,7 +117,7 @@ fn what_matters_most_comes_first() {
         "  ! starts: /app -> /app --shell  in app",
         "executables: 1 new",
         "  + usr/bin/backdoor  script  in app",
-        "secrets and oddities: 1 new",
+        "secrets and anomalies: 1 new",
         "  ! name.control a\\u{1b}[31m: it has \\u{202e}  in app",
         "same tag, new digest",
         "how images are started",
@@ -144,7 +145,7 @@ fn a_layer_that_was_only_built_anew_is_said_to_be() {
     let entries = || vec![file("a", 0o644, "a"), file("b", 0o755, PROGRAM)];
     let a = image("app", vec![layer("gzip", entries()), layer("times", entries())], config("app"));
     let mut zstd = layer("zstd", entries());
-    zstd.diff_id = a.census.as_ref().unwrap().layers[0].diff_id;
+    zstd.diff_id = a.analysis.as_ref().unwrap().layers[0].diff_id;
     let mut turned = entries();
     turned.reverse();
     let b = image("app", vec![zstd, layer("other times", turned)], config("app"));
@@ -187,13 +188,13 @@ fn a_new_image_is_told_by_what_it_brings_that_was_nowhere() {
     b.statement = Some(Digest::of(b"another"));
     b.items.as_mut().unwrap().extend(more.items.unwrap());
     // The layers of the second image stand behind those of the first.
-    let (census, mut added) = (b.census.as_mut().unwrap(), more.census.unwrap());
+    let (analysis, mut added) = (b.analysis.as_mut().unwrap(), more.analysis.unwrap());
     for view in &mut added.items[0].views {
         view.layers = vec![1, 2];
         view.visible.iter_mut().for_each(|spot| spot.layer += 1);
     }
-    census.layers.extend(added.layers);
-    census.items.extend(added.items);
+    analysis.layers.extend(added.layers);
+    analysis.items.extend(added.items);
     let found = compare_sides(&a, &b);
     let rights: Vec<_> = found.rights.iter().map(|at| (at.change.right, at.change.path.as_str())).collect();
     assert_eq!(rights, [(Right::Setuid, "usr/bin/new"), (Right::Start, "")]);
@@ -211,7 +212,7 @@ fn what_was_not_looked_at_is_not_equal() {
     assert_eq!(compare_sides(&side, &other).verdict, DiffVerdict::Equal);
     // A lock of the same content: nobody has sealed it.
     other.kind = InputKind::Lock;
-    (other.statement, other.census) = (None, None);
+    (other.statement, other.analysis) = (None, None);
     let found = compare_sides(&other, &side);
     assert_eq!(found.verdict, DiffVerdict::Incomplete);
     assert!(
@@ -237,10 +238,10 @@ fn what_was_not_looked_at_is_not_equal() {
         reason: "it is damaged".to_owned(),
         bytes: None,
     };
-    side.census.as_mut().unwrap().unchecked.push(unread);
+    side.analysis.as_mut().unwrap().unchecked.push(unread);
     let mut before = side.clone();
     before.statement = Some(Digest::of(b"before"));
-    before.census.as_mut().unwrap().unchecked.clear();
+    before.analysis.as_mut().unwrap().unchecked.clear();
     assert!(compare_sides(&before, &side).not_compared.iter().any(|one| one.reason == "it is damaged"));
 }
 
@@ -283,7 +284,7 @@ fn programs_and_secrets_beside_layers_come_and_go() {
                 "take it out",
             )],
         });
-        side.census.as_mut().unwrap().attached = attached.collect();
+        side.analysis.as_mut().unwrap().attached = attached.collect();
         side
     };
     let found = compare_sides(&side(&["#!/bin/sh", "same"]), &side(&["same", "bill", "#!/bin/ash"]));
@@ -307,7 +308,7 @@ fn programs_and_secrets_beside_layers_come_and_go() {
 fn a_layer_that_was_not_read_is_like_no_other() {
     let a = image("app", vec![layer("one", Vec::new())], config("app"));
     let mut b = image("app", vec![layer("two", Vec::new())], config("app"));
-    b.census.as_mut().unwrap().unchecked.push(Unchecked {
+    b.analysis.as_mut().unwrap().unchecked.push(Unchecked {
         layer: Some(Digest::of(b"two")),
         what: "what follows".to_owned(),
         reason: "it is damaged".to_owned(),
@@ -325,7 +326,7 @@ fn files_that_were_not_hashed_are_not_taken_for_equal() {
     assert_eq!(compare_sides(&a, &hashed).files.len(), 1);
     let mut b = hashed;
     let node = LayerNode::File { size: 3, sha256: None, class: FileClass::of(b"two") };
-    b.census.as_mut().unwrap().layers[0].entries = vec![entry("bin/app", 0o755, node)];
+    b.analysis.as_mut().unwrap().layers[0].entries = vec![entry("bin/app", 0o755, node)];
     let found = compare_sides(&a, &b);
     assert_eq!(found.verdict, DiffVerdict::Different);
     assert!(found.not_compared.iter().any(|one| one.what.contains("files")), "{:?}", found.not_compared);

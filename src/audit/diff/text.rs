@@ -142,7 +142,7 @@ impl TextPage {
             format!("{mark} {}{path}: {}{}", change.kind, change.message, names(&at.items))
         });
         let title =
-            format!("secrets and oddities: {}", turns(difference.findings.iter().map(|at| at.change.turn)));
+            format!("secrets and anomalies: {}", turns(difference.findings.iter().map(|at| at.change.turn)));
         self.list(&title, &lines.collect::<Vec<_>>());
     }
 
@@ -312,9 +312,9 @@ impl TextPage {
         if files.unlisted > 0 {
             lines.push(format!(".. and {} that are not kept", counted(files.unlisted, "change")));
         }
-        let buried = files.buried.iter();
+        let shadowed = files.shadowed.iter();
         lines.extend(
-            buried.map(|path| format!("! {}: hidden by a later layer, and travels", Printable(path))),
+            shadowed.map(|path| format!("! {}: hidden by a later layer, and travels", Printable(path))),
         );
         self.list(&title, &lines);
     }

@@ -154,7 +154,7 @@ impl Conflict {
             Self::Number { .. } => "one of these says what is not so: ask the site for its journal",
             Self::Future { .. } => "one of the two clocks is wrong: compare them",
             Self::Keys { .. } => "a site keeps its key: ask the site by another way which of them it is",
-            Self::SharedKey { .. } => "give each site a key of its own, and believe neither until then",
+            Self::SharedKey { .. } => "give each site a key of its own, and trust neither until then",
             Self::Revoked { .. } => "bring it the next bundle, or have it go back to another release",
         }
     }
@@ -219,7 +219,7 @@ impl fmt::Display for Number {
     }
 }
 
-/// All of them, the gravest kinds first.
+/// All of them, the most severe kinds first.
 pub(super) fn all(records: &[FleetRecord], rows: &[FleetRow], known: KnownBundles<'_>) -> Vec<Conflict> {
     let mut all = forks(records);
     all.extend(equivocations(records, known));

@@ -32,7 +32,7 @@ pub struct Gathered {
     pub verified: Vec<FleetRecord>,
     /// Records by keys that nobody named: what files say.
     pub declared: Vec<FleetRecord>,
-    /// Records that are not believed, and why.
+    /// Records that are rejected, and why.
     pub refused: Vec<RejectedRecord>,
     /// What bundles are called.
     pub titles: Titles,
@@ -46,7 +46,7 @@ pub struct Gathered {
     pub unread: Vec<UnreadFile>,
 }
 
-/// A record that is not believed.
+/// A record that is rejected.
 #[derive(Debug)]
 pub struct RejectedRecord {
     /// The file.
@@ -194,8 +194,8 @@ fn read(path: &Path, left: &mut u64, limits: &Limits) -> Result<Option<(FleetFil
         return Ok(None);
     };
     // An envelope is a third longer than what is in it. What is longer is refused where it is parsed.
-    let ceiling = limits.record.max(limits.seal).saturating_mul(2);
-    file.take(ceiling).read_to_end(&mut bytes)?;
+    let limit = limits.record.max(limits.seal).saturating_mul(2);
+    file.take(limit).read_to_end(&mut bytes)?;
     *left = left.checked_sub(bytes.len() as u64).ok_or(HeadRead::Full)?;
     Ok(Some((kind, bytes)))
 }

@@ -40,7 +40,7 @@ pub struct TarEntry {
     /// Whether the path leads out of the folder that holds all others; such an entry is no part of any view.
     pub is_outside: bool,
     /// What is odd about it.
-    pub oddities: Vec<Anomaly>,
+    pub anomalies: Vec<Anomaly>,
 }
 
 /// What an entry is.
@@ -107,27 +107,27 @@ impl Extended {
 pub(super) fn next<R: Read>(
     stream: &mut LayerStream<R>,
     extended: &mut Extended,
-    oddities: &mut Vec<Anomaly>,
+    anomalies: &mut Vec<Anomaly>,
 ) -> Result<Next, Stop> {
     let mut block = [0; BLOCK];
     for _ in 0..PRELUDE {
-        let dangling = |oddities: &mut Vec<Anomaly>| {
+        let dangling = |anomalies: &mut Vec<Anomaly>| {
             if !extended.is_empty() {
                 let detail = "an extended header stands behind the last entry";
-                oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
+                anomalies.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
             }
         };
         if !stream.block(&mut block)? {
-            dangling(oddities);
+            dangling(anomalies);
             let detail = "the two blocks that close an archive are missing";
-            oddities.push(Anomaly::new(AnomalyKind::ArchiveUnclosed, "", detail));
+            anomalies.push(Anomaly::new(AnomalyKind::ArchiveUnclosed, "", detail));
             return Ok(Next::End);
         }
         if block == [0; BLOCK] {
-            dangling(oddities);
+            dangling(anomalies);
             if !stream.block(&mut block)? || block != [0; BLOCK] {
                 let detail = "only one of the two blocks that close an archive is there";
-                oddities.push(Anomaly::new(AnomalyKind::ArchiveUnclosed, "", detail));
+                anomalies.push(Anomaly::new(AnomalyKind::ArchiveUnclosed, "", detail));
             }
             return Ok(Next::End);
         }
@@ -144,7 +144,7 @@ pub(super) fn next<R: Read>(
                     )));
                 }
                 let bytes = stream.bytes(size)?;
-                take(flag, &bytes, extended, oddities)?;
+                take(flag, &bytes, extended, anomalies)?;
             }
             _ => return entry(stream, &block, (flag, size), std::mem::take(extended)),
         }
@@ -152,24 +152,24 @@ pub(super) fn next<R: Read>(
     Err(damage(&format!("more than {PRELUDE} extended headers stand in front of one entry")))
 }
 
-fn take(flag: u8, bytes: &[u8], extended: &mut Extended, oddities: &mut Vec<Anomaly>) -> Result<(), Stop> {
+fn take(flag: u8, bytes: &[u8], extended: &mut Extended, anomalies: &mut Vec<Anomaly>) -> Result<(), Stop> {
     let name = || {
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
         Some(bytes.get(..end).unwrap_or_default().to_vec()).filter(|name| !name.is_empty())
     };
     let twice = match flag {
-        b'x' => extended.records.replace(pax::records(bytes, oddities).map_err(Stop::Damage)?).is_some(),
+        b'x' => extended.records.replace(pax::records(bytes, anomalies).map_err(Stop::Damage)?).is_some(),
         b'L' => std::mem::replace(&mut extended.long_name, name()).is_some(),
         b'K' => std::mem::replace(&mut extended.long_link, name()).is_some(),
         _ => {
             let detail = "a global extended header, which some programs apply to all entries and Go to none";
-            oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
+            anomalies.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
             false
         }
     };
     if twice {
         let detail = "two extended headers of one kind stand in front of one entry";
-        oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
+        anomalies.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
     }
     Ok(())
 }
@@ -204,9 +204,9 @@ fn entry<R: Read>(
     let Extended { records, long_name, long_link } = extended;
     let old = tar::Header::from_byte_slice(block).as_old();
     let records = records.unwrap_or_default();
-    let mut oddities = Vec::new();
-    let ambiguous = |oddities: &mut Vec<Anomaly>, path: &str, detail: String| {
-        oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, path, detail));
+    let mut anomalies = Vec::new();
+    let ambiguous = |anomalies: &mut Vec<Anomaly>, path: &str, detail: String| {
+        anomalies.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, path, detail));
     };
     // Go lets the name of GNU win over that of pax.
     let both = long_name.is_some() && records.path.is_some();
@@ -217,17 +217,17 @@ fn entry<R: Read>(
     let name = records.sparse_path.unwrap_or(name);
     let Normal { path, is_outside, is_absolute } = normal(&name);
     if both {
-        ambiguous(&mut oddities, &path, "it has one name from GNU and one from pax".to_owned());
+        ambiguous(&mut anomalies, &path, "it has one name from GNU and one from pax".to_owned());
     }
     let mut size = records.size.unwrap_or(stated);
     if size != stated && stated != 0 && stated < 0o7_7777_7777 {
-        ambiguous(&mut oddities, &path, format!("one header gives it {stated} bytes, and one {size}"));
+        ambiguous(&mut anomalies, &path, format!("one header gives it {stated} bytes, and one {size}"));
     }
     if is_absolute {
-        oddities.push(Anomaly::new(AnomalyKind::PathAbsolute, &path, "the path begins with `/`"));
+        anomalies.push(Anomaly::new(AnomalyKind::PathAbsolute, &path, "the path begins with `/`"));
     }
     if is_outside {
-        oddities.push(Anomaly::new(
+        anomalies.push(Anomaly::new(
             AnomalyKind::PathOutside,
             &path,
             format!("the path is `{}`", text(&name)),
@@ -256,7 +256,7 @@ fn entry<R: Read>(
         other => {
             let other = char::from(other).escape_default();
             ambiguous(
-                &mut oddities,
+                &mut anomalies,
                 &path,
                 format!("it is of the unknown type `{other}`, and some programs make it a file"),
             );
@@ -268,11 +268,11 @@ fn entry<R: Read>(
         let detail = format!(
             "it is no file and has {size} bytes, which some programs read as its content and others as entries"
         );
-        ambiguous(&mut oddities, &path, detail);
+        ambiguous(&mut anomalies, &path, detail);
         size = 0;
     }
     if is_sparse {
-        oddities.push(Anomaly::new(
+        anomalies.push(Anomaly::new(
             AnomalyKind::ArchiveSparse,
             &path,
             "the file is stored without its holes",
@@ -285,7 +285,7 @@ fn entry<R: Read>(
     let capabilities = match capabilities {
         Some(Ok(capabilities)) => Some(capabilities),
         Some(Err(reason)) => {
-            ambiguous(&mut oddities, &path, reason.to_owned());
+            ambiguous(&mut anomalies, &path, reason.to_owned());
             None
         }
         None => None,
@@ -293,7 +293,7 @@ fn entry<R: Read>(
     let mode = u32::try_from(mode & 0o7777).unwrap_or_default();
     let uid = records.uid.unwrap_or(uid.cast_unsigned());
     let gid = records.gid.unwrap_or(gid.cast_unsigned());
-    let entry = TarEntry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, oddities };
+    let entry = TarEntry { path, node, mode, uid, gid, capabilities, is_sparse, is_outside, anomalies };
     Ok(Next::Entry(entry, size))
 }
 

@@ -50,7 +50,7 @@ pub struct Walked {
     /// What they hash to; `None` when they were not read to the end.
     pub diff_id: Option<Digest>,
     /// What is odd about the archive as a whole.
-    pub oddities: Vec<Anomaly>,
+    pub anomalies: Vec<Anomaly>,
     /// Why the archive was not read to its end, if it was not.
     pub stopped: Option<String>,
 }
@@ -61,8 +61,8 @@ pub struct Walked {
 pub fn walk(source: impl Read, stored: u64, visitor: &mut impl Visitor) -> io::Result<Walked> {
     let (compression, decoded) = compression::decoded(source)?;
     let mut stream = LayerStream::new(decoded, BYTES.0.saturating_add(stored.saturating_mul(BYTES.1)));
-    let mut oddities = Vec::new();
-    let outcome = entries(&mut stream, visitor, &mut oddities);
+    let mut anomalies = Vec::new();
+    let outcome = entries(&mut stream, visitor, &mut anomalies);
     let mut stopped = match outcome {
         Ok(()) => None,
         Err(Stop::Damage(reason)) => Some(reason),
@@ -73,7 +73,7 @@ pub fn walk(source: impl Read, stored: u64, visitor: &mut impl Visitor) -> io::R
         Ok(filled) => {
             if filled > 0 && stopped.is_none() {
                 let detail = format!("{filled} bytes that are not zero stand behind the end of the archive");
-                oddities.push(Anomaly::new(AnomalyKind::ArchiveTrailing, "", detail));
+                anomalies.push(Anomaly::new(AnomalyKind::ArchiveTrailing, "", detail));
             }
         }
         Err(error) => {
@@ -82,7 +82,7 @@ pub fn walk(source: impl Read, stored: u64, visitor: &mut impl Visitor) -> io::R
         }
     }
     let (size, diff_id) = stream.finish();
-    Ok(Walked { compression, size, diff_id, oddities, stopped })
+    Ok(Walked { compression, size, diff_id, anomalies, stopped })
 }
 
 /// An error of the medium or of who looks on, on its way through `io::Error`: no damage to the layer.
@@ -120,12 +120,12 @@ impl From<io::Error> for Stop {
 fn entries<R: Read>(
     stream: &mut LayerStream<R>,
     visitor: &mut impl Visitor,
-    oddities: &mut Vec<Anomaly>,
+    anomalies: &mut Vec<Anomaly>,
 ) -> Result<(), Stop> {
     let mut extended = Extended::default();
     let mut names: usize = 0;
     for _ in 0..ENTRIES {
-        match header::next(stream, &mut extended, oddities).map_err(|stop| stop.at(stream.position()))? {
+        match header::next(stream, &mut extended, anomalies).map_err(|stop| stop.at(stream.position()))? {
             Next::Entry(entry, size) => {
                 names += entry.path.len() + entry.node.target().len();
                 if names > NAMES {

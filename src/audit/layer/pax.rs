@@ -18,14 +18,14 @@ pub(super) struct Records {
 }
 
 /// Reads the records. The last of several with one key counts, and an empty value takes the key away, as Go has it.
-pub(super) fn records(bytes: &[u8], oddities: &mut Vec<Anomaly>) -> Result<Records, String> {
+pub(super) fn records(bytes: &[u8], anomalies: &mut Vec<Anomaly>) -> Result<Records, String> {
     let mut all = BTreeMap::new();
     let mut rest = bytes;
     while !rest.is_empty() {
         let (key, value, behind) = record(rest).ok_or("an extended header makes no sense")?;
         if all.insert(key, value).is_some() {
             let detail = format!("an extended header has `{}` twice", String::from_utf8_lossy(key));
-            oddities.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
+            anomalies.push(Anomaly::new(AnomalyKind::ArchiveAmbiguous, "", detail));
         }
         rest = behind;
     }

@@ -8,14 +8,14 @@ const CHUNK: usize = 256 << 10;
 /// Bytes of a tar block.
 pub(super) const BLOCK: usize = 512;
 
-/// Reads forward, within a ceiling.
+/// Reads forward, within a limit.
 pub(super) struct LayerStream<R> {
     source: R,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
     hasher: Hasher,
-    ceiling: u64,
+    limit: u64,
     taken: u64,
     is_whole: bool,
     /// Damage behind the bytes that are at hand.
@@ -23,9 +23,9 @@ pub(super) struct LayerStream<R> {
 }
 
 impl<R: Read> LayerStream<R> {
-    pub(super) fn new(source: R, ceiling: u64) -> Self {
+    pub(super) fn new(source: R, limit: u64) -> Self {
         let (buffer, hasher) = (vec![0; CHUNK], Hasher::new());
-        Self { source, buffer, start: 0, end: 0, hasher, ceiling, taken: 0, is_whole: false, broken: None }
+        Self { source, buffer, start: 0, end: 0, hasher, limit, taken: 0, is_whole: false, broken: None }
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -60,10 +60,10 @@ impl<R: Read> LayerStream<R> {
                 return self.available();
             }
             self.hasher.update(self.buffer.get(..self.end).unwrap_or_default());
-            if self.hasher.count() > self.ceiling {
+            if self.hasher.count() > self.limit {
                 return Err(io::Error::new(
                     io::ErrorKind::FileTooLarge,
-                    format!("it has more than {} bytes when it is decompressed", self.ceiling),
+                    format!("it has more than {} bytes when it is decompressed", self.limit),
                 ));
             }
         }
@@ -94,7 +94,7 @@ impl<R: Read> LayerStream<R> {
         Ok(true)
     }
 
-    /// So many bytes, held in memory, and the padding behind them; `size` has been compared with a ceiling.
+    /// So many bytes, held in memory, and the padding behind them; `size` has been compared with a limit.
     pub(super) fn bytes(&mut self, size: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut body = EntryContent::new(self, size);

@@ -66,10 +66,10 @@ fn read(bytes: &[u8]) -> (Walked, Vec<(TarEntry, Vec<u8>)>) {
 }
 
 /// The kinds of everything that was odd.
-fn oddities(bytes: &[u8]) -> Vec<AnomalyKind> {
+fn anomalies(bytes: &[u8]) -> Vec<AnomalyKind> {
     let (walked, seen) = read(bytes);
-    let of_entries = seen.iter().flat_map(|(entry, _)| &entry.oddities);
-    walked.oddities.iter().chain(of_entries).map(|oddity| oddity.kind).collect()
+    let of_entries = seen.iter().flat_map(|(entry, _)| &entry.anomalies);
+    walked.anomalies.iter().chain(of_entries).map(|anomaly| anomaly.kind).collect()
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn three_ways_to_compress_give_the_same() {
         let (walked, seen) = read(bytes);
         assert_eq!(walked.compression, compression);
         assert_eq!(walked.diff_id, Some(Digest::of(&plain)));
-        assert_eq!((walked.stopped, walked.oddities), (None, Vec::new()));
+        assert_eq!((walked.stopped, walked.anomalies), (None, Vec::new()));
         let seen: Vec<_> =
             seen.iter().map(|(entry, content)| (entry.path.as_str(), content.as_slice())).collect();
         assert_eq!(seen, [("a/b", &b"hello"[..]), ("c", b"")]);
@@ -129,13 +129,13 @@ fn p01_to_p06_paths_that_lead_elsewhere_are_told_and_not_followed() {
         let (_, seen) = read(&closed(&[file(name, b"1")]));
         assert_eq!(seen[0].0.path, path, "{name}");
         assert_eq!(seen[0].0.is_outside, kind == Some(AnomalyKind::PathOutside), "{name}");
-        assert_eq!(seen[0].0.oddities.first().map(|oddity| oddity.kind), kind, "{name}");
+        assert_eq!(seen[0].0.anomalies.first().map(|anomaly| anomaly.kind), kind, "{name}");
     }
     // P04: the same in extended headers of both kinds.
     let long = closed(&[pax(record("path", "../x").as_bytes()), file("y", b"")]);
-    assert_eq!(oddities(&long), [AnomalyKind::PathOutside]);
+    assert_eq!(anomalies(&long), [AnomalyKind::PathOutside]);
     let long = closed(&[entry(b'L', "././@LongLink", "", b"../x\0"), file("y", b"")]);
-    assert_eq!(oddities(&long), [AnomalyKind::PathOutside]);
+    assert_eq!(anomalies(&long), [AnomalyKind::PathOutside]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn p14_p21_p22_p40_links_devices_and_unknown_types() {
     let nodes: Vec<_> = seen.iter().map(|(entry, _)| entry.node.clone()).collect();
     let hard = TarNode::Hardlink { path: "../../etc/passwd".to_owned(), is_outside: true };
     assert_eq!(nodes, [hard, TarNode::Char(0, 0), TarNode::Fifo, TarNode::File(3), TarNode::File(0)]);
-    assert_eq!(oddities(&layer), [AnomalyKind::ArchiveAmbiguous]);
+    assert_eq!(anomalies(&layer), [AnomalyKind::ArchiveAmbiguous]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn p25_capabilities_are_read() {
     let (_, seen) = read(&layer);
     assert_eq!(seen[0].0.capabilities.unwrap().to_string(), "cap_net_bind_service=ep");
     let layer = closed(&[pax(record("SCHILY.xattr.security.capability", "x").as_bytes()), file("ping", b"")]);
-    assert_eq!(oddities(&layer), [AnomalyKind::ArchiveAmbiguous]);
+    assert_eq!(anomalies(&layer), [AnomalyKind::ArchiveAmbiguous]);
 }
 
 #[test]
@@ -198,7 +198,11 @@ fn p26_to_p34_headers_that_programs_read_differently() {
             ]),
         ),
     ] {
-        assert!(oddities(&layer).contains(&AnomalyKind::ArchiveAmbiguous), "{case}: {:?}", oddities(&layer));
+        assert!(
+            anomalies(&layer).contains(&AnomalyKind::ArchiveAmbiguous),
+            "{case}: {:?}",
+            anomalies(&layer)
+        );
     }
     // Go, and with it every engine, takes the last of two and the name of GNU; a global header counts for nothing.
     let name = |layer: Vec<u8>| read(&layer).1[0].0.path.clone();
@@ -234,12 +238,12 @@ fn p28_p29_p30_p35_p36_p37_p42_damage_ends_the_walk_and_is_told() {
 
 #[test]
 fn p43_p44_ends_that_are_missing_or_not_the_end() {
-    assert_eq!(oddities(&file("x", b"")), [AnomalyKind::ArchiveUnclosed]);
-    assert_eq!(oddities(&[file("x", b""), vec![0; 512]].concat()), [AnomalyKind::ArchiveUnclosed]);
+    assert_eq!(anomalies(&file("x", b"")), [AnomalyKind::ArchiveUnclosed]);
+    assert_eq!(anomalies(&[file("x", b""), vec![0; 512]].concat()), [AnomalyKind::ArchiveUnclosed]);
     let behind = [closed(&[file("x", b"")]), file("hidden", b"")].concat();
-    assert_eq!(oddities(&behind), [AnomalyKind::ArchiveTrailing]);
+    assert_eq!(anomalies(&behind), [AnomalyKind::ArchiveTrailing]);
     // Zeros to fill a block of tape are none.
-    assert_eq!(oddities(&[closed(&[file("x", b"")]), vec![0; 9000]].concat()), []);
+    assert_eq!(anomalies(&[closed(&[file("x", b"")]), vec![0; 9000]].concat()), []);
 }
 
 #[test]
@@ -252,9 +256,9 @@ fn p46_names_that_are_not_utf8_keep_their_bytes() {
 
 #[test]
 fn p39_sparse_files_are_told() {
-    assert_eq!(oddities(&closed(&[entry(b'S', "s", "", b"")])), [AnomalyKind::ArchiveSparse]);
+    assert_eq!(anomalies(&closed(&[entry(b'S', "s", "", b"")])), [AnomalyKind::ArchiveSparse]);
     let modern = closed(&[pax(record("GNU.sparse.major", "1").as_bytes()), file("s", b"")]);
-    assert_eq!(oddities(&modern), [AnomalyKind::ArchiveSparse]);
+    assert_eq!(anomalies(&modern), [AnomalyKind::ArchiveSparse]);
 }
 
 /// Gives one byte at a time.
@@ -350,7 +354,7 @@ fn p41_blocks_that_programs_count_differently_are_those_of_go() {
     // A folder by its name alone has no content, whatever its size says.
     let folder = [changed(0, "d/", 512, &[]), file("hidden", b"")];
     assert_eq!(names(&folder), ["d", "hidden"]);
-    assert_eq!(oddities(&closed(&folder)), [AnomalyKind::ArchiveAmbiguous]);
+    assert_eq!(anomalies(&closed(&folder)), [AnomalyKind::ArchiveAmbiguous]);
     // Any byte but zero says that another block of the list follows.
     let mut more = vec![0; 512];
     more[504] = 2;
@@ -367,7 +371,7 @@ impl Visitor for Passing {
 }
 
 #[test]
-fn names_end_at_a_ceiling_all_together() {
+fn names_end_at_a_limit_all_together() {
     let name = "n".repeat(1 << 19);
     let one = [pax(record("path", &name).as_bytes()), file("n", b"")].concat();
     let (walked, seen) = read(&zstd::encode_all(&one[..], 1).unwrap().repeat(300));
@@ -376,7 +380,7 @@ fn names_end_at_a_ceiling_all_together() {
 }
 
 #[test]
-fn p52_bombs_end_at_a_ceiling() {
+fn p52_bombs_end_at_a_limit() {
     use std::io::Write as _;
     // 4 GiB of zeros in a zstd stream of some hundred kilobytes.
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();

@@ -57,7 +57,7 @@ fn module(module: Option<(&str, &str)>, found: &mut FoundPackages) -> Result<(),
 
 /// The version of Go and the list of modules.
 ///
-/// Programs that read such information hold the magic bytes themselves, so that they are believed only where Go puts
+/// Programs that read such information hold the magic bytes themselves, so that they are verified only where Go puts
 /// them, and where a version follows.
 fn build_info<'a>(image: &Image<'a>) -> Result<Option<(&'a str, &'a str)>, String> {
     let Some(data) = image.go.or(image.data) else { return Ok(None) };

@@ -5,15 +5,15 @@ use super::rule::PolicyRule;
 use super::verdict::Docket;
 use crate::analysis::anomaly::{Anomaly, AnomalyGroup, AnomalyKind};
 use crate::analysis::class::FileClass;
-use crate::analysis::{Attached, Census, ItemCensus, LayerEntry, LayerNode, View};
+use crate::analysis::{Attached, BundleAnalysis, ItemAnalysis, LayerEntry, LayerNode, View};
 use sealift_bundle::format::item::ItemKind;
 use std::collections::BTreeSet;
 
-pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket<'_>) {
+pub(super) fn judge(policy: &ContentPolicy, analysis: &BundleAnalysis, docket: &mut Docket<'_>) {
     for forbidden in policy.all() {
         docket.ask(rule_of(forbidden));
     }
-    for item in &census.items {
+    for item in &analysis.items {
         let forbidden = policy.of(item.kind);
         if forbidden.is_empty() {
             continue;
@@ -22,13 +22,13 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
         // one item must not cover another.
         let mut seen: BTreeSet<usize> = BTreeSet::new();
         for view in &item.views {
-            of_view(forbidden, item, view, census, docket);
+            of_view(forbidden, item, view, analysis, docket);
             for number in &view.layers {
                 if seen.insert(*number)
-                    && let Some(layer) = census.layers.get(*number)
+                    && let Some(layer) = analysis.layers.get(*number)
                 {
                     let at = |path: &str| format!("{}/{path}", item.name);
-                    of_oddities(forbidden, &layer.oddities, &at, docket);
+                    of_anomalies(forbidden, &layer.anomalies, &at, docket);
                     if forbidden.contains(&Forbidden::Secret) {
                         for secret in &layer.secrets {
                             docket.violate(PolicyRule::ContentSecret, at(&secret.about), &secret.message);
@@ -41,11 +41,11 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
             }
         }
     }
-    for attached in &census.attached {
+    for attached in &analysis.attached {
         of_attached(policy, attached, docket);
     }
     docket.ask(PolicyRule::ContentUnread);
-    for gap in &census.unchecked {
+    for gap in &analysis.unchecked {
         match policy.unread {
             FormAnswer::Refuse => docket.violate(PolicyRule::ContentUnread, &gap.what, &gap.reason),
             FormAnswer::Allow => docket.pass_over(PolicyRule::ContentUnread, &gap.what, &gap.reason),
@@ -56,16 +56,16 @@ pub(super) fn judge(policy: &ContentPolicy, census: &Census, docket: &mut Docket
 /// What is about an image as a whole, and what its layers hide in each other.
 fn of_view(
     forbidden: &[Forbidden],
-    item: &ItemCensus,
+    item: &ItemAnalysis,
     view: &View,
-    census: &Census,
+    analysis: &BundleAnalysis,
     docket: &mut Docket<'_>,
 ) {
     let at = |_: &str| match &view.platform {
         Some(platform) => format!("{} [{platform}]", item.name),
         None => item.name.to_string(),
     };
-    of_oddities(forbidden, &view.oddities, &at, docket);
+    of_anomalies(forbidden, &view.anomalies, &at, docket);
     if forbidden.contains(&Forbidden::RootUser)
         && let Some(config) = view.config.as_ref().filter(|config| config.runs_as_root())
     {
@@ -77,22 +77,22 @@ fn of_view(
             docket.violate(PolicyRule::ContentSecret, at(""), &secret.message);
         }
     }
-    if forbidden.contains(&Forbidden::Buried) {
-        for (_, entry) in census.entries(&view.buried) {
+    if forbidden.contains(&Forbidden::Shadowed) {
+        for (_, entry) in analysis.entries(&view.shadowed) {
             let at = format!("{}/{}", item.name, entry.path);
             docket.violate(PolicyRule::ContentBuried, at, "a later layer hides it");
         }
     }
 }
 
-fn of_oddities(
+fn of_anomalies(
     forbidden: &[Forbidden],
-    oddities: &[Anomaly],
+    anomalies: &[Anomaly],
     at: &dyn Fn(&str) -> String,
     docket: &mut Docket<'_>,
 ) {
-    for oddity in oddities {
-        let class = match (oddity.kind, oddity.kind.group()) {
+    for anomaly in anomalies {
+        let class = match (anomaly.kind, anomaly.kind.group()) {
             (AnomalyKind::Setuid, _) => Forbidden::Setuid,
             (AnomalyKind::Setgid, _) => Forbidden::Setgid,
             (AnomalyKind::Capability, _) => Forbidden::Capability,
@@ -106,8 +106,8 @@ fn of_oddities(
             (_, AnomalyGroup::Privilege) => Forbidden::Setuid,
         };
         if forbidden.contains(&class) {
-            let found = if oddity.detail.is_empty() { oddity.kind.why() } else { &oddity.detail };
-            docket.violate(rule_of(class), at(&oddity.path), found);
+            let found = if anomaly.detail.is_empty() { anomaly.kind.why() } else { &anomaly.detail };
+            docket.violate(rule_of(class), at(&anomaly.path), found);
         }
     }
 }
@@ -170,7 +170,7 @@ const fn rule_of(forbidden: Forbidden) -> PolicyRule {
         Forbidden::Ambiguous => PolicyRule::ContentAmbiguous,
         Forbidden::NestedArchive => PolicyRule::ContentNestedArchive,
         Forbidden::Hidden => PolicyRule::ContentHidden,
-        Forbidden::Buried => PolicyRule::ContentBuried,
+        Forbidden::Shadowed => PolicyRule::ContentBuried,
         Forbidden::Altered => PolicyRule::ContentAltered,
     }
 }

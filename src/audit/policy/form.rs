@@ -87,7 +87,7 @@ pub enum Forbidden {
     Ambiguous,
     NestedArchive,
     Hidden,
-    Buried,
+    Shadowed,
     Altered,
 }
 
@@ -174,8 +174,8 @@ impl ContentPolicy {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VulnerabilityPolicy {
-    /// The gravest that may travel.
-    pub(super) ceiling: Level,
+    /// The most severe that may travel.
+    pub(super) limit: Level,
     pub(super) unscored: FormAnswer,
     pub(super) unchecked: FormAnswer,
     pub(super) vex: VexPolicy,
@@ -369,7 +369,7 @@ mod tests {
         assert!(policy.seal.is_some() && policy.origins.is_some() && policy.license.is_some());
         assert!(policy.size.is_some() && policy.scan.is_some() && policy.sbom.is_some());
         assert_eq!(policy.platforms.len(), 1);
-        assert_eq!(policy.vulnerability.unwrap().ceiling, Level::Medium);
+        assert_eq!(policy.vulnerability.unwrap().limit, Level::Medium);
         assert_eq!(policy.content.unwrap().unread, FormAnswer::Refuse);
     }
 
@@ -398,7 +398,7 @@ mod tests {
                 "line 4: `linux` is not a platform",
             ),
             ("[policy]\nname = \"a\"\n[origin]\nallow = [\"\"]", "line 4: an empty pattern"),
-            ("[policy]\nname = \"a\"\n[vulnerability]\nceiling = \"severe\"", "line 4: unknown variant"),
+            ("[policy]\nname = \"a\"\n[vulnerability]\nlimit = \"severe\"", "line 4: unknown variant"),
             ("[policy]\nname = \"a\"\nname = \"b\"", "line 3: duplicate key"),
             ("[policy\u{202e}]", "line 1: "),
         ] {

@@ -1,6 +1,6 @@
 //! Policies: what an organisation lets in, and one verdict wherever it is asked for.
 //!
-//! A policy comes beside the trust root and after it: it can refuse what the root believes, and never the other way round.
+//! A policy comes beside the trust root and after it: it can refuse what the root trusts, and never the other way round.
 
 mod content;
 mod error;
@@ -23,7 +23,7 @@ use self::form::{LicensePolicy, ScanPolicy, SealPolicy, SizePolicy, VexPolicy, V
 use self::license::LicenseVerdict;
 use self::rule::PolicyRule;
 use self::verdict::Docket;
-use super::analysis::Census;
+use super::analysis::BundleAnalysis;
 use super::scan::Ledger;
 use super::vulnerability::{Vulnerabilities, VulnerablePlace};
 use sealift_bundle::format::item::ItemKind;
@@ -41,7 +41,7 @@ pub struct PolicyFacts<'a> {
     /// What follows from the seal.
     pub overview: &'a Overview,
     /// What was observed.
-    pub census: &'a Census,
+    pub analysis: &'a BundleAnalysis,
     /// What is known about its packages.
     pub vulnerabilities: &'a Vulnerabilities,
     /// Ledgers of scans.
@@ -73,7 +73,7 @@ pub fn judge(
         }
     }
     if let Some(content) = &policy.content {
-        content::judge(content, facts.census, &mut docket);
+        content::judge(content, facts.analysis, &mut docket);
     }
     if let Some(vulnerability) = &policy.vulnerability {
         vulnerabilities(vulnerability, facts.vulnerabilities, &mut docket);
@@ -84,7 +84,7 @@ pub fn judge(
     if let Some(size) = &policy.size {
         sizes(size, facts.overview, &mut docket);
     }
-    platforms(policy, facts.census, &mut docket);
+    platforms(policy, facts.analysis, &mut docket);
     if let Some(scan) = &policy.scan {
         scans(scan, facts, now, &mut docket);
     }
@@ -147,7 +147,7 @@ fn seals(policy: &SealPolicy, facts: &PolicyFacts<'_>, docket: &mut Docket<'_>) 
 
 fn vulnerabilities(policy: &VulnerabilityPolicy, found: &Vulnerabilities, docket: &mut Docket<'_>) {
     for rule in [
-        PolicyRule::VulnerabilityCeiling,
+        PolicyRule::VulnerabilityLimit,
         PolicyRule::VulnerabilityUnscored,
         PolicyRule::VulnerabilityUnchecked,
     ] {
@@ -160,8 +160,8 @@ fn vulnerabilities(policy: &VulnerabilityPolicy, found: &Vulnerabilities, docket
             let at = format!("{item}/{}", one.package.name);
             let text = format!("{} {}: {}", one.id, one.package.version, one.severity.shown());
             match (one.severity.level, policy.unscored) {
-                (Some(level), _) if level > policy.ceiling => {
-                    docket.violate(PolicyRule::VulnerabilityCeiling, at, text);
+                (Some(level), _) if level > policy.limit => {
+                    docket.violate(PolicyRule::VulnerabilityLimit, at, text);
                 }
                 (Some(_), _) => {}
                 (None, FormAnswer::Refuse) => docket.violate(PolicyRule::VulnerabilityUnscored, at, text),
@@ -233,7 +233,7 @@ fn licenses(policy: &LicensePolicy, facts: &PolicyFacts<'_>, docket: &mut Docket
     if policy.packages == form::PackageLicenses::Skip {
         return;
     }
-    for item in &facts.census.items {
+    for item in &facts.analysis.items {
         let packages: BTreeSet<_> =
             item.views.iter().flat_map(|view| &view.packages).map(|found| &found.package).collect();
         for package in packages {
@@ -258,10 +258,10 @@ fn sizes(policy: &SizePolicy, overview: &Overview, docket: &mut Docket<'_>) {
     }
 }
 
-fn platforms(policy: &AuditPolicy, census: &Census, docket: &mut Docket<'_>) {
+fn platforms(policy: &AuditPolicy, analysis: &BundleAnalysis, docket: &mut Docket<'_>) {
     for wanted in &policy.platforms {
         docket.ask(PolicyRule::PlatformMissing);
-        for item in census.items.iter().filter(|item| item.kind == ItemKind::Image) {
+        for item in analysis.items.iter().filter(|item| item.kind == ItemKind::Image) {
             let is_there = item.views.iter().any(|view| {
                 let stated = view.platform.as_deref().is_some_and(|platform| wanted.covers(platform));
                 let config = view.config.as_ref();

@@ -87,13 +87,13 @@ rules! {
         "No archive contains another archive."
     ContentHidden "content.hidden" ["CM-7"] [] []
         "No file has a hidden name."
-    ContentBuried "content.buried" ["CM-7" "SI-7"] [] []
+    ContentBuried "content.shadowed" ["CM-7" "SI-7"] [] []
         "No layer contains a file that a later layer deletes or replaces."
     ContentAltered "content.altered" ["SI-7" "CM-14"] ["ISM-0677"] ["CIP-010-4 R1.6"]
         "Every layer matches the image configuration."
     ContentUnread "content.unread" ["SI-7" "SI-3"] ["ISM-0657"] []
         "All content could be analyzed."
-    VulnerabilityCeiling "vulnerability.ceiling" ["RA-5" "SI-2"] ["ISM-1808"] ["CIP-010-4 R3"]
+    VulnerabilityLimit "vulnerability.limit" ["RA-5" "SI-2"] ["ISM-1808"] ["CIP-010-4 R3"]
         "No known vulnerability is more severe than the policy allows."
     VulnerabilityUnscored "vulnerability.unscored" ["RA-5" "SI-2"] [] ["CIP-010-4 R3"]
         "Every known vulnerability has a severity."

@@ -6,8 +6,8 @@ use crate::analysis::anomaly::{Anomaly, AnomalyKind};
 use crate::analysis::class::{Archive, FileClass};
 use crate::analysis::config::ImageConfig;
 use crate::analysis::{
-    AnalysisFindings, Attached, Census, ItemCensus, Layer, LayerEntry, LayerNode, LayerSpot, Sums, Unchecked,
-    View,
+    AnalysisFindings, Attached, BundleAnalysis, ItemAnalysis, Layer, LayerEntry, LayerNode, LayerSpot, Sums,
+    Unchecked, View,
 };
 use crate::finding::{LintFinding, LintRule};
 use crate::layer::Compression;
@@ -48,13 +48,13 @@ fn file(path: &str, class: FileClass) -> LayerEntry {
 /// Everything that can be wrong, in an image `web`, documents `handbook` and a configuration `server`.
 struct World {
     overview: Overview,
-    census: Census,
+    analysis: BundleAnalysis,
     vulnerabilities: Vulnerabilities,
     scans: Vec<Ledger>,
     with_sbom: BTreeSet<Name>,
 }
 
-fn layer(oddities: Vec<Anomaly>, entries: Vec<LayerEntry>) -> Layer {
+fn layer(anomalies: Vec<Anomaly>, entries: Vec<LayerEntry>) -> Layer {
     Layer {
         digest: Digest::of(b"layer"),
         stored: 1,
@@ -62,7 +62,7 @@ fn layer(oddities: Vec<Anomaly>, entries: Vec<LayerEntry>) -> Layer {
         size: 1,
         diff_id: None,
         entries,
-        oddities,
+        anomalies,
         secrets: vec![LintFinding::new(LintRule::ContentSecret, "etc/key", "a private key", "take it out")],
         announced: Vec::new(),
     }
@@ -77,9 +77,9 @@ fn view(platform: Option<&str>, number: usize) -> View {
         system: None,
         packages: Vec::new(),
         visible: Vec::new(),
-        buried: Vec::new(),
+        shadowed: Vec::new(),
         sums: Sums::default(),
-        oddities: Vec::new(),
+        anomalies: Vec::new(),
         secrets: Vec::new(),
     }
 }
@@ -129,7 +129,7 @@ fn world() -> World {
         licenses: vec!["AGPL-3.0-only".to_owned()],
     };
     let odd = |kind: AnomalyKind, path: &str| Anomaly::new(kind, path, "");
-    let oddities = AnomalyKind::ALL.iter().filter(|kind| **kind != AnomalyKind::DiffId);
+    let anomalies = AnomalyKind::ALL.iter().filter(|kind| **kind != AnomalyKind::DiffId);
     let image = View {
         config: Some(
             ImageConfig::parse(Digest::of(b""), br#"{"os":"linux","architecture":"amd64"}"#).unwrap(),
@@ -139,8 +139,8 @@ fn world() -> World {
             path: "p".to_owned(),
             layer: Digest::of(b"l"),
         }],
-        buried: vec![LayerSpot { layer: 0, entry: 0 }],
-        oddities: vec![odd(AnomalyKind::DiffId, "")],
+        shadowed: vec![LayerSpot { layer: 0, entry: 0 }],
+        anomalies: vec![odd(AnomalyKind::DiffId, "")],
         ..view(None, 0)
     };
     let mut texts = layer(
@@ -153,7 +153,7 @@ fn world() -> World {
         ],
     );
     texts.secrets.clear();
-    let census_item = |item: &str, kind, view| ItemCensus {
+    let analysis_item = |item: &str, kind, view| ItemAnalysis {
         name: name(item),
         kind,
         root: Digest::of(b"root"),
@@ -217,15 +217,15 @@ fn world() -> World {
                 item_line("server", ItemKind::Config, None),
             ],
         },
-        census: Census {
+        analysis: BundleAnalysis {
             items: vec![
-                census_item("web", ItemKind::Image, image),
-                census_item("handbook", ItemKind::Doc, view(None, 1)),
-                census_item("server", ItemKind::Config, view(None, 1)),
+                analysis_item("web", ItemKind::Image, image),
+                analysis_item("handbook", ItemKind::Doc, view(None, 1)),
+                analysis_item("server", ItemKind::Config, view(None, 1)),
             ],
             layers: vec![
                 layer(
-                    oddities.map(|kind| odd(*kind, "usr/bin/x")).collect(),
+                    anomalies.map(|kind| odd(*kind, "usr/bin/x")).collect(),
                     vec![file("old", FileClass::Text)],
                 ),
                 texts,
@@ -273,7 +273,7 @@ impl World {
             .unwrap_or_else(|wrong| panic!("{wrong:?}"));
         let facts = PolicyFacts {
             overview: &self.overview,
-            census: &self.census,
+            analysis: &self.analysis,
             vulnerabilities: &self.vulnerabilities,
             scans: &self.scans,
             with_sbom: &self.with_sbom,
@@ -318,11 +318,11 @@ fn each_rule_refuses_what_it_is_about_and_names_the_place() {
             ],
         ),
         (
-            "[content]\nimage = [\"root-user\", \"secret\", \"buried\", \"altered\"]\nunread = \"refuse\"",
+            "[content]\nimage = [\"root-user\", \"secret\", \"shadowed\", \"altered\"]\nunread = \"refuse\"",
             &[
                 "content.root-user web",
                 "content.secret web/etc/key",
-                "content.buried web/old",
+                "content.shadowed web/old",
                 "content.altered web",
                 "content.unread web/a.rpm",
             ],
@@ -369,15 +369,15 @@ fn each_rule_refuses_what_it_is_about_and_names_the_place() {
     assert_eq!(names.violations.len(), 5 + 3 + 5);
 }
 
-const VULNERABILITY: &str = "[vulnerability]\nceiling = \"medium\"\nunscored = \"refuse\"\nunchecked = \"refuse\"\nvex = \"counts\"\nmax_age_days = 20";
+const VULNERABILITY: &str = "[vulnerability]\nlimit = \"medium\"\nunscored = \"refuse\"\nunchecked = \"refuse\"\nvex = \"counts\"\nmax_age_days = 20";
 
 #[test]
-fn vulnerabilities_break_the_ceiling_and_what_is_not_known_is_never_good() {
+fn vulnerabilities_break_the_limit_and_what_is_not_known_is_never_good() {
     let mut world = world();
     assert_eq!(
         violated(&world.judged(VULNERABILITY)),
         [
-            "vulnerability.ceiling web/lodash",
+            "vulnerability.limit web/lodash",
             "vulnerability.unscored web/lodash",
             "vulnerability.unchecked net 1",
             "vulnerability.age bundle"
@@ -388,16 +388,16 @@ fn vulnerabilities_break_the_ceiling_and_what_is_not_known_is_never_good() {
     assert!(verdict.is_met);
     let open: Vec<_> = verdict.not_checked.iter().map(|one| one.rule.as_str()).collect();
     assert_eq!(open, ["vulnerability.unscored", "vulnerability.unchecked"]);
-    assert_eq!(verdict.passed, [PolicyRule::VulnerabilityCeiling, PolicyRule::VulnerabilityAge]);
+    assert_eq!(verdict.passed, [PolicyRule::VulnerabilityLimit, PolicyRule::VulnerabilityAge]);
 
     // What a vendor says counts where the policy says so.
     for one in &mut world.vulnerabilities.found {
         one.places[0].status = Some(Status::NotAffected);
     }
     let kept = violated(&world.judged(VULNERABILITY));
-    assert!(!kept.iter().any(|one| one.contains("ceiling")), "{kept:?}");
+    assert!(!kept.iter().any(|one| one.contains("limit")), "{kept:?}");
     let shown = violated(&world.judged(&VULNERABILITY.replace("counts", "shown")));
-    assert!(shown.iter().any(|one| one.contains("ceiling")), "{shown:?}");
+    assert!(shown.iter().any(|one| one.contains("limit")), "{shown:?}");
 
     // Without data nothing is good, whether there are packages or not.
     world.vulnerabilities = Vulnerabilities {
@@ -506,7 +506,7 @@ fn a_waiver_lets_through_its_rule_at_its_places_and_nothing_else() {
 fn what_travels_beside_layers_is_forbidden_what_files_are() {
     let mut world = world();
     let digest = Digest::of(b"attached");
-    world.census.attached.push(Attached {
+    world.analysis.attached.push(Attached {
         item: name("web"),
         manifest: Digest::of(b"referrer"),
         digest,
@@ -533,8 +533,8 @@ fn what_travels_beside_layers_is_forbidden_what_files_are() {
 #[test]
 fn a_million_violations_are_counted_and_a_thousand_listed() {
     let mut world = world();
-    let oddity = Anomaly::new(AnomalyKind::Setuid, "x", "");
-    world.census.layers[0].oddities = vec![oddity; 1_000_000];
+    let anomaly = Anomaly::new(AnomalyKind::Setuid, "x", "");
+    world.analysis.layers[0].anomalies = vec![anomaly; 1_000_000];
     let verdict = world.judged("[content]\nimage = [\"setuid\"]\nunread = \"allow\"");
     assert_eq!(verdict.violations.len(), 1_000);
     assert_eq!(verdict.unlisted.get("content.setuid"), Some(&999_000));

@@ -17,7 +17,7 @@ pub enum Basis {
     Observed,
     /// Signed by somebody whom the trust root knows, or signed upstream and brought along.
     Carried,
-    /// Typed by somebody, and believed by nobody for that.
+    /// Typed by somebody, and verified by nobody for that.
     Declared,
 }
 

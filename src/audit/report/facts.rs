@@ -2,7 +2,7 @@
 
 use crate::account::ByteAccount;
 use crate::analysis::anomaly::Anomaly;
-use crate::analysis::{Census, ItemCensus, Layer, View};
+use crate::analysis::{BundleAnalysis, ItemAnalysis, Layer, View};
 use crate::diff::BundleDifference;
 use crate::finding::LintFinding;
 use crate::policy::PolicyVerdict;
@@ -36,7 +36,7 @@ pub struct ReportFacts<'a> {
     /// What every byte of it belongs to.
     pub account: &'a ByteAccount,
     /// What was observed in it.
-    pub census: &'a Census,
+    pub analysis: &'a BundleAnalysis,
     /// What came along with the images from upstream.
     pub evidence: &'a [ReportEvidence],
     /// What is new since a bundle or site that was named.
@@ -101,12 +101,12 @@ pub fn evidence(place: &OpenBundle<'_>) -> Result<Vec<ReportEvidence>, InspectEr
 
 impl<'a> ReportFacts<'a> {
     /// Every view with its item.
-    pub fn views(&self) -> impl Iterator<Item = (&'a ItemCensus, &'a View)> + use<'a> {
-        self.census.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
+    pub fn views(&self) -> impl Iterator<Item = (&'a ItemAnalysis, &'a View)> + use<'a> {
+        self.analysis.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
     }
 
     /// Every view of an image with its item.
-    pub fn images(&self) -> impl Iterator<Item = (&'a ItemCensus, &'a View)> + use<'a> {
+    pub fn images(&self) -> impl Iterator<Item = (&'a ItemAnalysis, &'a View)> + use<'a> {
         self.views().filter(|(_, view)| view.config.is_some())
     }
 
@@ -121,18 +121,18 @@ impl<'a> ReportFacts<'a> {
                 }
             }
         }
-        let layers = self.census.layers.iter().enumerate();
+        let layers = self.analysis.layers.iter().enumerate();
         layers.map(move |(number, layer)| (layer, owners.remove(&number).unwrap_or_default()))
     }
 
     /// Everything odd, each with the items that have it: what is odd in a layer counts once, however many have it.
-    pub fn oddities(&self) -> impl Iterator<Item = (&'a Anomaly, Vec<&'a Name>)> + use<'a> {
+    pub fn anomalies(&self) -> impl Iterator<Item = (&'a Anomaly, Vec<&'a Name>)> + use<'a> {
         let in_layers = self
             .layers()
-            .flat_map(|(layer, names)| layer.oddities.iter().map(move |oddity| (oddity, names.clone())));
+            .flat_map(|(layer, names)| layer.anomalies.iter().map(move |anomaly| (anomaly, names.clone())));
         let in_views = self
             .views()
-            .flat_map(|(item, view)| view.oddities.iter().map(|oddity| (oddity, vec![&item.name])));
+            .flat_map(|(item, view)| view.anomalies.iter().map(|anomaly| (anomaly, vec![&item.name])));
         in_layers.chain(in_views)
     }
 
@@ -145,7 +145,7 @@ impl<'a> ReportFacts<'a> {
             .views()
             .flat_map(|(item, view)| view.secrets.iter().map(|secret| (secret, vec![&item.name])));
         let mut attached: BTreeMap<_, (_, Vec<&Name>)> = BTreeMap::new();
-        for one in &self.census.attached {
+        for one in &self.analysis.attached {
             attached.entry(one.digest).or_insert((&one.secrets, Vec::new())).1.push(&one.item);
         }
         let attached = attached
@@ -169,7 +169,7 @@ impl<'a> ReportFacts<'a> {
 
 /// The name of an item and, where it has one, the platform of the view.
 #[must_use]
-pub(crate) fn named(item: &ItemCensus, view: &View) -> super::text::Text {
+pub(crate) fn named(item: &ItemAnalysis, view: &View) -> super::text::Text {
     let name = super::text::out(item.name.as_str());
     match &view.platform {
         Some(platform) if item.views.len() > 1 => name.say(" ").out(platform),

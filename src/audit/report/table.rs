@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_beyond_the_ceiling_are_counted() {
+    fn rows_beyond_the_limit_are_counted() {
         let mut table = Table::new("t", None, vec![Column::text("a")]);
         for _ in 0..ROWS + 5 {
             table.row([say("x").into()]);

@@ -1,7 +1,7 @@
 //! Bills that travel with an image: kept as they are, and held against what was observed.
 
 use super::{is_bill_layer, refers_as_bill};
-use crate::analysis::{Census, View};
+use crate::analysis::{BundleAnalysis, View};
 use crate::packages::{comparable, purl};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -61,13 +61,13 @@ pub enum Comparison {
 /// The bills that travel as referrers of images.
 pub fn carried(
     place: &OpenBundle<'_>,
-    census: &Census,
+    analysis: &BundleAnalysis,
     limits: &Limits,
 ) -> Result<Vec<CarriedSbom>, InspectError> {
     let mut all = Vec::new();
     for contents in &place.contents.items {
         let item = &contents.item;
-        let views = census.items.iter().find(|census| census.name == item.head.name);
+        let views = analysis.items.iter().find(|analysis| analysis.name == item.head.name);
         let views = views.map(|item| item.views.as_slice()).unwrap_or_default();
         for referrer in &item.referrers {
             let document = place.document(referrer.root)?;

@@ -1,7 +1,7 @@
 //! CycloneDX 1.6 (ECMA-424) as JSON.
 
 use super::{SbomComponent, Subject, image_purl, view_ref};
-use crate::analysis::{ItemCensus, View};
+use crate::analysis::{ItemAnalysis, View};
 use crate::packages::{Ecosystem, spdx as expression};
 use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
@@ -16,14 +16,14 @@ const UNCHECKED: &str = "sealift:not-checked";
 /// The bill of a bundle. The same bundle always gives the same bytes.
 #[must_use]
 pub fn cyclonedx(subject: Subject<'_>) -> Value {
-    let Subject { overview, census } = subject;
+    let Subject { overview, analysis } = subject;
     let root = overview.statement.to_string();
     let found = subject.components();
     let mut components: Vec<Value> =
         subject.views().map(|(item, view)| one_view(subject, item, view)).collect();
     components.extend(found.iter().map(|(purl, component)| one_package(purl, component)));
     let mut properties = vec![property(STATEMENT, &root)];
-    properties.extend(census.unchecked.iter().map(|gap| {
+    properties.extend(analysis.unchecked.iter().map(|gap| {
         let layer = gap.layer.map_or_else(String::new, |layer| format!("{layer}: "));
         property(UNCHECKED, &format!("{layer}{}: {}", gap.what, gap.reason))
     }));
@@ -60,7 +60,7 @@ fn uuid(digest: &Digest) -> String {
     format!("{}-{}-8{}-a{}-{}", part(0..8), part(8..12), part(13..16), part(17..20), part(20..32))
 }
 
-fn one_view(subject: Subject<'_>, item: &ItemCensus, view: &View) -> Value {
+fn one_view(subject: Subject<'_>, item: &ItemAnalysis, view: &View) -> Value {
     let (name, platform) = (item.name.as_str(), view.platform.as_deref());
     let line = subject.overview.items.iter().find(|line| line.name == item.name);
     let purl = image_purl(subject, item, view);

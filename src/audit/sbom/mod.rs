@@ -10,7 +10,7 @@ mod spdx;
 pub use cyclonedx::cyclonedx;
 pub use spdx::spdx;
 
-use super::analysis::{Census, ItemCensus, View};
+use super::analysis::{BundleAnalysis, ItemAnalysis, View};
 use super::packages::{Package, purl};
 use sealift_bundle::format::item::ItemKind;
 use sealift_bundle::inspect::Overview;
@@ -24,7 +24,7 @@ pub struct Subject<'a> {
     /// What its seal says.
     pub overview: &'a Overview,
     /// What was observed.
-    pub census: &'a Census,
+    pub analysis: &'a BundleAnalysis,
 }
 
 /// One package, however many items have it.
@@ -35,8 +35,8 @@ struct SbomComponent<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn views(self) -> impl Iterator<Item = (&'a ItemCensus, &'a View)> {
-        self.census.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
+    fn views(self) -> impl Iterator<Item = (&'a ItemAnalysis, &'a View)> {
+        self.analysis.items.iter().flat_map(|item| item.views.iter().map(move |view| (item, view)))
     }
 
     /// How many packages the bill lists: each once, in however many items and files it was found.
@@ -93,7 +93,7 @@ fn view_ref(item: &str, platform: Option<&str>) -> String {
 }
 
 /// The purl of an image (purl specification, type `oci`).
-fn image_purl(subject: Subject<'_>, item: &ItemCensus, view: &View) -> Option<String> {
+fn image_purl(subject: Subject<'_>, item: &ItemAnalysis, view: &View) -> Option<String> {
     if item.kind != ItemKind::Image {
         return None;
     }

@@ -12,7 +12,7 @@ const UNKNOWN: &str = "NOASSERTION";
 /// The bill of a bundle. The same bundle always gives the same bytes.
 #[must_use]
 pub fn spdx(subject: Subject<'_>) -> Value {
-    let Subject { overview, census } = subject;
+    let Subject { overview, analysis } = subject;
     let root = "SPDXRef-bundle";
     let mut packages =
         vec![package(root, overview.name.as_str(), Some(overview.version.as_str()), None, &[])];
@@ -58,7 +58,7 @@ pub fn spdx(subject: Subject<'_>) -> Value {
         let holders = holders.iter().filter_map(|holder| views.get(holder));
         relationships.extend(holders.map(|holder| relation(holder, "CONTAINS", &id)));
     }
-    let gaps = census.unchecked.len();
+    let gaps = analysis.unchecked.len();
     let comment = match gaps {
         0 => "everything was looked at".to_owned(),
         _ => format!("{gaps} things were not looked at: see `sealift analyze`"),

@@ -135,7 +135,7 @@ impl<'a> Feeder<'a> {
         let mut members = MemberCursor { feeder: self, container: path, separator, depth, count: 0 };
         let walked = walk(again(), stored, &mut members)?;
         let count = members.count;
-        let trailing = walked.oddities.iter().find(|oddity| oddity.kind == AnomalyKind::ArchiveTrailing);
+        let trailing = walked.anomalies.iter().find(|anomaly| anomaly.kind == AnomalyKind::ArchiveTrailing);
         match (walked.stopped, trailing) {
             (None, None) => {
                 self.desk.count(|tally| tally.opened(self.part, stored));
@@ -144,7 +144,7 @@ impl<'a> Feeder<'a> {
             // Signatures and SBOMs are blobs of images too.
             (Some(_), _) if count == 0 => self.leaf(path.to_owned(), Some(stored), &mut *again(), depth),
             (stopped, trailing) => {
-                let trailing = trailing.map(|oddity| oddity.detail.clone());
+                let trailing = trailing.map(|anomaly| anomaly.detail.clone());
                 self.closed(path.to_owned(), stored, stopped.or(trailing).unwrap_or_default());
                 self.desk.stream(self.part, path.to_owned(), Some(stored), &mut *again())
             }
@@ -270,8 +270,8 @@ impl<'a> Feeder<'a> {
         depth: u32,
     ) -> io::Result<Option<String>> {
         let (any, each) = self.settings.bounds.archive;
-        let ceiling = any.saturating_add(stored.saturating_mul(each));
-        let mut bounded = BoundedReader::new(source, ceiling, Rc::clone(&self.all));
+        let limit = any.saturating_add(stored.saturating_mul(each));
+        let mut bounded = BoundedReader::new(source, limit, Rc::clone(&self.all));
         let mut head = Vec::new();
         if let Err(error) = fill(&mut head, HEAD, &mut bounded) {
             damage(error)?;
@@ -293,10 +293,11 @@ impl<'a> Feeder<'a> {
 
     fn tar(&mut self, path: &str, source: impl Read, depth: u32) -> io::Result<Option<String>> {
         let mut members = MemberCursor { feeder: self, container: path, separator: '!', depth, count: 0 };
-        // Its bytes are within the ceilings of whatever holds it.
+        // Its bytes are within the limits of whatever holds it.
         let walked = walk(source, u64::MAX, &mut members)?;
-        let trailing = walked.oddities.into_iter().find(|oddity| oddity.kind == AnomalyKind::ArchiveTrailing);
-        Ok(walked.stopped.or(trailing.map(|oddity| oddity.detail)))
+        let trailing =
+            walked.anomalies.into_iter().find(|anomaly| anomaly.kind == AnomalyKind::ArchiveTrailing);
+        Ok(walked.stopped.or(trailing.map(|anomaly| anomaly.detail)))
     }
 
     /// Opens an `ar`; says why it was not opened to its end.

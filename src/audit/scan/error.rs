@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// An error of scanning.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// The bundle is not believed, or could not be read.
+    /// The bundle is rejected, or could not be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The engine as it was asked for is none.

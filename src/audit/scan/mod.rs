@@ -2,7 +2,7 @@
 //!
 //! sealift knows no malware. It opens what the engine would have to open, hands over each leaf by itself and below the
 //! engine's limits, and writes down which bytes were seen and which were not. Nothing is decompressed that the seal does
-//! not vouch for, and nothing is written, except the one file that an engine is asked about by its name.
+//! not certify, and nothing is written, except the one file that an engine is asked about by its name.
 
 mod archives;
 mod command;

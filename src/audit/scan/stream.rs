@@ -6,14 +6,14 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// A leaf as it goes by: hashed, within a ceiling, and with the first error of its source kept apart from those of the
+/// A leaf as it goes by: hashed, within a limit, and with the first error of its source kept apart from those of the
 /// engine.
 pub(super) struct HashedContent<'a> {
     source: &'a mut dyn Read,
     hasher: Hasher,
     most: u64,
     ended: bool,
-    /// Whether it has more bytes than the ceiling.
+    /// Whether it has more bytes than the limit.
     pub(super) is_over: bool,
     /// Why it could not be read.
     pub(super) error: Option<io::Error>,
@@ -86,20 +86,20 @@ impl Read for CountingReader<'_> {
     }
 }
 
-/// What an archive gives when it is decompressed, within ceilings; remembers why it ended early.
+/// What an archive gives when it is decompressed, within limits; remembers why it ended early.
 pub(super) struct BoundedReader<R> {
     source: R,
     left: u64,
-    ceiling: u64,
+    limit: u64,
     all: Rc<Cell<u64>>,
     /// Why it ended before its end.
     pub(super) stopped: Option<String>,
 }
 
 impl<R: Read> BoundedReader<R> {
-    /// At most `ceiling` bytes, and no more than are left of `all`.
-    pub(super) fn new(source: R, ceiling: u64, all: Rc<Cell<u64>>) -> Self {
-        Self { source, left: ceiling, ceiling, all, stopped: None }
+    /// At most `limit` bytes, and no more than are left of `all`.
+    pub(super) fn new(source: R, limit: u64, all: Rc<Cell<u64>>) -> Self {
+        Self { source, left: limit, limit, all, stopped: None }
     }
 }
 
@@ -119,7 +119,7 @@ impl<R: Read> Read for BoundedReader<R> {
         };
         let all = self.all.get();
         let why = if count > self.left {
-            format!("it has more than {} bytes when it is decompressed", self.ceiling)
+            format!("it has more than {} bytes when it is decompressed", self.limit)
         } else if count > all {
             "archives in the bundle have more bytes than are looked at when they are decompressed".to_owned()
         } else {

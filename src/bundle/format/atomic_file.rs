@@ -76,10 +76,10 @@ pub fn open_unlinked(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
 }
 
-/// The bytes of a small regular file; one more than the ceiling at most, so that what is too long is noticed.
-pub fn read_bounded(path: &Path, ceiling: u64) -> io::Result<Vec<u8>> {
+/// The bytes of a small regular file; one more than the limit at most, so that what is too long is noticed.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_regular(path)?.take(ceiling.saturating_add(1)).read_to_end(&mut bytes)?;
+    open_regular(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -136,9 +136,9 @@ impl<'a> BlobOrder<'a> {
                 return Err(wrong(&due.blob.digest, "it is not of a media type of manifests or indexes"));
             }
             if due.blob.size > self.limits.document {
-                let (what, ceiling) =
+                let (what, limit) =
                     (format!("bytes of the document {}", due.blob.digest), self.limits.document);
-                return Err(BundleError::Limit { what, found: due.blob.size, ceiling });
+                return Err(BundleError::Limit { what, found: due.blob.size, limit });
             }
             match self.known.get(&due.blob.digest) {
                 None => return Ok(Some(due.blob)),
@@ -181,8 +181,8 @@ impl<'a> BlobOrder<'a> {
         if let OciDocument::Index(children) = &document {
             let depth = due.depth + 1;
             if depth > self.limits.nesting {
-                let (what, ceiling) = ("indexes nested in indexes".to_owned(), self.limits.nesting as u64);
-                return Err(BundleError::Limit { what, found: depth as u64, ceiling });
+                let (what, limit) = ("indexes nested in indexes".to_owned(), self.limits.nesting as u64);
+                return Err(BundleError::Limit { what, found: depth as u64, limit });
             }
             let here = children.iter().rev().filter(|child| !self.withheld.contains(&child.digest));
             let below = here.map(|child| PendingDocument {
@@ -225,10 +225,10 @@ impl<'a> BlobOrder<'a> {
         let inventories: HashSet<_> = self.trees().map(|(config, _)| config.digest).collect();
         for (config, _) in manifests() {
             let is_inventory = inventories.contains(&config.digest);
-            let ceiling = if is_inventory { self.limits.inventory } else { self.limits.document };
-            if config.size > ceiling {
+            let limit = if is_inventory { self.limits.inventory } else { self.limits.document };
+            if config.size > limit {
                 let what = format!("bytes of the configuration {}", config.digest);
-                return Err(BundleError::Limit { what, found: config.size, ceiling });
+                return Err(BundleError::Limit { what, found: config.size, limit });
             }
             due(config, &mut configs)?;
         }
@@ -261,8 +261,8 @@ impl<'a> BlobOrder<'a> {
         }
         let count = self.documents.len() + configs.len() + layers.len();
         if count > self.limits.blobs {
-            let (found, ceiling) = (count as u64, self.limits.blobs as u64);
-            return Err(BundleError::Limit { what: "blobs".to_owned(), found, ceiling });
+            let (found, limit) = (count as u64, self.limits.blobs as u64);
+            return Err(BundleError::Limit { what: "blobs".to_owned(), found, limit });
         }
         let items: Vec<_> =
             self.index.items().iter().map(|item| self.parts(item)).collect::<Result<_, _>>()?;
@@ -361,8 +361,8 @@ fn count_references(before: usize, document: &OciDocument) -> Result<usize, Bund
     let (OciDocument::Index(named) | OciDocument::Manifest { layers: named, .. }) = document;
     let count = before + 1 + named.len();
     if count > REFERENCES {
-        let (found, ceiling) = (count as u64, REFERENCES as u64);
-        return Err(BundleError::Limit { what: "references between documents".to_owned(), found, ceiling });
+        let (found, limit) = (count as u64, REFERENCES as u64);
+        return Err(BundleError::Limit { what: "references between documents".to_owned(), found, limit });
     }
     Ok(count)
 }

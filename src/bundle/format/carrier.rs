@@ -56,7 +56,7 @@ impl Carrier {
         }
         if carrier.size > limits.bytes {
             let what = "bytes of the encrypted bundle".to_owned();
-            return Err(BundleError::Limit { what, found: carrier.size, ceiling: limits.bytes });
+            return Err(BundleError::Limit { what, found: carrier.size, limit: limits.bytes });
         }
         Ok(carrier)
     }

@@ -19,7 +19,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// More recipients than sites that share one bundle; their header stays below its ceiling.
+/// More recipients than sites that share one bundle; their header stays below its limit.
 const MOST: usize = 128;
 
 /// Who can read an encrypted bundle.
@@ -68,7 +68,7 @@ impl Identities {
         match identities.len() {
             0 => Err(refuse("there is no `AGE-SECRET-KEY-1...` in it".to_owned())),
             1..=MOST => Ok(Self(identities)),
-            many => Err(refuse(format!("there are {many} identities in it, the ceiling is {MOST}"))),
+            many => Err(refuse(format!("there are {many} identities in it, the limit is {MOST}"))),
         }
     }
 
@@ -203,7 +203,7 @@ impl Cipher<'_> {
         let (at, left) = (self.hasher.count(), self.most.saturating_sub(self.hasher.count()));
         if left == 0 && !buffer.is_empty() {
             let what = "bytes of the header of the encrypted bundle".to_owned();
-            return Err(BundleError::Limit { what, found: at + 1, ceiling: self.most });
+            return Err(BundleError::Limit { what, found: at + 1, limit: self.most });
         }
         let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let count = self.file.read_at(buffer.get_mut(..most).unwrap_or_default(), at).map_err(|source| {

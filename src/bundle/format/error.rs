@@ -50,8 +50,8 @@ pub enum BundleError {
     Canonical { document: String, source: CanonicalError },
     #[error("{document} has type `{}`, which this version does not support", Printable(.found))]
     Version { document: &'static str, found: String },
-    #[error("{what} is {found}, which exceeds the limit of {ceiling}")]
-    Limit { what: String, found: u64, ceiling: u64 },
+    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    Limit { what: String, found: u64, limit: u64 },
     #[error("in the tree of `{item}`")]
     Tree { item: String, source: super::tree::TreeError },
     #[error("frame {number} of {layer}: {reason}")]

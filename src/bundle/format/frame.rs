@@ -132,7 +132,7 @@ impl Decoder {
             return Err(format!("its header states {} bytes, expected {size}", header.content));
         }
         if size > limits.frame {
-            return Err(format!("it has {size} bytes, the ceiling is {}", limits.frame));
+            return Err(format!("it has {size} bytes, the limit is {}", limits.frame));
         }
         let behind = stored.len().saturating_sub(header.check_blocks(stored)?);
         if behind != 0 {
@@ -231,7 +231,7 @@ impl Header {
             let head = u32::from_le_bytes([low, middle, high, 0]);
             let size = head >> 3;
             if u64::from(size) > most {
-                return Err(format!("a block has {size} bytes, the ceiling is {most}"));
+                return Err(format!("a block has {size} bytes, the limit is {most}"));
             }
             let stored = match head >> 1 & 3 {
                 1 => 1,
@@ -261,7 +261,7 @@ pub(crate) fn check_table(
         return Err(BundleError::Limit {
             what: "frames of one tree".to_owned(),
             found: frames.len() as u64,
-            ceiling: limits.frames as u64,
+            limit: limits.frames as u64,
         });
     }
     let (mut stored, mut size) = (0u64, 0u64);
@@ -272,14 +272,14 @@ pub(crate) fn check_table(
         if frame.size == 0 {
             return Err(wrong(format!("frame {number} is empty")));
         }
-        for (what, found, ceiling) in
+        for (what, found, limit) in
             [("decoded", frame.size, limits.frame), ("stored", frame.stored, limits.frame_stored)]
         {
-            if found > ceiling {
+            if found > limit {
                 return Err(BundleError::Limit {
                     what: format!("bytes of frame {number} as {what}"),
                     found,
-                    ceiling,
+                    limit,
                 });
             }
         }
@@ -364,7 +364,7 @@ mod tests {
         dictionary[4] |= 1;
         assert!(decode(&dictionary, piece.len()).is_err(), "Z08");
         let bomb = store(&vec![0; (8 << 20) + 1]);
-        assert!(decode(&bomb, (8 << 20) + 1).unwrap_err().contains("ceiling"), "Z07");
+        assert!(decode(&bomb, (8 << 20) + 1).unwrap_err().contains("limit"), "Z07");
     }
 
     #[test]

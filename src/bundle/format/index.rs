@@ -309,8 +309,8 @@ impl Index {
             .map_err(|source| BundleError::Canonical { document: document(), source })?;
         let wrong = |reason: String| BundleError::Format { document: document(), reason };
         if raw.manifests.len() > limits.items {
-            let (found, ceiling) = (raw.manifests.len() as u64, limits.items as u64);
-            return Err(BundleError::Limit { what: "items and referrers".to_owned(), found, ceiling });
+            let (found, limit) = (raw.manifests.len() as u64, limits.items as u64);
+            return Err(BundleError::Limit { what: "items and referrers".to_owned(), found, limit });
         }
         let mut items: Vec<IndexItem> = Vec::new();
         for descriptor in &raw.manifests {

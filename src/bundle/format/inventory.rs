@@ -132,7 +132,7 @@ pub(crate) struct TreeTotals {
 }
 
 impl TreeTotals {
-    /// Adds the entries and frames that so many items have each; refuses what is above the ceilings.
+    /// Adds the entries and frames that so many items have each; refuses what is above the limits.
     pub(crate) fn add(
         &mut self,
         (entries, frames): (usize, usize),
@@ -142,12 +142,12 @@ impl TreeTotals {
         let sum = |before: u64, each: usize| before.saturating_add((each as u64).saturating_mul(items));
         self.entries = sum(self.entries, entries);
         self.frames = sum(self.frames, frames);
-        for (what, found, ceiling) in
+        for (what, found, limit) in
             [("entries", self.entries, limits.all_entries), ("frames", self.frames, limits.all_frames)]
         {
-            if found > ceiling {
+            if found > limit {
                 let what = format!("{what} of all trees together");
-                return Err(BundleError::Limit { what, found, ceiling });
+                return Err(BundleError::Limit { what, found, limit });
             }
         }
         Ok(())
@@ -166,16 +166,16 @@ impl Inventory {
     /// `layer` is the size of the layer that the manifest states.
     pub fn parse(stored: &[u8], item: &str, layer: u64, limits: &Limits) -> Result<Self, BundleError> {
         let document = format!("the inventory of `{item}`");
-        let ceiling = limits.inventory;
-        if stored.len() as u64 > ceiling {
-            return Err(BundleError::Limit { what: document, found: stored.len() as u64, ceiling });
+        let limit = limits.inventory;
+        if stored.len() as u64 > limit {
+            return Err(BundleError::Limit { what: document, found: stored.len() as u64, limit });
         }
-        let count = |what: &str, found: u64, ceiling: usize| {
-            let fits = usize::try_from(found).ok().filter(|found| *found <= ceiling);
+        let count = |what: &str, found: u64, limit: usize| {
+            let fits = usize::try_from(found).ok().filter(|found| *found <= limit);
             fits.ok_or_else(|| BundleError::Limit {
                 what: format!("{what} of `{item}`"),
                 found,
-                ceiling: ceiling as u64,
+                limit: limit as u64,
             })
         };
 
@@ -244,7 +244,7 @@ impl<'a> LineReader<'a> {
     }
 
     fn next<T: Serialize + DeserializeOwned>(&mut self) -> Result<T, BundleError> {
-        let ceiling = self.limits.line as u64;
+        let limit = self.limits.line as u64;
         let most = self.limits.line.saturating_add(1);
         self.line.clear();
         while self.line.last() != Some(&b'\n') {
@@ -257,17 +257,17 @@ impl<'a> LineReader<'a> {
             self.line.extend_from_slice(rest.get(..end).unwrap_or_default());
             self.at += end;
             if self.line.len() == most && self.line.last() != Some(&b'\n') {
-                return Err(self.wrong(format!("a line has more than {ceiling} bytes")));
+                return Err(self.wrong(format!("a line has more than {limit} bytes")));
             }
         }
         let read = self.line.len() as u64;
         self.left = self.left.checked_sub(read).ok_or_else(|| BundleError::Limit {
             what: format!("bytes of {} when decoded", self.document),
             found: self.limits.inventory_text + 1,
-            ceiling: self.limits.inventory_text,
+            limit: self.limits.inventory_text,
         })?;
         self.line.pop();
-        canonical::decode(&self.line, ceiling).map_err(|source: CanonicalError| BundleError::Canonical {
+        canonical::decode(&self.line, limit).map_err(|source: CanonicalError| BundleError::Canonical {
             document: self.document.to_owned(),
             source,
         })

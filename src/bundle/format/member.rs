@@ -82,7 +82,7 @@ pub fn header(name: &str, kind: tar::EntryType, mode: u32, size: u64, target: &s
 
 /// The size that a header states, if it is a header of this name at all.
 ///
-/// Only for the two members before the seal is believed: their sizes are bounded by the caller.
+/// Only for the two members before the seal is verified: their sizes are bounded by the caller.
 #[must_use]
 pub(crate) fn claimed_size(name: &str, block: &[u8; 512]) -> Option<u64> {
     let size = tar::Header::from_byte_slice(block).entry_size().ok()?;

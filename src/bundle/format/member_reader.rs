@@ -1,7 +1,7 @@
 //! Reading a bundle member by member, from a file in place or from a pipe in one pass.
 //!
-//! Nothing here believes anything: every call says what must come next and what it must hash to, and gets either
-//! those bytes or an error. Only `trust/verify` calls it, because only there is known what is to be believed.
+//! Nothing here trusts anything: every call says what must come next and what it must hash to, and gets either
+//! those bytes or an error. Only `trust/verify` calls it, because only there is known what is to be verified.
 
 use super::atomic_file;
 use super::carrier::{Carrier, begins_encrypted};
@@ -141,8 +141,8 @@ impl<'a> MemberReader<'a> {
         Ok(block)
     }
 
-    /// Reads a member whose size nothing believed has named yet: its header may state any size up to the ceiling.
-    pub fn unverified(&mut self, name: &str, ceiling: u64) -> Result<Vec<u8>, BundleError> {
+    /// Reads a member whose size nothing verified has named yet: its header may state any size up to the limit.
+    pub fn unverified(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, BundleError> {
         let offset = self.at;
         let block = self.block(name)?;
         if offset == 0 && begins_encrypted(&block) {
@@ -152,8 +152,8 @@ impl<'a> MemberReader<'a> {
             let found = member::describe(&block);
             return Err(BundleError::Header { expected: name.to_owned(), offset, found });
         };
-        if size > ceiling {
-            return Err(BundleError::Limit { what: format!("bytes of `{name}`"), found: size, ceiling });
+        if size > limit {
+            return Err(BundleError::Limit { what: format!("bytes of `{name}`"), found: size, limit });
         }
         let bytes = self.bytes(name, size)?;
         self.padding(name, size)?;
@@ -171,7 +171,7 @@ impl<'a> MemberReader<'a> {
         Err(BundleError::Header { expected: name.to_owned(), offset, found })
     }
 
-    /// The next bytes, not hashed; `size` has been compared with a ceiling.
+    /// The next bytes, not hashed; `size` has been compared with a limit.
     pub fn bytes(&mut self, name: &str, size: u64) -> Result<Vec<u8>, BundleError> {
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
         self.fill(&mut bytes, name)?;
@@ -187,7 +187,7 @@ impl<'a> MemberReader<'a> {
         if found == expected { Ok(()) } else { Err(BundleError::Padding { member: name.to_owned() }) }
     }
 
-    /// A whole member, held in memory; `size` has been compared with a ceiling.
+    /// A whole member, held in memory; `size` has been compared with a limit.
     pub fn member(&mut self, name: &str, size: u64, digest: Digest) -> Result<Vec<u8>, BundleError> {
         self.header(name, size)?;
         let bytes = self.bytes(name, size)?;
@@ -344,7 +344,7 @@ fn hash<E: From<BundleError>>(
     Ok(hasher.finish())
 }
 
-/// Bytes of a file at a place, not hashed; `size` has been compared with a ceiling.
+/// Bytes of a file at a place, not hashed; `size` has been compared with a limit.
 pub(crate) fn bytes_at(file: &File, name: &str, offset: u64, size: u64) -> Result<Vec<u8>, BundleError> {
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
     fill_at(file, name, offset, &mut bytes)?;

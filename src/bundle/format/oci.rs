@@ -83,12 +83,12 @@ pub fn is_image_config(media_type: &str) -> bool {
 /// Reads an index or manifest of the media type that its parent stated.
 ///
 /// Both kinds of keys in one document, a media type inside that differs from the one outside, foreign layers, sizes above
-/// the ceiling, and all that [`image_json`] refuses are refused: other tools would read such a document in another way
+/// the limit, and all that [`image_json`] refuses are refused: other tools would read such a document in another way
 /// (CVE-2021-41190). An index may list media types that are unknown here (OCI image spec 1.1, "Image Index"): whoever
 /// reads the index decides whether such a child may be withheld.
 pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<OciDocument, String> {
     if bytes.len() as u64 > limits.document {
-        return Err(format!("it has {} bytes, the ceiling is {}", bytes.len(), limits.document));
+        return Err(format!("it has {} bytes, the limit is {}", bytes.len(), limits.document));
     }
     image_json::check(ImageJson::Document, bytes)?;
     let Object(raw) =
@@ -219,7 +219,7 @@ impl RawDescriptor {
             ));
         }
         if self.size > limits.bytes {
-            return Err(format!("{} has {} bytes, the ceiling is {}", self.digest, self.size, limits.bytes));
+            return Err(format!("{} has {} bytes, the limit is {}", self.digest, self.size, limits.bytes));
         }
         let platform = self.platform.map(|Object(platform)| platform.name());
         Ok(Descriptor { media_type: self.media_type, digest: self.digest, size: self.size, platform })

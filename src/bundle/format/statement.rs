@@ -61,7 +61,7 @@ pub struct Predicate {
     pub previous: Option<Digest>,
     /// When the lock was written.
     pub created: Timestamp,
-    /// After this moment the bundle is no longer to be believed.
+    /// After this moment the bundle is no longer to be verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
     /// Which part of its manifest it carries.
@@ -174,20 +174,20 @@ impl Statement {
             return Err(BundleError::Limit {
                 what: "a number in the statement".to_owned(),
                 found,
-                ceiling: limits.bytes,
+                limit: limits.bytes,
             });
         }
         for member in &predicate.members {
-            let ceiling = match member.name.as_str() {
+            let limit = match member.name.as_str() {
                 member::INDEX | member::MANIFEST | member::SHA256SUMS => limits.index,
                 member::RESERVE => limits.reserve,
                 _ => limits.statement,
             };
-            if member.size > ceiling {
+            if member.size > limit {
                 return Err(BundleError::Limit {
                     what: format!("bytes of `{}`", member.name),
                     found: member.size,
-                    ceiling,
+                    limit,
                 });
             }
         }

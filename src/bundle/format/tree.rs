@@ -35,8 +35,8 @@ pub struct TreeError {
 /// Why an entry may not stand where it does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TreeObjection {
-    /// More entries than the ceiling.
-    #[error("is the entry at which the tree passes the ceiling of {0} entries")]
+    /// More entries than the limit.
+    #[error("is the entry at which the tree passes the limit of {0} entries")]
     Count(usize),
     /// Not behind the entry before it, or the same path again.
     #[error("does not come after the entry before it")]
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn e13_counts_and_sizes_have_ceilings() {
+    fn e13_counts_and_sizes_have_limits() {
         let limits = Limits { entries: 2, bytes: 4096, ..Limits::v1() };
         let reason = |entries| Tree::new(entries, &limits).map_err(|error| error.reason);
         assert_eq!(reason(vec![file("a"), file("b"), file("c")]), Err(TreeObjection::Count(2)));

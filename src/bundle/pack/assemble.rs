@@ -289,10 +289,10 @@ impl<'a> Sources<'a> {
     /// A document or configuration, compared with its digest.
     fn read(&self, digest: &Digest) -> Result<Vec<u8>, BundleError> {
         let source = self.find(digest)?;
-        let ceiling = Limits::v1().document;
-        if source.size > ceiling {
+        let limit = Limits::v1().document;
+        if source.size > limit {
             let what = format!("bytes of {digest}");
-            return Err(BundleError::Limit { what, found: source.size, ceiling });
+            return Err(BundleError::Limit { what, found: source.size, limit });
         }
         let unreadable = |error| BundleError::SourceRead { path: source.path.clone(), source: error };
         let mut bytes = vec![0; usize::try_from(source.size).unwrap_or_default()];

@@ -30,7 +30,7 @@ pub struct Draft {
     pub previous: Option<Digest>,
     /// When the lock was written; never the time of packing, so that packing twice gives equal bytes.
     pub created: Timestamp,
-    /// After this moment the bundle is no longer to be believed.
+    /// After this moment the bundle is no longer to be verified.
     pub expires: Option<Timestamp>,
     /// Which part of its manifest it carries.
     pub selection: Selection,

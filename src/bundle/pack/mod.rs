@@ -159,7 +159,7 @@ fn write_unsealed(
     let room = parts.room(draft, authority)?;
     if room > limits.reserve {
         let what = "bytes to keep for the front of the bundle; split it into several".to_owned();
-        return Err(BundleError::Limit { what, found: room, ceiling: limits.reserve });
+        return Err(BundleError::Limit { what, found: room, limit: limits.reserve });
     }
     let layers = parts.image_layers()?;
     let streams: u64 = parts.distinct.iter().map(|tree| tree.tree.positions().1).sum();

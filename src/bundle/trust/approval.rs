@@ -75,7 +75,7 @@ impl Approval {
     }
 }
 
-/// The approvals of a bundle as they came: one envelope a line, each by one approver. Nobody believes them yet.
+/// The approvals of a bundle as they came: one envelope a line, each by one approver. Nobody trusts them yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Approvals(Vec<Envelope>);
 
@@ -88,20 +88,20 @@ impl Approvals {
 
     /// Bytes of the longest file of approvals.
     #[must_use]
-    pub fn ceiling(limits: &Limits) -> u64 {
-        PAYLOAD.file_ceiling(limits.signatures, limits)
+    pub fn limit(limits: &Limits) -> u64 {
+        PAYLOAD.file_limit(limits.signatures, limits)
     }
 
-    /// Reads a file of approvals. Believes nothing.
+    /// Reads a file of approvals. Verifies nothing.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let (found, ceiling) = (bytes.len() as u64, Self::ceiling(limits));
-        if found > ceiling {
-            return Err(TrustError::Limit { what: "bytes of approvals", found, ceiling });
+        let (found, limit) = (bytes.len() as u64, Self::limit(limits));
+        if found > limit {
+            return Err(TrustError::Limit { what: "bytes of approvals", found, limit });
         }
         let lines = bytes.split_inclusive(|byte| *byte == b'\n').count();
         if lines > limits.signatures {
-            let (found, ceiling) = (lines as u64, limits.signatures as u64);
-            return Err(TrustError::Limit { what: "approvals", found, ceiling });
+            let (found, limit) = (lines as u64, limits.signatures as u64);
+            return Err(TrustError::Limit { what: "approvals", found, limit });
         }
         let mut approvals = Self::none();
         for envelope in Envelope::parse_lines(bytes, PAYLOAD, limits) {

@@ -40,7 +40,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// A root in its envelope: well formed, and not yet believed.
+/// A root in its envelope: well formed, and not yet verified.
 ///
 /// Also what goes from hand to hand until enough have signed.
 #[derive(Clone)]
@@ -122,14 +122,14 @@ impl SignedRoot {
 pub(super) fn lines(bytes: &[u8], limits: &Limits) -> Result<Vec<SignedRoot>, TrustError> {
     let found = bytes.len() as u64;
     if found > limits.roots {
-        return Err(TrustError::Limit { what: "bytes of trust roots", found, ceiling: limits.roots });
+        return Err(TrustError::Limit { what: "bytes of trust roots", found, limit: limits.roots });
     }
     let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     // Counted before anything is parsed.
     let lines = text.split(|byte| *byte == b'\n').count();
     if lines > limits.root_versions {
-        let (found, ceiling) = (lines as u64, limits.root_versions as u64);
-        return Err(TrustError::Limit { what: "versions of the trust root", found, ceiling });
+        let (found, limit) = (lines as u64, limits.root_versions as u64);
+        return Err(TrustError::Limit { what: "versions of the trust root", found, limit });
     }
     let line = |line| SignedRoot::from_envelope(Envelope::parse(line, PayloadType::Root, limits)?, limits);
     text.split(|byte| *byte == b'\n').map(line).collect()
@@ -160,7 +160,7 @@ pub(super) fn newest(roots: &[SignedRoot]) -> Result<&Root, TrustError> {
 pub struct Chain(Vec<SignedRoot>);
 
 impl Chain {
-    /// Reads a chain: one envelope a line, versions 1, 2, 3, ... without a gap (S23). Believes nothing.
+    /// Reads a chain: one envelope a line, versions 1, 2, 3, ... without a gap (S23). Verifies nothing.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
         if !bytes.ends_with(b"\n") && bytes.len() as u64 <= limits.roots {
             let reason = "it has to end with a line break".to_owned();

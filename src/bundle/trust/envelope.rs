@@ -45,7 +45,7 @@ impl PayloadType {
     }
 
     /// Bytes of the largest payload.
-    const fn payload_ceiling(self, limits: &Limits) -> u64 {
+    const fn payload_limit(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.statement,
             Self::Root => limits.root,
@@ -56,18 +56,18 @@ impl PayloadType {
     }
 
     /// Bytes of the largest envelope.
-    fn envelope_ceiling(self, limits: &Limits) -> u64 {
+    fn envelope_limit(self, limits: &Limits) -> u64 {
         match self {
             Self::Statement => limits.seal,
             Self::Root | Self::Approval | Self::Receipt | Self::Request | Self::Carrier | Self::Waiver => {
-                Envelope::encoded_len(self, self.payload_ceiling(limits), limits.signatures)
+                Envelope::encoded_len(self, self.payload_limit(limits), limits.signatures)
             }
         }
     }
 
     /// Bytes of the longest file with so many envelopes, one a line.
-    pub(super) fn file_ceiling(self, most: usize, limits: &Limits) -> u64 {
-        self.envelope_ceiling(limits).saturating_add(1).saturating_mul(most as u64)
+    pub(super) fn file_limit(self, most: usize, limits: &Limits) -> u64 {
+        self.envelope_limit(limits).saturating_add(1).saturating_mul(most as u64)
     }
 
     /// Writes a payload of this type in its one spelling.
@@ -82,7 +82,7 @@ impl PayloadType {
         payload: &[u8],
         limits: &Limits,
     ) -> Result<T, TrustError> {
-        canonical::decode(payload, self.payload_ceiling(limits))
+        canonical::decode(payload, self.payload_limit(limits))
             .map_err(|source| TrustError::Canonical { document: self.document(), source })
     }
 
@@ -111,7 +111,7 @@ pub struct Signature {
 
 /// A payload with its signatures.
 ///
-/// The payload is not handed out: `believe` gives it to who may have it.
+/// The payload is not handed out: `trust` gives it to who may have it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     kind: PayloadType,
@@ -136,13 +136,13 @@ struct SignatureForm {
 }
 
 impl Envelope {
-    /// Reads an envelope for a payload of the expected type. Believes nothing.
+    /// Reads an envelope for a payload of the expected type. Verifies nothing.
     ///
     /// Signatures stand in the order of key id, then bytes. None at all is well formed, and fails where they
     /// are counted.
     pub fn parse(bytes: &[u8], kind: PayloadType, limits: &Limits) -> Result<Self, TrustError> {
         let document = kind.document();
-        let form: EnvelopeForm = canonical::decode(bytes, kind.envelope_ceiling(limits))
+        let form: EnvelopeForm = canonical::decode(bytes, kind.envelope_limit(limits))
             .map_err(|source| TrustError::Canonical { document, source })?;
         if form.payload_type != kind.as_str() {
             // As much as a person reads.
@@ -151,10 +151,10 @@ impl Envelope {
         }
         let count = form.signatures.len();
         if count > limits.signatures {
-            let (found, ceiling) = (count as u64, limits.signatures as u64);
-            return Err(TrustError::Limit { what: "signatures in an envelope", found, ceiling });
+            let (found, limit) = (count as u64, limits.signatures as u64);
+            return Err(TrustError::Limit { what: "signatures in an envelope", found, limit });
         }
-        let payload = decode(&form.payload, kind, "bytes of a payload", kind.payload_ceiling(limits))?;
+        let payload = decode(&form.payload, kind, "bytes of a payload", kind.payload_limit(limits))?;
         let mut signatures = Vec::with_capacity(count);
         for (at, signature) in form.signatures.iter().enumerate() {
             let raw = decode(&signature.sig, kind, "bytes of a signature", 4096)?;
@@ -251,7 +251,7 @@ impl Envelope {
         self.payload == payload
     }
 
-    /// The digest of the payload; for a statement, what identifies the bundle once it is believed.
+    /// The digest of the payload; for a statement, what identifies the bundle once it is verified.
     #[must_use]
     pub fn payload_digest(&self) -> Digest {
         Digest::of(&self.payload)
@@ -272,13 +272,13 @@ impl Envelope {
         }
     }
 
-    /// The payload that nobody here vouches for: for showing what a file says, marked as no more than that.
+    /// The payload that nobody here certifies: for showing what a file says, marked as no more than that.
     #[must_use]
     pub fn unverified_payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// The payload, for the functions of this folder that decide whether it may be believed.
+    /// The payload, for the functions of this folder that decide whether it may be verified.
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload
     }
@@ -303,18 +303,18 @@ pub(super) fn decode(
     text: &str,
     kind: PayloadType,
     what: &'static str,
-    ceiling: u64,
+    limit: u64,
 ) -> Result<Vec<u8>, TrustError> {
     let found = text.len() as u64 / 4 * 3;
-    if found > ceiling.saturating_add(2) {
-        return Err(TrustError::Limit { what, found, ceiling });
+    if found > limit.saturating_add(2) {
+        return Err(TrustError::Limit { what, found, limit });
     }
     let bytes = STANDARD.decode(text).map_err(|error| {
         let reason = format!("{what} are not canonical base64: {error}");
         TrustError::Format { document: kind.document(), reason }
     })?;
     match bytes.len() as u64 {
-        found if found > ceiling => Err(TrustError::Limit { what, found, ceiling }),
+        found if found > limit => Err(TrustError::Limit { what, found, limit }),
         _ => Ok(bytes),
     }
 }

@@ -1,4 +1,4 @@
-//! Why a key, a root or a seal is not believed.
+//! Why a key, a root or a seal is rejected.
 
 use super::approval::CountedApprovals;
 use super::chain::Fingerprint;
@@ -35,8 +35,8 @@ pub enum TrustError {
     Canonical { document: &'static str, source: CanonicalError },
     #[error("invalid {document}: {reason}")]
     Format { document: &'static str, reason: String },
-    #[error("{what} is {found}, which exceeds the limit of {ceiling}")]
-    Limit { what: &'static str, found: u64, ceiling: u64 },
+    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    Limit { what: &'static str, found: u64, limit: u64 },
     #[error("invalid key id `{}`: expected 64 lower-case hexadecimal digits", Printable(.found))]
     KeyId { found: String },
 
@@ -139,7 +139,7 @@ pub enum TrustError {
     Epoch { claimed: u64, expected: u64 },
     #[error("{what} expired at {expired}; now is {now}")]
     Expired { what: String, expired: Timestamp, now: Timestamp },
-    /// What was found while believed bytes were read.
+    /// What was found while verified bytes were read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
 }
@@ -223,7 +223,7 @@ impl Fault for TrustError {
                 return source.hint();
             }
             Self::InFile { source, .. } if matches!(**source, Self::Future { .. }) => return source.hint(),
-            // The file itself, and not a bundle, is what is not believed.
+            // The file itself, and not a bundle, is what is rejected.
             Self::InFile { source, .. }
                 if source.code().class() == Class::NotBelieved && source.code() != codes::TRUST_KEY =>
             {

@@ -1,4 +1,4 @@
-//! Who may do what, and the one place where bytes become believed.
+//! Who may do what, and the one place where bytes become verified.
 //!
 //! | file | what it decides |
 //! |---|---|

@@ -40,9 +40,9 @@ impl fmt::Display for Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Expiry {
-    /// It is not believed.
+    /// It is rejected.
     Refuse,
-    /// It is believed, with a warning: for sites whose clock nobody sets.
+    /// It is verified, with a warning: for sites whose clock nobody sets.
     Warn,
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for ApprovalPolicy {
     }
 }
 
-/// What is believed no longer.
+/// What is verified no longer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoked {
@@ -172,7 +172,7 @@ impl RoleEntry {
     }
 }
 
-/// A trust root that keeps its rules. Whether it is believed is decided by [`chain`](super::chain).
+/// A trust root that keeps its rules. Whether it is verified is decided by [`chain`](super::chain).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     pub(super) version: u64,
@@ -193,7 +193,7 @@ impl Root {
         Envelope::sign(PayloadType::Root, payload, signers)
     }
 
-    /// Reads a root and looks at its rules. Believes nothing.
+    /// Reads a root and looks at its rules. Verifies nothing.
     pub(super) fn parse(payload: &[u8], limits: &Limits) -> Result<Self, TrustError> {
         let form: RootForm = canonical::decode(payload, limits.root)
             .map_err(|source| TrustError::Canonical { document: "a trust root", source })?;
@@ -220,7 +220,7 @@ impl Root {
         self.created
     }
 
-    /// When it stops being believed.
+    /// When it stops being verified.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {
         self.expires

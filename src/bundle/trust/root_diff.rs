@@ -40,7 +40,7 @@ impl fmt::Display for RootDifference {
         match self {
             Self::Version { from, to } => write!(f, "~ version {from} -> {to}"),
             Self::Epoch { from, to } => {
-                write!(f, "~ epoch {from} -> {to}: no bundle of epoch {from} is believed any more")
+                write!(f, "~ epoch {from} -> {to}: no bundle of epoch {from} is verified any more")
             }
             Self::Created { from, to } => write!(f, "~ made {from} -> {to}"),
             Self::Expires { from, to } => write!(f, "~ expires {} -> {}", date(from), date(to)),

@@ -27,11 +27,11 @@ pub struct RootDraft {
     pub epoch: u64,
     /// When the root was made.
     pub created: Timestamp,
-    /// When it stops being believed.
+    /// When it stops being verified.
     pub expires: Option<Timestamp>,
     /// Who may do what.
     pub grants: Vec<Grant>,
-    /// What is believed no longer.
+    /// What is verified no longer.
     pub revoked: Revoked,
     /// What else is decided.
     pub policy: RootPolicy,

@@ -96,7 +96,7 @@ pub struct RootVersion {
     pub tallies: Vec<SignatureTally>,
 }
 
-/// A file of trust roots. Its last line may be a proposal: a root that too few have signed, which nobody believes.
+/// A file of trust roots. Its last line may be a proposal: a root that too few have signed, which nobody trusts.
 #[derive(Clone)]
 pub struct RootFile {
     roots: Vec<SignedRoot>,

@@ -12,8 +12,8 @@ impl Root {
     pub(super) fn keep_rules(&self) -> Result<(), TrustError> {
         let version = self.version;
         if self.keys.len() > MAX_KEYS {
-            let (found, ceiling) = (self.keys.len() as u64, MAX_KEYS as u64);
-            return Err(TrustError::Limit { what: "keys in a trust root", found, ceiling });
+            let (found, limit) = (self.keys.len() as u64, MAX_KEYS as u64);
+            return Err(TrustError::Limit { what: "keys in a trust root", found, limit });
         }
         self.broken_rule()
             .or_else(|| self.roles.iter().find_map(|entry| self.broken_role(entry)))

@@ -150,7 +150,7 @@ fn bound(parameters: &pbes2::Parameters) -> Result<(), TrustError> {
                 (scrypt.cost_parameter, u64::from(scrypt.block_size), u64::from(scrypt.parallelization));
             let work = n.checked_mul(r).and_then(|work| work.checked_mul(p));
             let bytes = n.checked_add(p).and_then(|rows| rows.checked_mul(128 * r));
-            let fits = |found: Option<u64>, ceiling| found.is_some_and(|found| found <= ceiling);
+            let fits = |found: Option<u64>, limit| found.is_some_and(|found| found <= limit);
             if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
                 return form("its scrypt parameters are not possible ones");
             }

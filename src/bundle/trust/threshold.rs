@@ -204,15 +204,15 @@ fn shortfall(
     TrustError::Threshold(Box::new(shortfall))
 }
 
-/// A payload whose signatures were counted, with what was read from it. Only [`believe`] makes one.
+/// A payload whose signatures were counted, with what was read from it. Only [`trust`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Believed<T> {
+pub(crate) struct Verified<T> {
     value: T,
     payload: Vec<u8>,
     signers: Vec<Who>,
 }
 
-impl<T> Believed<T> {
+impl<T> Verified<T> {
     /// What was read from the payload.
     #[must_use]
     pub(crate) fn value(&self) -> &T {
@@ -253,23 +253,23 @@ pub(super) enum Enough {
 /// between: after at least one key that has the role for some scenario was found to have signed, and before
 /// they are counted for the scenario that `read` returns. It should do nothing but parse: what it returns
 /// comes out of here only when the count is met.
-pub(crate) fn believe<T, E: From<TrustError>>(
+pub(crate) fn trust<T, E: From<TrustError>>(
     envelope: &Envelope,
     root: &Root,
     role: Role,
     read: impl FnOnce(&[u8]) -> Result<(Name, T), E>,
-) -> Result<Believed<T>, E> {
-    believe_with(envelope, root, role, Enough::Threshold, read)
+) -> Result<Verified<T>, E> {
+    verify_with(envelope, root, role, Enough::Threshold, read)
 }
 
-/// As [`believe`], with as many keys as `enough` says.
-pub(super) fn believe_with<T, E: From<TrustError>>(
+/// As [`trust`], with as many keys as `enough` says.
+pub(super) fn verify_with<T, E: From<TrustError>>(
     envelope: &Envelope,
     root: &Root,
     role: Role,
     enough: Enough,
     read: impl FnOnce(&[u8]) -> Result<(Name, T), E>,
-) -> Result<Believed<T>, E> {
+) -> Result<Verified<T>, E> {
     let signers = signers(envelope, root)?;
     let entries = || root.roles().iter().filter(|entry| entry.role() == role);
     if !signers.iter().any(|who| entries().any(|entry| entry.keys().contains(&who.id))) {
@@ -286,5 +286,5 @@ pub(super) fn believe_with<T, E: From<TrustError>>(
         }
         (counted, _) => counted?,
     };
-    Ok(Believed { value, payload: envelope.payload().to_vec(), signers })
+    Ok(Verified { value, payload: envelope.payload().to_vec(), signers })
 }

@@ -1,7 +1,7 @@
 //! Waivers: what approvers let through although a policy would not, for a reason and until a day, signed.
 //!
 //! A waiver is for one bundle or for a scenario, for one rule, and where it says so for some places alone. As many
-//! approvers have to say the same as the trust root asks of the role. It changes nothing about whether a bundle is believed.
+//! approvers have to say the same as the trust root asks of the role. It changes nothing about whether a bundle is verified.
 
 use super::TrustError;
 use super::approval::SetAside;
@@ -119,7 +119,7 @@ impl Waiver {
     }
 }
 
-/// Waivers as they came: one envelope a line. Nobody believes them yet.
+/// Waivers as they came: one envelope a line. Nobody trusts them yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Waivers(Vec<Envelope>);
 
@@ -132,15 +132,15 @@ impl Waivers {
 
     /// Bytes of the longest file of waivers.
     #[must_use]
-    pub fn ceiling(limits: &Limits) -> u64 {
-        PAYLOAD.file_ceiling(MOST, limits)
+    pub fn limit(limits: &Limits) -> u64 {
+        PAYLOAD.file_limit(MOST, limits)
     }
 
-    /// Reads a file of waivers. Believes nothing.
+    /// Reads a file of waivers. Verifies nothing.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TrustError> {
-        let (found, ceiling) = (bytes.len() as u64, Self::ceiling(limits));
-        if found > ceiling {
-            return Err(TrustError::Limit { what: "bytes of waivers", found, ceiling });
+        let (found, limit) = (bytes.len() as u64, Self::limit(limits));
+        if found > limit {
+            return Err(TrustError::Limit { what: "bytes of waivers", found, limit });
         }
         let mut waivers = Self::none();
         for envelope in Envelope::parse_lines(bytes, PAYLOAD, limits) {
@@ -157,8 +157,8 @@ impl Waivers {
     /// Adds one.
     pub fn add(&mut self, envelope: Envelope) -> Result<(), TrustError> {
         if self.0.len() == MOST {
-            let (found, ceiling) = (MOST as u64 + 1, MOST as u64);
-            return Err(TrustError::Limit { what: "waivers", found, ceiling });
+            let (found, limit) = (MOST as u64 + 1, MOST as u64);
+            return Err(TrustError::Limit { what: "waivers", found, limit });
         }
         self.0.push(envelope);
         Ok(())

@@ -6,13 +6,13 @@ use serde::{Serialize, de::DeserializeOwned};
 /// A document that is not in its canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum CanonicalError {
-    /// Longer than its ceiling; nothing was parsed.
-    #[error("it has {found} bytes, the ceiling is {ceiling}")]
+    /// Longer than its limit; nothing was parsed.
+    #[error("it has {found} bytes, the limit is {limit}")]
     Length {
         /// Bytes found.
         found: u64,
         /// Bytes allowed.
-        ceiling: u64,
+        limit: u64,
     },
     /// Not JSON of the expected shape.
     #[error("it is not JSON of the expected shape: {0}")]
@@ -39,9 +39,9 @@ pub fn encode_escaped<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError
 /// Reads what [`encode_escaped`] writes, and no other spelling of it.
 pub fn decode_escaped<T: Serialize + DeserializeOwned>(
     bytes: &[u8],
-    ceiling: u64,
+    limit: u64,
 ) -> Result<T, CanonicalError> {
-    decode_as(bytes, ceiling, encode_escaped)
+    decode_as(bytes, limit, encode_escaped)
 }
 
 /// Reads a document that must be in its canonical form.
@@ -50,18 +50,18 @@ pub fn decode_escaped<T: Serialize + DeserializeOwned>(
 /// `serde_json` silently keeps the last in maps), arrays in the place of objects (which serde accepts for
 /// structs), unknown keys, `1.0` for `1`, other escapes, other order, white space, a byte order mark, and
 /// anything before or behind the document.
-pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], ceiling: u64) -> Result<T, CanonicalError> {
-    decode_as(bytes, ceiling, encode)
+pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: u64) -> Result<T, CanonicalError> {
+    decode_as(bytes, limit, encode)
 }
 
 fn decode_as<T: DeserializeOwned>(
     bytes: &[u8],
-    ceiling: u64,
+    limit: u64,
     encode: impl Fn(&T) -> Result<Vec<u8>, CanonicalError>,
 ) -> Result<T, CanonicalError> {
     let found = bytes.len() as u64;
-    if found > ceiling {
-        return Err(CanonicalError::Length { found, ceiling });
+    if found > limit {
+        return Err(CanonicalError::Length { found, limit });
     }
     let value: T = serde_json::from_slice(bytes).map_err(CanonicalError::Shape)?;
     let again = encode(&value)?;

@@ -11,9 +11,9 @@ pub enum Class {
     CouldNot,
     /// Wrong use: flags, manifest, a file missing by name. Exit code 2.
     WrongUse,
-    /// Not believed: signature, digest, policy, format. Exit code 3.
+    /// Rejected: signature, digest, policy, format. Exit code 3.
     NotBelieved,
-    /// Believed, but not as wanted: findings, differences. Exit code 4.
+    /// Verified, but not as wanted: findings, differences. Exit code 4.
     NotAsWanted,
     /// Incomplete: a volume or the base is missing. Exit code 5.
     Incomplete,

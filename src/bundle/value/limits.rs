@@ -1,4 +1,4 @@
-//! Ceilings: every length read from a bundle is compared with one before it is allocated, added or sought to.
+//! Limits: every length read from a bundle is compared with one before it is allocated, added or sought to.
 
 const MIB: u64 = 1 << 20;
 
@@ -60,7 +60,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The ceilings of format version 1.
+    /// The limits of format version 1.
     #[must_use]
     pub const fn v1() -> Self {
         Self {

@@ -3,7 +3,7 @@
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
 use sealift_audit::analysis::anomaly::{AnomalyGroup, AnomalyKind};
-use sealift_audit::analysis::{Census, FileDigests, observe};
+use sealift_audit::analysis::{BundleAnalysis, FileDigests, observe};
 use sealift_audit::diff::{BundleDifference, ListExtent, text};
 use sealift_bundle::inspect::Overview;
 use sealift_bundle::trust::verify::OpenBundle;
@@ -16,18 +16,26 @@ use std::collections::{BTreeMap, BTreeSet};
 const SECRETS: usize = 20;
 
 /// Opens every layer in place; digests of files are needed only for a comparison.
-pub(super) fn look(place: &OpenBundle<'_>, compares: bool, threads: usize) -> Result<Census, CliError> {
+pub(super) fn look(
+    place: &OpenBundle<'_>,
+    compares: bool,
+    threads: usize,
+) -> Result<BundleAnalysis, CliError> {
     let digests = if compares { FileDigests::Taken } else { FileDigests::Left };
     Ok(observe(place, digests, threads, &LIMITS)?)
 }
 
 /// The items, what changed, what gains rights, and what needs a decision.
-pub(super) fn summary(overview: &Overview, census: &Census, changes: Option<&BundleDifference>) -> String {
+pub(super) fn summary(
+    overview: &Overview,
+    analysis: &BundleAnalysis,
+    changes: Option<&BundleDifference>,
+) -> String {
     let mut text = items(overview);
-    text += &privileges(census);
-    text += &starts(census);
-    text += &secrets(census);
-    text += &others(census);
+    text += &privileges(analysis);
+    text += &starts(analysis);
+    text += &secrets(analysis);
+    text += &others(analysis);
     text += &match changes {
         Some(changes) => format!("\nchanges\n{}", self::text(changes, ListExtent::Screen)),
         None => "  changes    not compared: `--since OLDER` shows what is new since an earlier bundle\n"
@@ -50,12 +58,12 @@ fn items(overview: &Overview) -> String {
 }
 
 /// Everything odd, each with the items that have it.
-fn oddities(census: &Census) -> BTreeMap<(AnomalyKind, String, String), BTreeSet<&str>> {
+fn anomalies(analysis: &BundleAnalysis) -> BTreeMap<(AnomalyKind, String, String), BTreeSet<&str>> {
     let mut found: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
-    for item in &census.items {
+    for item in &analysis.items {
         for view in &item.views {
-            for oddity in census.oddities(view) {
-                let key = (oddity.kind, oddity.path.clone(), oddity.detail.clone());
+            for anomaly in analysis.anomalies(view) {
+                let key = (anomaly.kind, anomaly.path.clone(), anomaly.detail.clone());
                 found.entry(key).or_default().insert(item.name.as_str());
             }
         }
@@ -67,8 +75,8 @@ fn in_items(items: &BTreeSet<&str>) -> String {
     format!("  in {}", items.iter().copied().collect::<Vec<_>>().join(", "))
 }
 
-fn privileges(census: &Census) -> String {
-    let all = oddities(census);
+fn privileges(analysis: &BundleAnalysis) -> String {
+    let all = anomalies(analysis);
     let of = all.iter().filter(|((kind, ..), _)| kind.group() == AnomalyGroup::Privilege);
     let (writable, rights): (Vec<_>, Vec<_>) =
         of.partition(|((kind, ..), _)| *kind == AnomalyKind::WorldWritable);
@@ -84,9 +92,9 @@ fn privileges(census: &Census) -> String {
 }
 
 /// Who images run as, and the ports that they name.
-fn starts(census: &Census) -> String {
+fn starts(analysis: &BundleAnalysis) -> String {
     let (mut roots, mut ports) = (BTreeSet::new(), BTreeMap::<&str, BTreeSet<&str>>::new());
-    for item in &census.items {
+    for item in &analysis.items {
         for config in item.views.iter().filter_map(|view| view.config.as_ref()) {
             if config.runs_as_root() {
                 roots.insert(item.name.as_str());
@@ -107,16 +115,16 @@ fn starts(census: &Census) -> String {
     text
 }
 
-fn secrets(census: &Census) -> String {
+fn secrets(analysis: &BundleAnalysis) -> String {
     let mut found: BTreeMap<(&str, String), BTreeSet<&str>> = BTreeMap::new();
-    for item in &census.items {
-        for secret in item.views.iter().flat_map(|view| census.secrets(view)) {
+    for item in &analysis.items {
+        for secret in item.views.iter().flat_map(|view| analysis.secrets(view)) {
             let place = secret.place.as_ref().map_or(secret.about.as_str(), |place| place.path.as_str());
             let key = (secret.rule.as_str(), format!("{place}: {}", secret.message));
             found.entry(key).or_default().insert(item.name.as_str());
         }
     }
-    for attached in &census.attached {
+    for attached in &analysis.attached {
         for secret in &attached.secrets {
             let key =
                 (secret.rule.as_str(), format!("attached {}: {}", attached.digest.short(), secret.message));
@@ -133,9 +141,9 @@ fn secrets(census: &Census) -> String {
     text
 }
 
-fn others(census: &Census) -> String {
+fn others(analysis: &BundleAnalysis) -> String {
     let mut counts: BTreeMap<AnomalyKind, u64> = BTreeMap::new();
-    for ((kind, ..), _) in oddities(census) {
+    for ((kind, ..), _) in anomalies(analysis) {
         if kind.group() != AnomalyGroup::Privilege {
             *counts.entry(kind).or_default() += 1;
         }
@@ -145,8 +153,8 @@ fn others(census: &Census) -> String {
         let counts: Vec<_> = counts.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         text += &format!("  findings   {}\n", counts.join(", "));
     }
-    if !census.unchecked.is_empty() {
-        let parts = counted(census.unchecked.len() as u64, "part");
+    if !analysis.unchecked.is_empty() {
+        let parts = counted(analysis.unchecked.len() as u64, "part");
         text +=
             &format!("  unchecked  {parts} of the content could not be read: `sealift analyze` lists them\n");
     }

@@ -1,4 +1,4 @@
-//! The two things that are compared, opened, each with what it takes to believe it.
+//! The two things that are compared, opened, each with what it takes to trust it.
 
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
@@ -33,7 +33,7 @@ use {
 /// Bytes at the beginning of a file by which it is told.
 const HEAD: u64 = 4096;
 
-/// Whom to believe.
+/// Whom to trust.
 pub(super) struct Whom<'a> {
     pub(super) trust: &'a [PathBuf],
     pub(super) keys: &'a [PathBuf],
@@ -57,7 +57,7 @@ impl<'a> Deref for Held<'a> {
     }
 }
 
-/// One of the two, believed.
+/// One of the two, verified.
 pub(super) enum Opened<'a> {
     Bundle {
         place: Held<'a>,
@@ -197,15 +197,15 @@ fn one<'a>(
 
 fn nobody(what: &str, flag: &str, whose: &str) -> CliError {
     CliError::Usage {
-        message: format!("{what} is compared, and nothing says whom to believe"),
+        message: format!("{what} is compared, and nothing says whom to trust"),
         hint: Some(next_step![format!("name {whose}: `{flag}`")]),
     }
 }
 
 fn signed<T: Signed>(path: &Path, key: Option<&PathBuf>, what: &str) -> Result<T, CliError> {
     let key = key.ok_or_else(|| nobody(what, "--key PUB", "the public key of the site"))?;
-    let ceiling = LIMITS.record.saturating_mul(2);
-    let bytes = atomic_file::read_bounded(path, ceiling).map_err(|source| input(path, source))?;
+    let limit = LIMITS.record.saturating_mul(2);
+    let bytes = atomic_file::read_bounded(path, limit).map_err(|source| input(path, source))?;
     Ok(T::read(&bytes, &public(key)?, &LIMITS).map_err(|error| error.in_file(path))?)
 }
 

@@ -26,7 +26,7 @@ const SHOWN: usize = 20;
 /// Show which sites hold a component, from SBOMs beside the receipts
 ///
 /// Looks into every file that ends with `.cdx.json`: SBOMs of the `CycloneDX` format that name their
-/// bundle, as `sealift sbom` writes them. What they say is believed only as far as whoever made them, so the file and its digest are shown.
+/// bundle, as `sealift sbom` writes them. What they say is verified only as far as whoever made them, so the file and its digest are shown.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 some site holds it, and every bundle was checked; 4 no site does, or a bundle \

@@ -85,7 +85,7 @@ impl RemoveKey {
 
 /// Propose a version with a new key in the place of an old one, which is revoked
 ///
-/// The new key has every role of the old one. Bundles that only the old key sealed are not believed any more by who
+/// The new key has every role of the old one. Bundles that only the old key sealed are rejected any more by who
 /// has the new version; pack them again.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -140,7 +140,7 @@ impl Revoke {
 pub(super) struct Set {
     #[command(flatten)]
     proposal: ProposalArgs,
-    /// When the root stops being believed, like 2027-11-22T00:00:00Z
+    /// When the root stops being verified, like 2027-11-22T00:00:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "never_expires")]
     expires: Option<Timestamp>,
     /// The root has no expiry date
@@ -157,7 +157,7 @@ pub(super) struct Set {
     /// How many keys of a role must sign, like `packer=2` or `packer@air-gapped=2`; 0 takes an entry away
     #[arg(long = "threshold", value_name = "ROLE=N", value_parser = Threshold::parse)]
     thresholds: Vec<Threshold>,
-    /// Begin a new epoch: sequence numbers start over, and no bundle that was sealed before is believed any more
+    /// Begin a new epoch: sequence numbers start over, and no bundle that was sealed before is verified any more
     #[arg(long)]
     new_epoch: bool,
 }

@@ -51,7 +51,7 @@ pub(super) struct Args {
     /// How many approvers must approve a bundle [default: 1]
     #[arg(long, value_name = "[SCENARIO,..=]N", value_parser = limited::<NonZeroUsize>)]
     approver_threshold: Vec<Limited<NonZeroUsize>>,
-    /// When the root stops being believed, like 2027-11-22T00:00:00Z
+    /// When the root stops being verified, like 2027-11-22T00:00:00Z
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
     /// Only warn of what has expired, for sites whose clock nobody sets

@@ -80,7 +80,7 @@ impl ProposalArgs {
 /// What is asked of approvers.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApprovalArgs {
-    /// Believe only bundles that approvers have approved, as many as the threshold of their role says
+    /// Trust only bundles that approvers have approved, as many as the threshold of their role says
     #[arg(long)]
     require_approvals: bool,
     /// Days after which an approval counts no longer

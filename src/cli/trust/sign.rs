@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// Sign the proposal in a file of trust roots
 ///
-/// Shows what the proposal changes, asks for the passphrase, and adds the signature to the file. A version is believed
+/// Shows what the proposal changes, asks for the passphrase, and adds the signature to the file. A version is verified
 /// when enough root keys of the version before it, and enough of its own, have signed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift trust sign root.next.json --key ben.key")]

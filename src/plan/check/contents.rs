@@ -94,7 +94,7 @@ impl ScannedContent {
     /// The files of a tree that are looked through, each compared with what the lock pins.
     fn read(&mut self, tree: &LockedTree, work: &Work<'_>) -> Result<Vec<Opened>, PlanError> {
         let is_text = matches!(tree.head.kind, ItemKind::Doc | ItemKind::Config);
-        let ceiling = match tree.head.labels.file_kind {
+        let limit = match tree.head.labels.file_kind {
             _ if is_text => secrets::MAX_BYTES as u64,
             Some(FileKind::Chart) => CHART,
             _ => SMALL,
@@ -104,7 +104,7 @@ impl ScannedContent {
         for ((entry, size), source) in checked.files().zip(&sources) {
             let Node::File { sha256, .. } = &entry.node else { continue };
             let path = entry.path.as_str();
-            if size > ceiling {
+            if size > limit {
                 self.unread += 1;
                 if is_text || tree.head.labels.file_kind == Some(FileKind::Chart) {
                     let message = format!("the file has {}, and was not looked through", ByteSize(size));

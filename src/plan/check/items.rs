@@ -171,16 +171,16 @@ pub(super) fn most_bytes(lock: &Lock) -> u64 {
 
 /// Whether a medium holds a bundle of that size.
 pub(super) fn on_medium(manifest: &Manifest, medium: &TargetMedium, bytes: u64) -> Option<LintFinding> {
-    let over = |ceiling: Option<u64>| ceiling.filter(|ceiling| bytes > *ceiling);
-    let (rule, what, ceiling) = match (over(medium.file), over(medium.bytes)) {
-        (Some(ceiling), _) => (LintRule::MediaFile, "and a file there has at most", ceiling),
-        (None, Some(ceiling)) => (LintRule::MediaSize, "and it holds", ceiling),
+    let over = |limit: Option<u64>| limit.filter(|limit| bytes > *limit);
+    let (rule, what, limit) = match (over(medium.file), over(medium.bytes)) {
+        (Some(limit), _) => (LintRule::MediaFile, "and a file there has at most", limit),
+        (None, Some(limit)) => (LintRule::MediaSize, "and it holds", limit),
         (None, None) => return None,
     };
     let message = format!(
         "the bundle has up to {}, {what} {} on `{}`",
         ByteSize(bytes),
-        ByteSize(ceiling),
+        ByteSize(limit),
         Printable(&medium.name)
     );
     Some(LintFinding::new(

@@ -106,7 +106,7 @@ fn missing_and_changed_blobs_are_named_with_who_names_them() {
     refused(&bench, &folder, codes::SOURCE_IMAGE, "has 4 bytes, and sha256:");
     fs::remove_file(&path).unwrap();
     refused(&bench, &folder, codes::SOURCE_IMAGE, &format!("blob {layer}, which sha256:"));
-    // A document is compared before it is believed.
+    // A document is compared before it is verified.
     let root = candidates(&open(&folder).unwrap(), &LIMITS).unwrap()[0].digest;
     let path = folder.join(blob_name(&root));
     let text = fs::read_to_string(&path).unwrap();

@@ -27,7 +27,7 @@ pub(crate) fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding
                 LintRule::ConfigUnread,
                 &file.about(),
                 format!("the configuration was not checked: {}", Printable(reason)),
-                "mend the file, or explain it with `[[accept]]`",
+                "fix the file, or explain it with `[[accept]]`",
             )
             .at(FindingPlace::new(file.path, None)),
         ],

@@ -175,7 +175,7 @@ impl Finder<'_> {
                 return self.unclear(text, line, "a parameter decides which image it is");
             }
             (None, Some(reference)) => (reference, false),
-            (None, None) => return self.unclear(text, line, "it is no image reference"),
+            (None, None) => return self.unclear(text, line, "it is not an image reference"),
         };
         self.found.push(Mention { reference, site, place, how: how.clone() });
     }

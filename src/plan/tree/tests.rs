@@ -184,7 +184,7 @@ fn z17_a_file_that_changes_while_it_is_read_is_refused() {
 }
 
 #[test]
-fn ceilings_and_interruption() {
+fn limits_and_interruption() {
     struct Stopped;
     impl Progress for Stopped {
         fn advance(&self, _: u64) {}

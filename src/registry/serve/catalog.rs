@@ -1,6 +1,6 @@
 //! What a set of opened bundles offers: repositories, tags, manifests, blobs, referrers.
 //!
-//! Made once, at the start, from documents that are believed; afterwards only looked up in.
+//! Made once, at the start, from documents that are verified; afterwards only looked up in.
 
 use super::document::{Announced, ServedDocument, announced};
 use super::error::ServeError;

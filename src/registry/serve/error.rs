@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 /// An error of serving bundles.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A bundle is not believed, or could not be read.
+    /// A bundle is rejected, or could not be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// A bundle does not have what was asked for.

@@ -30,7 +30,7 @@ const FRAMES: usize = 4;
 /// Inventories that are kept; the pages of one document ask for the same one again and again.
 const KEPT: usize = 4;
 
-/// A believed inventory, and whose it is.
+/// A verified inventory, and whose it is.
 type ServedInventory = (usize, String, Arc<Verified<Inventory>>);
 
 /// A decoded frame, which was compared with its digest, and where it is from.

@@ -67,7 +67,7 @@ pub struct Library {
 }
 
 impl Library {
-    /// Takes bundles that are believed. Two that give one name to different things are refused; a bundle that is given
+    /// Takes bundles that are verified. Two that give one name to different things are refused; a bundle that is given
     /// twice counts once.
     pub fn new(places: Vec<OpenBundle<'static>>, limits: &Limits) -> Result<Self, ServeError> {
         let mut bundles: Vec<ServedBundle> = Vec::new();

@@ -85,9 +85,9 @@ pub(super) struct DirectoryFacts {
 }
 
 impl DirectoryFacts {
-    /// Looks at a folder, or at the one that would hold it; `largest` is the largest file that should fit, `ceiling` the
+    /// Looks at a folder, or at the one that would hold it; `largest` is the largest file that should fit, `limit` the
     /// largest that this process may write.
-    pub(super) fn look(folder: &Path, largest: u64, ceiling: Option<u64>) -> Result<Self, SiteError> {
+    pub(super) fn look(folder: &Path, largest: u64, limit: Option<u64>) -> Result<Self, SiteError> {
         let path = match folder.symlink_metadata() {
             Ok(_) => folder,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => folder_of(folder),
@@ -143,7 +143,7 @@ impl DirectoryFacts {
             place.letter_case = shop.tells_apart("letter", "LETTER").into();
             place.spelling = shop.spelling().into();
             place.refused = shop.refused(&["a:b", "dot."]).into();
-            place.large_files = large_files(kind.map(|(kind, _)| kind), &shop, largest, ceiling);
+            place.large_files = large_files(kind.map(|(kind, _)| kind), &shop, largest, limit);
         }
         place.remove = match shop.close() {
             Ok(()) => Tried::Did(()),
@@ -205,7 +205,7 @@ fn kind(path: &Path) -> Result<Option<(FileSystemKind, &'static str)>, Errno> {
 }
 
 /// Whether a file of that length, and at least of 4 GiB, can be.
-fn large_files(kind: Option<FileSystemKind>, shop: &Workshop, largest: u64, ceiling: Option<u64>) -> Tried {
+fn large_files(kind: Option<FileSystemKind>, shop: &Workshop, largest: u64, limit: Option<u64>) -> Tried {
     match kind {
         // Neither has holes, so a length is not tried there: it would be written.
         Some(FileSystemKind::Fat) => return Tried::Failed("FAT holds no file of 4 GiB or more".to_owned()),
@@ -214,7 +214,7 @@ fn large_files(kind: Option<FileSystemKind>, shop: &Workshop, largest: u64, ceil
     }
     let length = largest.max(FAT_END);
     // Beyond that limit the kernel ends the process.
-    if ceiling.is_some_and(|ceiling| ceiling < length) {
+    if limit.is_some_and(|limit| limit < length) {
         return Tried::Skipped("this process may not write files so large".to_owned());
     }
     let made = shop.file("large").and_then(|file| rustix::fs::ftruncate(file, length));

@@ -75,7 +75,7 @@ fn needed(tried: &Tried, what: &str, fix: impl Into<String>) -> Verdict {
 }
 
 fn skipped(why: &str) -> Verdict {
-    unchecked(why, "mend the problems above, then run it again")
+    unchecked(why, "fix the problems above, then run it again")
 }
 
 impl Case<'_> {
@@ -247,7 +247,7 @@ impl Case<'_> {
         let Some((end, what)) = ends.into_iter().flatten().min_by_key(|(end, _)| *end) else {
             return fine("neither the bundle nor its trust root ends");
         };
-        // Time does not run back: a clock that does is no reason to believe for longer.
+        // Time does not run back: a clock that does is no reason to trust for longer.
         let now = self
             .circumstances
             .time_floor
@@ -276,7 +276,7 @@ impl Case<'_> {
         let Some(needs) = self.needs else { return unchecked("no bundle that asks for any", NAME_ONE) };
         let secrets: Vec<_> = needs.asked.secrets.iter().map(|secret| secret.name.as_str()).collect();
         match &self.circumstances.values {
-            Some(Err(why)) => problem(why, "mend that file in the folder of the site"),
+            Some(Err(why)) => problem(why, "fix that file in the folder of the site"),
             Some(Ok(())) if !secrets.is_empty() => warning(
                 format!("every parameter has a value; still to provide: {}", secrets.join(", ")),
                 "what each is, and where it belongs: `sealift inspect BUNDLE --trust ROOT`",

@@ -15,7 +15,7 @@ use sealift_bundle::value::name::Name;
 use sealift_bundle::value::timestamp::Timestamp;
 use serde::Deserialize;
 
-/// What a believed bundle needs to be unpacked, and to be of use then.
+/// What a verified bundle needs to be unpacked, and to be of use then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
     /// Its name and version.

@@ -212,7 +212,7 @@ fn f_sec_18_a_template_that_takes_long_is_left() {
 }
 
 #[test]
-fn all_templates_together_have_a_ceiling() {
+fn all_templates_together_have_a_limit() {
     let renderer = renderer();
     let item: Name = "app".parse().unwrap();
     let template = "{{ 'a' * 4000000 }}".to_owned().into_bytes();

@@ -95,7 +95,7 @@ fn sides(difference: &BundleDifference) -> SectionPart {
     let compared = say("Compared with ").and(side(&difference.a)).say(": ");
     let (tone, outcome) = match difference.verdict {
         DiffVerdict::Equal => (Tone::Good, "nothing is different."),
-        DiffVerdict::Different => (Tone::Plain, "what is different stands below, the gravest first."),
+        DiffVerdict::Different => (Tone::Plain, "what is different stands below, most severe first."),
         DiffVerdict::Incomplete => {
             (Tone::Attention, "equal as far as it was compared, and not all of it was.")
         }
@@ -178,7 +178,7 @@ fn executables(difference: &BundleDifference) -> Table {
 
 fn findings(difference: &BundleDifference) -> Table {
     let mut table = observed(
-        "Secrets and oddities that came or went",
+        "Secrets and anomalies that came or went",
         vec![Column::text("Path"), Column::text("Turn"), Column::text("What"), Column::text("In")],
     );
     for at in &difference.findings {
@@ -333,7 +333,7 @@ fn files(difference: &BundleDifference) -> Table {
             count(ChangeKind::Changed),
             count(ChangeKind::Moved),
             count(ChangeKind::Gone),
-            Cell::count(files.buried.len() as u64),
+            Cell::count(files.shadowed.len() as u64),
         ]);
     }
     table

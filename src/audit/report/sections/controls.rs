@@ -140,7 +140,7 @@ fn state(facts: &ReportFacts<'_>, rests: Rests) -> (&'static str, Tone) {
             ("fewer than asked for", Tone::Attention)
         }
         Rests::Seal | Rests::Approvals => ("checked", Tone::Good),
-        Rests::Content if facts.census.unchecked.is_empty() => ("observed", Tone::Good),
+        Rests::Content if facts.analysis.unchecked.is_empty() => ("observed", Tone::Good),
         Rests::Content => ("observed in part: see Not checked", Tone::Attention),
         Rests::Changes if facts.changes.is_some() => ("observed", Tone::Good),
         Rests::Vulnerabilities if facts.vulnerabilities.is_some() => ("observed", Tone::Good),

@@ -1,9 +1,9 @@
 //! What a report says, section by section.
 
 mod account;
+mod anomalies;
 mod changes;
 mod controls;
-mod oddities;
 mod origins;
 mod packages;
 mod policy;
@@ -53,7 +53,7 @@ pub fn report(facts: &ReportFacts<'_>) -> ReportDocument {
             section("size", "What takes up the space", size::blocks(facts)),
             section("privileges", "What can execute, and as whom", privileges::blocks(facts)),
             section("packages", "Packages, licences, vulnerabilities", packages::blocks(facts)),
-            section("findings", "Secrets and oddities", oddities::blocks(facts)),
+            section("findings", "Secrets and anomalies", anomalies::blocks(facts)),
             section("sources", "Sources and upstream evidence", origins::blocks(facts)),
             section("signers", "Signers and approvals", signers::blocks(facts)),
             section("scan", "Scan coverage", scan::blocks(facts)),

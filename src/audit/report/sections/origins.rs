@@ -140,7 +140,7 @@ fn attached(facts: &ReportFacts<'_>) -> Table {
             Column::number("Bytes").on(Basis::Observed),
         ],
     );
-    for attached in &facts.census.attached {
+    for attached in &facts.analysis.attached {
         let class = Cell::from(say(attached.class.as_str()));
         table.row([
             out(attached.item.as_str()).into(),

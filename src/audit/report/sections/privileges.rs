@@ -21,7 +21,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     } else {
         blocks.push(SectionPart::Table(starts(facts)));
     }
-    let (kinds, places) = oddities(facts, |kind| kind.group() == AnomalyGroup::Privilege);
+    let (kinds, places) = anomalies(facts, |kind| kind.group() == AnomalyGroup::Privilege);
     if kinds.total == 0 {
         blocks.push(SectionPart::Note {
             tone: Tone::Good,
@@ -76,22 +76,22 @@ fn started(config: &ImageConfig) -> Text {
     if words.is_empty() { say("nothing by itself") } else { code(words.join(" ")) }
 }
 
-/// How often each kind of oddity was found, and where.
-pub(super) fn oddities(facts: &ReportFacts<'_>, is_wanted: impl Fn(AnomalyKind) -> bool) -> (Table, Table) {
+/// How often each kind of anomaly was found, and where.
+pub(super) fn anomalies(facts: &ReportFacts<'_>, is_wanted: impl Fn(AnomalyKind) -> bool) -> (Table, Table) {
     let mut counts: BTreeMap<AnomalyKind, u64> = BTreeMap::new();
     let mut places = Table::new(
         "Where",
         Some(Basis::Observed),
         vec![Column::text("Path"), Column::text("What"), Column::text("Found"), Column::text("In")],
     );
-    for (oddity, names) in facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)) {
-        *counts.entry(oddity.kind).or_default() += 1;
+    for (anomaly, names) in facts.anomalies().filter(|(anomaly, _)| is_wanted(anomaly.kind)) {
+        *counts.entry(anomaly.kind).or_default() += 1;
         let path =
-            if oddity.path.is_empty() { say("the image or layer as a whole") } else { code(&oddity.path) };
+            if anomaly.path.is_empty() { say("the image or layer as a whole") } else { code(&anomaly.path) };
         places.row([
             path.into(),
-            say(oddity.kind.as_str()).into(),
-            out(&oddity.detail).into(),
+            say(anomaly.kind.as_str()).into(),
+            out(&anomaly.detail).into(),
             holders(&names).into(),
         ]);
     }
@@ -114,7 +114,7 @@ pub(super) fn oddities(facts: &ReportFacts<'_>, is_wanted: impl Fn(AnomalyKind) 
 fn executables(facts: &ReportFacts<'_>) -> (Table, Table) {
     let mut classes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     let mut interpreters: BTreeMap<&str, u64> = BTreeMap::new();
-    for layer in &facts.census.layers {
+    for layer in &facts.analysis.layers {
         for entry in &layer.entries {
             let LayerNode::File { size, class, .. } = &entry.node else { continue };
             if !class.is_executable() {

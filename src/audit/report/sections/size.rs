@@ -98,7 +98,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
 
 fn shares<'a>(facts: &ReportFacts<'a>) -> Vec<ItemShare<'a>> {
     let mut seen = HashSet::new();
-    let items = facts.census.items.iter().map(|item| {
+    let items = facts.analysis.items.iter().map(|item| {
         let mut share = ItemShare {
             name: item.name.as_str(),
             kind: item.kind,
@@ -113,7 +113,7 @@ fn shares<'a>(facts: &ReportFacts<'a>) -> Vec<ItemShare<'a>> {
             share.unpacked += view.sums.bytes;
             share.files += view.sums.files;
             for number in &view.layers {
-                let Some(layer) = facts.census.layers.get(*number).filter(|_| here.insert(*number)) else {
+                let Some(layer) = facts.analysis.layers.get(*number).filter(|_| here.insert(*number)) else {
                     continue;
                 };
                 if seen.insert(*number) {

@@ -37,7 +37,7 @@ struct Counts {
 impl Counts {
     fn of(facts: &ReportFacts<'_>) -> Self {
         let odd = |is_wanted: &dyn Fn(AnomalyKind) -> bool| {
-            facts.oddities().filter(|(oddity, _)| is_wanted(oddity.kind)).count() as u64
+            facts.anomalies().filter(|(anomaly, _)| is_wanted(anomaly.kind)).count() as u64
         };
         let rises =
             |kind| matches!(kind, AnomalyKind::Setuid | AnomalyKind::Setgid | AnomalyKind::Capability);
@@ -52,7 +52,7 @@ impl Counts {
             secrets: facts.secrets().count() as u64,
             packages: packages::distinct(facts).len() as u64,
             executables: executables(facts),
-            unread: facts.census.unchecked.len() as u64,
+            unread: facts.analysis.unchecked.len() as u64,
             unmade: unchecked::checks(facts).len() as u64,
         }
     }
@@ -61,7 +61,7 @@ impl Counts {
 /// Files that can be executed, each layer counted once.
 fn executables(facts: &ReportFacts<'_>) -> u64 {
     use crate::analysis::LayerNode;
-    let entries = facts.census.layers.iter().flat_map(|layer| &layer.entries);
+    let entries = facts.analysis.layers.iter().flat_map(|layer| &layer.entries);
     entries
         .filter(|entry| matches!(&entry.node, LayerNode::File { class, .. } if class.is_executable()))
         .count() as u64
@@ -71,10 +71,10 @@ fn executables(facts: &ReportFacts<'_>) -> u64 {
 pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     let counts = Counts::of(facts);
     let overview = facts.overview;
-    let (tone, believed) = if facts.account.is_exact() {
-        (Tone::Good, "The seal is believed, and every byte is accounted for.")
+    let (tone, verified) = if facts.account.is_exact() {
+        (Tone::Good, "The seal is verified, and every byte is accounted for.")
     } else {
-        (Tone::Bad, "The seal is believed, and the bytes of the file do not add up.")
+        (Tone::Bad, "The seal is verified, and the bytes of the file do not add up.")
     };
     let lacks = overview.approvals_demanded.map_or(0, |asked| asked.saturating_sub(overview.approvals.len()));
     let many = |count: u64, one: &str, several: &str| match count {
@@ -84,8 +84,8 @@ pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     };
     let strip = [changes(facts), vulnerabilities(facts), malware(facts), policy(facts)];
     let is_bad = counts.secrets > 0 || strip.iter().any(|light| light.tone == Tone::Bad);
-    let graver = strip.iter().filter(|light| matches!(light.tone, Tone::Bad | Tone::Attention));
-    let graver = graver.map(|light| format!("{}: {}", light.title.to_lowercase(), light.value));
+    let severe = strip.iter().filter(|light| matches!(light.tone, Tone::Bad | Tone::Attention));
+    let severe = severe.map(|light| format!("{}: {}", light.title.to_lowercase(), light.value));
     let open: Vec<_> = [
         many(counts.secrets, "place looks like a secret", "places look like secrets"),
         many(lacks as u64, "approval is missing", "approvals are missing"),
@@ -93,9 +93,9 @@ pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     ]
     .into_iter()
     .flatten()
-    .chain(graver)
+    .chain(severe)
     .collect();
-    let mut sentences = vec![Sentence { tone, text: say(believed) }];
+    let mut sentences = vec![Sentence { tone, text: say(verified) }];
     if !open.is_empty() {
         let tone = if is_bad { Tone::Bad } else { Tone::Attention };
         sentences.push(Sentence { tone, text: say(format!("Somebody has to look: {}.", open.join("; "))) });
@@ -129,7 +129,7 @@ pub(super) fn strip(facts: &ReportFacts<'_>) -> Vec<Light> {
     let signed = counted(overview.signers.len() as u64, "signature");
     let read = if counts.unread == 0 { "every layer was read" } else { "parts were not looked at" };
     vec![
-        light("Seal", Tone::Good, "believed".to_owned(), &format!("{signed} of trusted keys"), "signers"),
+        light("Seal", Tone::Good, "verified".to_owned(), &format!("{signed} of trusted keys"), "signers"),
         light(
             "Bytes",
             if facts.account.is_exact() { Tone::Good } else { Tone::Bad },
@@ -161,7 +161,7 @@ pub(super) fn strip(facts: &ReportFacts<'_>) -> Vec<Light> {
             "findings",
         ),
         light(
-            "Oddities",
+            "Anomalies",
             some(counts.odd, Tone::Attention),
             grouped(counts.odd),
             "names, links, archives",
@@ -210,13 +210,13 @@ fn vulnerabilities(facts: &ReportFacts<'_>) -> Light {
     let (title, section) = ("Vulnerabilities", "packages");
     let Some(known) = facts.vulnerabilities else { return unmade(title, "no data given", section) };
     let open: Vec<_> = known.found.iter().filter(|one| super::vulnerabilities::is_open(one)).collect();
-    let grave = open.iter().filter(|one| one.severity.level >= Some(Level::High)).count() as u64;
+    let severe = open.iter().filter(|one| one.severity.level >= Some(Level::High)).count() as u64;
     let gaps: u64 = known.not_checked.iter().map(|one| one.packages).sum();
-    let (tone, value) = match (open.len() as u64, grave, gaps) {
+    let (tone, value) = match (open.len() as u64, severe, gaps) {
         (0, _, 0) => (Tone::Good, "none known".to_owned()),
         (0, ..) => (Tone::Attention, "none known in part".to_owned()),
         (all, 0, _) => (Tone::Attention, format!("{} open", grouped(all))),
-        (all, grave, _) => (Tone::Bad, format!("{} open, {} grave", grouped(all), grouped(grave))),
+        (all, severe, _) => (Tone::Bad, format!("{} open, {} severe", grouped(all), grouped(severe))),
     };
     let mut note = say(format!("{} packages compared", grouped(known.compared)));
     if gaps > 0 {
@@ -320,7 +320,7 @@ fn plural(count: u64, thing: &str) -> String {
 
 /// What was found in it.
 fn inside(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
-    let layers = facts.census.layers.len() as u64;
+    let layers = facts.analysis.layers.len() as u64;
     let mut text = say(format!(
         "In {} there {} {} that can be executed",
         number(layers, "layer"),

@@ -63,7 +63,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
         },
         SectionPart::Table(table),
     ];
-    if facts.census.unchecked.is_empty() {
+    if facts.analysis.unchecked.is_empty() {
         blocks.push(SectionPart::Note {
             tone: Tone::Good,
             text: say("Within the bundle nothing was passed over: every layer was read to its end."),
@@ -76,7 +76,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
         Some(Basis::Observed),
         vec![Column::text("What"), Column::text("Why"), Column::text("In"), Column::number("Bytes")],
     );
-    for unchecked in &facts.census.unchecked {
+    for unchecked in &facts.analysis.unchecked {
         let owner = unchecked.layer.and_then(|layer| owners.get(&layer));
         table.row([
             Cell::from(code(&unchecked.what)).tone(Tone::Unknown),

@@ -56,7 +56,7 @@ pub(super) fn is_open(one: &Vulnerability) -> bool {
     one.places.iter().any(VulnerablePlace::is_open)
 }
 
-/// How grave it is for a reader.
+/// How severe it is for a reader.
 fn tone(one: &Vulnerability) -> Tone {
     match one.severity.level {
         _ if !is_open(one) => Tone::Plain,

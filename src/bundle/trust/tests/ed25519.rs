@@ -131,7 +131,7 @@ fn s07_small_order_r_is_never_accepted() {
         plainly += usize::from(same.verifying_key().verify(b"x", &dalek).is_ok());
         assert!(!secret.public().verify(b"x", &signature), "{text}");
     }
-    // R is the neutral element: plain verification believes it.
+    // R is the neutral element: plain verification trusts it.
     assert_eq!(plainly, 1);
 }
 
@@ -163,7 +163,7 @@ fn s03_s06_s07_s08_s09_speccheck_none_is_accepted() {
     }
     // All but two have a key that is refused when it is read; those two have an S of L and more.
     assert_eq!(usable, [9, 10]);
-    // Why keys with a small-order component are refused: strict verification alone believes one of them.
+    // Why keys with a small-order component are refused: strict verification alone trusts one of them.
     assert_eq!(strict, [6]);
 }
 

@@ -33,7 +33,7 @@ fn texts_codes_and_hints() {
         signed: Vec::new(),
         missing: vec![Who { name: name("ada"), id: key(1).public().id() }],
     };
-    let length = CanonicalError::Length { found: 2, ceiling: 1 };
+    let length = CanonicalError::Length { found: 2, limit: 1 };
     let who = Who { name: name("alice"), id };
     let inner = || Box::new(E::Passphrase);
     let table = [
@@ -64,11 +64,7 @@ fn texts_codes_and_hints() {
             codes::TRUST_FORMAT,
             "the seal is not as the format",
         ),
-        (
-            E::Limit { what: "keys", found: 2, ceiling: 1 },
-            codes::TRUST_LIMIT,
-            "keys: found 2, the ceiling is 1",
-        ),
+        (E::Limit { what: "keys", found: 2, limit: 1 }, codes::TRUST_LIMIT, "keys: found 2, the limit is 1"),
         (E::KeyId { found: "\u{1b}".into() }, codes::TRUST_FORMAT, "`\\u{1b}` is not the id of a key"),
         (
             E::Unfinished { version: 2, tallies: vec![tally()] },

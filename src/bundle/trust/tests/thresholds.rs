@@ -6,7 +6,7 @@ use crate::trust::TrustError;
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::Signer;
 use crate::trust::root::{Role, Root};
-use crate::trust::threshold::{Shortfall, believe, count};
+use crate::trust::threshold::{Shortfall, count, trust};
 use crate::value::name::Name;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -86,10 +86,10 @@ fn s17_a_known_id_on_a_foreign_signature_is_tampering() {
         // Even beside a threshold that is met, and for a key of another role.
         let envelope = forged(&[good[0], good[1], (spoofed, signature(99))]);
         assert_eq!(code(ask(&envelope, &root())), codes::TRUST_TAMPERED, "{spoofed}");
-        let believed = believe(&envelope, &root(), Role::Packer, |_| -> Result<(Name, ()), TrustError> {
+        let verified = trust(&envelope, &root(), Role::Packer, |_| -> Result<(Name, ()), TrustError> {
             panic!("nothing is read")
         });
-        assert_eq!(code(believed), codes::TRUST_TAMPERED);
+        assert_eq!(code(verified), codes::TRUST_TAMPERED);
     }
     let mut flipped = signature(2);
     flipped[5] ^= 1;
@@ -159,15 +159,14 @@ fn read(payload: &[u8]) -> Result<(Name, usize), TrustError> {
 
 #[test]
 fn only_a_met_threshold_gives_a_payload() {
-    let believed = believe(&sealed(&[2, 3]), &root(), Role::Packer, read).unwrap();
-    assert_eq!((believed.payload(), *believed.value(), believed.signers().len()), (&b"ddil"[..], 4, 2));
-    assert_eq!(code(believe(&sealed(&[2]), &root(), Role::Packer, read)), codes::TRUST_THRESHOLD);
+    let verified = trust(&sealed(&[2, 3]), &root(), Role::Packer, read).unwrap();
+    assert_eq!((verified.payload(), *verified.value(), verified.signers().len()), (&b"ddil"[..], 4, 2));
+    assert_eq!(code(trust(&sealed(&[2]), &root(), Role::Packer, read)), codes::TRUST_THRESHOLD);
     // Nobody of the role signed: the payload is not even read.
     for signers in [&[][..], &[1], &[5], &[99]] {
-        let unread =
-            believe(&sealed(signers), &root(), Role::Packer, |_| -> Result<(Name, ()), TrustError> {
-                panic!("nothing is read")
-            });
+        let unread = trust(&sealed(signers), &root(), Role::Packer, |_| -> Result<(Name, ()), TrustError> {
+            panic!("nothing is read")
+        });
         let missed = shortfall(unread);
         assert_eq!((missed.needed, missed.missing.len()), (Some(2), 3));
     }
@@ -182,8 +181,8 @@ fn s20_the_scenario_in_the_payload_decides_whose_keys_count() {
     ]))
     .unwrap();
     // Key 2 alone may seal anything but this scenario.
-    assert_eq!(code(believe(&sealed(&[2]), &scoped, Role::Packer, read)), codes::TRUST_THRESHOLD);
-    assert!(believe(&sealed(&[2, 3]), &scoped, Role::Packer, read).is_ok());
+    assert_eq!(code(trust(&sealed(&[2]), &scoped, Role::Packer, read)), codes::TRUST_THRESHOLD);
+    assert!(trust(&sealed(&[2, 3]), &scoped, Role::Packer, read).is_ok());
 }
 
 #[test]

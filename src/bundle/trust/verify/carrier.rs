@@ -1,4 +1,4 @@
-//! The seal beside an encrypted bundle: believed before anything is decrypted, and without any identity.
+//! The seal beside an encrypted bundle: verified before anything is decrypted, and without any identity.
 
 use super::seal::{SealSigner, Warning};
 use super::{Conditions, Verified};
@@ -9,7 +9,7 @@ use crate::trust::TrustError;
 use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::root::Role;
-use crate::trust::threshold::believe;
+use crate::trust::threshold::trust;
 use crate::value::limits::Limits;
 use std::fs::File;
 use std::io::Read as _;
@@ -23,7 +23,7 @@ use crate::format::{
 #[cfg(feature = "encryption")]
 use crate::value::progress::Progress;
 
-/// An encrypted bundle whose own seal is believed. Of its content, nothing is.
+/// An encrypted bundle whose own seal is verified. Of its content, nothing is.
 #[derive(Debug, Clone)]
 pub struct VerifiedCarrier {
     /// What was signed about the file.
@@ -41,13 +41,13 @@ pub fn encode(chain: &[u8], envelope: &Envelope) -> Result<Vec<u8>, TrustError> 
     Ok([chain, &envelope.encode()?, b"\n"].concat())
 }
 
-fn ceiling(limits: &Limits) -> u64 {
+fn limit(limits: &Limits) -> u64 {
     let envelope = Envelope::encoded_len(PayloadType::Carrier, limits.carrier, limits.signatures);
     limits.roots.saturating_add(envelope).saturating_add(1)
 }
 
 impl VerifiedCarrier {
-    /// Reads the seal beside an encrypted bundle, and believes it or says why not.
+    /// Reads the seal beside an encrypted bundle, and trusts it or says why not.
     pub fn open(
         encrypted: &Path,
         pinned: &PinnedRoot,
@@ -55,23 +55,19 @@ impl VerifiedCarrier {
     ) -> Result<Self, TrustError> {
         let file = crate::format::carrier::open_seal(encrypted)?;
         let mut seal = Vec::new();
-        file.take(ceiling(conditions.limits).saturating_add(1)).read_to_end(&mut seal).map_err(|source| {
+        file.take(limit(conditions.limits).saturating_add(1)).read_to_end(&mut seal).map_err(|source| {
             let what = "the seal of the encrypted bundle".to_owned();
             BundleError::Read { what, source }
         })?;
         Self::parse(&seal, pinned, conditions)
     }
 
-    /// Believes the bytes of a seal, or says why not.
+    /// Verifies the bytes of a seal, or says why not.
     pub fn parse(seal: &[u8], pinned: &PinnedRoot, conditions: &Conditions<'_>) -> Result<Self, TrustError> {
         let limits = conditions.limits;
-        let (found, ceiling) = (seal.len() as u64, ceiling(limits));
-        if found > ceiling {
-            return Err(TrustError::Limit {
-                what: "bytes of the seal of an encrypted bundle",
-                found,
-                ceiling,
-            });
+        let (found, limit) = (seal.len() as u64, limit(limits));
+        if found > limit {
+            return Err(TrustError::Limit { what: "bytes of the seal of an encrypted bundle", found, limit });
         }
         let lines = seal.strip_suffix(b"\n").unwrap_or_default();
         let cut = lines.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
@@ -86,15 +82,15 @@ impl VerifiedCarrier {
             root.check_created(conditions.now)?;
         }
         let envelope = Envelope::parse(envelope, PayloadType::Carrier, limits)?;
-        let believed = believe(&envelope, root, Role::Packer, |payload| {
+        let verified = trust(&envelope, root, Role::Packer, |payload| {
             let carrier = Carrier::parse(payload, limits)?;
             Ok::<_, TrustError>((carrier.scenario.clone(), carrier))
         })?;
         let expired = root.check_expiry(conditions.now)?;
         let what = format!("the trust root version {}", root.version());
         Ok(Self {
-            signers: believed.signers().iter().map(SealSigner::packer).collect(),
-            carrier: Verified(believed.into_value()),
+            signers: verified.signers().iter().map(SealSigner::packer).collect(),
+            carrier: Verified(verified.into_value()),
             root_version: root.version(),
             warnings: expired.map(|expired| Warning::Expired { what, expired }).into_iter().collect(),
         })

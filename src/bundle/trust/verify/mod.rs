@@ -70,7 +70,7 @@ pub struct Conditions<'a> {
     pub threads: usize,
     /// What is asked of approvers.
     pub approvals: ApprovalCheck<'a>,
-    /// The ceilings.
+    /// The limits.
     pub limits: &'a Limits,
     /// Sees the bytes go by.
     pub watch: &'a dyn Progress,
@@ -146,7 +146,7 @@ pub trait Receiver: Sync {
         true
     }
 
-    /// Everything but the layers is believed: the moment to look for space and to make folders. There is one
+    /// Everything but the layers is verified: the moment to look for space and to make folders. There is one
     /// inventory for each tree, in order; none at [`Depth::Stored`].
     fn begin(&self, contents: &Verified<Contents>, trees: &[SharedInventory]) -> Result<(), Self::Error>;
 
@@ -179,7 +179,7 @@ pub trait BlobSink {
     /// What goes wrong on this side.
     type Error;
 
-    /// The next bytes, which nobody vouches for yet.
+    /// The next bytes, which nobody certifies yet.
     fn write_unverified(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 
     /// The bytes are those of this blob.

@@ -27,7 +27,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// A bundle file whose seal, index and manifests are believed, open for reading parts of it.
+/// A bundle file whose seal, index and manifests are verified, open for reading parts of it.
 ///
 /// The layers have not been looked at: what is read from them is compared with its digest when it is read.
 pub struct OpenBundle<'a> {
@@ -162,7 +162,7 @@ impl<'a> OpenBundle<'a> {
         for member in &self.trusted.front {
             tape.pass(&member.name, member.size)?;
         }
-        // What the seal vouches for was read when it was opened: another index than that one is refused here.
+        // What the seal certifies was read when it was opened: another index than that one is refused here.
         verify_contents(&self.trusted, &mut tape, &self.conditions, &Looking(Depth::Stored))?;
         self.whole.get_or_init(|| ());
         Ok(())
@@ -196,10 +196,10 @@ impl<'a> OpenBundle<'a> {
     }
 
     /// A blob that is held in memory, compared with its digest.
-    fn small(&self, blob: Blob, ceiling: u64) -> Result<Vec<u8>, BundleError> {
+    fn small(&self, blob: Blob, limit: u64) -> Result<Vec<u8>, BundleError> {
         let name = blob_name(&blob.digest);
-        if blob.size > ceiling {
-            return Err(BundleError::Limit { what: format!("bytes of `{name}`"), found: blob.size, ceiling });
+        if blob.size > limit {
+            return Err(BundleError::Limit { what: format!("bytes of `{name}`"), found: blob.size, limit });
         }
         let bytes = member_reader::bytes_at(&self.file, &name, self.place(&blob.digest)?.start, blob.size)?;
         same_digest(&name, blob.digest, Digest::of(&bytes))?;
@@ -222,7 +222,7 @@ impl<'a> OpenBundle<'a> {
         let mut at = 0;
         for member in self.trusted.front.iter().chain(&self.trusted.statement.predicate.members) {
             if member.name == name {
-                // Each of them was held against its own ceiling when it was believed.
+                // Each of them was held against its own limit when it was verified.
                 let bytes = member_reader::bytes_at(&self.file, name, at + 512, member.size)?;
                 same_digest(name, member.sha256, Digest::of(&bytes))?;
                 return Ok(Verified(bytes));
@@ -237,14 +237,14 @@ impl<'a> OpenBundle<'a> {
         self.whole(blob, self.conditions.limits.document)
     }
 
-    /// A blob of at most `ceiling` bytes, held in memory.
-    pub fn whole(&self, blob: Blob, ceiling: u64) -> Result<Verified<Vec<u8>>, TrustError> {
-        Ok(Verified(self.small(blob, ceiling)?))
+    /// A blob of at most `limit` bytes, held in memory.
+    pub fn whole(&self, blob: Blob, limit: u64) -> Result<Verified<Vec<u8>>, TrustError> {
+        Ok(Verified(self.small(blob, limit)?))
     }
 
     /// Reads a blob of any size to `sink`, a mebibyte at a time.
     ///
-    /// What was quarantined is believed only when `sink.keep` is called.
+    /// What was quarantined is verified only when `sink.keep` is called.
     pub fn stream<S: BlobSink<Error = E>, E: From<TrustError>>(
         &self,
         blob: Blob,
@@ -298,7 +298,7 @@ impl<'a> OpenBundle<'a> {
 
     /// The next bytes of a blob, at most `most` of them; nothing behind the last.
     ///
-    /// This is [`OpenBundle::stream`] for who cannot wait for a slow taker. Nobody vouches for any piece but the last, and
+    /// This is [`OpenBundle::stream`] for who cannot wait for a slow taker. Nobody certifies any piece but the last, and
     /// that one is handed out only when the digest of all of them is right: who has every piece has the blob.
     pub fn next_piece(&self, reading: &mut BlobProgress, most: usize) -> Result<Option<Vec<u8>>, TrustError> {
         if reading.ended {

@@ -28,7 +28,7 @@ impl Sink for Memory<'_> {
         let found = (self.bytes.len() + piece.len()) as u64;
         if found > self.limit {
             let what = "bytes of the file".to_owned();
-            let error = BundleError::Limit { what, found, ceiling: self.limit };
+            let error = BundleError::Limit { what, found, limit: self.limit };
             return Err(InspectError::Trust(TrustError::from(error)));
         }
         self.bytes.extend_from_slice(piece);

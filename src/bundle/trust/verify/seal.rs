@@ -1,4 +1,4 @@
-//! The first three members: from the pinned root to a believed statement.
+//! The first three members: from the pinned root to a verified statement.
 
 use super::{Conditions, Verified};
 use crate::format::member;
@@ -10,13 +10,13 @@ use crate::trust::chain::{Chain, PinnedRoot};
 use crate::trust::envelope::{Envelope, PayloadType};
 use crate::trust::key::KeyId;
 use crate::trust::root::{Role, Root};
-use crate::trust::threshold::{Enough, Who, believe_with};
+use crate::trust::threshold::{Enough, Who, verify_with};
 use crate::value::digest::Digest;
 use crate::value::name::Name;
 use crate::value::timestamp::Timestamp;
 use std::fmt;
 
-/// A bundle whose seal is believed, and what that rests on.
+/// A bundle whose seal is verified, and what that rests on.
 #[derive(Debug, Clone)]
 pub struct Trusted {
     pub(super) statement: Verified<Statement>,
@@ -124,9 +124,9 @@ impl Trusted {
 }
 
 impl Trusted {
-    /// Reads roots, seal and statement, and believes them or says why not.
+    /// Reads roots, seal and statement, and trusts them or says why not.
     ///
-    /// Only the sizes of the first two members are taken from headers that nobody vouches for, and they are bounded.
+    /// Only the sizes of the first two members are taken from headers that nobody certifies, and they are bounded.
     pub fn open(
         tape: &mut MemberReader<'_>,
         pinned: &PinnedRoot,
@@ -173,24 +173,24 @@ impl Trusted {
             root.check_created(conditions.now)?;
         }
         let envelope = Envelope::parse(&seal, PayloadType::Statement, limits)?;
-        let believed = believe_with(&envelope, root, Role::Packer, enough, |payload| {
+        let verified = verify_with(&envelope, root, Role::Packer, enough, |payload| {
             let statement = Statement::parse(payload, limits)?;
             Ok::<_, TrustError>((statement.predicate.scenario.clone(), statement))
         })?;
-        let predicate = &believed.value().predicate;
-        let id = Digest::of(believed.payload());
+        let predicate = &verified.value().predicate;
+        let id = Digest::of(verified.payload());
         *sealed = Some(id);
         tape.must_carry(&predicate.scenario, predicate.created)?;
         let (ApprovalCheck::Demanded(approvals) | ApprovalCheck::SkippedForInspection(approvals)) =
             conditions.approvals;
-        let bundle = (id, &believed.value().predicate.scenario);
+        let bundle = (id, &verified.value().predicate.scenario);
         let approvals = approvals.judge(root, bundle, conditions.now, limits)?;
-        let warnings = judge(believed.value(), id, root, conditions.now)?;
+        let warnings = judge(verified.value(), id, root, conditions.now)?;
         if let ApprovalCheck::Demanded(_) = conditions.approvals {
             approvals.suffices()?;
         }
         // S13: the statement beside the seal is the one inside it.
-        tape.member(member::STATEMENT, believed.payload().len() as u64, id)?;
+        tape.member(member::STATEMENT, verified.payload().len() as u64, id)?;
         let member = |name: &str, bytes: &[u8]| Member {
             name: name.to_owned(),
             size: bytes.len() as u64,
@@ -199,11 +199,11 @@ impl Trusted {
         let front = [
             member(member::ROOTS, &roots),
             member(member::SEAL, &seal),
-            member(member::STATEMENT, believed.payload()),
+            member(member::STATEMENT, verified.payload()),
         ];
         Ok(Self {
-            signers: believed.signers().iter().map(SealSigner::packer).collect(),
-            statement: Verified(believed.into_value()),
+            signers: verified.signers().iter().map(SealSigner::packer).collect(),
+            statement: Verified(verified.into_value()),
             id,
             approvals,
             root: anchored,

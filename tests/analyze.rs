@@ -48,7 +48,7 @@ fn special(kind: tar::EntryType, path: &str, target: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_census_tells_what_an_officer_asks() {
+fn a_analysis_tells_what_an_officer_asks() {
     let mut odd = special(tar::EntryType::Char, "dev/mem", "");
     odd.truncate(512);
     let mut link = special(tar::EntryType::Symlink, "etc/out", "../../etc/shadow");

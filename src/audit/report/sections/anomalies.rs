@@ -31,7 +31,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
             blocks.push(SectionPart::Paragraph { text: say("What to do: ").and(shown(fix)).say(".") });
         }
     }
-    let (kinds, places) = privileges::oddities(facts, |kind| kind.group() != AnomalyGroup::Privilege);
+    let (kinds, places) = privileges::anomalies(facts, |kind| kind.group() != AnomalyGroup::Privilege);
     if kinds.total == 0 {
         blocks.push(SectionPart::Note {
             tone: Tone::Good,
@@ -40,13 +40,13 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     } else {
         blocks.extend([SectionPart::Table(kinds), SectionPart::Table(places)]);
     }
-    let buried = buried(facts);
-    if buried.total > 0 {
+    let shadowed = shadowed(facts);
+    if shadowed.total > 0 {
         blocks.push(SectionPart::Heading { text: "Deleted, and still there" });
         blocks.push(SectionPart::Paragraph {
             text: say("A later layer takes these files away or replaces them. They travel all the same, and whoever has the bundle can read them."),
         });
-        blocks.push(SectionPart::Table(buried));
+        blocks.push(SectionPart::Table(shadowed));
     }
     blocks
 }
@@ -68,7 +68,7 @@ fn secrets(facts: &ReportFacts<'_>) -> Table {
         vec![Column::text("File"), Column::number("Places"), Column::text("What"), Column::text("In")],
     );
     let trees: HashSet<_> = facts
-        .census
+        .analysis
         .items
         .iter()
         .filter(|item| item.kind != ItemKind::Image)
@@ -108,14 +108,14 @@ fn secrets(facts: &ReportFacts<'_>) -> Table {
     table
 }
 
-fn buried(facts: &ReportFacts<'_>) -> Table {
+fn shadowed(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
         "Files of lower layers that a later layer hides",
         Some(Basis::Observed),
         vec![Column::text("File"), Column::text("In"), Column::text("What it is"), Column::number("Size")],
     );
     for (item, view) in facts.images() {
-        for (_, entry) in facts.census.entries(&view.buried) {
+        for (_, entry) in facts.analysis.entries(&view.shadowed) {
             if let LayerNode::File { size, class, .. } = &entry.node {
                 table.row([
                     code(&*entry.path).into(),
