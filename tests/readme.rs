@@ -1,5 +1,5 @@
-//! What the documents show is what happens: every command of the README is run and its output compared, and the
-//! example manifest has every key there is.
+//! What the documents show is what happens: every command of the README and of the manual is run and its output
+//! compared, and the example manifest has every key there is.
 
 use sealift_plan::manifest::Manifest;
 use std::fmt::Write as _;
@@ -13,10 +13,32 @@ const SCHEMA: &str = include_str!("../manifests/schema.json");
 /// The set-up commands of the README, and what runs in their place: a test does not build what it tests.
 const CARGO: [(&str, &str); 2] = [("cargo run --release -- demo", "sealift demo"), ("tests/run", "true")];
 
+/// The README and the pages of the manual, in the order in which their commands build on each other.
+fn documents() -> Vec<String> {
+    let pages = topics().into_iter().map(|topic| page(&topic));
+    std::iter::once(README.to_owned()).chain(pages).collect()
+}
+
+fn page(topic: &str) -> String {
+    let path = format!("{}/docs/{topic}.md", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn sealift(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_sealift")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn topics() -> Vec<String> {
+    let list = sealift(&["manual"]);
+    list.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
 /// The text between "```console" and "```", for each such block.
-fn console_blocks() -> Vec<&'static str> {
+fn console_blocks(document: &str) -> Vec<&str> {
     let mut blocks = Vec::new();
-    let mut rest = README;
+    let mut rest = document;
     while let Some((_, block)) = rest.split_once("\n```console\n") {
         let (block, after) = block.split_once("```\n").expect("a console block has an end");
         blocks.push(block);
@@ -70,28 +92,30 @@ fn run(script: &str, folder: &Path) -> String {
 }
 
 #[test]
-fn every_command_of_the_readme_prints_what_it_shows() {
+fn every_command_of_the_readme_and_the_manual_prints_what_it_shows() {
     let folder = tempfile::tempdir().unwrap();
-    let blocks = console_blocks();
-    assert!(blocks.len() > 4, "the README shows only {} console blocks", blocks.len());
+    let documents = documents();
+    let blocks: Vec<_> = documents.iter().flat_map(|document| console_blocks(document)).collect();
+    assert!(blocks.len() > 30, "the documents show only {} console blocks", blocks.len());
     for block in blocks {
         let seen = run(&script(block), folder.path());
-        snapbox::Assert::new().normalize_paths(false).eq(seen, snapbox::Data::text(block));
+        snapbox::Assert::new().normalize_paths(false).eq(seen, snapbox::Data::text(block.to_owned()));
     }
 }
 
 /// Commands of sealift that stand in sentences, tables and blocks that no test runs.
-fn mentioned() -> Vec<&'static str> {
-    let spans = README.split('`').skip(1).step_by(2);
-    let lines = README.lines().map(|line| line.split("   #").next().unwrap_or(line));
+fn mentioned(document: &str) -> Vec<&str> {
+    let spans = document.split('`').skip(1).step_by(2);
+    let lines = document.lines().map(|line| line.split("   #").next().unwrap_or(line));
     spans.chain(lines).filter(|text| text.starts_with("sealift ") && !text.contains("...")).collect()
 }
 
 #[test]
-fn what_the_readme_mentions_is_there() {
+fn what_the_readme_and_the_manual_mention_exists() {
     let sealift = env!("CARGO_BIN_EXE_sealift");
-    let mentioned = mentioned();
-    assert!(mentioned.len() > 40, "the README mentions only {} commands", mentioned.len());
+    let documents = documents();
+    let mentioned: Vec<_> = documents.iter().flat_map(|document| mentioned(document)).collect();
+    assert!(mentioned.len() > 100, "the documents mention only {} commands", mentioned.len());
     for command in mentioned {
         let words: Vec<_> = command.split_whitespace().skip(1).collect();
         let verbs: Vec<_> = words
@@ -108,7 +132,7 @@ fn what_the_readme_mentions_is_there() {
         for flag in words.iter().filter(|word| word.starts_with("--")) {
             let flag = flag.split('=').next().unwrap_or(flag);
             let is_there = help.split([' ', ',', '\n', '[', '`']).any(|word| word == flag);
-            assert!(is_there, "`{command}`: there is no `{flag}`");
+            assert!(is_there, "`{command}`: `{flag}` not found");
         }
     }
 }
@@ -118,6 +142,63 @@ fn the_readme_shows_the_two_commands_that_set_everything_up() {
     for (command, _) in CARGO {
         assert!(README.contains(command), "the README does not say `{command}`");
     }
+}
+
+#[test]
+fn the_manual_prints_the_pages_of_docs_and_the_index_links_each() {
+    let index = page("README");
+    for topic in topics() {
+        assert_eq!(sealift(&["manual", &topic]), page(&topic), "{topic}");
+        assert!(index.contains(&format!("({topic}.md)")), "docs/README.md does not link `{topic}`");
+        assert!(
+            page("SUMMARY").contains(&format!("({topic}.md)")),
+            "docs/SUMMARY.md does not list `{topic}`"
+        );
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_sealift")).args(["manual", "polcy"]).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("did you mean `policy`?"), "{error}");
+}
+
+/// Links between the documents lead to files that exist.
+#[test]
+fn links_of_the_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = topics().into_iter().map(|topic| format!("docs/{topic}.md"));
+    for file in
+        pages.chain(["README.md", "docs/README.md", "CONTRIBUTING.md", "SECURITY.md"].map(String::from))
+    {
+        let text = std::fs::read_to_string(root.join(&file)).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            if !link.is_empty() && !link.starts_with("http") {
+                let target = root.join(&file).parent().unwrap().join(link);
+                assert!(target.exists(), "{file}: `{link}` leads nowhere");
+            }
+        }
+    }
+}
+
+/// The page of error codes comes out of the program. `SEALIFT_WRITE_MANUAL=1` writes it.
+#[test]
+fn the_manual_has_every_error_code() {
+    let mut text = "# Troubleshooting by error code\n\nEvery error ends with `sealift explain CODE`. `next:` is the next step; \
+        exit codes are explained in [how trust works](trust.md).\n\n| code | exit code | meaning |\n|---|---|---|\n"
+        .to_owned();
+    let mut codes = 0;
+    for line in sealift(&["explain", "--json"]).lines() {
+        let known: serde_json::Value = serde_json::from_str(line).unwrap();
+        if let Some(exit) = known["exit"].as_u64() {
+            let explanation = known["explanation"].as_str().unwrap().replace('|', "\\|");
+            writeln!(text, "| `{}` | {exit} | {explanation} |", known["code"].as_str().unwrap()).unwrap();
+            codes += 1;
+        }
+    }
+    assert!(codes > 100, "{codes}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/troubleshooting.md");
+    if std::env::var_os("SEALIFT_WRITE_MANUAL").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    assert_eq!(page("troubleshooting"), text, "write it with SEALIFT_WRITE_MANUAL=1");
 }
 
 /// Whether a line of the example sets that key, also in a comment: of two sources, an item has one.

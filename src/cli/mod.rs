@@ -22,6 +22,7 @@ mod install;
 mod journal;
 mod key;
 mod ls;
+mod manual;
 mod passphrase;
 mod policy;
 #[cfg(feature = "registry")]

@@ -5,7 +5,8 @@ use super::error::CliError;
 use super::term::Term;
 use super::{
     analyze, approve, cat, cosign, diff, doctor, evidence, explain, fleet, inspect, install, journal, key,
-    ls, policy, receipt, report, rollback, sbom, scan, site, status, trust, unpack, util, verify, waive,
+    ls, manual, policy, receipt, report, rollback, sbom, scan, site, status, trust, unpack, util, verify,
+    waive,
 };
 #[cfg(feature = "connected")]
 use super::{check, demo, init, lock, pack};
@@ -52,6 +53,8 @@ verbs! {
         /// Write a commented manifest for what is in a directory
         #[cfg(feature = "connected")]
         Init(_args: init::Args) => Named::Nothing;
+        /// Read the manual
+        Manual(_args: manual::Args) => Named::Nothing;
         /// Explain an error code or a finding
         Explain(_args: explain::Args) => Named::Nothing;
         /// Print shell completions, the manifest schema or the format specification

@@ -76,7 +76,7 @@ fn f_field_05_one_image_that_fails_does_not_stop_the_others() {
         let outcome = load(&odd, &folder, "");
         let case = format!("{method} {kind} {status}: {}", outcome.shown());
         assert!(outcome.code == Some(4) && outcome.is("registry.refused"), "{case}");
-        assert!(outcome.err.contains("1 of 4 images did not arrive"), "{case}");
+        assert!(outcome.err.contains("1 of 4 images were not pushed"), "{case}");
         let mapping = mapping(&folder);
         assert_eq!(names(&mapping["images"]), ["hub", "large", "one"], "{case}");
         assert_eq!(names(&mapping["not_pushed"]), ["two"], "{case}");

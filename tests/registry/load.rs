@@ -156,7 +156,7 @@ fn an_index_that_is_not_whole() {
     let load = format!("{LOAD} {host}");
     let outcome = shop.fails(&load, 4, "registry.refused");
     for words in
-        ["not pushed: the registry wants everything that the index lists", "1 of 2 images did not arrive"]
+        ["not pushed: the registry wants everything that the index lists", "1 of 2 images were not pushed"]
     {
         assert!(format!("{}{}", outcome.out, outcome.err).contains(words), "{}", outcome.shown());
     }
@@ -195,7 +195,7 @@ fn what_is_wanted_and_what_it_is_called() {
     let outcome = shop.done(&format!("curl -s http://{host}/v2/_catalog"));
     assert!(!outcome.out.contains("hello"), "{}", outcome.out);
     let outcome = shop.fails(&format!("{LOAD} {host} --only nobody"), 2, "registry.name");
-    assert!(outcome.err.contains("the bundle has no image called `nobody`"), "{}", outcome.err);
+    assert!(outcome.err.contains("the bundle has no image `nobody`"), "{}", outcome.err);
     let outcome = shop.run(&format!("{LOAD} https://{host}"));
     assert!(outcome.code == Some(2) && outcome.err.contains("without `https://`"), "{}", outcome.err);
 

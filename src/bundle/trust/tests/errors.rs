@@ -40,7 +40,7 @@ fn texts_codes_and_hints() {
         (
             E::Missing { path: path(), source: refused() },
             codes::TRUST_MISSING,
-            "there is no trust root at `a\\u{1b}.key`",
+            "trust root `a\\u{1b}.key` not found",
         ),
         (E::Read { path: path(), source: refused() }, codes::TRUST_MISSING, "cannot read the trust root"),
         (
@@ -64,12 +64,12 @@ fn texts_codes_and_hints() {
             codes::TRUST_FORMAT,
             "the seal is not as the format",
         ),
-        (E::Limit { what: "keys", found: 2, limit: 1 }, codes::TRUST_LIMIT, "keys: found 2, the limit is 1"),
+        (E::Limit { what: "keys", found: 2, limit: 1 }, codes::TRUST_LIMIT, "keys is 2, which exceeds the limit of 1"),
         (E::KeyId { found: "\u{1b}".into() }, codes::TRUST_FORMAT, "`\\u{1b}` is not the id of a key"),
         (
             E::Unfinished { version: 2, tallies: vec![tally()] },
             codes::TRUST_UNFINISHED,
-            "trust root version 2 is a proposal that too few have signed: version 1 asks for 1 of its root keys; \
+            "trust root version 2 is a proposal without enough signatures: version 1 asks for 1 of its root keys; \
              1 more needed of: ada (",
         ),
         (
@@ -85,18 +85,18 @@ fn texts_codes_and_hints() {
         (
             E::Change { reason: "x".into() },
             codes::TRUST_CHANGE,
-            "the trust root cannot be changed like that: x",
+            "cannot change the trust root: x",
         ),
         (E::NoPart { key: key(1).public().id(), version: 2 }, codes::TRUST_CHANGE, "the key "),
         (
             E::Root { version: 1, reason: "x".into() },
             codes::TRUST_ROOT,
-            "trust root version 1 breaks a rule: x",
+            "invalid trust root version 1: x",
         ),
         (
             E::Step { version: 2, source: inner() },
             codes::TRUST_ROOT,
-            "trust root version 2 does not follow from version 1",
+            "trust root version 2 is not a valid successor of version 1",
         ),
         (
             E::Step { version: 2, source: Box::new(E::Tampered { who: who.clone() }) },
@@ -113,10 +113,10 @@ fn texts_codes_and_hints() {
             codes::TRUST_FOREIGN,
             "the bundle brings another",
         ),
-        (E::Key { reason: "x" }, codes::TRUST_KEY, "the key cannot be used: x"),
+        (E::Key { reason: "x" }, codes::TRUST_KEY, "invalid key: x"),
         (E::KeyMismatch { expected: id, found: id }, codes::TRUST_KEY, "the secret key does not belong"),
         (E::KeyFileCost { found: "x".into() }, codes::TRUST_KEY, "opening the key would cost more"),
-        (E::KeyFileForm { reason: "x" }, codes::TRUST_KEY_FILE, "the key file cannot be used: x"),
+        (E::KeyFileForm { reason: "x" }, codes::TRUST_KEY_FILE, "invalid key file: x"),
         (E::KeyFilePlain, codes::TRUST_KEY_FILE, "the key file is not encrypted"),
         (
             E::KeyFileRead { path: path(), source: refused() },
@@ -139,8 +139,8 @@ fn texts_codes_and_hints() {
             codes::TRUST_KEY_FILE,
             "others can read `a\\u{1b}.key`: its mode is 0644",
         ),
-        (E::Passphrase, codes::TRUST_PASSPHRASE, "the passphrase does not open the key"),
-        (E::PassphraseEmpty, codes::TRUST_PASSPHRASE, "an empty passphrase protects nothing"),
+        (E::Passphrase, codes::TRUST_PASSPHRASE, "wrong passphrase for this key"),
+        (E::PassphraseEmpty, codes::TRUST_PASSPHRASE, "the passphrase is empty"),
         (E::AgentUnknown, codes::TRUST_AGENT, "no ssh-agent is known here"),
         (
             E::AgentFailed { socket: path(), source: refused() },
@@ -150,7 +150,7 @@ fn texts_codes_and_hints() {
         (
             E::AgentAnswer { reason: "x" },
             codes::TRUST_AGENT,
-            "what the ssh-agent answered is not of its protocol: x",
+            "invalid answer from the ssh-agent: x",
         ),
         (
             E::AgentEmpty { key: id },
@@ -163,12 +163,12 @@ fn texts_codes_and_hints() {
         (
             E::Entropy { source: getrandom::Error::UNSUPPORTED },
             codes::TRUST_ENTROPY,
-            "the system gave no random bytes",
+            "the system returned no random bytes",
         ),
         (
             E::PayloadType { expected: "a", found: "b".into() },
             codes::TRUST_SIGNATURE,
-            "the envelope is for `b`, expected `a`",
+            "the envelope has payload type `b`, expected `a`",
         ),
         (
             E::SignatureLength { number: 1, found: 63 },
@@ -178,12 +178,12 @@ fn texts_codes_and_hints() {
         (
             E::Tampered { who },
             codes::TRUST_TAMPERED,
-            "a signature and the key id it carries do not belong together: alice (",
+            "a signature does not match the key id it carries: alice (",
         ),
         (
             E::Revoked { version: 1, statement: Digest::of(b"") },
             codes::TRUST_REVOKED,
-            "trust root version 1 revokes the statement sha256:",
+            "trust root version 1 revokes statement sha256:",
         ),
         (
             E::RootVersion { claimed: 2, newest: 1 },
