@@ -87,13 +87,13 @@ fn an_agent_that_does_not_sign_says_why() {
         assert!(outcome.err.contains(said) && outcome.err.contains(next), "{before} {}", outcome.shown());
         assert!(!shop.path("agents.json").exists());
     };
-    refused("true", "it holds none, or is locked", "ssh-add KEY");
+    refused("true", "it holds none or is locked", "ssh-add KEY");
     refused("ssh-add -q bob carol", "only 2 others", "ssh-add KEY");
     shop.done(
         "printf '#!/bin/sh\necho lock\n' > askpass; printf '#!/bin/sh\nexit 1\n' > no; chmod 755 askpass no",
     );
     let lock = "ssh-add -q alice; export SSH_ASKPASS_REQUIRE=force; SSH_ASKPASS=$PWD/askpass ssh-add -q -x";
-    refused(lock, "it holds none, or is locked", "ssh-add -X");
+    refused(lock, "it holds none or is locked", "ssh-add -X");
     // A key that asks its owner, who says no.
     std::fs::write(
         shop.path("script"),

@@ -132,7 +132,7 @@ fn what_reads_in_place_says_that_it_is_encrypted() {
                 2,
                 "carrier.encrypted",
             );
-            assert!(outcome.err.contains("--identity FILE --to NEW-FOLDER"), "{}", outcome.shown());
+            assert!(outcome.err.contains("--identity FILE --to NEW-DIRECTORY"), "{}", outcome.shown());
         }
     }
     shop.fails(&format!("sealift verify - --trust root.json < {OUT}"), 2, "carrier.encrypted");

@@ -494,11 +494,14 @@ fn e01_a_folder_that_cannot_be_synced() {
     };
     let path = shop.path("out").join(BUNDLE);
     let whole = || std::fs::read(&path).is_ok_and(|found| found == bundle);
-    let words =
-        ["bundle.write", "the bundle is whole at `out/sample-1.0.0.sealift`", "run `sync`, then verify it"];
+    let words = [
+        "bundle.write",
+        "the bundle was written to `out/sample-1.0.0.sealift`",
+        "run `sync`, then verify it",
+    ];
     said(&shop, PACK_TO, &whole, words);
     let site = shop.path("to/site");
     let whole = || site.exists() && support::listing(&site) == listing;
-    let words = ["site.write", "everything is unpacked to `to/site`", "run `sync`"];
+    let words = ["site.write", "everything was unpacked to `to/site`", "run `sync`"];
     said(&shop, UNPACK, &whole, words);
 }

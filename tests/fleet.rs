@@ -166,7 +166,7 @@ fn what_is_not_what_its_key_signed_is_refused_and_the_rest_is_shown() {
     let script = format!("sealift fleet in {KEYS}");
     let outcome = ended(&shop, &script, 3, "fleet.refused");
     for (file, why) in [
-        ("bent", "the signature does not fit"),
+        ("bent", "invalid signature"),
         ("pretty", "not in canonical form"),
         ("twice", "it has 2 signatures, expected one"),
         ("nobody", "it has 0 signatures, expected one"),

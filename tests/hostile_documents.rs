@@ -173,7 +173,7 @@ fn j12_j13_members_that_follow_from_others_are_those_that_follow() {
         ("a line more", format!("{sums}{extra}")),
         ("a line less", sums[first.len() + 1..].to_owned()),
         ("another name", replaced(&sums, "oci-layout", "oci-layput")),
-        ("another digest", replaced(&sums, &first[..64], &Digest::of(b"").hex())),
+        ("digest mismatch", replaced(&sums, &first[..64], &Digest::of(b"").hex())),
     ] {
         let (old, new) = (Digest::of(sums.as_bytes()).hex(), Digest::of(other.as_bytes()).hex());
         let change = |text: String| {

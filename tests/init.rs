@@ -27,7 +27,11 @@ fn a_scenario_is_written_and_the_next_command_is_the_real_one() {
     shop.fails("sealift init ddil/mine.toml --scenario ddil", 2, "manifest.exists");
     shop.done("echo '# mine' >> before/parts/docs.toml; cp -r before after");
     let said = shop.fails("sealift init after/other.toml --scenario ddil", 2, "manifest.exists");
-    assert!(said.err.contains("in the way is `after/parts/docs.toml`"), "{}", said.shown());
+    assert!(
+        said.err.contains("refusing to overwrite existing files: `after/parts/docs.toml`"),
+        "{}",
+        said.shown()
+    );
     shop.done("diff -r before after");
 }
 

@@ -226,7 +226,7 @@ fn the_policy_that_ships_is_understood_and_mistakes_have_their_line() {
     let piped = "sealift verify - --trust root.json --policy met.toml < sample-2.0.0.sealift";
     shop.fails(piped, 2, "cli.usage");
     let rules = shop.done("sealift policy rules");
-    assert!(rules.out.contains("scan.missing\n  An engine of this site"), "{}", rules.shown());
+    assert!(rules.out.contains("scan.missing\n  A scanner of this site"), "{}", rules.shown());
 }
 
 #[test]

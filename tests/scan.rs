@@ -265,7 +265,7 @@ fn a_clamd_that_dies_and_one_that_is_not_there_are_errors() {
     shop.fails(&format!("{SCAN} --engine clamd:127.0.0.1:1"), 1, "audit.scan-engine");
     for engine in ["clamd:", "clamd:nowhere", "a | b", "''", "a \\\"b"] {
         let outcome = shop.run(&format!("{SCAN} --engine \"{engine}\""));
-        assert!(outcome.code == Some(2) && outcome.err.contains("names no engine"), "{}", outcome.shown());
+        assert!(outcome.code == Some(2) && outcome.err.contains("invalid scanner"), "{}", outcome.shown());
     }
     shop.fails(&format!("{SCAN} --engine 'true {{}}' --engine-version false"), 1, "audit.scan-engine");
     assert!(!shop.path("ledger.json").exists());

@@ -190,7 +190,7 @@ fn j14_lower_numbers_need_an_approver() {
     fails(&shop, "sealift install site older-1.0.1.sealift", 3, "site.rollback");
     done(&shop, "sealift install site sample-1.2.0.sealift");
     let used = fails(&shop, "sealift install site sample-1.0.0.sealift", 3, "site.rollback");
-    assert!(used.err.contains("was used here already, and counts once"), "{}", used.shown());
+    assert!(used.err.contains("was already used at this site and is valid once"), "{}", used.shown());
     let journal = done(&shop, "sealift journal verify site");
     assert_eq!(journal.out.matches("refused [site.").count(), 8, "{}", journal.shown());
     // A gap is explained, and is no obstacle.
@@ -346,7 +346,11 @@ fn e14_a_journal_that_cannot_be_written_refuses() {
         1,
         "site.journal-write",
     );
-    assert!(refused.err.contains("nothing is installed that the journal cannot say"), "{}", refused.shown());
+    assert!(
+        refused.err.contains("nothing is installed unless the journal can record it"),
+        "{}",
+        refused.shown()
+    );
     assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.0.0 \n", 1));
     done(&shop, "sealift install site sample-1.1.0.sealift");
 }

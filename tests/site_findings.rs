@@ -147,7 +147,7 @@ fn f_sec_23_root_reads_the_site_of_another_user_and_does_not_change_it() {
         "sealift site set site --add-scenario ddil",
     ] {
         let refused = fails(&shop, command, 2, "site.parent");
-        says(&refused, &["user with the id 12345", "sudo -u '#12345'"]);
+        says(&refused, &["user id 12345", "sudo -u '#12345'"]);
     }
     // A folder of the site that is another's is not written to either.
     done(&shop, "chown -R 0 site; chown 12345 site/releases/air-gapped");
@@ -590,12 +590,12 @@ fn f_new_b_lost_memory_is_told_apart_and_names_the_next_step() {
         ["sealift status site", "sealift install site sample-1.2.0.sealift", &recover(&"0".repeat(64))]
     {
         let lost = fails(&shop, command, 3, "site.journal");
-        says(&lost, &["has lost its journal", "sealift journal export"]);
+        says(&lost, &["the journal of the site is missing", "sealift journal export"]);
     }
     done(&shop, "rm site/state.json");
     for command in ["sealift status site", "sealift install site sample-1.2.0.sealift", "init site"] {
         let lost = fails(&shop, command, 3, "site.state");
-        says(&lost, &["has lost both", "from a backup"]);
+        says(&lost, &["both `state.json` and `journal.jsonl`", "from a backup"]);
     }
     fails(&shop, "sealift status nowhere", 2, "site.folder");
 }
@@ -658,6 +658,6 @@ fn f_new_b_damage_names_the_item() {
     );
     // Which of its parts lies at that byte, the inventory, the frame or the blob, depends on their digests.
     for verb in ["sealift install site flip", "sealift verify flip --trust root.json"] {
-        says(&fails(&shop, verb, 3, "bundle.digest"), &["of ", "`handbook` does not have"]);
+        says(&fails(&shop, verb, 3, "bundle.digest"), &["digest mismatch for ", "`handbook`"]);
     }
 }

@@ -275,7 +275,7 @@ fn f_new_a_07_errors_name_the_mirror_that_was_asked() {
         "source.missing",
     );
     assert!(
-        refused.err.contains("mirror/x.bin") && refused.err.contains("into the folder of the mirror"),
+        refused.err.contains("mirror/x.bin") && refused.err.contains("into the mirror directory"),
         "{}",
         refused.err
     );

@@ -105,7 +105,7 @@ fn s21_a_stolen_packer_key_is_replaced_and_a_site_learns_of_it_from_the_next_bun
             &format!("sealift verify stolen.sealift --trust {trust}"),
             3,
             "trust.threshold",
-            &["too few packer keys", "missing: eli (", "revoked: "],
+            &["packer keys", "missing: eli (", "revoked: "],
         );
         life.done(&format!("sealift verify sample-1.0.0.sealift --trust {trust}"));
     }
@@ -139,12 +139,7 @@ fn a_site_catches_up_with_four_versions_at_once() {
     life.done("trust init --key ada.key --key ben.key --root cy.pub --root-threshold 2 --packer eli.pub -o foreign.json");
     life.fails("sealift verify sample-1.0.0.sealift --trust foreign.json", 3, "trust.foreign");
     // Packing needs them all.
-    life.refuses(
-        "pack eli one.json",
-        2,
-        "trust.chain",
-        &["the versions from 1 on are not with it", "next: "],
-    );
+    life.refuses("pack eli one.json", 2, "trust.chain", &["without the versions before it", "next: "]);
     life.fails("trust add-key one.json --role packer dee.pub", 2, "trust.chain");
 }
 
@@ -173,7 +168,7 @@ fn s22_enough_of_the_old_and_enough_of_the_new_keys_sign() {
     life.done("sealift trust show trust.next.json | grep 'trust root version 2'");
     // Somebody who has no part in it does not sign it.
     life.done("rm trust.next.json; trust revoke trust.json sha256:$(printf %064d 0)");
-    life.refuses("sign eli", 2, "trust.change", &["no root key of version 2"]);
+    life.refuses("sign eli", 2, "trust.change", &["not a root key of version 2"]);
     life.done("sign ada ben");
     life.refuses("sign cy", 2, "trust.change", &["signed by enough already"]);
 }
@@ -487,7 +482,7 @@ fn a_person_compares_the_fingerprint_in_words_or_digits() {
         life.fails(&format!("sealift trust check trust.json --fingerprint '{zoo}'"), 3, "trust.fingerprint");
     let words = String::from_utf8(life.0.read("words")).unwrap();
     assert!(!other.err.contains(words.trim()) && !other.out.contains(words.trim()), "{}", other.shown());
-    says(&other, &["call whoever runs the signing"]);
+    says(&other, &["call the administrators of your signing keys"]);
     for part in [
         "$(cut -d' ' -f1-9 words)",
         "$(cut -c1-74 digits)",

@@ -63,7 +63,7 @@ macro_rules! rules {
 
 rules! {
     ConfigOutward "config.outward" Warning
-        "A setting makes the software call a service on the internet. It waits and fails where there is none, and reveals the site where there is one."
+        "A setting makes the software call a service on the internet, which fails at an isolated site and reveals any other."
     ConfigUpdateCheck "config.update-check" Warning
         "Something looks for newer versions by itself, bypassing everything that was reviewed and signed."
     ConfigStun "config.stun" Warning

@@ -116,7 +116,7 @@ pub enum PlanError {
     NotSelected { path: PathBuf, select: String, names: Vec<String> },
     #[error("the image in `{}` has no name that could be used at the site", shown(.path))]
     Nameless { path: PathBuf, found: Option<String> },
-    #[error("digest mismatch for `{}`: the manifest pins {expected}, found {found}", Printable(.url))]
+    #[error("digest mismatch for `{}`: expected {expected}, found {found}", Printable(.url))]
     Digest { url: String, expected: Digest, found: Digest },
     #[error("cannot fetch `{}`: {reason}", Printable(.url))]
     Fetch { url: String, reason: String },
@@ -124,7 +124,7 @@ pub enum PlanError {
     Git { url: String, reason: String },
     #[error("the chart repository `{url}` {reason}")]
     Chart { url: String, reason: String },
-    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    #[error("{what}: {found} exceeds the limit of {limit}")]
     Limit { what: String, found: u64, limit: u64 },
     #[error("`{reference}` is not available for `{wanted}`; it is available for {}", listed(.found))]
     NoPlatform { reference: Box<ImageName>, wanted: String, found: Vec<String> },

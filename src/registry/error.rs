@@ -35,9 +35,9 @@ pub enum RegistryError {
     Digest { host: String, what: String, expected: Digest, found: Digest },
     #[error("size mismatch for {what} from `{host}`: expected {expected} bytes, found {found}")]
     Length { host: String, what: String, expected: u64, found: String },
-    #[error("invalid {what} from `{host}`: {reason}")]
+    #[error("{what} from `{host}` is invalid: {reason}")]
     Document { host: String, what: String, reason: String },
-    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    #[error("{what}: {found} exceeds the limit of {limit}")]
     Limit { what: String, found: u64, limit: u64 },
     #[error("the credential helper `{helper}` failed: {reason}")]
     Helper { helper: String, reason: String },

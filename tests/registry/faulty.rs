@@ -44,8 +44,7 @@ fn other_bytes_than_the_digest_says() {
             Bench::new(),
         );
         let said = bench.lock(&server, "app:1").unwrap_err();
-        for word in
-            ["[registry.content]", what, "with another digest", &wrong.to_string(), "next: run the same"]
+        for word in ["[registry.content]", what, "digest mismatch", &wrong.to_string(), "next: run the same"]
         {
             assert!(said.contains(word), "no `{word}` in: {said}");
         }
@@ -61,7 +60,7 @@ fn other_bytes_than_the_digest_says() {
         &pinned,
         sample.content.clone(),
         script,
-        &["[registry.content]", "another digest", &pinned[4..]],
+        &["[registry.content]", "digest mismatch", &pinned[4..]],
     );
 }
 
@@ -71,7 +70,7 @@ fn other_lengths_than_announced() {
     let bytes = sample.content.bytes(&sample.layer).to_vec();
     let more = [&bytes[..], b"x"].concat();
     let less = bytes[1..].to_vec();
-    let words = |found: &'static str| ["[registry.content]", "another length: expected 300000 bytes", found];
+    let words = |found: &'static str| ["[registry.content]", "expected 300000 bytes", found];
     let reply = |body: Vec<u8>| at(sample.layer, move |_| Reply::new(200, "", &body));
     refused(sample.content.clone(), reply(more.clone()), &words("300001 announced"));
     refused(sample.content.clone(), reply(less), &words("299999 announced"));
@@ -85,7 +84,8 @@ fn other_lengths_than_announced() {
 
 #[test]
 fn manifests_that_are_too_long() {
-    let (sample, words) = (sample(), ["[registry.content]", "bytes of manifest `1`", "the limit is 4194304"]);
+    let (sample, words) =
+        (sample(), ["[registry.content]", "bytes of manifest `1`", "exceeds the limit of 4194304"]);
     let begun = Instant::now();
     let announced = at("manifests/1", |_| {
         Reply::raw(200, &format!("Content-Type: {}\nContent-Length: 104857600", oci::OCI_MANIFEST), b"{")
@@ -130,7 +130,7 @@ fn manifests_that_are_none() {
     refused(
         sample.content.clone(),
         lies,
-        &["[registry.content]", "another digest", &sample.layer.to_string()],
+        &["[registry.content]", "digest mismatch", &sample.layer.to_string()],
     );
     let teapot = at("manifests/1", |_| Reply::new(418, "", b"\x1b[2Jshort\nand stout"));
     refused(sample.content.clone(), teapot, &["[registry.failed]", "status 418", "and stout"]);
@@ -246,7 +246,8 @@ fn statuses_that_stay_are_errors() {
             Reply::new(status, "Retry-After: 0", br#"{"errors":[{"code":"UNKNOWN","message":"no disk"}]}"#)
         };
         let words = format!("status {status}");
-        let words = ["[registry.failed]", &words, "UNKNOWN no disk", "next: look whether the registry is up"];
+        let words =
+            ["[registry.failed]", &words, "UNKNOWN no disk", "next: check that the registry is running"];
         let (server, bench) = (Scripted::new(sample.content.clone(), at("manifests/1", stays)), Bench::new());
         let said = bench.lock(&server, "app:1").unwrap_err();
         assert!(words.iter().all(|word| said.contains(word)), "{said}");

@@ -35,7 +35,7 @@ fn f_field_04_no_proxy_is_kept_to_and_errors_name_the_proxy() {
     let said = bench.lock_with(keys).unwrap_err();
     assert!(said.contains("cannot reach the registry `registry.invalid:1`"), "{said}");
     assert!(said.contains(&format!("through the proxy `http://{}` of `HTTPS_PROXY`", proxy.host)), "{said}");
-    assert!(said.contains("next: check that the proxy is up") && !said.contains("opensesame"), "{said}");
+    assert!(said.contains("next: check that the proxy is running") && !said.contains("opensesame"), "{said}");
     let asked = proxy.asked();
     assert!(!asked.is_empty());
     assert!(asked.iter().all(|one| one.method == "CONNECT" && one.path == "registry.invalid:1"), "{asked:?}");

@@ -207,7 +207,7 @@ fn f_field_11_an_image_has_arrived_although_its_signature_has_not() {
         let folder = folder();
         let outcome = load(&odd, &folder, "--only one");
         assert!(outcome.code == Some(4) && outcome.is("registry.refused"), "{}", outcome.shown());
-        assert!(outcome.err.contains("all images arrived, but"), "{}", outcome.err);
+        assert!(outcome.err.contains("all images were pushed, but"), "{}", outcome.err);
         assert!(outcome.err.contains("`--referrers leave`"), "{}", outcome.err);
         let mapping = mapping(&folder);
         assert_eq!(names(&mapping["images"]), ["one"]);

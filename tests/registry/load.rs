@@ -254,7 +254,7 @@ fn strangers() {
     let unknown = ["ertificate", "`--ca-cert FILE`"];
     refused(&format!("{LOAD} {tls} --authfile auth.json"), 1, "registry.failed", &unknown);
     let missing = format!("{LOAD} {tls} --authfile auth.json --ca-cert nowhere.pem");
-    refused(&missing, 2, "registry.certificates", &["nowhere.pem", "next: name a PEM file"]);
+    refused(&missing, 2, "registry.certificates", &["nowhere.pem", "next: pass a PEM file"]);
     std::fs::write(shop.path("auth.json"), "{").unwrap();
     let damaged = format!("{LOAD} {password} --authfile auth.json");
     refused(&damaged, 2, "registry.credentials", &["auth.json"]);

@@ -169,10 +169,10 @@ fn a_part_of_an_image() {
     for (more, words) in [
         (
             "platforms = [\"linux/s390x\"]",
-            "is not there for `linux/s390x`; it is there for `linux/amd64`, `linux/arm64/v8`",
+            "is not available for `linux/s390x`; it is available for `linux/amd64`, `linux/arm64/v8`",
         ),
-        ("platforms = [\"windows/amd64\"]\nnarrow = true", "is not there for `windows/amd64`"),
-        ("platforms = [\"linux/amd64\", \"linux/arm64/v7\"]", "is not there for `linux/arm64/v7`"),
+        ("platforms = [\"windows/amd64\"]\nnarrow = true", "is not available for `windows/amd64`"),
+        ("platforms = [\"linux/amd64\", \"linux/arm64/v7\"]", "is not available for `linux/arm64/v7`"),
     ] {
         app(more);
         let outcome = shop.fails(LOCK, 2, "source.missing");

@@ -32,7 +32,7 @@ fn with_a_password() {
 
     let outcome = shop.fails(LOCK, 1, "registry.denied");
     let words =
-        ["refuses manifest `1` of `app` to somebody who is not logged in", &format!("podman login {host}")];
+        ["denied manifest `1` of `app` to somebody who is not logged in", &format!("podman login {host}")];
     assert!(words.iter().all(|word| outcome.err.contains(word)), "{}", outcome.err);
     auth_file(&shop, "wrong.json", &host, "guessed");
     let outcome = shop.fails(&format!("REGISTRY_AUTH_FILE=wrong.json {LOCK}"), 1, "registry.denied");

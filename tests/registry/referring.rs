@@ -64,7 +64,7 @@ fn pages_without_an_end() {
         asked.path.contains("/referrers/").then(|| listing(&[], &next))
     });
     let said = Bench::new().lock(&server, "app:1").unwrap_err();
-    assert!(said.contains("[registry.content]") && said.contains("the limit is 64"), "{said}");
+    assert!(said.contains("[registry.content]") && said.contains("exceeds the limit of 64"), "{said}");
 }
 
 #[test]

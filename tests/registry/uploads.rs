@@ -232,5 +232,5 @@ fn a_registry_whose_disk_is_full() {
     let outcome = large.shop.run(&format!("{LOAD} {}", large.site.open));
     large.shop.done(&format!("umount -l {data}"));
     assert!(outcome.code == Some(4) && outcome.is("registry.refused"), "{}", outcome.shown());
-    assert!(outcome.out.contains("run the same command again"), "{}", outcome.out);
+    assert!(outcome.out.contains("re-run the command"), "{}", outcome.out);
 }

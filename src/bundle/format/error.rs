@@ -44,13 +44,13 @@ pub enum BundleError {
     Changed { member: String },
     #[error("size mismatch for {what}: expected {expected} bytes, found {found}")]
     Size { what: String, expected: u64, found: u64 },
-    #[error("invalid {document}: {reason}")]
+    #[error("{document} is invalid: {reason}")]
     Format { document: String, reason: String },
     #[error("{document} is not in canonical form")]
     Canonical { document: String, source: CanonicalError },
     #[error("{document} has type `{}`, which this version does not support", Printable(.found))]
     Version { document: &'static str, found: String },
-    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    #[error("{what}: {found} exceeds the limit of {limit}")]
     Limit { what: String, found: u64, limit: u64 },
     #[error("in the tree of `{item}`")]
     Tree { item: String, source: super::tree::TreeError },

@@ -33,9 +33,9 @@ pub enum TrustError {
     InFile { path: PathBuf, source: Box<Self> },
     #[error("{document} is not in canonical form")]
     Canonical { document: &'static str, source: CanonicalError },
-    #[error("invalid {document}: {reason}")]
+    #[error("{document} is invalid: {reason}")]
     Format { document: &'static str, reason: String },
-    #[error("{what} is {found}, which exceeds the limit of {limit}")]
+    #[error("{what}: {found} exceeds the limit of {limit}")]
     Limit { what: &'static str, found: u64, limit: u64 },
     #[error("invalid key id `{}`: expected 64 lower-case hexadecimal digits", Printable(.found))]
     KeyId { found: String },

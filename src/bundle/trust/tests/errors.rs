@@ -64,7 +64,7 @@ fn texts_codes_and_hints() {
             codes::TRUST_FORMAT,
             "the seal is not as the format",
         ),
-        (E::Limit { what: "keys", found: 2, limit: 1 }, codes::TRUST_LIMIT, "keys is 2, which exceeds the limit of 1"),
+        (E::Limit { what: "keys", found: 2, limit: 1 }, codes::TRUST_LIMIT, "keys: 2 exceeds the limit of 1"),
         (E::KeyId { found: "\u{1b}".into() }, codes::TRUST_FORMAT, "`\\u{1b}` is not the id of a key"),
         (
             E::Unfinished { version: 2, tallies: vec![tally()] },
@@ -82,17 +82,9 @@ fn texts_codes_and_hints() {
             codes::TRUST_CHAIN,
             "the trust root has version 3, and the versions",
         ),
-        (
-            E::Change { reason: "x".into() },
-            codes::TRUST_CHANGE,
-            "cannot change the trust root: x",
-        ),
+        (E::Change { reason: "x".into() }, codes::TRUST_CHANGE, "cannot change the trust root: x"),
         (E::NoPart { key: key(1).public().id(), version: 2 }, codes::TRUST_CHANGE, "the key "),
-        (
-            E::Root { version: 1, reason: "x".into() },
-            codes::TRUST_ROOT,
-            "invalid trust root version 1: x",
-        ),
+        (E::Root { version: 1, reason: "x".into() }, codes::TRUST_ROOT, "invalid trust root version 1: x"),
         (
             E::Step { version: 2, source: inner() },
             codes::TRUST_ROOT,
@@ -147,11 +139,7 @@ fn texts_codes_and_hints() {
             codes::TRUST_AGENT,
             "cannot ask the ssh-agent at `a\\u{1b}.key`",
         ),
-        (
-            E::AgentAnswer { reason: "x" },
-            codes::TRUST_AGENT,
-            "invalid answer from the ssh-agent: x",
-        ),
+        (E::AgentAnswer { reason: "x" }, codes::TRUST_AGENT, "invalid answer from the ssh-agent: x"),
         (
             E::AgentEmpty { key: id },
             codes::TRUST_AGENT,
