@@ -4,33 +4,33 @@ use sealift_bundle::value::error_code::Code;
 
 sealift_bundle::codes! {
     CHECK_FINDINGS "check.findings" NotAsWanted
-        "`sealift check` found something that would fail at the site or must not travel. Mend each finding as it says, or explain it in the manifest: `[[accept]]` with `finding`, `about` and `because`."
+        "`sealift check` found content that would fail at the site or must not be shipped. Fix each finding as described, or accept it in the manifest: `[[accept]]` with `finding`, `about` and `because`."
     CARRIER_UNOPENED "carrier.unopened" NotAsWanted
-        "The seal outside and every encrypted byte are right, and the content was not looked at, because no identity was given. Give one with `--identity`, or ask for no more with `--outer`."
+        "The outer seal and every encrypted byte are verified, but the content is not, because no identity was given. Pass one with `--identity`, or accept the outer check alone with `--outer`."
     TRUST_DIFFERENT "trust.different" NotAsWanted
-        "Two trust roots differ. What differs is on standard output."
+        "Two trust roots differ. The differences are on standard output."
     TRUST_FINDINGS "trust.findings" NotAsWanted
-        "The trust root holds, and something about it should be looked at: it expires soon, or one key alone decides."
+        "The trust root is valid, but needs attention: it expires soon, or a single key is enough in a role. Plan a new version with `sealift trust set` or `sealift trust add-key`."
     CLI_OUTPUT "cli.output" CouldNot
-        "Standard output could not be written, so what you see may be incomplete."
+        "Writing to standard output failed, so the output may be incomplete. Check free space and permissions where it is redirected."
     CLI_INPUT "cli.input" CouldNot
-        "Standard input, the terminal or a file descriptor could not be read."
+        "Standard input, the terminal, a file descriptor or an input file could not be read."
     CLI_DEMO "cli.demo" CouldNot
-        "The demonstration did not go as it should. That is a defect: please report it."
+        "A step of the demo failed. This is a bug: please report it."
     FLEET_REFUSED "fleet.refused" NotBelieved
-        "A receipt or request is not what the named key signed, or begins like one and is none. It was left out of everything that is shown. Ask the site for it again, by another way."
+        "A receipt or request does not carry a valid signature of the given key, or is malformed. It was left out of the result. Request it again from the site over another channel."
     FLEET_CONFLICTS "fleet.conflicts" NotAsWanted
-        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with one number, a record from the future, keys and sites that do not go together, or a revoked bundle in use. Each is listed with what to do."
+        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with the same sequence number, a record from the future, mismatched keys and sites, or a revoked bundle in use. Each conflict is listed with advice."
     FLEET_UNCHECKED "fleet.unchecked" NotAsWanted
-        "Something was not checked, and is listed as such: records by a key that was not named with `--key`, files that could not be read, or bundles without an SBOM."
+        "Some input was not checked, and is listed: records signed by a key that was not passed with `--key`, unreadable files, or bundles without an SBOM."
     FLEET_NOBODY "fleet.nobody" NotAsWanted
-        "No SBOM of a bundle that a site holds has a component of that name and version. A misspelled name looks the same, so names that contain it are listed."
+        "No SBOM of a bundle held by a site contains a component of that name and version. A misspelled name gives the same result, so similar names are listed."
     DIFF_DIFFERENT "diff.different" NotAsWanted
-        "The two are not the same. What differs is on standard output, the gravest first; `--all` shows every list to its end."
+        "The two inputs differ. The differences are on standard output, most severe first; `--all` shows every list in full."
     DIFF_INCOMPLETE "diff.incomplete" Incomplete
-        "All that was compared is the same, and something was not compared: it stands under `not compared`, with the reason. A lock, a receipt and a request have no content of their own; compare two bundles to know all."
+        "No difference was found, but some parts were not compared: they are listed under `not compared`, with the reason. A lock, a receipt and a request contain no content; compare two bundles for a complete answer."
     POLICY_VIOLATED "policy.violated" NotAsWanted
-        "The bundle is not as the policy wants it. Each violation is listed with its rule. Mend it and pack again, or let approvers waive it for a reason and until a day: `sealift waive`."
+        "The bundle violates the policy. Each violation is listed with its rule. Fix it and pack again, or have approvers waive it with a reason and an expiry date: `sealift waive`."
 }
 
 /// Every code that this build knows, grouped by where it is raised.

@@ -1,4 +1,4 @@
-//! Everything a command can end with.
+//! The errors of the command line: those of the crates below, and its own, with their messages and next steps.
 
 use super::codes;
 use sealift_audit::fleet::FleetError;
@@ -46,7 +46,7 @@ pub(super) enum CliError {
     Fleet(#[from] FleetError),
     #[error(transparent)]
     Vulnerability(#[from] VulnerabilityError),
-    #[error("the bundle is not as the policy wants it: {}", counted(*.count as u64, "violation"))]
+    #[error("policy check failed: {}", counted(*.count as u64, "violation"))]
     Violated { count: usize },
     #[cfg(feature = "registry")]
     #[error(transparent)]
@@ -54,45 +54,45 @@ pub(super) enum CliError {
     #[error("{message}")]
     Usage { message: String, hint: Option<NextStep> },
     #[cfg(feature = "connected")]
-    #[error("`{}` is already there, and a manifest is never overwritten", .path.display())]
+    #[error("`{}` already exists, and a manifest is never overwritten", .path.display())]
     ManifestExists { path: PathBuf },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("the trust roots differ in {}", counted(*.count as u64, "point"))]
+    #[error("trust roots differ: {}", counted(*.count as u64, "difference"))]
     Different { count: usize },
-    #[error("the two are different")]
+    #[error("inputs differ")]
     Changed,
-    #[error("what was compared is the same, and not everything was: {} not compared", counted(*.missing as u64, "thing"))]
+    #[error("comparison is incomplete: no difference found, {} not compared", counted(*.missing as u64, "part"))]
     Uncompared { missing: usize },
-    #[error("the trust root holds, and there is something to look at: {}", counted(*.count as u64, "finding"))]
+    #[error("the trust root is valid, with {}", counted(*.count as u64, "finding"))]
     Findings { count: usize },
     #[cfg(feature = "connected")]
-    #[error("{} and {} to look at", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
+    #[error("check failed: {} and {}", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
     Check { errors: usize, warnings: usize },
     #[cfg(feature = "connected")]
-    #[error("not packed: `check` found {}", counted(*.errors as u64, "error"))]
+    #[error("cannot pack: `check` found {}", counted(*.errors as u64, "error"))]
     NotPacked { errors: usize },
-    #[error("the content was not looked at: only the seal outside and the encrypted bytes were")]
+    #[error("the content was not verified: no identity was given, and only the outer seal and the encrypted bytes were checked")]
     Unopened,
-    #[error("not believed, and left out of all of the above: {}", counted(*.count as u64, "file"))]
+    #[error("rejected and left out of the result: {}", counted(*.count as u64, "file"))]
     FleetRefused { count: usize },
-    #[error("what the sites say does not go together: {}", counted(*.count as u64, "conflict"))]
+    #[error("receipts and requests contradict each other: {}", counted(*.count as u64, "conflict"))]
     FleetConflicts { count: usize },
     #[error("not checked: {}", .what.join(", "))]
     FleetUnchecked { what: Vec<String> },
-    #[error("no site holds `{}`, as far as the SBOMs here say", Printable(.asked))]
+    #[error("no SBOM of an installed bundle contains `{}`", Printable(.asked))]
     FleetNobody { asked: String },
-    #[error("cannot write standard output")]
+    #[error("cannot write to standard output")]
     Output { source: io::Error },
     #[error("cannot read {what}")]
     Input { what: String, hint: &'static str, source: io::Error },
     #[cfg(feature = "connected")]
-    #[error("the demonstration failed at: {step}")]
+    #[error("the demo failed at: {step}")]
     Demo { step: String },
 }
 
 impl CliError {
-    /// True when it is about what is in a bundle.
+    /// True when the error is about the content of a bundle, so that the message names the bundle.
     pub(super) fn is_about_a_bundle(&self) -> bool {
         let is_about = match self {
             Self::Bundle(_) | Self::Audit(_) | Self::Unopened | Self::Violated { .. } => true,
@@ -194,21 +194,21 @@ impl Fault for CliError {
             Self::Fleet(error) => error.hint(),
             Self::Vulnerability(error) => error.hint(),
             Self::Violated { .. } => Some(next_step![
-                "mend what is listed and pack again; or an approver lets it through: `sealift waive`"
+                "fix the violations and pack again, or have an approver waive them: `sealift waive`"
             ]),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
-            Self::ManifestExists { .. } => Some(next_step!["name another file, or move the old one away"]),
+            Self::ManifestExists { .. } => Some(next_step!["choose another file name, or move the existing file away"]),
             Self::Changed => {
-                Some(next_step!["read what is listed, the gravest first; `--all` shows every list"])
+                Some(next_step!["review the differences; `--all` shows every list in full"])
             }
             Self::Uncompared { .. } => {
-                Some(next_step!["read what stands under `not compared`; two bundles can be compared whole"])
+                Some(next_step!["see `not compared` in the output; for a complete comparison, compare two bundles"])
             }
             Self::Different { .. } => {
-                Some(next_step!["read what is listed; if it is what was agreed, the root holders sign it"])
+                Some(next_step!["review the differences; if they are as agreed, have the root key holders sign the new version"])
             }
             Self::Findings { .. } => Some(next_step![
                 "plan the next version: `sealift trust set ",
@@ -217,35 +217,35 @@ impl Fault for CliError {
                 Subject::TrustRoot,
                 "`"
             ]),
-            Self::Write { .. } => Some(next_step!["look at the space and the permissions there"]),
+            Self::Write { .. } => Some(next_step!["check free space and permissions at that path"]),
             Self::Output { .. } => Some(next_step![
-                "look at where standard output goes, its space and permissions, then run it again"
+                "check free space and permissions where standard output is redirected, then run the command again"
             ]),
             Self::Unopened => Some(next_step![
-                "look inside: `sealift verify ",
+                "verify the content: `sealift verify ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
-                " --identity FILE`; or ask for no more: `--outer`"
+                " --identity FILE`; or accept the outer check alone: `--outer`"
             ]),
             Self::Input { hint, .. } => Some(next_step![*hint]),
             Self::FleetRefused { .. } => Some(next_step![
-                "ask each of these sites for it again, by another way, before anything is sent there"
+                "request each file again from its site over another channel, before sending anything there"
             ]),
-            Self::FleetConflicts { .. } => Some(next_step!["do what stands below each conflict"]),
+            Self::FleetConflicts { .. } => Some(next_step!["follow the advice below each conflict"]),
             Self::FleetUnchecked { .. } => Some(next_step![
-                "name the keys of the sites with `--key SITE.pub`, and put an SBOM of each bundle into the folder"
+                "pass the keys of the sites with `--key SITE.pub`, and add an SBOM of each bundle to the directory"
             ]),
             Self::FleetNobody { .. } => {
-                Some(next_step!["look at the spelling: SBOMs name packages as their distribution does"])
+                Some(next_step!["check the spelling: SBOMs use the package names of the distribution"])
             }
             #[cfg(feature = "connected")]
             Self::Check { .. } => Some(next_step![
-                "mend each as it says, lock again, and check again; or explain it in the manifest with `[[accept]]`"
+                "fix each finding as described, lock and check again; or accept it in the manifest with `[[accept]]`"
             ]),
             #[cfg(feature = "connected")]
             Self::NotPacked { .. } => Some(next_step![
-                "fix each as described, lock again and pack again; or explain it in the manifest with `[[accept]]`"
+                "fix each finding as described, lock and pack again; or accept it in the manifest with `[[accept]]`"
             ]),
             #[cfg(feature = "connected")]
             Self::Demo { .. } => None,

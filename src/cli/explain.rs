@@ -9,25 +9,25 @@ use sealift_audit::policy::rule;
 use sealift_bundle::next_step;
 use serde_json::{Value, json};
 
-/// Explain an error code, or a finding of `check`, `census` or a policy
+/// Explain an error code, or a finding of `check`, `analyze` or a policy
 ///
-/// Without a code: all of them, one a line.
+/// Without a code, lists all codes, one per line.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The code, as it stands in brackets behind `error`, or the name of a finding, like `image.mutable-tag`
+    /// An error code, as printed in `error[CODE]`, or the name of a finding, like `image.mutable-tag`
     code: Option<String>,
 }
 
-/// Something that a command prints by its code.
+/// A code with its explanation.
 struct Known {
     code: &'static str,
-    /// What it is, in a few words.
+    /// Where the code comes from: its exit code, or the command that reports it.
     what: String,
     explanation: &'static str,
     json: Value,
 }
 
-/// Every code: those of errors first. A name that `check` and policies share stands once for each.
+/// Every code, those of errors first. A name that `check` and policies share is listed once for each.
 fn all() -> impl Iterator<Item = Known> {
     let errors = codes::all().map(|code| {
         let (exit, explanation) = (code.class().exit(), code.explanation());
@@ -48,10 +48,10 @@ fn all() -> impl Iterator<Item = Known> {
     let findings = finding::LintRule::ALL.iter();
     let findings =
         findings.map(move |rule| known(rule.as_str(), "check", Some(rule.severity().as_str()), rule.why()));
-    let oddities = AnomalyKind::ALL.iter().map(move |kind| known(kind.as_str(), "analyze", None, kind.why()));
+    let anomalies = AnomalyKind::ALL.iter().map(move |kind| known(kind.as_str(), "analyze", None, kind.why()));
     let rules =
         rule::PolicyRule::ALL.iter().map(move |rule| known(rule.as_str(), "policy", None, rule.sentence()));
-    errors.chain(findings).chain(oddities).chain(rules)
+    errors.chain(findings).chain(anomalies).chain(rules)
 }
 
 impl Args {
@@ -71,12 +71,12 @@ impl Args {
         let found: Vec<_> = all().filter(|known| known.code == asked).collect();
         if found.is_empty() {
             return Err(CliError::Usage {
-                message: format!("there is no code `{asked}`"),
+                message: format!("unknown code `{asked}`"),
                 hint: Some(match nearest(&asked) {
                     Some(code) => {
-                        next_step![format!("did you mean `{code}`? All of them: `sealift explain`")]
+                        next_step![format!("did you mean `{code}`? List all codes: `sealift explain`")]
                     }
-                    None => next_step!["see all of them: `sealift explain`"],
+                    None => next_step!["list all codes: `sealift explain`"],
                 }),
             });
         }
@@ -88,7 +88,7 @@ impl Args {
     }
 }
 
-/// The code that was probably meant.
+/// The most similar code, if any is similar enough to suggest.
 fn nearest(asked: &str) -> Option<&'static str> {
     let distance = |code: &&str| strsim::damerau_levenshtein(asked, code);
     let nearest = all().map(|known| known.code).min_by_key(distance)?;
