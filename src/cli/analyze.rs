@@ -17,13 +17,13 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Lines of one list that are shown without `--all`.
+/// Maximum number of lines per list without `--all`.
 const SHOWN: usize = 10;
 
-/// Show what the content of a bundle is and may do
+/// Analyze the content of a bundle: executables, privileges, packages, secrets
 ///
-/// Opens every layer in place and says what can execute, as whom and with which privileges, which packages are there, what
-/// looks like a secret, which names and links deceive, and what could not be looked at. Nothing is written or unpacked.
+/// Opens every layer in place and lists executables, users and privileges, packages, possible secrets, deceptive names
+/// and links, and content that could not be analyzed. Nothing is written or unpacked.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift analyze air-gapped-2026.11.0.sealift --trust root.json\n  sealift analyze air-gapped-2026.11.0.sealift --trust root.json --json | jq 'select(.type == \"entry\")'"
@@ -31,7 +31,7 @@ const SHOWN: usize = 10;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// Show lists to their end
+    /// Show every list in full
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let threads = threads(self.threads.threads);
-        // Only the list of every entry shows them.
+        // File digests appear only in the list of entries.
         let digests = if term.is_json() { FileDigests::Taken } else { FileDigests::Left };
         let census = self.bundle.in_place(term, |place| Ok(observe(place, digests, threads, &LIMITS)?))?;
         if term.is_json() {
@@ -60,7 +60,7 @@ struct EntryLine<'a> {
     entry: &'a LayerEntry,
 }
 
-/// The census, then a line for every entry of every layer.
+/// The analysis, then one line for every entry of every layer.
 fn list(term: &Term, census: &Census) -> Result<(), CliError> {
     term.data("analysis", census, "")?;
     for layer in &census.layers {
@@ -101,7 +101,7 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
     if sums.buried > 0 {
         let _ = writeln!(
             text,
-            "  hidden      {} of {} in lower layers, which travel all the same",
+            "  shadowed    {} of {} shadowed by upper layers, but still in the bundle",
             sums.buried,
             ByteSize(sums.buried_bytes)
         );
@@ -116,7 +116,7 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         let packages: Vec<_> = packages.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "  packages    {}", packages.join(", "));
     }
-    let oddities: Vec<&Anomaly> = census.oddities(view).collect();
+    let anomalies: Vec<&Anomaly> = census.anomalies(view).collect();
     let secrets: Vec<&LintFinding> = census.secrets(view).collect();
     for (group, title) in [
         (AnomalyGroup::Privilege, "privileges"),
@@ -125,7 +125,7 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         (AnomalyGroup::Archive, "archives"),
         (AnomalyGroup::Image, "image"),
     ] {
-        let of = oddities.iter().filter(|oddity| oddity.kind.group() == group);
+        let of = anomalies.iter().filter(|anomaly| anomaly.kind.group() == group);
         let (most, of) = by_severity(of.copied().collect(), most);
         let lines = of.iter().map(|Anomaly { kind, path, detail }| {
             format!("{kind:24} {} ({})", Printable(path), Printable(detail))
@@ -136,12 +136,12 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
     text
 }
 
-/// The severe ones first, and how many are shown: whatever gives rights is never cut, because the one that matters may
-/// be the last. What anybody may write comes behind it, and is cut.
+/// Sorts severe anomalies first, and returns how many to show: those that grant privileges are never cut, because the
+/// one that matters may be the last. World-writable files come after them and are cut.
 fn by_severity(mut of: Vec<&Anomaly>, most: usize) -> (usize, Vec<&Anomaly>) {
-    of.sort_by_key(|oddity| oddity.kind == AnomalyKind::WorldWritable);
-    let gives = |oddity: &&&Anomaly| {
-        oddity.kind.group() == AnomalyGroup::Privilege && oddity.kind != AnomalyKind::WorldWritable
+    of.sort_by_key(|anomaly| anomaly.kind == AnomalyKind::WorldWritable);
+    let gives = |anomaly: &&&Anomaly| {
+        anomaly.kind.group() == AnomalyGroup::Privilege && anomaly.kind != AnomalyKind::WorldWritable
     };
     let severe = of.iter().filter(gives).count();
     (most.max(severe), of)
@@ -154,11 +154,11 @@ fn secrets_of(secrets: &[&LintFinding], most: usize) -> String {
         });
         format!("{:24} {place}: {}", finding.rule.as_str(), finding.message)
     });
-    // Each of them is a decision, so none is cut.
+    // Each secret needs a decision, so none is cut.
     lines_of("secrets", &lines.collect::<Vec<_>>(), most.max(secrets.len()))
 }
 
-/// What travels with an image beside its layers.
+/// Artifacts attached to an image, besides its layers.
 fn attached(of: &[&Attached], item: &ItemCensus, most: usize) -> String {
     let lines = of.iter().map(|Attached { digest, media_type, size, class, .. }| {
         format!("{}  {}, {} of {}", digest.short(), Printable(media_type), class.as_str(), ByteSize(*size))
@@ -169,7 +169,7 @@ fn attached(of: &[&Attached], item: &ItemCensus, most: usize) -> String {
         "attached to {} {}\n{}{}",
         item.kind,
         item.name,
-        lines_of("things", &lines, most),
+        lines_of("artifacts", &lines, most),
         secrets_of(&secrets, most)
     )
 }
@@ -181,7 +181,7 @@ fn how_it_runs(view: &View) -> String {
     }
     let Some(config) = &view.config else { return text };
     let root = if config.runs_as_root() { ", which is root" } else { "" };
-    let user = if config.user.is_empty() { "nobody named" } else { config.user.as_str() };
+    let user = if config.user.is_empty() { "no user set" } else { config.user.as_str() };
     let _ = writeln!(text, "  runs as     {}{root}", Printable(user));
     let start: Vec<_> =
         config.entrypoint.iter().chain(&config.cmd).map(|word| Printable(word).to_string()).collect();
@@ -194,7 +194,7 @@ fn how_it_runs(view: &View) -> String {
     text
 }
 
-/// What can be executed, by what it is and by who reads it.
+/// Executables, by class and script interpreter.
 fn classes(census: &Census, view: &View) -> String {
     let mut count: BTreeMap<String, u64> = BTreeMap::new();
     for (_, entry) in census.entries(&view.visible) {
@@ -235,7 +235,7 @@ fn gaps(unchecked: &[Unchecked], most: usize) -> String {
         format!("{layer}{}: {}", Printable(what), Printable(reason))
     });
     match lines_of("not checked", &lines.collect::<Vec<_>>(), most) {
-        none if none.is_empty() => "everything was looked at\n".to_owned(),
+        none if none.is_empty() => "everything was analyzed\n".to_owned(),
         some => some,
     }
 }

@@ -165,7 +165,7 @@ impl Args {
     }
 }
 
-/// Maps the error to the journal's reason for a rejection, including errors before the seal was read.
+/// Records the rejection in the journal, even when the bundle failed before its seal was read.
 fn remembered(held: &mut LockedSite, now: Timestamp, error: CliError) -> CliError {
     match held.remember_refusal(now, error.code(), &error.to_string(), None) {
         Ok(()) => error,

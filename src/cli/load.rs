@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHAT", default_value = "push")]
     referrers: Carried,
     /// Directory for mapping.json and the configuration [default: NAME-VERSION.load]
-    #[arg(short, long, value_name = "FOLDER")]
+    #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadArgs,

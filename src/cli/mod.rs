@@ -163,7 +163,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 /// The current time, in whole seconds.
 fn now() -> Result<Timestamp, CliError> {
     Timestamp::of(SystemTime::now()).ok_or_else(|| CliError::Usage {
-        message: "the system clock is out of range: expected a year from 1970 to 9999".to_owned(),
+        message: "the system clock is outside the supported range of years".to_owned(),
         hint: Some(next_step!["set the clock: `date -u -s ...`"]),
     })
 }
