@@ -215,7 +215,7 @@ not compared
 
 different
 --- stderr
-error[diff.different]: the two are different
+error[diff.different]: inputs differ
   next: read what is listed, the gravest first; `--all` shows every list
   more: sealift explain diff.different
 
@@ -364,7 +364,7 @@ not compared
 
 different
 --- stderr
-error[diff.different]: the two are different
+error[diff.different]: inputs differ
   next: read what is listed, the gravest first; `--all` shows every list
   more: sealift explain diff.different
 

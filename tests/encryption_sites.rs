@@ -31,7 +31,7 @@ fn packed_for_two_sites_and_unpacked_there() {
     for site in ["north", "south"] {
         let verified =
             shop.done(&format!("sealift verify {OUT} --trust root.json --identity {site}.txt --deep"));
-        assert!(verified.out.contains("believed: sample-1.0.0"), "{}", verified.shown());
+        assert!(verified.out.contains("verified: sample-1.0.0"), "{}", verified.shown());
         shop.done(&format!("sealift unpack {OUT} --trust root.json --identity {site}.txt --to {site}"));
     }
     shop.done("sealift unpack clear/*.sealift --trust root.json --to expected; diff -r north expected; diff -r south north");
@@ -76,7 +76,7 @@ fn without_an_identity_only_the_outside_is_believed() {
     shop.done(PACK);
     let verify = format!("sealift verify {OUT} --trust root.json");
     let outcome = shop.fails(&verify, 4, "carrier.unopened");
-    assert!(outcome.out.contains("not looked at: the content"), "{}", outcome.shown());
+    assert!(outcome.out.contains("unverified the content"), "{}", outcome.shown());
     assert!(outcome.err.contains(&format!("{verify} --identity FILE")), "{}", outcome.shown());
     shop.done(&format!("{verify} --outer"));
     shop.fails("sealift verify clear/*.sealift --trust root.json --outer", 2, "cli.usage");

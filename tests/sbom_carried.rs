@@ -142,12 +142,15 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     assert_eq!(
         said(&told, &cyclonedx),
         [
-            &carries("application/vnd.cyclonedx+json", ": 2 packages agree, 1 only observed, 1 only in it"),
+            &carries(
+                "application/vnd.cyclonedx+json",
+                ": 2 packages agree, 1 only observed, 1 only in the SBOM"
+            ),
             "only observed  pkg:deb/debian/libstdc%2B%2B6@12.2.0-14%2Bdeb12u1",
             "only carried   pkg:npm/ghost@1.3.0",
         ]
     );
-    let whole = ": 3 packages agree, 0 only observed, 0 only in it";
+    let whole = ": 3 packages agree, 0 only observed, 0 only in the SBOM";
     assert_eq!(said(&told, &spdx), [carries("application/json", whole)]);
     assert_eq!(said(&told, statement.as_bytes()), [carries("application/vnd.in-toto+json", whole)]);
     assert_eq!(said(&told, &envelope), [carries("application/vnd.dsse.envelope.v1+json", whole)]);
@@ -172,7 +175,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
     // The census tells all of it by its content, each once; the archive and the odd layer stay unopened.
-    assert!(told.contains("2 things not looked at"), "{told}");
+    assert!(told.contains("2 things not analyzed"), "{told}");
     let census = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
     let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
     let lines: Vec<_> = attached.lines().map(str::trim).collect();

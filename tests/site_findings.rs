@@ -214,7 +214,7 @@ fn f_fmt_23_a_damaged_copy_of_a_release_that_is_there_is_refused() {
 fn f_new_b_damage_in_a_release_is_found_and_repaired() {
     let shop = installed();
     let whole = done(&shop, "sealift status site --deep");
-    says(&whole, &["1.0.0-", "1.1.0-", "every file is as it was installed"]);
+    says(&whole, &["1.0.0-", "1.1.0-", "no differences"]);
     done(
         &shop,
         &format!(
@@ -534,7 +534,7 @@ fn f_new_b_what_an_interrupted_installation_left_is_shown_and_removed() {
     let status = done(&shop, "sealift status site");
     says(&status, &["an interrupted installation left ", "sealift prune site"]);
     says(&done(&shop, "sealift status site --json"), &["\"left_behind\":{\"bytes\":"]);
-    says(&done(&shop, "sealift prune site"), &["removed what an interrupted installation had left"]);
+    says(&done(&shop, "sealift prune site"), &["removed leftovers of an interrupted installation"]);
     assert!(!done(&shop, "sealift status site").out.contains("interrupted"));
     // Where nothing is installed yet, too.
     done(&shop, "init fresh");

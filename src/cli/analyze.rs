@@ -116,7 +116,7 @@ fn one(census: &Census, item: &ItemCensus, view: &View, most: usize) -> String {
         let packages: Vec<_> = packages.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "  packages    {}", packages.join(", "));
     }
-    let anomalies: Vec<&Anomaly> = census.anomalies(view).collect();
+    let anomalies: Vec<&Anomaly> = census.oddities(view).collect();
     let secrets: Vec<&LintFinding> = census.secrets(view).collect();
     for (group, title) in [
         (AnomalyGroup::Privilege, "privileges"),

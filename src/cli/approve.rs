@@ -105,7 +105,9 @@ impl Args {
             && let Some(missing) = policy.conditions.iter().find(|wanted| !self.conditions.contains(wanted))
         {
             return Err(CliError::Usage {
-                message: format!("missing condition `{missing}`: the trust root requires it in every approval"),
+                message: format!(
+                    "missing condition `{missing}`: the trust root requires it in every approval"
+                ),
                 hint: Some(next_step![format!("once the condition is met, add `--condition {missing}`")]),
             });
         }

@@ -58,7 +58,9 @@ impl Args {
         if seal.payload_digest() != trusted.id() {
             return Err(CliError::Usage {
                 message: "the bundle file changed while it was read".to_owned(),
-                hint: Some(next_step!["run the command again, and make sure no other process writes to the file"]),
+                hint: Some(next_step![
+                    "run the command again, and make sure no other process writes to the file"
+                ]),
             });
         }
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;

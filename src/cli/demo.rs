@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Work in this new directory and keep all files
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
 
@@ -144,8 +144,10 @@ impl Demo<'_> {
                 return Err(failed(&format!("comparing {path} with its source")));
             }
         }
-        let what =
-            format!("{} and 1 image, identical to the sources, written atomically", counted(unpacked.files, "file"));
+        let what = format!(
+            "{} and 1 image, identical to the sources, written atomically",
+            counted(unpacked.files, "file")
+        );
         self.step(&format!("unpack {name} --to site"), &what)
     }
 

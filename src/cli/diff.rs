@@ -124,7 +124,11 @@ fn texts(
     {
         difference.not_compared.push(Missing {
             what: "the lines of changed files".to_owned(),
-            reason: format!("`{}` is {}, which contains digests but no content", side.label, side.kind.as_str()),
+            reason: format!(
+                "`{}` is {}, which contains digests but no content",
+                side.label,
+                side.kind.as_str()
+            ),
         });
         return Ok(());
     }

@@ -99,8 +99,7 @@ impl Args {
         if let (Some(bundle), Some(_)) = (&self.bundle, &site) {
             term.say(&format!("next: sealift install {} {}", quoted(&self.folder), quoted(bundle)));
         } else if let Some(BundleArgs { bundle, trust, .. }) = bundle {
-            let to =
-                if report.tried_in == self.folder { self.folder.join("NEW-FOLDER") } else { self.folder };
+            let to = if report.tried_in == self.folder { self.folder.join("NEW-DIR") } else { self.folder };
             term.say(&format!(
                 "next: sealift unpack {} --trust {} --to {}",
                 quoted(bundle),
@@ -133,7 +132,7 @@ fn human(term: &Term, report: &DoctorReport) -> String {
     let is_all = report.with(CheckOutcome::NotChecked).next().is_none();
     let mut text = match report.problems {
         0 if is_all => format!("{} {folder}", term.paint("ready:", "32;1")),
-        0 => format!("no problem found: {folder}"),
+        0 => format!("no problems found: {folder}"),
         problems => {
             format!("{} {folder}: {}", term.paint("not ready:", "31;1"), counted(problems, "problem"))
         }

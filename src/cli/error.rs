@@ -72,7 +72,9 @@ pub(super) enum CliError {
     #[cfg(feature = "connected")]
     #[error("cannot pack: `check` found {}", counted(*.errors as u64, "error"))]
     NotPacked { errors: usize },
-    #[error("the content was not verified: no identity was given, and only the outer seal and the encrypted bytes were checked")]
+    #[error(
+        "the content was not verified: no identity was given, and only the outer seal and the encrypted bytes were checked"
+    )]
     Unopened,
     #[error("rejected and left out of the result: {}", counted(*.count as u64, "file"))]
     FleetRefused { count: usize },
@@ -200,16 +202,16 @@ impl Fault for CliError {
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
-            Self::ManifestExists { .. } => Some(next_step!["choose another file name, or move the existing file away"]),
-            Self::Changed => {
-                Some(next_step!["review the differences; `--all` shows every list in full"])
+            Self::ManifestExists { .. } => {
+                Some(next_step!["choose another file name, or move the existing file away"])
             }
-            Self::Uncompared { .. } => {
-                Some(next_step!["see `not compared` in the output; for a complete comparison, compare two bundles"])
-            }
-            Self::Different { .. } => {
-                Some(next_step!["review the differences; if they are as agreed, have the root key holders sign the new version"])
-            }
+            Self::Changed => Some(next_step!["review the differences; `--all` shows every list in full"]),
+            Self::Uncompared { .. } => Some(next_step![
+                "see `not compared` in the output; for a complete comparison, compare two bundles"
+            ]),
+            Self::Different { .. } => Some(next_step![
+                "review the differences; if they are as agreed, have the root key holders sign the new version"
+            ]),
             Self::Findings { .. } => Some(next_step![
                 "plan the next version: `sealift trust set ",
                 Subject::TrustRoot,

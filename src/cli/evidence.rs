@@ -43,7 +43,7 @@ struct Export {
     #[command(flatten)]
     bundle: BundleArgs,
     /// The target directory; it must be missing or empty
-    #[arg(long, value_name = "NEW-FOLDER")]
+    #[arg(long, value_name = "NEW-DIR")]
     to: PathBuf,
     /// Include the journal of this site
     #[arg(long, value_name = "SITE")]

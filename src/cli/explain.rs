@@ -48,7 +48,8 @@ fn all() -> impl Iterator<Item = Known> {
     let findings = finding::LintRule::ALL.iter();
     let findings =
         findings.map(move |rule| known(rule.as_str(), "check", Some(rule.severity().as_str()), rule.why()));
-    let anomalies = AnomalyKind::ALL.iter().map(move |kind| known(kind.as_str(), "analyze", None, kind.why()));
+    let anomalies =
+        AnomalyKind::ALL.iter().map(move |kind| known(kind.as_str(), "analyze", None, kind.why()));
     let rules =
         rule::PolicyRule::ALL.iter().map(move |rule| known(rule.as_str(), "policy", None, rule.sentence()));
     errors.chain(findings).chain(anomalies).chain(rules)

@@ -86,10 +86,7 @@ impl LookingArgs {
         let fleet = FleetOverview::read(&self.folder, &keys, root, &conditions)?;
         if fleet.verified.records + fleet.unverified.records == 0 && fleet.refused.is_empty() {
             return Err(CliError::Usage {
-                message: format!(
-                    "no receipts or requests found below `{}`",
-                    self.folder.display()
-                ),
+                message: format!("no receipts or requests found below `{}`", self.folder.display()),
                 hint: Some(next_step![
                     "create one at a site: `sealift receipt new ",
                     Subject::Site,

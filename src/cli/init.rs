@@ -103,11 +103,8 @@ impl Args {
         found.write(manifest)?;
         let (shown, count) = (manifest.display(), found.count());
         let value = json!({ "file": manifest, "scenario": scenario.as_str(), "beside": count });
-        let text = format!(
-            "{shown}\n  scenario   {}, with {}\n",
-            scenario.as_str(),
-            counted(count as u64, "file")
-        );
+        let text =
+            format!("{shown}\n  scenario   {}, with {}\n", scenario.as_str(), counted(count as u64, "file"));
         term.data("manifest", &value, &text)?;
         let mut next = format!("sealift lock {}", quoted(manifest));
         if let Some(first) = found.variants.first() {
@@ -116,7 +113,9 @@ impl Args {
         if let Some((_, others)) = found.variants.split_first().filter(|(_, others)| !others.is_empty()) {
             next += &format!("   (or {})", others.join(", "));
         }
-        term.say(&format!("next: fill the directories below `content` as described in their README.md, then: {next}"));
+        term.say(&format!(
+            "next: fill the directories below `content` as described in their README.md, then: {next}"
+        ));
         Ok(())
     }
 }

@@ -50,10 +50,8 @@ pub(super) fn head(overview: &Overview) -> String {
         }
     }
     if let Some(demanded) = overview.approvals_demanded {
-        text += &format!(
-            "  approvals  {} of {demanded} required by the trust root\n",
-            overview.approvals.len()
-        );
+        text +=
+            &format!("  approvals  {} of {demanded} required by the trust root\n", overview.approvals.len());
     }
     text += &format!("  statement  {}\n", overview.statement);
     text += &format!(

@@ -293,7 +293,10 @@ fn tell(
     });
     // A pipe cannot be read again.
     if extent == Extent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
-        term.say(&format!("to load its images: sealift load {} --trust ROOT --registry HOST[:PORT]", quoted(bundle)));
+        term.say(&format!(
+            "to load its images: sealift load {} --trust ROOT --registry HOST[:PORT]",
+            quoted(bundle)
+        ));
     }
     Ok(())
 }

@@ -110,7 +110,9 @@ fn verify(term: &Term, place: &Path, heads: &[Typed], since: Option<&Path>) -> R
         let Some(at) = at else { continue };
         lines += &match journal.head.entries - at {
             0 => format!("matches: the journal ends with `{typed}`, entry {at}\n"),
-            later => format!("matches: the journal contains `{typed}` at entry {at}, {later} before its end\n"),
+            later => {
+                format!("matches: the journal contains `{typed}` at entry {at}, {later} before its end\n")
+            }
         };
     }
     if since.is_some() {

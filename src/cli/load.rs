@@ -95,7 +95,9 @@ fn destination(text: &str) -> Result<(String, String), String> {
     let probe = if prefix.is_empty() { format!("{host}/x") } else { format!("{host}/{prefix}/x") };
     match probe.parse::<sealift_bundle::value::image_name::ImageName>() {
         Ok(name) if name.registry() == Some(host) => Ok((host.to_owned(), prefix.to_owned())),
-        Ok(_) => Err(format!("invalid registry host `{host}`: for a name without a dot, add a port, for example `{host}:443`")),
+        Ok(_) => Err(format!(
+            "invalid registry host `{host}`: for a name without a dot, add a port, for example `{host}:443`"
+        )),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -175,7 +177,9 @@ fn human(outcome: &PushOutcome) -> String {
     for image in &outcome.loaded {
         text += &format!("{}\n  -> {}\n     {}\n", image.from, image.to, image.digest);
         if let Some(index) = image.index {
-            text += &format!("     one platform of the index {index}: the digest differs from that of the index\n");
+            text += &format!(
+                "     one platform of the index {index}: the digest differs from that of the index\n"
+            );
         }
         if let Some(replaced) = image.replaced {
             text += &format!("     replaced {replaced} under this tag\n");
@@ -191,6 +195,10 @@ fn human(outcome: &PushOutcome) -> String {
         text += &format!("{}\n  not pushed: {}\n", image.from, image.reason);
     }
     let sent = ByteSize(outcome.sent_bytes);
-    text += &format!("pushed {}, {sent}; {} already in the registry\n", counted(outcome.sent, "blob"), outcome.present);
+    text += &format!(
+        "pushed {}, {sent}; {} already in the registry\n",
+        counted(outcome.sent, "blob"),
+        outcome.present
+    );
     text
 }

@@ -100,8 +100,7 @@ impl StoreArgs {
                 .map(|cache| cache.join("sealift"))
         };
         let folder = self.store.clone().or_else(cache).ok_or_else(|| CliError::Usage {
-            message: "cannot locate the store: neither `XDG_CACHE_HOME` nor `HOME` is set"
-                .to_owned(),
+            message: "cannot locate the store: neither `XDG_CACHE_HOME` nor `HOME` is set".to_owned(),
             hint: Some(next_step!["pass a directory: `--store DIR`"]),
         })?;
         let store = Store::open(&folder)?;

@@ -239,7 +239,8 @@ impl Args {
             && (is_encrypted || self.policy.read()?.is_some() || Address::of(&self.output)?.is_some())
         {
             return wrong(
-                "a bundle with missing signatures cannot be encrypted, published or checked against a policy".to_owned(),
+                "a bundle with missing signatures cannot be encrypted, published or checked against a policy"
+                    .to_owned(),
                 "pack it into a directory, run `sealift cosign`, then `sealift publish` or `sealift policy check`",
             );
         }

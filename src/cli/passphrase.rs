@@ -81,7 +81,9 @@ impl PassphraseArgs {
         if is_short(&first) {
             return Err(CliError::Usage {
                 message: format!("the passphrase is too short: expected at least {SHORTEST} characters"),
-                hint: Some(next_step!["choose a longer passphrase, for example four or more unrelated words"]),
+                hint: Some(next_step![
+                    "choose a longer passphrase, for example four or more unrelated words"
+                ]),
             });
         }
         if *prompt("repeat the passphrase: ")? != *first {

@@ -120,9 +120,7 @@ impl Signing {
 
 fn no_key(found: KeyId) -> CliError {
     CliError::Usage {
-        message: format!(
-            "the site was set up without a key: expected key {found} in its configuration"
-        ),
+        message: format!("the site was set up without a key: expected key {found} in its configuration"),
         hint: Some(next_step!["set up the site with `sealift site init ... --key SITE.pub`"]),
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "OLDER")]
     since: Option<PathBuf>,
     /// Look up packages in this directory of OSV records from osv.dev
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     osv: Option<PathBuf>,
     /// An OpenVEX document with a vendor's statements on vulnerabilities; repeatable
     #[arg(long, value_name = "FILE", requires = "osv")]
@@ -72,9 +72,7 @@ impl Args {
         if self.output.is_none() && self.markdown.is_none() && !term.is_json() {
             return Err(CliError::Usage {
                 message: "no output file given".to_owned(),
-                hint: Some(next_step![
-                    "pass `-o report.html` for a page, or `--markdown FILE` for a ticket"
-                ]),
+                hint: Some(next_step!["pass `-o report.html` for a page, or `--markdown FILE` for a ticket"]),
             });
         }
         let root = self.bundle.root()?;

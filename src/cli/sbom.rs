@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Export the SBOMs attached to the images, unchanged, to this new directory
-    #[arg(long, value_name = "NEW-FOLDER")]
+    #[arg(long, value_name = "NEW-DIR")]
     carried: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadArgs,

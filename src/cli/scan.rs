@@ -166,9 +166,7 @@ fn run_self_test(
 
 fn human(ledger: &Ledger) -> String {
     let ScanAccount { leaves, seen, unseen, opened, opened_and_seen, found, unopened } = ledger.totals;
-    let sum = |count: Count| {
-        format!("{}, {}", counted(count.count, "file"), ByteSize(count.bytes))
-    };
+    let sum = |count: Count| format!("{}, {}", counted(count.count, "file"), ByteSize(count.bytes));
     let verdict = match ledger.outcome {
         ScanOutcome::Clean => "nothing found, everything scanned",
         ScanOutcome::Found => "FOUND",
@@ -209,10 +207,7 @@ fn human(ledger: &Ledger) -> String {
 fn who(engine: &ScannerIdentity) -> String {
     let mut text = match &engine.version {
         Some(version) => format!("  scanner    {} ({})", Printable(version), Printable(&engine.asked)),
-        None => format!(
-            "  scanner    {}, version unknown (`--engine-version`)",
-            Printable(&engine.asked)
-        ),
+        None => format!("  scanner    {}, version unknown (`--engine-version`)", Printable(&engine.asked)),
     };
     if let (Some(database), Some(dated)) = (&engine.database, &engine.dated) {
         text += &format!("\n  signatures {} of {}", Printable(database), Printable(dated));

@@ -299,9 +299,7 @@ impl Trust {
         if root.fingerprint() != held.site.root.fingerprint() {
             let now = now()?;
             if root.root().expires().is_some_and(|expires| expires <= now) {
-                term.warn(
-                    "this trust root has expired: ask the root key holders for a newer one",
-                );
+                term.warn("this trust root has expired: ask the root key holders for a newer one");
             }
             held.trust(now, root, self.reason)?;
         }

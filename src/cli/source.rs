@@ -75,7 +75,9 @@ impl SourceArgs {
             }
             Source::File(file) => Ok(Source::File(file)),
             _ if identity.is_given() => Err(CliError::Usage {
-                message: "`--identity` needs an encrypted bundle in a file, with its seal in the same directory".to_owned(),
+                message:
+                    "`--identity` needs an encrypted bundle in a file, with its seal in the same directory"
+                        .to_owned(),
                 hint: Some(next_step!["copy both files and pass the one that ends in `.age`"]),
             }),
             other => Ok(other),

@@ -127,7 +127,8 @@ fn deep<'a>(term: &Term, site: &'a Site) -> Result<Vec<Checked<'a>>, CliError> {
                 }
                 Ok(Some(ReleaseCheck::NoInventory)) => {
                     one.outcome = "not checked";
-                    one.reason = Some("it was installed by an older sealift, which kept no file list".to_owned());
+                    one.reason =
+                        Some("it was installed by an older sealift, which kept no file list".to_owned());
                 }
                 Err(error @ SiteError::InventoryDamaged { .. }) => one.reason = Some(error.to_string()),
                 Err(error) => return Err(error.into()),

@@ -67,8 +67,7 @@ impl Args {
         let source = self.source.open_with(&self.identity, &root, &conditions)?;
         if judging.is_some() && !matches!(source, Source::File(_)) {
             return Err(CliError::Usage {
-                message: "`--policy` needs random access: expected an unencrypted bundle file"
-                    .to_owned(),
+                message: "`--policy` needs random access: expected an unencrypted bundle file".to_owned(),
                 hint: Some(next_step!["copy the bundle into a file first, or verify it without `--policy`"]),
             });
         }

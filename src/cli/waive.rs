@@ -68,7 +68,9 @@ fn rule(text: &str) -> Result<PolicyRule, String> {
 
 fn moment(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    whole.parse().map_err(|_| "expected a date like `2027-02-01`, or a time like `2027-02-01T12:00:00Z`".to_owned())
+    whole
+        .parse()
+        .map_err(|_| "expected a date like `2027-02-01`, or a time like `2027-02-01T12:00:00Z`".to_owned())
 }
 
 impl Args {
@@ -76,7 +78,10 @@ impl Args {
         let now = now()?;
         if self.until <= now {
             return Err(CliError::Usage {
-                message: format!("invalid `--until`: expected a future date, found {} (now: {now})", self.until),
+                message: format!(
+                    "invalid `--until`: expected a future date, found {} (now: {now})",
+                    self.until
+                ),
                 hint: Some(next_step!["pass a future date"]),
             });
         }

@@ -17,9 +17,7 @@ use std::path::PathBuf;
 /// but expires within 30 days, or a single key is enough in a role. With `--fingerprint`, a match gives 0 even if there
 /// are findings.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  sealift trust check root.json --fingerprint 'the ten words read to you'"
-)]
+#[command(after_help = "Example:\n  sealift trust check root.json --fingerprint 'the ten words read to you'")]
 pub(super) struct Args {
     /// The file of trust roots
     file: PathBuf,

@@ -159,10 +159,10 @@ fn next(file: &RootFile, path: &Path) -> String {
         return format!("next: missing key holders run: sealift trust sign {shown} --key KEY");
     }
     if file.before().is_none() {
-        return "next: send the file to each site, and read out the fingerprint over another channel".to_owned();
+        return "next: send the file to each site, and read out the fingerprint over another channel"
+            .to_owned();
     }
     let to = path.to_string_lossy().strip_suffix(".next.json").map(|stem| quoted(format!("{stem}.json")));
-    let to =
-        to.map_or_else(|| "replace the old file with it".to_owned(), |to| format!("mv {shown} {to}"));
+    let to = to.map_or_else(|| "replace the old file with it".to_owned(), |to| format!("mv {shown} {to}"));
     format!("next: {to}, and distribute it to all packers; sites receive it with the next bundle")
 }
