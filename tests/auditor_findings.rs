@@ -400,7 +400,7 @@ fn f_new_a_13_a_short_passphrase_is_said_to_be_one() {
     let shop = Shop::new();
     let short = shop.done("sealift key new short --passphrase-fd 0 <<<abcde");
     assert!(
-        short.err.contains("warning: the passphrase of short.key has less than 8 characters"),
+        short.err.contains("warning: the passphrase of short.key has fewer than 8 characters"),
         "{}",
         short.shown()
     );

@@ -129,7 +129,7 @@ fn unverified_and_verified_never_mix() {
     // Without a key there is something to see, and it is no success.
     let outcome = ended(&shop, "sealift fleet in", 4, "fleet.unchecked");
     assert!(
-        outcome.out.starts_with("unverified: what 4 records by keys that were not named say"),
+        outcome.out.starts_with("unverified: content of 4 records signed by keys not given"),
         "{}",
         outcome.shown()
     );

@@ -494,7 +494,7 @@ fn f_new_b_an_installation_counts_images_and_says_how_to_load_them() {
     );
     says(
         &plain,
-        &["the bundle has no images: nothing to load", "installed sample-1.9.0: 1 file, 0 images, "],
+        &["nothing to load: the bundle has no images", "installed sample-1.9.0: 1 file, 0 images, "],
     );
     assert!(!plain.err.contains("sealift load"), "{}", plain.shown());
 }

@@ -120,7 +120,7 @@ pub(super) struct Init {
     /// Number of releases to keep per scenario
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep: u32,
-    /// The public key of the key that signs receipts and requests
+    /// Public half of the key that signs receipts and requests
     #[arg(long, value_name = "PUB")]
     key: Option<PathBuf>,
 }
