@@ -103,7 +103,7 @@ fn what_cannot_be_looked_at_is_said() {
         "{shown}"
     );
     let bill = shop.run("sealift sbom app-1.0.sealift --trust root.json");
-    assert!(bill.err.contains("1 thing not analyzed"), "{}", bill.shown());
+    assert!(bill.err.contains("1 part not analyzed"), "{}", bill.shown());
     let bill: Value = serde_json::from_str(&bill.out).unwrap();
     let properties = bill["metadata"]["properties"].as_array().unwrap();
     assert!(properties.iter().any(|property| property["name"] == "sealift:not-checked"), "{properties:?}");

@@ -138,7 +138,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     drop(real);
     let told = shop.done("sealift sbom pulled-1.sealift --trust root.json -o bill.json --carried kept").err;
     assert!(told.contains("3 packages observed"), "{told}");
-    let carries = |kind: &str, rest: &str| format!("that app carries ({kind}){rest}");
+    let carries = |kind: &str, rest: &str| format!("attached to app ({kind}){rest}");
     assert_eq!(
         said(&told, &cyclonedx),
         [
@@ -175,7 +175,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
     // The census tells all of it by its content, each once; the archive and the odd layer stay unopened.
-    assert!(told.contains("2 things not analyzed"), "{told}");
+    assert!(told.contains("2 parts not analyzed"), "{told}");
     let census = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
     let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
     let lines: Vec<_> = attached.lines().map(str::trim).collect();

@@ -399,7 +399,7 @@ fn f_new_b_ten_words_that_match_are_said_to_match() {
     let shop = shop();
     let check = "sealift trust check root.json --fingerprint \"$(words)\"";
     let outcome = done(&shop, check);
-    says(&outcome, &["fingerprint matches", "look at: "]);
+    says(&outcome, &["fingerprint matches", "finding: "]);
     assert!(!outcome.err.contains("error"), "{}", outcome.shown());
     let json = done(&shop, &format!("{check} --json"));
     says(&json, &["\"fingerprint_matches\":true"]);

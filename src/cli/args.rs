@@ -16,7 +16,9 @@ pub(super) static NO_APPROVALS: Approvals = Approvals::none();
 /// A bundle and the trust root to verify it with.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BundleArgs {
-    /// The bundle: a file; for verbs that read it once, also `-` (standard input) or `oci://...`
+    /// The bundle file; verbs that read it once also take `-` or `oci://...`
+    ///
+    /// `-` is standard input, `oci://REGISTRY/REPOSITORY:TAG` a published bundle.
     pub(super) bundle: PathBuf,
     /// The trust root; obtain it over another channel than the bundle
     #[arg(long, value_name = "ROOT")]

@@ -30,7 +30,7 @@ use {
 /// The identity that decrypts a bundle.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct IdentityArgs {
-    /// A file with an age identity (`age-keygen -o FILE`), to decrypt an encrypted bundle
+    /// Decrypt the bundle with this age identity file (`age-keygen`)
     #[cfg(feature = "encryption")]
     #[arg(long = "identity", value_name = "FILE")]
     identities: Vec<PathBuf>,

@@ -89,10 +89,12 @@ pub(super) struct PolicyArgs {
 /// The data for a policy check.
 #[derive(Debug, Clone, clap::Args)]
 struct DataArgs {
-    /// Directory of OSV records from osv.dev: `all.zip` of each ecosystem, or its content
+    /// Directory of OSV records from osv.dev
+    ///
+    /// It contains `all.zip` of each ecosystem, or the extracted records.
     #[arg(long, value_name = "DIR", requires = "policy")]
     osv: Option<PathBuf>,
-    /// An OpenVEX document with a vendor's statements on vulnerabilities; repeatable
+    /// OpenVEX document with a vendor's statements; repeatable
     #[arg(long, value_name = "FILE", requires = "policy")]
     vex: Vec<PathBuf>,
     /// Waivers signed by approvers, from `sealift waive`; repeatable

@@ -11,19 +11,23 @@ const HEADING: &str = "Registries";
 /// Access to registries.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RegistryArgs {
-    /// Use MIRROR instead of REGISTRY, for example `docker.io=mirror.site:5000/hub`
+    /// Use MIRROR instead of REGISTRY; repeatable
     ///
-    /// Hosts of downloads, charts and git repositories can have mirrors too, and theirs may be directories:
+    /// Example: `docker.io=mirror.site:5000/hub`. Hosts of downloads, charts and git repositories can have mirrors too, and theirs may be directories:
     /// `github.com=file:///srv/github`.
     #[arg(long = "mirror", help_heading = HEADING, value_name = "REGISTRY=MIRROR", value_parser = pair)]
     mirrors: Vec<(String, String)>,
     /// Trust this certificate authority in addition (PEM)
     #[arg(long = "ca-cert", help_heading = HEADING, value_name = "FILE")]
     authorities: Vec<PathBuf>,
-    /// Use plain HTTP for this registry; loopback addresses do not need it
+    /// Use plain HTTP for this registry
+    ///
+    /// Loopback addresses use it without this option.
     #[arg(long = "plain-http", help_heading = HEADING, value_name = "HOST[:PORT]")]
     plain_http: Vec<String>,
-    /// Credentials file [default: those of `podman login` and `docker login`]
+    /// Credentials file
+    ///
+    /// Default: those of `podman login` and `docker login`.
     #[arg(long = "authfile", help_heading = HEADING, value_name = "FILE")]
     authfile: Option<PathBuf>,
 }

@@ -74,7 +74,7 @@ impl Args {
             0 => {}
             gaps => term.warn(&format!(
                 "{} not analyzed: `sealift analyze` lists them",
-                counted(gaps as u64, "thing")
+                counted(gaps as u64, "part")
             )),
         }
         Ok(())

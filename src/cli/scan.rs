@@ -28,7 +28,7 @@ const MARKER: u64 = 64 << 10;
 /// scanned and nothing was found, which is what an approver needs to state the condition `malware-scan`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A command says 0 for nothing found, 1 for found and anything else for an error, as clamscan does. `{}` in it \
+    after_help = "A scanner command exits with 0 for nothing found, 1 for found, and any other code for an error, like clamscan. `{}` in it \
     stands for the path of a file in a private folder; without it, the bytes come on standard input. No shell reads \
     it.\n\nExamples:\n  \
     sealift scan air-gapped-2026.11.0.sealift --trust root.json --engine clamd --ledger scan.json\n  \
