@@ -555,7 +555,7 @@ fn f_new_b_an_expired_root_is_refused_and_shown() {
          short() { sealift site init $1 --trust short.json --fingerprint \"$(sealift trust show short.json --json | jq -r .words)\" --scenario air-gapped; }
          short now; sealift status now | grep expires | (! grep EXPIRED); sleep 3.2",
     );
-    says(&done(&shop, "sealift status now"), &[": EXPIRED, ask whoever runs the signing for a newer one"]);
+    says(&done(&shop, "sealift status now"), &[": EXPIRED, ask the root key holders for a newer one"]);
     let refused = fails(
         &shop,
         "sealift site init late --trust short.json --fingerprint \"$(sealift trust show short.json --json | jq -r .words)\" --scenario air-gapped",

@@ -342,7 +342,7 @@ fn the_holders_of_a_first_version_sign_where_they_are() {
     let life = Life::new();
     says(
         &life.done("trust init --key ada.key --root ben.pub --root cy.pub --root-threshold 2 --packer eli.pub -o first.json"),
-        &["proposal of trust root version 1", "1 more needed of: ", "next: whoever is missing signs it: sealift trust sign first.json --key KEY"],
+        &["proposal of trust root version 1", "1 more needed of: ", "next: missing key holders run: sealift trust sign first.json --key KEY"],
     );
     life.refuses(
         "pack eli first.json",
