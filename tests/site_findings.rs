@@ -427,7 +427,7 @@ fn f_new_b_a_misspelled_scenario_is_noticed_and_can_be_changed() {
     let refused = fails(&shop, "sealift install typo sample-1.0.0.sealift", 3, "site.scenario");
     says(&refused, &["sealift site set typo --add-scenario air-gapped"]);
     let set = done(&shop, "sealift site set typo --add-scenario air-gapped --remove-scenario air-gaped");
-    says(&set, &["takes air-gapped\n"]);
+    says(&set, &["accepts air-gapped\n"]);
     let journal = done(&shop, "sealift install typo sample-1.0.0.sealift; sealift journal verify typo");
     says(&journal, &["takes air-gapped in place of air-gaped"]);
     fails(&shop, "sealift site set typo --remove-scenario air-gapped", 2, "site.release");
