@@ -106,7 +106,7 @@ impl Source {
             other => other,
         };
         let mut reader: Box<dyn std::io::Read + '_> = match &elsewhere {
-            // Plaintext of an encrypted bundle is written to disk only by `unpack` and `install`.
+            // Plaintext of an encrypted bundle is written to disk only where the bundle is unpacked.
             Self::Encrypted(_) => return Err(sealift_bundle::format::BundleError::Encrypted.into()),
             Self::File(_) | Self::Pipe => Box::new(std::io::stdin()),
             Self::Registry { client, place } => Box::new(place.reader(client, watch)?),
