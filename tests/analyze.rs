@@ -69,7 +69,7 @@ fn a_analysis_tells_what_an_officer_asks() {
         "runs as     nobody named, which is root",
         "starts      /usr/bin/run",
         "listens     22/tcp",
-        "hidden      1 of",
+        "shadowed    1 of",
         "executable  1 ELF shared, 1 script for python3",
         "privilege.setuid         usr/bin/su (mode 4755, of user 0)",
         "privilege.world-writable etc/app.env",
@@ -103,7 +103,7 @@ fn what_cannot_be_looked_at_is_said() {
         "{shown}"
     );
     let bill = shop.run("sealift sbom app-1.0.sealift --trust root.json");
-    assert!(bill.err.contains("1 thing not looked at"), "{}", bill.shown());
+    assert!(bill.err.contains("1 part not analyzed"), "{}", bill.shown());
     let bill: Value = serde_json::from_str(&bill.out).unwrap();
     let properties = bill["metadata"]["properties"].as_array().unwrap();
     assert!(properties.iter().any(|property| property["name"] == "sealift:not-checked"), "{properties:?}");
@@ -201,5 +201,5 @@ fn j08_indexes_that_name_each_other_often_are_walked_once() {
     pack(&shop);
     let shown = shop.done("sealift analyze app-1.0.sealift --trust root.json").out;
     assert_eq!(shown.matches("image app").count(), 1, "{shown}");
-    assert!(shown.ends_with("everything was looked at\n"), "{shown}");
+    assert!(shown.ends_with("everything was analyzed\n"), "{shown}");
 }

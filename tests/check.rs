@@ -79,8 +79,8 @@ note     license.missing  recorder
          why: An item does not state the license under which it may be redistributed.
          fix: add `license = "..."`
 
-3 errors, 0 warnings, 1 note; 0 explained in the manifest
-3 files looked through, 0 too large for that; up to <size> in all
+3 errors, 0 warnings, 1 note; 0 accepted in the manifest
+3 files checked, 0 too large for that; up to <size> in all
 --- stderr
 error[check.findings]: check found 3 errors and 0 warnings
   next: fix each finding as described, lock and check again; or explain it in the manifest with `[[accept]]`

@@ -777,7 +777,7 @@ verified: sample-1.0.0
   holds      3 items in 9 blobs, <size>
   checked    every one of <number> bytes against the seal; frames were not decoded (`verify --deep` does)
 --- stderr
-next: sealift unpack sample-1.0.0.sealift --trust root.json --to NEW-FOLDER
+next: sealift unpack sample-1.0.0.sealift --trust root.json --to NEW-DIR
 
 "#]];
     unpack_of_all, "", "sealift unpack sample-1.0.0.sealift --trust root.json --to site", snapbox::str![[r#"
@@ -823,7 +823,7 @@ next: sealift verify sample-1.0.0.sealift --trust root.json
 exit 2
 --- stdout
 --- stderr
-error[cli.usage]: there is no code `trust.foregin`
+error[cli.usage]: unknown code `trust.foregin`
   next: did you mean `trust.foreign`? All of them: `sealift explain`
   more: sealift explain cli.usage
 
@@ -832,7 +832,7 @@ error[cli.usage]: there is no code `trust.foregin`
 exit 2
 --- stdout
 --- stderr
-error[cli.usage]: there is no code `bogus`
+error[cli.usage]: unknown code `bogus`
   next: see all of them: `sealift explain`
   more: sealift explain cli.usage
 

@@ -215,8 +215,8 @@ not compared
 
 different
 --- stderr
-error[diff.different]: bundles differ
-  next: review the list, most severe first; `--all` shows every list in full
+error[diff.different]: inputs differ
+  next: read what is listed, the gravest first; `--all` shows every list
   more: sealift explain diff.different
 
 "#]]
@@ -364,8 +364,8 @@ not compared
 
 different
 --- stderr
-error[diff.different]: bundles differ
-  next: review the list, most severe first; `--all` shows every list in full
+error[diff.different]: inputs differ
+  next: read what is listed, the gravest first; `--all` shows every list
   more: sealift explain diff.different
 
 "#]]

@@ -77,7 +77,7 @@ exit 0
 ready: to, for sample-1.0.0
   ok: read-only, space, inodes, memory, open-files, file-size, others, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel, parameters
 --- stderr
-next: sealift unpack sample-1.0.0.sealift --trust root.json --to to/NEW-FOLDER
+next: sealift unpack sample-1.0.0.sealift --trust root.json --to to/NEW-DIR
 
 "#]]
     );

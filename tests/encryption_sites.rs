@@ -79,7 +79,7 @@ fn without_an_identity_only_the_outside_is_believed() {
     shop.done(PACK);
     let verify = format!("sealift verify {OUT} --trust root.json");
     let outcome = shop.fails(&verify, 4, "carrier.unopened");
-    assert!(outcome.out.contains("not looked at: the content"), "{}", outcome.shown());
+    assert!(outcome.out.contains("unverified the content"), "{}", outcome.shown());
     assert!(outcome.err.contains(&format!("{verify} --identity FILE")), "{}", outcome.shown());
     shop.done(&format!("{verify} --outer"));
     shop.fails("sealift verify clear/*.sealift --trust root.json --outer", 2, "cli.usage");

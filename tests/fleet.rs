@@ -74,7 +74,7 @@ fn a_fleet_shows_who_holds_what_and_who_is_behind() {
         lines[1..4].iter().zip([("desert", "2 behind"), ("ship", "1 behind"), ("site", "newest")])
     {
         assert!(line.trim_start().starts_with(name) && line.contains(lag), "{line}\n{}", outcome.shown());
-        assert!(line.contains("said today, at ") && line.contains("; installed "), "{line}");
+        assert!(line.contains("reported today, at ") && line.contains("; installed "), "{line}");
         assert_eq!(line.contains("; 1 older record"), name == "ship", "{line}");
     }
     assert_eq!(lines[4], "4 records of 3 sites verified; 2 behind", "{}", outcome.shown());
@@ -129,7 +129,7 @@ fn unverified_and_verified_never_mix() {
     // Without a key there is something to see, and it is no success.
     let outcome = ended(&shop, "sealift fleet in", 4, "fleet.unchecked");
     assert!(
-        outcome.out.starts_with("unverified: what 4 records by keys that were not named say"),
+        outcome.out.starts_with("unverified: content of 4 records signed by keys not given"),
         "{}",
         outcome.shown()
     );
@@ -172,7 +172,7 @@ fn what_is_not_what_its_key_signed_is_refused_and_the_rest_is_shown() {
         ("nobody", "it has 0 signatures, expected one"),
         ("cut", "not in canonical form"),
     ] {
-        let line = outcome.out.lines().find(|line| line.starts_with(&format!("REFUSED in/{file}.json: ")));
+        let line = outcome.out.lines().find(|line| line.starts_with(&format!("REJECTED in/{file}.json: ")));
         assert!(line.is_some_and(|line| line.contains(why)), "{file}: {}", outcome.shown());
     }
     assert!(outcome.out.contains("3 records of 2 sites verified"), "{}", outcome.shown());
@@ -219,7 +219,7 @@ fn e14_forks_twins_and_dates_to_come_are_loud() {
         outcome.shown()
     );
     assert!(
-        outcome.out.contains("says `in/a.json`") && outcome.out.contains("says `in/b.json`"),
+        outcome.out.contains("source: `in/a.json`") && outcome.out.contains("source: `in/b.json`"),
         "{}",
         outcome.shown()
     );
@@ -241,7 +241,7 @@ fn e14_forks_twins_and_dates_to_come_are_loud() {
     forged(&shop, "in/ship-2.json", "in/ship-2.json", "ship", ahead);
     assert_eq!(kinds(), "[\"future\"]\n");
     let outcome = ended(&shop, &script, 4, "fleet.conflicts");
-    assert!(outcome.out.contains("said in the future, at 2999-"), "{}", outcome.shown());
+    assert!(outcome.out.contains("reported in the future, at 2999-"), "{}", outcome.shown());
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn hostile_folders_are_read_within_bounds() {
     let script = format!("timeout 60 sealift fleet in {KEYS}");
     let outcome = ended(&shop, &script, 3, "fleet.refused");
     assert!(
-        outcome.out.contains("REFUSED in/long.json: a receipt is not in canonical form: it has "),
+        outcome.out.contains("REJECTED in/long.json: a receipt is not in canonical form: it has "),
         "{}",
         outcome.shown()
     );
@@ -342,12 +342,12 @@ fn which_site_holds_a_component() {
         outcome.shown()
     );
     assert!(
-        outcome.out.contains("      openssl 3.0.1 in hello\n      says in/one.cdx.json (sha256:"),
+        outcome.out.contains("      openssl 3.0.1 in hello\n      source: in/one.cdx.json (sha256:"),
         "{}",
         outcome.shown()
     );
     assert!(
-        outcome.out.contains("not checked, for want of an SBOM of the bundle:\n  site  "),
+        outcome.out.contains("not checked, because the bundle has no SBOM:\n  site  "),
         "{}",
         outcome.shown()
     );
@@ -365,7 +365,7 @@ fn which_site_holds_a_component() {
     }
     let nobody = ended(&shop, &which("openss"), 4, "fleet.nobody");
     assert!(
-        nobody.out.contains("names like it: openssl@3.0.1, openssl@3.0.2, openssl@3.0.3"),
+        nobody.out.contains("similar names: openssl@3.0.1, openssl@3.0.2, openssl@3.0.3"),
         "{}",
         nobody.shown()
     );
@@ -373,7 +373,7 @@ fn which_site_holds_a_component() {
     done(&shop, "sealift request new ship --key ship.key -o in/ship-3.json --passphrase-fd 0 <<<pw");
     let kept = shop.done(&which("zlib1g"));
     assert!(
-        kept.out.contains("held by 2 sites") && kept.out.contains("kept and not in use"),
+        kept.out.contains("held by 2 sites") && kept.out.contains("kept but not in use"),
         "{}",
         kept.shown()
     );

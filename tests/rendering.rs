@@ -196,7 +196,7 @@ fn other_values_are_another_release_of_the_same_bundle() {
     workshop.set(&format!("{PARAMETERS}# the default\nport = 8065\n"));
     let journal = shop.read("site/journal.jsonl");
     let again = shop.done("sealift install site 1.0.sealift");
-    assert!(again.out.contains("is in use already"), "{}", again.shown());
+    assert!(again.out.contains("is already in use"), "{}", again.shown());
     assert_eq!(shop.read("site/journal.jsonl"), journal);
     workshop.set(&format!("{PARAMETERS}port = 443\n"));
     let other = shop.done("sealift install site 1.0.sealift --json");
@@ -213,7 +213,7 @@ fn other_values_are_another_release_of_the_same_bundle() {
     shop.done("sealift rollback site");
     assert_eq!((port().as_str(), releases()), ("port = 8065", 2));
     let forward = shop.done("sealift install site 1.0.sealift");
-    assert!(forward.out.contains("was installed already; switched to it"), "{}", forward.shown());
+    assert!(forward.out.contains("was already installed; switched to it"), "{}", forward.shown());
     assert_eq!((port().as_str(), releases()), ("port = 443", 2));
     // Back by saying the former values.
     workshop.set(PARAMETERS);

@@ -138,16 +138,19 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     drop(real);
     let told = shop.done("sealift sbom pulled-1.sealift --trust root.json -o bill.json --carried kept").err;
     assert!(told.contains("3 packages observed"), "{told}");
-    let carries = |kind: &str, rest: &str| format!("that app carries ({kind}){rest}");
+    let carries = |kind: &str, rest: &str| format!("attached to app ({kind}){rest}");
     assert_eq!(
         said(&told, &cyclonedx),
         [
-            &carries("application/vnd.cyclonedx+json", ": 2 packages agree, 1 only observed, 1 only in it"),
+            &carries(
+                "application/vnd.cyclonedx+json",
+                ": 2 packages agree, 1 only observed, 1 only in the SBOM"
+            ),
             "only observed  pkg:deb/debian/libstdc%2B%2B6@12.2.0-14%2Bdeb12u1",
             "only carried   pkg:npm/ghost@1.3.0",
         ]
     );
-    let whole = ": 3 packages agree, 0 only observed, 0 only in it";
+    let whole = ": 3 packages agree, 0 only observed, 0 only in the SBOM";
     assert_eq!(said(&told, &spdx), [carries("application/json", whole)]);
     assert_eq!(said(&told, statement.as_bytes()), [carries("application/vnd.in-toto+json", whole)]);
     assert_eq!(said(&told, &envelope), [carries("application/vnd.dsse.envelope.v1+json", whole)]);
@@ -161,7 +164,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
         other_said,
         carries("application/vnd.syft+json", &format!("{not}neither CycloneDX nor SPDX 2 in JSON"))
     );
-    assert_eq!(told.matches("the bill ").count(), 6, "{told}");
+    assert_eq!(told.matches(" attached to ").count(), 6, "{told}");
 
     let kept = std::fs::read_dir(shop.path("kept")).unwrap().map(|entry| {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
@@ -171,16 +174,15 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let bills: [&[u8]; 6] = [&cyclonedx, &spdx, statement.as_bytes(), &envelope, cut, other];
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
-    // The analysis tells all of it by its content, each once; the archive and the odd layer stay unopened.
-    assert!(told.contains("2 things not looked at"), "{told}");
-    let analysis = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
-    let (_, attached) =
-        analysis.split_once("attached to image app\n").unwrap_or_else(|| panic!("{analysis}"));
+    // The census tells all of it by its content, each once; the archive and the odd layer stay unopened.
+    assert!(told.contains("2 parts not analyzed"), "{told}");
+    let census = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
+    let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
     let lines: Vec<_> = attached.lines().map(str::trim).collect();
     let line = |bytes: &[u8], kind: &str, class: &str| {
         format!("{}  {kind}, {class} of {} B", Digest::of(bytes).short(), bytes.len())
     };
-    assert_eq!(lines[0], "things      10", "{analysis}");
+    assert_eq!(lines[0], "artifacts   10", "{census}");
     assert!(
         lines.contains(&line(b"no bill", "application/vnd.example.signature", "text").as_str()),
         "{analysis}"

@@ -274,7 +274,7 @@ fn several_changes_make_one_version_and_every_mistake_says_what_to_do() {
     says(
         &life.done("trust set trust.next.json --new-epoch --expires 2097-01-01T00:00:00Z"),
         &[
-            "signatures were dropped: ada",
+            "signatures were removed: ada",
             "~ version 1 -> 2",
             "~ epoch 1 -> 2",
             "+ packer: eli",
@@ -283,7 +283,7 @@ fn several_changes_make_one_version_and_every_mistake_says_what_to_do() {
         ],
     );
     life.done("trust set trust.next.json --new-epoch --never-expires --threshold packer=1");
-    life.refuses("trust set trust.next.json --new-epoch", 2, "trust.change", &["it is so already"]);
+    life.refuses("trust set trust.next.json --new-epoch", 2, "trust.change", &["nothing would change"]);
     says(
         &life.done("sign cy ben; cat trust.next.json | wc -l"),
         &["~ epoch 1 -> 2", "next: mv trust.next.json trust.json"],
@@ -309,7 +309,7 @@ fn several_changes_make_one_version_and_every_mistake_says_what_to_do() {
         ("set trust.json --threshold packer=3", "trust.change", "--threshold packer=2"),
         ("set trust.json --threshold packer@ddil=1", "trust.change", "there is no entry `packer@ddil`"),
         ("set trust.json --expires 1999-01-01T00:00:00Z", "trust.change", "expires before it was made"),
-        ("set trust.json", "trust.change", "it is so already"),
+        ("set trust.json", "trust.change", "nothing would change"),
         ("sign trust.json --key ada.key", "trust.change", "version 2 is signed by enough already"),
         ("set absent.json --new-epoch", "trust.missing", ""),
     ] {
@@ -337,7 +337,7 @@ fn the_holders_of_a_first_version_sign_where_they_are() {
     let life = Life::new();
     says(
         &life.done("trust init --key ada.key --root ben.pub --root cy.pub --root-threshold 2 --packer eli.pub -o first.json"),
-        &["proposal of trust root version 1", "1 more needed of: ", "next: whoever is missing signs it: sealift trust sign first.json --key KEY"],
+        &["proposal of trust root version 1", "1 more needed of: ", "next: missing key holders run: sealift trust sign first.json --key KEY"],
     );
     life.refuses(
         "pack eli first.json",

@@ -17,13 +17,13 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Lines of one list that are shown without `--all`.
+/// Maximum number of lines per list without `--all`.
 const SHOWN: usize = 10;
 
-/// Show what the content of a bundle is and may do
+/// Analyze the content of a bundle: executables, privileges, packages, secrets
 ///
-/// Opens every layer in place and says what can execute, as whom and with which privileges, which packages are there, what
-/// looks like a secret, which names and links deceive, and what could not be looked at. Nothing is written or unpacked.
+/// Opens every layer in place and lists executables, users and privileges, packages, possible secrets, deceptive names
+/// and links, and content that could not be analyzed. Nothing is written or unpacked.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift analyze air-gapped-2026.11.0.sealift --trust root.json\n  sealift analyze air-gapped-2026.11.0.sealift --trust root.json --json | jq 'select(.type == \"entry\")'"
@@ -31,7 +31,7 @@ const SHOWN: usize = 10;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// Show lists to their end
+    /// Show every list in full
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let threads = threads(self.threads.threads);
-        // Only the list of every entry shows them.
+        // File digests appear only in the list of entries.
         let digests = if term.is_json() { FileDigests::Taken } else { FileDigests::Left };
         let analysis = self.bundle.in_place(term, |place| Ok(observe(place, digests, threads, &LIMITS)?))?;
         if term.is_json() {
@@ -60,10 +60,10 @@ struct EntryLine<'a> {
     entry: &'a LayerEntry,
 }
 
-/// The analysis, then a line for every entry of every layer.
-fn list(term: &Term, analysis: &BundleAnalysis) -> Result<(), CliError> {
-    term.data("analysis", analysis, "")?;
-    for layer in &analysis.layers {
+/// The analysis, then one line for every entry of every layer.
+fn list(term: &Term, census: &Census) -> Result<(), CliError> {
+    term.data("analysis", census, "")?;
+    for layer in &census.layers {
         for entry in &layer.entries {
             term.data("entry", &EntryLine { layer: layer.digest, entry }, "")?;
         }
@@ -101,9 +101,9 @@ fn one(analysis: &BundleAnalysis, item: &ItemAnalysis, view: &View, most: usize)
     if sums.shadowed > 0 {
         let _ = writeln!(
             text,
-            "  hidden      {} of {} in lower layers, which travel all the same",
-            sums.shadowed,
-            ByteSize(sums.shadowed_bytes)
+            "  shadowed    {} of {} shadowed by upper layers, but still in the bundle",
+            sums.buried,
+            ByteSize(sums.buried_bytes)
         );
     }
     text += &how_it_runs(view);
@@ -116,8 +116,8 @@ fn one(analysis: &BundleAnalysis, item: &ItemAnalysis, view: &View, most: usize)
         let packages: Vec<_> = packages.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "  packages    {}", packages.join(", "));
     }
-    let anomalies: Vec<&Anomaly> = analysis.anomalies(view).collect();
-    let secrets: Vec<&LintFinding> = analysis.secrets(view).collect();
+    let anomalies: Vec<&Anomaly> = census.oddities(view).collect();
+    let secrets: Vec<&LintFinding> = census.secrets(view).collect();
     for (group, title) in [
         (AnomalyGroup::Privilege, "privileges"),
         (AnomalyGroup::Name, "names"),
@@ -136,8 +136,8 @@ fn one(analysis: &BundleAnalysis, item: &ItemAnalysis, view: &View, most: usize)
     text
 }
 
-/// The severe ones first, and how many are shown: whatever gives rights is never cut, because the one that matters may
-/// be the last. What anybody may write comes behind it, and is cut.
+/// Sorts severe anomalies first, and returns how many to show: those that grant privileges are never cut, because the
+/// one that matters may be the last. World-writable files come after them and are cut.
 fn by_severity(mut of: Vec<&Anomaly>, most: usize) -> (usize, Vec<&Anomaly>) {
     of.sort_by_key(|anomaly| anomaly.kind == AnomalyKind::WorldWritable);
     let gives = |anomaly: &&&Anomaly| {
@@ -154,12 +154,12 @@ fn secrets_of(secrets: &[&LintFinding], most: usize) -> String {
         });
         format!("{:24} {place}: {}", finding.rule.as_str(), finding.message)
     });
-    // Each of them is a decision, so none is cut.
+    // Each secret needs a decision, so none is cut.
     lines_of("secrets", &lines.collect::<Vec<_>>(), most.max(secrets.len()))
 }
 
-/// What travels with an image beside its layers.
-fn attached(of: &[&Attached], item: &ItemAnalysis, most: usize) -> String {
+/// Artifacts attached to an image, besides its layers.
+fn attached(of: &[&Attached], item: &ItemCensus, most: usize) -> String {
     let lines = of.iter().map(|Attached { digest, media_type, size, class, .. }| {
         format!("{}  {}, {} of {}", digest.short(), Printable(media_type), class.as_str(), ByteSize(*size))
     });
@@ -169,7 +169,7 @@ fn attached(of: &[&Attached], item: &ItemAnalysis, most: usize) -> String {
         "attached to {} {}\n{}{}",
         item.kind,
         item.name,
-        lines_of("things", &lines, most),
+        lines_of("artifacts", &lines, most),
         secrets_of(&secrets, most)
     )
 }
@@ -181,7 +181,7 @@ fn how_it_runs(view: &View) -> String {
     }
     let Some(config) = &view.config else { return text };
     let root = if config.runs_as_root() { ", which is root" } else { "" };
-    let user = if config.user.is_empty() { "nobody named" } else { config.user.as_str() };
+    let user = if config.user.is_empty() { "no user set" } else { config.user.as_str() };
     let _ = writeln!(text, "  runs as     {}{root}", Printable(user));
     let start: Vec<_> =
         config.entrypoint.iter().chain(&config.cmd).map(|word| Printable(word).to_string()).collect();
@@ -194,8 +194,8 @@ fn how_it_runs(view: &View) -> String {
     text
 }
 
-/// What can be executed, by what it is and by who reads it.
-fn classes(analysis: &BundleAnalysis, view: &View) -> String {
+/// Executables, by class and script interpreter.
+fn classes(census: &Census, view: &View) -> String {
     let mut count: BTreeMap<String, u64> = BTreeMap::new();
     for (_, entry) in analysis.entries(&view.visible) {
         let LayerNode::File { class, .. } = &entry.node else { continue };
@@ -235,7 +235,7 @@ fn gaps(unchecked: &[Unchecked], most: usize) -> String {
         format!("{layer}{}: {}", Printable(what), Printable(reason))
     });
     match lines_of("not checked", &lines.collect::<Vec<_>>(), most) {
-        none if none.is_empty() => "everything was looked at\n".to_owned(),
+        none if none.is_empty() => "everything was analyzed\n".to_owned(),
         some => some,
     }
 }

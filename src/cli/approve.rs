@@ -23,12 +23,12 @@ use sealift_bundle::value::reason::Reason;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Approve a bundle: sign a file beside it
+/// Approve a bundle: sign a file that travels beside it
 ///
-/// Reads and decodes the whole bundle first: nobody approves what does not hold. The approval names the bundle's
-/// statement, so it stays valid however the bundle is carried on. It goes into BUNDLE.approvals, beside what others
-/// have signed. What is signed is shown first: the items, what gains rights, what looks like a secret, and with `--since`
-/// what changed. With a policy, nothing is signed that is not as the policy wants it.
+/// Verifies and decodes the whole bundle first, and shows what is about to be signed: the items, files that gain
+/// privileges, possible secrets, and with `--since` the changes. The approval names the bundle's statement, so it stays
+/// valid when the bundle is copied, and is added to BUNDLE.approvals. With `--policy`, a bundle that violates the policy
+/// is not approved.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key\n  \
@@ -38,16 +38,16 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// The secret key of an approver, or `agent:PUB` for one that an ssh-agent holds
+    /// The secret key of an approver, or `agent:PUB` for a key held by an ssh-agent
     #[arg(long, value_name = "KEY")]
     key: KeyArg,
-    /// State that this was done, like `malware-scan`; the trust root says what it asks for
+    /// State that this condition is met, like `malware-scan`; the trust root lists those required
     #[arg(long = "condition", value_name = "NAME")]
     conditions: Vec<Name>,
-    /// Let sites install it although its number is lower than what they have, or far higher; say why
+    /// Allow sites to install it out of order, for this reason
     #[arg(long, value_name = "REASON")]
     out_of_order: Option<Reason>,
-    /// Show what changed since this bundle, or since the release that this site uses
+    /// Show the changes since this bundle, or since the release in use at this site
     #[arg(long, value_name = "OLDER")]
     since: Option<PathBuf>,
     #[command(flatten)]
@@ -68,7 +68,7 @@ impl Args {
         let watch = term.watch("verifying");
         let conditions = inspection_conditions(&watch, self.threads)?;
         let file = member_reader::open(&self.bundle.bundle)?;
-        // What is judged and signed from here on is this statement, whatever becomes of the file.
+        // From here on, this statement is checked and signed, even if the file is replaced.
         let place = OpenBundle::open_whole(file, &root, conditions, Depth::Decoded)?;
         let (trusted, contents) = (&place.trusted, &place.contents);
         watch.done();
@@ -105,8 +105,10 @@ impl Args {
             && let Some(missing) = policy.conditions.iter().find(|wanted| !self.conditions.contains(wanted))
         {
             return Err(CliError::Usage {
-                message: format!("the trust root asks every approval to state `{missing}`"),
-                hint: Some(next_step![format!("when it was done, add `--condition {missing}`")]),
+                message: format!(
+                    "missing condition `{missing}`: the trust root requires it in every approval"
+                ),
+                hint: Some(next_step![format!("once the condition is met, add `--condition {missing}`")]),
             });
         }
         let mut approval = Approval::new(trusted.id(), scenario.clone(), conditions.now, self.conditions);
@@ -131,10 +133,10 @@ impl Args {
         match judged.demanded() {
             Some(needed) if found < needed => {
                 let more = counted((needed - found) as u64, "more approval");
-                term.say(&format!("next: the trust root asks for {needed}; {more} to come"));
+                term.say(&format!("next: {more} required, {needed} in total"));
             }
             Some(_) | None => {
-                term.say(&format!("next: carry {} along with the bundle", quoted(&path)));
+                term.say(&format!("next: copy {} along with the bundle", quoted(&path)));
             }
         }
         Ok(())

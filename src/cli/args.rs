@@ -1,4 +1,4 @@
-//! Arguments that commands share, and what they lead to.
+//! Arguments shared by many verbs, and the functions that read them.
 
 use super::error::CliError;
 use super::term::{Term, TerminalProgress};
@@ -13,15 +13,17 @@ use std::path::PathBuf;
 
 pub(super) static NO_APPROVALS: Approvals = Approvals::none();
 
-/// The bundle to read, and whom to trust.
+/// A bundle and the trust root to verify it with.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BundleArgs {
-    /// The bundle: a file, and where it is read from front to back also `-` (standard input) or `oci://...`
+    /// The bundle file; verbs that read it once also take `-` or `oci://...`
+    ///
+    /// `-` is standard input, `oci://REGISTRY/REPOSITORY:TAG` a published bundle.
     pub(super) bundle: PathBuf,
-    /// The trust root; get it by another way than the bundle
+    /// The trust root; obtain it over another channel than the bundle
     #[arg(long, value_name = "ROOT")]
     pub(super) trust: PathBuf,
-    /// Approvals that came with it; BUNDLE.approvals if there is such a file
+    /// Approvals of the bundle [default: BUNDLE.approvals, if it exists]
     #[arg(long, value_name = "FILE")]
     pub(super) approvals: Vec<PathBuf>,
 }
@@ -31,7 +33,7 @@ impl BundleArgs {
         Ok(PinnedRoot::open(&self.trust, &LIMITS)?)
     }
 
-    /// Where the approvals of the bundle are kept.
+    /// The file to which approvals of the bundle are written.
     pub(super) fn approvals_path(&self) -> PathBuf {
         if let Some(path) = self.approvals.first() {
             return path.clone();
@@ -41,7 +43,7 @@ impl BundleArgs {
         path.into()
     }
 
-    /// The approvals that came with the bundle.
+    /// Reads the approvals of the bundle. The default file may be missing; a file given as an argument may not.
     pub(super) fn approvals(&self) -> Result<Approvals, CliError> {
         let mut all = Approvals::none();
         let beside = [self.approvals_path()];
@@ -59,7 +61,7 @@ impl BundleArgs {
         Ok(all)
     }
 
-    /// Opens the bundle where it lies and does this work with it.
+    /// Opens the bundle in place, without unpacking it, and runs `work` on it.
     pub(super) fn in_place<T>(
         &self,
         term: &Term,
@@ -83,20 +85,20 @@ impl BundleArgs {
     }
 }
 
-/// How many threads work: as asked, or one for each core.
+/// The number of threads: as given, or one per core.
 pub(super) fn threads(asked: Option<NonZeroUsize>) -> usize {
     asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
-/// How many threads to use.
+/// The number of threads.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct ThreadArgs {
-    /// Work on so many threads; one for each core if not given
+    /// Number of threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
 }
 
-/// The circumstances of this run, for looking into a bundle: who lets one in replaces the check of approvals.
+/// The conditions for inspecting a bundle. They skip the approval check: verbs that accept a bundle must replace it.
 pub(super) fn inspection_conditions(
     watch: &TerminalProgress,
     asked: ThreadArgs,

@@ -1,4 +1,4 @@
-//! Encrypted bundles: for whom one is packed, what opens one, and its seal outside.
+//! Encrypted bundles: recipients for packing, identities for opening, and the outer seal.
 
 use super::error::CliError;
 use sealift_bundle::format::member_reader::MemberReader;
@@ -27,16 +27,16 @@ use {
     std::path::Path,
 };
 
-/// What opens an encrypted bundle.
+/// The identity that decrypts a bundle.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct IdentityArgs {
-    /// A file with an age identity (`age-keygen -o FILE`), for a bundle that is encrypted; its seal lies beside it
+    /// Decrypt the bundle with this age identity file (`age-keygen`)
     #[cfg(feature = "encryption")]
     #[arg(long = "identity", value_name = "FILE")]
     identities: Vec<PathBuf>,
 }
 
-/// An encrypted bundle whose seal outside is verified.
+/// An encrypted bundle whose outer seal is verified.
 pub(super) struct Encrypted {
     pub(super) file: File,
     pub(super) carried: VerifiedCarrier,
@@ -51,7 +51,7 @@ impl IdentityArgs {
     }
 
     #[cfg(not(feature = "encryption"))]
-    #[allow(clippy::unused_self, reason = "the other build looks at it")]
+    #[allow(clippy::unused_self, reason = "used with the encryption feature")]
     pub(super) fn is_given(&self) -> bool {
         false
     }
@@ -75,7 +75,7 @@ impl IdentityArgs {
         Ok(all)
     }
 
-    /// An encrypted bundle, with what may open it.
+    /// Combines an encrypted bundle with the identity, if one is given.
     #[cfg_attr(not(feature = "encryption"), allow(clippy::unnecessary_wraps, clippy::unused_self))]
     pub(super) fn with(&self, file: File, carried: VerifiedCarrier) -> Result<Encrypted, CliError> {
         Ok(Encrypted {
@@ -88,19 +88,19 @@ impl IdentityArgs {
 }
 
 impl Encrypted {
-    /// Whether somebody may look inside.
+    /// Whether the content can be decrypted.
     #[cfg(feature = "encryption")]
     pub(super) fn has_identity(&self) -> bool {
         self.identities.is_some()
     }
 
     #[cfg(not(feature = "encryption"))]
-    #[allow(clippy::unused_self, reason = "the other build looks at it")]
+    #[allow(clippy::unused_self, reason = "used with the encryption feature")]
     pub(super) fn has_identity(&self) -> bool {
         false
     }
 
-    /// The bundle inside.
+    /// A reader of the decrypted bundle.
     #[cfg(feature = "encryption")]
     pub(super) fn tape<'a>(&'a self, watch: &'a dyn Progress) -> Result<MemberReader<'a>, CliError> {
         let identities = self.identities.as_ref().ok_or(BundleError::NoIdentity)?;
@@ -108,36 +108,36 @@ impl Encrypted {
     }
 
     #[cfg(not(feature = "encryption"))]
-    #[allow(clippy::unused_self, reason = "the other build looks at it")]
+    #[allow(clippy::unused_self, reason = "used with the encryption feature")]
     pub(super) fn tape<'a>(&'a self, _: &'a dyn Progress) -> Result<MemberReader<'a>, CliError> {
         Err(CliError::Usage {
-            message: "this build cannot decrypt".to_owned(),
+            message: "this build has no support for encrypted bundles".to_owned(),
             hint: Some(next_step!["build with `--features encryption`"]),
         })
     }
 }
 
-/// For whom a bundle is encrypted.
+/// The recipients of an encrypted bundle.
 #[cfg(all(feature = "encryption", feature = "connected"))]
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RecipientArgs {
-    /// Encrypt the bundle to this age recipient, `age1...`; may be given several times
+    /// Encrypt the bundle to this age recipient, `age1...`; repeatable
     #[arg(long = "recipient", value_name = "RECIPIENT")]
     recipients: Vec<String>,
-    /// Encrypt the bundle to the recipients in this file, one a line
+    /// Encrypt the bundle to the recipients in this file, one per line
     #[arg(long = "recipients-file", value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
 #[cfg(all(feature = "encryption", feature = "connected"))]
 impl RecipientArgs {
-    /// Everybody who is named; nothing when nobody is.
+    /// The recipients given, or `None` to pack without encryption.
     pub(super) fn read(&self) -> Result<Option<Recipients>, CliError> {
         let mut lines = self.recipients.clone();
         for path in &self.files {
             let text = std::fs::read_to_string(path).map_err(|source| CliError::Input {
                 what: format!("the recipients file `{}`", path.display()),
-                hint: "name a text file with one `age1...` a line",
+                hint: "pass a text file with one `age1...` per line",
                 source,
             })?;
             lines.extend(text.lines().map(str::to_owned));
@@ -149,7 +149,7 @@ impl RecipientArgs {
     }
 }
 
-/// Encrypts a sealed bundle file to `to` and seals the outside with the same keys; gives the bytes written.
+/// Encrypts a sealed bundle to `to`, signs the outer seal with the same keys, and returns the bytes written.
 #[cfg(all(feature = "encryption", feature = "connected"))]
 pub(super) fn carry(
     (draft, sealed): (&Draft, &Sealed),

@@ -8,10 +8,10 @@ use sealift_bundle::next_step;
 use sealift_bundle::trust::verify::{Sink, Verified};
 use sealift_bundle::value::next_step::Subject;
 
-/// Write one file of a bundle to standard output, in place
+/// Write one file of a bundle to standard output
 ///
-/// Reads the frames that hold the file and nothing else of the payload; each is checked before it is decoded. A file
-/// of several frames is on its way before its last frame is checked: trust it only when the exit code is 0.
+/// Reads only the frames that contain the file, and checks each before decoding it. Output of a file with several
+/// frames starts before the last frame is checked: use it only if the exit code is 0.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift cat air-gapped-2026.11.0.sealift --trust root.json runbooks/install.md"
@@ -19,7 +19,7 @@ use sealift_bundle::value::next_step::Subject;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// ITEM/PATH, as `sealift ls` shows it
+    /// ITEM/PATH, as listed by `sealift ls`
     file: String,
 }
 
@@ -28,9 +28,9 @@ impl Args {
         let (item, path) =
             self.file.split_once('/').filter(|(_, path)| !path.is_empty()).ok_or_else(|| {
                 CliError::Usage {
-                    message: format!("`{}` names no file: expected ITEM/PATH", self.file),
+                    message: format!("invalid file name: expected ITEM/PATH, found `{}`", self.file),
                     hint: Some(next_step![
-                        "see what there is: `sealift ls ",
+                        "list the files: `sealift ls ",
                         Subject::Bundle,
                         " --trust ",
                         Subject::TrustRoot,

@@ -19,41 +19,41 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Find what would fail at the site
+/// Find what would fail at an isolated site
 ///
-/// Looks at the manifest, its lock and what the lock pins, without a network: images that charts and configurations name
-/// and nobody carries, versions that do not go together, settings that call out, secrets, tags that move, platforms,
-/// licences, templates and sizes. Findings that the manifest explains (`[[accept]]`) are set aside.
+/// Checks the manifest, its lock and the pinned content, without a network: images that charts and configurations
+/// reference but the bundle does not contain, incompatible versions, settings that need the internet, secrets, mutable
+/// tags, platforms, licences, templates and sizes. Findings accepted in the manifest (`[[accept]]`) are not reported.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift check my-site.toml\n  \
     sealift check air-gapped.toml --variant linux --media dvd --format sarif > findings.sarif")]
 pub(super) struct Args {
-    /// The manifest; its lock lies beside it
+    /// The manifest; its lock is in the same directory
     pub(super) manifest: PathBuf,
     #[command(flatten)]
     variant: VariantArgs,
-    /// What the bundle is carried on: `dvd`, `dvd-dl`, `bd25`, `bd50`, `bd100`, `usb-fat32`, or a number of bytes
+    /// Transfer medium: `dvd`, `dvd-dl`, `bd25`, `bd50`, `bd100`, `usb-fat32`, or bytes
     #[arg(long, value_name = "MEDIUM", value_parser = medium)]
-    media: Option<TargetMedium>,
-    /// How the findings are written to standard output
+    media: Option<Medium>,
+    /// Output format of the findings
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
     store: StoreArgs,
 }
 
-/// How findings are written.
+/// Output format of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// For people, or with `--json` as JSON
+    /// Text, or JSON with `--json`
     Text,
-    /// SARIF 2.1.0, which code review tools show beside the lines
+    /// SARIF 2.1.0, for code review tools
     Sarif,
 }
 
-/// Capacities: ECMA-267 and ECMA-268 (DVD), the white papers of the Blu-ray Disc Association; a file on FAT32 has less
-/// than 4 GiB.
-fn medium(text: &str) -> Result<TargetMedium, String> {
+/// Parses a medium. Capacities: ECMA-267 and ECMA-268 (DVD), white papers of the Blu-ray Disc Association; a file on
+/// FAT32 is smaller than 4 GiB.
+fn medium(text: &str) -> Result<Medium, String> {
     let (bytes, file) = match text {
         "dvd" => (Some(4_700_372_992), None),
         "dvd-dl" => (Some(8_543_666_176), None),
@@ -74,7 +74,7 @@ fn medium(text: &str) -> Result<TargetMedium, String> {
     Ok(TargetMedium { name: text.to_owned(), bytes, file })
 }
 
-/// How much `check` found, for a command that does not list it.
+/// The number of findings of `check`, for a command that does not list them.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Counts {
     warnings: usize,
@@ -91,12 +91,12 @@ pub(super) fn counts(report: &CheckReport) -> Counts {
 }
 
 impl Counts {
-    /// In a few words, if there is anything that somebody should read.
+    /// A summary, if there are warnings or accepted findings.
     pub(super) fn words(&self) -> Option<String> {
         let Self { warnings, notes, accepted } = *self;
         (warnings + accepted > 0).then(|| {
             format!(
-                "{}, {}, {accepted} explained in the manifest",
+                "{}, {}, {accepted} accepted in the manifest",
                 counted(warnings as u64, "warning"),
                 counted(notes as u64, "note")
             )
@@ -104,7 +104,7 @@ impl Counts {
     }
 }
 
-/// Looks at what a lock pins, for a medium that nobody named.
+/// Runs the check on a lock, without a transfer medium.
 pub(super) fn look(
     manifest: &Manifest,
     lock: &Lock,
@@ -115,7 +115,7 @@ pub(super) fn look(
     Ok(check(&manifest.choose(&choice)?, lock, audience, None, work)?)
 }
 
-/// Nothing is packed that is known to fail at the site, or that must not travel.
+/// Fails if the check found errors, and prints them.
 pub(super) fn refuse_errors(
     term: &Term,
     report: &CheckReport,
@@ -146,7 +146,7 @@ impl Args {
         let chosen = manifest.choose(&choice)?;
         let store = self.store.open()?;
         let watch = term.watch("checking");
-        // Nothing is asked for over a network, so nothing says how.
+        // The check uses no network, so the defaults do.
         let access = RegistryAccess::default();
         let work = work(&self.manifest, &store, ThreadArgs { threads: None }, &watch, &access);
         let report = check(&chosen, &lock, None, self.media.as_ref(), &work)?;
@@ -178,7 +178,7 @@ fn text_of(report: &CheckReport) -> String {
         .map(|severity| counted(report.count(severity) as u64, severity.as_str()));
     let _ = writeln!(
         text,
-        "{}; {} explained in the manifest\n{} looked through, {} too large for that; up to {} in all",
+        "{}; {} accepted in the manifest\n{} checked, {} too large to check; up to {} in total",
         counts.join(", "),
         report.accepted.len(),
         counted(report.files, "file"),
@@ -188,7 +188,7 @@ fn text_of(report: &CheckReport) -> String {
     text
 }
 
-/// A finding; the reason for its rule stands with the first of each.
+/// Formats a finding; the reason for a rule is printed with its first finding.
 fn lay(text: &mut String, finding: &LintFinding, is_first: bool) -> std::fmt::Result {
     writeln!(text, "{:<8} {}  {}", finding.severity().as_str(), finding.rule, finding.about)?;
     writeln!(text, "         {}", finding.message)?;

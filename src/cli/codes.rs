@@ -4,33 +4,33 @@ use sealift_bundle::value::error_code::Code;
 
 sealift_bundle::codes! {
     CHECK_FINDINGS "check.findings" NotAsWanted
-        "`sealift check` found something that would fail at the site or must not be shipped. Fix each finding as described, or explain it in the manifest: `[[accept]]` with `finding`, `about` and `because`."
+        "`sealift check` found content that would fail at the site or must not be shipped. Fix each finding as described, or accept it in the manifest: `[[accept]]` with `finding`, `about` and `because`."
     CARRIER_UNOPENED "carrier.unopened" NotAsWanted
-        "The outer seal and every encrypted byte are valid, but the content was not verified because no identity was given. Pass one with `--identity`, or check only the outside with `--outer`."
+        "The outer seal and every encrypted byte are verified, but the content is not, because no identity was given. Pass one with `--identity`, or accept the outer check alone with `--outer`."
     TRUST_DIFFERENT "trust.different" NotAsWanted
         "Two trust roots differ. The differences are on standard output."
     TRUST_FINDINGS "trust.findings" NotAsWanted
-        "The trust root is valid, but needs attention: it expires soon, or a single key can decide alone."
+        "The trust root is valid, but needs attention: it expires soon, or a single key is enough in a role. Plan a new version with `sealift trust set` or `sealift trust add-key`."
     CLI_OUTPUT "cli.output" CouldNot
-        "Standard output could not be written, so the output may be incomplete."
+        "Writing to standard output failed, so the output may be incomplete. Check free space and permissions where it is redirected."
     CLI_INPUT "cli.input" CouldNot
-        "Standard input, the terminal or a file descriptor could not be read."
+        "Standard input, the terminal, a file descriptor or an input file could not be read."
     CLI_DEMO "cli.demo" CouldNot
-        "The demo failed. That is a bug: please report it."
+        "A step of the demo failed. This is a bug: please report it."
     FLEET_REFUSED "fleet.refused" NotBelieved
-        "A receipt or request was not signed by the named key, or is malformed. It was left out of the output. Ask the site for it again, over another channel."
+        "A receipt or request does not carry a valid signature of the given key, or is malformed. It was left out of the result. Request it again from the site over another channel."
     FLEET_CONFLICTS "fleet.conflicts" NotAsWanted
-        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with one number, a record from the future, keys that do not match sites, or a revoked bundle in use. Each is listed with what to do."
+        "Receipts and requests contradict each other, the clock or the trust root: a forked journal, two bundles with the same sequence number, a record from the future, mismatched keys and sites, or a revoked bundle in use. Each conflict is listed with advice."
     FLEET_UNCHECKED "fleet.unchecked" NotAsWanted
-        "Something was not checked and is listed as such: records by a key that was not passed with `--key`, files that could not be read, or bundles without an SBOM."
+        "Some input was not checked, and is listed: records signed by a key that was not passed with `--key`, unreadable files, or bundles without an SBOM."
     FLEET_NOBODY "fleet.nobody" NotAsWanted
-        "No SBOM of a bundle that a site holds lists a component with that name and version. A misspelled name looks the same, so names that contain it are listed."
+        "No SBOM of a bundle held by a site contains a component of that name and version. A misspelled name gives the same result, so similar names are listed."
     DIFF_DIFFERENT "diff.different" NotAsWanted
-        "The two differ. The differences are on standard output, most severe first; `--all` shows every list in full."
+        "The two inputs differ. The differences are on standard output, most severe first; `--all` shows every list in full."
     DIFF_INCOMPLETE "diff.incomplete" Incomplete
-        "Everything that was compared is equal, but something was not compared: see `not compared` for the reason. A lock, a receipt and a request have no content of their own; compare two bundles to compare everything."
+        "No difference was found, but some parts were not compared: they are listed under `not compared`, with the reason. A lock, a receipt and a request contain no content; compare two bundles for a complete answer."
     POLICY_VIOLATED "policy.violated" NotAsWanted
-        "The bundle violates the policy. Each violation is listed with its rule. Fix it and pack again, or let approvers waive it with a reason and an expiry date: `sealift waive`."
+        "The bundle violates the policy. Each violation is listed with its rule. Fix it and pack again, or have approvers waive it with a reason and an expiry date: `sealift waive`."
 }
 
 /// Every code that this build knows, grouped by where it is raised.

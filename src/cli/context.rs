@@ -1,4 +1,4 @@
-//! What a command line names, so that the words about an error can name it too.
+//! The paths given on the command line, so that error messages and next steps can quote them.
 
 use super::BundleArgs;
 use super::error::CliError;
@@ -6,9 +6,9 @@ use sealift_bundle::value::error_code::Fault as _;
 use sealift_bundle::value::next_step::Subject;
 use sealift_bundle::value::plural::quoted;
 
-/// What a command works on.
+/// What a command operates on.
 pub(super) enum Named {
-    /// Nothing that its errors leave out.
+    /// Nothing, or only what its errors name themselves.
     Nothing,
     /// A manifest.
     #[cfg(feature = "connected")]
@@ -20,7 +20,7 @@ pub(super) enum Named {
 }
 
 impl Named {
-    /// The bundle, for an error about what is in it that does not name it.
+    /// The bundle, for an error about its content whose message does not name it.
     pub(super) fn subject(&self, error: &CliError) -> Option<String> {
         let bundle = match self {
             Self::Bundle(bundle) if error.is_about_a_bundle() => bundle,
@@ -35,7 +35,7 @@ impl Named {
         (!error.to_string().contains(&format!("`{path}`"))).then_some(path)
     }
 
-    /// The next step after `error`, with the names that the command line gave.
+    /// The next step after `error`, with the paths from the command line filled in.
     pub(super) fn next_step(&self, error: &CliError) -> Option<String> {
         error.hint().map(|step| step.render(|subject| self.name_of(subject)))
     }

@@ -17,19 +17,18 @@ use sealift_bundle::trust::verify::{Depth, Looking, Trusted, verify_contents};
 use sealift_bundle::value::plural::{counted, quoted};
 use serde_json::json;
 
-/// Add a packer's signature to a sealed bundle
+/// Add another packer's signature to a bundle
 ///
-/// For two packers who each keep their key on a machine of their own: the first one runs `sealift pack --signatures 2`, the
-/// second one `sealift cosign` on the file. It reads and decodes the whole bundle first, which at least one packer has to
-/// have signed, shows what it is, and replaces the file in one step. The result is byte for byte what `pack` makes with
-/// both keys at once.
+/// For packers who keep their keys on separate machines: the first runs `sealift pack --signatures 2`, the second runs
+/// `sealift cosign` on the file. The whole bundle, which at least one packer must have signed, is verified and decoded
+/// first; then the file is replaced atomically. The result is byte for byte what `pack` writes with both keys.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift pack my-site.toml --key alice.key --signatures 2\n  \
     sealift cosign my-site-0.1.0.sealift --trust root.json --key bob.key")]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// The secret key of a packer, or `agent:PUB` for one that an ssh-agent holds
+    /// The secret key of a packer, or `agent:PUB` for a key held by an ssh-agent
     #[arg(long, value_name = "KEY")]
     key: KeyArg,
     #[command(flatten)]
@@ -53,13 +52,15 @@ impl Args {
         let overview = overview(&trusted, &contents.items);
         term.say(&format!("{}-{}\n{}", overview.name, overview.version, head(&overview).trim_end()));
 
-        // The bytes that were verified are those that are signed: the seal is read again, the statement in it compared.
+        // The seal is read again, so its statement is compared with the verified one before it is signed.
         let front = UnverifiedFront::read(&file, &LIMITS)?;
         let seal = Envelope::parse(&front.seal, PayloadType::Statement, &LIMITS)?;
         if seal.payload_digest() != trusted.id() {
             return Err(CliError::Usage {
-                message: "the bundle file was changed while it was read".to_owned(),
-                hint: Some(next_step!["run the same command again, and let nobody else write there"]),
+                message: "the bundle file changed while it was read".to_owned(),
+                hint: Some(next_step![
+                    "run the command again, and make sure no other process writes to the file"
+                ]),
             });
         }
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
@@ -86,12 +87,12 @@ impl Args {
             "key": id.to_string(),
         });
         let text =
-            format!("{}: {signed} of {} of packers\n", path.display(), counted(needed as u64, "signature"));
+            format!("{}: {signed} of {} by packers\n", path.display(), counted(needed as u64, "signature"));
         term.data("cosigned", &value, &text)?;
         let (bundle, trust) = (quoted(path), quoted(&self.bundle.trust));
         if signed < needed {
             let more = counted((needed - signed) as u64, "more packer");
-            term.say(&format!("next: {more}: sealift cosign {bundle} --trust {trust} --key OTHER.key"));
+            term.say(&format!("next: {more}, with: sealift cosign {bundle} --trust {trust} --key OTHER.key"));
         } else {
             term.say(&format!("next: sealift verify {bundle} --trust {trust}"));
         }

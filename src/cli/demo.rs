@@ -1,4 +1,4 @@
-//! `sealift demo`: the whole story with throw-away keys, on content that comes with the program.
+//! `sealift demo`: a guided tour with temporary keys, on content built into the program.
 
 use super::error::CliError;
 use super::lock::work;
@@ -28,14 +28,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-/// Show the whole story in a temporary folder: pack, verify, one flipped byte refused, unpack
+/// Run a guided tour in a temporary directory: pack, verify, reject a changed byte, unpack
 ///
-/// Needs no network, no container engine, no key of yours and no rights. Everything it makes is gone afterwards,
-/// unless `--keep` names a folder.
+/// Needs no network, no container engine, no keys and no privileges. All files are removed at the end, unless `--keep`
+/// is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Work in this new folder and leave everything there
-    #[arg(long, value_name = "FOLDER")]
+    /// Work in this new directory and keep all files
+    #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
 
@@ -78,7 +78,7 @@ impl Args {
             temporary.path()
         };
         Demo { term, folder, steps: std::cell::Cell::new(0) }.run()?;
-        term.say("next: sealift init my-site.toml, in a folder with what should travel");
+        term.say("next: sealift init my-site.toml, in a directory with the content to pack");
         Ok(())
     }
 }
@@ -96,7 +96,7 @@ impl Demo<'_> {
         write(&root_file, &root.chain()?)?;
         self.step(
             "key new, trust init",
-            &format!("one packer may seal; fingerprint {}", root.fingerprint()),
+            &format!("one packer can sign bundles; fingerprint {}", root.fingerprint()),
         )?;
 
         let draft = self.draft()?;
@@ -125,7 +125,7 @@ impl Demo<'_> {
         let (at, code) = self.flip(&bundle, &root)?;
         self.step(
             &format!("verify damaged-{name}"),
-            &format!("byte {at} flipped: refused, {code}, exit code 3"),
+            &format!("byte {at} changed: rejected, {code}, exit code 3"),
         )?;
 
         let target = self.folder.join("site");
@@ -141,11 +141,13 @@ impl Demo<'_> {
             };
             if fs::read(target.join(&path)).map_err(|source| written(&target, source))? != content.as_bytes()
             {
-                return Err(failed(&format!("comparing {path} with what was packed")));
+                return Err(failed(&format!("comparing {path} with its source")));
             }
         }
-        let what =
-            format!("{} and 1 image, equal to what was packed, in one step", counted(unpacked.files, "file"));
+        let what = format!(
+            "{} and 1 image, identical to the sources, written atomically",
+            counted(unpacked.files, "file")
+        );
         self.step(&format!("unpack {name} --to site"), &what)
     }
 
@@ -194,11 +196,11 @@ impl Demo<'_> {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Flips one byte of the last layer in a copy and sees it refused.
+    /// Changes one byte of the last layer in a copy, and checks that it is rejected.
     fn flip(&self, bundle: &Sealed, root: &PinnedRoot) -> Result<(u64, &'static str), CliError> {
         let copy = self.folder.join(format!("damaged-{}", shown(&bundle.path)));
         fs::copy(&bundle.path, &copy).map_err(|source| written(&copy, source))?;
-        // The block before the two that close the bundle: the tail of its last layer.
+        // The block before the two blocks that end the bundle: the end of its last layer.
         let at = bundle.size - 1024 - 512;
         let file = fs::OpenOptions::new()
             .read(true)
@@ -210,7 +212,7 @@ impl Demo<'_> {
         flipped.map_err(|source| written(&copy, source))?;
         let damaged = Sealed { path: copy, ..bundle.clone() };
         match self.verify(&damaged, root) {
-            Ok(_) => Err(failed("refusing the flipped byte")),
+            Ok(_) => Err(failed("rejecting the changed byte")),
             Err(error) => Ok((at, error.code().as_str())),
         }
     }
@@ -221,7 +223,7 @@ struct Verdict {
     signer: String,
 }
 
-/// A packer's key and a trust root that trusts it; the secret halves never leave memory.
+/// A packer's key and a trust root with it; the secret keys are never written to disk.
 fn keys() -> Result<(SecretKey, PinnedRoot), CliError> {
     let (signer, packer) = (SecretKey::generate()?, SecretKey::generate()?);
     let grant = |role, name: &str, key: &SecretKey| {

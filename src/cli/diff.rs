@@ -17,31 +17,33 @@ use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 use std::path::{Path, PathBuf};
 
-/// Show what changed from one bundle to another, most severe first
+/// Compare two bundles, locks or sites, most severe changes first
 ///
-/// Each of the two is a bundle, a lock, a site (the release in use, read from its folder), a receipt or a request. Two bundles
-/// are opened down to the files of their layers, in place. Exit code 0: equal; 4: different; 5: what was compared is equal,
-/// and not everything could be compared.
+/// Each input is a bundle, a lock, a site (the release in use, read from its directory), a receipt or a request. Two
+/// bundles are compared in place, down to the files in their layers. Exit code 0: equal; 4: different; 5: no difference
+/// found, but not everything could be compared.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     sealift diff air-gapped-2026.10.0.sealift air-gapped-2026.11.0.sealift --trust root.json\n  \
     sealift diff /srv/sealift air-gapped-2026.11.0.sealift\n  \
     sealift diff receipt.json air-gapped-2026.11.0.sealift --trust root.json --key office.pub")]
 pub(super) struct Args {
-    /// What was: a bundle, a lock, a site, a receipt or a request
+    /// The old bundle, lock, site, receipt or request
     from: PathBuf,
-    /// What is
+    /// The new bundle, lock, site, receipt or request
     to: PathBuf,
-    /// The trust root for bundles; given twice, one for each. Beside a site, the one that the site has pinned, if not given
+    /// The trust root for bundles; repeat it for two roots
+    ///
+    /// If one input is a site, its pinned trust root is the default.
     #[arg(long, value_name = "ROOT")]
     trust: Vec<PathBuf>,
-    /// The public key of the site that signed a receipt or request; given twice, one for each
+    /// The public key of the site that signed a receipt or request; repeat it for two keys
     #[arg(long, value_name = "PUB")]
     key: Vec<PathBuf>,
-    /// The scenario, of a site or request that has several
+    /// The scenario; required for a site or request with several
     #[arg(long, value_name = "NAME")]
     scenario: Option<Name>,
-    /// Show every list to its end
+    /// Show every list in full
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -61,7 +63,7 @@ impl Args {
             term.warn(&warning);
         }
         let (mut a, mut b) = (from.side(&watch)?, to.side(&watch)?);
-        // The statement commits to every byte, so there is nothing to find in two copies of one bundle.
+        // The statement commits to every byte, so two bundles with the same statement are equal.
         if let (Opened::Bundle { place: old, .. }, Opened::Bundle { place: new, .. }) = (&from, &to)
             && a.statement != b.statement
         {
@@ -82,7 +84,7 @@ impl Args {
     }
 }
 
-/// What is new in a bundle since an older bundle or the release of a site; `analysis` is what was observed in the bundle.
+/// The changes in a bundle since an older bundle or the release of a site; `census` is the analysis of the bundle.
 pub(super) fn since(
     older: &Path,
     (bundle, place): (&BundleArgs, &OpenBundle<'_>),
@@ -97,9 +99,9 @@ pub(super) fn since(
     if let Opened::Bundle { place, .. } = &from
         && a.statement != b.statement
     {
-        a.analysis = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
-        // It is lent: a analysis of a million entries is not there twice.
-        b.analysis = Some(std::mem::take(analysis));
+        a.census = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
+        // Borrowed: the analysis can have a million entries and is not cloned.
+        b.census = Some(std::mem::take(census));
     }
     let mut difference = compare_sides(&a, &b);
     texts(&mut difference, (&from, &a), (&to, &b))?;
@@ -109,7 +111,7 @@ pub(super) fn since(
     Ok(difference)
 }
 
-/// Adds what changed within texts, where both sides have their content.
+/// Adds the changed lines of text files, if the content of both sides is available.
 fn texts(
     difference: &mut BundleDifference,
     (from, a): (&Opened<'_>, &Side),
@@ -122,7 +124,11 @@ fn texts(
     {
         difference.not_compared.push(Missing {
             what: "the lines of changed files".to_owned(),
-            reason: format!("`{}` is {}, which has digests and no content", side.label, side.kind.as_str()),
+            reason: format!(
+                "`{}` is {}, which contains digests but no content",
+                side.label,
+                side.kind.as_str()
+            ),
         });
         return Ok(());
     }
@@ -130,9 +136,9 @@ fn texts(
     for one in wanted {
         let largest = one.sizes.0.max(one.sizes.1);
         let reason = if largest > TEXT {
-            Some(format!("it has {largest} bytes, and {TEXT} are at most"))
+            Some(format!("it has {largest} bytes, which exceeds the limit of {TEXT}"))
         } else if largest > left {
-            Some(format!("texts of {TEXTS} bytes were compared before it"))
+            Some(format!("the limit of {TEXTS} bytes of compared text is reached"))
         } else {
             None
         };
@@ -149,8 +155,8 @@ fn texts(
             if (Digest::of(&old), Digest::of(&new)) == one.digests {
                 compare_texts(one.item.as_str(), &one.path, &old, &new)
             } else {
-                // The folder of a site can change while it is compared.
-                let outcome = LinesOutcome::Unread { reason: "it changed while it was compared".to_owned() };
+                // The directory of a site can change during the comparison.
+                let outcome = LinesOutcome::Unread { reason: "it changed during the comparison".to_owned() };
                 TextChange { item: one.item.to_string(), path: one.path, outcome }
             }
         });

@@ -16,36 +16,36 @@ use sealift_site::handle::Site;
 use sealift_site::parameters::{Given, Values};
 use std::path::{Path, PathBuf};
 
-/// Look whether a bundle can be unpacked here, and what to do if not
+/// Check whether a bundle can be unpacked here
 ///
-/// Tries what unpacking does in a temporary folder beneath FOLDER, and compares space, inodes, memory, limits, names,
-/// clock and architecture with what the bundle needs. Nothing is left behind. Exit code 0 means: no problem, there may
-/// be warnings; 4: there are problems, each with what to do.
+/// Performs the operations of unpacking in a temporary directory below DIR, and compares free space, inodes, memory,
+/// limits, file names, clock and architecture with what the bundle needs. Leaves no files behind. Exit code 0: no
+/// problems, possibly warnings; 4: problems, each with a fix.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift doctor /srv/site\n  \
     sealift doctor /srv/site air-gapped-2026.11.0.sealift\n  \
     sealift doctor /srv/new air-gapped-2026.11.0.sealift --trust root.json")]
 pub(super) struct Args {
-    /// The folder to unpack into; one that does not exist yet is looked at in the folder that would hold it
+    /// The target directory; if it does not exist, its parent is checked
     folder: PathBuf,
-    /// The bundle that is to come here
+    /// The bundle to be unpacked
     bundle: Option<PathBuf>,
-    /// The trust root; get it by another way than the bundle. A site has one already
+    /// The trust root; not needed for a site, which has one pinned
     #[arg(long, value_name = "ROOT", requires = "bundle")]
     trust: Option<PathBuf>,
-    /// Look for `proc` and `sys` below this folder, as in a container that sees its host there
-    #[arg(long, value_name = "FOLDER", default_value = "/")]
+    /// Directory with the host's `proc` and `sys`, when run in a container
+    #[arg(long, value_name = "DIR", default_value = "/")]
     system: PathBuf,
 }
 
 impl Args {
-    /// The bundle and the trust root, as its errors name them.
+    /// The bundle and the trust root, for error messages.
     pub(super) fn named(&self) -> Option<BundleArgs> {
         let (bundle, trust) = (self.bundle.clone()?, self.trust.clone()?);
         Some(BundleArgs { bundle, trust, approvals: Vec::new() })
     }
 
-    /// What the bundle needs, if one is named: verified by the trust root that is named, or by that of the site.
+    /// The needs of the bundle, if one is given: verified with the given trust root, or with that of the site.
     fn needs(&self, term: &Term, site: Option<&Site>) -> Result<Option<Needs>, CliError> {
         let Some(bundle) = &self.bundle else { return Ok(None) };
         let root = match (&self.trust, site) {
@@ -54,11 +54,11 @@ impl Args {
             (None, None) => {
                 return Err(CliError::Usage {
                     message: format!(
-                        "`{}` is not a site, so it is not known by which trust root to verify `{}`",
+                        "`{}` is not a site and no trust root is given to verify `{}`",
                         shown(&self.folder),
                         shown(bundle)
                     ),
-                    hint: Some(next_step!["name the trust root: `--trust ", Subject::TrustRoot, "`"]),
+                    hint: Some(next_step!["pass the trust root: `--trust ", Subject::TrustRoot, "`"]),
                 });
             }
         };
@@ -99,8 +99,7 @@ impl Args {
         if let (Some(bundle), Some(_)) = (&self.bundle, &site) {
             term.say(&format!("next: sealift install {} {}", quoted(&self.folder), quoted(bundle)));
         } else if let Some(BundleArgs { bundle, trust, .. }) = bundle {
-            let to =
-                if report.tried_in == self.folder { self.folder.join("NEW-FOLDER") } else { self.folder };
+            let to = if report.tried_in == self.folder { self.folder.join("NEW-DIR") } else { self.folder };
             term.say(&format!(
                 "next: sealift unpack {} --trust {} --to {}",
                 quoted(bundle),
@@ -112,7 +111,7 @@ impl Args {
     }
 }
 
-/// What images call this machine; the names are those of Go, which the OCI image specification takes over.
+/// The architecture of this machine as named by Go and the OCI image specification.
 fn platform() -> Option<Platform> {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -127,13 +126,13 @@ fn platform() -> Option<Platform> {
     format!("{}/{architecture}", std::env::consts::OS).parse().ok()
 }
 
-/// Problems first, each with what to do; in one line what is as it should be.
+/// Problems and warnings first, each with a fix; passed checks on one line.
 fn human(term: &Term, report: &DoctorReport) -> String {
     let folder = shown(&report.folder);
     let is_all = report.with(CheckOutcome::NotChecked).next().is_none();
     let mut text = match report.problems {
         0 if is_all => format!("{} {folder}", term.paint("ready:", "32;1")),
-        0 => format!("no problem found: {folder}"),
+        0 => format!("no problems found: {folder}"),
         problems => {
             format!("{} {folder}: {}", term.paint("not ready:", "31;1"), counted(problems, "problem"))
         }
@@ -142,7 +141,7 @@ fn human(term: &Term, report: &DoctorReport) -> String {
         text += &format!(", for {bundle}");
     }
     if report.tried_in != report.folder {
-        text += &format!(" (not there yet; tried in {})", shown(&report.tried_in));
+        text += &format!(" (does not exist yet; checked in {})", shown(&report.tried_in));
     }
     text.push('\n');
     for (outcome, word, style) in
@@ -158,7 +157,7 @@ fn human(term: &Term, report: &DoctorReport) -> String {
     let groups = grouped(report.with(CheckOutcome::NotChecked));
     for (number, (names, DoctorFinding { found, fix, .. })) in groups.iter().enumerate() {
         text += &format!("  not checked: {}: {found}\n", names.join(", "));
-        // One fix for several stands once, behind the last of them.
+        // A fix shared by several checks is printed once, after the last of them.
         let again = groups.get(number + 1).is_some_and(|(_, next)| next.fix == *fix);
         if let Some(fix) = fix.as_ref().filter(|_| !again) {
             text += &format!("               {} {fix}\n", term.paint("fix:", "36"));
@@ -175,7 +174,7 @@ fn shown(path: &Path) -> Printable<String> {
     Printable(path.to_string_lossy().into_owned())
 }
 
-/// Checks that were left out for one reason, together.
+/// Skipped checks, grouped by reason.
 fn grouped<'a>(
     findings: impl Iterator<Item = &'a DoctorFinding>,
 ) -> Vec<(Vec<&'static str>, &'a DoctorFinding)> {

@@ -1,4 +1,4 @@
-//! Everything a command can end with.
+//! The errors of the command line: those of the crates below, and its own, with their messages and next steps.
 
 use super::codes;
 use sealift_audit::fleet::FleetError;
@@ -54,33 +54,35 @@ pub(super) enum CliError {
     #[error("{message}")]
     Usage { message: String, hint: Option<NextStep> },
     #[cfg(feature = "connected")]
-    #[error("`{}` already exists, and manifests are never overwritten", .path.display())]
+    #[error("`{}` already exists, and a manifest is never overwritten", .path.display())]
     ManifestExists { path: PathBuf },
     #[error("cannot write `{}`", .path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("the trust roots differ in {}", counted(*.count as u64, "point"))]
+    #[error("trust roots differ: {}", counted(*.count as u64, "difference"))]
     Different { count: usize },
-    #[error("bundles differ")]
+    #[error("inputs differ")]
     Changed,
-    #[error("no differences found, but not everything was compared: {} not compared", counted(*.missing as u64, "thing"))]
+    #[error("comparison is incomplete: no difference found, {} not compared", counted(*.missing as u64, "part"))]
     Uncompared { missing: usize },
     #[error("the trust root is valid, with {}", counted(*.count as u64, "finding"))]
     Findings { count: usize },
     #[cfg(feature = "connected")]
-    #[error("check found {} and {}", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
+    #[error("check failed: {} and {}", counted(*.errors as u64, "error"), counted(*.warnings as u64, "warning"))]
     Check { errors: usize, warnings: usize },
     #[cfg(feature = "connected")]
-    #[error("not packed: `check` found {}", counted(*.errors as u64, "error"))]
+    #[error("cannot pack: `check` found {}", counted(*.errors as u64, "error"))]
     NotPacked { errors: usize },
-    #[error("the content was not verified: only the outer seal and the encrypted bytes were")]
+    #[error(
+        "the content was not verified: no identity was given, and only the outer seal and the encrypted bytes were checked"
+    )]
     Unopened,
-    #[error("rejected and left out of everything above: {}", counted(*.count as u64, "file"))]
+    #[error("rejected and left out of the result: {}", counted(*.count as u64, "file"))]
     FleetRefused { count: usize },
-    #[error("the records of the sites are inconsistent: {}", counted(*.count as u64, "conflict"))]
+    #[error("receipts and requests contradict each other: {}", counted(*.count as u64, "conflict"))]
     FleetConflicts { count: usize },
     #[error("not checked: {}", .what.join(", "))]
     FleetUnchecked { what: Vec<String> },
-    #[error("no site holds `{}`, according to these SBOMs", Printable(.asked))]
+    #[error("no SBOM of an installed bundle contains `{}`", Printable(.asked))]
     FleetNobody { asked: String },
     #[error("cannot write to standard output")]
     Output { source: io::Error },
@@ -92,7 +94,7 @@ pub(super) enum CliError {
 }
 
 impl CliError {
-    /// True when it is about what is in a bundle.
+    /// True when the error is about the content of a bundle, so that the message names the bundle.
     pub(super) fn is_about_a_bundle(&self) -> bool {
         let is_about = match self {
             Self::Bundle(_) | Self::Audit(_) | Self::Unopened | Self::Violated { .. } => true,
@@ -194,24 +196,22 @@ impl Fault for CliError {
             Self::Fleet(error) => error.hint(),
             Self::Vulnerability(error) => error.hint(),
             Self::Violated { .. } => Some(next_step![
-                "fix the violations and pack again; or an approver waives them: `sealift waive`"
+                "fix the violations and pack again, or have an approver waive them: `sealift waive`"
             ]),
             #[cfg(feature = "registry")]
             Self::Serve(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             #[cfg(feature = "connected")]
             Self::ManifestExists { .. } => {
-                Some(next_step!["choose another file name, or move the old one away"])
+                Some(next_step!["choose another file name, or move the existing file away"])
             }
-            Self::Changed => {
-                Some(next_step!["review the list, most severe first; `--all` shows every list in full"])
-            }
-            Self::Uncompared { .. } => {
-                Some(next_step!["see `not compared` above; two bundles can be compared in full"])
-            }
-            Self::Different { .. } => {
-                Some(next_step!["review the list; if it is what was agreed, the root holders sign it"])
-            }
+            Self::Changed => Some(next_step!["review the differences; `--all` shows every list in full"]),
+            Self::Uncompared { .. } => Some(next_step![
+                "see `not compared` in the output; for a complete comparison, compare two bundles"
+            ]),
+            Self::Different { .. } => Some(next_step![
+                "review the differences; if they are as agreed, have the root key holders sign the new version"
+            ]),
             Self::Findings { .. } => Some(next_step![
                 "plan the next version: `sealift trust set ",
                 Subject::TrustRoot,
@@ -219,35 +219,35 @@ impl Fault for CliError {
                 Subject::TrustRoot,
                 "`"
             ]),
-            Self::Write { .. } => Some(next_step!["check free space and permissions"]),
+            Self::Write { .. } => Some(next_step!["check free space and permissions at that path"]),
             Self::Output { .. } => Some(next_step![
-                "check where standard output goes, its free space and permissions, then re-run the command"
+                "check free space and permissions where standard output is redirected, then run the command again"
             ]),
             Self::Unopened => Some(next_step![
                 "verify the content: `sealift verify ",
                 Subject::Bundle,
                 " --trust ",
                 Subject::TrustRoot,
-                " --identity FILE`; or check only the outside with `--outer`"
+                " --identity FILE`; or accept the outer check alone: `--outer`"
             ]),
             Self::Input { hint, .. } => Some(next_step![*hint]),
             Self::FleetRefused { .. } => Some(next_step![
-                "ask each of these sites for the record again, over another channel, before you send anything there"
+                "request each file again from its site over another channel, before sending anything there"
             ]),
             Self::FleetConflicts { .. } => Some(next_step!["follow the advice below each conflict"]),
             Self::FleetUnchecked { .. } => Some(next_step![
-                "pass the keys of the sites with `--key SITE.pub`, and put an SBOM of each bundle into the directory"
+                "pass the keys of the sites with `--key SITE.pub`, and add an SBOM of each bundle to the directory"
             ]),
             Self::FleetNobody { .. } => {
                 Some(next_step!["check the spelling: SBOMs use the package names of the distribution"])
             }
             #[cfg(feature = "connected")]
             Self::Check { .. } => Some(next_step![
-                "fix each finding as described, lock and check again; or explain it in the manifest with `[[accept]]`"
+                "fix each finding as described, lock and check again; or accept it in the manifest with `[[accept]]`"
             ]),
             #[cfg(feature = "connected")]
             Self::NotPacked { .. } => Some(next_step![
-                "fix each finding as described, lock and pack again; or explain it in the manifest with `[[accept]]`"
+                "fix each finding as described, lock and pack again; or accept it in the manifest with `[[accept]]`"
             ]),
             #[cfg(feature = "connected")]
             Self::Demo { .. } => None,

@@ -17,7 +17,7 @@ use sealift_site::handle::Site;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Put together what shows in ten years that a bundle was verified, and why
+/// Export the evidence that a bundle was verified, for later audits
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -26,11 +26,11 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Verify a bundle and write the evidence about it into a new folder
+    /// Verify a bundle and write the evidence about it to a new directory
     ///
-    /// Seal, statement, trust roots, approvals, keys, the journal of a site, receipts, reports and SBOMs, with a
-    /// VERIFY.txt that checks all of it with openssl, sha256sum, jq and base64 alone. What is rejected is not
-    /// exported. The same input gives the same bytes: no date is that of the export.
+    /// Exports seal, statement, trust roots, approvals, keys, the journal of a site, receipts, reports and SBOMs, with a
+    /// VERIFY.txt that explains how to check them with only openssl, sha256sum, jq and base64. Input that fails
+    /// verification is not exported. The same input gives the same bytes: no export date is recorded.
     #[command(
         after_help = "Example:\n  sealift evidence export air-gapped-2026.11.0.sealift --trust root.json --to evidence \\\n    \
         --site /srv/sealift --receipt receipt.json --key site.pub --report report.html"
@@ -42,22 +42,22 @@ enum Verb {
 struct Export {
     #[command(flatten)]
     bundle: BundleArgs,
-    /// A folder that does not exist yet, or is empty
-    #[arg(long, value_name = "NEW-FOLDER")]
+    /// The target directory; it must be missing or empty
+    #[arg(long, value_name = "NEW-DIR")]
     to: PathBuf,
-    /// The site whose journal goes along
+    /// Include the journal of this site
     #[arg(long, value_name = "SITE")]
     site: Option<PathBuf>,
-    /// A receipt about this bundle
+    /// Include a receipt for this bundle; repeatable
     #[arg(long = "receipt", value_name = "FILE", requires = "keys")]
     receipts: Vec<PathBuf>,
-    /// The public key of a site, to trust its receipts
+    /// The public key of a site, to verify its receipts; repeatable
     #[arg(long = "key", value_name = "SITE.pub")]
     keys: Vec<PathBuf>,
-    /// A report, carried along as it is
+    /// Include a report, unchanged; repeatable
     #[arg(long = "report", value_name = "FILE")]
     reports: Vec<PathBuf>,
-    /// An SBOM that names this bundle (`*.cdx.json`), carried along as it is
+    /// Include an SBOM of this bundle (`*.cdx.json`), unchanged; repeatable
     #[arg(long = "sbom", value_name = "FILE")]
     sboms: Vec<PathBuf>,
     #[command(flatten)]
@@ -94,7 +94,7 @@ impl Export {
             ..inspection_conditions(&watch, self.threads)?
         };
         let file = member_reader::open(&self.bundle.bundle)?;
-        // Every byte first: what is damaged is no evidence of anything.
+        // The whole bundle is verified first: there is no evidence for a damaged bundle.
         let bundle = OpenBundle::open_whole(file, &root, conditions, Depth::Stored)?;
         watch.done();
         term.warn_of(bundle.trusted.warnings());
@@ -127,14 +127,14 @@ impl Export {
         let value = json!({ "folder": self.to, "statement": bundle.trusted.id(), "exported": exported });
         term.data("evidence", &value, &text)?;
         term.say(&format!(
-            "write the digest of the list down elsewhere; how to check all of it: {}",
+            "record the digest of the list elsewhere; to check the evidence, follow {}",
             quoted(self.to.join(VERIFY))
         ));
         Ok(())
     }
 }
 
-/// An SBOM about another bundle is evidence of nothing here.
+/// Rejects an SBOM that is not about this bundle.
 fn refuse_foreign(path: &Path, bytes: &[u8], expected: Digest) -> Result<(), SiteError> {
     let refuse = |reason: String| Err(SiteError::Evidence { path: path.to_owned(), reason });
     match search(bytes, &ComponentQuery::parse("")) {
@@ -142,7 +142,7 @@ fn refuse_foreign(path: &Path, bytes: &[u8], expected: Digest) -> Result<(), Sit
         Ok(findings) => match findings.statement {
             Some(found) if found == expected => Ok(()),
             Some(found) => refuse(format!("is about another bundle, {found}")),
-            None => refuse("does not say which bundle it is about".to_owned()),
+            None => refuse("does not name its bundle".to_owned()),
         },
     }
 }

@@ -10,25 +10,25 @@ use sealift_bundle::next_step;
 use sealift_bundle::value::suggestion::did_you_mean;
 use serde_json::{Value, json};
 
-/// Explain an error code, or a finding of `check`, `analysis` or a policy
+/// Explain an error code, or a finding of `check`, `analyze` or a policy
 ///
-/// Without a code: all of them, one a line.
+/// Without a code, lists all codes, one per line.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The code, as it stands in brackets behind `error`, or the name of a finding, like `image.mutable-tag`
+    /// An error code, as printed in `error[CODE]`, or the name of a finding, like `image.mutable-tag`
     code: Option<String>,
 }
 
-/// Something that a command prints by its code.
+/// A code with its explanation.
 struct Known {
     code: &'static str,
-    /// What it is, in a few words.
+    /// Where the code comes from: its exit code, or the command that reports it.
     what: String,
     explanation: &'static str,
     json: Value,
 }
 
-/// Every code: those of errors first. A name that `check` and policies share stands once for each.
+/// Every code, those of errors first. A name that `check` and policies share is listed once for each.
 fn all() -> impl Iterator<Item = Known> {
     let errors = codes::all().map(|code| {
         let (exit, explanation) = (code.class().exit(), code.explanation());
@@ -73,10 +73,12 @@ impl Args {
         let found: Vec<_> = all().filter(|known| known.code == asked).collect();
         if found.is_empty() {
             return Err(CliError::Usage {
-                message: format!("there is no code `{asked}`"),
-                hint: Some(match did_you_mean(&asked, all().map(|known| known.code)) {
-                    Some(question) => next_step![format!("{question} All of them: `sealift explain`")],
-                    None => next_step!["see all of them: `sealift explain`"],
+                message: format!("unknown code `{asked}`"),
+                hint: Some(match nearest(&asked) {
+                    Some(code) => {
+                        next_step![format!("did you mean `{code}`? List all codes: `sealift explain`")]
+                    }
+                    None => next_step!["list all codes: `sealift explain`"],
                 }),
             });
         }
@@ -86,4 +88,11 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// The most similar code, if any is similar enough to suggest.
+fn nearest(asked: &str) -> Option<&'static str> {
+    let distance = |code: &&str| strsim::damerau_levenshtein(asked, code);
+    let nearest = all().map(|known| known.code).min_by_key(distance)?;
+    (distance(&nearest) <= nearest.len() / 3).then_some(nearest)
 }

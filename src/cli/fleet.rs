@@ -14,11 +14,11 @@ use sealift_bundle::value::next_step::Subject;
 use sealift_bundle::value::plural::quoted;
 use std::path::PathBuf;
 
-/// Show who holds what, from the receipts and requests of many sites
+/// Show which site holds what, from receipts and requests
 ///
-/// Reads every receipt and request below a folder. Those that a key named with `--key` signed are shown with what they
-/// say: which bundle each site uses, how far it is behind, and how long ago it said so. Those by other keys are shown
-/// apart, as unverified. Bundles get their names from statements and seals that lie there too, and with `--trust` from
+/// Reads every receipt and request below a directory, and shows for those signed by a key given with `--key` which
+/// bundle each site uses, how far it is behind, and how old the record is. Records signed by other keys are listed
+/// separately as unverified. Bundle names come from statements and seals in the directory, and with `--trust` from
 /// bundles.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -35,26 +35,26 @@ pub(super) struct Args {
     verb: Option<Verb>,
     #[command(flatten)]
     looking: Option<LookingArgs>,
-    /// Write a page as well, which needs no network and no script
+    /// Also write an HTML page, self-contained and without scripts
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Show which sites hold a component, from SBOMs beside the receipts
+    /// Find the sites that hold a component, from SBOMs in the same directory
     Which(which::Args),
 }
 
-/// Where to look, and whom to trust.
+/// The directory to read, and the keys to verify it with.
 #[derive(Debug, clap::Args)]
 struct LookingArgs {
-    /// The folder with receipts and requests; also SBOMs, statements and bundles
+    /// Directory with receipts and requests; also SBOMs, statements and bundles
     folder: PathBuf,
-    /// The public key of a site
+    /// The public key of a site; repeatable
     #[arg(long = "key", value_name = "SITE.pub")]
     keys: Vec<PathBuf>,
-    /// The trust root, to look into the bundles that lie there and to see what is revoked
+    /// The trust root, to open the bundles in the directory and to find revoked ones
     #[arg(long, value_name = "ROOT")]
     trust: Option<PathBuf>,
 }
@@ -86,12 +86,9 @@ impl LookingArgs {
         let fleet = FleetOverview::read(&self.folder, &keys, root, &conditions)?;
         if fleet.verified.records + fleet.unverified.records == 0 && fleet.refused.is_empty() {
             return Err(CliError::Usage {
-                message: format!(
-                    "there is neither a receipt nor a request below `{}`",
-                    self.folder.display()
-                ),
+                message: format!("no receipts or requests found below `{}`", self.folder.display()),
                 hint: Some(next_step![
-                    "a site makes one: `sealift receipt new ",
+                    "create one at a site: `sealift receipt new ",
                     Subject::Site,
                     " --key SITE.key`"
                 ]),
@@ -101,7 +98,7 @@ impl LookingArgs {
     }
 }
 
-/// The outcome of the command once everything is shown; the most severe comes first.
+/// The exit status after the output: the most severe outcome.
 fn verdict(fleet: &FleetOverview<'_>) -> Result<(), CliError> {
     let conflicts = fleet.verified.conflicts.len() + fleet.unverified.conflicts.len();
     let what = fleet.unchecked();

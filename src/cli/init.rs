@@ -11,25 +11,24 @@ use sealift_plan::{PlanError, init};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Write a commented manifest made from what lies in a folder
+/// Write a commented manifest for the content of a directory
 ///
-/// Looks through the folder of the manifest: OCI layouts and docker archives become images, and so do images that compose
-/// files, Kubernetes resources and charts name; folders of documents and configurations docs and configs, everything else
-/// files. Read it and change it; nothing is packed by it alone.
-/// With a scenario, it writes the reference manifest for that, and beside it the parts, configurations and runbooks that
-/// it names.
+/// Scans the directory of the manifest. OCI layouts, docker archives, and images referenced by compose files, Kubernetes
+/// resources and charts become images; directories of documents and configurations become docs and configs; everything
+/// else becomes files. Review and edit the result: nothing is packed yet. With `--scenario`, writes the reference
+/// manifest of that scenario, with the parts, configurations and runbooks it refers to.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift init my-site.toml\n  sealift init my-site.toml --images images.txt\n  \
                   sealift init site/my-site.toml --scenario air-gapped"
 )]
 pub(super) struct Args {
-    /// The manifest to write; it must not exist
+    /// The manifest to write; it must not exist yet
     manifest: PathBuf,
-    /// A plain list of images to pull, one reference a line
+    /// A list of images to pull, one reference per line
     #[arg(long, value_name = "FILE")]
     images: Option<PathBuf>,
-    /// The reference manifest for this scenario, with all that it names beside it
+    /// Write the reference manifest for this scenario, with the files it refers to
     #[arg(long, value_name = "NAME", conflicts_with = "images")]
     scenario: Option<Reference>,
 }
@@ -37,15 +36,15 @@ pub(super) struct Args {
 /// The reference scenarios.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Reference {
-    /// A second server for the time when the first one cannot be trusted
+    /// A second server for when the first one cannot be trusted
     OutOfBand,
-    /// A lead organisation and partners who may not have everything
+    /// A lead organisation, and partners from whom some content is withheld
     MissionPartner,
-    /// An enterprise and its edges, whose links come and go
+    /// An enterprise and its edge sites, with intermittent links
     Ddil,
-    /// Beside Teams and Outlook, also in national clouds
+    /// Alongside Teams and Outlook, also in national clouds
     SovereignMicrosoft,
-    /// No link to the internet at all
+    /// No connection to the internet
     AirGapped,
 }
 
@@ -71,7 +70,7 @@ impl Args {
             return self.reference(term, scenario);
         }
         let folder = atomic_file::folder_of(manifest);
-        let watch = term.watch("looking");
+        let watch = term.watch("scanning");
         let pulled = match &self.images {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
@@ -92,7 +91,7 @@ impl Args {
             .map_err(|source| CliError::Write { path: manifest.clone(), source })?;
         let shown = manifest.display();
         term.data("manifest", &json!({ "file": manifest }), &format!("{shown}\n"))?;
-        term.say(&format!("next: read {shown}, change it, then: sealift lock {}", quoted(manifest)));
+        term.say(&format!("next: review and edit {shown}, then: sealift lock {}", quoted(manifest)));
         Ok(())
     }
 }
@@ -104,11 +103,8 @@ impl Args {
         found.write(manifest)?;
         let (shown, count) = (manifest.display(), found.count());
         let value = json!({ "file": manifest, "scenario": scenario.as_str(), "beside": count });
-        let text = format!(
-            "{shown}\n  scenario   {}; beside it {}\n",
-            scenario.as_str(),
-            counted(count as u64, "file")
-        );
+        let text =
+            format!("{shown}\n  scenario   {}, with {}\n", scenario.as_str(), counted(count as u64, "file"));
         term.data("manifest", &value, &text)?;
         let mut next = format!("sealift lock {}", quoted(manifest));
         if let Some(first) = found.variants.first() {
@@ -117,12 +113,14 @@ impl Args {
         if let Some((_, others)) = found.variants.split_first().filter(|(_, others)| !others.is_empty()) {
             next += &format!("   (or {})", others.join(", "));
         }
-        term.say(&format!("next: fill the folders below `content` as their README.md says, then: {next}"));
+        term.say(&format!(
+            "next: fill the directories below `content` as described in their README.md, then: {next}"
+        ));
         Ok(())
     }
 }
 
-/// A bundle name made from the manifest's file name.
+/// Derives a bundle name from the manifest's file name.
 fn name_for(manifest: &Path) -> Name {
     let stem = manifest.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };

@@ -11,10 +11,10 @@ use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
 
-/// Show what is in a bundle, in place
+/// Show the content of a bundle, without unpacking it
 ///
-/// Checks the seal, the index and the manifests, and reads nothing else: the same few milliseconds at any size. It
-/// does not look at the layers; `sealift verify` does.
+/// Verifies the seal, the index and the manifests and reads nothing else, which takes milliseconds at any size. Layers
+/// are not checked; use `sealift verify` for that.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -29,7 +29,7 @@ impl Args {
     }
 }
 
-/// Who sealed a bundle, and which one it is.
+/// The signers, approvals and identity of a bundle.
 pub(super) fn head(overview: &Overview) -> String {
     let signer = |signer: &SignerLine| {
         let SignerLine { name, role, key, words } = signer;
@@ -50,10 +50,8 @@ pub(super) fn head(overview: &Overview) -> String {
         }
     }
     if let Some(demanded) = overview.approvals_demanded {
-        text += &format!(
-            "  approvals  {} of {demanded} that the trust root asks for\n",
-            overview.approvals.len()
-        );
+        text +=
+            &format!("  approvals  {} of {demanded} required by the trust root\n", overview.approvals.len());
     }
     text += &format!("  statement  {}\n", overview.statement);
     text += &format!(
@@ -63,7 +61,7 @@ pub(super) fn head(overview: &Overview) -> String {
     text
 }
 
-/// Which part of its manifest a bundle carries, and what a site has to add.
+/// The variant, features and audience of a bundle, and the parameters and secrets a site has to provide.
 pub(super) fn chosen(overview: &Overview) -> String {
     let Selection { variant, features, without, audience, withheld } = &overview.selection;
     let mut text = String::new();
@@ -74,7 +72,7 @@ pub(super) fn chosen(overview: &Overview) -> String {
         text += &format!("  features   {}\n", listed(features));
     }
     if !without.is_empty() {
-        text += &format!("  left out   {}, on purpose\n", listed(without));
+        text += &format!("  left out   {}, intentionally\n", listed(without));
     }
     if let Some(audience) = audience {
         let withheld = counted(withheld.len() as u64, "item");
@@ -86,7 +84,7 @@ pub(super) fn chosen(overview: &Overview) -> String {
         let choices = if choices.is_empty() { String::new() } else { format!(" of {}", choices.join(", ")) };
         let default = match default {
             Some(default) => format!("default `{}`", Printable(default)),
-            None => "the site sets it".to_owned(),
+            None => "set by the site".to_owned(),
         };
         text += &format!("  parameter  {name} ({format}{choices}; {default}): {}\n", Printable(description));
     }
@@ -96,13 +94,13 @@ pub(super) fn chosen(overview: &Overview) -> String {
     text
 }
 
-/// Names one behind the other.
+/// Joins names with commas.
 pub(super) fn listed(names: &[Name]) -> String {
     let names: Vec<_> = names.iter().map(Name::as_str).collect();
     names.join(", ")
 }
 
-/// What the manifest says about an item beside where it comes from.
+/// The properties of an item from the manifest, without its source.
 fn labels(item: &ItemLine) -> String {
     let mut text = String::new();
     if let Some(kind) = item.file_kind {
@@ -125,7 +123,7 @@ fn labels(item: &ItemLine) -> String {
     text
 }
 
-/// How much a bundle holds.
+/// The number of items and blobs of a bundle.
 pub(super) fn holds(totals: Totals) -> String {
     format!("  holds      {} in {}", counted(totals.items, "item"), counted(totals.blobs, "blob"))
 }
@@ -161,6 +159,6 @@ fn human(overview: &Overview) -> String {
         text += &labels(item);
         text.push('\n');
     }
-    text += "\nnot checked: the contents (`sealift verify` reads every byte)\n";
+    text += "\nnot checked: the layers and files (`sealift verify` reads every byte)\n";
     text
 }

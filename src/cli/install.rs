@@ -27,26 +27,27 @@ use sealift_site::state::Decision;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Verify a bundle and put it into use at a site, in one step or not at all
+/// Verify a bundle and put it into use at a site, atomically
 ///
-/// The site decides by the trust root it has pinned and by what it has had before. Releases stand side by side;
-/// `SITE/current/SCENARIO` leads to the one in use. After a failure or a power cut the site is old or new. Templates
-/// are filled with what `SITE/SCENARIO.parameters.toml` says; the same bundle with other parameters is another release.
+/// The site decides by its pinned trust root and by the bundles it had before. Releases are kept side by side;
+/// `SITE/current/SCENARIO` points to the one in use. After a failure or a power cut, either the old or the new release
+/// is in use. Templates are rendered with `SITE/SCENARIO.parameters.toml`; the same bundle with other parameters is
+/// another release.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift install /srv/sealift air-gapped-2026.11.0.sealift\n  \
     sealift install /srv/sealift air-gapped-2026.11.0.sealift --drill")]
 pub(super) struct Args {
-    /// The site
+    /// The directory of the site
     pub(super) site: PathBuf,
     /// The bundle: a file, `-` (standard input), or `oci://...`
     bundle: PathBuf,
-    /// Approvals that came with it; BUNDLE.approvals if there is such a file
+    /// Approvals of the bundle [default: BUNDLE.approvals, if it exists]
     #[arg(long, value_name = "FILE")]
     approvals: Vec<PathBuf>,
-    /// Do everything short of changing the site, and write into the journal that it was done
+    /// Run all checks without installing, and record the drill in the journal
     #[arg(long)]
     drill: bool,
-    /// Restore the bundle's release, in use or not, where its files are not those that were installed
+    /// Restore the release of this bundle if its files differ from those installed
     #[arg(long, conflicts_with = "drill")]
     repair: bool,
     #[cfg(feature = "registry")]
@@ -83,7 +84,7 @@ struct Line<'a> {
     open: Open<'a>,
 }
 
-/// What a site is told about a bundle that it has taken: what it still has to provide, and what it does not have.
+/// What the site still has to provide for a bundle, and what the bundle leaves out.
 #[derive(Serialize)]
 pub(super) struct Open<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -109,12 +110,12 @@ impl<'a> Open<'a> {
     }
 }
 
-/// What was rendered, item by item.
+/// The rendered files of each item.
 pub(super) fn rendered(rendering: &Rendering) -> String {
     let line = |RenderedItem { item, files, copied }| {
         let copied = match copied {
             0 => String::new(),
-            copied => format!(", and {} of it copied that are no text", counted(copied, "file")),
+            copied => format!(", and {} copied that are not text", counted(copied, "file")),
         };
         format!("  rendered   {} of `{item}`{copied}\n", counted(files, "file"))
     };
@@ -164,7 +165,7 @@ impl Args {
     }
 }
 
-/// The journal has a word for what did not even get as far as a seal, too.
+/// Records the rejection in the journal, even when the bundle failed before its seal was read.
 fn remembered(held: &mut LockedSite, now: Timestamp, error: CliError) -> CliError {
     match held.remember_refusal(now, error.code(), &error.to_string(), None) {
         Ok(()) => error,
@@ -172,7 +173,7 @@ fn remembered(held: &mut LockedSite, now: Timestamp, error: CliError) -> CliErro
     }
 }
 
-/// Keeps as many releases as the site wants; the new one is in use, whatever comes of this.
+/// Removes releases beyond the number to keep. A failure is only a warning: the new release is in use already.
 fn prune(
     term: &Term,
     held: &mut LockedSite,
@@ -184,7 +185,7 @@ fn prune(
     match held.prune(conditions.now, scenario, keep) {
         Ok(gone) => gone.into_iter().map(|release| release.folder).collect(),
         Err(error) => {
-            term.warn(&format!("the oldest release could not be removed: {error}"));
+            term.warn(&format!("cannot remove the oldest release: {error}"));
             Vec::new()
         }
     }
@@ -203,23 +204,21 @@ fn tell(
     let (scenario, release) = (&predicate.scenario, &installed.release);
     let title = format!("{}-{}", predicate.name, predicate.version);
     let (outcome, mut text) = match (extent, &installed.decision) {
-        (InstallExtent::Drill, _) => {
-            ("drilled", format!("drill: {title} would be installed; the site is as it was\n"))
+        (Extent::Drill, _) => {
+            ("drilled", format!("drill passed: {title} would be installed; the site is unchanged\n"))
         }
-        (InstallExtent::Install, Decision::Same | Decision::Here(_)) if installed.is_new => {
-            ("installed", format!("installed {title} again: its folder was gone\n"))
+        (Extent::Install, Decision::Same | Decision::Here(_)) if installed.is_new => {
+            ("installed", format!("reinstalled {title}: its directory was missing\n"))
         }
-        (InstallExtent::Install, Decision::Same) => {
-            ("same", format!("{title} is in use already; nothing to do\n"))
-        }
-        (InstallExtent::Install, Decision::Here(_)) => {
-            ("switched", format!("{title} was installed already; switched to it\n"))
+        (Extent::Install, Decision::Same) => ("same", format!("{title} is already in use; nothing to do\n")),
+        (Extent::Install, Decision::Here(_)) => {
+            ("switched", format!("{title} was already installed; switched to it\n"))
         }
         (InstallExtent::Install, Decision::OtherValues) => {
             ("installed", format!("installed {title} with other parameters\n"))
         }
-        (InstallExtent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
-            ("switched", format!("{title} was installed already; switched to it\n"))
+        (Extent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
+            ("switched", format!("{title} was already installed; switched to it\n"))
         }
         (InstallExtent::Install, Decision::First | Decision::Newer { .. } | Decision::OutOfOrder { .. }) => (
             "installed",
@@ -244,7 +243,7 @@ fn tell(
         term.say(&format!("note: {gap}."));
     }
     if let Some(reason) = out_of_order {
-        text += &format!("  out of order, by permission of the approvers: {}\n", Printable(reason));
+        text += &format!("  out of order, as permitted by the approvers: {}\n", Printable(reason));
     }
     if let Some(rendering) = &installed.rendering {
         text += &rendered(rendering);
@@ -254,7 +253,7 @@ fn tell(
         &format!("  in use     {}\n  journal    entry {}: {words}\n", folder.display(), site.head.entries);
     if site.state.root_version != installed.root_before {
         text += &format!(
-            "  trusts     root version {} now, before it was {}: {}\n",
+            "  trusts     root version {} (was {}): {}\n",
             site.state.root_version,
             installed.root_before,
             WordFingerprint(site.state.root)
@@ -287,16 +286,17 @@ fn tell(
     term.data("install", &value, &text)?;
     let shown = quoted(site.folder());
     term.say(&match extent {
-        InstallExtent::Drill => {
-            format!("next: a signed record of it: sealift receipt new {shown} --drill --key KEY")
+        Extent::Drill => {
+            format!("next: sealift receipt new {shown} --drill --key KEY")
         }
-        InstallExtent::Install => {
-            format!("next: sealift status {shown}; back with `sealift rollback {shown}`")
-        }
+        Extent::Install => format!("next: sealift status {shown}; to switch back: sealift rollback {shown}"),
     });
-    // What came through a pipe cannot be read again.
-    if extent == InstallExtent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
-        term.say(&format!("its images: sealift load {} --trust ROOT --registry HOST[:PORT]", quoted(bundle)));
+    // A pipe cannot be read again.
+    if extent == Extent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
+        term.say(&format!(
+            "to load its images: sealift load {} --trust ROOT --registry HOST[:PORT]",
+            quoted(bundle)
+        ));
     }
     Ok(())
 }
@@ -306,14 +306,14 @@ fn tell_of_repair(term: &Term, held: &LockedSite, repaired: &Repaired) -> Result
     let title = format!("{}-{}", predicate.name, predicate.version);
     let words = WordFingerprint(held.site.head.digest).to_string();
     let mut text = match (&repaired.differences, repaired.is_changed()) {
-        (_, false) => format!("{title}: every file is as it was installed; nothing to repair\n"),
+        (_, false) => format!("{title}: no differences; nothing to repair\n"),
         (Some(found), true) => {
             format!("repaired {title}: {}\n", counted(found.len() as u64, "difference"))
         }
-        (None, true) => format!("repaired {title}: what differed is not known\n"),
+        (None, true) => format!("repaired {title}: the differences are unknown\n"),
     };
     if repaired.is_changed() {
-        text += &format!("  release    {}, before it was {}\n", repaired.release.folder, repaired.from);
+        text += &format!("  release    {} (was {})\n", repaired.release.folder, repaired.from);
         text += &format!("  journal    entry {}: {words}\n", held.site.head.entries);
     }
     let value = serde_json::json!({

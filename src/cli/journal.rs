@@ -13,7 +13,7 @@ use sealift_site::journal::{Journal, JournalEntry, JournalHead};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Check and export the journal of a site
+/// Verify and export the journal of a site
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -22,21 +22,20 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Check that every line follows from the one before, and that the end is the one the site remembers
+    /// Verify the hash chain of the journal, and that its head is the one recorded by the site
     Verify {
-        /// The site, or an exported journal
+        /// The directory of the site, or an exported journal
         site: PathBuf,
-        /// An end that was written down or stands in a receipt, and that the journal has to pass: ten words, or 64
-        /// digits
+        /// A head recorded earlier or in a receipt, which the journal must contain: ten words, or 64 digits
         #[arg(long, value_name = "WORDS")]
-        head: Vec<TypedFingerprint>,
-        /// An earlier export, which the journal has to begin with
+        head: Vec<Typed>,
+        /// An earlier export, with which the journal must begin
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,
     },
-    /// Write the journal to standard output, one JSON document a line
+    /// Write the journal to standard output, one JSON document per line
     Export {
-        /// The site
+        /// The directory of the site
         site: PathBuf,
     },
 }
@@ -116,7 +115,9 @@ fn verify(
         let Some(at) = at else { continue };
         lines += &match journal.head.entries - at {
             0 => format!("matches: the journal ends with `{typed}`, entry {at}\n"),
-            later => format!("matches: the journal passed `{typed}` at entry {at}, {later} before its end\n"),
+            later => {
+                format!("matches: the journal contains `{typed}` at entry {at}, {later} before its end\n")
+            }
         };
     }
     if since.is_some() {
@@ -125,7 +126,7 @@ fn verify(
     }
     let words = WordFingerprint(journal.head.digest).to_string();
     let text = format!(
-        "{lines}{}, each follows from the one before\n  ends with  {words}\n             {}\n",
+        "{lines}{}, hash chain verified\n  ends with  {words}\n             {}\n",
         counted(journal.head.entries, "entry").replace("entrys", "entries"),
         journal.head.digest
     );

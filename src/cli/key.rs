@@ -9,10 +9,10 @@ use sealift_bundle::trust::secret::SecretKey;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Make and show keys
+/// Create and show keys
 ///
-/// A key can also stay in an `ssh-agent`, and so on a token that one knows: make it with `ssh-keygen -t ed25519 -f NAME`,
-/// load it with `ssh-add`, and write `agent:NAME.pub` wherever a command takes `--key`.
+/// A key can also be held by an `ssh-agent`, and so by a hardware token that the agent supports: create it with
+/// `ssh-keygen -t ed25519 -f NAME`, load it with `ssh-add`, and pass `--key agent:NAME.pub`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -21,16 +21,16 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Make a key: NAME.key (encrypted, for you alone) and NAME.pub
+    /// Create a key pair: NAME.key (secret, encrypted with a passphrase) and NAME.pub
     New {
-        /// Path of the two files, without their endings
+        /// Path of the two files, without the extension
         name: PathBuf,
         #[command(flatten)]
         passphrase: PassphraseArgs,
     },
-    /// Show the id of a public key, in digits and in words
+    /// Show the id of a public key, in hexadecimal and in words
     Show {
-        /// The public key: PEM, or the line that `ssh-keygen` writes
+        /// The public key: PEM, or the one-line format of `ssh-keygen`
         file: PathBuf,
     },
 }
@@ -44,7 +44,7 @@ impl Args {
     }
 }
 
-/// Reads a public key, and names the file when there is something wrong with it.
+/// Reads a public key; errors name the file.
 pub(super) fn public(file: &Path) -> Result<PublicKey, CliError> {
     Ok(key_file::read_public(file).map_err(|error| error.in_file(file))?)
 }
@@ -65,7 +65,7 @@ fn new(term: &Term, name: &Path, passphrase: &PassphraseArgs) -> Result<(), CliE
     let pem = key.to_encrypted_pem(&passphrase.choose(term, &secret.display().to_string())?)?;
     key_file::write_secret(&secret, &pem)?;
     key_file::write_public(&public, key.public())?;
-    term.say(&format!("wrote {} (keep it to yourself) and {}", secret.display(), public.display()));
+    term.say(&format!("wrote {} (secret, do not share) and {}", secret.display(), public.display()));
     show(term, key.public(), &public)
 }
 

@@ -16,12 +16,11 @@ use sealift_registry::settings::{self, Origin};
 use sealift_registry::{Client, RegistryError};
 use std::path::PathBuf;
 
-/// Verify a bundle and push its images into a registry
+/// Verify a bundle and push its images to the site's registry
 ///
-/// Straight from the bundle file, without an unpacked copy. Every byte is verified before the first blob is sent. Blobs that
-/// the registry has are not sent again, so the same command goes on where it was interrupted; where it has all of them, only
-/// the seal and the documents are verified, and the layers are not read. A bundle from a pipe or a registry is read whole. At the end, `mapping.json` says which name became which, beside settings
-/// for containerd, podman, CRI-O, Docker and Kubernetes.
+/// Pushes directly from the bundle, without unpacking it. Blobs that the registry already has are skipped, so an
+/// interrupted load can be resumed by running it again. The new names are written to `mapping.json`, together with
+/// configuration for containerd, podman, CRI-O, Docker and Kubernetes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift load air-gapped-2026.11.0.sealift --trust root.json --registry registry.site:5000\n  \
@@ -30,38 +29,38 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) source: SourceArgs,
-    /// The registry, and what to put before every repository there
+    /// The registry, and an optional prefix for its repositories
     #[arg(long = "registry", value_name = "HOST[:PORT][/PREFIX]", value_parser = destination)]
     to: (String, String),
-    /// Only the image of this item; may be given several times
+    /// Push only the image of this item; repeatable
     #[arg(long, value_name = "ITEM")]
     only: Vec<String>,
-    /// Keep the name of the registry that an image came from in its new name
+    /// Keep the original registry in the new image name
     #[arg(long)]
     full_names: bool,
-    /// Of an index that did not travel whole, and that the registry does not take: the manifest of this platform
+    /// Push only this platform of an incomplete index that the registry rejects
     #[arg(long, value_name = "OS/ARCHITECTURE")]
     platform: Option<Platform>,
-    /// What becomes of signatures, attestations and SBOMs of the images
+    /// Handling of signatures, attestations and SBOMs of the images
     #[arg(long, value_name = "WHAT", default_value = "push")]
     referrers: Carried,
-    /// Folder for mapping.json and the settings; NAME-VERSION.load if not given
-    #[arg(short, long, value_name = "FOLDER")]
+    /// Directory for mapping.json and the configuration [default: NAME-VERSION.load]
+    #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadArgs,
 }
 
-/// What becomes of what refers to an image.
+/// Handling of artifacts that refer to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Carried {
-    /// They go into the registry with their image.
+    /// Push them with their image
     Push,
-    /// They stay in the bundle.
+    /// Do not push them
     Leave,
 }
 
-/// A folder that can be written to. One that was made here and stays empty is taken away again.
+/// A writable directory. If it was created here and stays empty, it is removed again.
 struct Prepared {
     folder: PathBuf,
     made: bool,
@@ -92,11 +91,13 @@ fn destination(text: &str) -> Result<(String, String), String> {
     }
     let (host, prefix) = text.split_once('/').unwrap_or((text, ""));
     let prefix = prefix.trim_end_matches('/');
-    // The grammar of references knows what a host and a repository are.
+    // Parsed as an image reference, which defines host and repository.
     let probe = if prefix.is_empty() { format!("{host}/x") } else { format!("{host}/{prefix}/x") };
     match probe.parse::<sealift_bundle::value::image_name::ImageName>() {
         Ok(name) if name.registry() == Some(host) => Ok((host.to_owned(), prefix.to_owned())),
-        Ok(_) => Err(format!("`{host}` is no host: write `{host}:443` for a name without a dot")),
+        Ok(_) => Err(format!(
+            "invalid registry host `{host}`: for a name without a dot, add a port, for example `{host}:443`"
+        )),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -118,7 +119,7 @@ impl Args {
             bundle: format!("{}-{}", predicate.name, predicate.version),
             statement: place.trusted.id(),
         };
-        // Before the first request: what has arrived has to be written down somewhere.
+        // Before the first request: a load whose mapping cannot be written is of no use.
         let folder = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("{}.load", origin.bundle)));
         let mut prepared = Prepared::new(folder)?;
         let client = Client::new(self.source.registry.access())?;
@@ -152,7 +153,7 @@ impl Args {
             atomic_file::replace(&path, text.as_bytes()).map_err(failed)?;
         }
         term.data("loaded", &outcome, &human(&outcome))?;
-        term.say(&format!("settings for this site: {}", folder.display()));
+        term.say(&format!("configuration for this site: {}", folder.display()));
         let missing = outcome.loaded.iter().map(|image| image.referrers_not_pushed.len()).sum();
         match (outcome.refused.is_empty(), missing) {
             (true, 0) => return Ok(()),
@@ -167,16 +168,18 @@ impl Args {
 
 fn human(outcome: &PushOutcome) -> String {
     if outcome.loaded.is_empty() && outcome.refused.is_empty() {
-        return "the bundle has no images: nothing to load\n".to_owned();
+        return "nothing to load: the bundle has no images\n".to_owned();
     }
     let mut text = String::new();
     for image in &outcome.loaded {
         text += &format!("{}\n  -> {}\n     {}\n", image.from, image.to, image.digest);
         if let Some(index) = image.index {
-            text += &format!("     one platform of the index {index}: the digest is another one\n");
+            text += &format!(
+                "     one platform of the index {index}: the digest differs from that of the index\n"
+            );
         }
         if let Some(replaced) = image.replaced {
-            text += &format!("     the tag led to {replaced} before\n");
+            text += &format!("     replaced {replaced} under this tag\n");
         }
         if image.referrers > 0 {
             text += &format!("     with {}\n", counted(image.referrers as u64, "referrer"));
@@ -189,6 +192,10 @@ fn human(outcome: &PushOutcome) -> String {
         text += &format!("{}\n  not pushed: {}\n", image.from, image.reason);
     }
     let sent = ByteSize(outcome.sent_bytes);
-    text += &format!("sent {}, {sent}; {} there already\n", counted(outcome.sent, "blob"), outcome.present);
+    text += &format!(
+        "pushed {}, {sent}; {} already in the registry\n",
+        counted(outcome.sent, "blob"),
+        outcome.present
+    );
     text
 }

@@ -21,10 +21,10 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Pin every source of a manifest to digest and size
+/// Pin every source of a manifest to a digest and size
 ///
-/// Reads everything the manifest names, fetches what lies behind a `url`, and writes MANIFEST.lock.toml beside it.
-/// Packing reads only the lock. Locking again without a change leaves the lock as it is.
+/// Reads every source of the manifest, downloads every `url`, and writes MANIFEST.lock.toml in the same directory.
+/// `pack` reads only the lock. Locking again without a change leaves the lock unchanged.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift lock my-site.toml && git diff my-site.lock.toml")]
 pub(super) struct Args {
@@ -32,10 +32,10 @@ pub(super) struct Args {
     pub(super) manifest: PathBuf,
     #[command(flatten)]
     choice: ChoiceArgs,
-    /// The statement of the bundle before this one, as `sealift verify` shows it
+    /// The statement digest of the previous bundle, as shown by `sealift verify`
     #[arg(long, value_name = "DIGEST")]
     previous: Option<Digest>,
-    /// Say whether the lock is current, and change nothing
+    /// Check whether the lock is current, without changing it
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -46,29 +46,29 @@ pub(super) struct Args {
     threads: ThreadArgs,
 }
 
-/// What of the manifest travels.
+/// The variant and features of the manifest to include.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ChoiceArgs {
     #[command(flatten)]
     pub(super) variant: VariantArgs,
-    /// A feature of the manifest that travels; several may be named
+    /// Include this feature of the manifest; repeatable
     #[arg(long = "feature", value_name = "NAME")]
     features: Vec<Name>,
-    /// All features of the manifest travel
+    /// Include all features of the manifest
     #[arg(long, conflicts_with = "features")]
     all_features: bool,
 }
 
-/// Which variant of the manifest travels.
+/// The variant of the manifest to use.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct VariantArgs {
-    /// The variant of the manifest that travels, where it has several
+    /// The variant of the manifest; required if it has several
     #[arg(long = "variant", value_name = "NAME")]
     pub(super) variant: Option<Name>,
 }
 
 impl VariantArgs {
-    /// The same words again, for the next command.
+    /// The arguments as text, for the next command.
     pub(super) fn words(&self) -> String {
         self.variant.as_ref().map_or_else(String::new, |variant| format!(" --variant {variant}"))
     }
@@ -82,11 +82,11 @@ impl ChoiceArgs {
     }
 }
 
-/// Where downloads are kept.
+/// The local store of downloads.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct StoreArgs {
-    /// The local store; `$XDG_CACHE_HOME/sealift` if not given
-    #[arg(long, value_name = "FOLDER")]
+    /// The local store of downloads [default: $XDG_CACHE_HOME/sealift]
+    #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
 }
 
@@ -100,20 +100,19 @@ impl StoreArgs {
                 .map(|cache| cache.join("sealift"))
         };
         let folder = self.store.clone().or_else(cache).ok_or_else(|| CliError::Usage {
-            message: "neither `XDG_CACHE_HOME` nor `HOME` is set, so there is no place for the store"
-                .to_owned(),
-            hint: Some(next_step!["name one: `--store FOLDER`"]),
+            message: "cannot locate the store: neither `XDG_CACHE_HOME` nor `HOME` is set".to_owned(),
+            hint: Some(next_step!["pass a directory: `--store DIR`"]),
         })?;
         let store = Store::open(&folder)?;
         if self.store.is_none() {
-            // The cache of one person; a store that was named may be shared.
+            // The default store is the cache of one user; a store given with `--store` may be shared.
             store.close_to_others()?;
         }
         Ok(store)
     }
 }
 
-/// What reading sources may use.
+/// The context for reading sources.
 pub(super) fn work<'a>(
     manifest: &'a Path,
     store: &'a Store,
@@ -131,7 +130,7 @@ pub(super) fn work<'a>(
     }
 }
 
-/// When the lock says it was written: now, or what `SOURCE_DATE_EPOCH` says (reproducible-builds.org).
+/// The creation time of the lock: now, or `SOURCE_DATE_EPOCH` (reproducible-builds.org).
 fn lock_time() -> Result<Timestamp, CliError> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
         return now();
@@ -140,10 +139,10 @@ fn lock_time() -> Result<Timestamp, CliError> {
     let time = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     time.and_then(Timestamp::of).ok_or_else(|| CliError::Usage {
         message: format!(
-            "`SOURCE_DATE_EPOCH` is `{}`, expected seconds since 1970",
+            "invalid `SOURCE_DATE_EPOCH`: expected seconds since 1970, found `{}`",
             Printable(text.to_string_lossy())
         ),
-        hint: Some(next_step!["unset it, or take the time of a commit: `git log -1 --format=%ct`"]),
+        hint: Some(next_step!["unset it, or use the time of a commit: `git log -1 --format=%ct`"]),
     })
 }
 

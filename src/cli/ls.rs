@@ -8,14 +8,14 @@ use sealift_bundle::format::inventory::Inventory;
 use sealift_bundle::inspect::{EntryLine, inventories};
 use sealift_bundle::value::printable::Printable;
 
-/// List the files in a bundle, in place
+/// List the files in a bundle, without unpacking it
 ///
-/// One line a file, folder or link: mode, size, digest and path, the path beginning with the item.
+/// One line per file, directory or link: mode, size, digest and path. The path begins with the name of the item.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// Only this item
+    /// List only this item
     item: Option<String>,
 }
 

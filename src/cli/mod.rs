@@ -1,4 +1,5 @@
-//! The command line: one file a verb. Here, and only here, the clock, the environment and the terminal are asked.
+//! The command line, one file per verb; start with `verbs.rs`. Only this module reads the clock, the environment and
+//! the terminal; the crates take them as parameters.
 
 mod analyze;
 mod approve;
@@ -97,7 +98,7 @@ struct Cli {
     term: TermArgs,
 }
 
-/// The command line as help, completions and the parser see it.
+/// The clap command, for the parser, the help and the completions.
 fn command() -> clap::Command {
     verbs::with_groups(Cli::command())
 }
@@ -122,23 +123,23 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Keeps keys and passphrases out of core dumps; handlers of dumps such as systemd-coredump keep to this limit too.
+/// Disables core dumps, which would contain keys and passphrases; dump handlers such as systemd-coredump obey the limit.
 ///
-/// `PR_SET_DUMPABLE` would also keep a debugger of the same user out, who can read the key files anyway, and would take
-/// `/dev/fd/N` and `/dev/stdout` away from everybody but root.
+/// `PR_SET_DUMPABLE` would also stop debuggers of the same user, who can read the key files anyway, but would make
+/// `/dev/fd/N` and `/dev/stdout` accessible to root only.
 fn no_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
-    // Where a sandbox forbids it, there is nothing else to be done about it.
+    // A sandbox may forbid it; there is no fallback.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// A command line that is none; also `--help` and `--version`, which are no mistakes.
+/// Prints a usage error, or the text of `--help` and `--version`, which clap also returns as an error.
 fn misused(mut error: clap::Error) -> ExitCode {
     tips::add(&mut error);
     let is_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
     let text = error.render().to_string();
     if !is_json && error.use_stderr() && text.chars().any(|c| c != '\n' && is_deceptive(c)) {
-        // clap repeats what was typed or pasted, escape sequences and all.
+        // clap echoes the arguments unescaped, including terminal escape sequences.
         term::fail_plainly(&text);
         return sealift_bundle::value::error_code::Class::WrongUse.into();
     }
@@ -155,15 +156,15 @@ fn misused(mut error: clap::Error) -> ExitCode {
 
 static LIMITS: Limits = Limits::v1();
 
-/// Writes a file in one step, in the place of one that is there, or into a device or pipe.
+/// Writes a file atomically, replacing an existing one, or writes into a device or pipe.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     atomic_file::write_out(path, bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
-/// What the clock says, in whole seconds.
+/// The current time, in whole seconds.
 fn now() -> Result<Timestamp, CliError> {
     Timestamp::of(SystemTime::now()).ok_or_else(|| CliError::Usage {
-        message: "the clock shows a year that no calendar has".to_owned(),
+        message: "the system clock is outside the supported range of years".to_owned(),
         hint: Some(next_step!["set the clock: `date -u -s ...`"]),
     })
 }

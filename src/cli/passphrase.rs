@@ -1,5 +1,5 @@
-//! What signs: key files with their passphrases, which come from the terminal or a file descriptor and never from an
-//! argument or the environment, and keys that an `ssh-agent` holds.
+//! Opens signing keys: key files, and keys held by an `ssh-agent`. Passphrases come from the terminal or a file
+//! descriptor, never from an argument or the environment.
 
 use super::error::CliError;
 use super::term::Term;
@@ -13,12 +13,12 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// What `--key` names.
+/// The value of `--key`.
 #[derive(Debug, Clone)]
 pub(super) enum KeyArg {
     /// A file with a secret key.
     File(PathBuf),
-    /// `agent:PUB`: the file of the public half of a key that an `ssh-agent` holds.
+    /// `agent:PUB`: the public key file of a key held by an `ssh-agent`.
     Agent(PathBuf),
 }
 
@@ -32,30 +32,30 @@ impl From<OsString> for KeyArg {
 }
 
 impl KeyArg {
-    /// The file it names, secret or public: its name is that of the holder.
+    /// The key file, secret or public; its name is the name of the key holder.
     pub(super) fn path(&self) -> &Path {
         let (Self::File(path) | Self::Agent(path)) = self;
         path
     }
 }
 
-/// Characters of the shortest passphrase of a new key (NIST SP 800-63B, section 5.1.1.2).
+/// Minimum length in characters of the passphrase of a new key (NIST SP 800-63B, section 5.1.1.2).
 const SHORTEST: usize = 8;
 
 fn is_short(passphrase: &str) -> bool {
     passphrase.chars().count() < SHORTEST
 }
 
-/// Where the passphrase of a key comes from.
+/// The source of a passphrase.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct PassphraseArgs {
-    /// Read the passphrase from this file descriptor (0 is standard input), up to the first line break
+    /// Read the passphrase from this file descriptor, up to the first line break (0: standard input)
     #[arg(long, value_name = "FD")]
     passphrase_fd: Option<u32>,
 }
 
 impl PassphraseArgs {
-    /// The passphrase of an existing key.
+    /// Reads the passphrase of an existing key.
     pub(super) fn read(&self, what: &str) -> Result<Passphrase, CliError> {
         match self.passphrase_fd {
             Some(fd) => from_descriptor(fd),
@@ -64,15 +64,15 @@ impl PassphraseArgs {
         .map(Passphrase::new)
     }
 
-    /// The passphrase of a new key, typed twice at a terminal.
+    /// Reads the passphrase of a new key, typed twice at a terminal.
     ///
-    /// A short one is refused at the terminal. From a descriptor comes what another program chose, so it is only warned.
+    /// A short passphrase is an error at the terminal, but only a warning from a descriptor, where another program chose it.
     pub(super) fn choose(&self, term: &Term, what: &str) -> Result<Passphrase, CliError> {
         if let Some(fd) = self.passphrase_fd {
             let given = from_descriptor(fd)?;
             if is_short(&given) {
                 term.warn(&format!(
-                    "the passphrase of {what} has less than {SHORTEST} characters: whoever gets the file can guess it"
+                    "the passphrase of {what} has fewer than {SHORTEST} characters and can be guessed by anyone who obtains the file"
                 ));
             }
             return Ok(Passphrase::new(given));
@@ -80,19 +80,21 @@ impl PassphraseArgs {
         let first = prompt(&format!("new passphrase for {what}: "))?;
         if is_short(&first) {
             return Err(CliError::Usage {
-                message: format!("the passphrase has less than {SHORTEST} characters"),
-                hint: Some(next_step!["choose a longer one, such as four or more unrelated words"]),
+                message: format!("the passphrase is too short: expected at least {SHORTEST} characters"),
+                hint: Some(next_step![
+                    "choose a longer passphrase, for example four or more unrelated words"
+                ]),
             });
         }
-        if *prompt("the same again: ")? != *first {
-            let message = "the two passphrases differ".to_owned();
-            return Err(CliError::Usage { message, hint: Some(next_step!["run the same command again"]) });
+        if *prompt("repeat the passphrase: ")? != *first {
+            let message = "the passphrases do not match".to_owned();
+            return Err(CliError::Usage { message, hint: Some(next_step!["run the command again"]) });
         }
         Ok(Passphrase::new(first))
     }
 
-    /// Gets ready to sign with these keys; with a descriptor, all key files have the one passphrase. Those that an
-    /// agent holds need none.
+    /// Opens these keys for signing. With a descriptor, all key files share one passphrase; keys held by an agent need
+    /// none.
     pub(super) fn open(&self, keys: &[KeyArg]) -> Result<Vec<Box<dyn Signer>>, CliError> {
         let mut shared = None;
         keys.iter()
@@ -118,12 +120,12 @@ impl PassphraseArgs {
     }
 }
 
-/// The signers as the functions that sign take them.
+/// Borrows the signers, as the signing functions take them.
 pub(super) fn borrowed(signers: &[Box<dyn Signer>]) -> Vec<&dyn Signer> {
     signers.iter().map(|signer| &**signer).collect()
 }
 
-/// Long enough for an agent that asks its owner.
+/// Long enough for an agent that asks the user to confirm.
 #[cfg(feature = "agent")]
 const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
 
@@ -139,21 +141,21 @@ fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {
 #[cfg(not(feature = "agent"))]
 fn held_by_agent(path: &Path) -> Result<Box<dyn Signer>, CliError> {
     Err(CliError::Usage {
-        message: format!("this build cannot ask an ssh-agent for `{}`", path.display()),
-        hint: Some(next_step!["name a file with a secret key, or build with `--features agent`"]),
+        message: format!("this build has no ssh-agent support, needed for `{}`", path.display()),
+        hint: Some(next_step!["pass a secret key file, or build with `--features agent`"]),
     })
 }
 
 fn prompt(question: &str) -> Result<Zeroizing<String>, CliError> {
     let text = rpassword::prompt_password(question).map_err(|source| CliError::Input {
         what: "the passphrase from the terminal".to_owned(),
-        hint: "without a terminal, give it through a file descriptor: `--passphrase-fd 3 3< FILE`",
+        hint: "without a terminal, pass it through a file descriptor: `--passphrase-fd 3 3< FILE`",
         source,
     })?;
     Ok(Zeroizing::new(text))
 }
 
-/// Bytes of the longest passphrase, and of what may stand behind it.
+/// Maximum number of bytes read from a descriptor.
 const MOST: usize = 4096;
 
 fn from_descriptor(fd: u32) -> Result<Zeroizing<String>, CliError> {
@@ -163,7 +165,7 @@ fn from_descriptor(fd: u32) -> Result<Zeroizing<String>, CliError> {
         source,
     };
     let mut file = std::fs::File::open(format!("/dev/fd/{fd}")).map_err(failed)?;
-    // Of their full size from the start: what grows leaves copies behind that nobody wipes.
+    // Allocated at full size: a growing buffer would leave copies in memory that are not wiped.
     let mut bytes = Zeroizing::new([0; MOST]);
     let mut count = 0;
     while let Some(free) = bytes.get_mut(count..).filter(|free| !free.is_empty()) {

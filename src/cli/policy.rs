@@ -1,4 +1,4 @@
-//! `sealift policy`, and what `pack`, `approve` and `verify` share with it.
+//! `sealift policy`, and the policy check shared with `pack`, `approve` and `verify`.
 
 use super::error::CliError;
 use super::term::{Term, TerminalProgress};
@@ -23,10 +23,10 @@ use serde::Serialize;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// A policy with every key there is; a test reads it as one.
+/// A policy with every key; a test parses it.
 const REFERENCE: &str = include_str!("../../manifests/policy.toml");
 
-/// Judge a bundle by a policy, and show what policies can ask for
+/// Check a bundle against a policy, and list the rules a policy can use
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -35,18 +35,18 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Judge a bundle by a policy; exit code 4 when it is not as the policy wants it
+    /// Check a bundle against a policy; exit code 4 on violations
     Check(Box<CheckArgs>),
-    /// List every rule, what it says, and the controls that it helps to meet
+    /// List every rule, with its meaning and the controls it supports
     Rules,
-    /// Print a policy that has every key, each with its meaning
+    /// Print a commented policy with every key
     Reference,
 }
 
-/// Judge a bundle by a policy
+/// Check a bundle against a policy
 ///
-/// Verifies the seal, opens every layer in place, compares packages with the data that are given, and lists what is not as
-/// the policy wants it. The verdict is the one that `pack`, `approve` and `verify` give with the same files.
+/// Verifies the seal, opens every layer in place, looks packages up in the given vulnerability data, and lists the
+/// violations. `pack`, `approve` and `verify` come to the same result with the same files.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift policy check air-gapped-2026.11.0.sealift --trust root.json --policy policy.toml --osv osv/"
@@ -59,7 +59,7 @@ struct CheckArgs {
     policy: PathBuf,
     #[command(flatten)]
     data: DataArgs,
-    /// Judge as `pack`, as `approve` or as `verify` does; earlier, what can only come later is not held against it
+    /// Check as `pack`, `approve` or `verify` does; rules that apply at a later stage are skipped
     #[arg(long, value_enum, default_value = "verify")]
     stage: StageArg,
     #[command(flatten)]
@@ -68,42 +68,44 @@ struct CheckArgs {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum StageArg {
-    /// Nobody has scanned or approved it yet
+    /// Before scans and approvals
     Pack,
-    /// An approver is about to sign
+    /// Before an approver signs
     Approve,
-    /// It is to be let in
+    /// Before the bundle is accepted
     Verify,
 }
 
-/// A policy beside the trust root.
+/// An optional policy, in addition to the trust root.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct PolicyArgs {
-    /// Hold it against this policy as well; exit code 4 when it is not as the policy wants it
+    /// Also check the bundle against this policy; exit code 4 on violations
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten)]
     data: DataArgs,
 }
 
-/// What a policy is judged with.
+/// The data for a policy check.
 #[derive(Debug, Clone, clap::Args)]
 struct DataArgs {
-    /// A folder of OSV records, as osv.dev exports them: `all.zip` of each ecosystem, or what is in them
-    #[arg(long, value_name = "FOLDER", requires = "policy")]
+    /// Directory of OSV records from osv.dev
+    ///
+    /// It contains `all.zip` of each ecosystem, or the extracted records.
+    #[arg(long, value_name = "DIR", requires = "policy")]
     osv: Option<PathBuf>,
-    /// A document of openvex.dev: what a vendor says about vulnerabilities
+    /// OpenVEX document with a vendor's statements; repeatable
     #[arg(long, value_name = "FILE", requires = "policy")]
     vex: Vec<PathBuf>,
-    /// Waivers that approvers signed: `sealift waive`
+    /// Waivers signed by approvers, from `sealift waive`; repeatable
     #[arg(long, value_name = "FILE", requires = "policy")]
     waivers: Vec<PathBuf>,
-    /// The ledger of a scan: `sealift scan`
+    /// The ledger of a scan, from `sealift scan`; repeatable
     #[arg(long, value_name = "FILE", requires = "policy")]
     ledger: Vec<PathBuf>,
 }
 
-/// A policy with everything that was given for it, read before any work begins.
+/// A policy and its data, read before any work begins.
 pub(super) struct Judging {
     policy: AuditPolicy,
     osv: Option<PathBuf>,
@@ -112,20 +114,20 @@ pub(super) struct Judging {
     scans: Vec<Ledger>,
 }
 
-/// A verdict, with the data that led to it.
+/// A verdict, with the data it is based on.
 #[derive(Serialize)]
 pub(super) struct Judgement {
     #[serde(flatten)]
     verdict: PolicyVerdict,
-    /// Which data about vulnerabilities were asked.
+    /// The vulnerability data used.
     #[serde(skip_serializing_if = "Option::is_none")]
     vulnerability_data: Option<Identity>,
-    /// What vendors say about what was found.
+    /// Vendor statements about the vulnerabilities found.
     declared: Vec<Declared>,
 }
 
 impl Args {
-    /// The bundle, where one is judged.
+    /// The bundle, for `policy check`.
     pub(super) fn bundle(&self) -> Option<&BundleArgs> {
         match &self.verb {
             Verb::Check(args) => Some(&args.bundle),
@@ -150,7 +152,7 @@ impl CheckArgs {
             StageArg::Approve => Stage::ApprovalCheck,
             StageArg::Verify => Stage::Believing,
         };
-        let watch = term.watch("judging");
+        let watch = term.watch("checking");
         let judgement = self.bundle.in_place(term, |place| {
             judging.judge(place, stage, threads(self.threads.threads), super::now()?, &watch)
         })?;
@@ -161,7 +163,7 @@ impl CheckArgs {
 }
 
 impl PolicyArgs {
-    /// The policy and its files, if one is asked for.
+    /// Reads the policy and its data, if one is given.
     pub(super) fn read(&self) -> Result<Option<Judging>, CliError> {
         self.policy.as_ref().map(|policy| self.data.read(policy)).transpose()
     }
@@ -180,7 +182,7 @@ impl DataArgs {
     }
 }
 
-/// Files of waivers, as one list.
+/// Reads several files of waivers into one list.
 pub(super) fn read_waivers(paths: &[PathBuf]) -> Result<Waivers, CliError> {
     let mut waivers = Waivers::none();
     for path in paths {
@@ -192,7 +194,7 @@ pub(super) fn read_waivers(paths: &[PathBuf]) -> Result<Waivers, CliError> {
 }
 
 impl Judging {
-    /// Looks at everything that the bundle holds, and judges it.
+    /// Analyzes the bundle and checks it against the policy.
     pub(super) fn judge(
         &self,
         place: &OpenBundle<'_>,
@@ -225,7 +227,7 @@ impl Judging {
 }
 
 impl Judgement {
-    /// Refuses what is not as the policy wants it.
+    /// Fails if the bundle violates the policy.
     pub(super) fn is_met(&self) -> Result<(), CliError> {
         if self.verdict.is_met {
             Ok(())
@@ -234,7 +236,7 @@ impl Judgement {
         }
     }
 
-    /// For people.
+    /// The text output.
     pub(super) fn text(&self, term: &Term) -> String {
         let verdict = &self.verdict;
         let outcome = if verdict.is_met { term.paint("met", "32;1") } else { term.paint("not met", "31;1") };
@@ -253,7 +255,7 @@ impl Judgement {
         for one in &verdict.violations {
             text += &line("violated", one);
             if explained.replace(one.rule) != Some(one.rule) {
-                text += &format!("             wanted: {}\n", one.rule.sentence());
+                text += &format!("             expected: {}\n", one.rule.sentence());
             }
         }
         for one in &verdict.waived {
@@ -274,7 +276,7 @@ impl Judgement {
         }
         for one in &self.declared {
             text += &format!(
-                "  declared   {} is {} as {} says, unsigned ({})\n",
+                "  declared   {} is {} according to {}, unsigned ({})\n",
                 Printable(&one.vulnerability),
                 one.status.as_str(),
                 Printable(&one.author),
@@ -289,7 +291,7 @@ impl Judgement {
         if !verdict.later.is_empty() {
             text += &format!("  later      {}\n", names(&verdict.later));
         }
-        text + &format!("  kept       {}\n", counted(verdict.passed.len() as u64, "rule"))
+        text + &format!("  passed     {}\n", counted(verdict.passed.len() as u64, "rule"))
     }
 }
 

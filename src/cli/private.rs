@@ -1,4 +1,4 @@
-//! Places for a bundle on its way to somewhere else, that nobody but its owner can look into.
+//! Private temporary directories for bundles that are not at their final path yet.
 
 use super::error::CliError;
 use rustix::fs::{FlockOperation, flock};
@@ -8,23 +8,23 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// How the names of such folders begin.
+/// Name prefix of these directories.
 const PREFIX: &str = ".sealift-";
 
-/// A folder with mode 0700, removed when it is dropped. It is locked until then: what a killed process left behind in the
-/// store is not, and the next one there removes it.
+/// A directory with mode 0700, locked while in use and removed on drop. One left in the store by a killed process is no
+/// longer locked, so the next process removes it.
 pub(super) struct PrivateFolder {
     folder: tempfile::TempDir,
     _lock: File,
 }
 
 impl PrivateFolder {
-    /// Beside the file that is to be moved out of it in one step.
+    /// Creates one next to `output`, so that the file can be renamed into place.
     pub(super) fn beside(output: &Path) -> Result<Self, CliError> {
         Self::make(output).map_err(|source| CliError::Write { path: output.to_owned(), source })
     }
 
-    /// In the store: on a disk of this machine, and not on the medium that travels.
+    /// Creates one in the store, on a local disk rather than on the transfer medium.
     pub(super) fn in_store(store: &Store) -> Result<Self, CliError> {
         let place = store.beside("passing");
         let failed = |source| CliError::Write { path: place.clone(), source };
@@ -36,7 +36,7 @@ impl PrivateFolder {
             _ => Err(error),
         });
         let folder = folder.map_err(failed)?;
-        // Held while folders are made and removed here, so that a new one is not taken for one that was left behind.
+        // Held while directories are created and swept, so that a new one, not locked yet, is not swept.
         flock(&folder, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
         sweep(&place);
         Self::make(&place).map_err(failed)
@@ -46,7 +46,7 @@ impl PrivateFolder {
         let private = Permissions::from_mode(0o700);
         let folder =
             tempfile::Builder::new().prefix(PREFIX).permissions(private.clone()).tempdir_in(place)?;
-        // A umask may have taken more away than others' rights.
+        // The umask may have removed permissions of the owner.
         fs::set_permissions(folder.path(), private)?;
         let lock = File::open(folder.path())?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
@@ -57,14 +57,14 @@ impl PrivateFolder {
         self.folder.path()
     }
 
-    /// Removes it, and says so when it cannot be removed.
+    /// Removes the directory, and reports a failure, which drop would ignore.
     pub(super) fn remove(self) -> Result<(), CliError> {
         let path = PathBuf::from(self.path());
         self.folder.close().map_err(|source| CliError::Write { path, source })
     }
 }
 
-/// Removes folders of ours that no process has locked.
+/// Removes this user's directories that no process has locked.
 fn sweep(place: &Path) {
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -82,7 +82,7 @@ fn sweep(place: &Path) {
 }
 
 #[cfg(feature = "encryption")]
-/// While this is there, new files are for their owner alone.
+/// Restricts new files to their owner until it is dropped.
 pub(super) struct OwnerOnly(rustix::fs::Mode);
 
 #[cfg(feature = "encryption")]

@@ -18,11 +18,11 @@ use serde_json::json;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Put a bundle into a registry, as an index with its items and its seal beside it
+/// Push a bundle to a registry, with its seal as a referrer
 ///
-/// Every byte is verified before the first blob is sent. Blobs that the repository has, from an earlier bundle for example,
-/// are not sent again; where it has all of them, only the seal and the documents are verified, and the layers are not read.
-/// Images in it can be pulled as images, by digest; `verify`, `unpack`, `load` and `pull` read it back.
+/// The bundle is verified first and pushed as an index of its items. Blobs that the repository already has, for example
+/// from an earlier bundle, are skipped. Its images can be pulled by digest; `verify`, `unpack`, `load` and `pull` read
+/// the bundle back.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift publish air-gapped-2026.11.0.sealift oci://registry.site:5000/bundles/air-gapped \
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// Where to, like `oci://registry.site/bundles/air-gapped:2026.11.0`; without a tag, the bundle's version
+    /// Target, like `oci://registry.site/bundles/air-gapped:2026.11.0` [default tag: bundle version]
     to: PathBuf,
     #[command(flatten)]
     registry: RegistryArgs,
@@ -44,14 +44,14 @@ impl Args {
         let root = self.bundle.root()?;
         let file = member_reader::open(&self.bundle.bundle)?;
         let to = Address::of(&self.to)?.ok_or_else(|| CliError::Usage {
-            message: format!("{} is no address of a registry", quoted(&self.to)),
-            hint: Some(next_step!["write it like `oci://registry.site:5000/bundles/air-gapped`"]),
+            message: format!("invalid registry address {}", quoted(&self.to)),
+            hint: Some(next_step!["use the form `oci://registry.site:5000/bundles/air-gapped`"]),
         })?;
         put(term, (file, None), &root, &to, &self.registry, self.threads, &self.bundle.trust)
     }
 }
 
-/// Verifies a bundle file and publishes it, if it is the expected one.
+/// Verifies a bundle file and publishes it, if it has the expected statement.
 pub(super) fn put(
     term: &Term,
     (file, expected): (File, Option<Digest>),
@@ -74,7 +74,7 @@ pub(super) fn put(
         return Err(RegistryError::Document {
             host: to.repository.host.clone(),
             what: "an address with a digest".to_owned(),
-            reason: "the digest follows from the bundle; name a tag".to_owned(),
+            reason: "the digest follows from the bundle; use a tag".to_owned(),
         }
         .into());
     }
@@ -88,7 +88,7 @@ pub(super) fn put(
         "sent": done.sent, "sent_bytes": done.sent_bytes, "present": done.present,
     });
     let text = format!(
-        "{address}\n  statement  {}\n  index      {}\n  seal       {}\n  sent       {}, {}; {} there already\n",
+        "{address}\n  statement  {}\n  index      {}\n  seal       {}\n  sent       {}, {}; {} already in the registry\n",
         trusted.id(),
         done.index,
         done.seal,

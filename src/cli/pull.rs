@@ -14,10 +14,10 @@ use serde_json::json;
 use std::io::{self, Read, Write as _};
 use std::path::PathBuf;
 
-/// Bring a bundle that was published back into a file
+/// Download a published bundle into a file
 ///
-/// Verified while it arrives; the file appears under its name when all of it is verified. It is the file that was
-/// published, byte for byte.
+/// Verifies the bundle during the download; the file appears only after all of it is verified. It is byte for byte the
+/// file that was published.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift pull oci://registry.site:5000/bundles/air-gapped:2026.11.0 --trust root.json"
@@ -25,8 +25,8 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) source: SourceArgs,
-    /// The folder for NAME-VERSION.sealift
-    #[arg(short, long, value_name = "FOLDER", default_value = ".")]
+    /// Output directory for NAME-VERSION.sealift
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
     #[command(flatten)]
     threads: ThreadArgs,
@@ -51,9 +51,9 @@ impl Args {
         let root = self.source.bundle.root()?;
         let place =
             super::source::Address::of(&self.source.bundle.bundle)?.ok_or_else(|| CliError::Usage {
-                message: format!("{} is no address of a registry", quoted(&self.source.bundle.bundle)),
+                message: format!("invalid registry address {}", quoted(&self.source.bundle.bundle)),
                 hint: Some(next_step![
-                    "write it like `oci://registry.site:5000/bundles/air-gapped:2026.11.0`"
+                    "use the form `oci://registry.site:5000/bundles/air-gapped:2026.11.0`"
                 ]),
             })?;
         let client = sealift_registry::Client::new(self.source.registry.access())?;
@@ -85,7 +85,7 @@ impl Args {
         let text = format!("{}\n  statement  {}\n  size       {size} bytes\n", path.display(), trusted.id());
         term.data("pulled", &value, &text)?;
         let trust = quoted(&self.source.bundle.trust);
-        term.say(&format!("next: sealift unpack {} --trust {trust} --to NEW-FOLDER", quoted(&path)));
+        term.say(&format!("next: sealift unpack {} --trust {trust} --to NEW-DIR", quoted(&path)));
         Ok(())
     }
 }

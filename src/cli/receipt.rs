@@ -20,7 +20,7 @@ use sealift_site::state::SiteState;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Make and check receipts: what a site verified and installed, signed by the site
+/// Create and check receipts: what a site installed, signed by the site
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -29,29 +29,29 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Sign what the site did with the last bundle of a scenario
+    /// Create a receipt for the last installation of a scenario
     New {
-        /// The site
+        /// The directory of the site
         site: PathBuf,
         #[command(flatten)]
         signing: Signing,
-        /// The scenario, where the site takes several
+        /// The scenario; required if the site accepts several
         #[arg(long, value_name = "NAME")]
         scenario: Option<Name>,
-        /// Of the last drill, and not of the last installation
+        /// Create it for the last drill instead of the last installation
         #[arg(long)]
         drill: bool,
-        /// Say nothing about what the store holds
+        /// Leave out what the store holds
         #[arg(long)]
         without_inventory: bool,
-        /// Show it as a QR code, and write that beside it as FILE.svg
+        /// Print a QR code, and write it to FILE.svg
         #[arg(long)]
         qr: bool,
-        /// Where to write it
+        /// Output file
         #[arg(short, long, value_name = "FILE", default_value = "receipt.json")]
         output: PathBuf,
     },
-    /// Trust a receipt, or say why not, and show it
+    /// Verify a receipt and show it
     Check {
         /// The receipt
         file: PathBuf,
@@ -64,14 +64,14 @@ enum Verb {
 /// The key of the site.
 #[derive(Debug, clap::Args)]
 struct Signing {
-    /// The secret key of the site, or `agent:PUB` for one that an ssh-agent holds
+    /// The secret key of the site, or `agent:PUB` for a key held by an ssh-agent
     #[arg(long, value_name = "KEY")]
     key: KeyArg,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
 
-/// Make and check requests: what a site holds, signed by the site
+/// Create and check requests: what a site holds, signed by the site
 #[derive(Debug, clap::Args)]
 pub(super) struct RequestArgs {
     #[command(subcommand)]
@@ -80,17 +80,17 @@ pub(super) struct RequestArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum RequestVerb {
-    /// Sign what the site holds
+    /// Create a request with what the site holds
     New {
-        /// The site
+        /// The directory of the site
         site: PathBuf,
         #[command(flatten)]
         signing: Signing,
-        /// Where to write it
+        /// Output file
         #[arg(short, long, value_name = "FILE", default_value = "request.json")]
         output: PathBuf,
     },
-    /// Trust a request, or say why not, and show it
+    /// Verify a request and show it
     Check {
         /// The request
         file: PathBuf,
@@ -101,14 +101,14 @@ enum RequestVerb {
 }
 
 impl Signing {
-    /// Opens the key that the site was set up with and does this with it.
+    /// Opens the site's signing key and runs `work` with it.
     fn with<T>(
         &self,
         state: &SiteState,
         work: impl FnOnce(&dyn Signer) -> Result<T, TrustError>,
     ) -> Result<T, CliError> {
         let keys = self.passphrase.open(std::slice::from_ref(&self.key))?;
-        let key = keys.first().ok_or(TrustError::KeyFileForm { reason: "there is none" })?;
+        let key = keys.first().ok_or(TrustError::KeyFileForm { reason: "no key given" })?;
         let found = key.public().id();
         match state.key {
             Some(expected) if expected == found => Ok(work(&**key)?),
@@ -120,10 +120,8 @@ impl Signing {
 
 fn no_key(found: KeyId) -> CliError {
     CliError::Usage {
-        message: format!(
-            "the site was set up without a key, so nobody would know the key {found} as its own"
-        ),
-        hint: Some(next_step!["set a site up with `sealift site init ... --key SITE.pub`"]),
+        message: format!("the site was set up without a key: expected key {found} in its configuration"),
+        hint: Some(next_step!["set up the site with `sealift site init ... --key SITE.pub`"]),
     }
 }
 
@@ -212,7 +210,7 @@ fn read<T: Signed>(file: &Path, key: &Path) -> Result<(T, usize), CliError> {
     let bytes = atomic_file::read_bounded(file, LIMITS.record.saturating_mul(2)).map_err(|source| {
         CliError::Input {
             what: format!("`{}`", file.display()),
-            hint: "name the file that the site wrote",
+            hint: "pass the file written by the site",
             source,
         }
     })?;
@@ -220,17 +218,17 @@ fn read<T: Signed>(file: &Path, key: &Path) -> Result<(T, usize), CliError> {
     Ok((found, bytes.len()))
 }
 
-/// The QR code as text for a terminal; also written beside the file, for paper.
+/// Renders the QR code for the terminal, and writes it to an SVG file for printing.
 fn code(bytes: &[u8], output: &Path) -> Result<String, CliError> {
     let code = QrCode::with_error_correction_level(bytes, EcLevel::L).map_err(|_| CliError::Usage {
-        message: format!("{} do not fit one QR code", counted(bytes.len() as u64, "byte")),
-        hint: Some(next_step!["carry the file itself"]),
+        message: format!("too large for one QR code: {}", counted(bytes.len() as u64, "byte")),
+        hint: Some(next_step!["transfer the file instead"]),
     })?;
     let mut path = output.as_os_str().to_owned();
     path.push(".svg");
     let svg = code.render::<svg::Color<'_>>().min_dimensions(600, 600).build();
     write(Path::new(&path), svg.as_bytes())?;
-    // Dark on light, whatever the terminal: readers want it so.
+    // Always dark on light, as many QR readers require.
     let dark = unicode::Dense1x2::Light;
     Ok(code.render::<unicode::Dense1x2>().dark_color(dark).light_color(unicode::Dense1x2::Dark).build())
 }
@@ -251,7 +249,7 @@ fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&s
     );
     if let Some(reason) = &receipt.out_of_order {
         text += &format!(
-            "  out of order, by permission of the approvers: {}\n",
+            "  out of order, as permitted by the approvers: {}\n",
             sealift_bundle::value::printable::Printable(reason)
         );
     }
@@ -259,7 +257,7 @@ fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&s
         text += &format!("  in use     another bundle: {current}\n");
     }
     text += &format!(
-        "  root       version {}, {}\n  journal    entry {} says it; it ended with entry {}: {}\n",
+        "  root       version {}, {}\n  journal    recorded in entry {}; ended with entry {}: {}\n",
         receipt.under.root_version,
         WordFingerprint(receipt.under.root),
         receipt.entry.entries,
@@ -272,7 +270,7 @@ fn show(term: &Term, receipt: &Receipt, len: usize, file: &Path, code: Option<&s
             counted(held.blobs, "blob"),
             sealift_bundle::value::size::ByteSize(held.bytes)
         ),
-        None => "  holds      (not told)\n".to_owned(),
+        None => "  holds      (not included)\n".to_owned(),
     };
     text += code.unwrap_or_default();
     if code.is_some() {

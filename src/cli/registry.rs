@@ -1,27 +1,33 @@
-//! How registries are reached: flags and the environment, asked here and nowhere else.
+//! Access to registries: flags, credential files and proxy variables. Only this module reads them.
 
 use sealift_registry::credentials::Credentials;
 use sealift_registry::endpoints::{Patience, RegistryAccess};
 use sealift_registry::proxies::{Proxies, ProxySetting};
 use std::path::PathBuf;
 
-/// Under which the flags stand in the help.
+/// The help section of the flags.
 const HEADING: &str = "Registries";
 
-/// How registries are reached.
+/// Access to registries.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RegistryArgs {
-    /// Ask MIRROR in the place of REGISTRY, for example `docker.io=mirror.site:5000/hub`. Hosts of downloads, charts and
-    /// git have mirrors too, and theirs may be folders: `github.com=file:///srv/github`
+    /// Use MIRROR instead of REGISTRY; repeatable
+    ///
+    /// Example: `docker.io=mirror.site:5000/hub`. Hosts of downloads, charts and git repositories can have mirrors too, and theirs may be directories:
+    /// `github.com=file:///srv/github`.
     #[arg(long = "mirror", help_heading = HEADING, value_name = "REGISTRY=MIRROR", value_parser = pair)]
     mirrors: Vec<(String, String)>,
-    /// Trust this certificate authority as well (PEM)
+    /// Trust this certificate authority in addition (PEM)
     #[arg(long = "ca-cert", help_heading = HEADING, value_name = "FILE")]
     authorities: Vec<PathBuf>,
-    /// Reach this registry without TLS; loopback addresses need no such word
+    /// Use plain HTTP for this registry
+    ///
+    /// Loopback addresses use it without this option.
     #[arg(long = "plain-http", help_heading = HEADING, value_name = "HOST[:PORT]")]
     plain_http: Vec<String>,
-    /// File with credentials; otherwise those of `podman login` and `docker login`
+    /// Credentials file
+    ///
+    /// Default: those of `podman login` and `docker login`.
     #[arg(long = "authfile", help_heading = HEADING, value_name = "FILE")]
     authfile: Option<PathBuf>,
 }
@@ -40,7 +46,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl RegistryArgs {
-    /// What the flags and the environment say.
+    /// Combines the flags and the environment.
     pub(super) fn access(&self) -> RegistryAccess {
         RegistryAccess {
             credentials: Credentials { files: self.files() },
@@ -52,7 +58,7 @@ impl RegistryArgs {
         }
     }
 
-    /// The files of credentials, as `containers-auth.json(5)` orders them.
+    /// The credential files, in the order of `containers-auth.json(5)`.
     fn files(&self) -> Vec<PathBuf> {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(file) = self.authfile.clone().or_else(|| variable("REGISTRY_AUTH_FILE")) {
@@ -72,12 +78,12 @@ impl RegistryArgs {
     }
 }
 
-/// The proxies, from the variables that every tool reads; the lower-case names come first, as for curl.
+/// The proxies, from the usual environment variables; lower-case names take precedence, as in curl.
 fn proxies() -> Proxies {
     let setting = |names: &[&str]| {
         names.iter().find_map(|name| {
             let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-            // What is no text is no address, and refused as such when it is needed.
+            // A value that is not UTF-8 is rejected as an address when it is used.
             let address = value.to_string_lossy().into_owned();
             Some(ProxySetting { variable: (*name).to_owned(), address })
         })

@@ -26,10 +26,10 @@ use sealift_bundle::value::plural::quoted;
 use sealift_bundle::value::size::ByteSize;
 use std::path::{Path, PathBuf};
 
-/// Write one page for whoever approves a bundle
+/// Write a one-page HTML report for an approver
 ///
-/// Reads and proves every byte, opens every layer in place, and writes what was observed, what others signed and what was
-/// only typed, each under its own name, and what was not checked. The page needs no network and has no script.
+/// Verifies every byte, analyzes every layer in place, and reports separately what was observed, what others signed,
+/// what was only declared, and what was not checked. The page is self-contained and has no scripts.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift report air-gapped-2026.11.0.sealift --trust root.json -o report.html\n  \
@@ -39,28 +39,28 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// Write the page to this file
+    /// Write the HTML page to this file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write the same as Markdown to this file
+    /// Write the report as Markdown to this file
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Say what is new since this bundle, or since the release that this site uses
+    /// Show the changes since this bundle, or since the release in use at this site
     #[arg(long, value_name = "OLDER")]
     since: Option<PathBuf>,
-    /// Look packages up in a folder of OSV records, as osv.dev exports them
-    #[arg(long, value_name = "FOLDER")]
+    /// Look up packages in this directory of OSV records from osv.dev
+    #[arg(long, value_name = "DIR")]
     osv: Option<PathBuf>,
-    /// An OpenVEX document: what a vendor says about vulnerabilities
+    /// An OpenVEX document with a vendor's statements on vulnerabilities; repeatable
     #[arg(long, value_name = "FILE", requires = "osv")]
     vex: Vec<PathBuf>,
-    /// Judge it by this policy
+    /// Also check the bundle against this policy
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Waivers that approvers signed: `sealift waive`
+    /// Waivers signed by approvers, from `sealift waive`; repeatable
     #[arg(long, value_name = "FILE", requires = "policy")]
     waivers: Vec<PathBuf>,
-    /// The ledger of a scan: `sealift scan`
+    /// The ledger of a scan, from `sealift scan`; repeatable
     #[arg(long, value_name = "FILE")]
     ledger: Vec<PathBuf>,
     #[command(flatten)]
@@ -71,10 +71,8 @@ impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         if self.output.is_none() && self.markdown.is_none() && !term.is_json() {
             return Err(CliError::Usage {
-                message: "there is nothing to write the report to".to_owned(),
-                hint: Some(next_step![
-                    "name a file for the page with `-o report.html`, or for a ticket with `--markdown`"
-                ]),
+                message: "no output file given".to_owned(),
+                hint: Some(next_step!["pass `-o report.html` for a page, or `--markdown FILE` for a ticket"]),
             });
         }
         let root = self.bundle.root()?;
@@ -143,7 +141,7 @@ impl Args {
             }
         }
         term.data("report", &document, &text)?;
-        // The page is written, and a policy that was asked for has the last word.
+        // The page is written even if the policy check fails; the check decides the exit code.
         match verdict {
             Some(verdict) if !verdict.is_met => Err(CliError::Violated { count: verdict.violations.len() }),
             Some(_) | None => Ok(()),
@@ -151,7 +149,7 @@ impl Args {
     }
 }
 
-/// Writes a file, and says so.
+/// Writes a file and returns a line about it.
 fn written(path: &Path, content: &str) -> Result<String, CliError> {
     write(path, content.as_bytes())?;
     Ok(format!("  written    {} ({})\n", quoted(path), ByteSize(content.len() as u64)))

@@ -14,19 +14,18 @@ use sealift_site::release_inventory::Checking;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Put the release before the one in use into use again
+/// Switch back to the previous release
 ///
-/// Works without the bundle and without a network, and on a full disk. Every file of the release is compared with what
-/// was installed first. What the site has had stays known: a bundle that is older than the
-/// newest is refused as before.
+/// Works without the bundle, without a network and on a full disk. Every file of the release is first compared with
+/// what was installed. The site still remembers the newest bundle, so bundles older than that are rejected as before.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The site
+    /// The directory of the site
     pub(super) site: PathBuf,
-    /// The scenario, where there are several
+    /// The scenario; required if the site has several
     #[arg(long, value_name = "NAME")]
     scenario: Option<Name>,
-    /// Another release that is there; `status` shows their names
+    /// Switch to this release; `sealift status` lists the names
     #[arg(long, value_name = "RELEASE")]
     to: Option<Name>,
 }
@@ -48,7 +47,7 @@ impl Args {
         warn_of_no_inventory(term, &release);
         let head = WordFingerprint(held.site.head.digest).to_string();
         let text = format!(
-            "{scenario}: {} in use, before it was {from}\n  in use     {}\n  journal    entry {}: {head}\n",
+            "{scenario}: {} in use (was {from})\n  in use     {}\n  journal    entry {}: {head}\n",
             release.folder,
             held.site.current(&scenario).display(),
             held.site.head.entries
@@ -64,25 +63,25 @@ impl Args {
 /// Remove the oldest releases that are not in use
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
-    /// The site
+    /// The directory of the site
     pub(super) site: PathBuf,
-    /// The scenario, where there are several
+    /// The scenario; required if the site has several
     #[arg(long, value_name = "NAME")]
     scenario: Option<Name>,
-    /// How many to keep; as many as the site was set up with if not given
+    /// Number of releases to keep [default: as configured for the site]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep: Option<u32>,
 }
 
 impl Prune {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
-        // What an interrupted installation has left goes when the site is opened, also where nothing is installed.
+        // Opening the site removes the leftovers of an interrupted installation, even if no release is installed.
         let left = leftovers(&self.site, &LIMITS)?;
         let mut held = LockedSite::open(&self.site, &LIMITS)?;
         let clock = now()?;
         warn_of_clock(term, &held.site, clock);
         if left.bytes > 0 {
-            term.say(&format!("removed what an interrupted installation had left: {}", ByteSize(left.bytes)));
+            term.say(&format!("removed leftovers of an interrupted installation: {}", ByteSize(left.bytes)));
             if held.site.state.scenarios.is_empty() {
                 return Ok(());
             }

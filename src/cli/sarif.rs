@@ -6,7 +6,7 @@ use sealift_bundle::value::percent::encoded;
 use sealift_plan::check::CheckReport;
 use serde_json::{Value, json};
 
-/// The whole document, with a line break at its end.
+/// The SARIF document, with a trailing line break.
 pub(super) fn document(report: &CheckReport) -> String {
     let rules: Vec<Value> = LintRule::ALL.iter().map(|rule| rule_of(*rule)).collect();
     let open = report.findings.iter().map(result);
@@ -41,10 +41,10 @@ fn result(finding: &LintFinding) -> Value {
     let mut result = json!({
         "ruleId": finding.rule.as_str(),
         "level": finding.severity().as_str(),
-        "message": { "text": format!("{}: {}. To fix it: {}", finding.about, finding.message, finding.fix) },
+        "message": { "text": format!("{}: {}. Fix: {}", finding.about, finding.message, finding.fix) },
     });
     if let (Some(place), Some(object)) = (&finding.place, result.as_object_mut()) {
-        // RFC 3986: what could end or change the address is spelled out.
+        // RFC 3986: reserved characters are percent-encoded.
         let uri = encoded(&place.path, b"/!@");
         let mut location = json!({ "artifactLocation": { "uri": uri } });
         if let (Some(line), Some(location)) = (place.line, location.as_object_mut()) {

@@ -12,13 +12,13 @@ use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use std::path::{Path, PathBuf};
 
-/// Packages of one list that are shown.
+/// Maximum number of packages shown per list.
 const SHOWN: usize = 20;
 
-/// Write a software bill of materials of a bundle
+/// Write the SBOM of a bundle
 ///
-/// It says what was observed in the layers: packages of dpkg, apk and rpm, of Go, Python, npm, Java and Rust, with licences
-/// as found. Bills that travel with the images are compared with it, and `--carried` keeps them beside.
+/// Lists the packages observed in the layers (dpkg, apk, rpm, Go, Python, npm, Java and Rust), with licences as found.
+/// SBOMs attached to the images are compared with it, and can be exported with `--carried`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift sbom air-gapped-2026.11.0.sealift --trust root.json -o air-gapped.cdx.json\n  sealift sbom air-gapped-2026.11.0.sealift --trust root.json --format spdx | jq '.packages | length'"
@@ -26,14 +26,14 @@ const SHOWN: usize = 20;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// CycloneDX 1.6 or SPDX 2.3, as JSON
+    /// Output format: CycloneDX 1.6 or SPDX 2.3, as JSON
     #[arg(long, value_name = "FORMAT", default_value = "cyclonedx")]
     format: Format,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write the bills that travel with the images to this new folder, as they are
-    #[arg(long, value_name = "NEW-FOLDER")]
+    /// Export the SBOMs attached to the images, unchanged, to this new directory
+    #[arg(long, value_name = "NEW-DIR")]
     carried: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadArgs,
@@ -73,8 +73,8 @@ impl Args {
         match analysis.unchecked.len() {
             0 => {}
             gaps => term.warn(&format!(
-                "{} not looked at: `sealift analyze` lists them",
-                counted(gaps as u64, "thing")
+                "{} not analyzed: `sealift analyze` lists them",
+                counted(gaps as u64, "part")
             )),
         }
         Ok(())
@@ -95,18 +95,18 @@ fn keep(folder: &Path, carried: &[CarriedSbom]) -> Result<(), CliError> {
 
 fn say(term: &Term, one: &CarriedSbom) {
     let name =
-        format!("the bill {} that {} carries ({})", one.digest.short(), one.item, Printable(&one.media_type));
+        format!("SBOM {} attached to {} ({})", one.digest.short(), one.item, Printable(&one.media_type));
     match &one.comparison {
         Comparison::NotCompared { reason } => {
             term.warn(&format!("{name} was not compared: {}", Printable(reason)));
         }
         Comparison::Compared { agreed, only_observed, only_carried } => {
             term.say(&format!(
-                "{name}: {agreed} packages agree, {} only observed, {} only in it",
+                "{name}: {agreed} packages agree, {} only observed, {} only in the SBOM",
                 only_observed.len(),
                 only_carried.len()
             ));
-            for (list, side) in [(only_observed, "only observed"), (only_carried, "only carried ")] {
+            for (list, side) in [(only_observed, "only observed"), (only_carried, "only in SBOM ")] {
                 for purl in list.iter().take(SHOWN) {
                     term.say(&format!("  {side}  {}", Printable(purl)));
                 }

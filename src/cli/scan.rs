@@ -16,19 +16,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Lines of each list that are shown; the ledger has them all.
+/// Maximum number of lines shown per list; the ledger has all.
 const SHOWN: usize = 20;
-/// Bytes of a marker.
+/// Maximum size of a marker in bytes.
 const MARKER: u64 = 64 << 10;
 
-/// Feed everything in a bundle to this site's malware engine
+/// Run a malware scanner over everything in a bundle
 ///
-/// sealift knows no malware. It opens the bundle as data, hands each file, each document and each member of archives to
-/// the engine by itself, and writes a ledger of what the engine saw and what it did not. It ends with 0 only when
-/// everything was opened and seen and nothing was found, and so is what an approver needs who states `malware-scan`.
+/// sealift detects no malware itself. It submits each file, document and archive member separately to the scanner of the
+/// site, and writes a ledger of what was scanned and what was not. Exit code 0 means that everything was opened and
+/// scanned and nothing was found, which is what an approver needs to state the condition `malware-scan`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A command says 0 for nothing found, 1 for found and anything else for an error, as clamscan does. `{}` in it \
+    after_help = "A scanner command exits with 0 for nothing found, 1 for found, and any other code for an error, like clamscan. `{}` in it \
     stands for the path of a file in a private folder; without it, the bytes come on standard input. No shell reads \
     it.\n\nExamples:\n  \
     sealift scan air-gapped-2026.11.0.sealift --trust root.json --engine clamd --ledger scan.json\n  \
@@ -38,43 +38,44 @@ const MARKER: u64 = 64 << 10;
     sealift approve air-gapped-2026.11.0.sealift --trust root.json --key carol.key --condition malware-scan"
 )]
 pub(super) struct Args {
-    /// The bundle, a file
+    /// The bundle file
     #[arg(required_unless_present = "self_test")]
     bundle: Option<PathBuf>,
-    /// The trust root; get it by another way than the bundle
+    /// The trust root; obtain it over another channel than the bundle
     #[arg(long, value_name = "ROOT", required_unless_present = "self_test")]
     trust: Option<PathBuf>,
-    /// `clamd`, `clamd:SOCKET`, `clamd:HOST:PORT`, or a command
+    /// The scanner: `clamd`, `clamd:SOCKET`, `clamd:HOST:PORT`, or a command
     #[arg(long, value_name = "ENGINE")]
     engine: EngineArg,
-    /// A command that prints the version of the engine and its signatures; a clamd is asked itself
+    /// A command that prints the version of the scanner and its signatures; not needed for clamd
     #[arg(long, value_name = "COMMAND")]
     engine_version: Option<CommandWords>,
     /// Write the ledger to this file
     #[arg(long, value_name = "FILE", conflicts_with = "self_test")]
     ledger: Option<PathBuf>,
-    /// Open so many archives within each other
+    /// Maximum nesting depth of archives to open
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=i64::from(DEEPEST)))]
     depth: u32,
-    /// Bytes of the largest file that the engine reads to its end: for `clamd`, the lowest of `StreamMaxLength`,
-    /// `MaxFileSize` and `MaxScanSize`
+    /// Size in bytes of the largest file the scanner reads completely
+    ///
+    /// For `clamd`, the lowest of `StreamMaxLength`, `MaxFileSize` and `MaxScanSize`.
     #[arg(long, value_name = "BYTES", default_value_t = 100 << 20, value_parser = clap::value_parser!(u64).range(1..))]
     max_size: u64,
-    /// Wait so long for an answer about one file
+    /// Timeout for the scan of one file
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     timeout: u32,
     #[command(flatten)]
     threads: ThreadArgs,
-    /// Show what the engine really finds: a harmless marker in every kind of container, alone and as sealift feeds it
+    /// Test the scanner with a harmless marker in every kind of container
     #[arg(long, conflicts_with_all = ["bundle", "trust"])]
     self_test: bool,
-    /// A text, or a file with something, that a signature of your own finds; the EICAR test file if not given
+    /// A text or file matched by one of your own signatures [default: the EICAR test file]
     #[arg(long, value_name = "FILE|TEXT", requires = "self_test")]
     marker: Option<String>,
 }
 
 impl Args {
-    /// The bundle, where there is one.
+    /// The bundle, unless this is a self-test.
     pub(super) fn bundle(&self) -> Option<BundleArgs> {
         let (bundle, trust) = (self.bundle.clone()?, self.trust.clone()?);
         Some(BundleArgs { bundle, trust, approvals: Vec::new() })
@@ -89,7 +90,7 @@ impl Args {
         };
         let engine = open(self.engine, opening)?;
         let started = now()?;
-        // Whoever moves the clock out of the calendar meanwhile gets the moment of the beginning.
+        // If the clock leaves the supported range during the scan, the start time is used.
         let clock = || now().unwrap_or(started);
         let settings = Settings {
             depth: self.depth,
@@ -129,7 +130,7 @@ fn run_scan(
     Ok(ledger.judge()?)
 }
 
-/// Said before a scan of an hour, and not behind it.
+/// Checked before the scan, which can take an hour.
 fn writable(file: &Path) -> Result<(), CliError> {
     let folder = atomic_file::folder_of(file);
     let write = |source| CliError::Write { path: file.to_owned(), source };
@@ -152,7 +153,7 @@ fn run_self_test(
         None => TestMarker::eicar(),
         Some(text) if Path::new(text).is_file() => {
             let bytes = atomic_file::read_bounded(Path::new(text), MARKER).map_err(|source| {
-                CliError::Input { what: quoted(text), hint: "name a small file", source }
+                CliError::Input { what: quoted(text), hint: "pass a small file", source }
             })?;
             TestMarker::of(bytes)
         }
@@ -165,25 +166,23 @@ fn run_self_test(
 
 fn human(ledger: &Ledger) -> String {
     let ScanAccount { leaves, seen, unseen, opened, opened_and_seen, found, unopened } = ledger.totals;
-    let sum = |count: Count| {
-        format!("{}, {}", counted(count.count, "leaf").replace("leafs", "leaves"), ByteSize(count.bytes))
-    };
+    let sum = |count: Count| format!("{}, {}", counted(count.count, "file"), ByteSize(count.bytes));
     let verdict = match ledger.outcome {
-        ScanOutcome::Clean => "nothing found in all of it",
+        ScanOutcome::Clean => "nothing found, everything scanned",
         ScanOutcome::Found => "FOUND",
-        ScanOutcome::Incomplete => "nothing found in what was seen",
-        ScanOutcome::EngineFailed => "the engine failed",
+        ScanOutcome::Incomplete => "nothing found, but not everything was scanned",
+        ScanOutcome::EngineFailed => "the scanner failed",
     };
     let mut text = format!("{}-{}: {verdict}\n", ledger.name, ledger.version);
     text += &format!("  statement  {}\n{}", ledger.statement, who(&ledger.engine));
     text += &format!(
-        "  fed        {} of {} and the bundle\n",
+        "  submitted  {} of {} and the bundle\n",
         sum(leaves),
         counted(ledger.parts.len() as u64 - 1, "item")
     );
-    text += &format!("  seen       {}\n  not seen   {}\n", sum(seen), sum(unseen));
+    text += &format!("  scanned    {}\n  unscanned  {}\n", sum(seen), sum(unseen));
     text += &format!(
-        "  opened     {}, {} of them fed whole too; {} not opened (depth {})\n",
+        "  opened     {}, {} of them also submitted whole; {} not opened (depth {})\n",
         counted(opened.count, "archive"),
         opened_and_seen.count,
         unopened,
@@ -197,26 +196,23 @@ fn human(ledger: &Ledger) -> String {
     let lines = ledger.unseen.iter().map(|leaf| {
         format!("{}  {}: {}", Printable(&leaf.path), ByteSize(leaf.bytes), Printable(&leaf.reason))
     });
-    text += &list("not seen by the engine", lines);
+    text += &list("not scanned", lines);
     let lines = ledger.unopened.iter().map(|archive| {
         format!("{}  {}: {}", Printable(&archive.path), ByteSize(archive.bytes), Printable(&archive.reason))
     });
-    text += &list("not opened by sealift (fed as it is; the engine may have looked inside)", lines);
+    text += &list("not opened by sealift (submitted whole; the scanner may have opened it)", lines);
     text
 }
 
 fn who(engine: &ScannerIdentity) -> String {
     let mut text = match &engine.version {
-        Some(version) => format!("  engine     {} ({})", Printable(version), Printable(&engine.asked)),
-        None => format!(
-            "  engine     {}, which does not say its version (`--engine-version`)",
-            Printable(&engine.asked)
-        ),
+        Some(version) => format!("  scanner    {} ({})", Printable(version), Printable(&engine.asked)),
+        None => format!("  scanner    {}, version unknown (`--engine-version`)", Printable(&engine.asked)),
     };
     if let (Some(database), Some(dated)) = (&engine.database, &engine.dated) {
         text += &format!("\n  signatures {} of {}", Printable(database), Printable(dated));
     } else if engine.version.is_some() {
-        text += "\n  signatures the engine does not say which";
+        text += "\n  signatures unknown";
     }
     text + "\n"
 }
@@ -231,7 +227,7 @@ fn list(title: &str, lines: impl ExactSizeIterator<Item = String>) -> String {
         text += &format!("  {line}\n");
     }
     if more > 0 {
-        text += &format!("  and {more} more: `--ledger FILE` has them all\n");
+        text += &format!("  and {more} more: `--ledger FILE` lists all\n");
     }
     text
 }
@@ -245,7 +241,7 @@ fn table(test: &SelfTest) -> String {
         let missed = if row.is_missed() { "  MISSED" } else { "" };
         text += &format!("  {:width$}  {:5}  {}{missed}\n", row.case, row.alone.as_str(), row.fed.as_str());
     }
-    text += "\nyes: found; no: called clean; limit: not found, and said that not everything was seen; -: does not count there\n";
+    text += "\nyes: found; no: reported clean; limit: not found, reported as incomplete; -: not applicable\n";
     text
 }
 
@@ -255,7 +251,7 @@ fn open(asked: EngineArg, opening: Opening) -> Result<Box<dyn Scanner>, CliError
         EngineArg::Clamd(place) => Ok(Box::new(sealift_net::clamd::Clamd::new(place, opening.patience)?)),
         #[cfg(not(feature = "clamd"))]
         EngineArg::Clamd(_) => {
-            let reason = "this sealift was built without the feature `clamd`, and so without sockets";
+            let reason = "this build has no support for `clamd`: the feature `clamd` is disabled";
             Err(sealift_audit::scan::ScanError::Words { asked: "clamd".to_owned(), reason }.into())
         }
         EngineArg::Command(words) => Ok(Box::new(Command::new(words, opening)?)),

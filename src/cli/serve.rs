@@ -18,32 +18,34 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Offer bundles as a read-only registry and a page, in place
+/// Serve bundles as a read-only registry and a web page
 ///
-/// Images are pulled by the names they had, with or without their registry in front; documents are read in a browser.
-/// The seal, the index and the manifests are checked at the start, and everything else when it is handed out: what is
-/// not what was signed never arrives as a whole. Ctrl-C ends it.
+/// Images can be pulled under their original names, with or without the registry; documents can be read in a browser.
+/// The seal, the index and the manifests are verified at the start, everything else when it is served: a response whose
+/// content differs from what was signed is never completed. Stop it with Ctrl-C.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift serve air-gapped-2026.11.0.sealift --trust root.json\n  \
     sealift serve *.sealift --trust root.json --listen 0.0.0.0:5443 --tls-cert site.pem --tls-key site.key")]
 pub(super) struct Args {
-    /// The bundles
+    /// The bundle files
     #[arg(required = true)]
     bundles: Vec<PathBuf>,
-    /// The trust root; get it by another way than the bundles
+    /// The trust root; obtain it over another channel than the bundles
     #[arg(long, value_name = "ROOT")]
     trust: PathBuf,
-    /// Listen on this address and port; port 0 takes a free one
+    /// Listen on this address and port; port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000")]
     listen: SocketAddr,
-    /// Speak TLS with this certificate and those between it and its authority
+    /// Serve over TLS with this certificate chain
     #[arg(long, value_name = "PEM", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The private key of the certificate
     #[arg(long, value_name = "PEM", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Answer to this name as well. A server for this machine alone refuses names with a dot, because a page of somebody
-    /// else could call it so; a proxy in front may need one
+    /// Also accept this host name, for example behind a proxy
+    ///
+    /// A server on a loopback address rejects host names with a dot, which protects it against DNS rebinding by other
+    /// web pages.
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
 }
@@ -99,7 +101,7 @@ impl Args {
         let server = Server::bind(&Options { listen: self.listen, tls, threads, hosts: self.hosts })?;
         announce(term, &library, &format!("{scheme}://{}/", server.address()), server.address().port())?;
         let watch = term.watch("serving");
-        // Nothing here has an end to move towards; only the wish to stop is asked of it.
+        // There is no progress to show; it is used only for interruption.
         watch.done();
         server.run(library, &Console { term, watch });
         term.say("stopped");
@@ -107,7 +109,7 @@ impl Args {
     }
 }
 
-/// One line a bundle, and where to go.
+/// Prints one line per bundle, and the address.
 fn announce(term: &Term, library: &Library, url: &str, port: u16) -> Result<(), CliError> {
     let mut text = String::new();
     let mut bundles = Vec::new();
@@ -127,7 +129,7 @@ fn announce(term: &Term, library: &Library, url: &str, port: u16) -> Result<(), 
 }
 
 fn pem(path: &Path) -> Result<Vec<u8>, CliError> {
-    let hint = "look at the path and the permissions there";
+    let hint = "check the path and its permissions";
     std::fs::read(path).map_err(|source| CliError::Input {
         what: format!("`{}`", path.display()),
         source,
@@ -135,7 +137,7 @@ fn pem(path: &Path) -> Result<Vec<u8>, CliError> {
     })
 }
 
-/// The key of a certificate. Its group may read it: some systems have one for programs that speak TLS.
+/// Reads a TLS key. It may be group-readable: some systems have a group for TLS servers.
 fn private_pem(path: &Path) -> Result<Vec<u8>, CliError> {
     let bytes = pem(path)?;
     let mode = std::fs::metadata(path).map_or(0, |found| found.permissions().mode() & 0o7777);

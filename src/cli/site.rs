@@ -22,7 +22,7 @@ use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-/// Set up a site, and decide whom it trusts
+/// Set up a site and manage the trust root it pins
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -31,33 +31,32 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Verb {
-    /// Set up a site in a new folder
+    /// Set up a site in a new directory
     Init(Init),
-    /// Pin a newer trust root, or, after a loss, another one
+    /// Pin a newer trust root, or replace it after a loss of keys
     Trust(Trust),
-    /// Set up again what the site remembers, from its journal
+    /// Rebuild the state of a site from its journal
     Recover(Recover),
-    /// Change which scenarios the site takes
+    /// Change which scenarios the site accepts
     Set(Set),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Set {
-    /// The site
+    /// The directory of the site
     pub(super) site: PathBuf,
-    /// A scenario that it takes from now on
+    /// Accept this scenario from now on
     #[arg(long, value_name = "NAME", required_unless_present = "remove_scenario")]
     add_scenario: Vec<Name>,
-    /// A scenario that it takes no more, and of which nothing is installed
+    /// Stop accepting this scenario; nothing of it may be installed
     #[arg(long, value_name = "NAME")]
     remove_scenario: Vec<Name>,
 }
 
-/// The deployment patterns that sealift knows manifests of. Others are as good; a name close to one of these is
-/// probably a typing mistake.
+/// The reference scenarios. Other names are valid too, but a name similar to one of these is probably a typo.
 const SCENARIOS: [&str; 5] = ["out-of-band", "mission-partner", "ddil", "sovereign-microsoft", "air-gapped"];
 
-/// Says when a scenario is probably misspelled.
+/// Warns if a scenario is probably misspelled.
 fn warn_of_typos(term: &Term, site: &Path, scenarios: &[Name]) {
     for scenario in scenarios {
         let name = scenario.as_str();
@@ -71,16 +70,16 @@ fn warn_of_typos(term: &Term, site: &Path, scenarios: &[Name]) {
     }
 }
 
-/// Says when the clock is behind what the site has seen signed: the journal would say so for ever.
+/// Warns if the clock is behind the signatures the site has seen: wrong times would stay in the journal.
 pub(super) fn warn_of_clock(term: &Term, site: &Site, now: Timestamp) {
     if let Some(floor) = site.clock_is_behind(now) {
         term.warn(&format!(
-            "the clock shows {now}, and this site has seen signatures of {floor}: set it (`date -u -s ...`)"
+            "the clock shows {now}, but this site has seen signatures from {floor}: set the clock (`date -u -s ...`)"
         ));
     }
 }
 
-/// Says when a release that comes into use could not be compared with what was installed.
+/// Warns if a release could not be compared with what was installed before it was put into use.
 pub(super) fn warn_of_no_inventory(term: &Term, release: &Release) {
     if release.inventory.is_none() {
         term.warn(&format!(
@@ -91,14 +90,13 @@ pub(super) fn warn_of_no_inventory(term: &Term, release: &Release) {
     }
 }
 
-/// A trust root, and the proof that a person compared it.
+/// A trust root, and the fingerprint that confirms it.
 #[derive(Debug, clap::Args)]
 pub(super) struct FirstTrust {
     /// The trust root
     #[arg(long = "trust", value_name = "ROOT")]
     root: PathBuf,
-    /// Its fingerprint as whoever runs the signing told you: ten words, or 64 digits; asked for on the terminal if not
-    /// given
+    /// Its fingerprint, from the root key holders: ten words, or 64 digits [default: prompt]
     #[arg(long, value_name = "WORDS")]
     fingerprint: Option<TypedFingerprint>,
 }
@@ -106,50 +104,54 @@ pub(super) struct FirstTrust {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift site init /srv/sealift --trust root.json --scenario air-gapped")]
 pub(super) struct Init {
-    /// The folder, which is new or empty; its mode follows the umask, what lies in it is readable by whoever may enter
+    /// The site directory; it must be missing or empty
+    ///
+    /// Its mode follows the umask; files in it are readable by every user who can enter it.
     pub(super) site: PathBuf,
     #[command(flatten)]
     first: FirstTrust,
-    /// A scenario that the site takes
+    /// Accept this scenario; repeatable
     #[arg(long = "scenario", value_name = "NAME", required = true)]
     scenarios: Vec<Name>,
-    /// What to call the site; the name of the folder if not given
+    /// The name of the site [default: the name of the directory]
     #[arg(long, value_name = "NAME")]
     name: Option<Name>,
-    /// How many releases of each scenario to keep
+    /// Number of releases to keep per scenario
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep: u32,
-    /// The public key with which the site signs receipts and requests
+    /// Public half of the key that signs receipts and requests
     #[arg(long, value_name = "PUB")]
     key: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Trust {
-    /// The site
+    /// The directory of the site
     pub(super) site: PathBuf,
-    /// A file with the roots from the first to the newest; or, with `--reason`, any root
+    /// A file with all root versions up to the newest; with `--reason`, any root
     root: PathBuf,
-    /// When too many root keys are lost to sign the next version: why another root is trusted. It goes into the
-    /// journal, and its fingerprint is asked for as for a new site
+    /// Replace the root after a loss of root keys, for this reason
+    ///
+    /// Needed when too few root keys are left to sign the next version. The reason is recorded in the journal, and the
+    /// fingerprint is required as for a new site.
     #[arg(long, value_name = "TEXT")]
     reason: Option<Reason>,
-    /// The fingerprint of the other root as whoever runs the signing told you: ten words, or 64 digits
+    /// The fingerprint of the new root, from its key holders: ten words, or 64 digits
     #[arg(long, value_name = "WORDS", requires = "reason")]
     fingerprint: Option<TypedFingerprint>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Recover {
-    /// The site
+    /// The directory of the site
     pub(super) site: PathBuf,
-    /// The trust root that the journal says is pinned
+    /// The trust root pinned according to the journal
     #[arg(long = "trust", value_name = "ROOT")]
     root: PathBuf,
-    /// Where the journal ended, as written down or in a receipt: ten words, or 64 digits
+    /// The last known head of the journal, from notes or a receipt: ten words, or 64 digits
     #[arg(long, value_name = "WORDS")]
-    head: TypedFingerprint,
-    /// What happened; it goes into the journal
+    head: Typed,
+    /// The reason, recorded in the journal
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
 }
@@ -175,7 +177,7 @@ impl Args {
 }
 
 impl FirstTrust {
-    /// The root, once a person has named its fingerprint.
+    /// Returns the root after its fingerprint was confirmed.
     fn compared(&self) -> Result<(PinnedRoot, String), CliError> {
         let (typed, how) = match &self.fingerprint {
             Some(typed) => (typed.clone(), "on the command line"),
@@ -192,25 +194,25 @@ impl FirstTrust {
     }
 }
 
-/// Asks for a fingerprint. What the file has is not shown: it would be copied, and nothing would be compared.
-fn ask() -> Result<TypedFingerprint, CliError> {
+/// Prompts for a fingerprint. That of the file is not shown: it would be copied instead of compared.
+fn ask() -> Result<Typed, CliError> {
     let input = |source| CliError::Input {
         what: "the fingerprint from the terminal".to_owned(),
-        hint: "without a terminal, give it with `--fingerprint`",
+        hint: "without a terminal, pass it with `--fingerprint`",
         source,
     };
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Err(input(std::io::Error::other("standard input is no terminal")));
+        return Err(input(std::io::Error::other("standard input is not a terminal")));
     }
     Term::ask(
-        "Fingerprint of the trust root, as whoever runs the signing reads it to you\n(ten words, or 64 digits): ",
+        "Fingerprint of the trust root, as read to you by the root key holders\n(ten words, or 64 digits): ",
     );
     let mut line = String::new();
     stdin.lock().read_line(&mut line).map_err(input)?;
     line.trim().parse().map_err(|error: sealift_bundle::value::ValueError| CliError::Usage {
         message: error.to_string(),
-        hint: Some(next_step!["ask for it again, and type it whole"]),
+        hint: Some(next_step!["ask for the fingerprint again and enter it in full"]),
     })
 }
 
@@ -235,7 +237,7 @@ impl Init {
         let now = now()?;
         let scenarios = charter.accepts.clone();
         if let Some(expired) = root.root().check_expiry(now)? {
-            term.warn(&format!("the trust root expired at {expired}, and only warns of that"));
+            term.warn(&format!("the trust root expired at {expired}; its policy only warns about expiry"));
         }
         lifecycle::init(&self.site, &root, charter, now)?;
         warn_of_typos(term, &self.site, &scenarios);
@@ -262,8 +264,8 @@ impl Init {
 fn folder_name(site: &Path) -> Result<Name, CliError> {
     let name = site.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.parse().map_err(|error| CliError::Usage {
-        message: format!("`{name}` gives no name for the site: {error}"),
-        hint: Some(next_step!["give it one with `--name`"]),
+        message: format!("cannot derive a site name from `{name}`: {error}"),
+        hint: Some(next_step!["pass a name with `--name`"]),
     })
 }
 
@@ -281,12 +283,12 @@ impl Trust {
             if root.fingerprint() != found.fingerprint() {
                 return Err(CliError::Usage {
                     message: format!(
-                        "`{}` ends before the root version {} that is pinned",
+                        "`{}` ends before the pinned root version {}",
                         self.root.display(),
                         held.site.state.root_version
                     ),
                     hint: Some(next_step![
-                        "name a file with every version up to a newer one; after a loss, any root with `--reason`"
+                        "pass a file with every version up to a newer one; after a loss of keys, pass any root with `--reason`"
                     ]),
                 });
             }
@@ -296,17 +298,15 @@ impl Trust {
         if root.fingerprint() != held.site.root.fingerprint() {
             let now = now()?;
             if root.root().expires().is_some_and(|expires| expires <= now) {
-                term.warn(
-                    "this trust root is past its expiry date: ask whoever runs the signing for a newer one",
-                );
+                term.warn("this trust root has expired: ask the root key holders for a newer one");
             }
             held.trust(now, root, self.reason)?;
         }
         let Site { state, head, .. } = &held.site;
         let mut text = if before == state.root_version {
-            format!("root version {before} is pinned already, and nothing newer follows from it\n")
+            format!("root version {before} is already pinned; the file has no newer version\n")
         } else {
-            format!("root version {} is pinned now: {}\n", state.root_version, WordFingerprint(state.root))
+            format!("pinned root version {}: {}\n", state.root_version, WordFingerprint(state.root))
         };
         let value = json!({ "root_version": state.root_version, "root": state.root, "head": head.digest });
         text += &format!("journal: {}\n", WordFingerprint(head.digest));
@@ -320,7 +320,7 @@ impl Recover {
         let site = lifecycle::recover(&self.site, &root, &self.head, self.reason, now()?, &LIMITS)?;
         let value = json!({ "site": site.folder(), "head": site.head.digest, "entries": site.head.entries });
         let text = format!(
-            "the site knows again what its journal says; entry {}: {}\n",
+            "recovered the site from its journal; entry {}: {}\n",
             site.head.entries,
             WordFingerprint(site.head.digest)
         );
@@ -340,7 +340,7 @@ impl Set {
         let Site { state, head, .. } = &held.site;
         let names: Vec<_> = state.accepts.iter().map(ToString::to_string).collect();
         let text = format!(
-            "site `{}` takes {}\n  journal    entry {}: {}\n",
+            "site `{}` accepts {}\n  journal    entry {}: {}\n",
             state.name,
             if names.is_empty() { "no scenario".to_owned() } else { names.join(", ") },
             head.entries,

@@ -1,4 +1,4 @@
-//! Where a bundle comes from: a file, standard input, or a registry.
+//! The source of a bundle: a file, standard input or a registry.
 
 use super::BundleArgs;
 use super::carrier::{Encrypted, IdentityArgs};
@@ -20,11 +20,11 @@ use {
     sealift_registry::{Client, Repository, publish::Reader},
 };
 
-/// How the address of a bundle in a registry begins.
+/// The prefix of a bundle's address in a registry.
 #[cfg(feature = "registry")]
 const SCHEME: &str = "oci://";
 
-/// A bundle that is read from front to back.
+/// A bundle that is read once, from start to end.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct SourceArgs {
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(super) struct SourceArgs {
     pub(super) registry: RegistryArgs,
 }
 
-/// An opened source; tapes borrow from it.
+/// An opened source; member readers borrow from it.
 pub(super) enum Source {
     File(File),
     Pipe,
@@ -47,7 +47,7 @@ pub(super) enum Source {
 }
 
 impl SourceArgs {
-    /// Opens a file, or gets ready to ask a registry.
+    /// Opens a file, or creates the client for a registry.
     pub(super) fn open(&self) -> Result<Source, CliError> {
         #[cfg(feature = "registry")]
         if let Some(place) = Address::of(&self.bundle.bundle)? {
@@ -60,7 +60,7 @@ impl SourceArgs {
         Ok(Source::File(member_reader::open(&self.bundle.bundle)?))
     }
 
-    /// As `open`, and an encrypted bundle too: its seal outside is verified here, before anything is decrypted.
+    /// As `open`, for encrypted bundles too: their outer seal is verified here, before anything is decrypted.
     pub(super) fn open_with(
         &self,
         identity: &IdentityArgs,
@@ -75,8 +75,10 @@ impl SourceArgs {
             }
             Source::File(file) => Ok(Source::File(file)),
             _ if identity.is_given() => Err(CliError::Usage {
-                message: "an encrypted bundle is read from a file, with its seal beside it".to_owned(),
-                hint: Some(next_step!["copy both files here and name the one that ends in `.age`"]),
+                message:
+                    "`--identity` needs an encrypted bundle in a file, with its seal in the same directory"
+                        .to_owned(),
+                hint: Some(next_step!["copy both files and pass the one that ends in `.age`"]),
             }),
             other => Ok(other),
         }
@@ -84,7 +86,7 @@ impl SourceArgs {
 }
 
 impl Source {
-    /// The bundle from front to back.
+    /// A reader of the bundle from start to end.
     pub(super) fn tape<'a>(&'a self, watch: &'a dyn Progress) -> Result<MemberReader<'a>, CliError> {
         match self {
             Self::File(file) => Ok(MemberReader::file(file)),
@@ -95,8 +97,8 @@ impl Source {
         }
     }
 
-    /// The bundle as a file that can be read in any order; what comes from elsewhere is written to a file without a
-    /// name first.
+    /// The bundle as a file with random access; a bundle from a pipe or a registry is first copied to an unnamed
+    /// temporary file.
     #[cfg(feature = "registry")]
     pub(super) fn into_file(self, watch: &dyn Progress) -> Result<File, CliError> {
         let elsewhere = match self {
@@ -104,12 +106,12 @@ impl Source {
             other => other,
         };
         let mut reader: Box<dyn std::io::Read + '_> = match &elsewhere {
-            // What was encrypted is written in the clear only where it is unpacked.
+            // Plaintext of an encrypted bundle is written to disk only where the bundle is unpacked.
             Self::Encrypted(_) => return Err(sealift_bundle::format::BundleError::Encrypted.into()),
             Self::File(_) | Self::Pipe => Box::new(std::io::stdin()),
             Self::Registry { client, place } => Box::new(place.reader(client, watch)?),
         };
-        let here = || std::path::PathBuf::from("./(a file without a name)");
+        let here = || std::path::PathBuf::from("./(temporary file)");
         let failed = |source| CliError::Write { path: here(), source };
         let mut file = tempfile::tempfile_in(".").map_err(failed)?;
         std::io::copy(&mut reader, &mut file).map_err(failed)?;
@@ -127,16 +129,16 @@ pub(super) struct Address {
 
 #[cfg(feature = "registry")]
 impl Address {
-    /// The address that a path is, if it is one.
+    /// Parses a path that begins with `oci://`; `None` for any other path.
     pub(super) fn of(path: &std::path::Path) -> Result<Option<Self>, CliError> {
         path.to_str().and_then(|text| text.strip_prefix(SCHEME)).map(Self::parse).transpose()
     }
 
     fn parse(text: &str) -> Result<Self, CliError> {
         let name: ImageName = text.parse().map_err(|error| CliError::Usage {
-            message: format!("`{SCHEME}{text}` is no address of a bundle: {error}"),
+            message: format!("`{SCHEME}{text}` is not a bundle address: {error}"),
             hint: Some(next_step![format!(
-                "write it like `{SCHEME}registry.site:5000/bundles/air-gapped:2026.11.0`"
+                "use the form `{SCHEME}registry.site:5000/bundles/air-gapped:2026.11.0`"
             )]),
         })?;
         Ok(Self { repository: Repository::of(&name)?, name })
@@ -147,15 +149,15 @@ impl Address {
         self.name.digest().map(|digest| digest.to_string()).or(self.name.tag().map(str::to_owned))
     }
 
-    /// The bytes of the bundle file.
+    /// A reader of the bytes of the bundle file.
     pub(super) fn reader<'a>(
         &self,
         client: &'a Client,
         watch: &'a dyn Progress,
     ) -> Result<Reader<'a>, CliError> {
         let reference = self.reference().ok_or_else(|| CliError::Usage {
-            message: format!("`{SCHEME}{}` names no tag", self.name),
-            hint: Some(next_step!["add the tag under which the bundle was published: `:VERSION`"]),
+            message: format!("`{SCHEME}{}` has no tag", self.name),
+            hint: Some(next_step!["add the tag of the published bundle: `:VERSION`"]),
         })?;
         Ok(Reader::open(client, &self.repository, &reference, &LIMITS, watch)?)
     }

@@ -17,22 +17,22 @@ use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Show what a site trusts, has installed, and remembers
+/// Show what a site trusts and has installed
 ///
-/// Finishes an act that a power cut has left unfinished.
+/// Completes a transaction that was interrupted by a power cut.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The site
+    /// The directory of the site
     pub(super) site: PathBuf,
-    /// Hash every file of every release, and compare it with what was installed; exit code 4 if something differs
+    /// Hash every file of every release and compare it with what was installed; exit code 4 on differences
     #[arg(long)]
     deep: bool,
 }
 
-/// Differences that are listed on a screen; `--json` has all of them.
+/// Maximum number of differences listed; `--json` lists all.
 const SHOWN: usize = 20;
 
-/// What came of comparing a release.
+/// The result of comparing a release with what was installed.
 #[derive(Serialize)]
 struct Checked<'a> {
     scenario: &'a Name,
@@ -51,12 +51,12 @@ impl Args {
         let now = now()?;
         let names: Vec<_> = state.accepts.iter().map(ToString::to_string).collect();
         let mut text = format!("site `{}` at {}\n", state.name, site.folder().display());
-        text += &format!("  takes      {}\n", names.join(", "));
+        text += &format!("  accepts    {}\n", names.join(", "));
         text +=
             &format!("  trusts     root version {}, {}\n", state.root_version, WordFingerprint(state.root));
         if let Some(expires) = site.root.root().expires() {
             let is_past = expires <= now.max(state.time_floor);
-            let note = if is_past { ": EXPIRED, ask whoever runs the signing for a newer one" } else { "" };
+            let note = if is_past { ": EXPIRED, ask the root key holders for a newer one" } else { "" };
             text += &format!("             expires {expires}{note}\n");
         }
         let words = WordFingerprint(site.head.digest).to_string();
@@ -120,14 +120,15 @@ fn deep<'a>(term: &Term, site: &'a Site) -> Result<Vec<Checked<'a>>, CliError> {
             let is_there = site.release(&scenario.name, &release.folder).is_dir();
             let outcome = is_there.then(|| site.check_release(&scenario.name, release, checking));
             match outcome.transpose() {
-                Ok(None) => one.reason = Some("its folder is gone".to_owned()),
+                Ok(None) => one.reason = Some("its directory is missing".to_owned()),
                 Ok(Some(ReleaseCheck::Compared(found))) => {
                     one.outcome = if found.is_empty() { "whole" } else { "changed" };
                     one.differences = found;
                 }
                 Ok(Some(ReleaseCheck::NoInventory)) => {
                     one.outcome = "not checked";
-                    one.reason = Some("an older sealift kept no list of its files".to_owned());
+                    one.reason =
+                        Some("it was installed by an older sealift, which kept no file list".to_owned());
                 }
                 Err(error @ SiteError::InventoryDamaged { .. }) => one.reason = Some(error.to_string()),
                 Err(error) => return Err(error.into()),
@@ -142,7 +143,7 @@ fn shown(one: &Checked<'_>) -> String {
     let title = format!("\n{} {}: ", one.scenario, one.release);
     let mut text = match (&one.reason, one.differences.len() as u64) {
         (Some(reason), _) => format!("{title}{}: {reason}\n", one.outcome),
-        (None, 0) => format!("{title}every file is as it was installed\n"),
+        (None, 0) => format!("{title}no differences\n"),
         (None, count) => format!("{title}{}\n", counted(count, "difference")),
     };
     for ReleaseDifference { path, change } in one.differences.iter().take(SHOWN) {
@@ -162,7 +163,7 @@ fn show(site: &Site, scenario: &SiteScenario) -> String {
         let note = match site.root.root().is_revoked_statement(&release.mark.statement) {
             true => "  REVOKED",
             false if is_there => "",
-            false => "  FOLDER IS GONE",
+            false => "  DIRECTORY MISSING",
         };
         text += &format!(
             "  {} {}  {}-{}, epoch {}, sequence {}, {}, installed {}{note}\n",

@@ -1,4 +1,4 @@
-//! The terminal. Data goes to standard output, talk and progress to standard error, and nothing else prints.
+//! Output to the terminal: data to standard output, messages and progress to standard error. No other module prints.
 
 use super::context::Named;
 use super::error::CliError;
@@ -16,10 +16,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Version of the JSON lines that `--json` writes: types and keys may come, none may go without a new number.
+/// Version of the `--json` output: types and keys may be added; removing one requires a new version.
 const JSON_VERSION: u32 = 1;
 
-/// How a command speaks.
+/// The output settings of a command.
 #[allow(clippy::struct_excessive_bools, reason = "each is one flag, asked for once at the start")]
 pub(super) struct Term {
     json: bool,
@@ -28,7 +28,7 @@ pub(super) struct Term {
     color: bool,
     /// Whether the locale can show more than ASCII.
     is_utf8: bool,
-    /// The bar on the screen, if there is one: talk must not leave a copy of it behind.
+    /// The progress bar, if shown; it is suspended while a message is printed.
     bar: Mutex<Option<WeakProgressBar>>,
     stop: Arc<AtomicBool>,
 }
@@ -36,15 +36,15 @@ pub(super) struct Term {
 /// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless `NO_COLOR` is set
     Auto,
-    /// Always.
+    /// Always
     Always,
-    /// Never.
+    /// Never
     Never,
 }
 
-/// What the flags before or behind the verb ask for.
+/// Output flags, accepted before and after the verb.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "flags are what they are; none is a safety switch")]
 pub(super) struct TermArgs {
@@ -70,15 +70,15 @@ pub(super) struct TermArgs {
 }
 
 impl Term {
-    /// Speaks as the flags and the environment ask; Ctrl-C asks the work to stop.
+    /// Reads the flags and the environment, and installs the signal handlers: Ctrl-C stops the operation.
     pub(super) fn new(args: &TermArgs) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let ignored = ignored_signals();
-        // A closed terminal (HUP) and Ctrl-\ (QUIT) too: what is half-written is removed before the process ends.
+        // A closed terminal (HUP) and Ctrl-\ (QUIT) too: partial files are removed before the process ends.
         let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
-        // `nohup` and shells that start work behind them ignore some of them on purpose.
+        // `nohup` and background jobs of a shell ignore some signals on purpose.
         for signal in signals.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0) {
-            // Second signal: the person means it. Without the handlers, the signals end the process as always.
+            // A second signal ends the process at once. Without handlers, the signals have their default effect.
             let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
             let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
         }
@@ -102,22 +102,22 @@ impl Term {
         self.json
     }
 
-    /// A question, with the cursor behind it.
+    /// Prints a question without a line break.
     pub(super) fn ask(question: &str) {
         let _ = write!(io::stderr(), "{question}");
     }
 
-    /// Talk: one line for a person.
+    /// Prints a message to standard error, unless `--quiet` is given.
     pub(super) fn say(&self, line: &str) {
         if !self.quiet {
-            // A closed standard error is no reason to stop working.
+            // A closed standard error must not fail the operation.
             self.above_the_bar(|| {
                 let _ = writeln!(io::stderr(), "{line}");
             });
         }
     }
 
-    /// Writes to standard error with the bar out of the way.
+    /// Writes to standard error while the progress bar is suspended.
     fn above_the_bar(&self, write: impl FnOnce()) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         match bar.as_ref().and_then(WeakProgressBar::upgrade) {
@@ -126,26 +126,26 @@ impl Term {
         }
     }
 
-    /// Talk about what is allowed and should be said all the same; `--quiet` does not silence it.
+    /// Prints a warning; `--quiet` does not silence it.
     pub(super) fn warn(&self, line: &str) {
         self.above_the_bar(|| {
             let _ = writeln!(io::stderr(), "{} {line}", self.paint("warning:", "33"));
         });
     }
 
-    /// Says everything that verifying found worth saying.
+    /// Prints the warnings of a verification.
     pub(super) fn warn_of(&self, warnings: &[Warning]) {
         for warning in warnings {
             self.warn(&warning.to_string());
         }
     }
 
-    /// Data: text for a person, or one JSON object of this type for a program.
+    /// Prints a result: text, or with `--json` one JSON object of this type.
     pub(super) fn data<T: Serialize>(&self, kind: &str, value: &T, text: &str) -> Result<(), CliError> {
         if !self.json {
             let width =
                 rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
-            // No width is no terminal, or one that does not tell.
+            // No width: not a terminal, or one that does not report it.
             return if width == 0 { self.text(text) } else { self.text(&wrapped(text, width)) };
         }
         let mut line = json!({ "type": kind, "version": JSON_VERSION });
@@ -157,7 +157,7 @@ impl Term {
         self.text(&escape_json(&format!("{line}\n")))
     }
 
-    /// Text to standard output. A reader that went away early (`| head`) is no failure.
+    /// Writes text to standard output. A closed pipe (`| head`) is not an error.
     pub(super) fn text(&self, text: &str) -> Result<(), CliError> {
         self.bytes(text.as_bytes()).and_then(|()| match io::stdout().flush() {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -165,8 +165,8 @@ impl Term {
         })
     }
 
-    /// Bytes to standard output.
-    #[allow(clippy::unused_self, reason = "who speaks has a terminal to speak to")]
+    /// Writes bytes to standard output.
+    #[allow(clippy::unused_self, reason = "all output goes through the terminal")]
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
         match io::stdout().write_all(bytes) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -174,7 +174,7 @@ impl Term {
         }
     }
 
-    /// An error: what, why, where, and what to do next.
+    /// Prints an error: message, causes, subject and next step.
     pub(super) fn fail(&self, error: &CliError, named: &Named) {
         if self.json {
             return fail_in_json(error, named);
@@ -195,19 +195,19 @@ impl Term {
         let _ = io::stderr().write_all(text.as_bytes());
     }
 
-    /// Text in bold or colour, where there are colours; they never carry meaning alone.
+    /// Applies a style where colours are enabled; colour never carries meaning alone.
     #[must_use]
     pub(super) fn paint(&self, text: &str, style: &str) -> String {
         if self.color { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// Watches work: a bar on a terminal, and the wish to stop.
+    /// Starts a progress bar, and reports interruption to the operation.
     #[must_use]
     pub(super) fn watch(&self, what: &str) -> TerminalProgress {
         let target =
             if self.progress { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
-        // The bar takes what the numbers leave of the line, so that no terminal wraps it.
+        // The bar takes the rest of the line, so that no terminal wraps it.
         let style = "{msg:10} {wide_bar} {binary_bytes:>11} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(if self.is_utf8 { style } else { style.progress_chars("=> ") });
@@ -218,7 +218,7 @@ impl Term {
     }
 }
 
-/// The signals that this process was told to ignore when it was started, one bit each from the lowest on.
+/// The signals ignored at process start, one bit per signal from the lowest.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -233,12 +233,12 @@ fn is_utf8() -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-/// An error as text that cannot do anything to the terminal.
+/// Prints an error without control characters or escape sequences.
 pub(super) fn fail_plainly(text: &str) {
     let _ = io::stderr().write_all(without_deception(text).as_bytes());
 }
 
-/// An error as one JSON line.
+/// Prints an error as one JSON line.
 pub(super) fn fail_in_json(error: &CliError, named: &Named) {
     let code = error.code();
     let line = json!({
@@ -249,7 +249,7 @@ pub(super) fn fail_in_json(error: &CliError, named: &Named) {
     let _ = writeln!(io::stdout(), "{}", escape_json(&line.to_string()));
 }
 
-/// Every cause below an error that says something its effect has not said.
+/// The causes of an error, without those whose text the message already contains.
 fn causes(error: &CliError) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
     let mut said = error.to_string();
@@ -265,7 +265,7 @@ fn causes(error: &CliError) -> Vec<String> {
     causes
 }
 
-/// Work under way.
+/// The progress bar of a running operation.
 pub(super) struct TerminalProgress {
     bar: ProgressBar,
     color: bool,
@@ -273,7 +273,7 @@ pub(super) struct TerminalProgress {
 }
 
 impl TerminalProgress {
-    /// Takes the bar away, so that talk has the line for itself.
+    /// Removes the bar before further output.
     pub(super) fn done(&self) {
         self.bar.finish_and_clear();
     }
@@ -285,7 +285,7 @@ impl Progress for TerminalProgress {
     }
 
     fn expect(&self, total: u64) {
-        // What is expected now begins at nothing: some work has two parts.
+        // The position restarts at zero: some operations have two phases.
         self.bar.set_position(0);
         self.bar.set_length(total);
     }

@@ -1,23 +1,23 @@
-//! Verbs of other tools: which of ours does the same.
+//! Suggestions for verbs of other tools: which `sealift` command does the same.
 
 use clap::error::{ContextKind, ContextValue};
 
-/// What people type who know another tool, and what to type here.
+/// Verbs of other tools, and the command to use instead.
 const VERBS: &[(&[&str], &str)] = &[
     (&["version"], "for the version: `sealift --version`"),
     (&["list", "contents", "files", "tree"], "for the files of a bundle: `sealift ls BUNDLE --trust ROOT`"),
     (&["show", "info", "describe", "view"], "for what is in a bundle: `sealift inspect BUNDLE --trust ROOT`"),
     (
         &["create", "build", "bundle", "save", "export", "archive", "new", "make"],
-        "a bundle is made in three steps: `sealift init my.toml`, `sealift lock my.toml`, `sealift pack my.toml`",
+        "a bundle is built in three steps: `sealift init my.toml`, `sealift lock my.toml`, `sealift pack my.toml`",
     ),
     (
         &["extract", "unarchive", "untar"],
-        "for the files of a bundle: `sealift unpack BUNDLE --trust ROOT --to FOLDER`",
+        "for the files of a bundle: `sealift unpack BUNDLE --trust ROOT --to DIR`",
     ),
     (
         &["push", "mirror", "copy", "sync", "import", "upload"],
-        "for images into a registry: `sealift load BUNDLE --trust ROOT --registry HOST`; for a bundle: `sealift publish`",
+        "to push images to a registry: `sealift load BUNDLE --trust ROOT --registry HOST`; to publish a bundle: `sealift publish`",
     ),
     (
         &["deploy", "apply", "upgrade", "update"],
@@ -29,7 +29,7 @@ const VERBS: &[(&[&str], &str)] = &[
     ),
     (
         &["sign", "seal"],
-        "`sealift pack` seals a bundle, `sealift cosign` adds a packer, `sealift approve` approves",
+        "`sealift pack` seals a bundle, `sealift cosign` adds a packer's signature, `sealift approve` approves",
     ),
     (
         &["validate", "lint"],
@@ -40,7 +40,7 @@ const VERBS: &[(&[&str], &str)] = &[
     (&["completion", "completions"], "for completions: `sealift util completions SHELL`"),
 ];
 
-/// Puts the tip for such a verb in the place of names that merely look like it.
+/// Replaces clap's suggestion, which goes by spelling alone.
 pub(super) fn add(error: &mut clap::Error) {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return };
     let Some(tip) = tip(word) else { return };

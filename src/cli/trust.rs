@@ -1,4 +1,4 @@
-//! `sealift trust`: one file a verb below it; here is what they share.
+//! `sealift trust`, one file per subcommand.
 
 mod change;
 mod check;
@@ -11,7 +11,7 @@ mod sign;
 use super::error::CliError;
 use super::term::Term;
 
-/// Make, change and show trust roots
+/// Create, change and show trust roots
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -20,25 +20,25 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Make version 1 of a trust root and sign it
+    /// Create version 1 of a trust root and sign it
     Init(init::Args),
     /// Propose a version that gives keys a role
     AddKey(change::AddKey),
-    /// Propose a version without these keys, which are revoked
+    /// Propose a version that revokes keys
     RemoveKey(change::RemoveKey),
-    /// Propose a version with a new key in the place of an old one, which is revoked
+    /// Propose a version that replaces a key and revokes the old one
     Rotate(change::Rotate),
-    /// Propose a version that withdraws bundles
+    /// Propose a version that revokes bundles
     Revoke(change::Revoke),
-    /// Propose a version with other dates, thresholds or rules
+    /// Propose a version with other dates, thresholds or policies
     Set(change::Set),
     /// Sign the proposal in a file of trust roots
     Sign(sign::Args),
     /// Show a trust root and its fingerprint
     Show(show::Args),
-    /// Show what changes from one trust root to another; exit code 4 when they differ
+    /// Compare two trust roots; exit code 4 if they differ
     Diff(diff::Args),
-    /// Check every step of a trust root, who signed it, and whether it should be looked at
+    /// Check every version of a trust root and its signatures
     Check(check::Args),
 }
 

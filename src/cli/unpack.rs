@@ -17,12 +17,11 @@ use sealift_site::unpack::unpack;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Verify a bundle and write what it holds into a new folder
+/// Verify a bundle and write its content to a new directory
 ///
-/// Trees become files below `doc/`, `config/` and `file/`, images one OCI image layout below `images/`. The folder
-/// appears when everything is verified and written, or not at all. With `--parameters`, templates are filled in below
-/// `rendered/`. An encrypted bundle is decrypted into it with
-/// `--identity`, and nowhere else.
+/// Trees become files below `doc/`, `config/` and `file/`; images become one OCI image layout below `images/`. The
+/// directory appears only after everything is verified and written. With `--parameters`, templates are rendered below
+/// `rendered/`. With `--identity`, an encrypted bundle is decrypted; the plaintext is written nowhere else.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift unpack air-gapped-2026.11.0.sealift --trust root.json --to site\n  \
@@ -33,10 +32,10 @@ pub(super) struct Args {
     pub(super) source: SourceArgs,
     #[command(flatten)]
     identity: IdentityArgs,
-    /// A folder that does not exist yet, or is empty
-    #[arg(long, value_name = "FOLDER")]
+    /// The target directory; it must be missing or empty
+    #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// Values for the parameters of the bundle, to fill its templates: flat TOML, `name = "text"`
+    /// Values for the template parameters: flat TOML, `name = "text"`
     #[arg(long, value_name = "FILE")]
     parameters: Option<PathBuf>,
     #[command(flatten)]
@@ -73,7 +72,7 @@ impl Args {
         let overview = overview(&unpacked.trusted, &unpacked.contents.items);
         let images: Vec<_> = overview.items.iter().filter_map(|item| item.reference.as_deref()).collect();
         let mut text = format!(
-            "unpacked {}-{} to {}: {} of trees and {}, {}\n",
+            "unpacked {}-{} to {}: {} and {}, {}\n",
             overview.name,
             overview.version,
             self.to.display(),
@@ -93,7 +92,7 @@ impl Args {
         let templates: Vec<_> = templates.map(|item| format!("`{}`", item.name)).collect();
         if given.is_none() && !templates.is_empty() {
             term.say(&format!(
-                "note: the templates of {} stay as they are; `--parameters FILE` fills them in",
+                "note: the templates of {} were not rendered; pass `--parameters FILE` to render them",
                 templates.join(", ")
             ));
         }
@@ -110,7 +109,7 @@ impl Args {
     }
 }
 
-/// What an image is called in another registry.
+/// The name of an image without its registry and digest.
 fn without_registry(reference: &str) -> &str {
     let name = reference.split_once('@').map_or(reference, |(name, _)| name);
     match name.split_once('/') {

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::term::Term;
 
-/// Print completions and other things that come with the tool
+/// Print shell completions, the manifest schema or the format specification
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -12,15 +12,15 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Completions for a shell
+    /// Print completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// The JSON Schema of manifests
+    /// Print the JSON Schema of manifests
     #[cfg(feature = "connected")]
     Schema,
-    /// The specification of the bundle format
+    /// Print the specification of the bundle format
     Format,
 }
 

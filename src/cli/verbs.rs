@@ -1,4 +1,5 @@
-//! Every verb once: its group in `sealift --help`, its one line of help, its arguments, and what its errors may name.
+//! The table of verbs: the group in `sealift --help`, the short help, the arguments, and the names that error messages
+//! of the verb may use.
 
 use super::context::Named;
 use super::error::CliError;
@@ -13,7 +14,7 @@ use super::{check, demo, init, lock, pack};
 #[cfg(feature = "registry")]
 use super::{load, publish, pull, serve};
 
-/// Declares [`Verb`] from groups of rows `Name(args: type) => what its errors may name`.
+/// Declares [`Verb`] from groups of rows `Name(args: type) => named`, where `named` is what its errors may name.
 macro_rules! verbs {
     ($($group:literal {
         $($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $name:ident($args:ident: $type:ty) => $named:expr;)*
@@ -24,7 +25,7 @@ macro_rules! verbs {
         }
 
         impl Verb {
-            /// What an error of this verb may name.
+            /// The bundle, site or manifest that error messages of this verb may name.
             pub(super) fn named(&self) -> Named {
                 match self {
                     $($($(#[cfg($cfg)])? Self::$name($args) => $named,)*)*
@@ -50,7 +51,7 @@ verbs! {
         /// Run a guided tour in a temporary directory: pack, verify, reject a changed byte, unpack
         #[cfg(feature = "connected")]
         Demo(_args: demo::Args) => Named::Nothing;
-        /// Write a commented manifest for what is in a directory
+        /// Write a commented manifest for the content of a directory
         #[cfg(feature = "connected")]
         Init(_args: init::Args) => Named::Nothing;
         /// Read the manual
@@ -79,7 +80,7 @@ verbs! {
     "Verify" {
         /// Verify a bundle's signatures and every byte of it
         Verify(args: verify::Args) => Named::Bundle(args.source.bundle.clone());
-        /// Show what is in a bundle
+        /// Show the content of a bundle
         Inspect(args: inspect::Args) => Named::Bundle(args.bundle.clone());
         /// List the files in a bundle
         Ls(args: ls::Args) => Named::Bundle(args.bundle.clone());
@@ -122,7 +123,7 @@ verbs! {
     "Approve and audit" {
         /// Compare two bundles, locks or sites, most severe changes first
         Diff(_args: diff::Args) => Named::Nothing;
-        /// Analyze what the content of a bundle is and may do
+        /// Analyze the content of a bundle: executables, privileges, packages, secrets
         Analyze(args: analyze::Args) => Named::Bundle(args.bundle.clone());
         /// Write the SBOM of a bundle
         Sbom(args: sbom::Args) => Named::Bundle(args.bundle.clone());
@@ -138,7 +139,7 @@ verbs! {
         Waive(args: waive::Args) => Named::Bundle(args.bundle.clone());
         /// Approve a bundle: sign a file that travels beside it
         Approve(args: approve::Args) => Named::Bundle(args.bundle.clone());
-        /// Collect the proof that a bundle was verified, for later audits
+        /// Export the evidence that a bundle was verified, for later audits
         Evidence(args: evidence::Args) => Named::Bundle(args.bundle().clone());
         /// Show which site holds what, from receipts and requests
         Fleet(_args: fleet::Args) => Named::Nothing;
@@ -151,7 +152,7 @@ verbs! {
     }
 }
 
-/// Puts the verbs into `sealift --help` under their groups; clap lists subcommands in one flat list.
+/// Groups the verbs in `sealift --help`; clap itself prints one flat list.
 pub(super) fn with_groups(command: clap::Command) -> clap::Command {
     let header = |text: &str| format!("\x1b[1m\x1b[4m{text}:\x1b[0m\n");
     let mut groups = String::new();

@@ -18,11 +18,11 @@ use sealift_bundle::value::size::ByteSize;
 use serde::Serialize;
 use serde_json::json;
 
-/// Trust a bundle, or say why not
+/// Verify a bundle's signatures and every byte of it
 ///
-/// Reads the whole bundle once, in constant memory; `-` reads it from standard input. Exit code 0 means: sealed by
-/// the keys that the trust root asks for, and every byte is the one that was signed. An encrypted bundle is looked into
-/// with `--identity`; without, only its outside is checked, and the exit code is 4.
+/// Reads the bundle once, in constant memory; `-` reads it from standard input. Exit code 0 means that the bundle is
+/// sealed by the keys the trust root requires and that every byte is as signed. The content of an encrypted bundle is
+/// verified with `--identity`; without it, only the outer seal and the encrypted bytes are, and the exit code is 4.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sealift verify air-gapped-2026.11.0.sealift --trust root.json\n  \
     dd if=/dev/nst0 bs=1M | sealift verify - --trust root.json --deep")]
@@ -31,10 +31,10 @@ pub(super) struct Args {
     pub(super) source: SourceArgs,
     #[command(flatten)]
     identity: IdentityArgs,
-    /// Of an encrypted bundle, look only at the seal outside and at the encrypted bytes
+    /// Check only the outer seal and the encrypted bytes of an encrypted bundle
     #[arg(long, conflicts_with = "deep")]
     outer: bool,
-    /// Decode every frame as well, and compare every file with its inventory
+    /// Also decode every frame and compare every file with its inventory
     #[arg(long)]
     deep: bool,
     #[command(flatten)]
@@ -67,9 +67,8 @@ impl Args {
         let source = self.source.open_with(&self.identity, &root, &conditions)?;
         if judging.is_some() && !matches!(source, Source::File(_)) {
             return Err(CliError::Usage {
-                message: "a policy looks into a bundle where it lies, so the bundle has to be a plain file"
-                    .to_owned(),
-                hint: Some(next_step!["bring it into a file first, or verify it without `--policy`"]),
+                message: "`--policy` needs random access: expected an unencrypted bundle file".to_owned(),
+                hint: Some(next_step!["copy the bundle into a file first, or verify it without `--policy`"]),
             });
         }
         match &source {
@@ -81,14 +80,14 @@ impl Args {
             Source::Encrypted(_) => {}
             _ if self.outer => {
                 return Err(CliError::Usage {
-                    message: "`--outer` is for an encrypted bundle, and this one is not".to_owned(),
-                    hint: Some(next_step!["leave it out"]),
+                    message: "`--outer` needs an encrypted bundle, and this one is not encrypted".to_owned(),
+                    hint: Some(next_step!["run the command without `--outer`"]),
                 });
             }
             _ => {}
         }
         let (trusted, contents, read, judgement) = match (&judging, source) {
-            // Policy and seal are judged of one bundle: the file is not asked a second time which one it is.
+            // The seal and the policy are checked on the same open file, so that it cannot be swapped between the two.
             (Some(judging), Source::File(file)) => {
                 let whole = OpenBundle::open_whole(file, &root, conditions, depth)?;
                 let judgement =
@@ -119,25 +118,25 @@ impl Args {
         }
         if !self.source.bundle.is_pipe() {
             let (bundle, trust) = (quoted(&self.source.bundle.bundle), quoted(&self.source.bundle.trust));
-            term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-FOLDER"));
+            term.say(&format!("next: sealift unpack {bundle} --trust {trust} --to NEW-DIR"));
         }
         Ok(())
     }
 }
 
 impl Args {
-    /// What there is to say without looking inside, and that nobody looked.
+    /// Prints the result of the outer check, and that the content was not verified.
     fn outside(&self, term: &Term, encrypted: &Encrypted) -> Result<(), CliError> {
         let VerifiedCarrier { carrier, signers, root_version, warnings } = &encrypted.carried;
         term.warn_of(warnings);
         let file = self.source.bundle.bundle.display();
-        let mut text = format!("{} the outside of {file}\n", term.paint("verified:", "32;1"));
+        let mut text = format!("{} outer seal of {file}\n", term.paint("verified:", "32;1"));
         for signer in signers {
             text += &format!("  sealed by  {} ({}, key {})\n", signer.name, signer.role, signer.key);
         }
         text += &format!("  scenario   {}\n  created    {}\n", carrier.scenario, carrier.created);
-        text += &format!("  checked    every one of {} encrypted bytes against its seal\n", carrier.size);
-        text += "  not looked at: the content, which is encrypted\n";
+        text += &format!("  checked    all {} encrypted bytes against the outer seal\n", carrier.size);
+        text += "  unverified the content, which is encrypted\n";
         let signers: Vec<_> = signers
             .iter()
             .map(|signer| {
@@ -163,7 +162,7 @@ fn human(term: &Term, overview: &Overview, depth: Depth, bytes: u64) -> String {
     text += &overview.expires.map_or_else(|| "\n".to_owned(), |expires| format!(", expires {expires}\n"));
     text += &chosen(overview);
     text += &format!("{}, {}\n", holds(overview.totals), ByteSize(overview.totals.bytes));
-    text += &format!("  checked    every one of {bytes} bytes against the seal");
+    text += &format!("  checked    all {bytes} bytes against the seal");
     text += match depth {
         Depth::Stored => "; frames were not decoded (`verify --deep` does)\n",
         Depth::Decoded => "; every frame decoded, every file compared\n",

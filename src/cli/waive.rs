@@ -17,37 +17,37 @@ use sealift_bundle::value::timestamp::Timestamp;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Let something through that a policy refuses, for a reason and until a day
+/// Waive a policy violation, with a reason and an expiry date
 ///
-/// An approver signs; as many have to say the same as the trust root asks of approvers. It goes into the file behind what
-/// is there. A waiver is for this bundle alone, or for every one of its scenario.
+/// A waiver is signed by an approver, and takes effect when as many approvers as the trust root requires have signed the
+/// same waiver. It is appended to the output file. It applies to this bundle, or to every bundle of its scenario.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift waive air-gapped-2026.11.0.sealift --trust root.json --key carol.key \
-    --rule content.setuid --at 'web/usr/bin/*' --until 2027-02-01 --reason 'vendor fixes it in January' -o waivers.jsonl"
+    --rule content.setuid --at 'web/usr/bin/*' --until 2027-02-01 --reason 'vendor fix due in January' -o waivers.jsonl"
 )]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) bundle: BundleArgs,
-    /// The secret key of an approver, or `agent:PUB` for one that an ssh-agent holds
+    /// The secret key of an approver, or `agent:PUB` for a key held by an ssh-agent
     #[arg(long, value_name = "KEY")]
     key: KeyArg,
     /// The rule, like `content.setuid`; `sealift policy rules` lists them
     #[arg(long, value_name = "RULE", value_parser = rule)]
     rule: PolicyRule,
-    /// Only at such places, as violations name them; `*` stands for any characters
+    /// Only for locations that match, as shown in violations; `*` matches any characters
     #[arg(long, value_name = "PATTERN")]
     at: Option<String>,
-    /// From then on it waives nothing: a day like 2027-02-01, or a moment like 2027-02-01T12:00:00Z
+    /// Expiry: a date like 2027-02-01, or a time like 2027-02-01T12:00:00Z
     #[arg(long, value_name = "DATE", value_parser = moment)]
     until: Timestamp,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
-    /// What it is for
+    /// The scope of the waiver
     #[arg(long = "for", value_enum, default_value = "bundle")]
     whole: Whole,
-    /// The file of waivers; it is added to, and made if it is not there
+    /// The file of waivers to append to; created if missing
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -56,19 +56,21 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Whole {
-    /// This bundle alone
+    /// Only this bundle
     Bundle,
-    /// Every bundle of its scenario
+    /// Every bundle of the scenario
     Scenario,
 }
 
 fn rule(text: &str) -> Result<PolicyRule, String> {
-    PolicyRule::of(text).ok_or_else(|| "no such rule; `sealift policy rules` lists all".to_owned())
+    PolicyRule::of(text).ok_or_else(|| "unknown rule; `sealift policy rules` lists all".to_owned())
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    whole.parse().map_err(|_| "expected a day like `2027-02-01`, or `2027-02-01T12:00:00Z`".to_owned())
+    whole
+        .parse()
+        .map_err(|_| "expected a date like `2027-02-01`, or a time like `2027-02-01T12:00:00Z`".to_owned())
 }
 
 impl Args {
@@ -76,8 +78,11 @@ impl Args {
         let now = now()?;
         if self.until <= now {
             return Err(CliError::Usage {
-                message: format!("a waiver until {} would waive nothing: now is {now}", self.until),
-                hint: Some(next_step!["name a day to come"]),
+                message: format!(
+                    "invalid `--until`: expected a future date, found {} (now: {now})",
+                    self.until
+                ),
+                hint: Some(next_step!["pass a future date"]),
             });
         }
         let mut waivers = match self.output.symlink_metadata() {
@@ -102,7 +107,7 @@ impl Args {
             let scope = WaiverScope {
                 scenario: scenario.clone(),
                 statement: (self.whole == Whole::Bundle).then_some(trusted.id()),
-                // Names of rules are names.
+                // Every rule id is a valid name.
                 rule: self.rule.as_str().parse().map_err(|error: sealift_bundle::value::ValueError| {
                     CliError::Usage { message: error.to_string(), hint: None }
                 })?,

@@ -1,8 +1,8 @@
-//! Long lines on a terminal, broken between words: a terminal breaks within them, which is bad for ten words that are
-//! read aloud and for digests that are compared.
+//! Wraps long lines between words. A terminal wraps within words, which makes fingerprints and digests hard to read
+//! aloud and compare.
 
-/// Breaks lines that are wider than a terminal between words; what goes on is indented by four more than its line. A
-/// word that is wider by itself stays whole. Escape sequences for colours take no width.
+/// Wraps lines wider than `width` between words; continuation lines are indented by four more columns. A longer word
+/// stays whole. Escape sequences for colours take no width.
 pub(super) fn wrapped(text: &str, width: usize) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -41,7 +41,7 @@ fn broken(line: &str, width: usize, out: &mut String) {
     }
 }
 
-/// Characters that a text takes, without escape sequences.
+/// The number of characters, without escape sequences.
 fn shown(text: &str) -> usize {
     let mut count = 0;
     let mut escape = false;

@@ -169,7 +169,7 @@ fn what_is_no_bundle_leaves_nothing() {
     let image = format!("oci://{}/tools/hello:1", site.open);
     nothing(&image, 3, "registry.content", &["nothing there is the seal of a bundle"]);
     let outcome = shop.fails(&format!("{PULL} {repository}"), 2, "cli.usage");
-    assert!(outcome.err.contains("names no tag"), "{}", outcome.err);
+    assert!(outcome.err.contains("has no tag"), "{}", outcome.err);
 
     // Bytes that are not what they were: of a layer, of the seal.
     let seal = std::fs::read(blob_file(&site, done["seal"].as_str().unwrap())).unwrap();

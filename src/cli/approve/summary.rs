@@ -1,4 +1,4 @@
-//! What an approver is about to sign, shown before the passphrase is asked for.
+//! The summary of a bundle for an approver, shown before the passphrase prompt.
 
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
@@ -12,33 +12,25 @@ use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Secrets that are listed; the rest is counted. Privileges are all listed: the one that matters may be the last.
+/// Maximum number of secrets listed; the rest is counted. Privileges are always listed in full.
 const SECRETS: usize = 20;
 
-/// Opens every layer in place; digests of files are needed only for a comparison.
-pub(super) fn look(
-    place: &OpenBundle<'_>,
-    compares: bool,
-    threads: usize,
-) -> Result<BundleAnalysis, CliError> {
+/// Analyzes every layer in place; file digests are needed only for a comparison.
+pub(super) fn look(place: &OpenBundle<'_>, compares: bool, threads: usize) -> Result<Census, CliError> {
     let digests = if compares { FileDigests::Taken } else { FileDigests::Left };
     Ok(observe(place, digests, threads, &LIMITS)?)
 }
 
-/// The items, what changed, what gains rights, and what needs a decision.
-pub(super) fn summary(
-    overview: &Overview,
-    analysis: &BundleAnalysis,
-    changes: Option<&BundleDifference>,
-) -> String {
+/// The items, the changes, the privileges, and the findings that need a decision.
+pub(super) fn summary(overview: &Overview, census: &Census, changes: Option<&BundleDifference>) -> String {
     let mut text = items(overview);
     text += &privileges(analysis);
     text += &starts(analysis);
     text += &secrets(analysis);
     text += &others(analysis);
     text += &match changes {
-        Some(changes) => format!("\nchanges\n{}", self::text(changes, ListExtent::Screen)),
-        None => "  changes    not compared: `--since OLDER` shows what is new since an earlier bundle\n"
+        Some(changes) => format!("\nchanges\n{}", self::text(changes, Extent::Screen)),
+        None => "  changes    not compared: `--since OLDER` shows the changes since an earlier bundle\n"
             .to_owned(),
     };
     text
@@ -57,8 +49,8 @@ fn items(overview: &Overview) -> String {
     text
 }
 
-/// Everything odd, each with the items that have it.
-fn anomalies(analysis: &BundleAnalysis) -> BTreeMap<(AnomalyKind, String, String), BTreeSet<&str>> {
+/// Anomalies, each with the items that contain it.
+fn oddities(census: &Census) -> BTreeMap<(AnomalyKind, String, String), BTreeSet<&str>> {
     let mut found: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for item in &analysis.items {
         for view in &item.views {
@@ -91,8 +83,8 @@ fn privileges(analysis: &BundleAnalysis) -> String {
     text
 }
 
-/// Who images run as, and the ports that they name.
-fn starts(analysis: &BundleAnalysis) -> String {
+/// The users that images run as, and the ports they expose.
+fn starts(census: &Census) -> String {
     let (mut roots, mut ports) = (BTreeSet::new(), BTreeMap::<&str, BTreeSet<&str>>::new());
     for item in &analysis.items {
         for config in item.views.iter().filter_map(|view| view.config.as_ref()) {

@@ -1,4 +1,4 @@
-//! The two things that are compared, opened, each with what it takes to trust it.
+//! Opens the two inputs of `sealift diff` and verifies each with its trust root or key.
 
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
@@ -30,17 +30,17 @@ use {
     sealift_plan::lock::Lock,
 };
 
-/// Bytes at the beginning of a file by which it is told.
+/// Number of bytes read to detect the kind of a file.
 const HEAD: u64 = 4096;
 
-/// Whom to trust.
+/// The trust roots and keys to verify the inputs with.
 pub(super) struct Whom<'a> {
     pub(super) trust: &'a [PathBuf],
     pub(super) keys: &'a [PathBuf],
     pub(super) scenario: Option<&'a Name>,
 }
 
-/// A bundle that was opened for the comparison, or that its caller has open.
+/// A bundle opened for the comparison, or borrowed from the caller.
 pub(super) enum Held<'a> {
     Own(Box<OpenBundle<'a>>),
     Lent(&'a OpenBundle<'a>),
@@ -57,7 +57,7 @@ impl<'a> Deref for Held<'a> {
     }
 }
 
-/// One of the two, verified.
+/// One verified input.
 pub(super) enum Opened<'a> {
     Bundle {
         place: Held<'a>,
@@ -85,7 +85,7 @@ pub(super) enum Opened<'a> {
     },
 }
 
-/// Tells what is named by its first bytes.
+/// Detects the kind of a file by its first bytes.
 fn kind_of(path: &Path) -> Result<InputKind, CliError> {
     if path.is_dir() {
         return Ok(InputKind::Site);
@@ -102,7 +102,7 @@ fn kind_of(path: &Path) -> Result<InputKind, CliError> {
     } else if first.is_some_and(|line| line.starts_with("lock = ")) {
         InputKind::Lock
     } else {
-        // Whatever else it may be, the reader of bundles says it.
+        // For anything else, the bundle reader reports what is wrong.
         InputKind::Bundle
     })
 }
@@ -110,12 +110,12 @@ fn kind_of(path: &Path) -> Result<InputKind, CliError> {
 fn input(path: &Path, source: std::io::Error) -> CliError {
     CliError::Input {
         what: format!("`{}`", path.display()),
-        hint: "name a bundle, a lock, a site, a receipt or a request",
+        hint: "pass a bundle, a lock, a site, a receipt or a request",
         source,
     }
 }
 
-/// Which of the files named by a flag belongs to each of the two; `wants` says which of them need one.
+/// Assigns the values of a flag to the two inputs; `wants` says which of them need one.
 fn shared<'a>(
     flag: &str,
     given: &'a [PathBuf],
@@ -125,14 +125,14 @@ fn shared<'a>(
     let wrong = |message: String| CliError::Usage { message, hint: None };
     match (given, wanted) {
         ([], _) => Ok([None, None]),
-        ([_, ..], 0) => Err(wrong(format!("`{flag}` is given, and neither side needs one"))),
+        ([_, ..], 0) => Err(wrong(format!("`{flag}` is given, but neither input needs it"))),
         ([one], _) => Ok(wants.map(|wants| wants.then_some(one))),
         ([first, second], 2) => Ok([Some(first), Some(second)]),
-        _ => Err(wrong(format!("`{flag}` is given {} times, and {wanted} can be used", given.len()))),
+        _ => Err(wrong(format!("`{flag}` is given {} times: expected at most {wanted}", given.len()))),
     }
 }
 
-/// Opens both. A bundle beside a site is judged by the trust root that the site has pinned, unless another is named.
+/// Opens both inputs. A bundle compared with a site is verified with the site's pinned trust root, unless another is given.
 pub(super) fn both<'a>(
     whom: &Whom<'_>,
     paths: [&PathBuf; 2],
@@ -156,7 +156,7 @@ pub(super) fn both<'a>(
     Ok(both.map(|one| one.about(scenario.clone())))
 }
 
-/// Opens what is older than a bundle that is open: the bundle is not opened again, because then it could be another one.
+/// Opens the older input for a bundle that is already open; reopening that bundle could yield a replaced file.
 pub(super) fn older<'a>(
     path: &Path,
     trust: &PathBuf,
@@ -197,8 +197,8 @@ fn one<'a>(
 
 fn nobody(what: &str, flag: &str, whose: &str) -> CliError {
     CliError::Usage {
-        message: format!("{what} is compared, and nothing says whom to trust"),
-        hint: Some(next_step![format!("name {whose}: `{flag}`")]),
+        message: format!("cannot verify {what}: `{flag}` is missing"),
+        hint: Some(next_step![format!("pass {whose}: `{flag}`")]),
     }
 }
 
@@ -219,13 +219,13 @@ fn lock<'a>(path: &Path, label: &str) -> Result<Opened<'a>, CliError> {
 #[cfg(not(feature = "connected"))]
 fn lock<'a>(_: &Path, label: &str) -> Result<Opened<'a>, CliError> {
     Err(CliError::Usage {
-        message: format!("`{label}` is a lock, and this build does not read locks"),
-        hint: Some(next_step!["compare bundles, or use the build of the connected side"]),
+        message: format!("cannot read lock `{label}`: this build does not support locks"),
+        hint: Some(next_step!["compare bundles, or use the build for the connected side"]),
     })
 }
 
 impl Opened<'_> {
-    /// What should be said of it all the same.
+    /// The warnings about this input.
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {
             Self::Bundle { place, label } => {
@@ -233,7 +233,7 @@ impl Opened<'_> {
                 said.map(|warning| format!("{label}: {warning}")).collect()
             }
             Self::Receipt { receipt, label } if receipt.outcome == RenderedOutcome::Drilled => {
-                vec![format!("{label}: it is of a drill, so the bundle was not put into use")]
+                vec![format!("{label}: receipt of a drill, the bundle was not installed")]
             }
             Self::Receipt { receipt, label }
                 if receipt.current.is_some_and(|current| current != receipt.bundle.statement) =>
@@ -244,7 +244,7 @@ impl Opened<'_> {
         }
     }
 
-    /// The scenario, of what has one.
+    /// The scenario, if the input has exactly one.
     pub(super) fn scenario(&self) -> Option<Name> {
         match self {
             Self::Bundle { place, .. } => Some(place.trusted.statement().predicate.scenario.clone()),
@@ -255,7 +255,7 @@ impl Opened<'_> {
         }
     }
 
-    /// The same, asked about this scenario where it has several.
+    /// The same input, restricted to this scenario if it has several.
     fn about(mut self, scenario: Option<Name>) -> Self {
         match &mut self {
             Self::Site { about, .. } | Self::Request { about, .. } => *about = scenario,
@@ -266,7 +266,7 @@ impl Opened<'_> {
         self
     }
 
-    /// Whether its files can be read.
+    /// Whether the content of its files is available.
     pub(super) fn has_content(&self) -> bool {
         matches!(self, Self::Bundle { .. } | Self::Site { .. })
     }
@@ -275,14 +275,14 @@ impl Opened<'_> {
     pub(super) fn read(&self, item: &Name, path: &str) -> Result<Vec<u8>, CliError> {
         let mut bytes = Vec::new();
         match self {
-            // A comparison reads no file above this size.
+            // Larger files are not compared line by line.
             Self::Bundle { place, .. } => {
                 bytes = place.read_file(item.as_str(), path, sealift_audit::diff::TEXT)?.into_inner();
             }
             Self::Site { site, about, .. } => {
                 let scenario = site.state.meant(about.as_ref())?;
                 let folder = site.release(&scenario.name, &scenario.current);
-                // Of the three kinds, only one has an item of this name.
+                // An item name is unique across the three kinds.
                 for kind in ["doc", "config", "file"] {
                     let file = folder.join(kind).join(item.as_str()).join(path);
                     if file.symlink_metadata().is_ok() {
@@ -298,7 +298,7 @@ impl Opened<'_> {
         Ok(bytes)
     }
 
-    /// What it says and holds.
+    /// The comparable content of the input.
     pub(super) fn side(&self, watch: &dyn Progress) -> Result<Side, CliError> {
         match self {
             Self::Bundle { place, label } => Ok(Side::of_bundle(place, label.clone())?),
@@ -321,8 +321,8 @@ impl Opened<'_> {
                 let mut meant = request.scenarios.iter().filter(|installed| is_meant(&installed.scenario));
                 let (Some(installed), None) = (meant.next(), meant.next()) else {
                     return Err(CliError::Usage {
-                        message: format!("`{label}` does not say which of its scenarios is meant"),
-                        hint: Some(next_step!["name one that it has: `--scenario NAME`"]),
+                        message: format!("`{label}` has several scenarios, and none is selected"),
+                        hint: Some(next_step!["select one: `--scenario NAME`"]),
                     });
                 };
                 let mut side = Side::new(InputKind::Request, label.clone());
@@ -335,7 +335,7 @@ impl Opened<'_> {
     }
 }
 
-/// The release that a site uses, as it lies on the disk now.
+/// The release in use at a site, read from disk.
 fn of_site(
     site: &Site,
     scenario: &SiteScenario,

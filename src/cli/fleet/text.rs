@@ -1,4 +1,4 @@
-//! A fleet as lines for a person.
+//! The text output of `sealift fleet`.
 
 use crate::cli::term::Term;
 use sealift_audit::fleet::{
@@ -8,32 +8,32 @@ use sealift_bundle::value::plural::counted;
 use sealift_bundle::value::printable::Printable;
 use std::path::{Path, PathBuf};
 
-/// How many files of a kind are named; `--json` names all.
+/// Maximum number of files listed per kind; `--json` lists all.
 const NAMED: usize = 10;
 
 pub(super) fn text(term: &Term, fleet: &FleetOverview<'_>) -> String {
     let mut text = String::new();
     for said in &fleet.refused {
         let (file, why) = (shown(&said.file), Printable(&said.why));
-        text += &format!("{} {file}: {why}\n", term.paint("REFUSED", "31;1"));
+        text += &format!("{} {file}: {why}\n", term.paint("REJECTED", "31;1"));
     }
     text += &conflicts(term, &fleet.verified, "");
     text += &group(&fleet.verified, fleet.verified.newest.iter());
     if fleet.unverified.records > 0 {
         text += &format!(
-            "{} what {} by keys that were not named say; nobody here knows who wrote them\n",
+            "{} content of {} signed by keys not given with `--key`\n",
             term.paint("unverified:", "33;1"),
             counted(fleet.unverified.records, "record")
         );
         text += &conflicts(term, &fleet.unverified, "unverified ");
-        // What is known to be the newest was said above; here only what these records speak of.
+        // The newest bundle is known from the verified records above; only the scenarios of these records are listed here.
         let rows = &fleet.unverified.rows;
         let spoken = |newest: &&Newest| rows.iter().any(|row| row.scenario == newest.scenario);
         text += &group(&fleet.unverified, fleet.unverified.newest.iter().filter(spoken));
     }
     let verified = &fleet.verified;
     let copies = verified.copies + fleet.unverified.copies;
-    let copies = if copies > 0 { format!(", {copies} of them twice") } else { String::new() };
+    let copies = if copies > 0 { format!(", {copies} of them duplicates") } else { String::new() };
     text += &format!(
         "{} of {} verified{copies}; {} behind\n",
         counted(verified.records, "record"),
@@ -43,11 +43,11 @@ pub(super) fn text(term: &Term, fleet: &FleetOverview<'_>) -> String {
     for (files, what) in [
         (&fleet.others, "neither receipts nor requests"),
         (&fleet.sboms, "SBOMs, for `sealift fleet which`"),
-        (&fleet.bundles_not_opened, "bundles that were not looked into, for want of `--trust`"),
+        (&fleet.bundles_not_opened, "bundles not opened, because `--trust` is missing"),
     ] {
         text += &files_line(files, what);
     }
-    for (list, what) in [(&fleet.set_aside, "set aside"), (&fleet.unread, "not looked at")] {
+    for (list, what) in [(&fleet.set_aside, "set aside"), (&fleet.unread, "not read")] {
         text += &said_lines(list, what);
     }
     text
@@ -109,13 +109,13 @@ fn group<'a>(group: &FleetGroup, newest: impl Iterator<Item = &'a Newest>) -> St
     }
     for bare in &group.bare {
         text +=
-            &format!("nothing installed: {}  {}, said at {}\n", bare.name, bare.site.short(), bare.issued);
+            &format!("nothing installed: {}  {}, reported {}\n", bare.name, bare.site.short(), bare.issued);
     }
     text
 }
 
-fn said(row: &FleetRow) -> String {
-    let mut text = format!("said {}, at {}", age(row.age_days), row.issued);
+fn said(row: &Row) -> String {
+    let mut text = format!("reported {}, at {}", age(row.age_days), row.issued);
     if let Some(installed) = row.installed {
         text += &format!("; installed {installed}");
     }

@@ -16,17 +16,17 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Bytes of the largest SBOM.
+/// Maximum size of an SBOM in bytes.
 const SBOM: u64 = 64 << 20;
-/// Bytes of all SBOMs together.
+/// Maximum size of all SBOMs in bytes.
 const SBOMS: u64 = 4 << 30;
-/// How many components are shown of one site; `--json` has more.
+/// Maximum number of components shown per site; `--json` has more.
 const SHOWN: usize = 20;
 
-/// Show which sites hold a component, from SBOMs beside the receipts
+/// Find the sites that hold a component, from SBOMs in the same directory
 ///
-/// Looks into every file that ends with `.cdx.json`: SBOMs of the `CycloneDX` format that name their
-/// bundle, as `sealift sbom` writes them. What they say is verified only as far as whoever made them, so the file and its digest are shown.
+/// Reads every file that ends in `.cdx.json`: `CycloneDX` SBOMs that name their bundle, as written by `sealift sbom`.
+/// SBOMs are not signed, so the file and its digest are shown with each result.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 some site holds it, and every bundle was checked; 4 no site does, or a bundle \
@@ -35,14 +35,14 @@ const SHOWN: usize = 20;
     sealift fleet which pkg:deb/debian/openssl@3.0.17-1~deb12u2 receipts --key office.pub"
 )]
 pub(super) struct Args {
-    /// What is looked for: a name, GROUP/NAME or a purl, and the version where only that is meant
+    /// A name, GROUP/NAME or purl; with a version, only that version
     #[arg(value_name = "NAME[@VERSION]")]
     component: String,
     #[command(flatten)]
     looking: LookingArgs,
 }
 
-/// What one SBOM says.
+/// The matches in one SBOM.
 #[derive(Serialize)]
 struct Sbom {
     file: PathBuf,
@@ -83,15 +83,15 @@ struct Answer<'a> {
     clear: Vec<Bundle<'a>>,
     /// Bundles without an SBOM.
     not_checked: Vec<Bundle<'a>>,
-    /// SBOMs that say nothing about any bundle, or could not be understood.
+    /// SBOMs that do not name a bundle or could not be parsed.
     not_used: Vec<NotedFile>,
-    /// Names that contain the one that was asked for.
+    /// Names that contain the requested name.
     like: BTreeSet<String>,
     #[serde(flatten)]
     fleet: &'a FleetOverview<'a>,
 }
 
-/// What the SBOMs of a folder say.
+/// The matches in all SBOMs of a directory.
 #[derive(Default)]
 struct Sboms {
     of: BTreeMap<Digest, Vec<Sbom>>,
@@ -149,7 +149,7 @@ fn bundle<'a>(row: &'a FleetRow, statement: Digest, titles: &Titles) -> Bundle<'
     }
 }
 
-/// Looks into every SBOM.
+/// Searches every SBOM.
 fn read(fleet: &FleetOverview<'_>, query: &ComponentQuery) -> Result<Sboms, CliError> {
     let mut sboms = Sboms::default();
     let mut left = SBOMS;
@@ -157,7 +157,7 @@ fn read(fleet: &FleetOverview<'_>, query: &ComponentQuery) -> Result<Sboms, CliE
         let mut skip = |why: String| sboms.not_used.push(NotedFile { file: file.clone(), code: None, why });
         let bytes = match atomic_file::read_bounded(file, SBOM) {
             Ok(bytes) if bytes.len() as u64 > SBOM => {
-                skip(format!("it is larger than {}", ByteSize(SBOM)));
+                skip(format!("larger than {}", ByteSize(SBOM)));
                 continue;
             }
             Ok(bytes) => bytes,
@@ -173,7 +173,7 @@ fn read(fleet: &FleetOverview<'_>, query: &ComponentQuery) -> Result<Sboms, CliE
         match search(&bytes, query) {
             Err(error) => skip(error.to_string()),
             Ok(findings) => match findings.statement {
-                None => skip("it does not say which bundle it is about".to_owned()),
+                None => skip("does not name its bundle".to_owned()),
                 Some(statement) => {
                     sboms.like.extend(findings.like);
                     sboms.of.entry(statement).or_default().push(Sbom {
@@ -192,7 +192,7 @@ fn read(fleet: &FleetOverview<'_>, query: &ComponentQuery) -> Result<Sboms, CliE
 
 impl Answer<'_> {
     fn verdict(&self) -> Result<(), CliError> {
-        // What is wrong with the records is wrong with the answer.
+        // Problems with the records affect this answer too.
         let mut what = match super::verdict(self.fleet) {
             Err(CliError::FleetUnchecked { what }) => what,
             other => other.map(|()| Vec::new())?,
@@ -221,7 +221,7 @@ fn shown(path: &Path) -> String {
 fn line(of: &Bundle<'_>) -> String {
     let mut text = format!("  {}  {}  {}  {}", of.name, of.site.short(), of.scenario, of.label);
     if !of.in_use {
-        text += ", kept and not in use";
+        text += ", kept but not in use";
     }
     if let Some(installed) = of.installed {
         text += &format!(", installed {installed}");
@@ -229,8 +229,8 @@ fn line(of: &Bundle<'_>) -> String {
     text
 }
 
-/// The answer in a few words. A number of sites stands alone only where every bundle was looked up: what could not be
-/// looked up may hold it as well.
+/// A summary. It gives an exact number of sites only if every bundle has an SBOM: a bundle without one may hold the
+/// component too.
 fn headline(answer: &Answer<'_>) -> String {
     let count = |sites: BTreeSet<Digest>| counted(sites.len() as u64, "site");
     let held = count(answer.holders.iter().map(|holder| holder.of.site).collect());
@@ -279,14 +279,14 @@ fn text(term: &Term, answer: &Answer<'_>) -> String {
             if more > 0 {
                 text += &format!("      and {more} more\n");
             }
-            text += &format!("      says {} ({})\n", shown(&sbom.file), sbom.sha256);
+            text += &format!("      source: {} ({})\n", shown(&sbom.file), sbom.sha256);
         }
     }
     for of in &answer.clear {
         text += &format!("{}: not named in its SBOM\n", line(of));
     }
     if !answer.not_checked.is_empty() {
-        text += &format!("{}\n", term.paint("not checked, for want of an SBOM of the bundle:", "33;1"));
+        text += &format!("{}\n", term.paint("not checked, because the bundle has no SBOM:", "33;1"));
         for of in &answer.not_checked {
             text += &format!("{}\n      {}\n", line(of), of.statement);
         }
@@ -296,8 +296,8 @@ fn text(term: &Term, answer: &Answer<'_>) -> String {
     }
     if answer.holders.is_empty() && !answer.like.is_empty() {
         let like: Vec<_> = answer.like.iter().take(SHOWN).map(|name| Printable(name).to_string()).collect();
-        text += &format!("names like it: {}\n", like.join(", "));
+        text += &format!("similar names: {}\n", like.join(", "));
     }
-    text += "SBOMs are not signed: they say what whoever made them saw\n";
+    text += "note: SBOMs are not signed; this result is only as reliable as their origin\n";
     text
 }

@@ -1,4 +1,4 @@
-//! `sealift trust add-key`, `remove-key`, `rotate`, `revoke` and `set`: the verbs that propose a version.
+//! `sealift trust add-key`, `remove-key`, `rotate`, `revoke` and `set`, which propose a new version.
 
 use super::proposal::{ApprovalArgs, ProposalArgs, Threshold, holder, holders, who};
 use crate::cli::error::CliError;
@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 /// Propose a version that gives keys a role
 ///
-/// The name of each key file, without its ending, becomes the name of its holder. With `--scenario`, the keys have the
-/// role only there; and where an entry names a scenario, only its keys have the role there.
+/// The file name of each key, without the extension, becomes the name of its holder. With `--scenario`, the keys have
+/// the role only for those scenarios; in a scenario with an entry of its own, only the keys of that entry have the role.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift trust add-key root.json --role packer gus.pub --key ada.key\n  \
@@ -27,13 +27,13 @@ pub(super) struct AddKey {
     /// The role: `packer`, `approver` or `root`
     #[arg(long, value_parser = role)]
     role: Role,
-    /// A scenario that the role is for; several may be named
+    /// Limit the role to this scenario; repeatable
     #[arg(long = "scenario", value_name = "SCENARIO")]
     scenarios: Vec<Name>,
     /// The public keys
     #[arg(value_name = "PUB", required = true)]
     added: Vec<PathBuf>,
-    /// How many keys of the role must sign from now on
+    /// New threshold: how many keys of the role must sign
     #[arg(long, value_name = "N")]
     threshold: Option<NonZeroUsize>,
 }
@@ -50,14 +50,14 @@ impl AddKey {
 fn role(text: &str) -> Result<Role, String> {
     match text.parse::<KeyScope>() {
         Ok(scope) if scope.scenarios.is_empty() => Ok(scope.role),
-        Ok(_) => Err("name scenarios with `--scenario`".to_owned()),
+        Ok(_) => Err("pass scenarios with `--scenario`".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Propose a version without these keys, which are revoked
+/// Propose a version that revokes keys
 ///
-/// A key loses every role it has. Where fewer keys are left than have to sign, say how many it takes from now on.
+/// A key loses all its roles. If fewer keys are left than the threshold of a role, set a new one with `--threshold`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift trust remove-key root.json eli --threshold packer=1 --key ada.key"
@@ -65,10 +65,10 @@ fn role(text: &str) -> Result<Role, String> {
 pub(super) struct RemoveKey {
     #[command(flatten)]
     proposal: ProposalArgs,
-    /// The keys: names of holders, key ids or .pub files
+    /// The keys: holder names, key ids or .pub files
     #[arg(value_name = "WHO", required = true)]
     removed: Vec<String>,
-    /// How many keys of a role must sign from now on, like `packer=1` or `packer@air-gapped=1`; 0 takes an entry away
+    /// New threshold of a role, like `packer=1` or `packer@air-gapped=1`; 0 removes the entry
     #[arg(long = "threshold", value_name = "ROLE=N", value_parser = Threshold::parse)]
     thresholds: Vec<Threshold>,
 }
@@ -83,10 +83,10 @@ impl RemoveKey {
     }
 }
 
-/// Propose a version with a new key in the place of an old one, which is revoked
+/// Propose a version that replaces a key and revokes the old one
 ///
-/// The new key has every role of the old one. Bundles that only the old key sealed are rejected any more by who
-/// has the new version; pack them again.
+/// The new key gets all roles of the old one. Under the new version, bundles sealed only by the old key are rejected;
+/// pack them again.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  sealift trust rotate root.json --old dee --new new/dee.pub --key ada.key"
@@ -94,10 +94,10 @@ impl RemoveKey {
 pub(super) struct Rotate {
     #[command(flatten)]
     proposal: ProposalArgs,
-    /// The old key: the name of its holder, its id or its .pub file
+    /// The old key: holder name, key id or .pub file
     #[arg(long, value_name = "WHO")]
     old: String,
-    /// The new public key; the name of the file becomes the name of its holder
+    /// The new public key; its file name becomes the name of the holder
     #[arg(long, value_name = "PUB")]
     new: PathBuf,
 }
@@ -109,15 +109,15 @@ impl Rotate {
     }
 }
 
-/// Propose a version that withdraws bundles
+/// Propose a version that revokes bundles
 ///
-/// A bundle is named by the digest of its statement, which `verify` and `inspect` show.
+/// A bundle is identified by the digest of its statement, as shown by `verify` and `inspect`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift trust revoke root.json sha256:21a0... --key ada.key")]
 pub(super) struct Revoke {
     #[command(flatten)]
     proposal: ProposalArgs,
-    /// The digests of their statements
+    /// The statement digests of the bundles
     #[arg(value_name = "STATEMENT", required = true)]
     statements: Vec<Digest>,
 }
@@ -130,7 +130,7 @@ impl Revoke {
     }
 }
 
-/// Propose a version with other dates, thresholds or rules
+/// Propose a version with other dates, thresholds or policies
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift trust set root.json --expires 2028-11-22T00:00:00Z --key ada.key\n  \
@@ -140,24 +140,24 @@ impl Revoke {
 pub(super) struct Set {
     #[command(flatten)]
     proposal: ProposalArgs,
-    /// When the root stops being verified, like 2027-11-22T00:00:00Z
+    /// Expiry date of the root, like 2027-11-22T00:00:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "never_expires")]
     expires: Option<Timestamp>,
-    /// The root has no expiry date
+    /// Remove the expiry date of the root
     #[arg(long)]
     never_expires: bool,
-    /// What becomes of roots and bundles past their expiry date: `refuse`, or `warn` for sites whose clock nobody sets
+    /// Handling of expired roots and bundles: `refuse`, or `warn` for sites without a reliable clock
     #[arg(long, value_name = "refuse|warn", value_parser = expiry)]
     when_expired: Option<Expiry>,
     #[command(flatten)]
     approvals: ApprovalArgs,
-    /// Ask for no approvals
+    /// Require no approvals
     #[arg(long, conflicts_with = "require_approvals")]
     no_approvals: bool,
-    /// How many keys of a role must sign, like `packer=2` or `packer@air-gapped=2`; 0 takes an entry away
+    /// Threshold of a role, like `packer=2` or `packer@air-gapped=2`; 0 removes the entry
     #[arg(long = "threshold", value_name = "ROLE=N", value_parser = Threshold::parse)]
     thresholds: Vec<Threshold>,
-    /// Begin a new epoch: sequence numbers start over, and no bundle that was sealed before is verified any more
+    /// Start a new epoch: sequence numbers restart, and all bundles sealed before are rejected
     #[arg(long)]
     new_epoch: bool,
 }
@@ -176,7 +176,7 @@ impl Set {
                 terms.policy.approvals = Some(policy);
             }
             if self.new_epoch {
-                // Counted from what is in force, so that asking twice begins one epoch.
+                // Based on the version in force, so that repeating the option starts only one epoch.
                 let epoch = file.newest().map_or(terms.epoch, sealift_bundle::trust::root::Root::epoch);
                 terms.epoch = epoch.saturating_add(1);
             }

@@ -11,15 +11,13 @@ use sealift_bundle::value::word_fingerprint::TypedFingerprint;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Check every step of a trust root, who signed it, and whether it should be looked at
+/// Check every version of a trust root and its signatures
 ///
-/// Exit code 0: it holds, and there is nothing to say. 3: it does not hold, has expired, is a proposal, or is another
-/// one than was typed. 4: it holds, and expires within 30 days, or one key alone decides in a role. With
-/// `--fingerprint`, a match is 0, whatever else there is to look at.
+/// Exit code 0: valid, without findings. 3: invalid, expired, a proposal, or the fingerprint does not match. 4: valid,
+/// but expires within 30 days, or a single key is enough in a role. With `--fingerprint`, a match gives 0 even if there
+/// are findings.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  sealift trust check root.json --fingerprint 'ten words as somebody reads them to you'"
-)]
+#[command(after_help = "Example:\n  sealift trust check root.json --fingerprint 'the ten words read to you'")]
 pub(super) struct Args {
     /// The file of trust roots
     file: PathBuf,
@@ -47,14 +45,14 @@ impl Args {
         let reviewed = findings(file.last(), now()?);
         let found = reviewed.as_ref().map(Vec::as_slice).unwrap_or_default();
         for finding in found {
-            text += &format!("  look at: {finding}\n");
+            text += &format!("  finding: {finding}\n");
         }
         let digest = *file.fingerprint().digest();
         let matches = self.fingerprint.as_ref().map(|typed| typed.is_of(&digest));
         let pinned = file.into_pinned();
-        // Nobody reads a match into a file that does not hold.
+        // An invalid file must not be reported as a match.
         if matches == Some(true) && pinned.is_ok() && reviewed.is_ok() {
-            text += "  fingerprint matches: this is the trust root that was read to you\n";
+            text += "  fingerprint matches\n";
         }
         let value = json!({
             "file": self.file, "versions": steps, "findings": found, "fingerprint": digest,
@@ -66,7 +64,7 @@ impl Args {
             return Err(TrustError::FingerprintDiffers { typed }.in_file(&self.file).into());
         }
         let count = reviewed?.len();
-        // Whoever compares a fingerprint asks one question; what stands under `look at` is for the root holders.
+        // With `--fingerprint`, the match decides the exit code; findings are for the root key holders.
         if count == 0 || matches == Some(true) { Ok(()) } else { Err(CliError::Findings { count }) }
     }
 }

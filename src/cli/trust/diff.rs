@@ -9,15 +9,15 @@ use sealift_bundle::trust::root_file::RootFile;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Show what changes from one trust root to another; exit code 4 when they differ
+/// Compare two trust roots; exit code 4 if they differ
 ///
-/// Compares the last versions in the two files, also one that is still a proposal.
+/// Compares the last version in each file, including a proposal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift trust diff root.json root.next.json")]
 pub(super) struct Args {
-    /// The old file of trust roots
+    /// The old trust root file
     old: PathBuf,
-    /// The new one
+    /// The new trust root file
     new: PathBuf,
 }
 
@@ -29,7 +29,7 @@ impl Args {
             "old": self.old, "new": self.new, "changes": found,
             "old_fingerprint": old.fingerprint().digest(), "new_fingerprint": new.fingerprint().digest(),
         });
-        let text = if found.is_empty() { "the same trust root\n".to_owned() } else { lines(&found) };
+        let text = if found.is_empty() { "trust roots are identical\n".to_owned() } else { lines(&found) };
         term.data("root-diff", &value, &text)?;
         if found.is_empty() { Ok(()) } else { Err(CliError::Different { count: found.len() }) }
     }

@@ -19,10 +19,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Make version 1 of a trust root and sign it
+/// Create version 1 of a trust root and sign it
 ///
-/// The name of each key file, without its ending, becomes the name of its holder. Where the root keys are in several
-/// places, name those that are here with `--key` and the others with `--root`; they sign afterwards with `trust sign`.
+/// The file name of each key, without the extension, becomes the name of its holder. If root keys are on other machines,
+/// pass the local ones with `--key` and the others with `--root`; those sign later with `trust sign`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sealift trust init --key root.key --packer packer.pub --approver officer.pub\n  \
@@ -33,13 +33,13 @@ pub(super) struct Args {
     /// A secret key that signs the root and has the role `root`
     #[arg(long = "key", value_name = "KEY", required = true)]
     keys: Vec<KeyArg>,
-    /// A further key with the role `root`, which does not sign now
+    /// Another key with the role `root`, which signs later; repeatable
     #[arg(long = "root", value_name = "PUB")]
     roots: Vec<PathBuf>,
-    /// A key that may seal bundles, of every scenario or only of those named
+    /// A key that may seal bundles, of all scenarios or only of those listed
     #[arg(long = "packer", value_name = "[SCENARIO,..=]PUB", required = true, value_parser = limited::<PathBuf>)]
     packers: Vec<Limited<PathBuf>>,
-    /// A key that may approve bundles, of every scenario or only of those named
+    /// A key that may approve bundles, of all scenarios or only of those listed
     #[arg(long = "approver", value_name = "[SCENARIO,..=]PUB", value_parser = limited::<PathBuf>)]
     approvers: Vec<Limited<PathBuf>>,
     /// How many root keys must sign a root [default: 1]
@@ -51,25 +51,25 @@ pub(super) struct Args {
     /// How many approvers must approve a bundle [default: 1]
     #[arg(long, value_name = "[SCENARIO,..=]N", value_parser = limited::<NonZeroUsize>)]
     approver_threshold: Vec<Limited<NonZeroUsize>>,
-    /// When the root stops being verified, like 2027-11-22T00:00:00Z
+    /// Expiry date of the root, like 2027-11-22T00:00:00Z
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
-    /// Only warn of what has expired, for sites whose clock nobody sets
+    /// Only warn about expired roots and bundles, for sites without a reliable clock
     #[arg(long)]
     warn_when_expired: bool,
     #[command(flatten)]
     approvals: ApprovalArgs,
-    /// The epoch to begin with, above that of a trust root which this one replaces
+    /// The first epoch; must be higher than that of a trust root being replaced
     #[arg(long, value_name = "N", default_value_t = 1)]
     epoch: u64,
-    /// Where to write it
+    /// Output file
     #[arg(short, long, value_name = "FILE", default_value = "root.json")]
     output: PathBuf,
     #[command(flatten)]
     passphrase: PassphraseArgs,
 }
 
-/// Something for every scenario, or only for those named: `WORD`, or `SCENARIO,...=WORD`.
+/// A value for all scenarios, or only for those listed: `WORD` or `SCENARIO,...=WORD`.
 #[derive(Debug, Clone)]
 struct Limited<T> {
     scenarios: Vec<Name>,
@@ -90,10 +90,10 @@ impl Args {
         if self.output.symlink_metadata().is_ok() {
             return Err(CliError::Usage {
                 message: format!(
-                    "`{}` is already there, and a trust root is never overwritten",
+                    "`{}` already exists, and a trust root is never overwritten",
                     self.output.display()
                 ),
-                hint: Some(next_step!["name another file with `--output`, or move the old one away"]),
+                hint: Some(next_step!["choose another file with `--output`, or move the existing file away"]),
             });
         }
         let signers = self.passphrase.open(&self.keys)?;

@@ -1,4 +1,4 @@
-//! What every verb that proposes a version takes and does.
+//! Arguments and operations shared by all subcommands that propose a version.
 
 use super::show::report;
 use crate::cli::error::CliError;
@@ -19,15 +19,15 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-/// Which trust root to change, and where the proposal goes.
+/// The trust root to change, and the output file of the proposal.
 #[derive(Debug, clap::Args)]
 pub(super) struct ProposalArgs {
-    /// The file of trust roots; one with an open proposal has that proposal changed
+    /// The trust root file; if it has an open proposal, that is changed
     root: PathBuf,
-    /// Where to write it; if not given, NAME.next.json beside NAME.json, or the file that has the open proposal
+    /// Output file [default: NAME.next.json for NAME.json, or the file with the open proposal]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// A secret root key that signs the proposal at once
+    /// Sign the proposal with this secret root key; repeatable
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<KeyArg>,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(super) struct ProposalArgs {
 }
 
 impl ProposalArgs {
-    /// Makes a proposal of what `change` makes of the terms, and says who has to sign it.
+    /// Applies `change`, writes the proposal, and prints who has to sign it.
     pub(super) fn propose(
         &self,
         term: &Term,
@@ -45,7 +45,7 @@ impl ProposalArgs {
         let mut terms = file.last().terms();
         change(&file, &mut terms)?;
         if terms == file.last().terms() {
-            let reason = "it is so already".to_owned();
+            let reason = "nothing would change".to_owned();
             return Err(TrustError::Change { reason }.into());
         }
         let (is_proposal, dropped) = (file.is_proposal(), signed(&file));
@@ -69,7 +69,7 @@ impl ProposalArgs {
         if is_proposal && !dropped.is_empty() {
             let names: Vec<_> = dropped.iter().map(Name::as_str).collect();
             term.warn(&format!(
-                "the proposal is another one now, so these signatures were dropped: {}",
+                "the proposal changed, so these signatures were removed: {}",
                 names.join(", ")
             ));
         }
@@ -77,16 +77,16 @@ impl ProposalArgs {
     }
 }
 
-/// What is asked of approvers.
+/// The approval policy.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApprovalArgs {
-    /// Trust only bundles that approvers have approved, as many as the threshold of their role says
+    /// Require approvals, as many as the threshold of the role `approver`
     #[arg(long)]
     require_approvals: bool,
-    /// Days after which an approval counts no longer
+    /// Days until an approval expires
     #[arg(long, value_name = "N", requires = "require_approvals")]
     approval_max_age_days: Option<NonZeroU32>,
-    /// Something that each approval has to state, like `malware-scan`; several may be named
+    /// A condition that each approval has to state, like `malware-scan`; repeatable
     #[arg(long = "approval-condition", value_name = "NAME", requires = "require_approvals")]
     approval_conditions: Vec<Name>,
 }
@@ -107,15 +107,15 @@ fn taken(output: &Path, source: io::Error) -> CliError {
         return CliError::Write { path: output.to_owned(), source };
     }
     CliError::Usage {
-        message: format!("`{}` is already there, and a trust root is never overwritten", output.display()),
+        message: format!("`{}` already exists, and a trust root is never overwritten", output.display()),
         hint: Some(next_step![format!(
-            "if it is an open proposal, change that one: name {} as the trust root; or name another file with `--output`",
+            "to change the open proposal, pass {} as the trust root; otherwise choose another file with `--output`",
             quoted(output)
         )]),
     }
 }
 
-/// Who signed the last line, each once.
+/// The holders that signed the last version, without duplicates.
 fn signed(file: &RootFile) -> Vec<Name> {
     let mut names: Vec<Name> =
         file.tallies().iter().flat_map(|tally| &tally.signed).map(|who| who.name.clone()).collect();
@@ -129,18 +129,18 @@ pub(super) fn holders(paths: &[PathBuf]) -> Result<Vec<(Name, PublicKey)>, CliEr
     paths.iter().map(|path| Ok((holder(path)?, public(path)?))).collect()
 }
 
-/// The name of a key's holder: the name of its file.
+/// The name of the key holder, from the file name.
 pub(super) fn holder(path: &Path) -> Result<Name, CliError> {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     stem.parse().map_err(|error| CliError::Usage {
-        message: format!("`{}` gives no name for the holder of the key: {error}", path.display()),
+        message: format!("cannot derive a key holder name from `{}`: {error}", path.display()),
         hint: Some(next_step![
-            "rename the file; its name, without the ending, becomes the name in the trust root"
+            "rename the file; its name without the extension becomes the name in the trust root"
         ]),
     })
 }
 
-/// The key that a person means by its holder's name, its id, or its public key.
+/// Finds a key by holder name, key id or public key file.
 pub(super) fn who(terms: &RootDraft, word: &str) -> Result<KeyId, CliError> {
     let keys = || terms.grants.iter().flat_map(|grant| &grant.keys);
     if let Some((_, key)) = keys().find(|(name, _)| name.as_str() == word) {
@@ -160,9 +160,9 @@ fn unknown(terms: &RootDraft, word: &str) -> CliError {
     names.sort_unstable();
     names.dedup();
     CliError::Usage {
-        message: format!("the trust root has no key {}", quoted(word)),
+        message: format!("key {} not found in the trust root", quoted(word)),
         hint: Some(next_step![format!(
-            "name a holder, a key id or a .pub file; the holders are {}",
+            "pass a holder name, a key id or a .pub file; holders: {}",
             names.join(", ")
         )]),
     }
@@ -176,15 +176,15 @@ pub(super) struct Threshold {
 }
 
 impl Threshold {
-    /// Reads one as it is typed.
+    /// Parses a command-line value.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (scope, number) = text.split_once('=').ok_or("expected ROLE=N, like `packer=2`")?;
         let scope = scope.parse().map_err(|error: TrustError| error.to_string())?;
-        let number = number.parse().map_err(|_| format!("`{number}` is no number of keys"))?;
+        let number = number.parse().map_err(|_| format!("invalid number of keys `{number}`"))?;
         Ok(Self { scope, number })
     }
 
-    /// Writes it into the terms.
+    /// Applies the threshold to the draft.
     pub(super) fn set(&self, terms: &mut RootDraft) -> Result<(), TrustError> {
         terms.set_threshold(&self.scope, self.number)
     }

@@ -1,4 +1,4 @@
-//! `sealift trust show`, and what the other verbs show of a trust root.
+//! `sealift trust show`, and the output shared by the other subcommands.
 
 use crate::cli::LIMITS;
 use crate::cli::error::CliError;
@@ -12,13 +12,13 @@ use sealift_bundle::value::plural::quoted;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Where words stand that belong to what is above them.
+/// Indentation of the words of a fingerprint.
 const BELOW: &str = "               ";
 
 /// Show a trust root and its fingerprint
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file of trust roots; of several versions, the last is shown
+    /// The trust root file; its last version is shown
     file: PathBuf,
 }
 
@@ -33,7 +33,7 @@ impl Args {
     }
 }
 
-/// Shows what was just written, who has to sign it, and what comes next.
+/// Prints the written version, the missing signatures and the next command.
 pub(super) fn report(term: &Term, file: &RootFile, path: &Path) -> Result<(), CliError> {
     if file.before().is_none() {
         show(term, file, path)?;
@@ -50,12 +50,12 @@ pub(super) fn report(term: &Term, file: &RootFile, path: &Path) -> Result<(), Cl
     Ok(())
 }
 
-/// What the last version changes, where the one before it is there too.
+/// The changes of the last version, if the file has the version before it.
 pub(super) fn changes(file: &RootFile) -> String {
     file.before().map(|before| lines(&differences(before, file.last()))).unwrap_or_default()
 }
 
-/// Differences, one a line; new keys also in words, for people to compare.
+/// Differences, one per line; new keys also in words, for comparison.
 pub(super) fn lines(found: &[RootDifference]) -> String {
     let mut text = String::new();
     for one in found {
@@ -72,7 +72,7 @@ fn show(term: &Term, file: &RootFile, path: &Path) -> Result<(), CliError> {
     let mut text = head(file, path);
     if let Some(expires) = root.expires() {
         let otherwise = root.policy().expiry;
-        text += &format!("  expires      {expires}; what is past its date: {otherwise}\n");
+        text += &format!("  expires      {expires}; when expired: {otherwise}\n");
     }
     if let Some(approvals) = &root.policy().approvals {
         text += &format!("  approvals    {approvals}\n");
@@ -102,7 +102,7 @@ fn head(file: &RootFile, path: &Path) -> String {
     let root = file.last();
     let what = if file.is_proposal() { "proposal of trust root" } else { "trust root" };
     format!(
-        "{}: {what} version {}, epoch {}, made {}\n  fingerprint  {}\n{BELOW}{}\n",
+        "{}: {what} version {}, epoch {}, created {}\n  fingerprint  {}\n{BELOW}{}\n",
         path.display(),
         root.version(),
         root.epoch(),
@@ -143,8 +143,8 @@ fn about(file: &RootFile, path: &Path) -> Value {
     })
 }
 
-/// How far the signatures are, for a program.
-pub(super) fn tally(tally: &SignatureTally) -> Value {
+/// The state of the signatures, as JSON.
+pub(super) fn tally(tally: &Tally) -> Value {
     json!({
         "root_version": tally.version, "needed": tally.needed,
         "signed": tally.signed.iter().map(|who| &who.name).collect::<Vec<_>>(),
@@ -152,17 +152,17 @@ pub(super) fn tally(tally: &SignatureTally) -> Value {
     })
 }
 
-/// The next step of whoever works on the file.
+/// The next step for this file.
 fn next(file: &RootFile, path: &Path) -> String {
     let shown = quoted(path);
     if file.is_proposal() {
-        return format!("next: whoever is missing signs it: sealift trust sign {shown} --key KEY");
+        return format!("next: missing key holders run: sealift trust sign {shown} --key KEY");
     }
     if file.before().is_none() {
-        return "next: give the file to each site, and read it the fingerprint by another way".to_owned();
+        return "next: send the file to each site, and read out the fingerprint over another channel"
+            .to_owned();
     }
     let to = path.to_string_lossy().strip_suffix(".next.json").map(|stem| quoted(format!("{stem}.json")));
-    let to =
-        to.map_or_else(|| "put it in the place of the old one".to_owned(), |to| format!("mv {shown} {to}"));
-    format!("next: {to}, and give it to everybody who packs; sites get it with the next bundle")
+    let to = to.map_or_else(|| "replace the old file with it".to_owned(), |to| format!("mv {shown} {to}"));
+    format!("next: {to}, and distribute it to all packers; sites receive it with the next bundle")
 }

@@ -8,16 +8,16 @@ use crate::cli::{LIMITS, write};
 use sealift_bundle::trust::root_file::RootFile;
 use std::path::PathBuf;
 
-/// Sign the proposal in a file of trust roots
+/// Sign the proposal in a trust root file
 ///
-/// Shows what the proposal changes, asks for the passphrase, and adds the signature to the file. A version is verified
-/// when enough root keys of the version before it, and enough of its own, have signed.
+/// Shows the changes of the proposal, asks for the passphrase, and adds the signature to the file. A version becomes
+/// valid when enough root keys of the version before it, and enough of its own, have signed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift trust sign root.next.json --key ben.key")]
 pub(super) struct Args {
-    /// The file of trust roots whose last line is the proposal
+    /// The trust root file with the proposal as its last version
     file: PathBuf,
-    /// A secret root key; several if they are here
+    /// A secret root key; repeatable
     #[arg(long = "key", value_name = "KEY", required = true)]
     keys: Vec<KeyArg>,
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, term: &Term) -> Result<(), CliError> {
         let file = RootFile::open(&self.file, &LIMITS)?;
-        // Before anybody types a passphrase.
+        // Checked before the passphrase prompt.
         let created = file.last().check_created(crate::cli::now()?);
         created.map_err(|error| error.in_file(&self.file))?;
         let mut text =
