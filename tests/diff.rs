@@ -216,7 +216,7 @@ not compared
 different
 --- stderr
 error[diff.different]: inputs differ
-  next: read what is listed, the gravest first; `--all` shows every list
+  next: read what is listed, the most severe first; `--all` shows every list
   more: sealift explain diff.different
 
 "#]]
@@ -365,7 +365,7 @@ not compared
 different
 --- stderr
 error[diff.different]: inputs differ
-  next: read what is listed, the gravest first; `--all` shows every list
+  next: read what is listed, the most severe first; `--all` shows every list
   more: sealift explain diff.different
 
 "#]]

@@ -174,15 +174,16 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let bills: [&[u8]; 6] = [&cyclonedx, &spdx, statement.as_bytes(), &envelope, cut, other];
     let bills: BTreeMap<_, _> = bills.into_iter().map(|bill| (Digest::of(bill), bill.to_vec())).collect();
     assert!(kept == bills, "{:?}", kept.keys());
-    // The census tells all of it by its content, each once; the archive and the odd layer stay unopened.
+    // The analysis tells all of it by its content, each once; the archive and the odd layer stay unopened.
     assert!(told.contains("2 parts not analyzed"), "{told}");
-    let census = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
-    let (_, attached) = census.split_once("attached to image app\n").unwrap_or_else(|| panic!("{census}"));
+    let analysis = shop.done("sealift analyze pulled-1.sealift --trust root.json").out;
+    let (_, attached) =
+        analysis.split_once("attached to image app\n").unwrap_or_else(|| panic!("{analysis}"));
     let lines: Vec<_> = attached.lines().map(str::trim).collect();
     let line = |bytes: &[u8], kind: &str, class: &str| {
         format!("{}  {kind}, {class} of {} B", Digest::of(bytes).short(), bytes.len())
     };
-    assert_eq!(lines[0], "artifacts   10", "{census}");
+    assert_eq!(lines[0], "artifacts   10", "{analysis}");
     assert!(
         lines.contains(&line(b"no bill", "application/vnd.example.signature", "text").as_str()),
         "{analysis}"

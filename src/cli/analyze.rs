@@ -61,9 +61,9 @@ struct EntryLine<'a> {
 }
 
 /// The analysis, then one line for every entry of every layer.
-fn list(term: &Term, census: &Census) -> Result<(), CliError> {
-    term.data("analysis", census, "")?;
-    for layer in &census.layers {
+fn list(term: &Term, analysis: &BundleAnalysis) -> Result<(), CliError> {
+    term.data("analysis", analysis, "")?;
+    for layer in &analysis.layers {
         for entry in &layer.entries {
             term.data("entry", &EntryLine { layer: layer.digest, entry }, "")?;
         }
@@ -102,8 +102,8 @@ fn one(analysis: &BundleAnalysis, item: &ItemAnalysis, view: &View, most: usize)
         let _ = writeln!(
             text,
             "  shadowed    {} of {} shadowed by upper layers, but still in the bundle",
-            sums.buried,
-            ByteSize(sums.buried_bytes)
+            sums.shadowed,
+            ByteSize(sums.shadowed_bytes)
         );
     }
     text += &how_it_runs(view);
@@ -116,8 +116,8 @@ fn one(analysis: &BundleAnalysis, item: &ItemAnalysis, view: &View, most: usize)
         let packages: Vec<_> = packages.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let _ = writeln!(text, "  packages    {}", packages.join(", "));
     }
-    let anomalies: Vec<&Anomaly> = census.oddities(view).collect();
-    let secrets: Vec<&LintFinding> = census.secrets(view).collect();
+    let anomalies: Vec<&Anomaly> = analysis.anomalies(view).collect();
+    let secrets: Vec<&LintFinding> = analysis.secrets(view).collect();
     for (group, title) in [
         (AnomalyGroup::Privilege, "privileges"),
         (AnomalyGroup::Name, "names"),
@@ -159,7 +159,7 @@ fn secrets_of(secrets: &[&LintFinding], most: usize) -> String {
 }
 
 /// Artifacts attached to an image, besides its layers.
-fn attached(of: &[&Attached], item: &ItemCensus, most: usize) -> String {
+fn attached(of: &[&Attached], item: &ItemAnalysis, most: usize) -> String {
     let lines = of.iter().map(|Attached { digest, media_type, size, class, .. }| {
         format!("{}  {}, {} of {}", digest.short(), Printable(media_type), class.as_str(), ByteSize(*size))
     });
@@ -195,7 +195,7 @@ fn how_it_runs(view: &View) -> String {
 }
 
 /// Executables, by class and script interpreter.
-fn classes(census: &Census, view: &View) -> String {
+fn classes(analysis: &BundleAnalysis, view: &View) -> String {
     let mut count: BTreeMap<String, u64> = BTreeMap::new();
     for (_, entry) in analysis.entries(&view.visible) {
         let LayerNode::File { class, .. } = &entry.node else { continue };

@@ -34,7 +34,7 @@ pub(super) struct Args {
     variant: VariantArgs,
     /// Transfer medium: `dvd`, `dvd-dl`, `bd25`, `bd50`, `bd100`, `usb-fat32`, or bytes
     #[arg(long, value_name = "MEDIUM", value_parser = medium)]
-    media: Option<Medium>,
+    media: Option<TargetMedium>,
     /// Output format of the findings
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -53,7 +53,7 @@ enum Format {
 
 /// Parses a medium. Capacities: ECMA-267 and ECMA-268 (DVD), white papers of the Blu-ray Disc Association; a file on
 /// FAT32 is smaller than 4 GiB.
-fn medium(text: &str) -> Result<Medium, String> {
+fn medium(text: &str) -> Result<TargetMedium, String> {
     let (bytes, file) = match text {
         "dvd" => (Some(4_700_372_992), None),
         "dvd-dl" => (Some(8_543_666_176), None),

@@ -84,7 +84,7 @@ impl Args {
     }
 }
 
-/// The changes in a bundle since an older bundle or the release of a site; `census` is the analysis of the bundle.
+/// The changes in a bundle since an older bundle or the release of a site; `analysis` is the analysis of the bundle.
 pub(super) fn since(
     older: &Path,
     (bundle, place): (&BundleArgs, &OpenBundle<'_>),
@@ -99,9 +99,9 @@ pub(super) fn since(
     if let Opened::Bundle { place, .. } = &from
         && a.statement != b.statement
     {
-        a.census = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
+        a.analysis = Some(observe(place, FileDigests::Taken, conditions.threads, &LIMITS)?);
         // Borrowed: the analysis can have a million entries and is not cloned.
-        b.census = Some(std::mem::take(census));
+        b.analysis = Some(std::mem::take(analysis));
     }
     let mut difference = compare_sides(&a, &b);
     texts(&mut difference, (&from, &a), (&to, &b))?;

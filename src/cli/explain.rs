@@ -74,10 +74,8 @@ impl Args {
         if found.is_empty() {
             return Err(CliError::Usage {
                 message: format!("unknown code `{asked}`"),
-                hint: Some(match nearest(&asked) {
-                    Some(code) => {
-                        next_step![format!("did you mean `{code}`? List all codes: `sealift explain`")]
-                    }
+                hint: Some(match did_you_mean(&asked, all().map(|known| known.code)) {
+                    Some(question) => next_step![format!("{question} List all codes: `sealift explain`")],
                     None => next_step!["list all codes: `sealift explain`"],
                 }),
             });
@@ -88,11 +86,4 @@ impl Args {
         }
         Ok(())
     }
-}
-
-/// The most similar code, if any is similar enough to suggest.
-fn nearest(asked: &str) -> Option<&'static str> {
-    let distance = |code: &&str| strsim::damerau_levenshtein(asked, code);
-    let nearest = all().map(|known| known.code).min_by_key(distance)?;
-    (distance(&nearest) <= nearest.len() / 3).then_some(nearest)
 }

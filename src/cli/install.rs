@@ -204,20 +204,22 @@ fn tell(
     let (scenario, release) = (&predicate.scenario, &installed.release);
     let title = format!("{}-{}", predicate.name, predicate.version);
     let (outcome, mut text) = match (extent, &installed.decision) {
-        (Extent::Drill, _) => {
+        (InstallExtent::Drill, _) => {
             ("drilled", format!("drill passed: {title} would be installed; the site is unchanged\n"))
         }
-        (Extent::Install, Decision::Same | Decision::Here(_)) if installed.is_new => {
+        (InstallExtent::Install, Decision::Same | Decision::Here(_)) if installed.is_new => {
             ("installed", format!("reinstalled {title}: its directory was missing\n"))
         }
-        (Extent::Install, Decision::Same) => ("same", format!("{title} is already in use; nothing to do\n")),
-        (Extent::Install, Decision::Here(_)) => {
+        (InstallExtent::Install, Decision::Same) => {
+            ("same", format!("{title} is already in use; nothing to do\n"))
+        }
+        (InstallExtent::Install, Decision::Here(_)) => {
             ("switched", format!("{title} was already installed; switched to it\n"))
         }
         (InstallExtent::Install, Decision::OtherValues) => {
             ("installed", format!("installed {title} with other parameters\n"))
         }
-        (Extent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
+        (InstallExtent::Install, Decision::OutOfOrder { .. }) if !installed.is_new => {
             ("switched", format!("{title} was already installed; switched to it\n"))
         }
         (InstallExtent::Install, Decision::First | Decision::Newer { .. } | Decision::OutOfOrder { .. }) => (
@@ -286,13 +288,15 @@ fn tell(
     term.data("install", &value, &text)?;
     let shown = quoted(site.folder());
     term.say(&match extent {
-        Extent::Drill => {
+        InstallExtent::Drill => {
             format!("next: sealift receipt new {shown} --drill --key KEY")
         }
-        Extent::Install => format!("next: sealift status {shown}; to switch back: sealift rollback {shown}"),
+        InstallExtent::Install => {
+            format!("next: sealift status {shown}; to switch back: sealift rollback {shown}")
+        }
     });
     // A pipe cannot be read again.
-    if extent == Extent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
+    if extent == InstallExtent::Install && installed.images > 0 && bundle.as_os_str() != "-" {
         term.say(&format!(
             "to load its images: sealift load {} --trust ROOT --registry HOST[:PORT]",
             quoted(bundle)

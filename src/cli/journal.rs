@@ -28,7 +28,7 @@ enum Verb {
         site: PathBuf,
         /// A head recorded earlier or in a receipt, which the journal must contain: ten words, or 64 digits
         #[arg(long, value_name = "WORDS")]
-        head: Vec<Typed>,
+        head: Vec<TypedFingerprint>,
         /// An earlier export, with which the journal must begin
         #[arg(long, value_name = "FILE")]
         since: Option<PathBuf>,

@@ -38,33 +38,32 @@ use {
     sealift_bundle::trust::key::Signer,
 };
 
-/// Build and sign a bundle from a lock
+/// Make a sealed bundle from a lock
 ///
-/// Reads only the lock of the manifest and the sources it pins; a source that differs from the lock is an error. Errors
-/// of `sealift check` stop it too, unless the manifest accepts them (`[[accept]]`). The same lock, trust root and keys
-/// give the same bytes, on any machine and at any time. With recipients, the bundle is encrypted and gets an outer
-/// seal: NAME-VERSION.sealift.age and NAME-VERSION.sealift.age.seal.
+/// Reads only the lock beside the manifest and the sources it pins; a source that is no longer what the lock says is
+/// an error. What `sealift check` calls an error stops it too, unless the manifest explains it (`[[accept]]`). The same lock, trust root and keys give the same bytes, on any machine and at any time. With recipients, the
+/// bundle is encrypted and a seal of its own lies beside it: NAME-VERSION.sealift.age and .age.seal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift pack my-site.toml --key packer.key -o out/")]
 pub(super) struct Args {
-    /// The manifest; its lock is in the same directory
+    /// The manifest; its lock lies beside it
     pub(super) manifest: PathBuf,
     #[command(flatten)]
     variant: VariantArgs,
-    /// Build the bundle for this audience; what is withheld from it is listed by digest
+    /// Make the bundle for this audience of the manifest: what it may not hold is left out and listed by digest
     #[arg(long, value_name = "NAME")]
     audience: Option<Name>,
-    /// A packer's secret key, or `agent:PUB` for a key held by an ssh-agent; repeatable
+    /// A packer's secret key, or `agent:PUB` for one that an ssh-agent holds; several where the trust root asks for several
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<KeyArg>,
-    /// Expect this many signatures; the other packers add theirs with `sealift cosign`
+    /// Leave room for this many signatures: the packers whose keys are not here sign later with `sealift cosign`
     #[arg(long, value_name = "N")]
     signatures: Option<NonZeroUsize>,
-    /// The trust root to include in the bundle, with all its versions
+    /// The trust root that travels with the bundle, all versions of it
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
-    /// Output directory, created if missing; or `oci://REGISTRY/REPOSITORY:TAG`
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    /// The folder for NAME-VERSION.sealift, made if it is not there; or `oci://REGISTRY/REPOSITORY:TAG`
+    #[arg(short, long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
     #[cfg(feature = "encryption")]
     #[command(flatten)]
@@ -92,7 +91,7 @@ impl Args {
         lock.check_current(&manifest, &self.manifest)?;
         self.has_authority()?;
         let root = PinnedRoot::open(&self.trust, &LIMITS)?;
-        // Fails before the work, not after it.
+        // Checked before the work, and not after it.
         root.chain().map_err(|error| error.in_file(&self.trust))?;
         let destination = self.destination()?;
         let signers = self.passphrase.open(&self.keys)?;
@@ -115,18 +114,16 @@ impl Args {
             checked: &checked,
             watch: &watch,
         };
-        #[cfg(feature = "encryption")]
-        if let (Some(_), Some(_)) = (&to, &recipients) {
-            return Err(CliError::Usage {
-                message: "cannot publish an encrypted bundle to a registry".to_owned(),
-                hint: Some(next_step!["pass a directory with `--output`, or pack without recipients"]),
-            });
+        match destination {
+            Destination::Directory => self.to_directory(term, &job),
+            Destination::Registry(address) => self.to_registry(term, &job, &address),
+            #[cfg(feature = "encryption")]
+            Destination::Encrypted(recipients) => self.to_encrypted(term, &job, &recipients),
         }
-        let output = passing.as_ref().map_or(self.output.as_path(), PrivateFolder::path);
-        std::fs::create_dir_all(output)
-            .map_err(|source| CliError::Write { path: self.output.clone(), source })?;
-        // Print `NAME` rather than `./NAME`.
-        let folder = if output.as_os_str() == "." { Path::new("") } else { output };
+    }
+
+    fn destination(&self) -> Result<Destination, CliError> {
+        let address = Address::of(&self.output)?;
         #[cfg(feature = "encryption")]
         if let Some(recipients) = self.recipients.read()? {
             if address.is_some() {
@@ -137,17 +134,38 @@ impl Args {
             }
             return Ok(Destination::Encrypted(recipients));
         }
-        // A bundle that violates the policy is never renamed to its final name.
-        let aside = match (&judging, &passing) {
-            (Some(_), None) => Some(PrivateFolder::beside(output)?),
-            _ => None,
-        };
-        let here = aside.as_ref().map_or(folder, PrivateFolder::path);
-        let keys = borrowed(&signers);
-        let authority = Authority::new(&root, &keys, signatures, &LIMITS)?;
-        let mut sealed = pack(&draft, &authority, here, threads(self.threads.threads), &LIMITS, &watch)?;
-        if let Some(judging) = &judging {
-            self.judge(term, judging, &sealed, &root, &watch)?;
+        Ok(address.map_or(Destination::Directory, Destination::Registry))
+    }
+}
+
+/// Where the bundle goes.
+enum Destination {
+    Directory,
+    Registry(Address),
+    #[cfg(feature = "encryption")]
+    Encrypted(Recipients),
+}
+
+/// Everything that packing needs, verified and opened.
+struct PackJob<'a> {
+    draft: &'a Draft,
+    root: &'a PinnedRoot,
+    keys: &'a [&'a dyn Signer],
+    signatures: usize,
+    store: &'a Store,
+    judging: Option<&'a Judging>,
+    checked: &'a check::Counts,
+    watch: &'a TerminalProgress,
+}
+
+impl Args {
+    fn to_directory(&self, term: &Term, job: &PackJob<'_>) -> Result<(), CliError> {
+        let folder = self.output_folder()?;
+        // A bundle that a policy rejects never gets its name.
+        let aside = job.judging.map(|_| PrivateFolder::beside(&self.output)).transpose()?;
+        let mut sealed = self.pack(job, aside.as_ref().map_or(folder, PrivateFolder::path))?;
+        if let Some(judging) = job.judging {
+            self.judge(term, judging, &sealed, job.root, job.watch)?;
         }
         if aside.is_some() {
             sealed = sealed.settle(folder)?;
@@ -193,7 +211,7 @@ impl Args {
 }
 
 impl Args {
-    /// Prints what was packed, and the next command.
+    /// Says what was packed, and what comes next.
     fn tell(
         &self,
         term: &Term,
@@ -218,7 +236,7 @@ impl Args {
         if signatures > signed {
             let (bundle, trust) = (quoted(&sealed.path), quoted(&self.trust));
             term.say(&format!(
-                "next: {signed} of {signatures} signatures; as another packer, run: sealift cosign {bundle} --trust {trust} --key OTHER.key"
+                "next: {signed} of {signatures} signatures; another packer: sealift cosign {bundle} --trust {trust} --key OTHER.key"
             ));
             return Ok(());
         }
@@ -226,26 +244,26 @@ impl Args {
         Ok(())
     }
 
-    /// Checks that there is a key and a trust root; the error shows how to create both.
+    /// Whether there is a key and a trust root; on the first day nobody has either.
     fn has_authority(&self) -> Result<(), CliError> {
         let day_one = "sealift key new root && sealift key new packer && sealift trust init --key root.key --packer packer.pub";
         let has_root = self.trust.symlink_metadata().is_ok();
         let message = match (self.keys.is_empty(), has_root) {
             (false, true) => return Ok(()),
-            (true, true) => "no signing key given".to_owned(),
-            (_, false) => format!("trust root `{}` not found", self.trust.display()),
+            (true, true) => "no key to seal the bundle with".to_owned(),
+            (_, false) => format!("no trust root at `{}`", self.trust.display()),
         };
         let hint = if has_root {
             "add `--key packer.key`; without a key yet: `sealift key new packer`, and the holders of the root keys add it: \
              `sealift trust add-key`"
                 .to_owned()
         } else {
-            format!("pass it with `--trust`; to create one: `{day_one}`, then add `--key packer.key`")
+            format!("name it with `--trust`; without one yet: `{day_one}`, then add `--key packer.key`")
         };
         Err(CliError::Usage { message, hint: Some(hint.into()) })
     }
 
-    /// The number of signatures of the seal. A bundle with missing signatures can only be cosigned.
+    /// How many signatures the seal will have. What lacks some is not yet a bundle that anything else can be done with.
     fn signatures(&self, keys: usize) -> Result<usize, CliError> {
         let asked = self.signatures.map_or(keys, NonZeroUsize::get);
         let wrong = |message: String, hint: &'static str| {
@@ -254,8 +272,8 @@ impl Args {
         if asked < keys || asked > LIMITS.signatures {
             let most = LIMITS.signatures;
             return wrong(
-                format!("invalid `--signatures`: expected {keys} to {most}, found {asked}"),
-                "pass the number of packers who sign",
+                format!("`--signatures` is {asked}, expected {keys} to {most}"),
+                "count the packers who sign",
             );
         }
         #[cfg(feature = "encryption")]
@@ -266,9 +284,8 @@ impl Args {
             && (is_encrypted || self.policy.read()?.is_some() || Address::of(&self.output)?.is_some())
         {
             return wrong(
-                "a bundle with missing signatures cannot be encrypted, published or checked against a policy"
-                    .to_owned(),
-                "pack it into a directory, run `sealift cosign`, then `sealift publish` or `sealift policy check`",
+                "a bundle that lacks signatures is not encrypted, published or judged by a policy".to_owned(),
+                "pack it into a folder, `sealift cosign` it, and then `sealift publish` or `sealift policy check` it",
             );
         }
         Ok(asked)
@@ -281,7 +298,7 @@ impl Args {
         }
     }
 
-    /// Checks the bundle against the policy before it gets its final name.
+    /// Holds a bundle against a policy before anybody gets it.
     fn judge(
         &self,
         term: &Term,
@@ -303,20 +320,15 @@ impl Args {
 
 #[cfg(feature = "encryption")]
 impl Args {
-    /// Packs into a private directory, encrypts from there, and leaves no plaintext behind.
-    fn encrypted(
-        &self,
-        term: &Term,
-        draft: &Draft,
-        (root, keys, recipients): (&PinnedRoot, &[&dyn Signer], &Recipients),
-        (folder, store, watch): (&Path, &Store, &TerminalProgress),
-        (judging, checked): (Option<&Judging>, &check::Counts),
-    ) -> Result<(), CliError> {
+    /// Packs into a folder of its own, encrypts from there, and leaves nothing in the clear.
+    fn to_encrypted(&self, term: &Term, job: &PackJob<'_>, recipients: &Recipients) -> Result<(), CliError> {
+        let PackJob { draft, root, keys, watch, .. } = *job;
+        let folder = self.output_folder()?;
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
-        // Checked first, because packing can take an hour.
+        // It costs nothing to find out now, and an hour after packing.
         refuse_taken(&to)?;
-        // The plaintext stays in the store, next to the downloads it is made of, and never on the transfer medium.
-        let passing = PrivateFolder::in_store(store)?;
+        // In the clear it lies beside the downloads it is made of, and never on the medium that travels.
+        let passing = PrivateFolder::in_store(job.store)?;
         let authority = Authority::new(root, keys, keys.len(), &LIMITS)?;
         let sealed = {
             let _only_ours = OwnerOnly::begin();
@@ -346,7 +358,7 @@ impl Args {
         self.say_checked(term, job.checked);
         let (file, trust) = (quoted(&to), quoted(&self.trust));
         term.say(&format!(
-            "next: copy both files, then: sealift verify {file} --trust {trust} --identity FILE"
+            "next: carry both files, then: sealift verify {file} --trust {trust} --identity FILE"
         ));
         Ok(())
     }

@@ -150,7 +150,7 @@ pub(super) struct Recover {
     root: PathBuf,
     /// The last known head of the journal, from notes or a receipt: ten words, or 64 digits
     #[arg(long, value_name = "WORDS")]
-    head: Typed,
+    head: TypedFingerprint,
     /// The reason, recorded in the journal
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
@@ -195,7 +195,7 @@ impl FirstTrust {
 }
 
 /// Prompts for a fingerprint. That of the file is not shown: it would be copied instead of compared.
-fn ask() -> Result<Typed, CliError> {
+fn ask() -> Result<TypedFingerprint, CliError> {
     let input = |source| CliError::Input {
         what: "the fingerprint from the terminal".to_owned(),
         hint: "without a terminal, pass it with `--fingerprint`",

@@ -16,20 +16,28 @@ use std::collections::{BTreeMap, BTreeSet};
 const SECRETS: usize = 20;
 
 /// Analyzes every layer in place; file digests are needed only for a comparison.
-pub(super) fn look(place: &OpenBundle<'_>, compares: bool, threads: usize) -> Result<Census, CliError> {
+pub(super) fn look(
+    place: &OpenBundle<'_>,
+    compares: bool,
+    threads: usize,
+) -> Result<BundleAnalysis, CliError> {
     let digests = if compares { FileDigests::Taken } else { FileDigests::Left };
     Ok(observe(place, digests, threads, &LIMITS)?)
 }
 
 /// The items, the changes, the privileges, and the findings that need a decision.
-pub(super) fn summary(overview: &Overview, census: &Census, changes: Option<&BundleDifference>) -> String {
+pub(super) fn summary(
+    overview: &Overview,
+    analysis: &BundleAnalysis,
+    changes: Option<&BundleDifference>,
+) -> String {
     let mut text = items(overview);
     text += &privileges(analysis);
     text += &starts(analysis);
     text += &secrets(analysis);
     text += &others(analysis);
     text += &match changes {
-        Some(changes) => format!("\nchanges\n{}", self::text(changes, Extent::Screen)),
+        Some(changes) => format!("\nchanges\n{}", self::text(changes, ListExtent::Screen)),
         None => "  changes    not compared: `--since OLDER` shows the changes since an earlier bundle\n"
             .to_owned(),
     };
@@ -50,7 +58,7 @@ fn items(overview: &Overview) -> String {
 }
 
 /// Anomalies, each with the items that contain it.
-fn oddities(census: &Census) -> BTreeMap<(AnomalyKind, String, String), BTreeSet<&str>> {
+fn anomalies(analysis: &BundleAnalysis) -> BTreeMap<(AnomalyKind, String, String), BTreeSet<&str>> {
     let mut found: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for item in &analysis.items {
         for view in &item.views {
@@ -84,7 +92,7 @@ fn privileges(analysis: &BundleAnalysis) -> String {
 }
 
 /// The users that images run as, and the ports they expose.
-fn starts(census: &Census) -> String {
+fn starts(analysis: &BundleAnalysis) -> String {
     let (mut roots, mut ports) = (BTreeSet::new(), BTreeMap::<&str, BTreeSet<&str>>::new());
     for item in &analysis.items {
         for config in item.views.iter().filter_map(|view| view.config.as_ref()) {

@@ -114,7 +114,7 @@ fn group<'a>(group: &FleetGroup, newest: impl Iterator<Item = &'a Newest>) -> St
     text
 }
 
-fn said(row: &Row) -> String {
+fn said(row: &FleetRow) -> String {
     let mut text = format!("reported {}, at {}", age(row.age_days), row.issued);
     if let Some(installed) = row.installed {
         text += &format!("; installed {installed}");

@@ -144,7 +144,7 @@ fn about(file: &RootFile, path: &Path) -> Value {
 }
 
 /// The state of the signatures, as JSON.
-pub(super) fn tally(tally: &Tally) -> Value {
+pub(super) fn tally(tally: &SignatureTally) -> Value {
     json!({
         "root_version": tally.version, "needed": tally.needed,
         "signed": tally.signed.iter().map(|who| &who.name).collect::<Vec<_>>(),
