@@ -102,7 +102,7 @@ fn an_agent_that_does_not_sign_says_why() {
     .unwrap();
     let outcome = shop.run("export SSH_ASKPASS=$PWD/no DISPLAY=:0; bash script");
     assert_eq!(outcome.code, Some(1), "{}", outcome.shown());
-    assert!(outcome.err.contains("did not want to sign"), "{}", outcome.shown());
+    assert!(outcome.err.contains("refused to sign"), "{}", outcome.shown());
     // And one that says yes.
     shop.done("ln -sf /bin/true yes; export SSH_ASKPASS=$PWD/yes DISPLAY=:0; bash script");
 }

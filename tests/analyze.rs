@@ -66,7 +66,7 @@ fn a_analysis_tells_what_an_officer_asks() {
     let shop = shop(config, &[below, above]);
     let shown = shop.done("sealift analyze app-1.0.sealift --trust root.json").out;
     for text in [
-        "runs as     nobody named, which is root",
+        "runs as     no user set, which is root",
         "starts      /usr/bin/run",
         "listens     22/tcp",
         "shadowed    1 of",

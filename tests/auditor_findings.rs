@@ -249,7 +249,8 @@ fn f_new_a_02_pack_on_the_first_day_names_the_way_to_keys() {
     );
     let none =
         shop.fails("rm root.json; sealift pack site.toml --store store --key packer.key", 2, "cli.usage");
-    for word in ["trust root `root.json`", "sealift key new root", "sealift trust init --key root.key"] {
+    for word in ["no trust root at `root.json`", "sealift key new root", "sealift trust init --key root.key"]
+    {
         assert!(none.err.contains(word), "{word}\n{}", none.shown());
     }
 }
@@ -363,7 +364,7 @@ fn f_new_a_10_two_packers_seal_one_after_the_other() {
     shop.done("cmp -n 20000 bad.sealift lacks.sealift");
     let second = shop.done(&format!("{cosign} --key carol.key <<<pw"));
     assert!(
-        second.out.starts_with("one/sample-1.0.0.sealift: 2 of 2 signatures of packers\n"),
+        second.out.starts_with("one/sample-1.0.0.sealift: 2 of 2 signatures by packers\n"),
         "{}",
         second.shown()
     );
@@ -413,7 +414,7 @@ fn f_new_a_13_a_short_passphrase_is_said_to_be_one() {
     assert!(!long.err.contains("warning"), "{}", long.shown());
     // At a terminal it is refused, and no key is written.
     let refused = shop.run("script -qec 'sealift key new typed' /dev/null <<< abcde");
-    assert!(refused.out.contains("less than 8 characters"), "{}", refused.shown());
+    assert!(refused.out.contains("at least 8 characters"), "{}", refused.shown());
     shop.done("test ! -e typed.key");
 }
 

@@ -80,10 +80,10 @@ note     license.missing  recorder
          fix: add `license = "..."`
 
 3 errors, 0 warnings, 1 note; 0 accepted in the manifest
-3 files checked, 0 too large for that; up to <size> in all
+3 files checked, 0 too large to check; up to <size> in total
 --- stderr
-error[check.findings]: check found 3 errors and 0 warnings
-  next: fix each finding as described, lock and check again; or explain it in the manifest with `[[accept]]`
+error[check.findings]: check failed: 3 errors and 0 warnings
+  next: fix each finding as described, lock and check again; or accept it in the manifest with `[[accept]]`
   more: sealift explain check.findings
 
 "#]]

@@ -445,7 +445,7 @@ exit 1
 --- stderr
 error[cli.input]: cannot read the passphrase from the terminal
   because: No such device or address (os error 6)
-  next: without a terminal, give it through a file descriptor: `--passphrase-fd 3 3< FILE`
+  next: without a terminal, pass it through a file descriptor: `--passphrase-fd 3 3< FILE`
   more: sealift explain cli.input
 
 "#]];
@@ -467,7 +467,7 @@ exit 1
 --- stderr
 error[cli.output]: cannot write to standard output
   because: No space left on device (os error 28)
-  next: check where standard output goes, its free space and permissions, then re-run the command
+  next: check free space and permissions where standard output is redirected, then run the command again
   more: sealift explain cli.output
 
 "#]];
@@ -678,8 +678,8 @@ error[audit.not-found]: the bundle has no item `nothing`
 exit 2
 --- stdout
 --- stderr
-error[cli.usage]: `handbook` names no file: expected ITEM/PATH
-  next: see what there is: `sealift ls sample-1.0.0.sealift --trust root.json`
+error[cli.usage]: invalid file name: expected ITEM/PATH, found `handbook`
+  next: list the files: `sealift ls sample-1.0.0.sealift --trust root.json`
   more: sealift explain cli.usage
 
 "#]];
@@ -761,7 +761,7 @@ sample-1.0.0
   doc    handbook     <size>  path docs
   config server         946 B  path config
 
-not checked: the contents (`sealift verify` reads every byte)
+not checked: the layers and files (`sealift verify` reads every byte)
 --- stderr
 
 "#]];
@@ -775,7 +775,7 @@ verified: sample-1.0.0
   scenario   air-gapped, epoch 1, sequence 1
   created    <time>
   holds      3 items in 9 blobs, <size>
-  checked    every one of <number> bytes against the seal; frames were not decoded (`verify --deep` does)
+  checked    all <number> bytes against the seal; frames were not decoded (`verify --deep` does)
 --- stderr
 next: sealift unpack sample-1.0.0.sealift --trust root.json --to NEW-DIR
 
@@ -783,7 +783,7 @@ next: sealift unpack sample-1.0.0.sealift --trust root.json --to NEW-DIR
     unpack_of_all, "", "sealift unpack sample-1.0.0.sealift --trust root.json --to site", snapbox::str![[r#"
 exit 0
 --- stdout
-unpacked sample-1.0.0 to site: 4 files of trees and 1 image, <size>
+unpacked sample-1.0.0 to site: 4 files and 1 image, <size>
 --- stderr
 next: skopeo copy oci:site/images:registry.example.com/demo/hello:1 docker://REGISTRY/demo/hello:1
 
@@ -802,7 +802,7 @@ sample-1.0.0.sealift
   statement  sha256:<hex>
   holds      1 item in 3 blobs
   size       <size> (<number> bytes)
-unpacked sample-1.0.0 to site: 1 file of trees and 0 images, 8 B
+unpacked sample-1.0.0 to site: 1 file and 0 images, 8 B
 --- stderr
 next: review it, then: sealift check one.toml
 next: sealift verify sample-1.0.0.sealift --trust root.json
@@ -824,7 +824,7 @@ exit 2
 --- stdout
 --- stderr
 error[cli.usage]: unknown code `trust.foregin`
-  next: did you mean `trust.foreign`? All of them: `sealift explain`
+  next: did you mean `trust.foreign`? List all codes: `sealift explain`
   more: sealift explain cli.usage
 
 "#]];
@@ -833,7 +833,7 @@ exit 2
 --- stdout
 --- stderr
 error[cli.usage]: unknown code `bogus`
-  next: see all of them: `sealift explain`
+  next: list all codes: `sealift explain`
   more: sealift explain cli.usage
 
 "#]];
@@ -865,8 +865,8 @@ For more information, try '--help'.
 exit 2
 --- stdout
 --- stderr
-error[cli.usage]: `root.json` is already there, and a trust root is never overwritten
-  next: name another file with `--output`, or move the old one away
+error[cli.usage]: `root.json` already exists, and a trust root is never overwritten
+  next: choose another file with `--output`, or move the existing file away
   more: sealift explain cli.usage
 
 "#]];
@@ -888,7 +888,8 @@ Usage: sealift [OPTIONS] <COMMAND>
 
 Start:
   demo      Run a guided tour in a temporary directory: pack, verify, reject a changed byte, unpack
-  init      Write a commented manifest for what is in a directory
+  init      Write a commented manifest for the content of a directory
+  manual    Read the manual
   explain   Explain an error code or a finding
   util      Print shell completions, the manifest schema or the format specification
 
@@ -901,7 +902,7 @@ Build:
 
 Verify:
   verify    Verify a bundle's signatures and every byte of it
-  inspect   Show what is in a bundle
+  inspect   Show the content of a bundle
   ls        List the files in a bundle
   cat       Write one file of a bundle to standard output
   unpack    Verify a bundle and write its content to a new directory
@@ -922,14 +923,14 @@ Run a site:
 
 Approve and audit:
   diff      Compare two bundles, locks or sites, most severe changes first
-  analyze   Analyze what the content of a bundle is and may do
+  analyze   Analyze the content of a bundle: executables, privileges, packages, secrets
   sbom      Write the SBOM of a bundle
   scan      Run a malware scanner over everything in a bundle
   report    Write a one-page HTML report for an approver
   policy    Check a bundle against a policy, and list the rules a policy can use
   waive     Waive a policy violation, with a reason and an expiry date
   approve   Approve a bundle: sign a file that travels beside it
-  evidence  Collect the proof that a bundle was verified, for later audits
+  evidence  Export the evidence that a bundle was verified, for later audits
   fleet     Show which site holds what, from receipts and requests
 
 Keys:

@@ -216,7 +216,7 @@ not compared
 different
 --- stderr
 error[diff.different]: inputs differ
-  next: read what is listed, the most severe first; `--all` shows every list
+  next: review the differences; `--all` shows every list in full
   more: sealift explain diff.different
 
 "#]]
@@ -286,8 +286,8 @@ not compared
 
 equal as far as compared
 --- stderr
-error[diff.incomplete]: no differences found, but not everything was compared: 2 things not compared
-  next: see `not compared` above; two bundles can be compared in full
+error[diff.incomplete]: comparison is incomplete: no difference found, 2 parts not compared
+  next: see `not compared` in the output; for a complete comparison, compare two bundles
   more: sealift explain diff.incomplete
 
 "#]]
@@ -365,7 +365,7 @@ not compared
 different
 --- stderr
 error[diff.different]: inputs differ
-  next: read what is listed, the most severe first; `--all` shows every list
+  next: review the differences; `--all` shows every list in full
   more: sealift explain diff.different
 
 "#]]

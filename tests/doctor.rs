@@ -85,7 +85,7 @@ next: sealift unpack sample-1.0.0.sealift --trust root.json --to to/NEW-DIR
     finds(&shop, &format!("{DOCTOR} --json"), &[]);
     // One that is not there yet is looked at in the folder that would hold it, and is not made.
     let outcome = shop.done(&DOCTOR.replace(" to ", " to/new "));
-    assert!(outcome.out.contains("to/new") && outcome.out.contains("tried in to"), "{}", outcome.shown());
+    assert!(outcome.out.contains("to/new") && outcome.out.contains("checked in to"), "{}", outcome.shown());
     assert!(outcome.err.contains("--to to/new\n"), "{}", outcome.shown());
     assert!(is_empty(&shop.path("to")));
     let next = outcome.err.lines().find_map(|line| line.strip_prefix("next: ")).unwrap();
@@ -133,7 +133,7 @@ not ready: to: 4 problems, for sample-1.0.0
   problem  open-files    60 files may be open at once
                          fix: `ulimit -n 256`
   problem  others        the folder can be written by everybody, who could swap what is unpacked there
-                         fix: `chmod o-w to`, or choose a directory that only you can write to
+                         fix: `chmod o-w to`, or choose a folder that only you can write to
   ok: read-only, memory, file-size, create, lock, sync, rename, hard-links, links, switch, modes, remove, programs, letter-case, unicode, large-files, long-names, characters, architecture, clock, expiry, fips, kernel, parameters
 --- stderr
 error[doctor.problems]: `to` is not ready: 4 problems

@@ -94,7 +94,7 @@ fn a_fleet_shows_who_holds_what_and_who_is_behind() {
     // A bundle that nobody has yet is the newest, once the trust root trusts it.
     done(&shop, "make 1.5.0 9; cp sample-1.5.0.sealift in/; cp sample-1.2.0.sealift in/sub/");
     let closed = shop.done(&format!("sealift fleet in {KEYS}"));
-    assert!(closed.out.contains("for want of `--trust`: 2 files"), "{}", closed.shown());
+    assert!(closed.out.contains("because `--trust` is missing: 2 files"), "{}", closed.shown());
     let filter = "[.verified.rows[] | [.name, .title.version, .number.sequence, .lag.is, .lag.numbers]]";
     let rows = json(&shop, &format!("sealift fleet in {KEYS} --trust root.json"), 0, filter);
     assert_eq!(
@@ -219,7 +219,7 @@ fn e14_forks_twins_and_dates_to_come_are_loud() {
         outcome.shown()
     );
     assert!(
-        outcome.out.contains("source: `in/a.json`") && outcome.out.contains("source: `in/b.json`"),
+        outcome.out.contains("says `in/a.json`") && outcome.out.contains("says `in/b.json`"),
         "{}",
         outcome.shown()
     );
@@ -263,11 +263,8 @@ fn hostile_folders_are_read_within_bounds() {
         "{}",
         outcome.shown()
     );
-    for line in [
-        "not looked at: in/key: it is a link",
-        "not looked at: in/root: ",
-        "not looked at: in/pipe: it is no ",
-    ] {
+    for line in ["not read: in/key: it is a link", "not looked at: in/root: ", "not read: in/pipe: it is no "]
+    {
         assert!(outcome.out.contains(line), "{line}\n{}", outcome.shown());
     }
     assert!(outcome.out.contains("2 files: in/empty, in/zeros"), "{}", outcome.shown());
@@ -386,7 +383,7 @@ fn which_site_holds_a_component() {
         outcome.shown()
     );
     assert!(
-        outcome.out.contains("not used: in/loose.cdx.json: it does not say which bundle"),
+        outcome.out.contains("not used: in/loose.cdx.json: does not name its bundle"),
         "{}",
         outcome.shown()
     );

@@ -10,7 +10,7 @@ fn a_scenario_is_written_and_the_next_command_is_the_real_one() {
     for name in SCENARIOS {
         let said = shop.done(&format!("sealift init {name}/mine.toml --scenario {name}"));
         assert!(
-            said.out.starts_with(&format!("{name}/mine.toml\n  scenario   {name}; beside it ")),
+            said.out.starts_with(&format!("{name}/mine.toml\n  scenario   {name}, with ")),
             "{}",
             said.shown()
         );

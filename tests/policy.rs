@@ -138,7 +138,7 @@ fn known_vulnerabilities_are_found_offline_and_without_data_nothing_is_good() {
     std::fs::write(shop.path("vex.json"), vex(why)).unwrap();
     std::fs::write(shop.path("bare.json"), vex("")).unwrap();
     let declared = shop.done(&format!("{CHECK} --policy known.toml --osv osv --vex vex.json"));
-    let says = "declared   CVE-2021-2 is not_affected as Vendor says, unsigned";
+    let says = "declared   CVE-2021-2 is not_affected according to Vendor, unsigned";
     assert!(declared.out.contains(says), "{}", declared.shown());
     let bare = format!("{CHECK} --policy known.toml --osv osv --vex bare.json");
     let bare = shop.fails(&bare, 3, "vulnerability.vex");

@@ -150,7 +150,7 @@ fn a_site_fills_the_templates() {
 
     let installed = shop.done("sealift install site 1.0.sealift");
     for said in [
-        "\n  rendered   2 files of `server`, and 1 file of it copied that are no text\n",
+        "\n  rendered   2 files of `server`, and 1 file copied that are not text\n",
         "\n  still to provide: license - licence file, from the customer portal\n",
         "\n  left out: calls, push\n",
     ] {
@@ -280,7 +280,7 @@ fn unpack_fills_templates_where_it_is_told_to() {
     let workshop = Workshop::ready();
     let shop = &workshop.shop;
     let plain = shop.done("sealift unpack 1.0.sealift --trust root.json --to plain");
-    let note = "note: the templates of `server` stay as they are; `--parameters FILE` fills them in";
+    let note = "note: the templates of `server` were not rendered; pass `--parameters FILE` to render them";
     assert!(plain.err.contains(note), "{}", plain.shown());
     assert!(!shop.path("plain/rendered").exists());
     let filled = "sealift unpack 1.0.sealift --trust root.json --to filled --parameters";
@@ -419,7 +419,7 @@ fn inspect_and_verify_say_what_a_bundle_is_made_for() {
         for line in [
             "  variant    kubernetes\n",
             "  features   calls, push\n",
-            "  left out   search, on purpose\n",
+            "  left out   search, intentionally\n",
             "  audience   partner-a; 1 item withheld from it\n",
             "  parameter  port (number; default `8065`): the port of the site\n",
             "  parameter  registry (registry; the site sets it): the registry of the site\n",

@@ -147,7 +147,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
                 ": 2 packages agree, 1 only observed, 1 only in the SBOM"
             ),
             "only observed  pkg:deb/debian/libstdc%2B%2B6@12.2.0-14%2Bdeb12u1",
-            "only carried   pkg:npm/ghost@1.3.0",
+            "only in SBOM   pkg:npm/ghost@1.3.0",
         ]
     );
     let whole = ": 3 packages agree, 0 only observed, 0 only in the SBOM";

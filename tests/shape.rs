@@ -36,6 +36,29 @@ fn a_file_reads_in_one_sitting() {
     }
 }
 
+/// Words that earlier texts used for a thing that has a word of the field: verified, severity, fix, limit, analysis,
+/// anomaly, shadowed.
+#[test]
+fn no_text_uses_a_retired_word() {
+    let retired = regex::Regex::new(
+        r"(?i)\b(believe[ds]?|believing|vouch\w*|graver|gravest|mend(ed|s|ing)?|ceilings?|census(es)?|oddit(y|ies)|buried)\b",
+    );
+    let retired = retired.unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "docs", "manifests", "keys"].map(|folder| root.join(folder));
+    let files = folders.iter().flat_map(walkdir::WalkDir::new).map(Result::unwrap);
+    let texts = files
+        .filter(|file| file.file_type().is_file())
+        .filter_map(|file| Some((file.path().to_owned(), fs::read_to_string(file.path()).ok()?)));
+    for (path, text) in texts.chain([(root.join("README.md"), include_str!("../README.md").to_owned())]) {
+        // The word list of BIP-39 is what it is.
+        if !path.ends_with("value/spoken.txt") {
+            let found = retired.find(&text).map(|found| found.as_str());
+            assert_eq!(found, None, "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn only_the_terminal_prints() {
     for (_, path) in all_sources() {

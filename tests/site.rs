@@ -379,7 +379,7 @@ fn a_drill_changes_nothing_and_leaves_a_signed_record() {
     done(&shop, "sealift install site sample-1.0.0.sealift");
     let before = support::listing(&shop.path("site/releases"));
     let drill = done(&shop, "sealift install site sample-1.1.0.sealift --drill");
-    assert!(drill.out.contains("would be installed; the site is as it was"), "{}", drill.shown());
+    assert!(drill.out.contains("would be installed; the site is unchanged"), "{}", drill.shown());
     assert!(support::listing(&shop.path("site/releases")) == before);
     assert_eq!(runbook(&shop), "runbook of 1.0.0 \n");
     done(&shop, "sealift receipt new site --key site.key -o drill.json --drill --passphrase-fd 0 <<<pw");
@@ -408,7 +408,7 @@ fn receipts_and_requests_are_signed_by_the_site() {
     assert!(shown.out.contains("installed air-gapped") && shown.out.contains("blobs, "), "{}", shown.shown());
     done(&shop, &format!("sealift receipt new site --without-inventory -o less.json {sign}"));
     let shown = done(&shop, "sealift receipt check less.json --key site.pub");
-    assert!(shown.out.contains("(not told)") && !shown.out.contains("blobs"), "{}", shown.shown());
+    assert!(shown.out.contains("(not included)") && !shown.out.contains("blobs"), "{}", shown.shown());
     done(&shop, &format!("sealift request new site {sign}"));
     let request =
         done(&shop, "sealift request check request.json --key site.pub --json | jq '.request.blobs|length'");
@@ -695,7 +695,7 @@ fn the_same_bundle_with_newer_roots_brings_them() {
     forge.set("seal/roots.dsse.jsonl", shop.read("next.json"));
     std::fs::write(shop.path("again.sealift"), forge.bytes()).unwrap();
     let again = done(&shop, "sealift install site again.sealift");
-    assert!(again.out.contains("in use already"), "{}", again.shown());
+    assert!(again.out.contains("already in use"), "{}", again.shown());
     assert!(done(&shop, "sealift status site").out.contains("root version 2"));
 }
 

@@ -1,6 +1,6 @@
-//! Looking for a component in SBOMs that somebody carried here: `CycloneDX` in JSON, read as a stream.
+//! Looking for a component in SBOMs that someone carried here: `CycloneDX` in JSON, read as a stream.
 //!
-//! What an SBOM says is verified as far as whoever made it: it is not signed, and nothing here looks into the bundle. It
+//! What an SBOM says is only as reliable as its author: it is not signed, and nothing here looks into the bundle. It
 //! speaks of one bundle, which it names by the digest of its statement in the property `sealift:statement`.
 
 mod cyclonedx;
@@ -97,7 +97,7 @@ pub struct Findings {
 }
 
 impl ComponentQuery {
-    /// What a person typed: `NAME` or `NAME@VERSION`. An `@` in front belongs to the name, as in `@scope/name`.
+    /// What the user typed: `NAME` or `NAME@VERSION`. An `@` in front belongs to the name, as in `@scope/name`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let split = text.rfind('@').filter(|at| *at > 0).and_then(|at| {
@@ -152,7 +152,7 @@ impl Findings {
 }
 
 impl SearchedComponent {
-    /// The same, with texts of a length that a person reads.
+    /// The same, with texts of a length that the user reads.
     fn cut(self) -> Self {
         Self {
             name: cut(self.name),

@@ -1,6 +1,6 @@
 //! Many sites at once: what their receipts and requests say they hold, and where they contradict each other.
 //!
-//! Records whose signature was checked and records that nobody could check are two groups from beginning to end: a
+//! Records whose signature was checked and records that no one could check are two groups from beginning to end: a
 //! file that anybody may have written changes nothing about what is known.
 
 pub mod conflict;
@@ -85,7 +85,7 @@ pub struct Newest {
 pub struct EmptySite {
     /// The site.
     pub site: Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// When its newest record was made.
     pub issued: Timestamp,

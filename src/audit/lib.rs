@@ -1,4 +1,4 @@
-//! What somebody who approves a bundle, looks something up in one, or is about to pack one gets to see.
+//! What someone who approves a bundle, looks something up in one, or is about to pack one gets to see.
 
 pub mod account;
 pub mod analysis;

@@ -46,7 +46,7 @@ pub fn find(file: &LintFile<'_>) -> Vec<LintFinding> {
     }
 }
 
-/// The lines of a text, counted from 0, that show a part of a secret or invitation; `None` where nobody can say, because
+/// The lines of a text, counted from 0, that show a part of a secret or invitation; `None` where no one can say, because
 /// the file is a key or was not looked through.
 #[must_use]
 pub(crate) fn lines(file: &LintFile<'_>) -> Option<BTreeSet<usize>> {

@@ -65,7 +65,7 @@
 //! ```
 //!
 //! `FORMAT.md` beside this file is the specification. No module here opens a socket, prints, exits, asks the clock or
-//! reads the environment: whoever calls hands these in.
+//! reads the environment: anyone who calls hands these in.
 
 pub mod codes;
 pub mod format;

@@ -91,7 +91,7 @@ impl Store {
         self.folder.join(name)
     }
 
-    /// The file that holds a blob, if the store has it. Whoever reads it compares the digest again.
+    /// The file that holds a blob, if the store has it. Anyone who reads it compares the digest again.
     #[must_use]
     pub fn get(&self, digest: &Digest) -> Option<PathBuf> {
         let path = self.path(digest);
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// The file and the length of a blob whose bytes were just read and found right; a damaged blob counts
-    /// as one that is not there, and the next [`put`](Self::put) replaces it.
+    /// as one that is missing, and the next [`put`](Self::put) replaces it.
     pub fn checked(&self, digest: &Digest) -> Result<Option<(PathBuf, u64)>, StoreError> {
         let Some(path) = self.get(digest) else { return Ok(None) };
         let mut hasher = Hasher::new();
@@ -138,7 +138,7 @@ struct UnfinishedBlob {
 impl UnfinishedBlob {
     fn new(folder: &Path) -> Result<Self, StoreError> {
         // Two runs on one store, even from two machines, never write to one file: the name is only taken
-        // when nobody else has it.
+        // when no one else has it.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);

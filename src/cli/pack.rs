@@ -62,7 +62,7 @@ pub(super) struct Args {
     /// The trust root that travels with the bundle, all versions of it
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
-    /// The folder for NAME-VERSION.sealift, made if it is not there; or `oci://REGISTRY/REPOSITORY:TAG`
+    /// The folder for NAME-VERSION.sealift, made if it is missing; or `oci://REGISTRY/REPOSITORY:TAG`
     #[arg(short, long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
     #[cfg(feature = "encryption")]
@@ -244,7 +244,7 @@ impl Args {
         Ok(())
     }
 
-    /// Whether there is a key and a trust root; on the first day nobody has either.
+    /// Whether there is a key and a trust root; on the first day no one has either.
     fn has_authority(&self) -> Result<(), CliError> {
         let day_one = "sealift key new root && sealift key new packer && sealift trust init --key root.key --packer packer.pub";
         let has_root = self.trust.symlink_metadata().is_ok();

@@ -150,7 +150,7 @@ impl CheckArgs {
         let stage = match self.stage {
             StageArg::Pack => Stage::Packing,
             StageArg::Approve => Stage::ApprovalCheck,
-            StageArg::Verify => Stage::Believing,
+            StageArg::Verify => Stage::Verifying,
         };
         let watch = term.watch("checking");
         let judgement = self.bundle.in_place(term, |place| {

@@ -91,7 +91,7 @@ impl Args {
             (Some(judging), Source::File(file)) => {
                 let whole = OpenBundle::open_whole(file, &root, conditions, depth)?;
                 let judgement =
-                    judging.judge(&whole, Stage::Believing, conditions.threads, conditions.now, &watch)?;
+                    judging.judge(&whole, Stage::Verifying, conditions.threads, conditions.now, &watch)?;
                 let (read, place) = (whole.size, whole.into_place());
                 (place.trusted, place.contents, read, Some(judgement))
             }

@@ -1,6 +1,6 @@
 //! Keys that an `ssh-agent` holds: it signs, and no secret comes here.
 //!
-//! The protocol is draft-ietf-sshm-ssh-agent, in OpenSSH the file `PROTOCOL.agent`. An agent is somebody else's program:
+//! The protocol is draft-ietf-sshm-ssh-agent, in OpenSSH the file `PROTOCOL.agent`. An agent is someone else's program:
 //! its answers are bounded, it gets a limited time, and a signature counts only when our own check accepts it.
 
 use crate::deadline::DeadlineStream;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Bytes of the longest message, either way: what OpenSSH's agent takes.
-const CEILING: u64 = 256 << 10;
+const MAX_BYTES: u64 = 256 << 10;
 
 // Numbers of messages: draft-ietf-sshm-ssh-agent, section 6.1.
 const FAILURE: u8 = 5;
@@ -84,8 +84,8 @@ impl Agent {
     fn ask(&self, request: &[u8]) -> Result<Vec<u8>, TrustError> {
         let what = "bytes of a message to an ssh-agent";
         let found = request.len() as u64;
-        if found > CEILING {
-            return Err(TrustError::Limit { what, found, limit: CEILING });
+        if found > MAX_BYTES {
+            return Err(TrustError::Limit { what, found, limit: MAX_BYTES });
         }
         let failed = |source| TrustError::AgentFailed { socket: self.socket.clone(), source };
         let end = Instant::now() + self.patience;
@@ -94,7 +94,7 @@ impl Agent {
         let mut length = [0; 4];
         line.read_exact(&mut length).map_err(failed)?;
         let length = u32::from_be_bytes(length);
-        if u64::from(length) > CEILING {
+        if u64::from(length) > MAX_BYTES {
             return Err(TrustError::AgentAnswer { reason: "it is longer than any answer" });
         }
         let mut answer = vec![0; usize::try_from(length).unwrap_or_default()];

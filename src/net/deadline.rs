@@ -1,4 +1,4 @@
-//! Connections to programs of somebody else, which get a limited time.
+//! Connections to programs of someone else, which get a limited time.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;

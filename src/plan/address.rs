@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// An `https://`, `http://` or `file://` address without user and password.
 ///
-/// It is shown without what stands behind `?`, because that is where people put tokens.
+/// It is shown without what stands behind `?`, because that is where users put tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     text: String,

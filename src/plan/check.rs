@@ -28,7 +28,7 @@ pub struct CheckReport {
     pub accepted: Vec<Accepted>,
     /// Files that were looked through.
     pub files: u64,
-    /// Files that were not, because they are too large to be texts that a person wrote.
+    /// Files that were not, because they are too large to be texts that the user wrote.
     pub unread: u64,
     /// The most bytes that the bundle can have: trees count as they are, without compression.
     pub bytes: u64,
@@ -46,7 +46,7 @@ pub struct Accepted {
 /// What the bundle is carried on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetMedium {
-    /// What people call it.
+    /// Its display name.
     pub name: String,
     /// How many bytes it holds, where that is known.
     pub bytes: Option<u64>,

@@ -113,7 +113,7 @@ pub(super) fn open_regular(path: &Path) -> Result<File, PlanError> {
     opened.map(|(file, _)| file)
 }
 
-/// Resolves the links on a path that a person named.
+/// Resolves the links on a path that the user named.
 pub(super) fn resolved(path: &Path) -> Result<PathBuf, PlanError> {
     std::fs::canonicalize(path).map_err(|source| PlanError::read(path, source))
 }

@@ -38,7 +38,7 @@ impl Diagnostic {
         }
         let report = [Level::ERROR.primary_title(title.as_str()).element(snippet)];
         let rendered = Renderer::plain().decor_style(DecorStyle::Ascii).render(&report);
-        // The first line repeats the title; whoever prints errors puts that in front.
+        // The first line repeats the title; anyone who prints errors puts that in front.
         let picture = rendered.split_once('\n').map_or("", |(_, picture)| picture);
         Self { title, picture: picture.trim_end().to_owned(), help: None }
     }

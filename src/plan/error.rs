@@ -184,7 +184,7 @@ fn one_hint(errors: &[PlanError]) -> Option<NextStep> {
     if hints.all(|hint| hint == first) { first } else { None }
 }
 
-/// A path as people may see it.
+/// A path as users may see it.
 pub(super) fn shown(path: &Path) -> String {
     Printable(path.to_string_lossy()).to_string()
 }

@@ -1,6 +1,6 @@
 //! A folder of the packer's, held open: everything in it is opened beneath its handle, and links are never followed.
 //!
-//! Whoever may write into the folder can swap a part of it for a link between listing and reading (Z16). Opened by its
+//! Anyone who may write into the folder can swap a part of it for a link between listing and reading (Z16). Opened by its
 //! path, such a link would lead to files that only the packer may read, and they would be sealed and carried away.
 
 use super::context::{kind_of, not_a_file};
@@ -31,7 +31,7 @@ pub(super) struct FoundEntry<'a> {
 }
 
 impl Folder {
-    /// Opens the folder at `path`; the path itself may lead over links, because a person named it.
+    /// Opens the folder at `path`; the path itself may lead over links, because the user named it.
     pub(super) fn open(path: &Path) -> Result<Self, PlanError> {
         Ok(Self { path: path.to_owned(), handle: open_folder(path)? })
     }

@@ -28,7 +28,7 @@ use std::time::Duration;
 const TARGET: u64 = 4096;
 /// Bytes that are kept of what git complains about.
 const COMPLAINTS: usize = 16 << 10;
-/// How often somebody who waits for git looks whether to stop.
+/// How often someone who waits for git looks whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// Variables that would lead git to another repository than the one it is given.
 const MISLEADING: [&str; 6] = [
@@ -97,7 +97,7 @@ impl GitRepository<'_> {
         for name in MISLEADING {
             command.env_remove(name);
         }
-        // Nobody sits there to answer, and messages are read by this program.
+        // No one sits there to answer, and messages are read by this program.
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").arg("--git-dir").arg(&self.folder);
         // A server may redirect, and name other repositories that it borrows from: never to a weaker protocol.
         let protocols: &[&str] = match from.map(Address::scheme) {
@@ -324,10 +324,10 @@ impl GitRepository<'_> {
     }
 }
 
-/// A git that runs. It is stopped when nobody waits for it any more.
+/// A git that runs. It is stopped when no one waits for it any more.
 struct Running {
     process: Child,
-    /// Reads what git complains about. A pipe that nobody empties is full after 64 KiB, which a server can fill with
+    /// Reads what git complains about. A pipe that no one empties is full after 64 KiB, which a server can fill with
     /// messages of its own, and then git waits for ever.
     complaints: Option<JoinHandle<Vec<u8>>>,
 }

@@ -88,7 +88,7 @@ pub(super) struct BundleTable {
     /// The deployment pattern it serves, like `air-gapped`. A site counts the bundles of each scenario by itself.
     #[schemars(with = "schema::NameText")]
     pub(super) scenario: Spanned<String>,
-    /// Version for people, like `2026.11.0`. Which bundle is newer is decided by `sequence` alone.
+    /// Version for users, like `2026.11.0`. Which bundle is newer is decided by `sequence` alone.
     #[schemars(with = "schema::NameText")]
     pub(super) version: Spanned<String>,
     /// After this moment sites no longer trust the bundle: UTC, whole seconds, like `2027-05-01T00:00:00Z`.

@@ -219,7 +219,7 @@ fn read_config(
         members.wrong(format!("configuration `{name}`, which `manifest.json` names, is missing"))
     })?;
     let digest = Digest::of(&json);
-    // Named after its digest by whoever wrote the archive.
+    // Named after its digest by anyone who wrote the archive.
     let stated = image.config.strip_suffix(".json").or(image.config.strip_prefix(BLOBS));
     let stated = stated.and_then(|hex| Digest::from_hex(hex).ok());
     if stated.is_some_and(|stated| stated != digest) {

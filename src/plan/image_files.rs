@@ -58,7 +58,7 @@ impl Members {
         limits: &Limits,
         watch: &dyn Progress,
     ) -> Result<Self, PlanError> {
-        // A person named it, so a link is followed once; from here on it is the thing itself.
+        // The user named it, so a link is followed once; from here on it is the thing itself.
         let path = real_path(path)?;
         let tar = if path.is_dir() {
             None

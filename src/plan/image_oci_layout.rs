@@ -362,7 +362,7 @@ impl LayoutReader<'_> {
         }
     }
 
-    /// Takes up what an index lists, unless it stays behind or is not there.
+    /// Takes up what an index lists, unless it stays behind or is missing.
     fn child(&mut self, child: &Descriptor, parent: &str, depth: usize) -> Result<(), PlanError> {
         let is_there = self.members.find(&blob_name(&child.digest))?.is_some();
         self.found.extend(child.platform.clone().filter(|_| is_there));

@@ -19,7 +19,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// How a person selects it: by its first name, or by its digest.
+    /// How the user selects it: by its first name, or by its digest.
     pub(super) fn label(&self) -> String {
         self.names.first().cloned().unwrap_or_else(|| self.digest.to_string())
     }

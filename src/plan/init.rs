@@ -160,7 +160,7 @@ impl Sketch {
         self.table(kind, format!("name = \"{name}\"\npath = {}\n{chart}", Quoted(&format!("{text}{slash}"))));
     }
 
-    /// An image to pull, unless one of this name is there already; `place` is what names it.
+    /// An image to pull, unless one of this name already exists; `place` is what names it.
     fn pull(&mut self, reference: &ImageName, place: Option<&str>) {
         let full = normalised(reference.as_str()).unwrap_or_else(|| reference.to_string());
         let is_here = self.references.iter().any(|known| normalised(known).as_ref() == Some(&full));

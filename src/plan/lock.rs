@@ -197,11 +197,11 @@ pub struct LockedTree {
 pub enum TreeSource {
     /// A folder or a file.
     Path(String),
-    /// A download; on first use if nobody publishes its digest.
+    /// A download; on first use if no one publishes its digest.
     Url {
         /// The address.
         url: String,
-        /// How its digest was found out, where nobody publishes it.
+        /// How its digest was found out, where no one publishes it.
         pin: Option<Pin>,
     },
     /// A chart: `oci://...`, or its name and repository.
@@ -215,7 +215,7 @@ pub enum TreeSource {
     },
 }
 
-/// How a digest was found out that nobody publishes.
+/// How a digest was found out that no one publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pin {

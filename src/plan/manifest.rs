@@ -1,4 +1,4 @@
-//! Manifests: what should travel, said by a person.
+//! Manifests: what should travel, said by the user.
 
 use super::address::Address;
 use super::commit::Commit;
@@ -26,11 +26,11 @@ pub struct Manifest {
     pub name: Name,
     /// The deployment pattern it serves.
     pub scenario: Name,
-    /// The bundle's version, for people.
+    /// The bundle's version, for users.
     pub version: Name,
     /// After this moment the bundle is no longer to be verified.
     pub expires: Option<Timestamp>,
-    /// The number of the bundle among those of its scenario, when a person decides it.
+    /// The number of the bundle among those of its scenario, when the user decides it.
     pub sequence: Option<u64>,
     /// Kinds of sites that need different items; where there are any, one is chosen.
     pub variants: Vec<Name>,
@@ -134,7 +134,7 @@ pub struct ManifestFeature {
     pub excludes: Vec<Name>,
 }
 
-/// Somebody who may not have everything.
+/// Someone who may not have everything.
 #[derive(Debug, Clone)]
 pub struct ManifestAudience {
     /// Who that is.
@@ -362,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Beside each invalid manifest lies what a person sees.
+    /// Beside each invalid manifest lies what the user sees.
     #[test]
     fn invalid_manifests_are_drawn() {
         let texts = texts("invalid");

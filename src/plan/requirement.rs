@@ -1,4 +1,4 @@
-//! Versions as people tag them, and what is asked of them.
+//! Versions as users tag them, and what is asked of them.
 
 use semver::{Comparator, Op, Version, VersionReq};
 use std::fmt;

@@ -57,7 +57,7 @@ impl Lock {
             let (found, limit) = (chosen.items.len() as u64, limit as u64);
             return Err(PlanError::Limit { what: "items of the manifest".to_owned(), found, limit });
         }
-        // Whoever corrects sources wants to know of all that fail, and not of one in each run.
+        // Anyone who corrects sources wants to know of all that fail, and not of one in each run.
         let (pulled, mut errors) = image_registry::pull(&chosen.items, &task)?;
         for item in &chosen.items {
             match lock.add(item, &pulled, before, &task).map_err(|error| error.about(item.kind, &item.name)) {

@@ -63,7 +63,7 @@ impl ReferenceScenario {
         Ok(scenario)
     }
 
-    /// Adds the file at a path, or all files of the folder there. What nobody wrote yet, a person brings.
+    /// Adds the file at a path, or all files of the folder there. What no one wrote yet, the user brings.
     fn take(&mut self, path: &Path) {
         self.files.extend(MANIFESTS.get_file(path).map(|file| (file.path().to_owned(), file.contents())));
         let mut pending: Vec<_> = MANIFESTS.get_dir(path).into_iter().collect();
@@ -76,7 +76,7 @@ impl ReferenceScenario {
     /// Writes the manifest to `path` and everything else below its folder.
     ///
     /// What is there and equal stays as it is. Nothing is written where something else is in the way; the manifest is
-    /// written last, so whoever was interrupted can begin again.
+    /// written last, so anyone who was interrupted can begin again.
     pub fn write(&self, path: &Path) -> Result<(), PlanError> {
         let folder = atomic_file::folder_of(path);
         let mut taken = Vec::new();
@@ -188,7 +188,7 @@ mod tests {
             for file in all_files(&folder.path().join("new")) {
                 let is_part = file.starts_with("parts");
                 let is_named = named.iter().any(|one| one.components().eq(file.components()));
-                assert!(is_part || is_named, "{name}: nobody names `{}`", file.display());
+                assert!(is_part || is_named, "{name}: no one names `{}`", file.display());
                 let of =
                     if file == Path::new("mine.toml") { format!("{name}.toml").into() } else { file.clone() };
                 let written = fs::read(folder.path().join("new").join(&file)).unwrap();

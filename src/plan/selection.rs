@@ -6,7 +6,7 @@ use sealift_bundle::format::site_inputs::{Selection, SiteInputs};
 use sealift_bundle::value::name::Name;
 use std::collections::{BTreeSet, HashMap};
 
-/// What a person asks for.
+/// What the user asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// One of the manifest's variants.

@@ -23,7 +23,7 @@ const GIT: &str = ".git";
 
 /// The tree of what lies at `path`, with every file hashed.
 ///
-/// `path` itself may be a link, because a person named it; links below it are never followed.
+/// `path` itself may be a link, because the user named it; links below it are never followed.
 pub(super) fn read(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<Tree, PlanError> {
     let (folder, listing) = list(path, patterns, task)?;
     listing.check(path, patterns.names(), task)?;

@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The most a file of credentials, or a helper's answer, may hold.
-const CEILING: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 /// The key under which Docker keeps the credentials of Docker Hub.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 /// The user name that stands for a token in a helper's answer.
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// repository is taken.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
-    /// The files, in the order they are looked through; one that is not there is passed over.
+    /// The files, in the order they are looked through; one that is missing is passed over.
     pub files: Vec<PathBuf>,
 }
 
@@ -64,7 +64,7 @@ impl Credentials {
             let text = match std::fs::File::open(path) {
                 Ok(file) => {
                     let mut text = zeroize::Zeroizing::new(String::new());
-                    file.take(CEILING)
+                    file.take(MAX_BYTES)
                         .read_to_string(&mut text)
                         .map_err(|source| RegistryError::Read { path: path.clone(), source })?;
                     text
@@ -93,7 +93,7 @@ impl Credentials {
 }
 
 impl AuthFile {
-    /// An empty or null value counts as one that is not there, as for docker.
+    /// An empty or null value counts as one that is missing, as for docker.
     fn find(
         &self,
         repository: &Repository,
@@ -226,7 +226,7 @@ fn answer_of(
         }
         let mut bytes = zeroize::Zeroizing::new(Vec::new());
         if let Some(stdout) = stdout {
-            let _ = stdout.take(CEILING).read_to_end(&mut bytes);
+            let _ = stdout.take(MAX_BYTES).read_to_end(&mut bytes);
         }
         let _ = sender.send(zeroize::Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()));
     };

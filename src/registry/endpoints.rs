@@ -175,7 +175,7 @@ impl RegistryAccess {
     }
 }
 
-/// True for `localhost` and the loopback addresses: nobody else is on that way.
+/// True for `localhost` and the loopback addresses: no one else is on that way.
 fn is_loopback(host: &str) -> bool {
     let (name, _) = host_and_port(host);
     name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())

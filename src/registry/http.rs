@@ -174,7 +174,7 @@ impl Http {
     }
 }
 
-/// Reads what a server says when it refuses: little, and nobody waits for it later.
+/// Reads what a server says when it refuses: little, and no one waits for it later.
 fn read_refusal(method: &Method, mut response: Response<Body>) -> Response<Body> {
     if response.status().as_u16() < 400 || *method == Method::HEAD {
         return response;

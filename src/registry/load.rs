@@ -82,7 +82,7 @@ pub struct Load<'a> {
 
 impl Load<'_> {
     /// Sends the images called `only`, or all of them. An image that the registry refuses does not keep the others
-    /// from arriving. Where nothing arrives because nobody may in, or nobody is there, that is the error.
+    /// from arriving. Where nothing arrives because no one may in, or no one is there, that is the error.
     pub fn run(&self, only: &[String]) -> Result<PushOutcome, RegistryError> {
         let (planned, mut refused, mut first) = self.plan(only)?;
         let mut sent = self.blobs(&planned)?;

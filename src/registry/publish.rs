@@ -161,9 +161,9 @@ struct SealLayer {
     annotations: HashMap<String, String>,
 }
 
-/// The bytes of a bundle file, made of what a registry has of it. Nothing of it is verified; whoever reads verifies.
+/// The bytes of a bundle file, made of what a registry has of it. Nothing of it is verified; anyone who reads verifies.
 ///
-/// Documents are asked for when their place in the file has come, one at a time: whoever refuses the seal, which stands
+/// Documents are asked for when their place in the file has come, one at a time: anyone who refuses the seal, which stands
 /// before them, has not waited for any, and none is held longer than it takes to read it.
 pub struct Reader<'a> {
     client: &'a Client,
@@ -366,7 +366,7 @@ fn find_seal(
         what: format!("`{reference}` of `{}`", repository.path),
         reason: reason.to_owned(),
     };
-    // One at a time: nobody has verified any of them, and there may be many.
+    // One at a time: no one has verified any of them, and there may be many.
     let (mut tagged, mut others) = (None, Vec::new());
     for referrer in client.subject_referrers(repository, &index.digest, limits, watch)? {
         let name = referrer.root.digest.to_string();

@@ -245,7 +245,7 @@ impl Client {
     }
 }
 
-/// An answer to a question that a registry need not answer. That it is silent, or nobody wants to know any more, is an
+/// An answer to a question that a registry need not answer. That it is silent, or no one wants to know any more, is an
 /// error all the same.
 pub(super) fn optional(
     outcome: Result<Response<Body>, RegistryError>,

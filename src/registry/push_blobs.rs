@@ -223,7 +223,7 @@ impl Load<'_> {
             let pushed = self.client.upload_whole(repository, blob, reader, self.watch);
             let fed = feeding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match fed {
-                // The registry's reason counts more than that nobody listens any more.
+                // The registry's reason counts more than that no one listens any more.
                 Err(RegistryError::Interrupted) | Ok(()) => pushed,
                 Err(error) => Err(error),
             }

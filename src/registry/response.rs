@@ -45,7 +45,7 @@ impl Client {
                 let who = match self.known_login(target) {
                     Some(Login::Password { user, .. }) => format!("`{user}`"),
                     Some(Login::Identity(_)) => "the holder of this token".to_owned(),
-                    None => "somebody who is not logged in".to_owned(),
+                    None => "an anonymous user".to_owned(),
                 };
                 RegistryError::Denied { host, status, what, who, said }
             }
@@ -109,7 +109,7 @@ fn said(body: &str) -> String {
             .map(|error| format!("{} {}", error.code, error.message).trim().to_owned())
             .collect::<Vec<_>>()
             .join("; "),
-        // A page of HTML says nothing to a person in a terminal.
+        // A page of HTML says nothing to the user in a terminal.
         Err(_) if body.trim_start().starts_with('<') => String::new(),
         Err(_) => body.trim().to_owned(),
     }

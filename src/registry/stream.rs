@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use ureq::http::Method;
 
 /// Reads a blob; ends with an error when it has not the length that was announced. Its digest is the business of
-/// whoever reads.
+/// anyone who reads.
 pub(super) struct BlobReader<'a> {
     client: &'a Client,
     target: ClientTarget,

@@ -74,7 +74,7 @@ impl Upload<'_> {
                 Err(error) if attempt >= TRIES => return Err(error),
                 Ok(_) | Err(RegistryError::Unreachable { .. }) => {
                     rest(Duration::from_millis(250 * u64::from(attempt)), self.watch)?;
-                    // How much did arrive? Where nobody knows, everything is sent again.
+                    // How much did arrive? Where no one knows, everything is sent again.
                     from = match self.arrived() {
                         Ok(at) => at.filter(|at| (self.sent..=end).contains(at)).unwrap_or(from),
                         // What was before this piece is not here any more; the whole blob begins anew.

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often somebody looks whether to stop.
+/// How often someone looks whether to stop.
 pub(crate) const GLANCE: Duration = Duration::from_millis(50);
 /// Bytes handed over at a time.
 const STEP: usize = 256 << 10;

@@ -42,7 +42,7 @@ checks! {
     Memory "memory" "Memory of the machine and of its control group against the measured peak."
     OpenFiles "open-files" "How many files may be open at once."
     FileSize "file-size" "How large this process may make a file (`ulimit -f`)."
-    Others "others" "Nobody else can rename what is put there."
+    Others "others" "No one else can rename what is put there."
     Create "create" "Folders and files can be made and written."
     Lock "lock" "A folder can be locked (`flock`)."
     Sync "sync" "Files, folders and the file system can be made durable."
@@ -78,7 +78,7 @@ pub enum CheckOutcome {
     /// It is as it has to be.
     #[serde(rename = "ok")]
     Ok,
-    /// It works, and somebody should know.
+    /// It works, and someone should know.
     #[serde(rename = "warning")]
     Warning,
     /// It stands in the way.

@@ -47,7 +47,7 @@ const CARRIED: u64 = 64 << 20;
 /// Bytes of the longest journal.
 const LONGEST: u64 = 256 << 20;
 
-/// A file that is carried along under its own name. Nobody certifies it.
+/// A file that is carried along under its own name. No one certifies it.
 #[derive(Debug, Clone)]
 pub struct EvidenceFile {
     path: PathBuf,
@@ -92,7 +92,7 @@ pub struct Exported {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// The digest of the list of all: what somebody may write down elsewhere.
+    /// The digest of the list of all: what someone may write down elsewhere.
     pub list: Digest,
     /// How many approvals count.
     pub approvals: u64,

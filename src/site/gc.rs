@@ -113,7 +113,7 @@ pub(super) fn sweep(site: &Site) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// What lies out of sight beside the releases; whoever writes it holds its folder locked.
+/// What lies out of sight beside the releases; anyone who writes it holds its folder locked.
 pub(super) fn leftovers(site: &Site) -> Result<Leftovers, SiteError> {
     let mut found = Leftovers::default();
     let failed = |source| SiteError::StateRead { path: site.folder().join(RELEASES), source };

@@ -7,7 +7,7 @@
 //! SITE/releases/SCENARIO/VERSION-DIGITS/   what `unpack` writes, one folder a bundle
 //! SITE/current/SCENARIO   link to the release that is in use
 //! SITE/pending.json   an act that is decided and not finished
-//! SITE/lock           held by whoever changes something
+//! SITE/lock           held by anyone who changes something
 //! ```
 
 use super::SiteError;
@@ -34,8 +34,8 @@ use std::time::Duration;
 
 const TYPE: &str = "https://sealift.dev/site/v1";
 /// Bytes of the largest small file of a site: a trust root in JSON, or an act that is pending.
-pub(super) const CEILING: u64 = 16 << 20;
-/// How often somebody who only looks asks again while another process finishes an act.
+pub(super) const MAX_BYTES: u64 = 16 << 20;
+/// How often someone who only looks asks again while another process finishes an act.
 const LOOKS: u32 = 50;
 
 /// `state.json`: what ties the journal down.
@@ -59,7 +59,7 @@ impl Anchor {
 
     fn parse(bytes: &[u8]) -> Result<Self, SiteError> {
         let damaged = |reason| SiteError::StateDamaged { reason };
-        let anchor: Self = canonical::decode(bytes, CEILING).map_err(|error| damaged(error.to_string()))?;
+        let anchor: Self = canonical::decode(bytes, MAX_BYTES).map_err(|error| damaged(error.to_string()))?;
         if anchor.kind != TYPE {
             return Err(damaged("it is of a type that this build does not know".to_owned()));
         }
@@ -82,7 +82,7 @@ pub struct Site {
     pub(super) journal_len: u64,
 }
 
-/// A site that nobody else changes until this is dropped.
+/// A site that no one else changes until this is dropped.
 #[derive(Debug)]
 pub struct LockedSite {
     /// What is there.
@@ -109,7 +109,7 @@ impl Site {
             } else {
                 Self::read(folder, limits)
             };
-            // An act is under way, or was ended by a power cut: then nobody holds the lock, and it is finished here.
+            // An act is under way, or was ended by a power cut: then no one holds the lock, and it is finished here.
             match found {
                 Ok(site) => return Ok(site),
                 Err(error) => match LockedSite::open(folder, limits) {
@@ -127,7 +127,7 @@ impl Site {
 
     /// Reads what the site remembers; nothing may be pending.
     fn read(folder: &Path, limits: &Limits) -> Result<Self, SiteError> {
-        let bytes = match atomic_file::read_bounded(&folder.join(STATE), CEILING) {
+        let bytes = match atomic_file::read_bounded(&folder.join(STATE), MAX_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(if folder.join(JOURNAL).symlink_metadata().is_ok() {
                     SiteError::StateMissing { path: folder.to_owned() }
@@ -266,7 +266,7 @@ pub(super) fn release(site: &Path, scenario: &Name, folder: &Name) -> PathBuf {
     site.join(RELEASES).join(scenario.as_str()).join(folder.as_str())
 }
 
-/// Takes the lock of a site, or says at once that somebody else has it.
+/// Takes the lock of a site, or says at once that someone else has it.
 pub(super) fn lock(folder: &Path) -> Result<File, SiteError> {
     let path = folder.join(LOCK);
     let failed = |source| SiteError::Write { path: path.clone(), source };

@@ -97,7 +97,7 @@ impl LockedSite {
         statement: Option<Digest>,
     ) -> Result<(), SiteError> {
         let code = code.as_str().to_owned();
-        // What comes from a bundle nobody trusts may be as long as it likes.
+        // What comes from a bundle no one trusts may be as long as it likes.
         let message = message.chars().take(MESSAGE).collect();
         let (state, root) = (self.site.state.clone(), self.site.root.clone());
         self.commit(now, Act::Refused { code, message, statement }, state, root, Moves::default())
@@ -134,7 +134,7 @@ impl LockedSite {
         let images;
         let release = match (extent, here) {
             (InstallExtent::Install, Some(here)) => {
-                // Nothing is said of a medium that was not read to its end, also where its release is there already.
+                // Nothing is said of a medium that was not read to its end, also where its release already exists.
                 let contents = verify_contents(&trusted, tape, &conditions, &Looking(Depth::Stored))?;
                 images = images_of(&contents);
                 // The chain of roots is not part of what the statement covers: the same bundle may bring a newer one.
@@ -188,7 +188,7 @@ impl LockedSite {
         let target = self.site.release(&predicate.scenario, folder);
         handle::make_folder(atomic_file::folder_of(&target))?;
         if is_there(&target).map_err(|source| SiteError::StateRead { path: target.clone(), source })? {
-            // The journal knows of no release with this name that is whole: it is what somebody else has left.
+            // The journal knows of no release with this name that is whole: it is what someone else has left.
             return Err(SiteError::Stray { path: target });
         }
         let store = self.site.store()?;
@@ -325,7 +325,7 @@ pub(super) fn folder_name(
     )
 }
 
-/// What somebody has to be able to look up later: that a bundle was refused, and why. Not that a person pressed
+/// What someone has to be able to look up later: that a bundle was refused, and why. Not that the user pressed
 /// Ctrl-C, or that the journal itself cannot be written.
 fn is_to_be_remembered(error: &SiteError) -> bool {
     match error {

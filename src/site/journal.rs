@@ -73,7 +73,7 @@ pub enum Act {
     },
     /// Another trust root is pinned.
     Trusted {
-        /// Why it need not follow from the one before, where a person decided that.
+        /// Why it need not follow from the one before, where the user decided that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recovery: Option<String>,
     },
@@ -285,7 +285,7 @@ impl Journal {
     /// Reads a journal from its first line to its last, and hands each entry on with its head.
     ///
     /// Found: lines that were changed, left out, doubled or put elsewhere, and a last line that is not whole. What
-    /// was cut off at a line break is found by whoever knows where it should end.
+    /// was cut off at a line break is found by anyone who knows where it should end.
     pub fn read(path: &Path, each: impl FnMut(&JournalEntry, &JournalHead)) -> Result<Self, SiteError> {
         let failed = |source| SiteError::JournalRead { path: path.to_owned(), source };
         let file = sealift_bundle::format::atomic_file::open_regular(path).map_err(failed)?;

@@ -22,12 +22,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What people decide when a site is set up.
+/// What users decide when a site is set up.
 #[derive(Debug, Clone)]
 pub struct Charter {
     /// Which site it is; random.
     pub site: sealift_bundle::value::digest::Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// The scenarios that it takes.
     pub accepts: Vec<Name>,
@@ -117,8 +117,8 @@ fn probe(folder: &Path) -> Result<(), SiteError> {
 
 /// Sets up what a site remembers again, from its journal: when `state.json` is lost, or does not fit.
 ///
-/// The journal has to be whole, and the root has to be the one that it names last. What a journal cannot show, a person
-/// has to certify: that nothing is missing at its end. So `head` is where it ended, as a person wrote it down.
+/// The journal has to be whole, and the root has to be the one that it names last. What a journal cannot show, the user
+/// has to certify: that nothing is missing at its end. So `head` is where it ended, as the user wrote it down.
 pub fn recover(
     folder: &Path,
     root: &PinnedRoot,
@@ -268,8 +268,8 @@ impl LockedSite {
         self.commit(now, act, state, root, Moves::default())
     }
 
-    /// Pins a root that follows from the pinned one, or, for this reason, one that need not: then whoever calls has had
-    /// a person compare its fingerprint, and its epoch begins anew, so that no number of before counts.
+    /// Pins a root that follows from the pinned one, or, for this reason, one that need not: then anyone who calls has had
+    /// the user compare its fingerprint, and its epoch begins anew, so that no number of before counts.
     pub fn trust(
         &mut self,
         now: Timestamp,
@@ -286,7 +286,7 @@ impl LockedSite {
         state.root_version = root.root().version();
         state.time_floor = match recovery {
             None => state.time_floor.max(root.root().created()),
-            // A person decides anew, also about a date that should never have been signed.
+            // The user decides anew, also about a date that should never have been signed.
             Some(_) => root.root().created(),
         };
         self.commit(now, Act::Trusted { recovery: recovery.map(String::from) }, state, root, Moves::default())

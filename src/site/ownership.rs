@@ -1,4 +1,4 @@
-//! Which folders are refused because somebody else could change what lies in them.
+//! Which folders are refused because someone else could change what lies in them.
 //!
 //! A rename needs only write permission on the folder above, so each check includes every folder up to the root.
 

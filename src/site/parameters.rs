@@ -18,7 +18,7 @@ use toml::de::{DeTable, DeValue};
 const FILE: &str = "parameters.toml";
 
 /// Bytes of the largest file of parameters.
-const CEILING: u64 = 64 << 10;
+const MAX_BYTES: u64 = 64 << 10;
 
 /// What a file of parameters says, before anybody has compared it with a bundle.
 #[derive(Debug, Clone)]
@@ -51,10 +51,10 @@ impl Given {
 
     /// The outer error is about the file, the inner one about what it says.
     fn try_read(path: &Path) -> io::Result<Result<Self, SiteError>> {
-        let bytes = atomic_file::read_bounded(path, CEILING)?;
+        let bytes = atomic_file::read_bounded(path, MAX_BYTES)?;
         let wrong = |wrong: Vec<String>| Err(SiteError::Parameters { path: path.to_owned(), wrong });
-        if bytes.len() as u64 > CEILING {
-            return Ok(wrong(vec![format!("it has more than {CEILING} bytes")]));
+        if bytes.len() as u64 > MAX_BYTES {
+            return Ok(wrong(vec![format!("it has more than {MAX_BYTES} bytes")]));
         }
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text,
@@ -166,7 +166,7 @@ impl Values {
     }
 }
 
-/// What is given and cannot be taken. Values are not repeated: somebody may have put a secret there.
+/// What is given and cannot be taken. Values are not repeated: someone may have put a secret there.
 fn wrong(needs: &SiteInputs, given: &Given) -> Vec<String> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     for (name, (text, line)) in &given.values {

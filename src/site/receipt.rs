@@ -28,7 +28,7 @@ pub struct Receipt {
     kind: String,
     /// The site.
     pub site: Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// When the receipt was made, by the clock of the site.
     pub issued: Timestamp,
@@ -89,7 +89,7 @@ pub struct Request {
     kind: String,
     /// The site.
     pub site: Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// When it was made, by the clock of the site.
     pub issued: Timestamp,
@@ -156,7 +156,7 @@ pub trait Signed: Serialize + DeserializeOwned {
         Self::of(Self::envelope(bytes, limits)?.signed_by(key)?, limits)
     }
 
-    /// What a payload says, whoever certifies it.
+    /// What a payload says, anyone who certifies it.
     fn of(payload: &[u8], limits: &Limits) -> Result<Self, TrustError> {
         let found: Self = Self::PAYLOAD.decode(payload, limits)?;
         if found.kind() != Self::TYPE {
@@ -285,7 +285,7 @@ impl Site {
         })
     }
 
-    /// What the store holds, by digest. Names and sizes; whoever relies on a blob compares its digest.
+    /// What the store holds, by digest. Names and sizes; anyone who relies on a blob compares its digest.
     fn blobs(&self) -> Result<Vec<HeldBlob>, SiteError> {
         let path = self.folder().join(STORE).join("blobs/sha256");
         let failed = |source| SiteError::StateRead { path: path.clone(), source };

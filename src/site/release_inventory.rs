@@ -24,7 +24,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Bytes of the largest one: about ten million entries.
-const CEILING: u64 = 2 << 30;
+const MAX_BYTES: u64 = 2 << 30;
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -40,7 +40,7 @@ pub enum Change {
     Changed,
     /// Its permissions are others: executable or not, or writable by others.
     Mode,
-    /// It is not there.
+    /// It is missing.
     Missing,
     /// It was not installed.
     Added,
@@ -97,7 +97,7 @@ impl ReleaseInventory {
         let (digest, folder) = (Digest::of(&bytes), site.join(INVENTORIES));
         handle::make_folder(&folder)?;
         let path = folder.join(digest.hex());
-        if atomic_file::read_bounded(&path, CEILING).is_ok_and(|found| found == bytes) {
+        if atomic_file::read_bounded(&path, MAX_BYTES).is_ok_and(|found| found == bytes) {
             return Ok(digest);
         }
         atomic_file::replace(&path, &bytes).map_err(|source| SiteError::Write { path, source })?;
@@ -107,7 +107,7 @@ impl ReleaseInventory {
     fn read(site: &Path, digest: &Digest) -> Result<Self, SiteError> {
         let path = site.join(INVENTORIES).join(digest.hex());
         let damaged = |reason: String| SiteError::InventoryDamaged { path: path.clone(), reason };
-        let bytes = match atomic_file::read_bounded(&path, CEILING) {
+        let bytes = match atomic_file::read_bounded(&path, MAX_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(damaged("it is missing".into()));
             }
@@ -116,7 +116,7 @@ impl ReleaseInventory {
         if Digest::of(&bytes) != *digest {
             return Err(damaged("it was changed".to_owned()));
         }
-        canonical::decode(&bytes, CEILING).map(Self).map_err(|error| damaged(error.to_string()))
+        canonical::decode(&bytes, MAX_BYTES).map(Self).map_err(|error| damaged(error.to_string()))
     }
 
     /// Compares a folder with it, hashing every file. No link is followed, and nothing below a folder that does not

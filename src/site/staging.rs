@@ -36,7 +36,7 @@ pub(super) enum Readers {
     Owner,
 }
 
-/// What a file system has left for whoever asks.
+/// What a file system has left for anyone who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FreeSpace {
     pub(super) bytes: u64,
@@ -89,7 +89,7 @@ impl Staging {
             if rustix::fs::lstat(&path)
                 .is_ok_and(|now| (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino))
             {
-                // What a killed process left behind, or what somebody put there: not ours to trust.
+                // What a killed process left behind, or what someone put there: not ours to trust.
                 if held.st_uid != rustix::process::geteuid().as_raw() {
                     return Err(write_error(&path, Errno::PERM.into()));
                 }
@@ -104,7 +104,7 @@ impl Staging {
             published: false,
             no_reflink: AtomicBool::new(false),
         };
-        // Whoever held the lock until now may just have filled the target.
+        // Anyone who held the lock until now may just have filled the target.
         refuse_taken(target)?;
         staging.clear()?;
         // A umask takes bits away, never adds them: the modes are set once everything is written.
@@ -148,7 +148,7 @@ impl Staging {
         self.create(path, file_mode(executable))
     }
 
-    /// Makes a file for a blob, which nobody writes to again.
+    /// Makes a file for a blob, which no one writes to again.
     pub(crate) fn blob(&self, path: &RelPath) -> Result<File, SiteError> {
         self.create(path, BLOB_MODE)
     }
@@ -230,7 +230,7 @@ impl Staging {
         rustix::fs::syncfs(&self.root).map_err(failed)
     }
 
-    /// Leaves the folder where it is, for whoever has written down what becomes of it.
+    /// Leaves the folder where it is, for anyone who has written down what becomes of it.
     pub(crate) fn hand_over(mut self) {
         self.published = true;
     }
@@ -261,7 +261,7 @@ impl Staging {
         parent.map_err(|source| self.failed(path, source.into()))
     }
 
-    /// Opens a folder beneath the root; no link is followed, wherever it leads and whoever puts it there meanwhile.
+    /// Opens a folder beneath the root; no link is followed, wherever it leads and anyone who puts it there meanwhile.
     fn beneath(&self, path: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -314,7 +314,7 @@ impl Readers {
     }
 }
 
-/// Blobs are named by their content, so nobody has a reason to write to them.
+/// Blobs are named by their content, so no one has a reason to write to them.
 pub(super) const BLOB_MODE: Mode = Mode::RUSR.union(Mode::RGRP).union(Mode::ROTH);
 
 const fn folder_mode() -> Mode {
@@ -367,7 +367,7 @@ fn remove_content(folder: &OwnedFd) -> Result<(), Errno> {
             Err(Errno::ISDIR | Errno::PERM) => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let below = rustix::fs::openat(folder, &name, flags, Mode::empty())?;
-                // What somebody mounted there is not ours to remove.
+                // What someone mounted there is not ours to remove.
                 if rustix::fs::fstat(&below)?.st_dev != rustix::fs::fstat(folder)?.st_dev {
                     return Err(Errno::XDEV);
                 }

@@ -19,7 +19,7 @@ const MAX_JUMP: u64 = 1_000_000;
 pub struct SiteState {
     /// Which site it is: random, made once.
     pub site: Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// The scenarios it takes; in order, each once.
     pub accepts: Vec<Name>,

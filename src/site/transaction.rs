@@ -76,10 +76,10 @@ impl PendingTransaction {
     /// The act that is pending at a site, if one is.
     pub(super) fn load(site: &Path) -> Result<Option<Self>, SiteError> {
         let path = site.join(PENDING);
-        match atomic_file::read_bounded(&path, handle::CEILING) {
+        match atomic_file::read_bounded(&path, handle::MAX_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(SiteError::StateRead { path, source }),
-            // It appears whole or not at all, so what is not whole was changed by somebody.
+            // It appears whole or not at all, so what is not whole was changed by someone.
             Ok(bytes) => canonical::decode(&bytes, bytes.len() as u64)
                 .map(Some)
                 .map_err(|error| SiteError::StateDamaged { reason: format!("`{PENDING}`: {error}") }),
@@ -239,13 +239,13 @@ fn take_back(folder: &Path, pending: &PendingTransaction, error: SiteError) -> S
             clear(folder, pending);
             error
         }
-        // Half a line may stand there: whoever comes next finishes the act.
+        // Half a line may stand there: anyone who comes next finishes the act.
         Err(source) => SiteError::Unfinished { path: folder.to_owned(), source },
     }
 }
 
 /// Cuts the line of an act off the journal. Where something else stands in its place, nothing is touched: that is for
-/// people to look at.
+/// users to look at.
 fn cut_off(folder: &Path, pending: &PendingTransaction) -> io::Result<()> {
     let path = folder.join(JOURNAL);
     let mut file = journal::open_for_writing(&path)?;
@@ -296,7 +296,7 @@ fn carry_out(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteErro
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other.map_err(unfinished)?,
         }
-        // Done before, or the folder that is to come into use is not there: then nothing does.
+        // Done before, or the folder that is to come into use is missing: then nothing does.
         fs::symlink_metadata(&to).map_err(unfinished)?;
         atomic_file::sync_folder(atomic_file::folder_of(&to)).map_err(unfinished)?;
     }
@@ -348,7 +348,7 @@ fn lines(mut file: &fs::File, bytes: u64) -> io::Result<u64> {
     }
 }
 
-/// Writes the line of the journal, where it is not there yet; what is there of it is written again.
+/// Writes the line of the journal, where it is missing yet; what is there of it is written again.
 fn append(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteError> {
     let path = folder.join(JOURNAL);
     let failed = |source| SiteError::JournalWrite { path: path.clone(), source };

@@ -2,7 +2,7 @@
 //!
 //! A template can name parameters and decide by them. It cannot name a file, another template, a function or the clock,
 //! and it cannot go on for ever: `tags` refuses what the engine would do without counting it, the engine counts the rest,
-//! and a template is filled on a thread that nobody waits for longer than ten seconds.
+//! and a template is filled on a thread that no one waits for longer than ten seconds.
 
 mod run;
 mod tags;
@@ -30,7 +30,7 @@ pub struct TemplateObjection {
     pub line: Option<usize>,
     /// What is wrong with it.
     pub reason: String,
-    /// The name it has and nobody declared.
+    /// The name it has and no one declared.
     pub unknown: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl TemplateEngine {
 pub enum Unfilled {
     /// The template is wrong.
     Refused(TemplateObjection),
-    /// Somebody wants the work to stop.
+    /// Someone wants the work to stop.
     Interrupted,
 }
 

@@ -1,7 +1,7 @@
 //! One template, filled on a thread of its own.
 //!
 //! The engine counts what it does, but not all of it: it compares two long texts in one step, and does what a template
-//! says about constants before it begins to count. It cannot be asked to stop either. So whoever wants the text waits for
+//! says about constants before it begins to count. It cannot be asked to stop either. So anyone who wants the text waits for
 //! the thread and not for the engine, and leaves it behind when it takes too long or the work is to stop.
 
 use super::{OUTPUT, TemplateObjection, Unfilled};
@@ -32,7 +32,7 @@ pub(super) fn run(job: RenderJob, watch: &dyn Progress) -> Result<String, Unfill
     let refused = |reason: String| Unfilled::Refused(TemplateObjection::new(None, reason));
     let (send, made) = sync_channel(1);
     let work = move || {
-        // Nobody waits any more when this fails.
+        // No one waits any more when this fails.
         let _ = send.send(fill(&job));
     };
     std::thread::Builder::new()

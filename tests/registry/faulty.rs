@@ -44,8 +44,7 @@ fn other_bytes_than_the_digest_says() {
             Bench::new(),
         );
         let said = bench.lock(&server, "app:1").unwrap_err();
-        for word in ["[registry.content]", what, "digest mismatch", &wrong.to_string(), "next: run the same"]
-        {
+        for word in ["[registry.content]", what, "digest mismatch", &wrong.to_string(), "next: re-run the"] {
             assert!(said.contains(word), "no `{word}` in: {said}");
         }
         assert!(bench.store.get(&wrong).is_none() && bench.is_sound());

@@ -64,8 +64,8 @@ fn f_field_05_one_image_that_fails_does_not_stop_the_others() {
     for (kind, method, status, next) in [
         ("blobs/uploads", "POST", 404, "create the repository"),
         ("blobs/uploads", "POST", 403, "log in"),
-        ("blobs/uploads", "PUT", 413, "limit for the size of a request"),
-        ("manifests", "PUT", 404, "look whether the registry is up"),
+        ("blobs/uploads", "PUT", 413, "request size limit"),
+        ("manifests", "PUT", 404, "check that the registry is running"),
         ("manifests", "PUT", 403, "log in"),
     ] {
         let odd = Odd::new(move |request| {

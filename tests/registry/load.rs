@@ -101,7 +101,7 @@ fn full_loop(door: Door) {
     assert_eq!(seen(shop, &flags, &format!("{repository}@{}", digest(&listed[0]))), digest(&listed[0]));
 
     let again = shop.done(&load);
-    assert!(again.out.contains("sent 0 blobs, 0 B;"), "{}", again.out);
+    assert!(again.out.contains("pushed 0 blobs, 0 B;"), "{}", again.out);
     assert!(!again.out.contains("under this tag"), "{}", again.out);
     seen(shop, &flags, &format!("{repository}:sha256-{}", root.hex()));
     assert_eq!(serde_json::from_slice::<Value>(&shop.read("seen")).unwrap()["manifests"], json!(listed));

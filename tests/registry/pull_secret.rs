@@ -31,8 +31,7 @@ fn with_a_password() {
     images(&shop, &[("app", reference(&host, "app:1"))]);
 
     let outcome = shop.fails(LOCK, 1, "registry.denied");
-    let words =
-        ["denied manifest `1` of `app` to somebody who is not logged in", &format!("podman login {host}")];
+    let words = ["denied manifest `1` of `app` to an anonymous user", &format!("podman login {host}")];
     assert!(words.iter().all(|word| outcome.err.contains(word)), "{}", outcome.err);
     auth_file(&shop, "wrong.json", &host, "guessed");
     let outcome = shop.fails(&format!("REGISTRY_AUTH_FILE=wrong.json {LOCK}"), 1, "registry.denied");

@@ -102,7 +102,7 @@ fn registries_that_are_never_content() {
     }
     assert_eq!(server.asked().len(), 2);
     let said = Bench::new().lock(&server, "app:1").unwrap_err();
-    assert!(said.contains("[registry.denied]") && said.contains("somebody who is not logged in"), "{said}");
+    assert!(said.contains("[registry.denied]") && said.contains("an anonymous user"), "{said}");
 
     let loops = bearer(&sample, |_, _| Reply::new(200, "", br#"{"token":"OTHER"}"#));
     let said = with_password(&loops.host).lock(&loops, "app:1").unwrap_err();

@@ -87,7 +87,7 @@ fn each_blob_is_sent_once() {
         .map(|asked| asked.len())
         .sum::<usize>();
     assert_eq!(sent, bytes);
-    assert!(outcome.out.contains(&format!("sent {} blobs", blobs.len())), "{}", outcome.out);
+    assert!(outcome.out.contains(&format!("pushed {} blobs", blobs.len())), "{}", outcome.out);
     front.forget();
     carried.shop.done(&load);
     assert_eq!(

@@ -41,7 +41,7 @@ pub(super) struct AttachedBlobs {
     known: HashSet<(Name, Digest, BlobRole)>,
 }
 
-/// What a blob is, whoever names it.
+/// What a blob is, anyone who names it.
 #[derive(Clone)]
 struct BlobFacts {
     class: FileClass,

@@ -74,7 +74,7 @@ impl ImageConfig {
         })
     }
 
-    /// Whether programs run as root: nobody is named, or root is, or the number of root in any spelling, or a name that
+    /// Whether programs run as root: no one is named, or root is, or the number of root in any spelling, or a name that
     /// `etc/passwd` of the image gives to root.
     ///
     /// Engines read what stands before the colon with Go's `strconv.Atoi`, so `00`, `+0` and `-0` are 0. A number outside

@@ -1,6 +1,6 @@
 //! The analysis: everything that was observed in the content of a bundle.
 //!
-//! What stands here was computed from the bytes that travel. What somebody declared (origin, licence of an item) is in
+//! What stands here was computed from the bytes that travel. What someone declared (origin, licence of an item) is in
 //! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
 
 mod analysis_budget;

@@ -18,7 +18,7 @@ pub enum ChangeKind {
     Changed,
     /// It is as it was, in another place.
     Moved,
-    /// It is not there any more.
+    /// It is missing any more.
     Gone,
 }
 
@@ -53,7 +53,7 @@ pub struct ItemChange {
     /// The old name of what moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Name>,
-    /// An image that is called as it was and is another: whoever goes by its tag gets other bytes.
+    /// An image that is called as it was and is another: anyone who goes by its tag gets other bytes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub same_tag: bool,
     /// What it is called at the site, or where it comes from.
@@ -141,7 +141,7 @@ pub struct Executable {
 pub enum LayerTurn {
     /// It was not there.
     New,
-    /// It is not there any more.
+    /// It is missing any more.
     Gone,
     /// It has the same bytes, compressed in another way.
     Recompressed,

@@ -108,7 +108,7 @@ impl ItemFacts {
         }
     }
 
-    /// States all values of a field that can have several under names; what is not among them is not there.
+    /// States all values of a field that can have several under names; what is not among them is missing.
     pub(crate) fn put_named<K: ToString, V: ToString>(
         &mut self,
         field: Field,

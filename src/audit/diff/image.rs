@@ -202,7 +202,7 @@ fn compare_layers(
     let new: Vec<&Layer> = b.layers_of(new).filter(|layer| !had.contains(&layer.digest)).collect();
     let bytes: HashMap<Digest, &Layer> =
         gone.iter().filter_map(|layer| layer.diff_id.map(|diff_id| (diff_id, *layer))).collect();
-    // Of a layer that was not read whole, nobody knows what else it holds.
+    // Of a layer that was not read whole, no one knows what else it holds.
     let unread = |analysis: &BundleAnalysis| -> BTreeSet<Digest> {
         analysis.unchecked.iter().filter_map(|one| one.layer).collect()
     };

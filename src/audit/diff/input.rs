@@ -275,7 +275,7 @@ impl DiffHead {
         }
     }
 
-    /// Its size for people.
+    /// Its size for users.
     #[must_use]
     pub fn size(&self) -> Option<ByteSize> {
         self.stored.map(ByteSize)

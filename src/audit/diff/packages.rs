@@ -19,7 +19,7 @@ pub enum PackageStep {
     Up,
     /// Its version is written in another way and means the same.
     Same,
-    /// It is not there any more.
+    /// It is missing any more.
     Gone,
     /// Its version is as before, and its licences are not.
     License,

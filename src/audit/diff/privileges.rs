@@ -1,4 +1,4 @@
-//! Rights: what lets a program or a person do more than others, and how an image is started.
+//! Rights: what lets a program or the user do more than others, and how an image is started.
 
 use super::change::{ChangeKind, Right, RightChange};
 use super::change_set::ChangeSet;
@@ -29,7 +29,7 @@ pub(super) fn rights_of(spot: &EntrySpot<'_>) -> Vec<(Right, Cow<'static, str>)>
                 rights.push((Right::WorldWritable, Cow::Borrowed("file")));
             }
         }
-        // With the sticky bit, like `/tmp`, nobody changes what others have in it.
+        // With the sticky bit, like `/tmp`, no one changes what others have in it.
         EntryNode::Dir if has(0o002) && !has(0o1000) => {
             rights.push((Right::WorldWritable, Cow::Borrowed("folder")));
         }

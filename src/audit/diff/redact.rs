@@ -4,7 +4,7 @@ use crate::finding::LintFile;
 use crate::secrets;
 use std::borrow::Cow;
 
-/// A line of somebody's text, or in its place that it is not shown.
+/// A line of someone's text, or in its place that it is not shown.
 pub(super) fn masked(line: &str) -> Cow<'_, str> {
     let file = LintFile { item: "image", path: "config", bytes: line.as_bytes() };
     if secrets::find(&file).is_empty() { Cow::Borrowed(line) } else { Cow::Owned(HIDDEN.to_owned()) }

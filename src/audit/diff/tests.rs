@@ -128,7 +128,7 @@ fn what_matters_most_comes_first() {
     let mut from = 0;
     for line in expected {
         let at =
-            text[from..].find(line).unwrap_or_else(|| panic!("`{line}` is not there, or earlier:\n{text}"));
+            text[from..].find(line).unwrap_or_else(|| panic!("`{line}` is missing, or earlier:\n{text}"));
         from += at + line.len();
     }
     assert!(!text.contains("Tr0ub") && !text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
@@ -210,7 +210,7 @@ fn what_was_not_looked_at_is_not_equal() {
     let mut side = image("app", vec![layer("one", vec![file("a", 0o644, "a")])], config("app"));
     let mut other = side.clone();
     assert_eq!(compare_sides(&side, &other).verdict, DiffVerdict::Equal);
-    // A lock of the same content: nobody has sealed it.
+    // A lock of the same content: no one has sealed it.
     other.kind = InputKind::Lock;
     (other.statement, other.analysis) = (None, None);
     let found = compare_sides(&other, &side);

@@ -1,4 +1,4 @@
-//! A difference for people: what matters first, and on one screen unless everything is asked for.
+//! A difference for users: what matters first, and on one screen unless everything is asked for.
 
 use super::change::{
     ChangeAt, ChangeKind, FilesOf, ItemChange, LayerChange, LayerTurn, LayersOf, Right, RightChange,

@@ -20,14 +20,14 @@ pub enum Conflict {
     Fork {
         /// The site.
         site: Digest,
-        /// What people call it.
+        /// Its display name.
         name: Name,
         /// The place in the journal.
         entry: u64,
         /// What the records say stands there.
         claims: Vec<DigestClaim>,
     },
-    /// Two bundles have one number: one of them was sealed behind somebody's back.
+    /// Two bundles have one number: one of them was not sealed by the real packer.
     Equivocation {
         /// The scenario.
         scenario: Name,
@@ -48,7 +48,7 @@ pub enum Conflict {
     Future {
         /// The site.
         site: Digest,
-        /// What people call it.
+        /// Its display name.
         name: Name,
         /// When the record was made, by the clock of the site.
         issued: Timestamp,
@@ -59,7 +59,7 @@ pub enum Conflict {
     Keys {
         /// The site.
         site: Digest,
-        /// What people call it.
+        /// Its display name.
         name: Name,
         /// The keys, each with a record.
         keys: Vec<Signing>,
@@ -75,7 +75,7 @@ pub enum Conflict {
     Revoked {
         /// The site.
         site: Digest,
-        /// What people call it.
+        /// Its display name.
         name: Name,
         /// The scenario.
         scenario: Name,
@@ -121,7 +121,7 @@ pub struct Signing {
 pub struct Speaking {
     /// The site.
     pub site: Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// The file.
     pub file: PathBuf,
@@ -150,7 +150,9 @@ impl Conflict {
                 "install nothing there; keep the folder, and compare its journal with an earlier export: `sealift \
                  journal verify SITE --since EXPORT`"
             }
-            Self::Equivocation { .. } => "keep both, install neither, and call whoever runs the signing",
+            Self::Equivocation { .. } => {
+                "keep both, install neither, and call the administrators of your signing keys"
+            }
             Self::Number { .. } => "one of these says what is not so: ask the site for its journal",
             Self::Future { .. } => "one of the two clocks is wrong: compare them",
             Self::Keys { .. } => "a site keeps its key: ask the site by another way which of them it is",

@@ -30,15 +30,15 @@ const HEAD: u64 = 512;
 pub struct Gathered {
     /// Records that a named key signed.
     pub verified: Vec<FleetRecord>,
-    /// Records by keys that nobody named: what files say.
+    /// Records by keys that no one named: what files say.
     pub declared: Vec<FleetRecord>,
     /// Records that are rejected, and why.
     pub refused: Vec<RejectedRecord>,
     /// What bundles are called.
     pub titles: Titles,
-    /// Files whose name is that of a bundle. Nobody has looked into them.
+    /// Files whose name is that of a bundle. No one has looked into them.
     pub bundles: Vec<PathBuf>,
-    /// Files whose name is that of an SBOM. Nobody has looked into them.
+    /// Files whose name is that of an SBOM. No one has looked into them.
     pub sboms: Vec<PathBuf>,
     /// Everything else.
     pub others: Vec<PathBuf>,
@@ -133,7 +133,7 @@ impl Gathered {
         }
     }
 
-    /// Takes a name from a statement. Nobody has to have signed it: records name bundles by the digest of their statement,
+    /// Takes a name from a statement. No one has to have signed it: records name bundles by the digest of their statement,
     /// and these are the bytes with that digest, or they are not.
     fn name(&mut self, file: PathBuf, payload: &[u8], limits: &Limits) {
         match Statement::parse(payload, limits) {

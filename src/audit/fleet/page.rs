@@ -26,7 +26,7 @@ pub fn page(fleet: &FleetOverview<'_>) -> String {
             .class("apart")
             .child(tag("h2").text("Unverified"))
             .child(tag("p").text(
-                "No key was named for what stands here. It is what files say, and nobody here knows who wrote them: it \
+                "No key was named for what stands here. It is what files say, and their authors are unknown here: it \
                  counts for nothing above.",
             ))
             .children(fleet.unverified.conflicts.iter().map(alarm))

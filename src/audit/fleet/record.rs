@@ -20,7 +20,7 @@ pub struct FleetRecord {
     pub id: Digest,
     /// The site.
     pub site: Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// When it was made, by the clock of the site.
     pub issued: Timestamp,

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub struct FleetRow {
     /// The site.
     pub site: Digest,
-    /// What people call it.
+    /// Its display name.
     pub name: Name,
     /// The scenario.
     pub scenario: Name,
@@ -76,7 +76,7 @@ pub enum Lag {
     },
     /// What it has is of an epoch that is over.
     Epoch,
-    /// It did not tell, or nobody said which number its bundle has.
+    /// It did not tell, or no one said which number its bundle has.
     Unknown,
 }
 

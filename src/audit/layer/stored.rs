@@ -1,4 +1,4 @@
-//! Blobs of a bundle as they are stored, for whoever decompresses them.
+//! Blobs of a bundle as they are stored, for anyone who decompresses them.
 
 use super::Failed;
 use sealift_bundle::format::index::Blob;
@@ -9,7 +9,7 @@ use std::io::{self, Read};
 /// A proved blob, read from front to back.
 ///
 /// Its digest was right before anything takes a byte of it for what it says it is, and each piece is compared again when it
-/// is read: whoever can write to the file cannot show one content to the digest and another one here.
+/// is read: anyone who can write to the file cannot show one content to the digest and another one here.
 #[derive(Clone)]
 pub(crate) struct Stored<'a> {
     place: &'a OpenBundle<'a>,

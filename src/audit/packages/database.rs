@@ -87,7 +87,7 @@ impl Database {
         }
     }
 
-    /// What it is, for people.
+    /// What it is, for users.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -137,7 +137,7 @@ fn is_npm(folder: &str) -> bool {
 /// What a file announces.
 ///
 /// # Errors
-/// Why it could not be read, for a person.
+/// Why it could not be read, for the user.
 pub fn read(database: Database, path: &str, bytes: &[u8]) -> Result<PackageEvidence, String> {
     if database.is_document() && bytes.len() > MAX_DOCUMENT {
         return Err(format!("it has {} bytes, more than {MAX_DOCUMENT}", bytes.len()));

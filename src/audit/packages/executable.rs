@@ -18,7 +18,7 @@ const MAX_MACHINES: usize = 16;
 /// None where it says nothing, and where the bytes are no executable.
 ///
 /// # Errors
-/// Why what it says could not be read, for a person.
+/// Why what it says could not be read, for the user.
 pub fn in_executable(bytes: &[u8]) -> Result<Vec<Package>, String> {
     let mut found = FoundPackages::default();
     for image in images(bytes).map_err(|error| format!("it is no sound executable: {error}"))? {

@@ -29,7 +29,7 @@ const ENTRY: &[u8] = b"PK\x01\x02";
 /// a zip without manifest and without `pom.properties` is no Java archive.
 ///
 /// # Errors
-/// Why it, or an archive in it, could not be read, for a person.
+/// Why it, or an archive in it, could not be read, for the user.
 pub fn in_jar(path: &str, bytes: &[u8]) -> Result<Vec<Package>, String> {
     let mut reading = JarScan { found: FoundPackages::default(), left: MAX_BYTES };
     reading.archive(path, bytes, 0, MAX_NESTED)?;

@@ -109,7 +109,7 @@ pub struct System {
     /// `VERSION_ID`, like `12`; rolling distributions have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// `PRETTY_NAME`, for people.
+    /// `PRETTY_NAME`, for users.
     pub name: String,
 }
 

@@ -149,7 +149,7 @@ pub(crate) fn unversioned(text: &str) -> &str {
     split_version(text.get(..end).unwrap_or_default()).0
 }
 
-/// A package URL that somebody else wrote.
+/// A package URL that someone else wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purl {
     kind: String,

@@ -102,7 +102,7 @@ fn of_anomalies(
             (_, AnomalyGroup::Path) => Forbidden::Outside,
             (_, AnomalyGroup::Archive) => Forbidden::Ambiguous,
             (_, AnomalyGroup::Image) => Forbidden::Altered,
-            // A new privilege is not let through because nobody gave it a name here.
+            // A new privilege is not let through because no one gave it a name here.
             (_, AnomalyGroup::Privilege) => Forbidden::Setuid,
         };
         if forbidden.contains(&class) {

@@ -15,7 +15,7 @@ use std::path::Path;
 use toml::Spanned;
 
 /// Bytes of the longest policy.
-const CEILING: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What an organisation lets in.
 #[derive(Debug, Clone)]
@@ -251,7 +251,7 @@ impl AuditPolicy {
     ///
     /// Everything that is wrong with a value is said at once, each with its line.
     pub fn open(path: &Path) -> Result<Self, PolicyError> {
-        let bytes = atomic_file::read_bounded(path, CEILING).map_err(|source| PolicyError::Read {
+        let bytes = atomic_file::read_bounded(path, MAX_BYTES).map_err(|source| PolicyError::Read {
             what: "the policy",
             path: path.to_owned(),
             source,
@@ -261,8 +261,8 @@ impl AuditPolicy {
 
     /// Reads the text of a policy; or says what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<String>> {
-        if bytes.len() as u64 > CEILING {
-            return Err(vec![format!("it has more than {CEILING} bytes")]);
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(vec![format!("it has more than {MAX_BYTES} bytes")]);
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             vec![format!("line {}: it is not UTF-8", line_of(bytes, error.valid_up_to()))]

@@ -1,4 +1,4 @@
-//! What a policy asks of the ledger that `sealift scan` wrote. Nobody signed it: it says what whoever ran the scan says.
+//! What a policy asks of the ledger that `sealift scan` wrote. No one signed it: it says what anyone who ran the scan says.
 
 use super::error::PolicyError;
 use crate::scan::{Ledger, ScannerIdentity};
@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 /// Reads a ledger.
 pub fn open(path: &Path) -> Result<Ledger, PolicyError> {
-    let bytes = atomic_file::read_bounded(path, Ledger::CEILING).map_err(|source| PolicyError::Read {
+    let bytes = atomic_file::read_bounded(path, Ledger::MAX_BYTES).map_err(|source| PolicyError::Read {
         what: "the ledger",
         path: path.to_owned(),
         source,

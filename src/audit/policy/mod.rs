@@ -123,11 +123,11 @@ fn seals(policy: &SealPolicy, facts: &PolicyFacts<'_>, docket: &mut Docket<'_>) 
     ];
     for (_, rule) in asks.into_iter().filter(|(is_asked, _)| *is_asked) {
         docket.ask(rule);
-        if facts.stage < Stage::Believing {
+        if facts.stage < Stage::Verifying {
             docket.postpone(rule);
         }
     }
-    if facts.stage < Stage::Believing {
+    if facts.stage < Stage::Verifying {
         return;
     }
     if let Some(needed) = policy.approvals.filter(|needed| approvals.len() < *needed) {
@@ -274,7 +274,7 @@ fn platforms(policy: &AuditPolicy, analysis: &BundleAnalysis, docket: &mut Docke
                 docket.violate(
                     PolicyRule::PlatformMissing,
                     item.name.to_string(),
-                    format!("it is not there for {wanted}"),
+                    format!("it is missing for {wanted}"),
                 );
             }
         }

@@ -283,7 +283,7 @@ impl World {
     }
 
     fn judged(&self, policy: &str) -> PolicyVerdict {
-        self.at_stage(policy, Stage::Believing, &CountedWaivers::default())
+        self.at_stage(policy, Stage::Verifying, &CountedWaivers::default())
     }
 }
 
@@ -490,12 +490,12 @@ fn a_waiver_lets_through_its_rule_at_its_places_and_nothing_else() {
         (waiver("content.executable", Some("web/*")), 2),
         (waiver("content.script", None), 2),
     ] {
-        let verdict = world.at_stage(policy, Stage::Believing, &waiver);
+        let verdict = world.at_stage(policy, Stage::Verifying, &waiver);
         assert_eq!((verdict.violations.len(), verdict.waived.len()), (left, 2 - left));
         assert_eq!(verdict.is_met, left == 0);
         assert!(!verdict.passed.contains(&PolicyRule::ContentExecutable), "waived is not kept");
     }
-    let verdict = world.at_stage(policy, Stage::Believing, &waiver("content.executable", None));
+    let verdict = world.at_stage(policy, Stage::Verifying, &waiver("content.executable", None));
     let json = serde_json::to_value(&verdict).unwrap();
     assert_eq!(json["waived"][0]["rule"], "content.executable");
     assert_eq!(json["waived"][0]["by"][0], "carol");

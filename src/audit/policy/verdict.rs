@@ -18,12 +18,12 @@ const LINES: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// It is being packed: nobody has scanned or approved it yet.
+    /// It is being packed: no one has scanned or approved it yet.
     Packing,
     /// An approver is about to sign.
     ApprovalCheck,
     /// It is to be let in.
-    Believing,
+    Verifying,
 }
 
 /// Whether a bundle is as a policy wants it, and why not.

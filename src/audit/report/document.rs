@@ -15,9 +15,9 @@ use serde::Serialize;
 pub enum Basis {
     /// Computed here, from the bytes that travel.
     Observed,
-    /// Signed by somebody whom the trust root knows, or signed upstream and brought along.
+    /// Signed by someone whom the trust root knows, or signed upstream and brought along.
     Carried,
-    /// Typed by somebody, and verified by nobody for that.
+    /// Typed by someone, and not verified.
     Declared,
 }
 
@@ -40,8 +40,8 @@ impl Basis {
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Observed => "computed while this report was made, from the bytes that travel",
-            Self::Carried => "signed by somebody, and brought along with the bundle",
-            Self::Declared => "typed by somebody; nothing here proves it",
+            Self::Carried => "signed upstream and carried in the bundle",
+            Self::Declared => "declared, not proved",
         }
     }
 }
@@ -54,7 +54,7 @@ pub enum Tone {
     Good,
     /// Neither good nor bad.
     Plain,
-    /// Somebody should look.
+    /// Someone should look.
     Attention,
     /// Not as it should be.
     Bad,

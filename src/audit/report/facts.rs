@@ -82,7 +82,7 @@ impl ReportEvidence {
     }
 }
 
-/// What came along with the images of a bundle, in its order. Nobody has checked the signatures in it.
+/// What came along with the images of a bundle, in its order. No one has checked the signatures in it.
 pub fn evidence(place: &OpenBundle<'_>) -> Result<Vec<ReportEvidence>, InspectError> {
     let mut all = Vec::new();
     for contents in &place.contents.items {

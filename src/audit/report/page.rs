@@ -210,7 +210,7 @@ fn rows(table: &Table, rows: &[Vec<Cell>], continued: &'static str) -> Element {
         .child(tag("tbody").children(rows.iter().map(row)))
 }
 
-/// Whether a text has a word that may be broken where a column is narrow: a digest, a path. Words that people read
+/// Whether a text has a word that may be broken where a column is narrow: a digest, a path. Words that users read
 /// aloud stay whole.
 fn has_long_word(text: &Text) -> bool {
     const LONG: usize = 20;

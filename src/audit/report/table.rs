@@ -77,7 +77,7 @@ impl From<Text> for Cell {
 }
 
 impl Cell {
-    /// A number as people read it: `1,234,567`.
+    /// A number as users read it: `1,234,567`.
     #[must_use]
     pub fn count(number: u64) -> Self {
         say(grouped(number)).into()

@@ -20,7 +20,7 @@ const LARGEST: u64 = 64 << 20;
 /// Components of a bill that are compared.
 const COMPONENTS: usize = 200_000;
 
-/// A bill that somebody else made.
+/// A bill that someone else made.
 #[derive(Debug, Clone, Serialize)]
 pub struct CarriedSbom {
     /// The item that it travels with.
@@ -133,7 +133,7 @@ fn purls(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
         serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))
     };
     let mut said = json(bytes)?;
-    // A signed envelope (DSSE) has a statement within, and a statement the bill. Nobody has checked the signature.
+    // A signed envelope (DSSE) has a statement within, and a statement the bill. No one has checked the signature.
     if said.get("payloadType").and_then(Value::as_str) == Some("application/vnd.in-toto+json") {
         let payload = said.get("payload").and_then(Value::as_str).unwrap_or_default();
         let payload =

@@ -1,6 +1,6 @@
 //! Software bills of materials, from what was observed in the content.
 //!
-//! What a bill says was read from the files that travel. Bills that somebody else made and that travel with an image are
+//! What a bill says was read from the files that travel. Bills that someone else made and that travel with an image are
 //! carried: they are kept as they are, and held against what was observed.
 
 pub mod carried;

@@ -6,7 +6,7 @@ use sealift_bundle::value::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What SPDX says of what nobody has found out.
+/// What SPDX says of what no one has found out.
 const UNKNOWN: &str = "NOASSERTION";
 
 /// The bill of a bundle. The same bundle always gives the same bytes.

@@ -60,14 +60,14 @@ pub(super) struct Feeder<'a> {
     all: Rc<Cell<u64>>,
     zip_held: usize,
     pub(super) part: PartNumber,
-    /// Whether somebody wants it to stop.
+    /// Whether someone wants it to stop.
     stop: &'a dyn Fn() -> io::Result<()>,
 }
 
 /// A leaf, as far as it was read.
 struct ArchiveMember<'s> {
     path: String,
-    /// Its bytes, where somebody has said how many.
+    /// Its bytes, where someone has said how many.
     size: Option<u64>,
     /// What was read.
     held: Vec<u8>,

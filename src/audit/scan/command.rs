@@ -1,7 +1,7 @@
 //! A program that is started for each leaf: with the path of a file, or with the bytes on its standard input.
 //!
 //! It says 0 for nothing found, 1 for found, and anything else for an error, as `clamscan` does. No shell has a part in
-//! it. The program is somebody else's: what it prints is bounded, and its time is limited.
+//! it. The program is someone else's: what it prints is bounded, and its time is limited.
 
 use super::ScanError;
 use super::engine::{CommandWords, Opening, ScanAnswer, Scanner, ScannerIdentity, first_line};
@@ -198,7 +198,7 @@ fn read(source: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// A folder that nobody else can look into; it goes with us.
+/// A folder that no one else can look into; it goes with us.
 struct Scratch {
     path: PathBuf,
     count: AtomicU64,

@@ -1,4 +1,4 @@
-//! What an engine is, whoever makes it.
+//! What an engine is, anyone who makes it.
 
 use super::ScanError;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ const WORDS: usize = 200;
 
 /// An engine that can be asked by several threads at once.
 pub trait Scanner: Sync {
-    /// Who it is. An engine that cannot say it is not there.
+    /// Who it is. An engine that cannot say it is missing.
     fn identify(&self) -> Result<ScannerIdentity, ScanError>;
 
     /// Reads a leaf to its end and judges it. When the leaf cannot be read, the answer counts for nothing.
@@ -81,7 +81,7 @@ pub fn first_line(text: &str) -> String {
     line.chars().take(WORDS).collect()
 }
 
-/// Which engine a person asks for.
+/// Which engine the user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineArg {
     /// A running `clamd`: by its socket, by `HOST:PORT`, or where distributions have it.

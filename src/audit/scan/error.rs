@@ -25,7 +25,7 @@ pub enum ScanError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The engine is not there.
+    /// The engine is missing.
     #[error("the scanner does not answer: {}", Printable(.reason))]
     Unreachable {
         /// What was tried, and what came of it.
@@ -56,7 +56,7 @@ pub enum ScanError {
         found: u64,
         /// Leaves that it did not see.
         unseen: u64,
-        /// Archives into which nobody looked but perhaps the engine.
+        /// Archives into which no one looked but perhaps the engine.
         unopened: u64,
     },
     /// The engine found nothing, and did not see everything.
@@ -64,7 +64,7 @@ pub enum ScanError {
     Incomplete {
         /// Leaves that it did not see.
         unseen: u64,
-        /// Archives into which nobody looked but perhaps the engine.
+        /// Archives into which no one looked but perhaps the engine.
         unopened: u64,
     },
     /// A marker was not found where it has to be.

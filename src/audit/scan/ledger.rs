@@ -169,7 +169,7 @@ pub struct Unseen {
     pub reason: String,
 }
 
-/// An archive into which nobody looked but perhaps the engine.
+/// An archive into which no one looked but perhaps the engine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unopened {
@@ -314,12 +314,12 @@ impl Ledger {
     }
 
     /// Bytes of the longest ledger.
-    pub const CEILING: u64 = 256 << 20;
+    pub const MAX_BYTES: u64 = 256 << 20;
 
     /// Reads a ledger; or says what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let ledger: Self =
-            canonical::decode_escaped(bytes, Self::CEILING).map_err(|error| error.to_string())?;
+            canonical::decode_escaped(bytes, Self::MAX_BYTES).map_err(|error| error.to_string())?;
         if ledger.kind == TYPE { Ok(ledger) } else { Err("its type is not one this build knows".to_owned()) }
     }
 

@@ -227,7 +227,7 @@ impl<'a> MemoryBudget<'a> {
         }
     }
 
-    /// Forgets what waits, because somebody wants it to stop.
+    /// Forgets what waits, because someone wants it to stop.
     pub(super) fn abandon(&self) {
         let mut queue = lock(&self.queue);
         queue.jobs.clear();

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 /// Bits in a character of what a machine made up; the threshold of the general rule of gitleaks.
 const RANDOM: f64 = 3.5;
 
-/// Texts for people and for compilers, where a password is more often spoken of than set.
+/// Texts for users and for compilers, where a password is more often spoken of than set.
 pub(super) fn is_prose(path: &str) -> bool {
     let shared = path.strip_prefix("usr/share/").and_then(|rest| rest.split('/').next());
     if shared.is_some_and(|folder| RULES.words.prose_folders.any(|known| known == folder)) {

@@ -26,7 +26,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 }
 
 /// Opens what lies at a relative path beneath an open folder. No component of the path may be a link, so the result
-/// is beneath that folder even when somebody swaps a part of the path for a link at this moment.
+/// is beneath that folder even when someone swaps a part of the path for a link at this moment.
 pub fn open_beneath(folder: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let folder = folder.as_fd();
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -111,7 +111,7 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     written
 }
 
-/// Replaces a file in one step; whoever reads it sees the old or the new.
+/// Replaces a file in one step; anyone who reads it sees the old or the new.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".partial");
@@ -123,7 +123,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
-/// Writes what somebody asked to have at `path`: a file is replaced in one step, also behind a link; devices and pipes like
+/// Writes what someone asked to have at `path`: a file is replaced in one step, also behind a link; devices and pipes like
 /// `/dev/stdout` are written to, and stay what they are.
 pub fn write_out(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match path.metadata() {

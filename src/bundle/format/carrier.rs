@@ -1,6 +1,6 @@
 //! An encrypted carrier: the bundle file, encrypted as a whole, and what is signed about the file that results.
 //!
-//! The signature over the content is inside, where nobody without an identity can see it. So the file has a seal of its
+//! The signature over the content is inside, where no one without an identity can see it. So the file has a seal of its
 //! own, beside it, that says nothing about the content but the scenario.
 
 use super::error::BundleError;

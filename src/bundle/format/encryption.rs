@@ -95,7 +95,7 @@ pub fn encrypt<E: From<BundleError>>(
         .map_err(cannot_write)?
         .ok_or_else(|| BundleError::Busy { path: to.to_owned() })?;
     let _partial = UnfinishedFile(temporary.clone());
-    // Asked while nobody else can give it the name: the seal that is there belongs to what is there.
+    // Asked while no one else can give it the name: the seal that is there belongs to what is there.
     refuse_taken(to)?;
     let all = recipients.0.iter().map(|recipient| recipient as &dyn age::Recipient);
     let encryptor = age::Encryptor::with_recipients(all)

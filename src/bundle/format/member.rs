@@ -6,7 +6,7 @@ pub const ROOTS: &str = "seal/roots.dsse.jsonl";
 pub const SEAL: &str = "seal/bundle.dsse.json";
 /// Byte for byte the payload of the seal.
 pub const STATEMENT: &str = "seal/statement.json";
-/// Every member that follows, for people without the tool.
+/// Every member that follows, for users without the tool.
 pub const SHA256SUMS: &str = "seal/SHA256SUMS";
 /// How to check a bundle with openssl, sha256sum, tar and zstd.
 pub const VERIFY: &str = "seal/VERIFY.txt";
@@ -89,7 +89,7 @@ pub(crate) fn claimed_size(name: &str, block: &[u8; 512]) -> Option<u64> {
     (member_header(name, size) == *block).then_some(size)
 }
 
-/// The name that a header seems to have, to tell a person what was found where something else belongs.
+/// The name that a header seems to have, to tell the user what was found where something else belongs.
 #[must_use]
 pub(crate) fn describe(block: &[u8; 512]) -> String {
     use crate::value::printable::Printable;

@@ -84,7 +84,7 @@ pub fn is_image_config(media_type: &str) -> bool {
 ///
 /// Both kinds of keys in one document, a media type inside that differs from the one outside, foreign layers, sizes above
 /// the limit, and all that [`image_json`] refuses are refused: other tools would read such a document in another way
-/// (CVE-2021-41190). An index may list media types that are unknown here (OCI image spec 1.1, "Image Index"): whoever
+/// (CVE-2021-41190). An index may list media types that are unknown here (OCI image spec 1.1, "Image Index"): anyone who
 /// reads the index decides whether such a child may be withheld.
 pub fn parse(media_type: &str, bytes: &[u8], limits: &Limits) -> Result<OciDocument, String> {
     if bytes.len() as u64 > limits.document {

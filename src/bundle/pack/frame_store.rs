@@ -109,7 +109,7 @@ impl FrameStore {
         let partial = self.folder.join(format!("{PARTIAL}{}-{number}", std::process::id()));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
         let partial = UnfinishedFile(partial);
-        // Held until it has its name, so that a file which nobody holds was left behind.
+        // Held until it has its name, so that a file which no one holds was left behind.
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         file.write_all(frame.sha256.bytes())?;
         file.write_all(&frame.stored)?;

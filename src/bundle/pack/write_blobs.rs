@@ -65,7 +65,7 @@ struct FinishedPiece {
     frame: EncodedFrame,
 }
 
-/// Lets so many bytes in at a time; closed when anything fails, so that nobody waits for ever.
+/// Lets so many bytes in at a time; closed when anything fails, so that no one waits for ever.
 struct Gate {
     state: Mutex<(usize, bool)>,
     freed: Condvar,
@@ -119,7 +119,7 @@ impl<'a> LayersToWrite<'a> {
                         if outcome.is_err() {
                             gate.close();
                         }
-                        // Whoever fills the queue must not wait for ever.
+                        // Anyone who fills the queue must not wait for ever.
                         drop(results);
                         while receive(queue).is_some() {}
                         outcome
@@ -274,7 +274,7 @@ impl<'a> LayersToWrite<'a> {
                     let blob = Blob { size: hasher.count(), digest: hasher.finish() };
                     self.put(&member_header(&blob_name(&blob.digest), blob.size), written.end)?;
                     self.put(member::padding(blob.size), written.end + 512 + blob.size)?;
-                    // A layer that an image brought already is not there twice: the next one takes its place.
+                    // A layer that an image brought already is missing twice: the next one takes its place.
                     if !self.layers.iter().any(|image| image.digest == blob.digest) {
                         written.end += member::span(blob.size);
                     }

@@ -75,7 +75,7 @@ impl Approval {
     }
 }
 
-/// The approvals of a bundle as they came: one envelope a line, each by one approver. Nobody trusts them yet.
+/// The approvals of a bundle as they came: one envelope a line, each by one approver. No one trusts them yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Approvals(Vec<Envelope>);
 
@@ -209,7 +209,7 @@ fn fault(
     }
     let policy = policy?;
     if let Some(days) = policy.max_age_days {
-        // Where age counts, nobody gets more of it by a date to come.
+        // Where age counts, no one gets more of it by a date to come.
         if approval.approved > now {
             return Some(format!("approved at {}, and now is {now}", approval.approved));
         }

@@ -1,4 +1,4 @@
-//! From the one root that a person chose to the newest that follows from it.
+//! From the one root that the user chose to the newest that follows from it.
 
 use super::TrustError;
 use super::envelope::{Envelope, PayloadType};
@@ -10,7 +10,7 @@ use crate::value::limits::Limits;
 use crate::value::word_fingerprint::WordFingerprint;
 use std::fmt;
 
-/// What a person compares before a root is trusted for the first time: SHA-256 of the root's payload, all 64
+/// What the user compares before a root is trusted for the first time: SHA-256 of the root's payload, all 64
 /// digits in groups of four, or ten words. `base64 -d` of `payload` in `root.json`, then `sha256sum`, shows the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(Digest);
@@ -68,7 +68,7 @@ impl SignedRoot {
         &self.envelope
     }
 
-    /// What a person compares.
+    /// What the user compares.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(self.envelope.payload_digest())
@@ -79,8 +79,8 @@ impl SignedRoot {
         count(&self.envelope, &self.root, Role::Root, None).map(drop)
     }
 
-    /// Enough of the root keys before it and of its own signed it: the old ones, so that nobody else can
-    /// follow; its own, so that nobody is locked out by keys that do not work (S22).
+    /// Enough of the root keys before it and of its own signed it: the old ones, so that no one else can
+    /// follow; its own, so that no one is locked out by keys that do not work (S22).
     fn follows(&self, previous: &Root) -> Result<(), TrustError> {
         let version = self.root.version();
         self.may_follow(previous)?;
@@ -90,7 +90,7 @@ impl SignedRoot {
             .map_err(|source| TrustError::Step { version, source: Box::new(source) })
     }
 
-    /// What a root has to say to follow another one, whoever signed it.
+    /// What a root has to say to follow another one, anyone who signed it.
     fn may_follow(&self, previous: &Root) -> Result<(), TrustError> {
         let version = self.root.version();
         let expected = previous.version().saturating_add(1);
@@ -179,7 +179,7 @@ impl Chain {
     /// The pinned root with what follows from it; the pinned one alone if nothing newer follows.
     ///
     /// The whole chain must hold, from version 1 on, and every version that is pinned must be the one that is pinned. Nothing
-    /// links what stands before the first pinned version: whoever carries the bundle can write another past there and
+    /// links what stands before the first pinned version: anyone who carries the bundle can write another past there and
     /// sign the pinned version with its keys as well. So none of it is in what comes out.
     /// An expired root on the way is no obstacle (S25); the one that comes out is judged by the caller with
     /// [`Root::check_expiry`].

@@ -86,7 +86,7 @@ impl PayloadType {
             .map_err(|source| TrustError::Canonical { document: self.document(), source })
     }
 
-    /// What people call the document.
+    /// What users call the document.
     #[must_use]
     pub const fn document(self) -> &'static str {
         match self {
@@ -145,7 +145,7 @@ impl Envelope {
         let form: EnvelopeForm = canonical::decode(bytes, kind.envelope_limit(limits))
             .map_err(|source| TrustError::Canonical { document, source })?;
         if form.payload_type != kind.as_str() {
-            // As much as a person reads.
+            // As much as the user reads.
             let found = form.payload_type.chars().take(100).collect();
             return Err(TrustError::PayloadType { expected: kind.as_str(), found });
         }
@@ -257,7 +257,7 @@ impl Envelope {
         Digest::of(&self.payload)
     }
 
-    /// The payload, if it is this key that signed it, and nobody else.
+    /// The payload, if it is this key that signed it, and no one else.
     pub fn signed_by(&self, key: &PublicKey) -> Result<&[u8], TrustError> {
         match self.signatures.as_slice() {
             [only] if only.key_id != key.id() => {
@@ -272,7 +272,7 @@ impl Envelope {
         }
     }
 
-    /// The payload that nobody here certifies: for showing what a file says, marked as no more than that.
+    /// The payload that no one here certifies: for showing what a file says, marked as no more than that.
     #[must_use]
     pub fn unverified_payload(&self) -> &[u8] {
         &self.payload

@@ -28,7 +28,7 @@ pub enum TrustError {
     Missing { path: PathBuf, source: io::Error },
     #[error("cannot read the trust root `{}`", Printable(.path.to_string_lossy()))]
     Read { path: PathBuf, source: io::Error },
-    /// What is wrong with the content of a file that a person named.
+    /// What is wrong with the content of a file that the user named.
     #[error("`{}`: {source}", Printable(.path.to_string_lossy()))]
     InFile { path: PathBuf, source: Box<Self> },
     #[error("{document} is not in canonical form")]

@@ -22,13 +22,13 @@ const SSH_PREFIX: [u8; 19] = *b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
 pub struct KeyId(Digest);
 
 impl KeyId {
-    /// The first twelve digits, for people to recognise a key by; never an identity.
+    /// The first twelve digits, for users to recognise a key by; never an identity.
     #[must_use]
     pub fn short(&self) -> String {
         self.0.short()
     }
 
-    /// The id as ten words, for people to compare.
+    /// The id as ten words, for users to compare.
     #[must_use]
     pub fn spoken(&self) -> WordFingerprint {
         WordFingerprint(self.0)

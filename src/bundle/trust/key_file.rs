@@ -1,4 +1,4 @@
-//! Key files: written once, read only when nobody else can.
+//! Key files: written once, read only when no one else can.
 
 use super::TrustError;
 use super::key::PublicKey;
@@ -11,7 +11,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// No key file is longer.
-const CEILING: u64 = 16 << 10;
+const MAX_BYTES: u64 = 16 << 10;
 
 /// Writes a secret key that only the owner can read, to a name that is not taken.
 pub fn write_secret(path: &Path, pem: &str) -> Result<(), TrustError> {
@@ -69,11 +69,11 @@ fn open_regular(path: &Path, flags: OFlags) -> Result<File, TrustError> {
 }
 
 fn read_text(path: &Path, file: File) -> Result<Zeroizing<String>, TrustError> {
-    // Of its full size from the start: a text that grows leaves copies behind that nobody wipes.
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(CEILING).unwrap_or_default() + 64));
+    // Of its full size from the start: a text that grows leaves copies behind that no one wipes.
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_BYTES).unwrap_or_default() + 64));
     let count =
-        file.take(CEILING + 1).read_to_string(&mut text).map_err(|source| unreadable(path, source))?;
-    if count as u64 > CEILING {
+        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|source| unreadable(path, source))?;
+    if count as u64 > MAX_BYTES {
         return Err(TrustError::KeyFileForm { reason: "it is longer than any key file" });
     }
     Ok(text)

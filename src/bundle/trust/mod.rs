@@ -7,7 +7,7 @@
 //! | `agent`, `line` | how a key signs that an `ssh-agent` holds, and how long a program on a socket may take |
 //! | `envelope` | how signatures and payload are written (DSSE); hands out a payload only as unverified |
 //! | `root`, `chain`, `root_file` | which keys may do what, from one pinned root to the newest |
-//! | `change`, `difference`, `review` | what people change about a root, what that changes, and what is doubtful in one |
+//! | `change`, `difference`, `review` | what users change about a root, what that changes, and what is doubtful in one |
 //! | `approval` | what approvers say about a bundle, and what the policy demands of them |
 //! | `waiver` | what approvers let through although a policy would not |
 //! | `verify` | from the seal to every byte: the only maker of `Verified` |

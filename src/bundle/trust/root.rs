@@ -42,7 +42,7 @@ impl fmt::Display for Role {
 pub enum Expiry {
     /// It is rejected.
     Refuse,
-    /// It is verified, with a warning: for sites whose clock nobody sets.
+    /// It is verified, with a warning: for sites whose clock no one sets.
     Warn,
 }
 

@@ -1,4 +1,4 @@
-//! What people decide about a trust root, and the root that comes of it.
+//! What users decide about a trust root, and the root that comes of it.
 
 use super::TrustError;
 use super::key::PublicKey;
@@ -20,7 +20,7 @@ pub struct Grant {
     pub scenarios: Vec<Name>,
 }
 
-/// Everything that people decide about a root.
+/// Everything that users decide about a root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootDraft {
     /// Grows when sequence numbers of bundles start over.
@@ -39,7 +39,7 @@ pub struct RootDraft {
 
 impl RootDraft {
     /// A first root in which one key has the roles `root` and `packer`: enough to try things out, too little for a
-    /// site, because whoever has the key can replace it.
+    /// site, because anyone who has the key can replace it.
     #[must_use]
     pub fn single_key(holder: &Name, key: &PublicKey, created: Timestamp) -> Self {
         let grant = |role| Grant {

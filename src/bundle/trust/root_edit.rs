@@ -1,4 +1,4 @@
-//! What people change about a trust root. What comes of it is a proposal, see
+//! What users change about a trust root. What comes of it is a proposal, see
 //! [`RootFile::propose`](super::root_file::RootFile::propose).
 
 use super::TrustError;

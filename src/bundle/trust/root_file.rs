@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// A root that is trusted: one that a person chose by comparing its fingerprint, or one that follows from such a root.
+/// A root that is trusted: one that the user chose by comparing its fingerprint, or one that follows from such a root.
 /// With it the versions before it, if its file has them.
 #[derive(Clone)]
 pub struct PinnedRoot(RootFile);
@@ -41,7 +41,7 @@ impl PinnedRoot {
         RootFile::open(path, limits)?.into_pinned().map_err(|error| error.in_file(path))
     }
 
-    /// Reads a `root.json` for the first time: only if its fingerprint is the one that a person typed, who has it by
+    /// Reads a `root.json` for the first time: only if its fingerprint is the one that the user typed, who has it by
     /// another way than the file.
     pub fn compared(bytes: &[u8], typed: &TypedFingerprint, limits: &Limits) -> Result<Self, TrustError> {
         let pinned = Self::parse(bytes, limits)?;
@@ -58,7 +58,7 @@ impl PinnedRoot {
         self.0.last()
     }
 
-    /// What a person compares.
+    /// What the user compares.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint()
@@ -96,7 +96,7 @@ pub struct RootVersion {
     pub tallies: Vec<SignatureTally>,
 }
 
-/// A file of trust roots. Its last line may be a proposal: a root that too few have signed, which nobody trusts.
+/// A file of trust roots. Its last line may be a proposal: a root that too few have signed, which no one trusts.
 #[derive(Clone)]
 pub struct RootFile {
     roots: Vec<SignedRoot>,
@@ -128,7 +128,7 @@ impl RootFile {
         Self::parse(&bytes, limits).map_err(|error| error.in_file(path))
     }
 
-    /// Version 1, as these people want it, signed by those who are there.
+    /// Version 1, as these users want it, signed by those who are there.
     pub fn first(terms: RootDraft, signers: &[&dyn Signer], limits: &Limits) -> Result<Self, TrustError> {
         let envelope = drawn_up(None, terms)?.sign(signers)?;
         Self::of(vec![SignedRoot::from_envelope(envelope, limits)?])
@@ -139,7 +139,7 @@ impl RootFile {
         let last = roots.pop().ok_or(TrustError::Sequence { expected: 1, found: 0 })?;
         let mut tallies = Vec::new();
         if roots.is_empty() {
-            // Without the version before it, nobody can tell who else has to sign.
+            // Without the version before it, no one can tell who else has to sign.
             if last.proposal().version() > 1 {
                 last.stands_alone()?;
             }
@@ -171,7 +171,7 @@ impl RootFile {
         self.last.proposal()
     }
 
-    /// What a person compares of the root in the last line.
+    /// What the user compares of the root in the last line.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.last.fingerprint()
@@ -270,7 +270,7 @@ fn drawn_up(before: Option<&Root>, terms: RootDraft) -> Result<Root, TrustError>
         Some(before) => before.next(terms),
         None => Root::new_v1(terms),
     };
-    // What people asked for breaks a rule; nobody has to be disbelieved for that.
+    // What users asked for breaks a rule; no one has to be disbelieved for that.
     root.map_err(|error| match error {
         TrustError::Root { reason, .. } => TrustError::Change { reason },
         other => other,

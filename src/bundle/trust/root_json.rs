@@ -69,7 +69,7 @@ impl RootForm {
         }
         let mut keys = Vec::with_capacity(self.keys.len());
         for key in self.keys {
-            // Refused, not skipped: a role that counts on a key nobody can check is not what was agreed (S31).
+            // Refused, not skipped: a role that counts on a key no one can check is not what was agreed (S31).
             if key.kind != "ed25519" {
                 return Err(refuse(format!(
                     "the key of `{}` is of a type this build does not know",

@@ -1,4 +1,4 @@
-//! What somebody should look at in a trust root that holds.
+//! What someone should look at in a trust root that holds.
 
 use super::TrustError;
 use super::root::{Role, Root};
@@ -24,7 +24,7 @@ pub enum RootFinding {
         /// Its expiry date.
         expires: Timestamp,
     },
-    /// One key alone has the say: whoever steals it has it too.
+    /// One key alone has the say: anyone who steals it has it too.
     OneKey {
         /// In which role.
         role: KeyScope,

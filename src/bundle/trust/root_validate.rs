@@ -1,4 +1,4 @@
-//! The rules that every trust root keeps, so that nobody has to wonder what one means.
+//! The rules that every trust root keeps, so that no one has to wonder what one means.
 
 use super::TrustError;
 use super::root::{KeyEntry, Role, RoleEntry, Root};
@@ -22,7 +22,7 @@ impl Root {
     }
 
     fn broken_rule(&self) -> Option<String> {
-        // JSON readers of others lose numbers above 2^53; nobody rotates a root that often.
+        // JSON readers of others lose numbers above 2^53; no one rotates a root that often.
         let countable = 1..1 << 53;
         if !countable.contains(&self.version) || !countable.contains(&self.epoch) {
             return Some("version and epoch have to be at least 1 and below 2^53".to_owned());
@@ -66,7 +66,7 @@ impl Root {
             return Some("it needs exactly one root role, for all scenarios".to_owned());
         }
         if of(Role::Packer).count() == 0 {
-            return Some("nobody may seal bundles: it has no packer role".to_owned());
+            return Some("no key may seal bundles: it has no packer role".to_owned());
         }
         if let Some(policy) = &self.policy.approvals {
             if of(Role::Approver).count() == 0 {
@@ -79,7 +79,7 @@ impl Root {
                 return Some("its policy has approvals that are too old at once".to_owned());
             }
         }
-        // Whoever approves has to be somebody else than whoever packs, or nothing was approved.
+        // Anyone who approves has to be someone else than anyone who packs, or nothing was approved.
         let packs = |id| of(Role::Packer).any(|entry| entry.keys.contains(id));
         let both = of(Role::Approver).flat_map(|entry| &entry.keys).find(|id| packs(id));
         if let Some(key) = both.and_then(|id| self.key(*id)) {

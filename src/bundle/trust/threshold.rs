@@ -80,7 +80,7 @@ fn list<T: fmt::Display>(
 /// For each trusted key of the role, not for each signature, it is asked whether any signature verifies: so
 /// a signature listed twice counts once (S15). A signature that carries the id of a key of the root, of whatever
 /// role, and was not made by it is tampering and ends everything (S17); so is one that was made by such a key and
-/// carries another id, for nobody signs like that.
+/// carries another id, for no one signs like that.
 pub fn count(
     envelope: &Envelope,
     root: &Root,
@@ -128,7 +128,7 @@ impl SignatureTally {
             .map(|key| Who { name: key.name().clone(), id: key.id() })
             .filter(|who| !signed.contains(who))
             .collect();
-        // By name, for people.
+        // By name, for users.
         signed.sort();
         missing.sort();
         let needed = entry.map_or(usize::MAX, RoleEntry::threshold);
@@ -169,7 +169,7 @@ pub(super) fn signers(envelope: &Envelope, root: &Root) -> Result<Vec<Who>, Trus
                 continue;
             }
             let verifies = key.public().verify(&message, &signature.bytes);
-            // Its own id and not its signature, or its signature and not its own id: somebody changed one of them.
+            // Its own id and not its signature, or its signature and not its own id: someone changed one of them.
             if verifies != (signature.key_id == key.id()) {
                 return Err(TrustError::Tampered { who: who() });
             }

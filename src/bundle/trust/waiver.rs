@@ -119,7 +119,7 @@ impl Waiver {
     }
 }
 
-/// Waivers as they came: one envelope a line. Nobody trusts them yet.
+/// Waivers as they came: one envelope a line. No one trusts them yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Waivers(Vec<Envelope>);
 

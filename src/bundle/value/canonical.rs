@@ -30,7 +30,7 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     serde_json::to_vec(value).map_err(CanonicalError::Shape)
 }
 
-/// The canonical form of a document that people open as it is: what [`escape_json`] escapes is escaped in it.
+/// The canonical form of a document that users open as it is: what [`escape_json`] escapes is escaped in it.
 pub fn encode_escaped<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     let text = serde_json::to_string(value).map_err(CanonicalError::Shape)?;
     Ok(escape_json(&text).into_bytes())

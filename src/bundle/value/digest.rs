@@ -45,7 +45,7 @@ impl Digest {
         Ok(Self(bytes))
     }
 
-    /// The first twelve digits, for people to recognise a digest by; never an identity.
+    /// The first twelve digits, for users to recognise a digest by; never an identity.
     #[must_use]
     pub fn short(&self) -> String {
         let mut text = self.hex();

@@ -17,7 +17,7 @@ pub enum Class {
     NotAsWanted,
     /// Incomplete: a volume or the base is missing. Exit code 5.
     Incomplete,
-    /// Interrupted by a person; nothing is half-written. Exit code 130.
+    /// Interrupted by the user; nothing is half-written. Exit code 130.
     Interrupted,
 }
 
@@ -42,7 +42,7 @@ impl From<Class> for ExitCode {
     }
 }
 
-/// An error that a person or a script can act on.
+/// An error that the user or a script can act on.
 pub trait Fault: std::error::Error + Send + Sync + 'static {
     /// Its code, which scripts may rely on.
     fn code(&self) -> Code;

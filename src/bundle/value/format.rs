@@ -51,7 +51,7 @@ impl Format {
         }
     }
 
-    /// What a value looks like, for people.
+    /// What a value looks like, for users.
     #[must_use]
     pub const fn looks_like(self) -> &'static str {
         match self {

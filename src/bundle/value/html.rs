@@ -1,7 +1,7 @@
 //! Pages that can be handed on: one file, no script, nothing loaded, and everything from outside escaped by type.
 //!
 //! Markup is [`Html`], and there are three ways to get some: text, which is escaped; an element, whose name and whose
-//! names of attributes are literals of this program; and a literal. Whoever has a string from outside has nothing to
+//! names of attributes are literals of this program; and a literal. Anyone who has a string from outside has nothing to
 //! put it into a page with but [`Element::text`] and [`Element::attr`].
 //!
 //! ```
@@ -185,7 +185,7 @@ fn without_markup(text: &str) -> String {
 mod tests {
     use super::{Html, escaped, page, tag};
 
-    /// What people write who want a page to do something.
+    /// What users write who want a page to do something.
     const HOSTILE: [&str; 8] = [
         "<script>alert(1)</script>",
         "\" onmouseover=\"alert(1)",

@@ -1,4 +1,4 @@
-//! Words as people read them, and as a shell takes them.
+//! Words as users read them, and as a shell takes them.
 
 use super::printable::Printable;
 use std::ffi::OsStr;

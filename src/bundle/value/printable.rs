@@ -10,7 +10,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy)]
 pub struct Printable<T>(pub T);
 
-/// True for a character that a person cannot see, or that changes how others are seen.
+/// True for a character that the user cannot see, or that changes how others are seen.
 #[must_use]
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()

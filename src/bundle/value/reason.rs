@@ -1,4 +1,4 @@
-//! Why somebody did something that a rule is against: text that goes into a signed document or a journal, where an
+//! Why someone did something that a rule is against: text that goes into a signed document or a journal, where an
 //! auditor reads it years later.
 
 use super::ValueError;

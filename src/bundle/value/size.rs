@@ -1,4 +1,4 @@
-//! Numbers of bytes as people read them.
+//! Numbers of bytes as users read them.
 
 use std::fmt;
 

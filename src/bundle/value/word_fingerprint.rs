@@ -1,4 +1,4 @@
-//! Digests as people read them aloud: ten words in the place of 64 digits.
+//! Digests as users read them aloud: ten words in the place of 64 digits.
 
 use super::ValueError;
 use super::digest::Digest;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 /// The English list of BIP-39: 2,048 words of three to eight letters that differ in their first four.
 const LIST: &str = include_str!("spoken.txt");
 
-/// How many words a digest has: 110 bits, so that nobody finds another document with the same ten.
+/// How many words a digest has: 110 bits, so that no one finds another document with the same ten.
 const WORDS: u32 = 10;
 
 /// Bits of a word: its number in the list.
@@ -32,7 +32,7 @@ impl fmt::Display for WordFingerprint {
     }
 }
 
-/// What a person typed to name a digest: all ten words, or all 64 digits; never a part of them.
+/// What the user typed to name a digest: all ten words, or all 64 digits; never a part of them.
 ///
 /// ```
 /// use sealift_bundle::value::{digest::Digest, word_fingerprint::{Typed, WordFingerprint}};
@@ -61,7 +61,7 @@ impl fmt::Display for TypedFingerprint {
 impl FromStr for TypedFingerprint {
     type Err = ValueError;
 
-    /// Capital letters, gaps between digits and more than one space between words are as people type.
+    /// Capital letters, gaps between digits and more than one space between words are as users type.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let wrong = |reason| ValueError::Spoken { found: text.to_owned(), reason };
         let lower = text.to_ascii_lowercase();

@@ -94,7 +94,7 @@ fn holds(
     work: &Work<'_>,
 ) -> Result<Result<(), ConstraintFailure>, PlanError> {
     let Some(item) = chosen.item(&constraint.item) else {
-        // Whatever else it might be, an item that is not there is only missed by this rule.
+        // Whatever else it might be, an item that is missing is only missed by this rule.
         let name = &constraint.item;
         return Ok(Err(ConstraintFailure::Broken(format!("`{name}` does not travel, and has to"))));
     };

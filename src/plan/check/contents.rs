@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Bytes of the largest file that is looked through among those that are neither documents nor configurations: above, it
-/// is no text that a person wrote.
+/// is no text that the user wrote.
 const SMALL: u64 = 1 << 20;
 /// Bytes of the largest chart.
 const CHART: u64 = 64 << 20;

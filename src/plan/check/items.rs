@@ -45,8 +45,7 @@ pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<LintFinding> {
         |tree: &&LockedTree| matches!(tree.source, TreeSource::Url { pin: Some(Pin::FirstUse), .. });
     for tree in lock.trees().filter(first_use) {
         let digest = tree.first_file().map(|digest| digest.to_string());
-        let message =
-            format!("nobody publishes what it has to be; the lock has {}", digest.unwrap_or_default());
+        let message = format!("no digest is published; the lock has {}", digest.unwrap_or_default());
         let fix =
             "compare the digest with one that you got by another way, then write it down: `sha256 = \"...\"`";
         let finding = LintFinding::new(LintRule::SourceFirstUse, tree.head.name.as_str(), message, fix);

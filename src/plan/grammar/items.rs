@@ -184,7 +184,7 @@ item! {
         #[serde(default)]
         #[schemars(with = "Option<schema::Url>")]
         pub(in crate) repository: Option<Spanned<String>>,
-        /// `first-use`: nobody publishes a SHA-256 of the download, so what the first lock finds is pinned. `sealift check`
+        /// `first-use`: no one publishes a SHA-256 of the download, so what the first lock finds is pinned. `sealift check`
         /// reminds of it.
         #[serde(default)]
         #[schemars(with = "Option<schema::Pin>")]

@@ -64,7 +64,7 @@ scoped! {
     }
 }
 
-/// Somebody who may not have everything.
+/// Someone who may not have everything.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Audience {

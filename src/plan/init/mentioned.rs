@@ -24,7 +24,7 @@ pub(super) struct MentionedImages {
     pub(super) unclear: Vec<String>,
 }
 
-/// Looks through what becomes configurations and files; documents may name images that nobody runs.
+/// Looks through what becomes configurations and files; documents may name images that no one runs.
 pub(super) fn look(folder: &Path, found: &[(PathBuf, ItemKind)]) -> MentionedImages {
     let files: Vec<(String, Vec<u8>)> = found
         .iter()

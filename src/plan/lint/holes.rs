@@ -40,7 +40,7 @@ pub(super) fn filled(text: &str) -> String {
     out
 }
 
-/// A text as people know it, with its holes.
+/// A text as users know it, with its holes.
 pub(super) fn restored(text: &str) -> String {
     text.replace(HOLE, "{{ .. }}")
 }

@@ -36,7 +36,7 @@ pub(crate) fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding
     found
 }
 
-/// Settings that call out when nobody sets them, and that none of the files sets: findings about their names.
+/// Settings that call out when no one sets them, and that none of the files sets: findings about their names.
 ///
 /// Gives nothing when none of the files configures a Mattermost server.
 #[must_use]

@@ -23,7 +23,7 @@ impl FileSetting {
         self.path.last().map_or("", String::as_str)
     }
 
-    /// The name as people know it: the last two parts.
+    /// The name as users know it: the last two parts.
     pub(super) fn shown(&self) -> String {
         let from = self.path.len().saturating_sub(2);
         self.path.get(from..).unwrap_or_default().join(".")
@@ -183,7 +183,7 @@ fn leaf(path: &mut Vec<String>, value: &str, line: u32, wrapped: usize, found: &
         && let Ok(inner) = document::json(value)
     {
         walk(&inner, path, wrapped + 1, found);
-        // Lines within the value say nothing to whoever looks at the file.
+        // Lines within the value say nothing to anyone who looks at the file.
         found.iter_mut().skip(before).for_each(|setting| setting.line = line);
     }
     if found.len() == before {

@@ -74,7 +74,7 @@ struct SettingRules {
 pub(super) static WATCHED: LazyLock<Vec<WatchedSetting>> =
     LazyLock::new(|| rules::parse::<SettingRules>(include_str!("rules/settings.toml")).setting);
 
-/// True, in the words of Go's `strconv.ParseBool`, of nginx, and of people.
+/// True, in the words of Go's `strconv.ParseBool`, of nginx, and of users.
 pub(super) fn yes(value: &str) -> bool {
     ["true", "1", "t", "on", "yes", "enabled"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
 }

@@ -94,7 +94,7 @@ fn p21_p22_z16_what_is_no_file_is_refused() {
     assert!(refused(&bench, "t", codes::SOURCE_TYPE).contains("a FIFO"));
     assert!(refused(&bench, "t/fifo", codes::SOURCE_TYPE).contains("a FIFO"));
     assert_eq!(paths(&read_with(&bench, "t", &patterns(None, Some(&["fifo"]))).unwrap()), ["x"]);
-    // One that takes the place of a file after the folder was listed: nobody waits for a writer.
+    // One that takes the place of a file after the folder was listed: no one waits for a writer.
     let hashed = bench.with(1, |work| {
         let folder = Folder::open(fifo.parent().unwrap()).unwrap();
         hash_file(&folder, Path::new("fifo"), &Task::new(work), &mut Vec::new())

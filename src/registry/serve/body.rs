@@ -38,7 +38,7 @@ pub(super) trait BodySource: Send + 'static {
     }
 }
 
-/// A piece that is being read. Nobody goes on reading for a client that is gone.
+/// A piece that is being read. No one goes on reading for a client that is gone.
 pub(super) struct BodyTask(JoinHandle<NextPiece>);
 
 impl Drop for BodyTask {
@@ -55,7 +55,7 @@ pub(super) fn begin(source: Box<dyn BodySource>) -> BodyTask {
             None => None,
         };
         let read = tokio::task::spawn_blocking(move || {
-            // Held by the thread that reads, also when nobody waits for it any more.
+            // Held by the thread that reads, also when no one waits for it any more.
             let _turn = turn;
             source.next()
         });

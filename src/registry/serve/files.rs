@@ -61,7 +61,7 @@ async fn inventory(
     number: usize,
     item: &str,
 ) -> Result<Arc<Verified<Inventory>>, Refusal> {
-    // Whoever waits here finds what the one before has read. Only one inventory is parsed at a time.
+    // Anyone who waits here finds what the one before has read. Only one inventory is parsed at a time.
     let mut kept = Arc::clone(&state.shelf.inventories).lock_owned().await;
     if let Some((.., found)) =
         kept.iter().find(|(bundle, name, _)| (*bundle, name.as_str()) == (number, item))

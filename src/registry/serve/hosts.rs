@@ -1,8 +1,8 @@
 //! By which names this server may be called.
 //!
-//! A page of somebody else in a browser may ask an address that its own name leads to, and the name may lead to this
-//! machine (DNS rebinding). A server that listens for this machine alone is called by addresses and by names that nobody
-//! else can own, or by those that the operator allows. One that listens for others can be asked directly by whoever could
+//! A page of someone else in a browser may ask an address that its own name leads to, and the name may lead to this
+//! machine (DNS rebinding). A server that listens for this machine alone is called by addresses and by names that no one
+//! else can own, or by those that the operator allows. One that listens for others can be asked directly by anyone who could
 //! do that, and has names that it cannot know.
 
 use std::net::{IpAddr, SocketAddr};

@@ -85,7 +85,7 @@ impl Server {
             (library.bundles, library.catalog),
             operator,
         ));
-        // A thread that still reads for somebody who is gone must not hold up the end.
+        // A thread that still reads for someone who is gone must not hold up the end.
         runtime.shutdown_background();
     }
 }
@@ -130,7 +130,7 @@ async fn accept(
         }
     }
     let _ = end.send(true);
-    // One permit may be held by whoever was about to accept; the rest come back as connections end.
+    // One permit may be held by anyone who was about to accept; the rest come back as connections end.
     let all = u32::try_from(CONNECTIONS - 1).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(GRACE, room.acquire_many(all)).await;
     while let Ok(line) = reported.try_recv() {

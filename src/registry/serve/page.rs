@@ -1,4 +1,4 @@
-//! Pages for people: HTML without scripts, that also prints and fits a phone.
+//! Pages for users: HTML without scripts, that also prints and fits a phone.
 
 use super::answer::ServeAnswer;
 use super::body::Body;
@@ -38,7 +38,7 @@ pub(super) fn overview(state: &ServeState, host: Option<&str>) -> ServeAnswer {
     let host = host.map_or_else(|| state.address.to_string(), str::to_owned);
     let count = state.bundles.len();
     let mut body = format!(
-        "<header>\n<h1>{}</h1>\n<p>Everything here was sealed by somebody this server trusts, and is compared with \
+        "<header>\n<h1>{}</h1>\n<p>Everything here was sealed by packers this server trusts, and is compared with \
          its digest as it is handed out. Nothing can be changed from here. Images are pulled from <code>{}</code>.</p>\n",
         if count == 1 { "One bundle".to_owned() } else { format!("{count} bundles") },
         escaped(&host)

@@ -52,7 +52,7 @@ pub(super) struct Refusal {
     pub status: u16,
     /// The code.
     pub code: &'static str,
-    /// For a person.
+    /// For the user.
     pub message: &'static str,
 }
 
@@ -82,7 +82,7 @@ pub(super) const NO_MANIFEST: Refusal =
 pub(super) const NO_BLOB: Refusal = Refusal::new(404, "BLOB_UNKNOWN", "the repository has no such blob");
 /// No such page or file.
 pub(super) const NO_PAGE: Refusal = Refusal::new(404, "NOT_FOUND", "there is nothing here; the list is at /");
-/// The client calls this server by a name that may be somebody else's.
+/// The client calls this server by a name that may be someone else's.
 pub(super) const OTHER_HOST: Refusal = Refusal::new(
     421,
     "DENIED",

@@ -71,7 +71,7 @@ impl ServeState {
         tokio::time::timeout(PATIENCE, share).await.ok()?.ok()
     }
 
-    /// Tells the operator. When nobody listens or too much is told at once, the client has been refused all the same.
+    /// Tells the operator. When no one listens or too much is told at once, the client has been refused all the same.
     pub(super) fn report(&self, bundle: usize, error: &ServeError) {
         let name = self.bundles.get(bundle).map(|bundle| bundle.key.as_str()).unwrap_or_default();
         let _ = self.reports.try_send(format!("{name}: {error}; not handed out"));
@@ -83,7 +83,7 @@ impl ServeState {
             let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(proofs.entry(blob.digest).or_default())
         };
-        // Whoever asks for the same blob meanwhile waits here, and finds it proved.
+        // Anyone who asks for the same blob meanwhile waits here, and finds it proved.
         let mut known = cell.lock_owned().await;
         let permit = Arc::clone(&self.proving).acquire_owned().await.ok()?;
         let state = Arc::clone(self);

@@ -61,7 +61,7 @@ pub(super) struct DirectoryFacts {
     pub(super) no_programs: bool,
     /// Bytes of the longest name.
     pub(super) name_max: u64,
-    /// Nobody else may rename what is in it, or a folder above it.
+    /// No one else may rename what is in it, or a folder above it.
     pub(super) own: Tried,
     pub(super) create: Tried,
     pub(super) lock: Tried,

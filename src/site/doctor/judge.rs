@@ -19,7 +19,7 @@ const MIB: u64 = 1 << 20;
 /// holds one frame as it is stored and one decoded: at most `frame_stored` and `frame` of FORMAT.md, and the copy of its window that zstd keeps: less than 32 MiB together.
 const MEMORY: (u64, u64, u64) = (30 * MIB, 34 * MIB, 192);
 
-/// Open files with which `unpack` is tested to work (`tests/environment.rs`, e11), and with which nobody has to think.
+/// Open files with which `unpack` is tested to work (`tests/environment.rs`, e11), and with which no one has to think.
 const OPEN_FILES: (u64, u64) = (64, 256);
 
 /// How many days before its end something is said about it.

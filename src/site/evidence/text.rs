@@ -47,9 +47,9 @@ impl Evidence<'_> {
             text.push('\n');
         }
         text += "What these commands do not show\n\n";
-        text += "   - Dates: who signed when is what the signers wrote; nobody else has stamped it.\n";
+        text += "   - Dates are what the signers wrote; no independent timestamp confirms them.\n";
         if !self.sboms.is_empty() || !self.reports.is_empty() {
-            text += "   - Reports and SBOMs are by whoever made them. Nobody signed them; step 1 alone holds them.\n";
+            text += "   - Reports and SBOMs are as reliable as their authors. They are not signed; only step 1 protects them.\n";
         }
         if self.receipts.is_empty() {
             text += "   - What became of the bundle at a site: there is no receipt here.\n";

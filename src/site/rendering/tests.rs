@@ -191,7 +191,7 @@ fn bombs_do_not_go_off() {
     assert_eq!(filled(&"{{ mode }}".repeat(50_000)).map(|made| made.len()), Ok(100_000));
 }
 
-/// What the engine does not count takes no longer than somebody waits for it, and ends when it is told to.
+/// What the engine does not count takes no longer than someone waits for it, and ends when it is told to.
 #[test]
 fn f_sec_18_a_template_that_takes_long_is_left() {
     struct Stopped;

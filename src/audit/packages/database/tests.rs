@@ -1,4 +1,4 @@
-//! Text databases and descriptions, as package managers write them, and as nobody should.
+//! Text databases and descriptions, as package managers write them, and as no one should.
 
 use super::{Database, MAX_DOCUMENT, PackageEvidence, read};
 use crate::packages::{Package, spdx};
@@ -209,7 +209,7 @@ fn the_system_has_the_defaults_of_os_release() {
 #[test]
 fn databases_of_100_mb_are_read_or_refused_with_a_reason() {
     const SIZE: usize = 100 << 20;
-    let long = " a line of a description that nobody reads, and that is there all the same\n".repeat(18);
+    let long = " a line of a description that no one reads, and that is there all the same\n".repeat(18);
     let dpkg = |number: usize| {
         format!(
             "Package: p{number}\nStatus: install ok installed\nVersion: {number}-1\nDescription: d\n{long}\n"

@@ -44,7 +44,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     if shadowed.total > 0 {
         blocks.push(SectionPart::Heading { text: "Deleted, and still there" });
         blocks.push(SectionPart::Paragraph {
-            text: say("A later layer takes these files away or replaces them. They travel all the same, and whoever has the bundle can read them."),
+            text: say("A later layer takes these files away or replaces them. They travel all the same, and anyone who has the bundle can read them."),
         });
         blocks.push(SectionPart::Table(shadowed));
     }
@@ -74,7 +74,7 @@ fn secrets(facts: &ReportFacts<'_>) -> Table {
         .filter(|item| item.kind != ItemKind::Image)
         .map(|item| &item.name)
         .collect();
-    // What somebody wrote for this bundle comes before what came with an image.
+    // What someone wrote for this bundle comes before what came with an image.
     let mut files: BTreeMap<(bool, LintSeverity, &str, Vec<&Name>), InFile<'_>> = BTreeMap::new();
     for (finding, names) in facts.secrets() {
         let is_upstream = !names.iter().any(|name| trees.contains(name));

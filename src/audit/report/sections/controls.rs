@@ -145,7 +145,7 @@ fn state(facts: &ReportFacts<'_>, rests: Rests) -> (&'static str, Tone) {
         Rests::Changes if facts.changes.is_some() => ("observed", Tone::Good),
         Rests::Vulnerabilities if facts.vulnerabilities.is_some() => ("observed", Tone::Good),
         Rests::Scan if facts.own_scans().next().is_some() => {
-            ("declared: nobody signed the ledger", Tone::Attention)
+            ("declared: the ledger is not signed", Tone::Attention)
         }
         Rests::Changes | Rests::Vulnerabilities | Rests::Scan | Rests::Journal => {
             ("not checked", Tone::Unknown)

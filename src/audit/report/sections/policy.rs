@@ -23,7 +23,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let stage = match verdict.stage {
         Stage::Packing => "when it is packed",
         Stage::ApprovalCheck => "before it is approved",
-        Stage::Believing => "when it is let in",
+        Stage::Verifying => "when it is let in",
     };
     let fact = |name, basis, value| Fact { name, basis, value };
     let mut blocks = vec![

@@ -54,7 +54,7 @@ fn starts(facts: &ReportFacts<'_>) -> Table {
     for (item, view) in facts.images() {
         let Some(config) = &view.config else { continue };
         let user: Cell = if config.runs_as_root() {
-            let how = if config.user.is_empty() { say("root, nobody is named") } else { out(&config.user) };
+            let how = if config.user.is_empty() { say("root, no user is set") } else { out(&config.user) };
             Cell::from(how).tone(Tone::Attention)
         } else {
             out(&config.user).into()

@@ -51,7 +51,7 @@ fn scan(scan: &Ledger) -> Vec<SectionPart> {
         grouped(totals.unopened)
     );
     let mut blocks = vec![
-        SectionPart::Note { tone, text: say("Nobody signed the ledger; it says: ").say(seen) },
+        SectionPart::Note { tone, text: say("No one signed the ledger; it says: ").say(seen) },
         SectionPart::Facts {
             facts: vec![
                 fact("Engine", out(scan.engine.name())),

@@ -70,7 +70,7 @@ pub(super) fn names(facts: &ReportFacts<'_>) -> Text {
     text
 }
 
-/// Boxes to sign on a printed report. They are a record for people: sealift checks signatures of keys alone.
+/// Boxes to sign on a printed report. They are a record for users: sealift checks signatures of keys alone.
 pub(super) fn boxes(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let overview = facts.overview;
     let mut table = Table::new(

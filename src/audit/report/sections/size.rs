@@ -25,7 +25,7 @@ pub(super) const fn hue(kind: ItemKind) -> Hue {
     }
 }
 
-/// Bytes for a person, and exactly.
+/// Bytes for the user, and exactly.
 pub(super) fn bytes(number: u64) -> String {
     if number < 1024 {
         return format!("{number} bytes");

@@ -98,7 +98,7 @@ pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     let mut sentences = vec![Sentence { tone, text: say(verified) }];
     if !open.is_empty() {
         let tone = if is_bad { Tone::Bad } else { Tone::Attention };
-        sentences.push(Sentence { tone, text: say(format!("Somebody has to look: {}.", open.join("; "))) });
+        sentences.push(Sentence { tone, text: say(format!("Someone has to look: {}.", open.join("; "))) });
     }
     let text = say(format!(
         "{} checks were not made; nothing is known of what they would have found.",
@@ -358,7 +358,7 @@ fn inside(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     text.say(format!("{secrets}, {odd}"))
 }
 
-/// What came of the checks that were asked for, and what nobody knows.
+/// What came of the checks that were asked for, and what no one knows.
 fn unknown(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     let parts = match counts.unread {
         0 => "Every layer was read to its end.".to_owned(),

@@ -51,7 +51,7 @@ fn asked(known: &Vulnerabilities, data: &Identity) -> SectionPart {
     }
 }
 
-/// Whether somebody still has to do something about it.
+/// Whether someone still has to do something about it.
 pub(super) fn is_open(one: &Vulnerability) -> bool {
     one.places.iter().any(VulnerablePlace::is_open)
 }
@@ -73,7 +73,7 @@ fn found(known: &Vulnerabilities) -> Table {
             Column::text("Vulnerability"),
             Column::text("Severity"),
             Column::text("Package"),
-            Column::text("Mended in"),
+            Column::text("Fixed in"),
             Column::text("In"),
             Column::text("Said about it"),
         ],
@@ -103,7 +103,7 @@ fn found(known: &Vulnerabilities) -> Table {
 
 fn said(known: &Vulnerabilities) -> Table {
     let mut table = Table::new(
-        "What OpenVEX documents say about them; nobody signed these",
+        "What OpenVEX documents say about them; no one signed these",
         Some(Basis::Declared),
         vec![
             Column::text("Vulnerability"),

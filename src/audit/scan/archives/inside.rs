@@ -1,4 +1,4 @@
-//! What a leaf is to whoever opens archives: told by its content, never by its name.
+//! What a leaf is to anyone who opens archives: told by its content, never by its name.
 
 use super::super::super::analysis::class::{Archive, FileClass, HEAD};
 

@@ -103,7 +103,7 @@ fn a_pinned_root_is_signed_by_its_own_keys() {
         let bytes = sign(&root(), signers).encode().unwrap();
         assert_eq!(code(PinnedRoot::parse(&bytes, &LIMITS)), codes::TRUST_UNFINISHED, "{signers:?}");
     }
-    // Of a version by itself, nobody can say who else should have signed.
+    // Of a version by itself, no one can say who else should have signed.
     let (_, second, _) = three();
     assert_eq!(code(PinnedRoot::parse(&lines(&[&sign(&second, &[1])]), &LIMITS)), codes::TRUST_THRESHOLD);
 }

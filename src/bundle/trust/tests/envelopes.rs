@@ -42,7 +42,7 @@ fn s11_the_type_is_part_of_what_is_signed() {
     let envelope = sealed(b"{}", &[1]);
     let bytes = envelope.encode().unwrap();
     assert_eq!(code(Envelope::parse(&bytes, PayloadType::Root, &LIMITS)), codes::TRUST_SIGNATURE);
-    // Relabelled, it can be read, and nobody has signed it.
+    // Relabelled, it can be read, and no one has signed it.
     let relabelled = String::from_utf8(bytes).unwrap().replace(KIND.as_str(), PayloadType::Root.as_str());
     let relabelled = Envelope::parse(relabelled.as_bytes(), PayloadType::Root, &LIMITS).unwrap();
     assert!(key(1).public().verify(&envelope.pae(), &envelope.signatures()[0].bytes));

@@ -74,7 +74,7 @@ fn s15_one_key_counts_once() {
         let missed = shortfall(ask(&envelope, &root()));
         assert_eq!(missed.found.len(), 1);
     }
-    // Once under its own id and once under a stranger's: nobody signs like that.
+    // Once under its own id and once under a stranger's: no one signs like that.
     let twice = ask(&forged(&[(2, signature(2)), (99, signature(2))]), &root());
     assert_eq!(code(twice), codes::TRUST_TAMPERED);
 }
@@ -110,7 +110,7 @@ fn s18_unknown_keys_are_ignored_and_named() {
     ));
     assert!(text.contains("; missing: ") && text.contains("holder-4 ("), "{text}");
     assert!(text.ends_with(&format!("; unknown: {}", key(99).public().id().short())), "{text}");
-    // A trusted key's signature under an unknown id: somebody changed the id.
+    // A trusted key's signature under an unknown id: someone changed the id.
     assert_eq!(code(ask(&forged(&[(98, signature(2)), (3, signature(3))]), &root())), codes::TRUST_TAMPERED);
 }
 
@@ -162,7 +162,7 @@ fn only_a_met_threshold_gives_a_payload() {
     let verified = trust(&sealed(&[2, 3]), &root(), Role::Packer, read).unwrap();
     assert_eq!((verified.payload(), *verified.value(), verified.signers().len()), (&b"ddil"[..], 4, 2));
     assert_eq!(code(trust(&sealed(&[2]), &root(), Role::Packer, read)), codes::TRUST_THRESHOLD);
-    // Nobody of the role signed: the payload is not even read.
+    // No one of the role signed: the payload is not even read.
     for signers in [&[][..], &[1], &[5], &[99]] {
         let unread = trust(&sealed(signers), &root(), Role::Packer, |_| -> Result<(Name, ()), TrustError> {
             panic!("nothing is read")

@@ -82,7 +82,7 @@ impl<'a, R: Receiver> Frames<'a, R> {
         outcome
     }
 
-    /// No further frame will come: whoever waits for one goes home.
+    /// No further frame will come: anyone who waits for one goes home.
     pub(super) fn abandon(&self) {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
         self.moved.notify_all();
@@ -158,7 +158,7 @@ impl<'a, R: Receiver> Frames<'a, R> {
         let waiting = |turn: &mut FrameTurn<_>| turn.next < number && !turn.failed;
         let mut turn = self.moved.wait_while(turn, waiting).unwrap_or_else(PoisonError::into_inner);
         if turn.failed {
-            // Whoever failed says why; this frame has nothing to add.
+            // Anyone who failed says why; this frame has nothing to add.
             return Ok(());
         }
         for (entry, body) in files {

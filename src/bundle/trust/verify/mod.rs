@@ -179,7 +179,7 @@ pub trait BlobSink {
     /// What goes wrong on this side.
     type Error;
 
-    /// The next bytes, which nobody certifies yet.
+    /// The next bytes, which no one certifies yet.
     fn write_unverified(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
 
     /// The bytes are those of this blob.

@@ -178,7 +178,7 @@ impl<'a> OpenBundle<'a> {
 
     /// The inventory of the tree called `name`.
     ///
-    /// Items that share an inventory share what is parsed of it, as long as somebody holds it.
+    /// Items that share an inventory share what is parsed of it, as long as someone holds it.
     pub fn inventory(&self, name: &str) -> Result<Option<SharedInventory>, TrustError> {
         let Some((inventory, layer)) = self.tree(name) else { return Ok(None) };
         let limits = self.conditions.limits;
@@ -298,7 +298,7 @@ impl<'a> OpenBundle<'a> {
 
     /// The next bytes of a blob, at most `most` of them; nothing behind the last.
     ///
-    /// This is [`OpenBundle::stream`] for who cannot wait for a slow taker. Nobody certifies any piece but the last, and
+    /// This is [`OpenBundle::stream`] for who cannot wait for a slow taker. No one certifies any piece but the last, and
     /// that one is handed out only when the digest of all of them is right: who has every piece has the blob.
     pub fn next_piece(&self, reading: &mut BlobProgress, most: usize) -> Result<Option<Vec<u8>>, TrustError> {
         if reading.ended {

@@ -126,7 +126,7 @@ impl Trusted {
 impl Trusted {
     /// Reads roots, seal and statement, and trusts them or says why not.
     ///
-    /// Only the sizes of the first two members are taken from headers that nobody certifies, and they are bounded.
+    /// Only the sizes of the first two members are taken from headers that no one certifies, and they are bounded.
     pub fn open(
         tape: &mut MemberReader<'_>,
         pinned: &PinnedRoot,

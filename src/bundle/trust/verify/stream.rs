@@ -217,7 +217,7 @@ fn fixed_members(
 }
 
 /// What follows from the index must be what was signed: `manifest.json`, which `docker load` reads instead of the
-/// index, `SHA256SUMS`, which people read, and the totals.
+/// index, `SHA256SUMS`, which users read, and the totals.
 pub(super) fn derived_members(statement: &Statement, contents: &Contents) -> Result<(), BundleError> {
     let signed = |name| statement.member(name).map(|member| member.sha256);
     if signed(member::MANIFEST) != Some(Digest::of(&docker_manifest(&contents.docker)?)) {

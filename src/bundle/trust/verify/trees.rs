@@ -44,7 +44,7 @@ pub(super) fn parse(
     Ok(Arc::new(Verified(inventory)))
 }
 
-/// Inventories that somebody holds, so that nobody parses one of them again.
+/// Inventories that someone holds, so that no one parses one of them again.
 #[derive(Default)]
 pub(super) struct HeldInventories(Mutex<State>);
 
@@ -55,7 +55,7 @@ struct State {
 }
 
 impl HeldInventories {
-    /// The inventory of the tree called `name`; `read` gets its stored bytes when nobody holds it.
+    /// The inventory of the tree called `name`; `read` gets its stored bytes when no one holds it.
     pub(super) fn get(
         &self,
         name: &str,

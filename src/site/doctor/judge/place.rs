@@ -97,7 +97,7 @@ impl Case<'_> {
             Tried::Failed(why) => {
                 problem(why, "take the permission away, or choose a folder that only you can write to")
             }
-            Tried::Did(()) => fine("nobody else can rename what is there"),
+            Tried::Did(()) => fine("no other user can rename what is there"),
             Tried::Skipped(why) => skipped(why),
         }
     }
@@ -115,7 +115,7 @@ impl Case<'_> {
             Tried::Did(true) => fine("renames that replace nothing work"),
             Tried::Did(false) => warning(
                 "renames that replace nothing are not known here; sealift looks first and renames then",
-                "let nobody else work in that folder meanwhile",
+                "let no other user write to that directory meanwhile",
             ),
             Tried::Failed(error) => problem(format!("renaming does not work: {error}"), self.elsewhere()),
             Tried::Skipped(why) => skipped(why),
