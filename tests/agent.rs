@@ -180,7 +180,7 @@ fn a_lying_agent_gets_nothing_sealed() {
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         read_request(&mut stream).unwrap();
-        // In small pieces: that alone is no lie.
+        // In small pieces: that alone is not a lie.
         for byte in long(&honest) {
             stream.write_all(&[byte]).unwrap();
         }

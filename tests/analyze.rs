@@ -29,7 +29,7 @@ fn pack(shop: &Shop) {
     );
 }
 
-/// An entry that is no file: its header alone.
+/// An entry that is not a file: its header alone.
 fn special(kind: tar::EntryType, path: &str, target: &str) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
@@ -79,7 +79,7 @@ fn a_analysis_tells_what_an_officer_asks() {
         "etc/app.env:1: it looks like a secret: `Tr0",
         "etc/old.key:1: it looks like a private key",
         // It begins like a program and is none.
-        "usr/bin/su: it is no sound executable",
+        "usr/bin/su: it is not a valid executable",
     ] {
         assert!(shown.contains(text), "{text}\n{shown}");
     }

@@ -552,7 +552,7 @@ fn f_field_26_init_completes_short_names_and_reports_all_bad_lines() {
     );
     let text = String::from_utf8(shop.read("n/my.toml")).unwrap();
     assert!(text.contains("reference = \"docker.io/rancher/rancher:v2.8.0\"\n"), "{text}");
-    // F-NEW A12: the list itself is no document of the bundle.
+    // F-NEW A12: the list itself is not a document of the bundle.
     assert!(!text.contains("[[doc]]") && text.contains("#   images.txt: "), "{text}");
 }
 

@@ -56,7 +56,7 @@ because = "the plugin asks for exactly this recorder"
 exit 4
 --- stdout
 error    reference.missing  docker.io/library/postgres:13-alpine
-         `site` names this image, and it does not travel
+         `site` references this image, and it is not packed
          at set/compose.yaml:3
          why: An image is referenced but not packed, so the site cannot start what needs it.
          fix: list it as an `[[image]]`, correct the name, or explain it with `[[accept]]`
@@ -65,7 +65,7 @@ error    constraint.broken  recorder
          `recorder` is 0.9.0, and has to be =0.8.13: the plugin asks for exactly this recorder
          at try.toml:18
          why: Two items are packed in versions that are not compatible with each other.
-         fix: change the version of one of the two in the manifest, and lock again
+         fix: change the version of one of them in the manifest, and lock again
 
 error    parameter.undeclared  site/site.env
          it names `site_ulr`, and the bundle has no such parameter
@@ -74,7 +74,7 @@ error    parameter.undeclared  site/site.env
          fix: declare it, `[parameter.NAME]`, or correct the name in the template
 
 note     license.missing  recorder
-         it names no licence
+         it states no license
          at try.toml:13
          why: An item does not state the license under which it may be redistributed.
          fix: add `license = "..."`
@@ -276,8 +276,8 @@ because = "version 9 does not know it"
     assert_eq!(
         found(with(&(item("search", "9.1.0") + &optional("icu") + &item("old", "1")))),
         [
-            "`icu` does not travel, and has to: search does not start without it",
-            "`old` travels, and must not with `search`: version 9 does not know it"
+            "`icu` is not packed, but has to be: search does not start without it",
+            "`old` is packed, but must not be with `search`: version 9 does not know it"
         ]
     );
     assert_eq!(

@@ -962,42 +962,86 @@ Verify a bundle's signatures and every byte of it
 Usage: sealift verify [OPTIONS] --trust <ROOT> <BUNDLE>
 
 Arguments:
-  <BUNDLE>  The bundle: a file, and where it is read from front to back also `-` (standard input) or
-            `oci://...`
+  <BUNDLE>
+          The bundle file; verbs that read it once also take `-` or `oci://...`
+          
+          `-` is standard input, `oci://REGISTRY/REPOSITORY:TAG` a published bundle.
 
 Options:
-      --trust <ROOT>      The trust root; get it by another way than the bundle
-      --approvals <FILE>  Approvals that came with it; BUNDLE.approvals if there is such a file
-      --identity <FILE>   A file with an age identity (`age-keygen -o FILE`), for a bundle that is
-                          encrypted; its seal lies beside it
-      --outer             Of an encrypted bundle, look only at the seal outside and at the encrypted
-                          bytes
-      --deep              Decode every frame as well, and compare every file with its inventory
-      --policy <FILE>     Hold it against this policy as well; exit code 4 when it is not as the
-                          policy wants it
-      --osv <FOLDER>      A folder of OSV records, as osv.dev exports them: `all.zip` of each
-                          ecosystem, or what is in them
-      --vex <FILE>        A document of openvex.dev: what a vendor says about vulnerabilities
-      --waivers <FILE>    Waivers that approvers signed: `sealift waive`
-      --ledger <FILE>     The ledger of a scan: `sealift scan`
-      --threads <N>       Work on so many threads; one for each core if not given
-      --json              Write JSON lines to standard output
-  -q, --quiet             Print only results and errors
-      --no-progress       Do not show a progress bar
-      --color <WHEN>      When to use colors: auto, always or never [default: auto]
-  -h, --help              Print help
-  -V, --version           Print version
+      --trust <ROOT>
+          The trust root; obtain it over another channel than the bundle
+
+      --approvals <FILE>
+          Approvals of the bundle [default: BUNDLE.approvals, if it exists]
+
+      --identity <FILE>
+          Decrypt the bundle with this age identity file (`age-keygen`)
+
+      --outer
+          Check only the outer seal and the encrypted bytes of an encrypted bundle
+
+      --deep
+          Also decode every frame and compare every file with its inventory
+
+      --policy <FILE>
+          Also check the bundle against this policy; exit code 4 on violations
+
+      --osv <DIR>
+          Directory of OSV records from osv.dev
+          
+          It contains `all.zip` of each ecosystem, or the extracted records.
+
+      --vex <FILE>
+          OpenVEX document with a vendor's statements; repeatable
+
+      --waivers <FILE>
+          Waivers signed by approvers, from `sealift waive`; repeatable
+
+      --ledger <FILE>
+          The ledger of a scan, from `sealift scan`; repeatable
+
+      --threads <N>
+          Number of threads [default: one per core]
+
+      --json
+          Write JSON lines to standard output
+
+  -q, --quiet
+          Print only results and errors
+
+      --no-progress
+          Do not show a progress bar
+
+      --color <WHEN>
+          When to use colors: auto, always or never
+          
+          [default: auto]
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+  -V, --version
+          Print version
 
 Registries:
-      --mirror <REGISTRY=MIRROR>  Ask MIRROR in the place of REGISTRY, for example
-                                  `docker.io=mirror.site:<number>/hub`. Hosts of downloads, charts and
-                                  git have mirrors too, and theirs may be folders:
-                                  `github.com=file:///srv/github`
-      --ca-cert <FILE>            Trust this certificate authority as well (PEM)
-      --plain-http <HOST[:PORT]>  Reach this registry without TLS; loopback addresses need no such
-                                  word
-      --authfile <FILE>           File with credentials; otherwise those of `podman login` and
-                                  `docker login`
+      --mirror <REGISTRY=MIRROR>
+          Use MIRROR instead of REGISTRY; repeatable
+          
+          Example: `docker.io=mirror.site:<number>/hub`. Hosts of downloads, charts and git repositories
+          can have mirrors too, and theirs may be directories: `github.com=file:///srv/github`.
+
+      --ca-cert <FILE>
+          Trust this certificate authority in addition (PEM)
+
+      --plain-http <HOST[:PORT]>
+          Use plain HTTP for this registry
+          
+          Loopback addresses use it without this option.
+
+      --authfile <FILE>
+          Credentials file
+          
+          Default: those of `podman login` and `docker login`.
 
 Examples:
   sealift verify air-gapped-<number>.11.0.sealift --trust root.json

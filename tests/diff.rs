@@ -210,8 +210,8 @@ sizes
   blobs of images: 0 in both (0 B), 4 only in the second (<size>), 3 only in the first (<size>)
 
 not compared
-  ? usr/bin/app (layer <hex>) in `app-1.0.sealift`: it is no sound executable: Invalid ELF header size or alignment
-  ? usr/bin/app (layer <hex>) in `app-1.1.sealift`: it is no sound executable: Invalid ELF header size or alignment
+  ? usr/bin/app (layer <hex>) in `app-1.0.sealift`: it is not a valid executable: Invalid ELF header size or alignment
+  ? usr/bin/app (layer <hex>) in `app-1.1.sealift`: it is not a valid executable: Invalid ELF header size or alignment
 
 different
 --- stderr

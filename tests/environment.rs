@@ -505,7 +505,7 @@ fn e12_output_that_nobody_can_write() {
             let outcome = shop.run(&format!("{command} > /dev/full"));
             assert_eq!(outcome.code, Some(1), "{command} {}", outcome.shown());
             assert!(outcome.is("cli.output") || !flag.is_empty(), "{command} {}", outcome.shown());
-            // A reader that had enough is no failure, and a closed descriptor may not be taken for another file's.
+            // A reader that had enough is not a failure, and a closed descriptor may not be taken for another file's.
             shop.done(&format!("{command} | head -c 1 >/dev/null"));
             shop.done(&format!("{command} | true"));
             let outcome = shop.run(&format!("{command} >&-"));

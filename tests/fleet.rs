@@ -126,7 +126,7 @@ fn a_fleet_shows_who_holds_what_and_who_is_behind() {
 #[test]
 fn unverified_and_verified_never_mix() {
     let shop = fleet_shop();
-    // Without a key there is something to see, and it is no success.
+    // Without a key there is something to see, and it is not a success.
     let outcome = ended(&shop, "sealift fleet in", 4, "fleet.unchecked");
     assert!(
         outcome.out.starts_with("unverified: content of 4 records signed by keys not given"),
@@ -179,7 +179,7 @@ fn what_is_not_what_its_key_signed_is_refused_and_the_rest_is_shown() {
     assert!(outcome.err.contains("5 files"), "{}", outcome.shown());
     let codes = json(&shop, &script, 3, "[.refused[].code] | unique");
     assert_eq!(codes, "[\"trust.format\",\"trust.tampered\"]\n");
-    // A bundle that is not what was sealed is refused as well, and one that is revoked names nothing and is no attack.
+    // A bundle that is not what was sealed is refused as well, and one that is revoked names nothing and is not an attack.
     done(
         &shop,
         "rm in/bent.json in/pretty.json in/twice.json in/nobody.json in/cut.json
@@ -263,7 +263,7 @@ fn hostile_folders_are_read_within_bounds() {
         "{}",
         outcome.shown()
     );
-    for line in ["not read: in/key: it is a link", "not looked at: in/root: ", "not read: in/pipe: it is no "]
+    for line in ["not read: in/key: it is a link", "not read: in/root: ", "not read: in/pipe: it is not a "]
     {
         assert!(outcome.out.contains(line), "{line}\n{}", outcome.shown());
     }
@@ -378,7 +378,7 @@ fn which_site_holds_a_component() {
     done(&shop, "echo '{}' > in/bad.cdx.json; jq -c 'del(.metadata)' in/one.cdx.json > in/loose.cdx.json");
     let outcome = ended(&shop, &which("openssl"), 4, "fleet.unchecked");
     assert!(
-        outcome.out.contains("not used: in/bad.cdx.json: it is no SBOM in CycloneDX"),
+        outcome.out.contains("not used: in/bad.cdx.json: it is not an SBOM in CycloneDX"),
         "{}",
         outcome.shown()
     );

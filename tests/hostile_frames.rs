@@ -214,7 +214,7 @@ fn z16_only_a_regular_file_is_opened_and_nothing_waits() {
         assert_eq!(code(device.as_ref()), codes::BUNDLE_NOT_A_FILE, "{device}");
     }
     assert!(member_reader::open(&path("missing")).is_err());
-    // A file of /proc calls itself regular and empty; what it gives is no bundle, and ends.
+    // A file of /proc calls itself regular and empty; what it gives is not a bundle, and ends.
     let authorities = Authorities::new();
     let file = support::open("/proc/self/maps".as_ref());
     let error =

@@ -303,7 +303,7 @@ fn s25_j17_what_has_expired_is_refused_unless_the_root_only_warns() {
         // A clock that nobody set trusts in a bundle from the future, and says so.
         at("1970-01-01T00:00:00Z", None);
     }
-    // S25: an expired root on the way is no obstacle, the last one is.
+    // S25: an expired root on the way is not an obstacle, the last one is.
     let (authorities, good) = setup(|terms| terms.expires = date("2026-06-01T00:00:00Z"));
     let judge = Judge::new(&authorities);
     let first = authorities.chain.strip_suffix(b"\n").unwrap();

@@ -165,7 +165,7 @@ fn an_approver_waives_for_a_reason_until_a_day_and_nobody_else_does() {
         "sealift verify sample-2.0.0.sealift --trust root.json --policy scripts.toml --waivers waivers.jsonl",
     );
 
-    // Another place, another rule, somebody who is no approver, a day that has gone, a rule that is none.
+    // Another place, another rule, somebody who is not an approver, a day that has gone, a rule that is none.
     shop.done(&format!(
         "{waive} --key carol.key --rule content.script --at 'web/*' --until 2099-01-01 -o other.jsonl <<<pw"
     ));

@@ -161,7 +161,7 @@ fn a_site_fills_the_templates() {
     assert_eq!(workshop.text(&format!("{RENDERED}/start.conf")), made);
     assert_eq!(workshop.text(&format!("{RENDERED}/sub/run.sh")), "#!/bin/sh\necho site\n");
     assert_eq!(shop.read(&format!("{RENDERED}/logo.png")), LOGO);
-    // What was sealed is there as it was sealed, and what is no template is only there.
+    // What was sealed is there as it was sealed, and what is not a template is only there.
     assert_eq!(shop.read("site/current/air-gapped/config/server/app.conf"), TEMPLATE);
     assert_eq!(workshop.text("site/current/air-gapped/config/plain/left.conf"), "{{ alone }}\n");
     assert_eq!(names(&shop.path("site/current/air-gapped/rendered")), ["server"]);

@@ -837,7 +837,7 @@ fn what_was_asked_for_is_checked_and_a_policy_has_the_last_word() {
     let outcome = shop.run(&format!("{report} --json | head -1"));
     let json: serde_json::Value = serde_json::from_str(outcome.out.lines().next().unwrap()).unwrap();
     assert!(captions(&json, "changes").iter().any(|caption| caption == "Files"), "{json}");
-    assert!(captions(&json, "policy").iter().any(|caption| caption == "What is not as the policy wants it"));
+    assert!(captions(&json, "policy").iter().any(|caption| caption == "Policy violations"));
     for light in json["strip"].as_array().unwrap() {
         assert_ne!(light["tone"], "unknown", "{light}");
     }

@@ -87,7 +87,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
         ("app/node_modules/@babel/core/package.json", 0o644, BABEL),
     ]);
     let files = content.blob(oci::OCI_LAYER, &files);
-    // What says that it is no archive of files: programs that do not look at the type unpack it.
+    // What says that it is not an archive of files: programs that do not look at the type unpack it.
     let odd = content.blob("application/octet-stream", b"who knows\0 what");
     let image = content.manifest("amd64", &[files, odd], json!({}));
     content.tag(&image, "1");
@@ -198,7 +198,8 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     assert!(
         attached.contains("not checked 2\n")
             && attached.contains(": it is an archive beside the layers, and was not opened\n")
-            && attached.contains(": it stands among the layers, and by its type it is no archive of files\n"),
+            && attached
+                .contains(": it stands among the layers, and by its type it is not an archive of files\n"),
         "{analysis}"
     );
     // A folder that is there stays as it is.

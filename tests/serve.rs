@@ -486,7 +486,7 @@ fn one_name_for_two_things_is_refused_at_the_start() {
     for word in ["serve.conflict", "a.example/app:1", "one-1.0", "two-1.0"] {
         assert!(said.contains(word), "{word} is not in {said}");
     }
-    // The same bundle twice is no conflict, and nor is the same image in two.
+    // The same bundle twice is not a conflict, and nor is the same image in two.
     let same = site.pack("same", vec![site.image("app", "a.example/app:1", &[b"one"])]);
     let server = site.serve(&[&one, &one, &same]);
     assert_eq!(server.listening["bundles"].as_array().unwrap().len(), 2);

@@ -162,7 +162,7 @@ fn j14_lower_numbers_need_an_approver() {
         fails(&shop, &format!("sealift install site sample-{version}.sealift"), 3, "site.rollback");
     }
     assert_eq!((runbook(&shop).as_str(), releases(&shop)), ("runbook of 1.1.0 \n", 1));
-    // A plain approval is no permit; a permit for one bundle is none for another.
+    // A plain approval is not a permit; a permit for one bundle is none for another.
     let approve = "sealift approve --trust root.json --key carol.key --passphrase-fd 0 <<<pw";
     done(&shop, &format!("{approve} sample-1.0.0.sealift"));
     fails(&shop, "sealift install site sample-1.0.0.sealift", 3, "site.rollback");
@@ -189,7 +189,7 @@ fn j14_lower_numbers_need_an_approver() {
     assert!(used.err.contains("was already used at this site and is valid once"), "{}", used.shown());
     let journal = done(&shop, "sealift journal verify site");
     assert_eq!(journal.out.matches("refused [site.").count(), 8, "{}", journal.shown());
-    // A gap is explained, and is no obstacle.
+    // A gap is explained, and is not an obstacle.
     let gap = done(&shop, "make 1.7.0 9; sealift install site sample-1.7.0.sealift");
     assert!(
         gap.err.contains("5 numbers lie between") && gap.err.contains("A bundle is whole by itself"),
@@ -540,7 +540,7 @@ fn approvals_are_demanded_where_the_root_says_so() {
     let approve = |who: &str, more: &str| {
         format!("sealift approve {bundle} --trust root.json --key {who}.key {more} {pw}")
     };
-    // A condition that the root asks for, and somebody who is no approver.
+    // A condition that the root asks for, and somebody who is not an approver.
     fails(&shop, &approve("carol", ""), 2, "cli.usage");
     fails(&shop, &approve("eve", "--condition malware-scan"), 2, "trust.approver");
     fails(&shop, &approve("packer", "--condition malware-scan"), 2, "trust.approver");

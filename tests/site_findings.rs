@@ -432,7 +432,7 @@ fn f_new_b_a_misspelled_scenario_is_noticed_and_can_be_changed() {
     says(&journal, &["takes air-gapped in place of air-gaped"]);
     fails(&shop, "sealift site set typo --remove-scenario air-gapped", 2, "site.release");
     fails(&shop, "sealift site set typo --remove-scenario ddil", 2, "site.release");
-    // The same again is no act.
+    // The same again is not an act.
     let before = shop.read("typo/journal.jsonl");
     done(&shop, "sealift site set typo --add-scenario air-gapped");
     assert_eq!(shop.read("typo/journal.jsonl"), before);

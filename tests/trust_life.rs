@@ -158,7 +158,7 @@ fn s22_enough_of_the_old_and_enough_of_the_new_keys_sign() {
             life.refuses(&format!("{command} trust.next.json"), 3, "trust.unfinished", &[open]);
         }
     }
-    // What too few have signed is no step for the next version, whoever puts it into a bundle.
+    // What too few have signed is not a step for the next version, whoever puts it into a bundle.
     life.done("mv trust.next.json middle.json; trust set v1.json --when-expired warn --key ada.key --key ben.key -o other.json");
     life.done("(cat middle.json; sed -n 2p other.json) > twice.json");
     life.fails("sealift verify absent.sealift --trust twice.json", 3, "trust.root");

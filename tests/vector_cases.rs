@@ -719,7 +719,7 @@ fn statement_cases(of: Of<'_>) -> Vec<Case> {
             "statement-name",
             "J16",
             "bundle.format",
-            "a name that is no safe file name",
+            "a name that is not a safe file name",
             edit(r#""name":"vector""#, r#""name":"../vector""#),
         ),
         bad(
@@ -1140,7 +1140,7 @@ fn index_cases(of: Of<'_>) -> Vec<Case> {
             "image-digest-is-a-path",
             "J23",
             "bundle.image",
-            "a digest that is no digest",
+            "a digest that is not a digest",
             of(vec![edited(&config_digest.hex(), "../../etc/passwd")]),
         ),
         bad(

@@ -69,7 +69,7 @@ pub fn cases(of: &dyn Fn(Vec<Item>) -> Recipe) -> Vec<Case> {
         ("selection-list-empty", "J07", "a list of features with nothing in it", r#""features":[]"#),
         ("selection-unknown-key", "J05", "a key that this format does not have", r#""note":"x""#),
         ("selection-key-order", "J07", "two keys in another order", r#""features":["a"],"variant":"b""#),
-        ("selection-variant", "-", "a variant that is no name", r#""variant":"Linux""#),
+        ("selection-variant", "-", "a variant that is not a name", r#""variant":"Linux""#),
         ("selection-features-order", "-", "features out of order", r#""features":["b","a"]"#),
         ("selection-features-twice", "-", "a feature twice", r#""features":["a","a"]"#),
         ("selection-without-order", "-", "what was left out, out of order", r#""without":["b","a"]"#),
@@ -204,7 +204,7 @@ pub fn cases(of: &dyn Fn(Vec<Item>) -> Recipe) -> Vec<Case> {
         (
             "index-audience-no-name",
             "-",
-            "an audience that is no name",
+            "an audience that is not a name",
             "doc",
             r#""dev.sealift.item.audience":"A","#,
             "",
@@ -268,7 +268,7 @@ pub fn cases(of: &dyn Fn(Vec<Item>) -> Recipe) -> Vec<Case> {
         (
             "index-template-false",
             "J07",
-            "a config that says it is no template",
+            "a config that says it is not a template",
             "config",
             "",
             r#","dev.sealift.item.template":"false""#,

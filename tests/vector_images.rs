@@ -318,7 +318,7 @@ fn referrer_cases(of: Of<'_>) -> Vec<Case> {
             "referrer-subject-is-a-text",
             "-",
             "bundle.image",
-            "a subject that is no object",
+            "a subject that is not an object",
             one(plain().with_referrer(&text, tag(&plain().root, "sig"), &[SIGNATURE])),
         ),
         bad(

@@ -8,7 +8,7 @@ use sealift_bundle::trust::key::Signer as _;
 use sealift_bundle::value::digest::Digest;
 
 #[derive(Clone)]
-/// A vector of something that is no bundle.
+/// A vector of something that is not a bundle.
 pub struct Record {
     pub name: &'static str,
     pub kind: &'static str,

@@ -362,7 +362,7 @@ fn approval_cases(roots: &BTreeMap<&'static str, Vec<u8>>) -> Vec<Case> {
         judged(
             "ok-approved-with-more",
             "ok",
-            "one states more, one gives a reason, and a stranger's approval, which is no JSON, is set aside",
+            "one states more, one gives a reason, and a stranger's approval, which is not JSON, is set aside",
             by(
                 &text("2026-10-23T06:00:01Z", r#"["read","scan"]"#, ""),
                 &text("2026-11-22T06:00:00Z", r#"["scan"]"#, r#","out_of_order":"why""#),

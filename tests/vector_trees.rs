@@ -215,7 +215,7 @@ fn inventory_cases(of: Of<'_>) -> Vec<Case> {
             "inventory-window",
             "Z06",
             "bundle.format",
-            "a frame of the inventory is no single segment",
+            "a frame of the inventory is not a single segment",
             packed(wide),
         ),
         deep(

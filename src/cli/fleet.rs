@@ -25,7 +25,7 @@ use std::path::PathBuf;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Exit codes: 0 everything was checked and fits together, 3 a record is not what its key signed, 4 records \
-    contradict each other or could not be checked. Being behind is no fault.\n\nExamples:\n  \
+    contradict each other or could not be checked. Being behind is not a fault.\n\nExamples:\n  \
     sealift fleet receipts --key office.pub --key ship.pub\n  \
     sealift fleet receipts --key office.pub --trust root.json --html fleet.html\n  \
     sealift fleet which openssl@3.0.17-1~deb12u2 receipts --key office.pub"

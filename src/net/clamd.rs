@@ -97,7 +97,7 @@ impl Scanner for Clamd {
             |error: io::Error| ScanError::Unreachable { reason: format!("{}: {error}", self.name()) };
         let line = self.ask(b"zVERSION\0").map_err(failed)?;
         if line.is_empty() || line.starts_with("UNKNOWN COMMAND") {
-            return Err(ScanError::Unreachable { reason: format!("{}: it is no clamd", self.name()) });
+            return Err(ScanError::Unreachable { reason: format!("{}: it is not a clamd", self.name()) });
         }
         Ok(ScannerIdentity::parse(self.name(), &line))
     }

@@ -86,7 +86,7 @@ impl Address {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let authority = rest.get(..end).unwrap_or_default();
         if authority.contains('@') {
-            return Err("it has a user or a password, and a manifest is no place for secrets");
+            return Err("it has a user or a password, and a manifest is not a place for secrets");
         }
         match (scheme, authority) {
             (Scheme::File, "" | "localhost") => {}

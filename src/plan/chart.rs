@@ -83,7 +83,7 @@ fn look_up(
     let base = url.as_str().trim_end_matches('/');
     let list = Address::parse(&format!("{base}/index.yaml")).map_err(|reason| wrong(reason.to_owned()))?;
     let bytes = fetch::document(&list, INDEX, task)?;
-    let text = String::from_utf8(bytes).map_err(|_| wrong("has a list that is no UTF-8".to_owned()))?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("has a list that is not UTF-8".to_owned()))?;
     let documents =
         document::yaml(&text).map_err(|reason| wrong(format!("has a list that cannot be read: {reason}")))?;
     let charts = documents
@@ -161,7 +161,7 @@ fn pull(reference: &ImageName, task: &Task<'_>) -> Result<(Digest, u64), PlanErr
     })?;
     let document = oci::parse(&fetched.media_type, &fetched.bytes, work.limits);
     let Ok(OciDocument::Manifest { layers, .. }) = document else {
-        return Err(wrong("it is no manifest of one chart").into());
+        return Err(wrong("it is not a manifest of one chart").into());
     };
     let is_chart = |media_type: &str| media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
     let Some(layer) = layers.iter().find(|layer| is_chart(&layer.media_type)) else {

@@ -39,7 +39,7 @@ pub struct CheckReport {
 pub struct Accepted {
     /// The finding.
     pub finding: LintFinding,
-    /// Why it is no fault.
+    /// Why it is not a fault.
     pub because: String,
 }
 

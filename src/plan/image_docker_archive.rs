@@ -72,7 +72,7 @@ fn read_listed(members: &Members, limits: &Limits) -> Result<Vec<ArchiveImage>, 
     parse_listed(members, &listed)
 }
 
-/// The names of the images of an archive that is no layout; for an image without names the digest of its
+/// The names of the images of an archive that is not a layout; for an image without names the digest of its
 /// configuration.
 pub(super) fn names(members: &Members, limits: &Limits) -> Result<Vec<Vec<String>>, PlanError> {
     let listed = read_listed(members, limits)?;

@@ -382,7 +382,7 @@ impl LayoutReader<'_> {
 
     fn check_platforms(&self) -> Result<(), PlanError> {
         let Platforms::Sparse(wanted) = self.platforms else { return Ok(()) };
-        // An image that is no index has one platform, and nothing to leave out.
+        // An image that is not an index has one platform, and nothing to leave out.
         if self.found.is_empty() && self.withheld.is_empty() {
             return Ok(());
         }

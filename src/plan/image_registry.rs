@@ -319,7 +319,7 @@ impl<'a> ImagePull<'a> {
     }
 
     fn check_platforms(&self, wanted: &[sealift_bundle::value::platform::Platform]) -> Result<(), PlanError> {
-        // An image that is no index has one platform, and nothing to leave out.
+        // An image that is not an index has one platform, and nothing to leave out.
         if self.platforms.is_empty() {
             return Ok(());
         }

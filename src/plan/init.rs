@@ -131,7 +131,7 @@ impl Sketch {
     fn add(&mut self, path: &Path, limits: &Limits, watch: &dyn Progress) {
         let Some(name) = path.file_name() else { return };
         let Some(text) = name.to_str().filter(|text| !text.contains(is_deceptive)) else {
-            self.left_out.push((shown(Path::new(name)), "its name has characters that cannot be seen"));
+            self.left_out.push((shown(Path::new(name)), "its name has invisible characters"));
             return;
         };
         if text.starts_with('.') {
@@ -146,7 +146,7 @@ impl Sketch {
                 Ok(Some(images)) => return self.add_images(text, &images),
                 Ok(None) => {}
                 Err(_) => {
-                    self.left_out.push((text.to_owned(), "it looks like images and cannot be read as such"));
+                    self.left_out.push((text.to_owned(), "it looks like images but cannot be read as such"));
                     return;
                 }
             }
@@ -235,8 +235,7 @@ impl Sketch {
             text.write_str("#:schema ./schema.json\n")?;
         }
         text.write_str(
-            "# What should travel. Paths are relative to this file.\n\
-             # next: `sealift lock` pins every source, `sealift pack` makes the bundle.\n",
+            "# The content of the bundle. Paths are relative to this file.\n# next: `sealift lock` pins every source, `sealift pack` builds the bundle.\n",
         )?;
         if !has_schema {
             text.write_str("# with `schema.json` beside this file, editors help: `#:schema ./schema.json` as first line\n")?;
@@ -257,7 +256,9 @@ impl Sketch {
             text.write_str(EXAMPLES)?;
         }
         if !self.unclear.is_empty() {
-            text.write_str("\n# may be images that the site needs, and could not be resolved (`sealift check` lists them too):\n")?;
+            text.write_str(
+                "\n# possible images that could not be resolved (`sealift check` lists them too):\n",
+            )?;
         }
         self.unclear.iter().try_for_each(|line| writeln!(text, "#   {line}"))?;
         if !self.left_out.is_empty() {
@@ -327,22 +328,22 @@ fn has_extension(path: &Path, known: &[&str]) -> bool {
 fn reason_to_leave_out(path: &Path, name: &str) -> Option<&'static str> {
     let is_folder = path.is_dir();
     if is_folder && matches!(name, "out" | "target") {
-        return Some("a folder for output");
+        return Some("a directory for output");
     }
     if is_folder && !WalkDir::new(path).min_depth(1).into_iter().take(GLANCE).any(|entry| entry.is_ok()) {
-        return Some("the folder is empty");
+        return Some("the directory is empty");
     }
     if is_folder {
         return None;
     }
     if !path.is_file() {
-        return Some("neither a file nor a folder");
+        return Some("neither a file nor a directory");
     }
     if has_extension(path, &["key", "pub", "pem"]) || name == "root.json" {
         return Some("a key or a trust root");
     }
     if name.contains(".sealift") {
-        return Some("a bundle, or what belongs to one");
+        return Some("a bundle, or a file that belongs to one");
     }
     if name == "schema.json" {
         return Some("the schema of manifests");

@@ -197,7 +197,7 @@ pub struct AcceptedFinding {
     pub finding: LintRule,
     /// What it is about.
     pub about: String,
-    /// Why it is no fault.
+    /// Why it is not a fault.
     pub because: String,
     /// Where it stands.
     pub spot: ManifestSpot,

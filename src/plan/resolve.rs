@@ -279,7 +279,7 @@ fn pin_tree(item: &ManifestItem, before: Option<&Lock>, task: &Task<'_>) -> Resu
             (origin, source, patterns.names(), found.entries().to_vec())
         }
         Source::Image(_) | Source::Pull(_) => {
-            let reason = "an image is no tree".to_owned();
+            let reason = "an image is not a tree".to_owned();
             return Err(PlanError::LockItem { item: item.name.clone(), reason });
         }
     };

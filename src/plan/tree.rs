@@ -120,7 +120,7 @@ impl TreeListing {
         folder.walk(&mut |found| {
             task.go_on()?;
             filled.extend(found.inner.parent().map(Path::to_owned));
-            // The history of a clone is no part of its files, and its settings may hold a password.
+            // The history of a clone is not a part of its files, and its settings may hold a password.
             let is_history = found.inner.file_name().is_some_and(|name| name == GIT) && !patterns.name_git();
             if is_history || patterns.leave_out(found.inner) {
                 return Ok(false);

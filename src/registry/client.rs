@@ -138,7 +138,7 @@ impl Client {
             || locked(&self.spoken).get(host).copied().unwrap_or(false)
     }
 
-    /// True when what answers is no TLS. A certificate that no one certifies is an error as everywhere.
+    /// True when what answers is not TLS. A certificate that no one certifies is an error as everywhere.
     fn speaks_plain(&self, endpoint: &Endpoint, watch: &dyn Progress) -> Result<bool, RegistryError> {
         let query = HttpQuery::get(format!("https://{}/v2/", endpoint.host), false);
         match self.exchange(query, watch)? {

@@ -168,7 +168,7 @@ fn decoded(auth: &str) -> Option<Login> {
     })
 }
 
-/// Asks `docker-credential-HELPER`; one that has nothing for the host, or that is not installed, is no failure: the
+/// Asks `docker-credential-HELPER`; one that has nothing for the host, or that is not installed, is not a failure: the
 /// registry may need no credentials, and says so if it does.
 fn ask(helper: &str, host: &str, watch: &dyn Progress) -> Result<Option<Login>, RegistryError> {
     let failed = |reason: String| RegistryError::Helper { helper: helper.to_owned(), reason };

@@ -156,7 +156,7 @@ impl RegistryAccess {
                 std::fs::read(path).map_err(|source| RegistryError::Read { path: path.clone(), source })?;
             let before = certificates.len();
             for item in ureq::tls::parse_pem(&pem) {
-                match item.map_err(|_| wrong("it is no PEM"))? {
+                match item.map_err(|_| wrong("it is not PEM"))? {
                     PemItem::Certificate(certificate) => certificates.push(certificate),
                     PemItem::PrivateKey(_) => return Err(wrong("it holds a private key")),
                     _ => {}

@@ -323,7 +323,7 @@ impl Load<'_> {
         let tag = referrers_tag(subject);
         let before = self.client.optional_manifest(repository, &tag, self.limits, self.watch)?;
         let mut listed: Vec<serde_json::Value> = before
-            // GitLab reads the tag as the digest and answers with the subject itself, which is no list.
+            // GitLab reads the tag as the digest and answers with the subject itself, which is not a list.
             .filter(|before| before.media_type == oci::OCI_INDEX && before.digest != *subject)
             .and_then(|before| serde_json::from_slice::<serde_json::Value>(&before.bytes).ok())
             .and_then(|index| index.get("manifests")?.as_array().cloned())

@@ -71,7 +71,7 @@ pub(super) fn is_no_tls(error: &ureq::Error) -> bool {
     error.to_string().contains("InvalidContentType")
 }
 
-/// True for what a further attempt would only say again: certificates, redirects and what is no TLS.
+/// True for what a further attempt would only say again: certificates, redirects and what is not TLS.
 pub(super) fn stays(reason: &str) -> bool {
     reason.contains("ertificate") || reason.starts_with("it ")
 }

@@ -150,7 +150,7 @@ pub struct Circumstances<'a> {
     pub time_floor: Option<Timestamp>,
     /// How many threads would unpack.
     pub threads: usize,
-    /// Whether a site sets what the bundle asks for, and if not, why; nothing where the folder is no site.
+    /// Whether a site sets what the bundle asks for, and if not, why; nothing where the folder is not a site.
     pub values: Option<Result<(), String>>,
     /// The platform of images that run on this machine, where it has a name.
     pub platform: Option<Platform>,

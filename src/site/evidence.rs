@@ -65,7 +65,7 @@ pub struct Proven {
 
 /// What there is about a bundle.
 pub struct Evidence<'a> {
-    /// The bundle, verified as a whole: what is damaged is no evidence.
+    /// The bundle, verified as a whole: what is damaged is not evidence.
     pub bundle: &'a WholeBundle<'a>,
     /// The trust root that was named.
     pub pinned: &'a PinnedRoot,

@@ -37,7 +37,7 @@ pub struct WrittenFile {
     pub sha256: Digest,
     /// Bytes of it.
     pub size: u64,
-    /// Whether it is no text, and was copied as it is.
+    /// Whether it is not a text, and was copied as it is.
     pub is_copy: bool,
 }
 

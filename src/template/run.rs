@@ -61,7 +61,7 @@ fn fill(RenderJob { environment, known, text }: &RenderJob) -> Result<String, Te
             ErrorKind::OutOfFuel => "it does more than a template may do".to_owned(),
             kind => {
                 let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-                format!("it is no template that can be filled in: {kind}{}", Printable(detail))
+                format!("it is not a template that can be filled in: {kind}{}", Printable(detail))
             }
         };
         TemplateObjection::new(error.line(), reason)

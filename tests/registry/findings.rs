@@ -77,7 +77,7 @@ fn one_file(shop: &Shop, url: &str) {
 fn f_field_04_downloads_keep_to_the_same_variables() {
     let (shop, proxy) = (Shop::new(), proxy());
     let server = Scripted::new(Content::default(), |_, _| Some(Reply::new(200, "", b"content")));
-    // This address leads to the same server, and is no loopback address.
+    // This address leads to the same server, and is not a loopback address.
     let elsewhere = server.host.replace("127.0.0.1", "0.0.0.0");
     let set = format!("export http_proxy=http://{0} HTTPS_PROXY=http://{0};", proxy.host);
     one_file(&shop, &format!("http://{elsewhere}/a"));
@@ -350,7 +350,7 @@ fn f_field_r11_an_ipv6_address_is_a_registry() {
 #[test]
 fn f_sec_suspected_a_password_goes_to_no_further_host_in_the_clear() {
     let thief = Scripted::new(Content::default(), |_, _| Some(Reply::new(200, "", br#"{"token":"T"}"#)));
-    // This address leads to the same server, and is no loopback address.
+    // This address leads to the same server, and is not a loopback address.
     let realm = format!("http://{}/token", thief.host.replace("127.0.0.1", "0.0.0.0"));
     let server = Scripted::new(simple(b"layer").content, move |asked, _| {
         let ask = format!("WWW-Authenticate: Bearer realm=\"{realm}\"");

@@ -87,7 +87,7 @@ fn what_is_listed_and_refers_to_something_else() {
         assert!(said.contains("[registry.") && said.contains(words), "{said}");
         assert!(said.contains("cannot pin the image `app`"), "{said}");
     }
-    // What belongs to the image anyway is no referrer. Nor is the signature of the SBOM in the place of the SBOM, or
+    // What belongs to the image anyway is not a referrer. Nor is the signature of the SBOM in the place of the SBOM, or
     // what the registry does not have: a list is no more than a hint (F10).
     let lost = simple(b"stranger").content.index(&[]);
     for listed in [attestation, many.referrers[1].clone(), lost] {

@@ -230,7 +230,7 @@ fn what_begins_with_tls_stays_with_tls() {
 fn without_tls_only_where_it_is_allowed() {
     let sample = sample();
     let server = Scripted::new(sample.content, |_, _| None);
-    // This address leads to the same server, and is no loopback address.
+    // This address leads to the same server, and is not a loopback address.
     let host = server.host.replace("127.0.0.1", "0.0.0.0");
     let reference = format!("reference = \"{host}/app:1\"");
     let mut bench = Bench::new();

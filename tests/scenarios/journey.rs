@@ -173,7 +173,7 @@ impl Traveller {
         let features: String = choice.features.iter().map(|name| format!(" --feature {name}")).collect();
         let words = Self::words(choice.variant.as_ref());
         let path = path_for(&self.shop.path(self.file()), choice.variant.as_ref());
-        // Another choice is no next bundle of the one before.
+        // Another choice is not a next bundle of the one before.
         let _ = std::fs::remove_file(&path);
         let lock =
             format!("sealift lock {}{words}{features} --store store {}", self.file(), self.farm.mirrors);

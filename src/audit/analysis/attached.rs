@@ -1,4 +1,4 @@
-//! What travels with an image and is no part of its file system: signatures, attestations, bills, documentation.
+//! What travels with an image and is not a part of its file system: signatures, attestations, bills, documentation.
 //!
 //! It is told by its content like any file, and searched for secrets; archives are not opened. What stands among the
 //! layers of an image without being one by its type is a gap unless it is a text.
@@ -83,7 +83,7 @@ impl AttachedBlobs {
                     None
                 }
                 (BlobRole::Layer, _) => {
-                    Some("it stands among the layers, and by its type it is no archive of files")
+                    Some("it stands among the layers, and by its type it is not an archive of files")
                 }
             };
             if let Some(reason) = unpacked.or(unread) {

@@ -78,7 +78,7 @@ impl ImageConfig {
     /// `etc/passwd` of the image gives to root.
     ///
     /// Engines read what stands before the colon with Go's `strconv.Atoi`, so `00`, `+0` and `-0` are 0. A number outside
-    /// of 0 to 2^31 - 1 is no user to most of them, and older ones run it as 0 (CVE-2024-40635).
+    /// of 0 to 2^31 - 1 is not a user to most of them, and older ones run it as 0 (CVE-2024-40635).
     #[must_use]
     pub fn runs_as_root(&self) -> bool {
         let user = self.user.split(':').next().unwrap_or_default();

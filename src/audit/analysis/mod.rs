@@ -230,7 +230,7 @@ pub enum LayerNode {
     },
 }
 
-/// A blob that travels with an image and is no layer of it: a signature, an attestation, a bill.
+/// A blob that travels with an image and is not a layer of it: a signature, an attestation, a bill.
 #[derive(Debug, Clone, Serialize)]
 pub struct Attached {
     /// The item that it travels with.

@@ -70,7 +70,7 @@ impl<'de> Visitor<'de> for CycloneDxDocument<'_> {
             }
         }
         if format.as_deref() != Some("CycloneDX") {
-            return Err(A::Error::custom("it is no SBOM in CycloneDX: `bomFormat` does not say so"));
+            return Err(A::Error::custom("it is not an SBOM in CycloneDX: `bomFormat` does not say so"));
         }
         // What is read here is the same in every version that begins with 1.
         if version.is_none_or(|version| !version.starts_with("1.")) {

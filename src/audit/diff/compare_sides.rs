@@ -69,7 +69,7 @@ pub fn compare_sides(a: &Side, b: &Side) -> BundleDifference {
         texts: Vec::new(),
         layers: found.layers,
         files: found.files,
-        // A request lists the whole store of a site, so what it has beside the bundle is no difference.
+        // A request lists the whole store of a site, so what it has beside the bundle is not a difference.
         blobs: compare_blobs(a, b).filter(|_| !is_same_bundle || [a.kind, b.kind].contains(&InputKind::Site)),
         not_compared: found.missing,
     };

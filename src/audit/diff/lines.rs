@@ -38,7 +38,7 @@ pub struct TextChange {
 pub enum LinesOutcome {
     /// These lines are not the same.
     Lines(DiffLines),
-    /// One of them is no text: not UTF-8, or with a byte of zero.
+    /// One of them is not a text: not UTF-8, or with a byte of zero.
     Binary,
     /// The texts were not compared line by line.
     Unread {
@@ -187,7 +187,7 @@ fn of_lines((old, hide_old): Text<'_>, (new, hide_new): Text<'_>) -> DiffLines {
     lines
 }
 
-/// A line that is no wall.
+/// A line that is not a wall.
 fn cut(line: &str) -> String {
     match line.char_indices().nth(WIDTH) {
         None => line.to_owned(),

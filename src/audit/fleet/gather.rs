@@ -232,7 +232,7 @@ fn files(folder: &Path, unread: &mut Vec<UnreadFile>) -> Result<Vec<PathBuf>, Fl
                 Ok(kind) if kind.is_file() => files.push(path),
                 Ok(kind) if kind.is_dir() => open.push((path, depth + 1)),
                 Ok(kind) => {
-                    let why = if kind.is_symlink() { "it is a link" } else { "it is no regular file" };
+                    let why = if kind.is_symlink() { "it is a link" } else { "it is not a regular file" };
                     unread.push(UnreadFile { file: path, why: why.to_owned() });
                 }
                 Err(error) => unread.push(UnreadFile { file: path, why: error.to_string() }),

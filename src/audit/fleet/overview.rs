@@ -100,7 +100,7 @@ fn open_bundles(
             Err(TrustError::Bundle(BundleError::Interrupted)) => {
                 return Err(TrustError::Bundle(BundleError::Interrupted).into());
             }
-            // A bundle that was valid once is no attack: sites may still hold it.
+            // A bundle that was valid once is not an attack: sites may still hold it.
             Err(error)
                 if [codes::TRUST_EXPIRED, codes::TRUST_EPOCH, codes::TRUST_REVOKED]
                     .contains(&error.code()) =>

@@ -37,7 +37,7 @@ pub struct TarEntry {
     pub capabilities: Option<Capabilities>,
     /// Whether the body holds the file without its holes, and so not as it will be.
     pub is_sparse: bool,
-    /// Whether the path leads out of the folder that holds all others; such an entry is no part of any view.
+    /// Whether the path leads out of the folder that holds all others; such an entry is not a part of any view.
     pub is_outside: bool,
     /// What is odd about it.
     pub anomalies: Vec<Anomaly>,
@@ -135,7 +135,7 @@ pub(super) fn next<R: Read>(
         checksum(header)?;
         let flag = block.get(156).copied().unwrap_or_default();
         let size = number(&header.as_old().size).and_then(|size| u64::try_from(size).ok());
-        let size = size.ok_or_else(|| damage("the size of an entry is no number"))?;
+        let size = size.ok_or_else(|| damage("the size of an entry is not a number"))?;
         match flag {
             b'x' | b'L' | b'K' | b'g' => {
                 if size > LONGEST {
@@ -187,7 +187,7 @@ fn checksum(header: &tar::Header) -> Result<(), Stop> {
         })
     };
     let stated = field::octal(&header.as_old().cksum)
-        .ok_or_else(|| damage("the checksum of a header is no number"))?;
+        .ok_or_else(|| damage("the checksum of a header is not a number"))?;
     // Old programs added the bytes up as signed numbers.
     if sum(false) == stated || sum(true) == stated {
         return Ok(());
@@ -234,7 +234,7 @@ fn entry<R: Read>(
         ));
     }
     let (major, minor) =
-        field::device(block).ok_or_else(|| damage("the device number of an entry is no number"))?;
+        field::device(block).ok_or_else(|| damage("the device number of an entry is not a number"))?;
     let mut is_sparse = records.is_sparse;
     let node = match flag {
         _ if is_folder_by_name => TarNode::Dir,
@@ -266,7 +266,7 @@ fn entry<R: Read>(
     let has_content = matches!(node, TarNode::File(_) | TarNode::Whiteout(_) | TarNode::Opaque(_));
     if !has_content && size > 0 {
         let detail = format!(
-            "it is no file and has {size} bytes, which some programs read as its content and others as entries"
+            "it is not a file and has {size} bytes, which some programs read as its content and others as entries"
         );
         ambiguous(&mut anomalies, &path, detail);
         size = 0;
@@ -279,7 +279,7 @@ fn entry<R: Read>(
         ));
     }
     let (Some(mode), Some(uid), Some(gid)) = (number(&old.mode), number(&old.uid), number(&old.gid)) else {
-        return Err(damage("the mode or owner of an entry is no number"));
+        return Err(damage("the mode or owner of an entry is not a number"));
     };
     let capabilities = records.capability.map(|value| Capabilities::parse(&value));
     let capabilities = match capabilities {

@@ -40,7 +40,7 @@ pub(super) fn records(bytes: &[u8], anomalies: &mut Vec<Anomaly>) -> Result<Reco
         None => Ok(None),
         Some(value) => {
             let value = String::from_utf8_lossy(&value).into_owned();
-            value.parse().map(Some).map_err(|_| format!("`{key}` of an extended header is no number"))
+            value.parse().map(Some).map_err(|_| format!("`{key}` of an extended header is not a number"))
         }
     };
     let size = number("size")?;

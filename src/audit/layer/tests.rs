@@ -314,7 +314,7 @@ fn fields_that_were_left_empty_are_zero_as_in_go() {
 
 #[test]
 fn p29_a_size_that_no_file_has_ends_the_walk() {
-    // Rounded up to whole blocks, it is no number of 64 bits any more.
+    // Rounded up to whole blocks, it is not a number of 64 bits any more.
     for size in ["18446744073709551615", "9223372036854775808"] {
         let (walked, seen) = read(&closed(&[pax(record("size", size).as_bytes()), file("x", b"")]));
         assert!(walked.stopped.is_some() && seen.is_empty(), "{size}");

@@ -17,7 +17,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
             FieldPart::Field("L", value) => once(&mut license, "L", value)?,
             FieldPart::Field("o", value) => once(&mut origin, "o", value)?,
             FieldPart::Field(..) => {}
-            FieldPart::Odd => return Err("a line of it is no field".to_owned()),
+            FieldPart::Odd => return Err("a line of it is not a field".to_owned()),
             FieldPart::End => {
                 let name = name.take().ok_or("a paragraph has no name (`P`)")?;
                 let version = version.take().unwrap_or_default();

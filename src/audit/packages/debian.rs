@@ -41,7 +41,7 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
                     }
                 }
             }
-            FieldPart::Odd => return Err("a line of it is no field".to_owned()),
+            FieldPart::Odd => return Err("a line of it is not a field".to_owned()),
             FieldPart::End => {
                 if let Some(package) = std::mem::take(&mut entry).package()? {
                     found.add(package)?;

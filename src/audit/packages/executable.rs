@@ -21,7 +21,7 @@ const MAX_MACHINES: usize = 16;
 /// Why what it says could not be read, for the user.
 pub fn in_executable(bytes: &[u8]) -> Result<Vec<Package>, String> {
     let mut found = FoundPackages::default();
-    for image in images(bytes).map_err(|error| format!("it is no sound executable: {error}"))? {
+    for image in images(bytes).map_err(|error| format!("it is not a valid executable: {error}"))? {
         golang::packages(&image, &mut found)?;
         if let Some(section) = image.rust {
             rust::packages(section, &mut found)?;
@@ -59,7 +59,7 @@ impl<'a> Image<'a> {
 }
 
 fn images(bytes: &[u8]) -> object::Result<Vec<Image<'_>>> {
-    // What has no known beginning is no executable.
+    // What has no known beginning is not an executable.
     let Ok(kind) = FileKind::parse(bytes) else { return Ok(Vec::new()) };
     Ok(match kind {
         FileKind::Elf32 => vec![elf::<FileHeader32<Endianness>>(bytes)?],

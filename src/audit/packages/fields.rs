@@ -20,7 +20,7 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
 pub(super) enum FieldPart<'a> {
     /// A name and its value, with the lines that go on with it as they stand in the text.
     Field(&'a str, &'a str),
-    /// A line that is no field and goes on with none.
+    /// A line that is not a field and goes on with none.
     Odd,
     /// A paragraph ends: at an empty line, or at the end of the text.
     End,

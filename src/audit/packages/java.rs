@@ -26,7 +26,7 @@ const ENTRY: &[u8] = b"PK\x01\x02";
 ///
 /// Of each archive: every `pom.properties` of Maven; where none is of the archive itself, the name and the version in the
 /// name of its file (`NAME-VERSION.jar`) or in its manifest. An archive without a version anywhere announces nothing, and
-/// a zip without manifest and without `pom.properties` is no Java archive.
+/// a zip without manifest and without `pom.properties` is not a Java archive.
 ///
 /// # Errors
 /// Why it, or an archive in it, could not be read, for the user.
@@ -108,7 +108,7 @@ impl JarScan {
 
 fn broken(path: &str, error: &dyn std::error::Error) -> String {
     let name = path.rsplit('/').next().unwrap_or_default();
-    format!("`{}` is no sound archive: {error}", sealift_bundle::value::printable::Printable(name))
+    format!("`{}` is not a valid archive: {error}", sealift_bundle::value::printable::Printable(name))
 }
 
 fn is_archive(name: &str) -> bool {

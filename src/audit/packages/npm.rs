@@ -20,10 +20,10 @@ pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // A list would be taken for an object without names.
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err("it is no JSON object".to_owned());
+        return Err("it is not a JSON object".to_owned());
     }
-    let description: Description =
-        serde_json::from_slice(bytes).map_err(|error| format!("it is no sound `package.json`: {error}"))?;
+    let description: Description = serde_json::from_slice(bytes)
+        .map_err(|error| format!("it is not a valid `package.json`: {error}"))?;
     let mut found = FoundPackages::default();
     if let (Some(name), Some(version)) = (description.name, description.version)
         && !name.is_empty()

@@ -78,7 +78,7 @@ pub fn purl(package: &Package, system: Option<&System>) -> String {
 ///
 /// Those are escapes, the case of letters where a type has none, the epoch (in the version or in a qualifier, and 0 is
 /// none), a `v` before versions of Go, and the last parts of a Go module (in the name or in the subpath). Other qualifiers
-/// and subpaths are left out. A text that is no package URL is compared as it is.
+/// and subpaths are left out. A text that is not a package URL is compared as it is.
 #[must_use]
 pub(crate) fn comparable(purl: &str) -> String {
     let parts = PurlParts::split(purl);

@@ -347,7 +347,7 @@ impl PolicyParser<'_> {
                 Some(known) => licenses.push(known),
                 None => self.refuse(
                     &text.span(),
-                    &format!("`{}` is no SPDX identifier of one licence", Printable(license)),
+                    &format!("`{}` is not an SPDX identifier of one licence", Printable(license)),
                 ),
             }
         }
@@ -387,7 +387,7 @@ mod tests {
             ("[policy]\nname = \"a\"\n[content]\nimage = []", "missing field `unread`"),
             (
                 "[policy]\nname = \"a\"\n[license]\nallow = [\n\"MIT\",\n\"BSD\"]\nunknown = \"allow\"\npackages = \"skip\"",
-                "line 6: `BSD` is no SPDX",
+                "line 6: `BSD` is not an SPDX",
             ),
             (
                 "[policy]\nname = \"a\"\n[license]\ndeny = [\"MIT OR Apache-2.0\"]\nunknown = \"allow\"\npackages = \"skip\"",

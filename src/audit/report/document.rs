@@ -39,7 +39,7 @@ impl Basis {
     #[must_use]
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
-            Self::Observed => "computed while this report was made, from the bytes that travel",
+            Self::Observed => "computed from the bytes of the bundle when this report was written",
             Self::Carried => "signed upstream and carried in the bundle",
             Self::Declared => "declared, not proved",
         }

@@ -130,14 +130,14 @@ fn compare(bytes: &[u8], views: &[&View]) -> Comparison {
 /// The packages that a bill names by purl, without those that say what the image is; by what they are compared by.
 fn purls(bytes: &[u8]) -> Result<BTreeMap<String, String>, String> {
     let json = |bytes: &[u8]| -> Result<Value, String> {
-        serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON: {error}"))
+        serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))
     };
     let mut said = json(bytes)?;
     // A signed envelope (DSSE) has a statement within, and a statement the bill. No one has checked the signature.
     if said.get("payloadType").and_then(Value::as_str) == Some("application/vnd.in-toto+json") {
         let payload = said.get("payload").and_then(Value::as_str).unwrap_or_default();
         let payload =
-            STANDARD.decode(payload).map_err(|error| format!("its payload is no base64: {error}"))?;
+            STANDARD.decode(payload).map_err(|error| format!("its payload is not base64: {error}"))?;
         said = json(&payload)?;
     }
     let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default();

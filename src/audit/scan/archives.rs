@@ -122,7 +122,7 @@ impl<'a> Feeder<'a> {
         self.settings.depth
     }
 
-    /// A layer of `stored` bytes: its files are leaves. What is no layer is a leaf itself, and `again` reads it once
+    /// A layer of `stored` bytes: its files are leaves. What is not a layer is a leaf itself, and `again` reads it once
     /// more.
     pub(super) fn layer(
         &mut self,

@@ -176,7 +176,7 @@ impl<'a> MemoryBudget<'a> {
 
     /// Asks the engine, as long as it is there.
     fn ask(&self, leaf: &mut HashedContent<'_>) -> Result<ScanAnswer, String> {
-        let gone = |failure: &LedgerFailure| Err(format!("the engine had failed: {}", failure.0));
+        let gone = |failure: &LedgerFailure| Err(format!("the scanner had failed: {}", failure.0));
         if let Some(failure) = self.failure.get() {
             return gone(failure);
         }
@@ -185,12 +185,12 @@ impl<'a> MemoryBudget<'a> {
                 if !self.engine.is_there() {
                     let _ = self.failure.set(LedgerFailure(reason.clone()));
                 }
-                Err(format!("the engine could not say: {reason}"))
+                Err(format!("the scanner could not decide: {reason}"))
             }
             ScanAnswer::Limit(reason) => Err(reason),
             // A leaf that was not read to its end was not judged, whatever the engine says.
             ScanAnswer::Clean if !leaf.is_at_end() && leaf.error.is_none() => {
-                Err("the engine did not read it to its end".to_owned())
+                Err("the scanner did not read it completely".to_owned())
             }
             answer => Ok(answer),
         }

@@ -44,7 +44,7 @@ impl<'a> HashedContent<'a> {
 
 impl Read for HashedContent<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let stop = || io::Error::new(io::ErrorKind::InvalidData, "the leaf cannot be read further");
+        let stop = || io::Error::new(io::ErrorKind::InvalidData, "the rest of the file cannot be read");
         if self.is_over || self.error.is_some() {
             return Err(stop());
         }
@@ -121,7 +121,7 @@ impl<R: Read> Read for BoundedReader<R> {
         let why = if count > self.left {
             format!("it has more than {} bytes when it is decompressed", self.limit)
         } else if count > all {
-            "archives in the bundle have more bytes than are looked at when they are decompressed".to_owned()
+            "the archives in the bundle decompress to more bytes than the limit".to_owned()
         } else {
             self.left -= count;
             self.all.set(all - count);

@@ -247,7 +247,7 @@ impl<'de> Visitor<'de> for JsonWalk {
     }
 }
 
-/// What stands behind a key of an object that is no map.
+/// What stands behind a key of an object that is not a map.
 ///
 /// No key that an engine reads has a character outside ASCII. Go takes U+017F for `s` and U+212A for `k`, and which other
 /// letters are one in every case depends on the version of Unicode, so no such key is let in.

@@ -195,7 +195,7 @@ impl Inventory {
         }
 
         let tree = Tree::with_names(entries, names, limits).map_err(|source| match source.reason {
-            // As any other text that is no path of such a tree.
+            // As any other text that is not a path of such a tree.
             TreeObjection::Name(_) => wrong(source.to_string()),
             _ => BundleError::Tree { item: item.to_owned(), source },
         })?;

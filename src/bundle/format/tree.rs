@@ -41,7 +41,7 @@ pub enum TreeObjection {
     /// Not behind the entry before it, or the same path again.
     #[error("does not come after the entry before it")]
     Order,
-    /// Its folder is not listed, or is no folder.
+    /// Its folder is not listed, or is not a folder.
     #[error("lies in `{}`, which is not a folder of the tree", Printable(.0))]
     Parent(String),
     /// Equal to another path on some file systems.
@@ -351,7 +351,7 @@ mod tests {
             assert!(matches!(with(target), Err(TreeObjection::Link { .. })), "{target:?}");
         }
         assert!(tree(&[dir("d"), file("d/x"), link("l", "d")]).is_ok());
-        // P10, P11, P12: a link is no folder, and no path comes twice.
+        // P10, P11, P12: a link is not a folder, and no path comes twice.
         assert_eq!(tree(&[dir("d"), link("l", "d"), file("l/x")]), Err(TreeObjection::Parent("l".into())));
         assert_eq!(tree(&[dir("d"), link("l", "d"), dir("l")]), Err(TreeObjection::Order));
     }

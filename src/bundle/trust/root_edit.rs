@@ -58,7 +58,7 @@ impl FromStr for KeyScope {
         let role = roles.into_iter().find(|known| known.to_string() == role);
         let role = role.ok_or_else(|| {
             refused(format!(
-                "`{text}` is no role: write `packer`, `approver` or `root`, or `packer@SCENARIO`"
+                "`{text}` is not a role: write `packer`, `approver` or `root`, or `packer@SCENARIO`"
             ))
         })?;
         let scenarios: Result<_, _> =

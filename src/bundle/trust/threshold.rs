@@ -114,7 +114,7 @@ pub struct SignatureTally {
 }
 
 impl SignatureTally {
-    /// Counts the root keys of `root` that signed this envelope. Too few is no error; tampering is.
+    /// Counts the root keys of `root` that signed this envelope. Too few is not an error; tampering is.
     pub(super) fn of(envelope: &Envelope, root: &Root) -> Result<Self, TrustError> {
         let entry = root.entry(Role::Root, None);
         let mut signed = match count(envelope, root, Role::Root, None) {

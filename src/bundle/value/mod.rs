@@ -64,7 +64,7 @@ pub enum ValueError {
     #[error("`{}` is not a time: expected RFC 3339 in UTC and whole seconds, years 1970 to 9998, like `2026-11-22T06:00:00Z`", printable::Printable(.0))]
     Moment(String),
     /// Neither ten words nor 64 digits.
-    #[error("`{}` is no fingerprint: expected all ten words, or all 64 digits; {reason}", printable::Printable(.found))]
+    #[error("`{}` is not a fingerprint: expected all ten words, or all 64 digits; {reason}", printable::Printable(.found))]
     Spoken {
         /// What was typed.
         found: String,

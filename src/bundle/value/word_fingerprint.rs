@@ -71,7 +71,10 @@ impl FromStr for TypedFingerprint {
             return Ok(Self(digits));
         }
         if let Some(stranger) = parts.iter().find(|part| LIST.lines().all(|word| word != **part)) {
-            return Err(wrong(format!("`{}` is no word of the list", super::printable::Printable(stranger))));
+            return Err(wrong(format!(
+                "`{}` is not a word of the list",
+                super::printable::Printable(stranger)
+            )));
         }
         match u32::try_from(parts.len()) {
             Ok(WORDS) => Ok(Self(parts.join(" "))),

@@ -41,12 +41,12 @@ pub(super) fn broken(
         let (rule, reason, fix) = match outcome {
             Ok(()) => continue,
             Err(ConstraintFailure::Broken(reason)) => {
-                let fix = "change the version of one of the two in the manifest, and lock again";
+                let fix = "change the version of one of them in the manifest, and lock again";
                 (LintRule::ConstraintBroken, reason, fix)
             }
             Err(ConstraintFailure::Unknown(reason)) => {
                 let fix =
-                    "say the version in the manifest, `version = \"...\"`, or explain it with `[[accept]]`";
+                    "state the version in the manifest, `version = \"...\"`, or explain it with `[[accept]]`";
                 (LintRule::ConstraintUnknown, reason, fix)
             }
         };
@@ -96,14 +96,14 @@ fn holds(
     let Some(item) = chosen.item(&constraint.item) else {
         // Whatever else it might be, an item that is missing is only missed by this rule.
         let name = &constraint.item;
-        return Ok(Err(ConstraintFailure::Broken(format!("`{name}` does not travel, and has to"))));
+        return Ok(Err(ConstraintFailure::Broken(format!("`{name}` is not packed, but has to be"))));
     };
     let outcome = match &constraint.rule {
         ConstraintRule::Present => Ok(()),
         ConstraintRule::Absent => {
             let with =
                 constraint.with.as_ref().map(|(name, _)| format!(" with `{name}`")).unwrap_or_default();
-            Err(ConstraintFailure::Broken(format!("`{}` travels, and must not{with}", item.name)))
+            Err(ConstraintFailure::Broken(format!("`{}` is packed, but must not be{with}", item.name)))
         }
         ConstraintRule::Version(requirement) => takes(requirement, item),
         ConstraintRule::SameAs(other) => match chosen.item(other) {
@@ -112,7 +112,7 @@ fn holds(
         },
         ConstraintRule::Read { from, file, key, bound } => match chosen.item(from) {
             None => {
-                Err(ConstraintFailure::Unknown(format!("`{from}`, which says the version, does not travel")))
+                Err(ConstraintFailure::Unknown(format!("`{from}`, which states the version, is not packed")))
             }
             Some(_) => match said(lock, from, file, key, work)? {
                 Ok(version) => {
@@ -123,7 +123,7 @@ fn holds(
                     takes(&Requirement::of(&version, op), item)
                 }
                 Err(reason) => {
-                    Err(ConstraintFailure::Unknown(format!("`{from}` does not say the version: {reason}")))
+                    Err(ConstraintFailure::Unknown(format!("`{from}` does not state the version: {reason}")))
                 }
             },
         },
@@ -158,9 +158,9 @@ fn said(
         return Ok(Err(format!("it has no `{}`", Printable(file))));
     };
     if *size > LARGEST {
-        return Ok(Err("it is too large to be looked into".to_owned()));
+        return Ok(Err("it is too large to be analyzed".to_owned()));
     }
-    let Node::File { sha256, .. } = &entry.node else { return Ok(Err("it is no file".to_owned())) };
+    let Node::File { sha256, .. } = &entry.node else { return Ok(Err("it is not a file".to_owned())) };
     let bytes = read_pinned(source, *size, sha256)?;
     let json = match json_in(&bytes, file) {
         Ok(json) => json,

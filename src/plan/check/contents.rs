@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Bytes of the largest file that is looked through among those that are neither documents nor configurations: above, it
-/// is no text that the user wrote.
+/// is not a text that the user wrote.
 const SMALL: u64 = 1 << 20;
 /// Bytes of the largest chart.
 const CHART: u64 = 64 << 20;
@@ -107,8 +107,8 @@ impl ScannedContent {
             if size > limit {
                 self.unread += 1;
                 if is_text || tree.head.labels.file_kind == Some(FileKind::Chart) {
-                    let message = format!("the file has {}, and was not looked through", ByteSize(size));
-                    let fix = "look through it with another tool, and explain it with `[[accept]]`";
+                    let message = format!("the file has {}, and was not searched", ByteSize(size));
+                    let fix = "search it with another tool, and explain it with `[[accept]]`";
                     let about = format!("{}/{path}", tree.head.name);
                     let finding = LintFinding::new(LintRule::ContentUnread, &about, message, fix);
                     self.findings.push(finding.at(FindingPlace::new(path, None)));
@@ -135,8 +135,8 @@ impl ScannedContent {
     ) -> Result<(), PlanError> {
         let kind = tree.head.kind;
         if kind != ItemKind::Doc && is_only_notes(tree) {
-            let message = "it holds nothing but a note about what belongs into it".to_owned();
-            let fix = "put the files into the folder and lock again, or leave the item out";
+            let message = "it contains only a note about what belongs in it".to_owned();
+            let fix = "put the files into the directory and lock again, or leave out the item";
             self.findings.push(LintFinding::new(
                 LintRule::ContentEmpty,
                 tree.head.name.as_str(),
@@ -158,7 +158,7 @@ impl ScannedContent {
             if kind == ItemKind::Config {
                 findings.extend(outward::lint(&file, Allowed(egress)));
             }
-            // Compose files and the like may come as files, too; an archive that is no chart is not looked into.
+            // Compose files and the like may come as files, too; an archive that is not a chart is not looked into.
             let names_images = kind != ItemKind::Doc && (is_chart || !file.is_gzip());
             if names_images {
                 mentions = references::mentions(&file, &variables);
@@ -228,9 +228,7 @@ fn template(file: &LintFile<'_>, engine: &TemplateEngine) -> Option<LintFinding>
         if objection.unknown.is_some() { LintRule::ParameterUndeclared } else { LintRule::TemplateSyntax };
     let fix = match &objection.unknown {
         Some(_) => "declare it, `[parameter.NAME]`, or correct the name in the template",
-        None => {
-            "correct the template; text with braces of its own stands between `{% raw %}` and `{% endraw %}`"
-        }
+        None => "correct the template; literal braces go between `{% raw %}` and `{% endraw %}`",
     };
     let line = objection.line.and_then(|line| u32::try_from(line).ok());
     Some(LintFinding::new(rule, &file.about(), objection.reason, fix).at(FindingPlace::new(file.path, line)))

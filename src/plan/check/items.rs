@@ -25,17 +25,17 @@ pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<LintFinding> {
         };
         if let Some(tag) = moving_tag(item) {
             let message =
-                format!("its tag `{}` is one that moves; the lock pins what it leads to now", Printable(tag));
+                format!("its tag `{}` is a moving tag; the lock pins its current target", Printable(tag));
             findings.push(about(
                 LintRule::ImageMutableTag,
                 message,
-                "name a tag with a full version, or add its digest: `@sha256:...`",
+                "use a tag with a full version, or add the digest: `@sha256:...`",
             ));
         }
         if item.license.is_none() {
             findings.push(about(
                 LintRule::LicenseMissing,
-                "it names no licence".to_owned(),
+                "it states no license".to_owned(),
                 "add `license = \"...\"`",
             ));
         }
@@ -46,8 +46,7 @@ pub(super) fn labels(chosen: &Chosen<'_>, lock: &Lock) -> Vec<LintFinding> {
     for tree in lock.trees().filter(first_use) {
         let digest = tree.first_file().map(|digest| digest.to_string());
         let message = format!("no digest is published; the lock has {}", digest.unwrap_or_default());
-        let fix =
-            "compare the digest with one that you got by another way, then write it down: `sha256 = \"...\"`";
+        let fix = "compare the digest with one from another source, then pin it: `sha256 = \"...\"`";
         let finding = LintFinding::new(LintRule::SourceFirstUse, tree.head.name.as_str(), message, fix);
         let spot = chosen.item(&tree.head.name).map(|item| place(&item.spot));
         findings.push(match spot {
@@ -81,7 +80,8 @@ fn audiences(
         }
         let license = item.license.as_deref().unwrap_or_default();
         if let Some(refused) = refused(license, &audience.refuses) {
-            let message = format!("it goes to `{name}`, which refuses its licence `{}`", Printable(refused));
+            let message =
+                format!("it is packed for `{name}`, which rejects its license `{}`", Printable(refused));
             let fix =
                 "leave that audience out of `audience` of the item, or name the item in its `withholds`";
             findings.push(about(LintRule::LicenseAudience, message, fix));
@@ -89,7 +89,7 @@ fn audiences(
         let lacking =
             |required: &&Name| chosen.item(required).is_some_and(|required| !required.labels.is_for(name));
         for required in item.requires.iter().filter(lacking) {
-            let message = format!("it goes to `{name}` without `{required}`, which it requires");
+            let message = format!("it is packed for `{name}` without `{required}`, which it requires");
             let fix = "withhold both from that audience, or neither";
             findings.push(about(LintRule::AudienceConflict, message, fix));
         }
@@ -124,7 +124,7 @@ pub(super) fn platforms(
         let lacking = list(lacking.iter().map(|one| format!("`{one}`")).collect());
         let found = list(found.iter().map(|one| format!("`{}`", Printable(one))).collect());
         let found = if found.is_empty() { "none that it names".to_owned() } else { found };
-        let message = format!("it does not travel for {lacking}; it travels for {found}");
+        let message = format!("it is not packed for {lacking}; it is packed for {found}");
         let fix = "correct `platforms` of the image, or find an image for that platform";
         let finding = LintFinding::new(LintRule::ImagePlatform, item.name.as_str(), message, fix);
         findings.push(finding.at(place(&item.spot)));
@@ -186,6 +186,6 @@ pub(super) fn on_medium(manifest: &Manifest, medium: &TargetMedium, bytes: u64) 
         rule,
         manifest.name.as_str(),
         message,
-        "take a larger medium, leave features out, or narrow `platforms`",
+        "use a larger medium, leave out features, or narrow `platforms`",
     ))
 }

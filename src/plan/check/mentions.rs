@@ -66,7 +66,7 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<MentionAt>
         let finding = match mention.how {
             _ if travels && mention.how != How::Chart => continue,
             How::Named => {
-                let message = format!("`{item}` names this image, and it does not travel");
+                let message = format!("`{item}` references this image, and it is not packed");
                 LintFinding::new(LintRule::ReferenceMissing, about, message, fix_of(about, &carried))
             }
             How::Chart => {
@@ -76,12 +76,12 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<MentionAt>
                 LintFinding::new(LintRule::ChartDependency, about, message, fix)
             }
             How::Test => {
-                let message = format!("a test of `{item}` names this image, and it does not travel");
-                let fix = "leave the test out at the site (`helm test` needs it), or list the image";
+                let message = format!("a test of `{item}` references this image, and it is not packed");
+                let fix = "skip the test at the site (`helm test` needs it), or list the image";
                 LintFinding::new(LintRule::ReferenceTest, about, message, fix)
             }
             How::Unclear(reason) => {
-                let message = format!("`{item}` names an image that could not be resolved: {reason}");
+                let message = format!("`{item}` references an image that could not be resolved: {reason}");
                 let fix = "look it up, list the image if it is needed, and explain it with `[[accept]]`";
                 LintFinding::new(LintRule::ReferenceUnclear, about, message, fix)
             }
@@ -93,8 +93,7 @@ pub(super) fn missing(chosen: &Chosen<'_>, lock: &Lock, mentions: Vec<MentionAt>
             let Some(full) = normalised(name.as_str()) else { continue };
             let travels = full.parse().is_ok_and(|name| carried.iter().any(|one| one.is(&name, false)));
             if !travels {
-                let message =
-                    format!("`{}` asks for this image by itself, and it does not travel", item.name);
+                let message = format!("`{}` pulls this image by itself, and it is not packed", item.name);
                 let finding =
                     LintFinding::new(LintRule::ReferenceMissing, &full, message, fix_of(&full, &carried));
                 findings.push(finding.at(place(&item.spot)));
@@ -114,7 +113,7 @@ fn fix_of(reference: &str, carried: &[CarriedImage]) -> String {
     });
     let general = "list it as an `[[image]]`, correct the name, or explain it with `[[accept]]`";
     match other {
-        Some(tag) => format!("`{}` travels: name that one, or {general}", Printable(tag)),
+        Some(tag) => format!("`{}` is packed: use that one, or {general}", Printable(tag)),
         None => general.to_owned(),
     }
 }

@@ -159,7 +159,7 @@ pub(crate) struct Accept {
     /// What it is about, as `sealift check` shows it.
     #[schemars(with = "schema::Text")]
     pub(crate) about: Spanned<String>,
-    /// Why it is no fault here.
+    /// Why it is not a fault here.
     #[schemars(with = "schema::Description")]
     pub(crate) because: Spanned<String>,
 }

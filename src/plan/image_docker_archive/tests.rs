@@ -180,7 +180,7 @@ fn f_field_02_manifest_json_counts_where_the_layout_lost_layers() {
         saved(&bench, &[&config, &manifest, b"one", b"two"], &index, &wrong);
         assert_eq!(pinned(&bench, None).unwrap_err().code(), codes::SOURCE_IMAGE);
     }
-    // Damage is no contradiction, and what `manifest.json` says does not heal it.
+    // Damage is not a contradiction, and what `manifest.json` says does not heal it.
     let manifest = manifest_of(&config, &[b"one", b"two"]);
     let index = json!({ "schemaVersion": 2, "manifests": [described(OCI_MANIFEST, &manifest)] });
     let listed =

@@ -15,7 +15,7 @@ use node::bounded;
 /// not take (surrogate pairs) is read without lines.
 pub(crate) fn json(text: &str) -> Result<DocumentNode, ParseFailure> {
     let parsed: serde_json::Value =
-        serde_json::from_str(bounded(text)?).map_err(|error| format!("it is no JSON: {error}"))?;
+        serde_json::from_str(bounded(text)?).map_err(|error| format!("it is not JSON: {error}"))?;
     match yaml(text) {
         Ok(mut documents) if documents.len() == 1 => Ok(documents.swap_remove(0)),
         _ => Ok(of_json(parsed)),
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(node.entries().len(), 2);
         assert_eq!(at(&json("{\"a\": \"\\ud83d\\ude00\"}").unwrap(), &["a"]).text(), Some("😀"));
         for bad in ["", "{", "a: 1", "{\"a\": 1} x"] {
-            assert!(json(bad).unwrap_err().starts_with("it is no JSON"), "{bad}");
+            assert!(json(bad).unwrap_err().starts_with("it is not JSON"), "{bad}");
         }
     }
 

@@ -35,7 +35,7 @@ impl<'a> TemplateScope<'a> {
 
     /// The text of a plain path as templates write it: `.Values.a.b`, `$.Chart.AppVersion`.
     ///
-    /// Nothing where it is no plain path; an empty text where nothing is set.
+    /// Nothing where it is not a plain path; an empty text where nothing is set.
     pub(super) fn plain(&self, word: &str, used: &mut Vec<String>) -> Option<String> {
         let path = word.strip_prefix('$').unwrap_or(word).strip_prefix('.')?;
         let (root, rest) = path.split_once('.')?;

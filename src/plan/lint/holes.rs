@@ -24,7 +24,7 @@ pub(super) fn filled(text: &str) -> String {
             rest = from.get(1..).unwrap_or_default();
             continue;
         };
-        // A hole that is never closed is no hole.
+        // A hole that is never closed is not a hole.
         let Some((tag, after)) = split_at(from, from.find(close).map(|at| at + close.len())) else {
             break;
         };

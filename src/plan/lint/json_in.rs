@@ -26,7 +26,7 @@ pub(crate) enum JsonError {
     #[error("`{}` is larger than is read", Printable(.0))]
     Large(String),
     /// No JSON.
-    #[error("`{}` is no JSON: {reason}", Printable(.file))]
+    #[error("`{}` is not JSON: {reason}", Printable(.file))]
     Syntax {
         /// The file.
         file: String,

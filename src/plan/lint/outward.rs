@@ -16,7 +16,7 @@ const SHOWN: usize = 80;
 /// What of a configuration calls out of the site: known settings of Mattermost and of what stands around it, and hosts
 /// on the internet in any value.
 ///
-/// A file that is no configuration gives nothing; one that cannot be read gives one finding that says so.
+/// A file that is not a configuration gives nothing; one that cannot be read gives one finding that says so.
 #[must_use]
 pub(crate) fn lint(file: &LintFile<'_>, allowed: Allowed<'_>) -> Vec<LintFinding> {
     let mut found = match read(file) {

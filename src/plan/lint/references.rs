@@ -45,7 +45,7 @@ pub(crate) enum How {
     Test,
     /// It is not known which one, or whether it is used; the reason is safe to show.
     Unclear(String),
-    /// It is no image: a chart of this name that a chart needs and does not hold.
+    /// It is not an image: a chart of this name that a chart needs and does not hold.
     Chart,
 }
 

@@ -6,7 +6,7 @@ use sealift_audit::finding::LintFile;
 
 /// How deep JSON may be wrapped in values of JSON: plugin settings in an environment variable in a custom resource.
 const MAX_WRAPPED: usize = 3;
-/// Bytes of the names on the way to one setting; what is deeper is no setting of anything.
+/// Bytes of the names on the way to one setting; what is deeper is not a setting of anything.
 const MAX_PATH: usize = 512;
 
 /// One setting where it stands.

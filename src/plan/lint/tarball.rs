@@ -27,7 +27,7 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
 ///
 /// Charts that were packed on Windows have paths with `\`, and Helm reads them. Links, devices and folders are no files. What a damaged archive gave before the damage is not used.
 pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<ArchiveMember>, String> {
-    let broken = |error: std::io::Error| format!("it is no sound `.tar.gz`: {error}");
+    let broken = |error: std::io::Error| format!("it is not a valid `.tar.gz`: {error}");
     let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(MAX_BYTES));
     let mut found = Vec::new();
     let mut kept = 0_usize;

@@ -129,7 +129,7 @@ impl Text<'_> {
         patterns.map(|patterns| patterns.with_names(names)).map_err(|mistake| {
             let list = if mistake.list == 0 { include } else { exclude };
             let place = list.and_then(|list| list.get(mistake.number)).map_or(0..0, Spanned::span);
-            self.value(&place, &format!("this is no pattern: {}", mistake.reason))
+            self.value(&place, &format!("this is not a pattern: {}", mistake.reason))
         })
     }
 
@@ -199,7 +199,7 @@ impl Text<'_> {
         Address::parse(url.get_ref()).map_err(|reason| {
             let masked = masked(self.text, &url.span());
             let text = Text { text: &masked, ..self };
-            text.value(&url.span(), &format!("this is no address: {reason}"))
+            text.value(&url.span(), &format!("this is not an address: {reason}"))
         })
     }
 

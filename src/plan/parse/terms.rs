@@ -328,7 +328,7 @@ impl Text<'_> {
         if Format::Host.fits(host.strip_prefix("*.").unwrap_or(host), &[]) {
             return Ok(host.clone());
         }
-        Err(self.value(&word.span(), "this is no host, like `login.site.example` or `*.site.example`"))
+        Err(self.value(&word.span(), "this is not a host, like `login.site.example` or `*.site.example`"))
     }
 
     pub(crate) fn accept(self, accept: &grammar::Accept) -> Result<AcceptedFinding, PlanError> {

@@ -284,7 +284,7 @@ impl Case<'_> {
             Some(Ok(())) => fine("every parameter has a value"),
             None if needs.asked.is_nothing() => fine("the bundle asks for none"),
             None => warning(
-                "the bundle asks for parameters or secrets, and this is no site that could set them",
+                "the bundle asks for parameters or secrets, and this is not a site that could set them",
                 "what it asks for: `sealift inspect BUNDLE --trust ROOT`; to fill them in: `unpack --parameters FILE`",
             ),
         }

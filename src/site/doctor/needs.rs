@@ -132,7 +132,7 @@ struct PlatformConfig {
     variant: Option<String>,
 }
 
-/// The platform of an image that is one manifest: its configuration says it. What is no image may say nothing.
+/// The platform of an image that is one manifest: its configuration says it. What is not an image may say nothing.
 fn own_platform(
     place: &OpenBundle<'_>,
     item: &IndexItem,

@@ -92,7 +92,7 @@ fn names_that_nobody_declared_are_refused_with_their_line() {
         ("{{ self }}", "line 1: "),
         ("{{ mode.real }}", "line 1: "),
         ("{{ mode", "line 1: a tag has braces in it, or no end"),
-        ("a\n{% if mode %}", "line 2: it is no template"),
+        ("a\n{% if mode %}", "line 2: it is not a template"),
         ("a\n{{ {'b': 1} }}", "line 2: a tag has braces in it"),
     ] {
         let error = filled(template).unwrap_err();

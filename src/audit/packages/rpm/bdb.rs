@@ -22,7 +22,7 @@ pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(),
         .into_iter()
         .find(|order| order.u32(bytes, 12) == Ok(MAGIC))
         .filter(|_| byte(bytes, 25) == Ok(HASH_META))
-        .ok_or("it is no hash of Berkeley DB")?;
+        .ok_or("it is not a hash of Berkeley DB")?;
     if byte(bytes, 24)? != 0 {
         return Err("it is encrypted".to_owned());
     }

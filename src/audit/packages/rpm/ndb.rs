@@ -11,7 +11,7 @@ const BLOCK: usize = 16;
 
 pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
     if !bytes.starts_with(b"RpmP") {
-        return Err("it is no database of rpm's form `ndb`".to_owned());
+        return Err("it is not a database of rpm's form `ndb`".to_owned());
     }
     match ByteOrder::Little.u32(bytes, 4)? {
         0 => {}

@@ -24,7 +24,7 @@ struct SqliteFile<'a> {
 /// Every header of the table. A write-ahead log beside the database is another file, which is not read.
 pub(in crate::packages) fn each(bytes: &[u8], each: &mut Each<'_>) -> Result<(), String> {
     if !bytes.starts_with(MAGIC) {
-        return Err("it is no SQLite database".to_owned());
+        return Err("it is not a SQLite database".to_owned());
     }
     let page = match ByteOrder::Big.u16(bytes, 16)? {
         1 => 65_536,

@@ -51,7 +51,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let size = grouped(account.size);
     let note = if account.is_exact() {
         let text = say(format!("The sum is the size of the file: {size} bytes. "))
-            .say("Every one of them was read and compared with what the seal commits to; no byte belongs to nothing.");
+            .say("Every byte was read and compared with what the seal commits to.");
         SectionPart::Note { tone: Tone::Good, text }
     } else {
         let text =

@@ -35,16 +35,16 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     if kinds.total == 0 {
         blocks.push(SectionPart::Note {
             tone: Tone::Good,
-            text: say("No name deceives, no link leads out of its image, and every archive that was read can be read in one way only."),
+            text: say("No name is deceptive, no link leads out of its image, and all programs read the archives in the same way."),
         });
     } else {
         blocks.extend([SectionPart::Table(kinds), SectionPart::Table(places)]);
     }
     let shadowed = shadowed(facts);
     if shadowed.total > 0 {
-        blocks.push(SectionPart::Heading { text: "Deleted, and still there" });
+        blocks.push(SectionPart::Heading { text: "Deleted, but still in the bundle" });
         blocks.push(SectionPart::Paragraph {
-            text: say("A later layer takes these files away or replaces them. They travel all the same, and anyone who has the bundle can read them."),
+            text: say("A later layer deletes or replaces these files. They are still in the bundle, and anyone who has it can read them."),
         });
         blocks.push(SectionPart::Table(shadowed));
     }
@@ -63,7 +63,7 @@ struct InFile<'a> {
 
 fn secrets(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
-        "What looks like a secret; the texts are masked",
+        "Possible secrets; the texts are masked",
         Some(Basis::Observed),
         vec![Column::text("File"), Column::number("Places"), Column::text("What"), Column::text("In")],
     );
@@ -110,7 +110,7 @@ fn secrets(facts: &ReportFacts<'_>) -> Table {
 
 fn shadowed(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
-        "Files of lower layers that a later layer hides",
+        "Files of lower layers that a later layer deletes or replaces",
         Some(Basis::Observed),
         vec![Column::text("File"), Column::text("In"), Column::text("What it is"), Column::number("Size")],
     );

@@ -94,10 +94,10 @@ fn sides(difference: &BundleDifference) -> SectionPart {
     };
     let compared = say("Compared with ").and(side(&difference.a)).say(": ");
     let (tone, outcome) = match difference.verdict {
-        DiffVerdict::Equal => (Tone::Good, "nothing is different."),
-        DiffVerdict::Different => (Tone::Plain, "what is different stands below, most severe first."),
+        DiffVerdict::Equal => (Tone::Good, "no differences were found."),
+        DiffVerdict::Different => (Tone::Plain, "the differences are listed below, most severe first."),
         DiffVerdict::Incomplete => {
-            (Tone::Attention, "equal as far as it was compared, and not all of it was.")
+            (Tone::Attention, "no differences were found, but not everything could be compared.")
         }
     };
     SectionPart::Note { tone, text: compared.say(outcome) }
@@ -134,7 +134,7 @@ fn observed(caption: &'static str, columns: Vec<Column>) -> Table {
 
 fn rights(difference: &BundleDifference) -> Table {
     let mut table = observed(
-        "Rights that were gained, lost, or given to other content",
+        "Privileges that were gained, lost, or given to other content",
         vec![
             Column::text("Right"),
             Column::text("Turn"),
@@ -162,7 +162,7 @@ fn rights(difference: &BundleDifference) -> Table {
 
 fn executables(difference: &BundleDifference) -> Table {
     let mut table = observed(
-        "Programs, libraries and scripts that are new or other than before",
+        "Programs, libraries and scripts that are new or changed",
         vec![Column::text("Path"), Column::text("Turn"), Column::text("What it is"), Column::text("In")],
     );
     for at in &difference.executables {
@@ -178,7 +178,7 @@ fn executables(difference: &BundleDifference) -> Table {
 
 fn findings(difference: &BundleDifference) -> Table {
     let mut table = observed(
-        "Secrets and anomalies that came or went",
+        "Secrets and anomalies that appeared or disappeared",
         vec![Column::text("Path"), Column::text("Turn"), Column::text("What"), Column::text("In")],
     );
     for at in &difference.findings {
@@ -214,7 +214,7 @@ fn items(difference: &BundleDifference) -> Table {
         }
         let mut name = Cell::from(name);
         if item.same_tag {
-            let text = name.text.say(": the same tag, and another image");
+            let text = name.text.say(": same tag, different image");
             name = Cell::from(text).tone(Tone::Attention);
         }
         let digest = |digest: Option<sealift_bundle::value::digest::Digest>| {
@@ -253,9 +253,9 @@ fn packages(difference: &BundleDifference) -> Table {
             PackageStep::Down => ("down", Tone::Attention),
             PackageStep::New => ("new", Tone::Plain),
             PackageStep::Up => ("up", Tone::Plain),
-            PackageStep::Same => ("same, written otherwise", Tone::Plain),
+            PackageStep::Same => ("same, written differently", Tone::Plain),
             PackageStep::Gone => ("gone", Tone::Plain),
-            PackageStep::License => ("other licence", Tone::Plain),
+            PackageStep::License => ("different license", Tone::Plain),
         };
         table.row([
             out(&change.name).say(format!(" ({})", change.ecosystem.as_str())).into(),
@@ -322,7 +322,7 @@ fn files(difference: &BundleDifference) -> Table {
             Column::number("Changed"),
             Column::number("Moved"),
             Column::number("Gone"),
-            Column::number("Hidden, and still there"),
+            Column::number("Hidden, but still in the bundle"),
         ],
     );
     for files in &difference.files {
@@ -343,13 +343,13 @@ fn files(difference: &BundleDifference) -> Table {
 fn text(change: &TextChange) -> SectionPart {
     let title = code(format!("{}/{}", change.item, change.path));
     match &change.outcome {
-        LinesOutcome::Binary => SectionPart::Paragraph { text: title.say(": it is no text") },
+        LinesOutcome::Binary => SectionPart::Paragraph { text: title.say(": not a text file") },
         LinesOutcome::Unread { reason } => {
             SectionPart::Unchecked { text: title.say(": ").out(reason), command: None }
         }
         LinesOutcome::Lines(lines) => {
             let title = title.say(format!(
-                ": {} came, {} went",
+                ": {} added, {} removed",
                 counted(lines.added, "line"),
                 counted(lines.removed, "line")
             ));

@@ -15,12 +15,12 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     blocks.push(SectionPart::Heading { text: "Evidence from upstream" });
     if facts.evidence.is_empty() {
         blocks.push(SectionPart::Paragraph {
-            text: say("No signature, attestation or SBOM came along with an image."),
+            text: say("No image comes with a signature, attestation or SBOM."),
         });
     } else {
         blocks.push(SectionPart::Table(evidence(facts)));
         blocks.push(SectionPart::Unchecked {
-            text: say("The signatures in this evidence were not checked here: the keys of those who made them are no part of the trust root."),
+            text: say("The signatures in this evidence were not checked here, because the keys of their signers are not in the trust root."),
             command: None,
         });
     }
@@ -30,7 +30,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     }
     let needs = needs(facts);
     if needs.total > 0 {
-        blocks.push(SectionPart::Heading { text: "What a site adds" });
+        blocks.push(SectionPart::Heading { text: "What the site has to supply" });
         blocks.push(SectionPart::Table(needs));
     }
     blocks
@@ -79,7 +79,7 @@ fn items(facts: &ReportFacts<'_>) -> Table {
 
 fn withheld(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
-        "Left out on purpose",
+        "Left out intentionally",
         Some(Basis::Carried),
         vec![Column::text("Item"), Column::text("What"), Column::text("Digest")],
     );
@@ -104,7 +104,7 @@ fn withheld(facts: &ReportFacts<'_>) -> Table {
 
 fn evidence(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
-        "Signatures, attestations and SBOMs that came along",
+        "Signatures, attestations and SBOMs that came with images",
         Some(Basis::Carried),
         vec![
             Column::text("Image"),
@@ -130,7 +130,7 @@ fn evidence(facts: &ReportFacts<'_>) -> Table {
 
 fn attached(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
-        "What travels beside the layers of images",
+        "Artifacts attached to images",
         None,
         vec![
             Column::text("Image").on(Basis::Carried),
@@ -155,7 +155,7 @@ fn attached(facts: &ReportFacts<'_>) -> Table {
 
 fn needs(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
-        "Parameters and secrets that do not travel",
+        "Parameters and secrets that are not in the bundle",
         Some(Basis::Carried),
         vec![Column::text("Name"), Column::text("What"), Column::text("Default"), Column::text("Meaning")],
     );
@@ -163,7 +163,7 @@ fn needs(facts: &ReportFacts<'_>) -> Table {
         table.row([
             out(parameter.name.to_string()).into(),
             say(format!("parameter, {}", parameter.format)).into(),
-            parameter.default.as_ref().map_or_else(|| say("the site sets it"), out).into(),
+            parameter.default.as_ref().map_or_else(|| say("set by the site"), out).into(),
             out(&parameter.description).into(),
         ]);
     }
@@ -171,7 +171,7 @@ fn needs(facts: &ReportFacts<'_>) -> Table {
         table.row([
             out(secret.name.to_string()).into(),
             say("secret").into(),
-            say("never travels").into(),
+            say("never in the bundle").into(),
             out(&secret.description).into(),
         ]);
     }

@@ -26,7 +26,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let packages = distinct(facts);
     let mut blocks = vec![SectionPart::Table(systems(facts))];
     if packages.is_empty() {
-        blocks.push(SectionPart::Paragraph { text: say("No file that was read announces a package. What was built without a package manager is not seen here.") });
+        blocks.push(SectionPart::Paragraph { text: say("No package was found. Software that was built without a package manager is not detected here.") });
     } else {
         blocks.extend([SectionPart::Table(licenses(&packages)), SectionPart::Table(list(&packages))]);
     }
@@ -71,7 +71,7 @@ fn systems(facts: &ReportFacts<'_>) -> Table {
 /// How many packages have which licence.
 fn licenses(packages: &BTreeMap<&Package, BTreeSet<&Name>>) -> Table {
     let mut table = Table::new(
-        "Licences, as the packages state them",
+        "Licenses, as declared by the packages",
         Some(Basis::Declared),
         vec![Column::text("Licence"), Column::number("Packages")],
     );
@@ -97,7 +97,7 @@ fn licenses(packages: &BTreeMap<&Package, BTreeSet<&Name>>) -> Table {
 
 fn list(packages: &BTreeMap<&Package, BTreeSet<&Name>>) -> Table {
     let mut table = Table::new(
-        "Packages, as files in the layers announce them",
+        "Packages, as declared by files in the layers",
         Some(Basis::Observed),
         vec![
             Column::text("Package"),

@@ -9,21 +9,21 @@ use crate::policy::{PolicyVerdict, Stage, Violation};
 pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let Some(verdict) = facts.verdict else {
         return vec![SectionPart::Unchecked {
-            text: say("No policy was given, so nothing here was judged by one, and no waiver applies."),
+            text: say("No policy was given, so none was checked and no waiver applies."),
             command: Some(
                 facts.command("sealift report BUNDLE --trust ROOT --policy policy.toml -o report.html"),
             ),
         }];
     };
     let (tone, words) = if verdict.is_met {
-        (Tone::Good, "The bundle is as the policy wants it.")
+        (Tone::Good, "The bundle meets the policy.")
     } else {
-        (Tone::Bad, "The bundle is not as the policy wants it.")
+        (Tone::Bad, "The bundle violates the policy.")
     };
     let stage = match verdict.stage {
         Stage::Packing => "when it is packed",
         Stage::ApprovalCheck => "before it is approved",
-        Stage::Verifying => "when it is let in",
+        Stage::Verifying => "when a site accepts it",
     };
     let fact = |name, basis, value| Fact { name, basis, value };
     let mut blocks = vec![
@@ -37,10 +37,10 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
         },
     ];
     let tables = [
-        list("What is not as the policy wants it", Tone::Bad, &verdict.violations),
+        list("Policy violations", Tone::Bad, &verdict.violations),
         waived(verdict),
         aside(verdict),
-        list("What was not looked at, and the policy lets through", Tone::Unknown, &verdict.not_checked),
+        list("Not checked, but allowed by the policy", Tone::Unknown, &verdict.not_checked),
         rules(verdict),
     ];
     blocks.extend(tables.into_iter().filter(|table| table.total > 0).map(SectionPart::Table));
@@ -72,7 +72,7 @@ fn waived(verdict: &PolicyVerdict) -> Table {
             Column::text("Rule"),
             Column::text("Where"),
             Column::text("Found"),
-            Column::text("Why it is let through"),
+            Column::text("Reason of the waiver"),
             Column::text("Until"),
             Column::text("By"),
         ],

@@ -16,7 +16,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut blocks = Vec::new();
     if facts.images().next().is_none() {
         blocks.push(SectionPart::Paragraph {
-            text: say("There is no image in this bundle, so nothing in it is started as a container."),
+            text: say("The bundle has no image, so it starts no container."),
         });
     } else {
         blocks.push(SectionPart::Table(starts(facts)));
@@ -25,7 +25,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     if kinds.total == 0 {
         blocks.push(SectionPart::Note {
             tone: Tone::Good,
-            text: say("No file in a layer that was read is set-user-id or set-group-id, has capabilities, is a device, or may be changed by everybody."),
+            text: say("No file in the layers is setuid or setgid, has capabilities, is a device, or is writable by every user."),
         });
     } else {
         blocks.extend([SectionPart::Table(kinds), SectionPart::Table(places)]);
@@ -41,7 +41,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
 /// How each image is started.
 fn starts(facts: &ReportFacts<'_>) -> Table {
     let mut table = Table::new(
-        "How each image is started, as its configuration says",
+        "How each image is started, according to its configuration",
         Some(Basis::Observed),
         vec![
             Column::text("Image"),
@@ -98,7 +98,7 @@ pub(super) fn anomalies(facts: &ReportFacts<'_>, is_wanted: impl Fn(AnomalyKind)
     let mut kinds = Table::new(
         "What was found, and why it matters",
         Some(Basis::Observed),
-        vec![Column::text("What"), Column::number("How often"), Column::text("Why it is worth knowing")],
+        vec![Column::text("What"), Column::number("How often"), Column::text("Why it matters")],
     );
     for (kind, count) in counts {
         kinds.row([
@@ -129,7 +129,7 @@ fn executables(facts: &ReportFacts<'_>) -> (Table, Table) {
         }
     }
     let mut by_class = Table::new(
-        "Files that can be executed, told by their content, each layer counted once",
+        "Executable files, identified by their content, each layer counted once",
         Some(Basis::Observed),
         vec![Column::text("What it is"), Column::number("Files"), Column::number("Bytes")],
     );
@@ -142,7 +142,7 @@ fn executables(facts: &ReportFacts<'_>) -> (Table, Table) {
         by_class.row([say("none").into(), Cell::count(0), say("0 B").into()]);
     }
     let mut by_reader = Table::new(
-        "Scripts by the program that reads them",
+        "Scripts by interpreter",
         Some(Basis::Observed),
         vec![Column::text("Program"), Column::number("Scripts")],
     );

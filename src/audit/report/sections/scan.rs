@@ -12,14 +12,12 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut blocks: Vec<_> = facts.own_scans().flat_map(scan).collect();
     let others = facts.scans.len() - facts.own_scans().count();
     if others > 0 {
-        let text = say(format!(
-            "{others} of the ledgers given are about other bundles, and say nothing about this one."
-        ));
+        let text = say(format!("{others} of the given ledgers are about other bundles and were ignored."));
         blocks.push(SectionPart::Note { tone: Tone::Attention, text });
     }
     if facts.own_scans().next().is_none() {
         blocks.push(SectionPart::Unchecked {
-            text: say("No ledger of a scan of this bundle was given, so nothing is known about malware in it. This program looks for no malware by itself: it feeds the engine of the site, and says what that engine has seen."),
+            text: say("No scan ledger of this bundle was given, so nothing is known about malware in it. sealift does not detect malware itself: it submits the content to the scanner of the site and records what that scanner saw."),
             command: Some(facts.command("sealift scan BUNDLE --trust ROOT --engine clamd --ledger ledger.json")),
         });
     }
@@ -30,7 +28,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
 pub(super) fn outcome(scan: &Ledger) -> (Tone, String) {
     let gaps = scan.totals.unseen.count + scan.totals.unopened;
     match (&scan.failure, scan.totals.found, gaps) {
-        (Some(_), ..) => (Tone::Bad, "the engine failed".to_owned()),
+        (Some(_), ..) => (Tone::Bad, "the scanner failed".to_owned()),
         (None, 0, 0) => (Tone::Good, "nothing found".to_owned()),
         (None, 0, gaps) => (Tone::Attention, format!("{} not seen", grouped(gaps))),
         (None, found, _) => (Tone::Bad, format!("{} found", grouped(found))),
@@ -43,7 +41,7 @@ fn scan(scan: &Ledger) -> Vec<SectionPart> {
     let totals = scan.totals;
     let (tone, words) = outcome(scan);
     let seen = format!(
-        "{words}. The engine judged {} files of {} and did not judge {} of {}; {} archives were not opened to their end.",
+        "{words}. The scanner scanned {} files of {} and did not scan {} of {}; {} archives were not opened completely.",
         grouped(totals.seen.count),
         ByteSize(totals.seen.bytes),
         grouped(totals.unseen.count),
@@ -51,7 +49,7 @@ fn scan(scan: &Ledger) -> Vec<SectionPart> {
         grouped(totals.unopened)
     );
     let mut blocks = vec![
-        SectionPart::Note { tone, text: say("No one signed the ledger; it says: ").say(seen) },
+        SectionPart::Note { tone, text: say("The ledger is not signed; it says: ").say(seen) },
         SectionPart::Facts {
             facts: vec![
                 fact("Engine", out(scan.engine.name())),
@@ -61,12 +59,12 @@ fn scan(scan: &Ledger) -> Vec<SectionPart> {
         },
     ];
     if let Some(failure) = &scan.failure {
-        blocks.push(SectionPart::Note { tone: Tone::Bad, text: say("The engine failed: ").out(failure) });
+        blocks.push(SectionPart::Note { tone: Tone::Bad, text: say("The scanner failed: ").out(failure) });
     }
     let mut found = Table::new(
-        "What the engine found",
+        "What the scanner found",
         Some(Basis::Declared),
-        vec![Column::text("File"), Column::text("The engine calls it")],
+        vec![Column::text("File"), Column::text("Name given by the scanner")],
     );
     for one in &scan.found {
         found.row([Cell::from(code(&one.path)).tone(Tone::Bad), out(&one.signature).into()]);
@@ -77,7 +75,7 @@ fn scan(scan: &Ledger) -> Vec<SectionPart> {
         reasons.entry(reason).or_insert((0, path)).0 += 1;
     }
     let mut unseen = Table::new(
-        "What the engine did not see",
+        "What the scanner did not scan",
         Some(Basis::Declared),
         vec![Column::text("Why"), Column::number("How often"), Column::text("Such as")],
     );

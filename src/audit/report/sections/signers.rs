@@ -27,7 +27,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut blocks = vec![
         SectionPart::Paragraph {
             text: say(format!(
-                "Every signature below was checked here against version {} of the trust root. Compare the words of a key with its holder, by telephone or in person, not by the way the bundle came.",
+                "Every signature below was checked against version {} of the trust root. Compare the words of a key with its holder by telephone or in person, not over the channel that the bundle came through.",
                 overview.root_version
             )),
         },
@@ -37,11 +37,11 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     match overview.approvals_demanded {
         Some(demanded) => {
             let tone = if given >= demanded { Tone::Good } else { Tone::Attention };
-            let text = say(format!("{given} of {demanded} approvals that the trust root asks for."));
+            let text = say(format!("{given} of {demanded} approvals required by the trust root."));
             blocks.push(SectionPart::Note { tone, text });
         }
         None if given == 0 => blocks.push(SectionPart::Paragraph {
-            text: say("The trust root asks for no approvals, and none came with the bundle."),
+            text: say("The trust root requires no approvals, and none came with the bundle."),
         }),
         None => {}
     }
@@ -91,7 +91,7 @@ pub(super) fn boxes(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
         table.row([say(role).into(), say("").into(), say("").into(), say("").into(), say("").into()]);
     }
     let text = say("About the statement ").code(overview.statement.to_string()).say(
-        ". A signature by hand changes nothing for sealift: an approval that a site checks is signed with a key.",
+        ". A signature by hand has no effect in sealift: sites check approvals that are signed with a key.",
     );
     vec![SectionPart::Paragraph { text }, SectionPart::Table(table)]
 }
@@ -112,9 +112,7 @@ fn approvals(facts: &ReportFacts<'_>) -> Table {
         table.row([
             out(approval.name.as_str()).into(),
             say(approval.approved.to_string()).into(),
-            Text::default()
-                .list(approval.conditions.iter().map(ToString::to_string), "nothing further")
-                .into(),
+            Text::default().list(approval.conditions.iter().map(ToString::to_string), "nothing else").into(),
             approval.out_of_order.as_ref().map_or_else(|| say("no"), |why| say("yes: ").out(why)).into(),
             code(&approval.key).into(),
         ]);

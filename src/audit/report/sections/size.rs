@@ -87,7 +87,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     vec![
         SectionPart::Paragraph {
             text: say(
-                "Each layer is drawn once, within the first item of the bundle that has it; lines within an item divide its layers. Sizes are those of the bundle, compressed.",
+                "Each layer is drawn once, within the first item that has it; lines within an item separate its layers. Sizes are compressed, as in the bundle.",
             ),
         },
         SectionPart::Map(Map { title: "Bytes of the layers by item", groups: groups(&shares) }),

@@ -74,7 +74,7 @@ pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     let (tone, verified) = if facts.account.is_exact() {
         (Tone::Good, "The seal is verified, and every byte is accounted for.")
     } else {
-        (Tone::Bad, "The seal is verified, and the bytes of the file do not add up.")
+        (Tone::Bad, "The seal is verified, but the bytes of the file do not add up.")
     };
     let lacks = overview.approvals_demanded.map_or(0, |asked| asked.saturating_sub(overview.approvals.len()));
     let many = |count: u64, one: &str, several: &str| match count {
@@ -89,7 +89,11 @@ pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     let open: Vec<_> = [
         many(counts.secrets, "place looks like a secret", "places look like secrets"),
         many(lacks as u64, "approval is missing", "approvals are missing"),
-        many(counts.unread, "part of the bundle was not looked at", "parts of the bundle were not looked at"),
+        many(
+            counts.unread,
+            "part of the bundle could not be analyzed",
+            "parts of the bundle could not be analyzed",
+        ),
     ]
     .into_iter()
     .flatten()
@@ -98,12 +102,9 @@ pub(super) fn verdict(facts: &ReportFacts<'_>) -> Vec<Sentence> {
     let mut sentences = vec![Sentence { tone, text: say(verified) }];
     if !open.is_empty() {
         let tone = if is_bad { Tone::Bad } else { Tone::Attention };
-        sentences.push(Sentence { tone, text: say(format!("Someone has to look: {}.", open.join("; "))) });
+        sentences.push(Sentence { tone, text: say(format!("Needs attention: {}.", open.join("; "))) });
     }
-    let text = say(format!(
-        "{} checks were not made; nothing is known of what they would have found.",
-        counts.unmade
-    ));
+    let text = say(format!("{} checks were not made; their outcome is unknown.", counts.unmade));
     sentences.push(Sentence { tone: Tone::Unknown, text });
     sentences
 }
@@ -121,13 +122,13 @@ pub(super) fn strip(facts: &ReportFacts<'_>) -> Vec<Light> {
     };
     let given = overview.approvals.len();
     let approvals = match overview.approvals_demanded {
-        Some(asked) if given >= asked => (Tone::Good, "asked for by the trust root"),
-        Some(_) => (Tone::Attention, "asked for by the trust root"),
-        None => (Tone::Plain, "none are asked for"),
+        Some(asked) if given >= asked => (Tone::Good, "required by the trust root"),
+        Some(_) => (Tone::Attention, "required by the trust root"),
+        None => (Tone::Plain, "none required"),
     };
     let some = |count: u64, tone| if count == 0 { Tone::Good } else { tone };
     let signed = counted(overview.signers.len() as u64, "signature");
-    let read = if counts.unread == 0 { "every layer was read" } else { "parts were not looked at" };
+    let read = if counts.unread == 0 { "every layer was read" } else { "parts could not be read" };
     vec![
         light("Seal", Tone::Good, "verified".to_owned(), &format!("{signed} of trusted keys"), "signers"),
         light(
@@ -157,7 +158,7 @@ pub(super) fn strip(facts: &ReportFacts<'_>) -> Vec<Light> {
             "Secrets",
             some(counts.secrets, Tone::Bad),
             grouped(counts.secrets),
-            "places that look like one",
+            "possible secrets",
             "findings",
         ),
         light(
@@ -171,7 +172,7 @@ pub(super) fn strip(facts: &ReportFacts<'_>) -> Vec<Light> {
             "Privileges",
             some(counts.rising, Tone::Attention),
             grouped(counts.rising),
-            "programs that gain rights",
+            "programs that gain privileges",
             "privileges",
         ),
         light(
@@ -199,7 +200,7 @@ fn changes(facts: &ReportFacts<'_>) -> Light {
     let gained = changes.rights.iter().filter(|at| at.change.turn == ChangeKind::New).count() as u64;
     let (tone, value) = match (changes.verdict, gained) {
         (DiffVerdict::Equal, _) => (Tone::Good, "none".to_owned()),
-        (DiffVerdict::Incomplete, _) => (Tone::Attention, "not all compared".to_owned()),
+        (DiffVerdict::Incomplete, _) => (Tone::Attention, "not everything compared".to_owned()),
         (DiffVerdict::Different, 0) => (Tone::Plain, "different".to_owned()),
         (DiffVerdict::Different, _) => (Tone::Attention, format!("{} gained", number(gained, "right"))),
     };
@@ -287,20 +288,20 @@ fn what(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
         .say(format!(" carries {holds} for the scenario "))
         .out(overview.scenario.as_str())
         .say(format!(
-            ": {} in {}. It was made from a lock of {} and sealed by ",
+            ": {} in {}. It was packed from a lock of {} and sealed by ",
             ByteSize(facts.account.size),
             counted(overview.totals.blobs, "blob"),
             day(overview.created)
         ))
         .list(overview.signers.iter().map(|signer| signer.name.to_string()), "nobody");
     text = match (overview.approvals_demanded, overview.approvals.len()) {
-        (None, 0) => text.say("; the trust root asks for no approval, and there is none."),
+        (None, 0) => text.say("; the trust root requires no approval, and there is none."),
         (None, _) => text
             .say("; it was approved by ")
             .list(overview.approvals.iter().map(|one| one.name.to_string()), "")
             .say("."),
         (Some(asked), given) => {
-            text.say(format!("; it has {given} of the {asked} approvals that the trust root asks for."))
+            text.say(format!("; it has {given} of the {asked} approvals that the trust root requires."))
         }
     };
     if let Some(expires) = overview.expires {
@@ -341,9 +342,9 @@ fn inside(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
         });
     }
     text = text.say(match counts.rising {
-        0 => "No program gains rights when it is started. ".to_owned(),
-        1 => "One program gains rights when it is started. ".to_owned(),
-        many => format!("{} programs gain rights when they are started. ", grouped(many)),
+        0 => "No program gains privileges when it is started. ".to_owned(),
+        1 => "One program gains privileges when it is started. ".to_owned(),
+        many => format!("{} programs gain privileges when they are started. ", grouped(many)),
     });
     let secrets = match counts.secrets {
         0 => "Nothing that was read looks like a secret".to_owned(),
@@ -351,9 +352,9 @@ fn inside(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
         many => format!("{} places look like secrets", grouped(many)),
     };
     let odd = match counts.odd {
-        0 => "and nothing about names, links and archives is odd.".to_owned(),
-        1 => "and one name, link or archive is odd.".to_owned(),
-        many => format!("and {} names, links or archives are odd.", grouped(many)),
+        0 => "and no name, link or archive is anomalous.".to_owned(),
+        1 => "and one name, link or archive is anomalous.".to_owned(),
+        many => format!("and {} names, links or archives are anomalous.", grouped(many)),
     };
     text.say(format!("{secrets}, {odd}"))
 }
@@ -361,9 +362,9 @@ fn inside(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
 /// What came of the checks that were asked for, and what no one knows.
 fn unknown(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     let parts = match counts.unread {
-        0 => "Every layer was read to its end.".to_owned(),
-        1 => "One part of the bundle could not be looked at.".to_owned(),
-        many => format!("{} parts of the bundle could not be looked at.", grouped(many)),
+        0 => "Every layer was read completely.".to_owned(),
+        1 => "One part of the bundle could not be analyzed.".to_owned(),
+        many => format!("{} parts of the bundle could not be analyzed.", grouped(many)),
     };
     let mut text = say(format!("{parts} "));
     for light in [changes(facts), vulnerabilities(facts), malware(facts), policy(facts)] {
@@ -371,6 +372,5 @@ fn unknown(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
             text = text.say(format!("{}: {} (", light.title, light.value)).and(light.note).say("). ");
         }
     }
-    text.strong(format!("{} checks were not made", counts.unmade))
-        .say(": they are listed under Not checked, each with the reason.")
+    text.strong(format!("{} checks were not made", counts.unmade)).say(": see Not checked for the reasons.")
 }

@@ -53,20 +53,17 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     }
     events.sort_by(|one, other| one.second.cmp(&other.second).then_with(|| one.when.cmp(&other.when)));
     let mut table = Table::new(
-        "What happened when",
+        "Timeline",
         None,
-        vec![Column::text("When"), Column::text("What"), Column::text("On whose word")],
+        vec![Column::text("When"), Column::text("What"), Column::text("Source")],
     );
     for event in &events {
         table.row([say(&event.when).into(), event.what.clone().into(), Cell::basis(event.basis)]);
     }
-    let mut blocks = vec![
-        SectionPart::Timeline(Timeline { title: "What happened when", events }),
-        SectionPart::Table(table),
-    ];
+    let mut blocks =
+        vec![SectionPart::Timeline(Timeline { title: "Timeline", events }), SectionPart::Table(table)];
     if !unclear.is_empty() {
-        let text = say("These say nothing about when they were built, or nothing that is a time: ")
-            .list(unclear, "");
+        let text = say("These do not say when they were built: ").list(unclear, "");
         blocks.push(SectionPart::Paragraph { text });
     }
     blocks

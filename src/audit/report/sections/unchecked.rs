@@ -21,13 +21,13 @@ pub(super) fn checks(facts: &ReportFacts<'_>) -> Vec<(Text, Text)> {
     add(facts.verdict.is_none(), "policy", "no policy was given (--policy)");
     let is_unscanned = facts.own_scans().next().is_none();
     add(is_unscanned, "malware", "no ledger of a scan of this bundle was given (--ledger)");
-    let upstream = "the keys of those who signed are no part of the trust root";
+    let upstream = "the keys of their signers are not in the trust root";
     add(!facts.evidence.is_empty(), "signatures in upstream evidence", upstream);
-    let unnamed = "it is counted as files, and has no name, version or licence";
+    let unnamed = "it is counted as files, and has no name, version or license";
     add(true, "software that no package list names", unnamed);
-    let journal = "its journal and its receipts are kept there, and no report is given them";
+    let journal = "receipts and journals stay at the sites and are not part of this report";
     add(true, "what sites did with the bundle", journal);
-    add(true, "whether a program does what it should", "nothing of the bundle was run");
+    add(true, "whether a program does what it should", "nothing in the bundle was executed");
     for one in facts.vulnerabilities.iter().flat_map(|known| &known.not_checked) {
         let what = say(format!("vulnerabilities of {}", counted(one.packages, "package")));
         checks.push((what, out(&one.reason)));
@@ -39,7 +39,7 @@ pub(super) fn checks(facts: &ReportFacts<'_>) -> Vec<(Text, Text)> {
         let gaps = scan.totals.unseen.count + scan.totals.unopened;
         if gaps > 0 {
             let what = say(format!("malware in {}", counted(gaps, "file")));
-            checks.push((what, say("the engine did not see them: see Scan coverage")));
+            checks.push((what, say("the scanner did not scan them: see Scan coverage")));
         }
     }
     for one in facts.verdict.iter().flat_map(|verdict| &verdict.not_checked) {
@@ -59,20 +59,22 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     }
     let mut blocks = vec![
         SectionPart::Paragraph {
-            text: say("What stands here is unknown. None of it counts as good anywhere in this report."),
+            text: say(
+                "The outcome of these checks is unknown. None of it counts as good anywhere in this report.",
+            ),
         },
         SectionPart::Table(table),
     ];
     if facts.analysis.unchecked.is_empty() {
         blocks.push(SectionPart::Note {
             tone: Tone::Good,
-            text: say("Within the bundle nothing was passed over: every layer was read to its end."),
+            text: say("Every layer of the bundle was read completely."),
         });
         return blocks;
     }
     let owners: HashMap<_, _> = facts.layers().map(|(layer, names)| (layer.digest, names)).collect();
     let mut table = Table::new(
-        "Parts of the bundle that were not looked at",
+        "Parts of the bundle that could not be analyzed",
         Some(Basis::Observed),
         vec![Column::text("What"), Column::text("Why"), Column::text("In"), Column::number("Bytes")],
     );

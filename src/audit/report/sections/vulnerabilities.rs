@@ -12,7 +12,9 @@ use sealift_bundle::value::plural::counted;
 pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let Some(known) = facts.vulnerabilities else {
         return vec![SectionPart::Unchecked {
-            text: say("No vulnerability data was given, so nothing is known about flaws of these packages."),
+            text: say(
+                "No vulnerability data was given, so nothing is known about vulnerabilities of these packages.",
+            ),
             command: Some(
                 facts.command("sealift report BUNDLE --trust ROOT --osv OSV-FOLDER -o report.html"),
             ),
@@ -21,7 +23,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     let mut blocks: Vec<_> = known.data.iter().map(|data| asked(known, data)).collect();
     if known.found.is_empty() {
         let text =
-            say(format!("None of {} that were compared is in the data.", counted(known.compared, "package")));
+            say(format!("None of the {} compared is in the data.", counted(known.compared, "package")));
         blocks.push(SectionPart::Note { tone: Tone::Good, text });
     } else {
         blocks.push(SectionPart::Table(found(known)));
@@ -67,7 +69,7 @@ fn tone(one: &Vulnerability) -> Tone {
 
 fn found(known: &Vulnerabilities) -> Table {
     let mut table = Table::new(
-        "Packages that the data know a vulnerability of",
+        "Packages with known vulnerabilities",
         Some(Basis::Observed),
         vec![
             Column::text("Vulnerability"),
@@ -75,7 +77,7 @@ fn found(known: &Vulnerabilities) -> Table {
             Column::text("Package"),
             Column::text("Fixed in"),
             Column::text("In"),
-            Column::text("Said about it"),
+            Column::text("OpenVEX statement"),
         ],
     );
     for one in &known.found {
@@ -103,7 +105,7 @@ fn found(known: &Vulnerabilities) -> Table {
 
 fn said(known: &Vulnerabilities) -> Table {
     let mut table = Table::new(
-        "What OpenVEX documents say about them; no one signed these",
+        "Statements of OpenVEX documents, which are not signed",
         Some(Basis::Declared),
         vec![
             Column::text("Vulnerability"),

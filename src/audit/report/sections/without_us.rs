@@ -18,7 +18,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
         SectionPart::Paragraph {
             text: say("These commands need openssl 3, sha256sum, tar, jq and base64, and the public key of a packer (")
                 .code("packer.pub")
-                .say(") that came another way than the bundle. Each must succeed; stop at the first that does not. The bundle holds the same instructions in ")
+                .say("), obtained over another channel than the bundle. Each command must succeed; stop at the first that fails. The bundle contains the same instructions in ")
                 .code("seal/VERIFY.txt")
                 .say("."),
         },
@@ -29,9 +29,9 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
                 fact("Size of the file", say(super::size::bytes(facts.account.size))),
             ],
         },
-        paragraph("1. Take out the seal, and see that it is the one this report is about."),
+        paragraph("1. Extract the seal, and check that it is the one this report is about."),
         commands(&["tar -xf BUNDLE seal/", &statement, &sums]),
-        paragraph("2. Check the signature over the statement; once for each packer that your rules ask for."),
+        paragraph("2. Check the signature over the statement, once for each packer that your rules require."),
         commands(&[
             "printf 'DSSEv1 28 application/vnd.in-toto+json %d ' \"$(wc -c < seal/statement.json)\" > pae",
             "cat seal/statement.json >> pae",
@@ -39,7 +39,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
             "jq -er --arg id \"$id\" '.signatures[] | select(.keyid == $id).sig' seal/bundle.dsse.json | base64 -d > sig",
             "openssl pkeyutl -verify -rawin -pubin -inkey packer.pub -sigfile sig -in pae",
         ]),
-        paragraph("3. Take out everything, compare every digest, and see that nothing is there that is not listed."),
+        paragraph("3. Extract everything, compare every digest, and check that there are no unlisted files."),
         commands(&[
             "jq -er '.predicate.members[] | select(.name == \"seal/SHA256SUMS\") | .sha256 + \"  \" + .name' seal/statement.json | sha256sum --strict -c",
             "tar -xf BUNDLE",

@@ -51,7 +51,7 @@ impl<R: Read> Ar<R> {
             _ => return damaged(cut),
         };
         let Some(size) = size.ok().and_then(|size| size.trim_end().parse::<u64>().ok()) else {
-            return damaged("the size of a member is no number");
+            return damaged("the size of a member is not a number");
         };
         self.number += 1;
         (self.left, self.gap) = (size, size % 2);

@@ -68,7 +68,7 @@ fn s30_the_cost_is_bounded_before_it_is_spent() {
         assert!(started.elapsed().as_millis() < 100);
     }
     let n = |high| with_der(&pem, &ours, &[0x02, 0x02, high, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x06]);
-    assert_eq!(code(opened(&n(0x41))), codes::TRUST_KEY_FILE, "N is no power of two");
+    assert_eq!(code(opened(&n(0x41))), codes::TRUST_KEY_FILE, "N is not a power of two");
     assert_eq!(code(opened(&with(0, 6))), codes::TRUST_KEY_FILE, "r is zero");
 }
 

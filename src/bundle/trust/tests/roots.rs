@@ -152,7 +152,7 @@ fn listed_means_not_revoked_and_known() {
     let (known, stranger) = (key(5).public().id().to_string(), key(9).public().id().to_string());
     let role = |id: &str| format!(r#""role":"approver","threshold":1,"keys":["{id}"]"#);
     assert_eq!(code(changed(&role(&known), &role(&stranger))), codes::TRUST_ROOT);
-    // A key that no role uses is no fault.
+    // A key that no role uses is not a fault.
     let text = format!(",{{{}}}", role(&known));
     assert!(changed(&text, "").is_ok());
 }

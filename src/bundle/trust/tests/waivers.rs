@@ -113,7 +113,7 @@ fn a_waiver_without_a_reason_or_an_end_to_come_is_not_signed() {
         change(&mut bad);
         assert!(bad.sign(&key(5), &LIMITS).is_err());
     }
-    // S11: an approval is no waiver.
+    // S11: an approval is not a waiver.
     let envelope = good.sign(&key(5), &LIMITS).unwrap().encode().unwrap();
     assert!(Envelope::parse(&envelope, PayloadType::Approval, &LIMITS).is_err());
     let many = [envelope.as_slice(), b"\n"].concat().repeat(1025);

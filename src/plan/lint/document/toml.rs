@@ -6,7 +6,7 @@ use std::ops::Range;
 
 pub(crate) fn toml(text: &str) -> Result<DocumentNode, ParseFailure> {
     let table =
-        DeTable::parse(bounded(text)?).map_err(|error| format!("it is no TOML: {}", error.message()))?;
+        DeTable::parse(bounded(text)?).map_err(|error| format!("it is not TOML: {}", error.message()))?;
     let lines = LineStarts::of(text);
     let at = table.span();
     let node = of_table(table.get_ref(), &at, &lines, 0)?;

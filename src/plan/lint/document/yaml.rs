@@ -17,7 +17,7 @@ pub(crate) fn yaml(text: &str) -> Result<Vec<DocumentNode>, ParseFailure> {
 pub(crate) fn yaml_with(text: &str, numbers: Numbers) -> Result<Vec<DocumentNode>, ParseFailure> {
     let mut builder = Builder { numbers, ..Builder::default() };
     for event in Parser::new_from_str(bounded(text)?) {
-        let (event, span) = event.map_err(|error| format!("it is no YAML: {error}"))?;
+        let (event, span) = event.map_err(|error| format!("it is not YAML: {error}"))?;
         builder.take(event, span.start.line())?;
     }
     Ok(builder.documents)
@@ -110,7 +110,7 @@ impl Builder {
                 Some(key) if key == "<<" => merge(entries, node),
                 Some(key) => entries.push((key, node)),
             },
-            Value::Text(_) => return Err("it is no YAML: a word cannot hold values".to_owned()),
+            Value::Text(_) => return Err("it is not YAML: a word cannot hold values".to_owned()),
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ fn depth(node: &DocumentNode) -> usize {
     below.unwrap_or(0) + 1
 }
 
-/// A key that is no word has no name that a setting could have.
+/// A key that is not a word has no name that a setting could have.
 fn key_of(node: DocumentNode) -> String {
     match node.value {
         Value::Text(text) => text,
