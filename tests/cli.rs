@@ -1059,7 +1059,8 @@ Usage: sealift [OPTIONS] <COMMAND>
 
 Start:
   demo      Run a guided tour in a temporary directory: pack, verify, reject a changed byte, unpack
-  init      Write a commented manifest for what is in a directory
+  init      Write a commented manifest for the content of a directory
+  manual    Read the manual
   explain   Explain an error code or a finding
   util      Print shell completions, the manifest schema or the format specification
 
@@ -1072,7 +1073,7 @@ Build:
 
 Verify:
   verify    Verify a bundle's signatures and every byte of it
-  inspect   Show what is in a bundle
+  inspect   Show the content of a bundle
   ls        List the files in a bundle
   cat       Write one file of a bundle to standard output
   unpack    Verify a bundle and write its content to a new directory
@@ -1093,14 +1094,14 @@ Run a site:
 
 Approve and audit:
   diff      Compare two bundles, locks or sites, most severe changes first
-  analyze   Analyze what the content of a bundle is and may do
+  analyze   Analyze the content of a bundle: executables, privileges, packages, secrets
   sbom      Write the SBOM of a bundle
   scan      Run a malware scanner over everything in a bundle
   report    Write a one-page HTML report for an approver
   policy    Check a bundle against a policy, and list the rules a policy can use
   waive     Waive a policy violation, with a reason and an expiry date
   approve   Approve a bundle: sign a file that travels beside it
-  evidence  Collect the proof that a bundle was verified, for later audits
+  evidence  Export the evidence that a bundle was verified, for later audits
   fleet     Show which site holds what, from receipts and requests
 
 Keys:
@@ -1227,7 +1228,7 @@ fn json_names_the_bundle_of_an_error_and_the_mistakes_of_a_command_line() {
 ["cli.usage",null,"the following required arguments were not provided: --trust <ROOT>","Usage: sealift verify --trust <ROOT> --json <BUNDLE>"]
 ["cli.usage",null,"unrecognized subcommand 'verfiy'","a similar subcommand exists: 'verify'"]
 ["cli.usage",null,"'sealift key' requires a subcommand but one was not provided [subcommands: new, show, help]","Usage: sealift key [OPTIONS] <COMMAND>"]
-["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, explain, util, lock, check, pack, cosign, publish, verify, inspect, ls, cat, unpack, site, doctor, install, rollback, prune, status, load, serve, pull, journal, receipt, request, diff, analyze, sbom, scan, report, policy, waive, approve, evidence, fleet, key, trust, help]","Usage: sealift [OPTIONS] <COMMAND>"]
+["cli.usage",null,"'sealift' requires a subcommand but one was not provided [subcommands: demo, init, manual, explain, util, lock, check, pack, cosign, publish, verify, inspect, ls, cat, unpack, site, doctor, install, rollback, prune, status, load, serve, pull, journal, receipt, request, diff, analyze, sbom, scan, report, policy, waive, approve, evidence, fleet, key, trust, help]","Usage: sealift [OPTIONS] <COMMAND>"]
 
 "#]]
     );

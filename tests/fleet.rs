@@ -263,8 +263,7 @@ fn hostile_folders_are_read_within_bounds() {
         "{}",
         outcome.shown()
     );
-    for line in ["not read: in/key: it is a link", "not read: in/root: ", "not read: in/pipe: it is not a "]
-    {
+    for line in ["not read: in/key: it is a link", "not read: in/root: ", "not read: in/pipe: it is not a "] {
         assert!(outcome.out.contains(line), "{line}\n{}", outcome.shown());
     }
     assert!(outcome.out.contains("2 files: in/empty, in/zeros"), "{}", outcome.shown());

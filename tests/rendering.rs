@@ -422,7 +422,7 @@ fn inspect_and_verify_say_what_a_bundle_is_made_for() {
             "  left out   search, intentionally\n",
             "  audience   partner-a; 1 item withheld from it\n",
             "  parameter  port (number; default `8065`): the port of the site\n",
-            "  parameter  registry (registry; the site sets it): the registry of the site\n",
+            "  parameter  registry (registry; set by the site): the registry of the site\n",
             "  secret     license: licence file, from the customer portal\n",
         ] {
             assert!(outcome.out.contains(line), "{command}: {line}{}", outcome.shown());

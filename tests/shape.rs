@@ -41,7 +41,7 @@ fn a_file_reads_in_one_sitting() {
 #[test]
 fn no_text_uses_a_retired_word() {
     let retired = regex::Regex::new(
-        r"(?i)\b(believe[ds]?|believing|vouch\w*|graver|gravest|mend(ed|s|ing)?|ceilings?|census(es)?|oddit(y|ies)|buried)\b",
+        r"(?i-u:\b(believe[ds]?|believing|vouch[a-z]*|graver|gravest|mend(ed|s|ing)?|ceilings?|census|oddit(y|ies)|buried)\b)",
     );
     let retired = retired.unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

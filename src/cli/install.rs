@@ -191,19 +191,10 @@ fn prune(
     }
 }
 
-fn tell(
-    term: &Term,
-    held: &LockedSite,
-    installed: &InstallOutcome,
-    extent: InstallExtent,
-    pruned: Vec<Name>,
-    bundle: &Path,
-) -> Result<(), CliError> {
-    let site = &held.site;
-    let predicate = &installed.trusted.statement().predicate;
-    let (scenario, release) = (&predicate.scenario, &installed.release);
-    let title = format!("{}-{}", predicate.name, predicate.version);
-    let (outcome, mut text) = match (extent, &installed.decision) {
+/// The outcome as JSON has it, and the first line of the text.
+fn first_line(installed: &InstallOutcome, extent: InstallExtent, title: &str) -> (&'static str, String) {
+    let release = &installed.release;
+    match (extent, &installed.decision) {
         (InstallExtent::Drill, _) => {
             ("drilled", format!("drill passed: {title} would be installed; the site is unchanged\n"))
         }
@@ -231,7 +222,22 @@ fn tell(
                 ByteSize(release.bytes)
             ),
         ),
-    };
+    }
+}
+
+fn tell(
+    term: &Term,
+    held: &LockedSite,
+    installed: &InstallOutcome,
+    extent: InstallExtent,
+    pruned: Vec<Name>,
+    bundle: &Path,
+) -> Result<(), CliError> {
+    let site = &held.site;
+    let predicate = &installed.trusted.statement().predicate;
+    let (scenario, release) = (&predicate.scenario, &installed.release);
+    let title = format!("{}-{}", predicate.name, predicate.version);
+    let (outcome, mut text) = first_line(installed, extent, &title);
     let out_of_order = match &installed.decision {
         Decision::OutOfOrder { reason } => Some(reason.as_str()),
         Decision::First

@@ -85,7 +85,7 @@ impl ChoiceArgs {
 /// The local store of downloads.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct StoreArgs {
-    /// The local store of downloads [default: $XDG_CACHE_HOME/sealift]
+    /// The local store of downloads [default: `$XDG_CACHE_HOME/sealift`]
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
 }

@@ -45,8 +45,10 @@ impl Args {
         let Some(topic) = self.topic else {
             let list: Vec<_> =
                 PAGES.iter().map(|page| json!({ "topic": page.topic, "title": page.title() })).collect();
-            let text: String =
-                PAGES.iter().map(|page| format!("{:<16} {}\n", page.topic, page.title())).collect();
+            let mut text = String::new();
+            for page in PAGES {
+                text += &format!("{:<16} {}\n", page.topic, page.title());
+            }
             return term.data("manual", &json!({ "pages": list }), &text);
         };
         let Some(page) = PAGES.iter().find(|page| page.topic == topic) else {

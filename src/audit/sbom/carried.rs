@@ -188,17 +188,17 @@ mod tests {
         let deep =
             r#"{"bomFormat":"CycloneDX","components":["#.to_owned() + &r#"{"components":["#.repeat(200);
         for (bill, why) in [
-            ("", "no JSON"),
-            ("<bom/>", "no JSON"),
-            (r#"{"bomFormat":"CycloneDX"}{"#, "no JSON"),
+            ("", "not JSON"),
+            ("<bom/>", "not JSON"),
+            (r#"{"bomFormat":"CycloneDX"}{"#, "not JSON"),
             (deep.as_str(), "recursion limit"),
             ("[]", "neither"),
             (r#"{"bomFormat":1,"spdxVersion":["SPDX-2.3"]}"#, "neither"),
             (r#"{"spdxVersion":"SPDX-3.0"}"#, "neither"),
             (r#"{"predicate":{"bomFormat":"CycloneDX"}}"#, "neither"),
             (r#"{"_type":"https://in-toto.io/Statement/v1","predicate":"SPDXVersion: SPDX-2.2"}"#, "neither"),
-            (r#"{"payloadType":"application/vnd.in-toto+json","payload":"!"}"#, "no base64"),
-            (r#"{"payloadType":"application/vnd.in-toto+json"}"#, "no JSON"),
+            (r#"{"payloadType":"application/vnd.in-toto+json","payload":"!"}"#, "not base64"),
+            (r#"{"payloadType":"application/vnd.in-toto+json"}"#, "not JSON"),
         ] {
             let said = purls(bill.as_bytes()).unwrap_err();
             assert!(said.contains(why), "{bill}: {said}");

@@ -85,7 +85,7 @@ fn everything_in_the_folder_becomes_an_item() {
     for name in ["packer.key", "root.json", "old.sealift", "other.toml", "out"] {
         assert!(text.contains(&format!("#   {name}: ")), "{name}\n{text}");
     }
-    assert!(text.starts_with("# What should travel"));
+    assert!(text.starts_with("# The content of the bundle"));
     bench.file("schema.json", "{}");
     assert!(made(&bench).starts_with("#:schema ./schema.json\n"));
 }

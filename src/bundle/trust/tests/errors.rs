@@ -62,10 +62,10 @@ fn texts_codes_and_hints() {
         (
             E::Format { document: "the seal", reason: "x".into() },
             codes::TRUST_FORMAT,
-            "the seal is not as the format",
+            "the seal is invalid: x",
         ),
         (E::Limit { what: "keys", found: 2, limit: 1 }, codes::TRUST_LIMIT, "keys: 2 exceeds the limit of 1"),
-        (E::KeyId { found: "\u{1b}".into() }, codes::TRUST_FORMAT, "`\\u{1b}` is not the id of a key"),
+        (E::KeyId { found: "\u{1b}".into() }, codes::TRUST_FORMAT, "invalid key id `\\u{1b}`: expected 64"),
         (
             E::Unfinished { version: 2, tallies: vec![tally()] },
             codes::TRUST_UNFINISHED,
@@ -75,12 +75,12 @@ fn texts_codes_and_hints() {
         (
             E::FingerprintDiffers { typed: ["zoo"; 10].join(" ").parse().unwrap() },
             codes::TRUST_FINGERPRINT,
-            "the trust root is another one than `zoo zoo",
+            "the trust root does not match the fingerprint `zoo zoo",
         ),
         (
             E::ChainMissing { version: 3 },
             codes::TRUST_CHAIN,
-            "the trust root has version 3, and the versions",
+            "the file has trust root version 3 without the versions",
         ),
         (E::Change { reason: "x".into() }, codes::TRUST_CHANGE, "cannot change the trust root: x"),
         (E::NoPart { key: key(1).public().id(), version: 2 }, codes::TRUST_CHANGE, "the key "),
@@ -93,21 +93,21 @@ fn texts_codes_and_hints() {
         (
             E::Step { version: 2, source: Box::new(E::Tampered { who: who.clone() }) },
             codes::TRUST_TAMPERED,
-            "trust root version 2 does not follow",
+            "trust root version 2 is not a valid successor",
         ),
         (
             E::Sequence { expected: 1, found: 3 },
             codes::TRUST_ROOT,
-            "the chain of trust roots is broken: expected version 1",
+            "the chain of trust roots has a gap: expected version 1",
         ),
         (
             E::Foreign { version: 1, pinned: print(), found: print() },
             codes::TRUST_FOREIGN,
-            "the bundle brings another",
+            "the bundle was sealed under a different trust root",
         ),
         (E::Key { reason: "x" }, codes::TRUST_KEY, "invalid key: x"),
-        (E::KeyMismatch { expected: id, found: id }, codes::TRUST_KEY, "the secret key does not belong"),
-        (E::KeyFileCost { found: "x".into() }, codes::TRUST_KEY, "opening the key would cost more"),
+        (E::KeyMismatch { expected: id, found: id }, codes::TRUST_KEY, "the secret key does not match"),
+        (E::KeyFileCost { found: "x".into() }, codes::TRUST_KEY, "the key file demands x to open"),
         (E::KeyFileForm { reason: "x" }, codes::TRUST_KEY_FILE, "invalid key file: x"),
         (E::KeyFilePlain, codes::TRUST_KEY_FILE, "the key file is not encrypted"),
         (
@@ -120,20 +120,20 @@ fn texts_codes_and_hints() {
             codes::TRUST_KEY_FILE,
             "cannot write `a\\u{1b}.key`",
         ),
-        (E::KeyFileExists { path: path() }, codes::TRUST_KEY_FILE, "`a\\u{1b}.key` is already there"),
+        (E::KeyFileExists { path: path() }, codes::TRUST_KEY_FILE, "`a\\u{1b}.key` already exists"),
         (
             E::KeyFileKind { path: path() },
             codes::TRUST_KEY_FILE,
-            "`a\\u{1b}.key` is a link, a folder or a device",
+            "`a\\u{1b}.key` is a link, a directory or a device",
         ),
         (
             E::KeyFileMode { path: path(), mode: 0o644 },
             codes::TRUST_KEY_FILE,
-            "others can read `a\\u{1b}.key`: its mode is 0644",
+            "`a\\u{1b}.key` is readable by others: its mode is 0644",
         ),
         (E::Passphrase, codes::TRUST_PASSPHRASE, "wrong passphrase for this key"),
         (E::PassphraseEmpty, codes::TRUST_PASSPHRASE, "the passphrase is empty"),
-        (E::AgentUnknown, codes::TRUST_AGENT, "no ssh-agent is known here"),
+        (E::AgentUnknown, codes::TRUST_AGENT, "no ssh-agent found"),
         (
             E::AgentFailed { socket: path(), source: refused() },
             codes::TRUST_AGENT,
@@ -143,11 +143,11 @@ fn texts_codes_and_hints() {
         (
             E::AgentEmpty { key: id },
             codes::TRUST_AGENT,
-            "the ssh-agent shows no key: it holds none, or is locked",
+            "the ssh-agent lists no keys: it holds none or is locked",
         ),
         (E::AgentWithout { key: id, held: 2 }, codes::TRUST_AGENT, "the ssh-agent does not hold key"),
         (E::AgentRefused { key: id }, codes::TRUST_AGENT, "the ssh-agent holds key"),
-        (E::AgentSignature { key: id }, codes::TRUST_AGENT, "the ssh-agent gave a signature that key"),
+        (E::AgentSignature { key: id }, codes::TRUST_AGENT, "the ssh-agent returned a signature that key"),
         (
             E::Entropy { source: getrandom::Error::UNSUPPORTED },
             codes::TRUST_ENTROPY,
@@ -176,9 +176,9 @@ fn texts_codes_and_hints() {
         (
             E::RootVersion { claimed: 2, newest: 1 },
             codes::TRUST_EPOCH,
-            "the bundle claims trust root version 2",
+            "the bundle requires trust root version 2",
         ),
-        (E::Epoch { claimed: 2, expected: 1 }, codes::TRUST_EPOCH, "the bundle claims epoch 2"),
+        (E::Epoch { claimed: 2, expected: 1 }, codes::TRUST_EPOCH, "the bundle has epoch 2"),
         (
             E::Expired { what: "it".into(), expired: moment(), now: moment() },
             codes::TRUST_EXPIRED,
