@@ -1,4 +1,4 @@
-//! The byte account: what every byte of a bundle file belongs to.
+//! The byte account: which part of a bundle file each byte belongs to.
 
 use sealift_bundle::format::blob_order::{Contents, ImageParts};
 use sealift_bundle::format::item::ItemKind;

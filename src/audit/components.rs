@@ -1,7 +1,7 @@
-//! Looking for a component in SBOMs that someone carried here: `CycloneDX` in JSON, read as a stream.
+//! Finds a component in CycloneDX SBOMs, read as a stream.
 //!
-//! What an SBOM says is only as reliable as its author: it is not signed, and nothing here looks into the bundle. It
-//! speaks of one bundle, which it names by the digest of its statement in the property `sealift:statement`.
+//! An SBOM is only as reliable as its author: it is not signed, and the bundle is not opened. The property
+//! `sealift:statement` names the bundle by the digest of its statement.
 
 mod cyclonedx;
 

@@ -1,4 +1,4 @@
-//! What `check` says about the content of a bundle.
+//! Findings of `check` about the content of a bundle.
 
 use sealift_bundle::value::printable::Printable;
 use serde::de::Error as _;

@@ -1,7 +1,7 @@
-//! Many sites at once: what their receipts and requests say they hold, and where they contradict each other.
+//! Compares what the receipts and requests of many sites say they hold.
 //!
-//! Records whose signature was checked and records that no one could check are two groups from beginning to end: a
-//! file that anybody may have written changes nothing about what is known.
+//! Verified and unverified records are separate groups throughout: an unverified file changes nothing about what is
+//! known.
 
 pub mod conflict;
 mod error;

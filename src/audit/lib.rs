@@ -1,4 +1,5 @@
-//! What someone who approves a bundle, looks something up in one, or is about to pack one gets to see.
+//! Everything that shows what is in a bundle: layers, packages, analysis, SBOM, differences, policies, reports,
+//! malware scans and fleets.
 
 pub mod account;
 pub mod analysis;

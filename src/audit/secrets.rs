@@ -1,4 +1,4 @@
-//! Secrets and invitations in content. What is found is never repeated: four characters at most, and the length.
+//! Finds secrets and invitations in content. Findings show at most four characters of a secret, and its length.
 
 mod judge;
 mod patterns;

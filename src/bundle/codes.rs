@@ -1,4 +1,4 @@
-//! Error codes of the format, of trust, and of what every crate can run into.
+//! Error codes of the format, of trust, and those that all crates share.
 
 crate::codes! {
     VALUE_DIGEST "value.digest" WrongUse

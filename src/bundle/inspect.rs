@@ -1,4 +1,4 @@
-//! What is inside a bundle, read where it lies.
+//! Shows what is in a bundle, in place.
 
 use crate::codes;
 use crate::format::blob_order::{ImageParts, ItemContents};

@@ -1,6 +1,6 @@
-//! Blobs by digest on local disk: what was downloaded or made here, and lies in no file of the user.
+//! The local store: blobs by digest that were downloaded or created here.
 //!
-//! The folder looks like the blobs of an OCI image layout: `blobs/sha256/<hex>`.
+//! The directory looks like the blobs of an OCI image layout: `blobs/sha256/<hex>`.
 
 mod partial;
 

@@ -1,7 +1,7 @@
-//! Keys that an `ssh-agent` holds: it signs, and no secret comes here.
+//! Signs with keys that an `ssh-agent` holds; the secret keys never leave it.
 //!
-//! The protocol is draft-ietf-sshm-ssh-agent, in OpenSSH the file `PROTOCOL.agent`. An agent is someone else's program:
-//! its answers are bounded, it gets a limited time, and a signature counts only when our own check accepts it.
+//! The protocol is draft-ietf-sshm-ssh-agent, in OpenSSH the file `PROTOCOL.agent`. The agent is not trusted: its
+//! answers are limited in size and time, and a signature counts only after it was verified here.
 
 use crate::deadline::DeadlineStream;
 use sealift_bundle::trust::TrustError;

@@ -1,7 +1,7 @@
-//! `clamd`, asked over a socket of the machine, or over TCP at a host that the operator names.
+//! Talks to `clamd` over a local socket, or over TCP to a host that the operator names.
 //!
-//! The protocol is that of clamd(8): `INSTREAM` takes the bytes, so the daemon needs to see none of our files. Each leaf
-//! has a connection of its own. An engine is someone else's program: its answers are bounded and its time is limited.
+//! The protocol is that of clamd(8): `INSTREAM` sends the bytes, so the daemon needs no access to files. Each file
+//! has its own connection. The scanner is not trusted: its answers are limited in size and time.
 
 use crate::deadline::{DeadlineStream, Stream};
 use sealift_audit::scan::{ScanAnswer, ScanError, Scanner, ScannerIdentity, first_line};

@@ -1,4 +1,4 @@
-//! Connections to programs of someone else, which get a limited time.
+//! Connections to untrusted programs, with a deadline.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;

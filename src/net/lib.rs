@@ -1,4 +1,4 @@
-//! Programs that sealift asks over a socket and does not trust: an `ssh-agent` that signs, and `clamd` that scans.
+//! Clients of untrusted programs behind a socket: an `ssh-agent` that signs, and `clamd` that scans.
 
 #[cfg(feature = "agent")]
 pub mod agent;

@@ -1,4 +1,4 @@
-//! Helm charts, as the packed files that `helm install` takes, into the store.
+//! Helm charts, downloaded or read as packed files into the store.
 
 use super::address::{Address, JoinError, Scheme};
 use super::context::Task;

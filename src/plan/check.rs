@@ -1,7 +1,7 @@
-//! Check: what would fail at the site, said before anything travels.
+//! `check`: finds what would fail at the site, before anything is packed.
 //!
-//! It looks at the choice from a manifest, at its lock and at the bytes that the lock pins, and asks no network. What it
-//! could not look at, it says.
+//! It reads the selection of a manifest, its lock and the pinned content, without a network. What it could not check
+//! is reported.
 
 mod constraints;
 mod contents;

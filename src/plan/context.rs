@@ -1,4 +1,4 @@
-//! Reading sources: what it may use, how files are opened, and hashing on several threads.
+//! Opens and hashes sources, on several threads.
 
 use super::error::PlanError;
 use super::folder::{Folder, open_folder, regular_beneath};

@@ -1,4 +1,4 @@
-//! Mistakes in a text, drawn at their place.
+//! Errors in a text, shown at their place.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};

@@ -1,4 +1,4 @@
-//! What can be wrong with a manifest, a lock or a source.
+//! Errors of manifests, locks and sources.
 
 use super::diagnostic::Diagnostic;
 use crate::codes;

@@ -1,4 +1,4 @@
-//! Downloads, into the store.
+//! Downloads files into the store.
 
 use super::address::{Address, AskedAddress, Scheme};
 use super::context::{Task, open_regular, resolved, resolved_within};

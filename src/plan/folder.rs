@@ -1,7 +1,7 @@
-//! A folder of the packer's, held open: everything in it is opened beneath its handle, and links are never followed.
+//! A source directory, held open: everything in it is opened beneath its handle, and links are never followed.
 //!
-//! Anyone who may write into the folder can swap a part of it for a link between listing and reading (Z16). Opened by its
-//! path, such a link would lead to files that only the packer may read, and they would be sealed and carried away.
+//! Anyone who can write to the directory can replace a part of it by a link between listing and reading (Z16). Opened
+//! by path, such a link would lead to files that only the packer may read, and they would be sealed and shipped.
 
 use super::context::{kind_of, not_a_file};
 use super::error::PlanError;

@@ -1,8 +1,7 @@
-//! Files of one commit of a git repository, into the store.
+//! Files of one commit of a git repository, stored in the store.
 //!
-//! The work is done by `git` itself, which knows how to reach repositories; nothing is checked out, so that neither
-//! hooks nor attributes of the repository have a say. What arrives is checked object by object (`fetch.fsckObjects`), and
-//! the lock pins every file by SHA-256.
+//! `git` itself does the work; nothing is checked out, so neither hooks nor attributes of the repository have an
+//! effect. What arrives is checked object by object (`fetch.fsckObjects`), and the lock pins every file by SHA-256.
 
 use super::address::{Address, AskedAddress, Scheme};
 use super::commit::Commit;

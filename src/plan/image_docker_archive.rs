@@ -1,4 +1,4 @@
-//! Images in docker archives: what `docker save` and `podman save` write.
+//! Images in Docker archives, as `docker save` and `podman save` write them.
 
 use super::context::{FileRange, Task, each, read_part};
 use super::error::PlanError;

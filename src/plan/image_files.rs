@@ -1,4 +1,4 @@
-//! The members of an image source: files of a folder, or parts of a tar.
+//! The files of an image source: of a directory, or of a tar.
 
 use super::context::{
     FileRange, Task, Work, hash_part, open_regular, read_part, resolved as real_path, resolved_within,

@@ -1,4 +1,4 @@
-//! Images in registries: what a tag leads to, and everything below it, into the store.
+//! Images in registries: resolves a tag and downloads everything below it into the store.
 
 use super::context::{FileRange, Task, each_on, read_part};
 use super::error::PlanError;

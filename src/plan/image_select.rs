@@ -1,4 +1,4 @@
-//! Choosing one image among those of a source, and what it is called at the site.
+//! Selects one image of a source, and decides its name at the site.
 
 use super::error::PlanError;
 use super::manifest::{ImageForm, ImageSource};

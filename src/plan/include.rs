@@ -1,4 +1,4 @@
-//! A manifest from its file and the shared parts that it includes.
+//! Reads a manifest with the parts that it includes.
 
 use super::diagnostic::Diagnostic;
 use super::error::{PlanError, shown};

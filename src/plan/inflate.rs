@@ -1,4 +1,4 @@
-//! Archives that are compressed as a whole, unpacked into the store.
+//! Decompresses compressed archives into the store.
 
 use super::context::{Work, open_regular};
 use super::error::{PlanError, shown};

@@ -1,4 +1,4 @@
-//! A first manifest, made from what lies in a folder.
+//! Writes a first manifest for the content of a directory.
 
 mod mentioned;
 

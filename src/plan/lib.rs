@@ -1,7 +1,7 @@
-//! The connected side: what should travel, where it lies, and the lock that pins it.
+//! The connected side: manifest, lock, sources, check.
 //!
-//! [`Manifest`](manifest::Manifest) -> [`Lock`](lock::Lock) -> [`Draft`](sealift_bundle::pack::draft::Draft). Everything
-//! that can be wrong with a source is found when it is locked, with its path, and not at the site.
+//! [`Manifest`](manifest::Manifest) -> [`Lock`](lock::Lock) -> [`Draft`](sealift_bundle::pack::draft::Draft).
+//! Everything that can be wrong with a source is found when it is locked, and not at the site.
 
 mod chart;
 pub mod codes;

@@ -1,4 +1,4 @@
-//! Locks: the manifest with every source pinned to digest and size.
+//! The lock: the manifest with every source pinned to a digest and size.
 
 use super::error::PlanError;
 use super::lock_items;

@@ -1,4 +1,4 @@
-//! The items of a lock as they stand in its TOML: flat tables, whose keys the types of `lock` hold together.
+//! The items of a lock as flat TOML tables.
 
 use super::lock::{ImageLocation, LockedBlob, LockedImage, LockedReferrer, LockedTree, Pin, TreeSource};
 use sealift_bundle::format::entry::Entry;

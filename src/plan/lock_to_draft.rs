@@ -1,5 +1,6 @@
-//! From a lock to a draft: where the pinned bytes lie now. Nothing is hashed here, because packing compares every
-//! byte with the lock.
+//! Turns a lock into a draft, which names the pinned files.
+//!
+//! Nothing is hashed here, because packing compares every byte with the lock.
 
 use super::context::{FileRange, Task, Work, read_part, refuse_changed};
 use super::error::PlanError;

@@ -1,4 +1,4 @@
-//! A lock as text: laid by hand, so that a change of one source is a change of few lines in a review.
+//! Writes a lock as text, so that a change of one source changes few lines in a review.
 
 use super::lock::{ImageLocation, Lock, LockedAudience, LockedImage, LockedTree, Pin, TreeSource, VERSION};
 use sealift_bundle::format::entry::Entry;

@@ -1,4 +1,4 @@
-//! Manifests: what should travel, said by the user.
+//! The manifest: the content of a bundle, as its author describes it.
 
 use super::address::Address;
 use super::commit::Commit;

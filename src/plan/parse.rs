@@ -1,4 +1,4 @@
-//! From the words of a manifest to values; each mistake is drawn where it stands.
+//! Converts the grammar of a manifest to values; each error marks its place in the file.
 
 mod sources;
 mod terms;

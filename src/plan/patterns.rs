@@ -1,4 +1,4 @@
-//! Which paths of a folder belong to an item.
+//! Selects the paths of a directory that belong to an item.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sealift_bundle::value::rel_path::Names;

@@ -1,4 +1,4 @@
-//! Versions as users tag them, and what is asked of them.
+//! Versions in tags, and requirements on them.
 
 use semver::{Comparator, Op, Version, VersionReq};
 use std::fmt;

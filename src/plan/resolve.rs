@@ -1,4 +1,4 @@
-//! From a manifest to a lock: every source is read, hashed and pinned.
+//! Locks a manifest: every source is read, hashed and pinned.
 
 use super::context::{Task, Work};
 use super::error::PlanError;

@@ -1,6 +1,6 @@
-//! What the configuration of an image says about its layers, held against those that its manifest lists.
+//! Compares the layers in the configuration of an image with those of its manifest.
 //!
-//! Engines build the root file system from both; where they disagree, the image does not start, or starts without its
+//! Engines build the root file system from both; if they disagree, the image does not start, or starts without its
 //! files. Docker 25.0.0 wrote such images.
 
 use sealift_bundle::format::oci::{Descriptor, OCI_LAYER, is_image_config};

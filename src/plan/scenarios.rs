@@ -1,5 +1,4 @@
-//! The reference scenarios: manifests that travel within the program, with the parts, configurations and runbooks that
-//! they name.
+//! The embedded reference scenarios: manifests with their parts, configurations and runbooks.
 
 use super::error::{PlanError, shown};
 use super::grammar;

@@ -1,4 +1,4 @@
-//! What of a manifest travels: one variant, some features, and what these items require.
+//! Selects what is packed: one variant, some features, and what these items require.
 
 use super::error::PlanError;
 use super::manifest::{Constraint, ItemScope, Manifest, ManifestItem, Scoped};

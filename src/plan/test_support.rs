@@ -1,4 +1,4 @@
-//! Sources made for tests.
+//! Sources for tests.
 
 use super::context::Work;
 use sealift_bundle::store::Store;

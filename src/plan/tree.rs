@@ -1,4 +1,4 @@
-//! From a folder or a file on this machine to a tree.
+//! Lists a directory or a file as a tree.
 
 use super::context::{Task, each, hash_file, kind_of, kind_of_special, resolved};
 use super::error::PlanError;

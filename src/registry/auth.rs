@@ -1,4 +1,4 @@
-//! Who asks: what a registry is shown when it wants to know.
+//! Authentication: the credentials and tokens that a registry is sent.
 
 use super::challenge::Challenge;
 use super::client::{Ask, Client, ClientTarget, locked};

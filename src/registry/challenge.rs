@@ -1,4 +1,4 @@
-//! How a registry asks who is there (RFC 9110, section 11; the token protocol of the distribution project).
+//! Parses authentication challenges (RFC 9110, section 11; the token protocol of the distribution project).
 
 use std::collections::BTreeMap;
 

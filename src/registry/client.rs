@@ -1,4 +1,4 @@
-//! Requests to registries: who is asked, who asks, and how often it is tried.
+//! Requests to registries, with authentication and retries.
 
 use super::endpoints::{Endpoint, Patience, RegistryAccess, Repository};
 use super::error::RegistryError;

@@ -1,4 +1,4 @@
-//! Credentials from where `docker login` and `podman login` keep them.
+//! Reads credentials from where `docker login` and `podman login` store them.
 
 use super::endpoints::Repository;
 use super::error::RegistryError;

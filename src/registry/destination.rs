@@ -1,4 +1,4 @@
-//! Where images go, what they are called there, and what became of them.
+//! The target registry of `load`: names of images there, and the result for each.
 
 use super::endpoints::{Repository, host_and_port};
 use sealift_bundle::value::digest::Digest;

@@ -1,4 +1,4 @@
-//! One GET of a URL: the only way in which the connected side reads files over HTTP.
+//! GET requests for URLs: the only way in which the connected side downloads files.
 
 use crate::RegistryAccess;
 use crate::error::RegistryError;

@@ -1,4 +1,4 @@
-//! Which host is asked for a repository, how it is reached and what is shown to it.
+//! Which host serves a repository, how it is reached, and with which credentials.
 
 use super::credentials::Credentials;
 use super::error::RegistryError;

@@ -1,4 +1,4 @@
-//! What can go wrong between here and a registry.
+//! Errors of registries.
 
 use crate::codes;
 use sealift_bundle::next_step;

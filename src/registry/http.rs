@@ -1,4 +1,4 @@
-//! One HTTP request with its redirects: directly or through a proxy, and never from TLS to less.
+//! One HTTP request with its redirects, directly or through a proxy; TLS is never downgraded.
 
 use super::endpoints::RegistryAccess;
 use super::error::RegistryError;

@@ -1,8 +1,7 @@
-//! OCI distribution: pulling from registries, pushing into them, and being one.
+//! OCI distribution: pulls from registries, pushes to them, and serves bundles as one.
 //!
-//! The client is synchronous and stands on `ureq`. It trusts nothing: manifests and blobs are compared with the
-//! digest they were asked by before anything is made of them, lengths with what was announced, and credentials go only
-//! to the host they are for.
+//! The client is synchronous and uses `ureq`. It trusts nothing: manifests and blobs are compared with the requested
+//! digest before they are used, lengths with what was announced, and credentials go only to the host they are for.
 
 pub mod client;
 pub mod codes;

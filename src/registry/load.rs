@@ -1,4 +1,4 @@
-//! Loading: the images of a bundle into a site's registry, straight from the bundle file.
+//! Loads the images of a bundle into a registry, directly from the bundle file.
 
 use super::client::Client;
 use super::destination::{

@@ -1,8 +1,7 @@
-//! HTTP proxies: which hosts are reached through one, and which never are.
+//! HTTP proxies, for the registry client and for downloads.
 //!
-//! The registry client and downloads both take it from here. The rules are those of Go's `httpproxy` package, which
-//! docker, podman, skopeo and git-lfs follow: `NO_PROXY` lists hosts, `.suffixes`, addresses, CIDR blocks, each with an
-//! optional port, or `*`; loopback is never behind a proxy.
+//! The rules are those of Go's `httpproxy` package, which Docker, Podman, skopeo and git-lfs follow: `NO_PROXY` lists
+//! hosts, `.suffixes`, addresses, CIDR blocks, each with an optional port, or `*`; loopback never uses a proxy.
 
 use super::endpoints::host_and_port;
 use super::error::RegistryError;

@@ -1,4 +1,4 @@
-//! Pulling: manifests into memory, blobs into the store.
+//! Pulls manifests into memory and blobs into the store.
 
 use super::client::{Action, Ask, Client, ClientTarget, rest};
 use super::endpoints::Repository;

@@ -1,4 +1,4 @@
-//! Pushing: blobs piece by piece, manifests whole.
+//! Pushes blobs in chunks and manifests whole.
 
 use super::client::{Action, Ask, Client, ClientTarget, is_passing, locked, rest};
 use super::endpoints::Repository;

@@ -1,4 +1,4 @@
-//! Sending blobs out of a bundle file: each once, several at a time.
+//! Pushes the blobs of a bundle file: each once, several in parallel.
 
 use super::client::locked;
 use super::endpoints::Repository;

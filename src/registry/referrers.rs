@@ -1,4 +1,4 @@
-//! Signatures, attestations and SBOMs: what a registry has that refers to something.
+//! Referrers: signatures, attestations and SBOMs that a registry has for an image.
 
 use super::client::{Action, Ask, Client, ClientTarget, locked};
 use super::endpoints::Repository;

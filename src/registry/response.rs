@@ -1,4 +1,4 @@
-//! What registries say when they refuse, and what goes wrong on the way, in words that give nothing away.
+//! Turns answers of registries into errors that reveal no secrets.
 
 use super::client::{Ask, Client, ClientTarget, is_writing, locked};
 use super::error::RegistryError;

@@ -1,4 +1,4 @@
-//! What a site has to know after its registry was filled: old and new names, and settings that let old names work.
+//! Writes the settings that keep old image names working with the site's registry.
 
 use super::destination::{Destination, LoadedImage, PushOutcome, TargetNames};
 use super::endpoints::Repository;

@@ -1,4 +1,4 @@
-//! A blob of a registry as a reader: one pass, and on from where it was cut.
+//! A blob of a registry as a reader that resumes after an interruption.
 
 use super::client::{Action, Ask, Client, ClientTarget};
 use super::endpoints::Repository;

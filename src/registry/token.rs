@@ -1,4 +1,4 @@
-//! Words that must not be shown.
+//! Secrets that must not be printed.
 
 use std::fmt;
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! An upload, piece by piece.
+//! An upload in chunks.
 
 use super::client::{Ask, Client, ClientTarget, rest};
 use super::error::RegistryError;

@@ -1,4 +1,4 @@
-//! Blocking work on a thread of its own, so that the wish to stop is seen while a host or a helper is silent.
+//! Runs blocking work on its own thread, so that an interruption is noticed while a host or a helper is silent.
 
 use super::error::RegistryError;
 use sealift_bundle::format::BundleError;

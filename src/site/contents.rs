@@ -1,4 +1,4 @@
-//! What the folder of a release holds now, read anew: what was installed there may have been changed since.
+//! Reads the directory of an installed release again, because it may have been changed since.
 
 use super::SiteError;
 use super::handle::Site;

@@ -1,7 +1,6 @@
-//! Preflight: would a bundle unpack into this folder on this machine, and if not, what has to be done?
+//! Preflight: whether a bundle can be unpacked in a directory on this machine, and what to do if not.
 //!
-//! Three parts, so that each can be tested by itself: what a bundle needs, what is found here by trying it, and what
-//! follows from both.
+//! Three parts that are tested separately: what a bundle needs, what is found by trying, and the conclusions.
 
 mod folder;
 mod judge;

@@ -1,4 +1,4 @@
-//! What can go wrong on the isolated side.
+//! Errors of the isolated side.
 
 use super::release_inventory::ReleaseDifference;
 use super::state::ReleaseMark;

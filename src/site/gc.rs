@@ -1,4 +1,4 @@
-//! What is done to releases and blobs apart from deciding: shared, put out of sight, cleared away.
+//! Removes and shares releases and blobs, once it is decided which.
 
 use super::SiteError;
 use super::handle::{Leftovers, RELEASES, STATE, STORE, Site};

@@ -1,4 +1,4 @@
-//! Installing: verified, staged, and put into use in one step, or nothing.
+//! Installs a bundle: verified, staged, and put into use in one step, or not at all.
 
 use super::SiteError;
 use super::handle::{self, LockedSite};

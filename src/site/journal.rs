@@ -1,4 +1,4 @@
-//! The journal: one line an act, each with the digest of the line before it and with all that the site then knew.
+//! The journal: one line per transaction, with the digest of the previous line and the state of the site after it.
 
 use super::SiteError;
 use super::handle::JOURNAL;

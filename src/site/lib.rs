@@ -1,4 +1,4 @@
-//! The isolated side: what is verified is written here, and nowhere else.
+//! The isolated side: writes verified content, and nothing else.
 
 pub mod codes;
 pub mod contents;

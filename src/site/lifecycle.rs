@@ -1,4 +1,4 @@
-//! What is done to a site apart from installing: set up, going back, making room, trusting another root.
+//! Sets up a site, rolls back, prunes, and pins another trust root.
 
 use super::SiteError;
 use super::handle::{

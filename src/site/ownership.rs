@@ -1,6 +1,7 @@
-//! Which folders are refused because someone else could change what lies in them.
+//! Rejects directories whose content others could change.
 //!
-//! A rename needs only write permission on the folder above, so each check includes every folder up to the root.
+//! A rename needs only write permission on the parent directory, so each check includes every directory up to the
+//! root.
 
 use super::SiteError;
 use rustix::fs::{FileType, Mode, Stat};

@@ -1,4 +1,4 @@
-//! What a site says in the place of parameters: texts that can set what a bundle declares, and nothing else.
+//! The parameters file of a site, which can set only what a bundle declares.
 
 use super::SiteError;
 use sealift_bundle::format::atomic_file;

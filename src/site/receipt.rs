@@ -1,4 +1,4 @@
-//! What a site says about itself, signed with its own key: receipts of what was installed, and requests for more.
+//! Receipts of what a site installed, and requests for more, signed with the site's key.
 
 use super::SiteError;
 use super::handle::{STORE, Site};

@@ -1,7 +1,7 @@
-//! What a release consisted of when it was installed, so that every later change of it is found.
+//! The files of a release when it was installed, so that every later change is found.
 //!
-//! Kept at `SITE/inventories/DIGITS`, named by its digest, which the journal states for each release. It is made from
-//! the inventories and digests that were verified, not from what lies on the disk.
+//! Kept at `SITE/inventories/DIGITS`, named by its digest, which the journal records for each release. It is made
+//! from verified inventories, not from what is on disk.
 
 use super::SiteError;
 use super::handle::{self, INVENTORIES, Site};

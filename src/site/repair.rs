@@ -1,4 +1,4 @@
-//! Restoring a release that is not what was installed any more, from its bundle.
+//! Restores a changed release from its bundle.
 
 use super::SiteError;
 use super::handle::LockedSite;

@@ -1,4 +1,4 @@
-//! A folder of our own beside the target, which becomes the target in one rename.
+//! A private directory beside the target, which becomes the target in one rename.
 
 use super::SiteError;
 use super::ownership::refuse_unsafe_parent;

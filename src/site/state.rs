@@ -1,4 +1,4 @@
-//! What a site remembers, and the rules of the counter.
+//! The state of a site, and the rules for sequence numbers.
 
 use super::SiteError;
 use sealift_bundle::format::statement::Predicate;

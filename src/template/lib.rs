@@ -1,8 +1,8 @@
-//! Templates: the texts of a configuration that a site fills with its parameters.
+//! Renders the templates of a configuration with the parameters of a site.
 //!
-//! A template can name parameters and decide by them. It cannot name a file, another template, a function or the clock,
-//! and it cannot go on for ever: `tags` refuses what the engine would do without counting it, the engine counts the rest,
-//! and a template is filled on a thread that no one waits for longer than ten seconds.
+//! A template can use parameters in text and conditions. It cannot name a file, another template, a function or the
+//! clock, and it always ends: `tags` rejects what the engine would do without counting it, the engine counts the
+//! rest, and rendering runs on a thread that is abandoned after ten seconds.
 
 mod run;
 mod tags;

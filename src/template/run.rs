@@ -1,8 +1,8 @@
-//! One template, filled on a thread of its own.
+//! Renders one template on its own thread.
 //!
-//! The engine counts what it does, but not all of it: it compares two long texts in one step, and does what a template
-//! says about constants before it begins to count. It cannot be asked to stop either. So anyone who wants the text waits for
-//! the thread and not for the engine, and leaves it behind when it takes too long or the work is to stop.
+//! The engine counts its steps, but not all work: it compares two long texts in one step, and evaluates constants
+//! before it starts to count. It cannot be stopped either. So the caller waits for the thread and abandons it when it
+//! takes too long or the work is interrupted.
 
 use super::{OUTPUT, TemplateObjection, Unfilled};
 use minijinja::{Environment, ErrorKind};

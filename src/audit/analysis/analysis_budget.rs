@@ -1,4 +1,4 @@
-//! What the threads that analyze layers share.
+//! Memory and digests that the threads which analyze layers share.
 
 use super::FileDigests;
 use std::sync::{Condvar, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What an officer should know of an entry, beside that it is there.
+//! Anomalies: properties of an entry that an approver should know about.
 
 use serde::{Serialize, Serializer};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! How many anomalies of a layer are listed.
+//! Limits the number of anomalies that are listed for one layer.
 
 use super::anomaly::{Anomaly, AnomalyKind};
 use std::collections::BTreeMap;

@@ -1,7 +1,6 @@
-//! What travels with an image and is not a part of its file system: signatures, attestations, bills, documentation.
+//! Artifacts attached to an image that are not layers: signatures, attestations, SBOMs, documentation.
 //!
-//! It is told by its content like any file, and searched for secrets; archives are not opened. What stands among the
-//! layers of an image without being one by its type is a gap unless it is a text.
+//! They are identified by their content like any file and searched for secrets; archives among them are not opened.
 
 use super::class::{FileClass, HEAD};
 use super::file_purpose::Search;

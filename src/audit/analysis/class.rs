@@ -1,4 +1,4 @@
-//! What a file is, told by its content and never by its name.
+//! File classes, detected by content and never by name.
 
 use serde::Serialize;
 

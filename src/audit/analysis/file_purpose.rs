@@ -1,4 +1,4 @@
-//! What a file of a layer is held in memory for: a database of packages, packages within it, secrets.
+//! Why a file of a layer is kept in memory: a package database, packages inside it, or a search for secrets.
 
 use super::class::{Archive, FileClass};
 use crate::packages::Database;

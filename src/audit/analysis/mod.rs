@@ -1,7 +1,7 @@
-//! The analysis: everything that was observed in the content of a bundle.
+//! The analysis of a bundle: everything that was observed in its content.
 //!
-//! What stands here was computed from the bytes that travel. What someone declared (origin, licence of an item) is in
-//! the overview; what could not be looked at is listed as [`Unchecked`], and never counts as good.
+//! Declared facts (origin and license of an item) are in the overview. What could not be analyzed is listed as
+//! [`Unchecked`] and never counts as good.
 
 mod analysis_budget;
 mod analyze_layer;

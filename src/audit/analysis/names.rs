@@ -1,4 +1,4 @@
-//! Names that deceive.
+//! Deceptive names: invisible characters, mixed scripts, names that collide.
 
 use super::anomaly::{Anomaly, AnomalyKind};
 use super::{LayerEntry, LayerNode};

@@ -1,4 +1,4 @@
-//! Observing a bundle: each layer once, on several threads, and every image as its layers make it.
+//! Analyzes a bundle: each layer once, on several threads, and then every image as the result of its layers.
 
 use super::analysis_budget::AnalysisBudget;
 use super::analyze_layer::analyze_layer;

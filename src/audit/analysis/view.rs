@@ -1,4 +1,4 @@
-//! What an image shows when its layers are applied, one upon the other (OCI image spec 1.1, "Applying Changesets").
+//! The file system of an image after its layers are applied (OCI image spec 1.1, "Applying Changesets").
 
 use super::{AnalysisFindings, Layer, LayerEntry, LayerNode, LayerSpot, Sums, View};
 use crate::packages::{Ecosystem, PackageEvidence, System};

@@ -1,4 +1,4 @@
-//! What a change is: of items, files, layers, rights and findings. Plain data, below every comparison.
+//! Changes of items, files, layers, privileges and findings. Plain data, below every comparison.
 
 use super::entry::EntryState;
 use super::facts::FactChange;

@@ -1,4 +1,4 @@
-//! Where comparisons put what they find.
+//! Collects the changes that the comparisons find.
 
 use super::change::{
     ChangeAt, Executable, FilesOf, FindingChange, ItemChange, LayersOf, Missing, RightChange,

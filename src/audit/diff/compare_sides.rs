@@ -1,4 +1,4 @@
-//! Compares two sides: what they say of themselves, their items, and what was observed in them.
+//! Compares two sides: their metadata, their items, and what was observed in them. Start here.
 
 use super::change::{ChangeKind, Executable, FindingChange, Missing};
 use super::change_set::ChangeSet;

@@ -1,4 +1,4 @@
-//! What a comparison of two sides gives.
+//! The result of comparing two sides.
 
 use super::change::{
     ChangeAt, ChangeKind, Executable, FilesOf, FindingChange, ItemChange, LayersOf, Missing, RightChange,

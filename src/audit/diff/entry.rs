@@ -1,4 +1,4 @@
-//! Entries of trees and of views, in the one form in which they are compared.
+//! Entries of trees and images in one form, for comparison.
 
 use crate::analysis::capability::Capabilities;
 use crate::analysis::class::FileClass;

@@ -1,4 +1,4 @@
-//! Single facts that two sides state: what they say of themselves, of an item, or of how an image is started.
+//! Single facts: metadata of a side or an item, and how an image is started.
 
 use super::redact::masked;
 use serde::{Serialize, Serializer};

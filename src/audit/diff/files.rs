@@ -1,4 +1,4 @@
-//! Files: two lists of entries, sorted by path, told apart in one walk.
+//! Compares files: two lists of entries, sorted by path, in one pass.
 
 use super::change::{ChangeKind, Executable, FileChange, FilesOf, Right, RightChange};
 use super::change_set::ChangeSet;

@@ -1,4 +1,4 @@
-//! Changes in words, each on one line.
+//! Renders a change as one line of text.
 
 use super::change::{ChangeKind, FileChange};
 use super::entry::EntryState;

@@ -1,4 +1,4 @@
-//! Images: what each platform of one shows, before and now.
+//! Compares images, platform by platform.
 
 use super::change::{ChangeKind, FilesOf, FindingChange, LayerChange, LayerState, LayerTurn, LayersOf};
 use super::change_set::ChangeSet;

@@ -1,4 +1,4 @@
-//! What is compared, as plain data: what one side is, says and holds.
+//! The input of a comparison as plain data: what each side is and contains.
 
 use super::facts::{Field, ItemFacts};
 use crate::analysis::BundleAnalysis;

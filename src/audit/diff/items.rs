@@ -1,4 +1,4 @@
-//! Items: which came, went, have another name, and are not what they were.
+//! Compares items: added, removed, renamed and changed.
 
 use super::change::{ChangeKind, FilesOf, ItemChange, Missing};
 use super::change_set::ChangeSet;

@@ -1,4 +1,4 @@
-//! Texts, line by line.
+//! Compares text files line by line.
 
 use super::redact::HIDDEN;
 use crate::finding::LintFile;

@@ -1,4 +1,4 @@
-//! Packages: which came, went, and changed their version, and in which direction.
+//! Compares packages: added, removed, upgraded and downgraded.
 
 use crate::analysis::AnalysisFindings;
 use crate::packages::{Ecosystem, Package};

@@ -1,4 +1,4 @@
-//! Rights: what lets a program or the user do more than others, and how an image is started.
+//! Compares privileges of files, and how images are started.
 
 use super::change::{ChangeKind, Right, RightChange};
 use super::change_set::ChangeSet;

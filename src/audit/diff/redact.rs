@@ -1,4 +1,4 @@
-//! What looks like a secret is compared and never shown.
+//! Compares lines that look like secrets without showing them.
 
 use crate::finding::LintFile;
 use crate::secrets;

@@ -1,4 +1,4 @@
-//! A difference for users: what matters first, and on one screen unless everything is asked for.
+//! Renders a difference as text: most severe first, and cut to one screen unless everything is wanted.
 
 use super::change::{
     ChangeAt, ChangeKind, FilesOf, ItemChange, LayerChange, LayerTurn, LayersOf, Right, RightChange,

@@ -1,4 +1,4 @@
-//! What cannot all be true, or should not be: contradictions between records, the clock and the trust root.
+//! Contradictions between records, the clock and the trust root.
 
 use super::{FleetRecord, FleetRow, KnownBundles, Number, Says};
 use sealift_bundle::trust::key::KeyId;

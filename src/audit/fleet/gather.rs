@@ -1,4 +1,4 @@
-//! What lies in a folder: records, statements that give bundles their names, bundles, SBOMs, and the rest.
+//! Reads a directory of records, statements, bundles and SBOMs, and sorts the files by kind.
 
 use super::FleetError;
 use super::{FleetRecord, Title, Titles};

@@ -1,4 +1,4 @@
-//! A fleet as a page: one file to show, to print and to keep.
+//! Renders a fleet as one self-contained HTML page.
 
 use super::labels::{age, bundle_label, in_use_label, lag_label};
 use super::overview::{FleetOverview, NotedFile};

@@ -1,4 +1,4 @@
-//! Receipts and requests, as far as they are compared.
+//! The facts of receipts and requests that are compared.
 
 use sealift_bundle::trust::key::KeyId;
 use sealift_bundle::value::digest::Digest;

@@ -1,4 +1,4 @@
-//! What each site has of each scenario, and how far it is behind.
+//! One row per site and scenario, with how far it is behind.
 
 use super::record::{FleetRecord, Says};
 use super::{KnownBundles, Title};

@@ -1,4 +1,4 @@
-//! How layers are compressed, told by their first bytes: engines do not look at media types either.
+//! Detects the compression of a layer by its first bytes, as container engines do, and not by its media type.
 
 use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;

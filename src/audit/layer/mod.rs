@@ -1,8 +1,8 @@
-//! Layers of images and of trees, read as data.
+//! Reads layers of images and trees as data.
 //!
-//! Nothing here can write: what a layer says about paths, links and devices is told, never followed. Where programs read
-//! an archive in different ways, this reads it as Go's `archive/tar` does, which docker, containerd and podman use,
-//! and says so.
+//! Nothing here writes: paths, links and devices of a layer are reported, never followed. Where programs read an
+//! archive differently, this reads it like Go's `archive/tar`, which Docker, containerd and Podman use, and reports
+//! it.
 
 mod compression;
 mod field;

@@ -1,4 +1,4 @@
-//! Blobs of a bundle as they are stored, for anyone who decompresses them.
+//! Stored blobs of a bundle, verified before they are decompressed.
 
 use super::Failed;
 use sealift_bundle::format::index::Blob;

@@ -1,4 +1,4 @@
-//! The decompressed bytes of a layer, piece by piece, hashed as they go by.
+//! The decompressed bytes of a layer as a stream, hashed while they are read.
 
 use sealift_bundle::value::digest::{Digest, Hasher};
 use std::io::{self, Read};

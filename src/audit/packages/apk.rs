@@ -1,4 +1,4 @@
-//! What apk keeps: `installed`, a text of fields of one letter.
+//! The package database of apk: `installed`, fields with one-letter names.
 
 use super::fields::{FieldPart, once, parts, text};
 use super::found::FoundPackages;

@@ -1,4 +1,4 @@
-//! Numbers and parts at an offset of bytes that promise nothing.
+//! Reads numbers and slices at an offset of untrusted bytes.
 
 /// What is said of bytes that end before what they announce.
 pub(super) const CUT: &str = "it ends before what it announces";

@@ -1,4 +1,4 @@
-//! Files that announce packages, known by their path.
+//! Files that list packages, recognized by their path.
 
 use super::{Package, System, apk, debian, npm, python, rpm, system};
 use std::collections::HashSet;

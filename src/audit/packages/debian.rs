@@ -1,4 +1,4 @@
-//! What dpkg keeps: its database, and the copyright file of each package.
+//! The package database of dpkg, and the copyright file of each package.
 
 use super::fields::{FieldPart, once, parts, text};
 use super::found::{FoundPackages, licenses};

@@ -1,4 +1,4 @@
-//! Parts of executables that say what they were built from: ELF, PE and Mach-O.
+//! Reads from executables (ELF, PE, Mach-O) what they were built from.
 
 use super::found::FoundPackages;
 use super::{Package, golang, rust};

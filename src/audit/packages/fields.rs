@@ -1,4 +1,4 @@
-//! Texts of fields (`Name: value`) in paragraphs: what dpkg, apk, Python and Java write.
+//! Paragraphs of `Name: value` fields, as dpkg, apk, Python and Java write them.
 
 use std::borrow::Cow;
 

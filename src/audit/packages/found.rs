@@ -1,4 +1,4 @@
-//! The packages of one file, within bounds.
+//! Collects the packages of one file, within limits.
 
 use super::Package;
 use sealift_bundle::value::printable::Printable;

@@ -1,7 +1,7 @@
-//! Software packages, as the files that announce them say.
+//! Software packages, as declared by the files that list them.
 //!
-//! Every function here takes a path and bytes and gives packages; none reads a file, and none writes. A file that
-//! announces packages and could not be understood is said to be unread, never left out.
+//! Every function takes a path and bytes and returns packages; none reads or writes a file. A file that lists
+//! packages but cannot be parsed is reported, never left out.
 
 mod apk;
 mod bytes;

@@ -1,4 +1,4 @@
-//! What is in a bundle, held against what a policy forbids in each kind of items.
+//! Checks the content of a bundle against what a policy forbids for each kind of item.
 
 use super::form::{ContentPolicy, Forbidden, FormAnswer};
 use super::rule::PolicyRule;

@@ -1,4 +1,4 @@
-//! Why a policy or what it asks for cannot be used.
+//! Errors of policies and of the files they need.
 
 use crate::codes;
 use sealift_bundle::next_step;

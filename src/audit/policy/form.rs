@@ -1,4 +1,4 @@
-//! The words of `policy.toml`. A key that this grammar does not have is refused, as in a manifest.
+//! The grammar of `policy.toml`. An unknown key is rejected, as in a manifest.
 
 use super::error::PolicyError;
 use super::pattern::NamePattern;

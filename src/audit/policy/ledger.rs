@@ -1,4 +1,4 @@
-//! What a policy asks of the ledger that `sealift scan` wrote. No one signed it: it says what anyone who ran the scan says.
+//! Checks the ledger of `sealift scan` against a policy. The ledger is not signed.
 
 use super::error::PolicyError;
 use crate::scan::{Ledger, ScannerIdentity};

@@ -1,4 +1,4 @@
-//! Whether an SPDX expression is one that the lists of a policy let through.
+//! Decides whether an SPDX expression is allowed by the license lists of a policy.
 
 use super::form::LicensePolicy;
 use crate::packages::{parse_expression, parse_license, spdx};

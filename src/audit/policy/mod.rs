@@ -1,6 +1,6 @@
-//! Policies: what an organisation lets in, and one verdict wherever it is asked for.
+//! Policies: what an organization accepts, with the same verdict in `pack`, `approve` and `verify`.
 //!
-//! A policy comes beside the trust root and after it: it can refuse what the root trusts, and never the other way round.
+//! A policy applies after the trust root: it can reject what the root trusts, but not the other way round.
 
 mod content;
 mod error;

@@ -1,4 +1,4 @@
-//! Patterns over origins, paths and names: `*` stands for any characters, and everything else for itself.
+//! Patterns for origins, paths and names: `*` matches any characters, everything else matches itself.
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamePattern(String);

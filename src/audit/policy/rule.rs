@@ -1,7 +1,7 @@
-//! Every rule a policy can set, in one table: its name, what it says, and which controls it helps to meet.
+//! The table of policy rules: name, statement, and the controls that each rule helps to meet.
 //!
-//! The controls are help for an auditor and no certificate. NIST SP 800-53 revision 5; ISM is the Information Security
-//! Manual of the Australian Signals Directorate (2026); CIP-010-4 is of NERC.
+//! The controls help an auditor and are not a certification. NIST SP 800-53 revision 5; ISM is the Information
+//! Security Manual of the Australian Signals Directorate (2026); CIP-010-4 is by NERC.
 
 use serde::{Serialize, Serializer};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Which images bring a list of their components along, made by someone else: carried, not observed.
+//! Which images come with an SBOM from their maker: carried, not observed.
 
 use crate::sbom::{is_bill_layer, refers_as_bill};
 use sealift_bundle::format::blob_order::ImageParts;

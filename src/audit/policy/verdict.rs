@@ -1,4 +1,4 @@
-//! What came of judging a bundle by a policy.
+//! The verdict of checking a bundle against a policy.
 
 use super::rule::{Controls, PolicyRule};
 use sealift_bundle::trust::approval::SetAside;

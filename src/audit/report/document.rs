@@ -1,8 +1,7 @@
-//! What a report says, before it is written as a page, as Markdown or as JSON.
+//! The content of a report before it is written as HTML, Markdown or JSON.
 //!
-//! Sections put their words, tables and figures together here; how they look is the business of the writers. A text
-//! knows which of its pieces are words of this program and which come from outside, so that each writer can keep the
-//! latter from being anything but text.
+//! Sections fill in texts, tables and figures; writers decide how they look. A text knows which of its parts come
+//! from outside, so that each writer can keep those from being markup.
 
 use super::table::Table;
 use super::text::Text;

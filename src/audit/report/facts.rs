@@ -1,4 +1,4 @@
-//! Everything that a report is made from.
+//! The input of a report.
 
 use crate::account::ByteAccount;
 use crate::analysis::anomaly::Anomaly;

@@ -1,5 +1,7 @@
-//! Figures, drawn within the page. Places are percent of the width, so that they fit any screen and letters keep their
-//! size; every figure is followed by a table that says the same.
+//! Figures of the HTML report.
+//!
+//! Positions are percentages of the width, so that they fit any screen; every figure is followed by a table with the
+//! same data.
 
 use super::document::{Hue, Map, ReportGroup, Stack, Timeline};
 use super::page::text;

@@ -1,6 +1,6 @@
-//! A report as Markdown, for tickets (`CommonMark` with tables, as GitHub and GitLab read it).
+//! Renders a report as Markdown for tickets (`CommonMark` with tables, as GitHub and GitLab read it).
 //!
-//! Everything from outside stands in code spans: there, no markup, no address and no `@name` means anything.
+//! Text from outside is put into code spans, where no markup, address or `@name` has a meaning.
 
 use super::document::{Basis, ReportDocument, SectionPart, Tone};
 use super::table::Table;

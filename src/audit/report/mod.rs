@@ -1,6 +1,6 @@
-//! The report: what an officer reads before a bundle crosses, as a page, as Markdown and as JSON.
+//! The report that an approver reads before a bundle is transferred, as HTML, Markdown and JSON.
 //!
-//! What is said stands in [`sections`], once; [`page`] and [`markdown`] only write it down.
+//! [`sections`] decides what it says; [`page`] and [`markdown`] only render it.
 
 pub mod document;
 pub mod facts;

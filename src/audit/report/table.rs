@@ -1,4 +1,4 @@
-//! Tables of a report: columns, and rows that are counted beyond what is kept.
+//! Tables of a report, with a count of the rows that are not kept.
 
 use super::document::{Basis, Hue, Tone};
 use super::text::{Text, grouped, say};

@@ -1,4 +1,4 @@
-//! Texts that know which of their pieces are words of this program and which come from outside.
+//! Texts that know which of their parts come from outside.
 
 use serde::{Serialize, Serializer};
 use std::fmt;

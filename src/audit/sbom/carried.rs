@@ -1,4 +1,4 @@
-//! Bills that travel with an image: kept as they are, and held against what was observed.
+//! SBOMs that come with an image: kept as they are, and compared with what was observed.
 
 use super::{is_bill_layer, refers_as_bill};
 use crate::analysis::{BundleAnalysis, View};

@@ -1,7 +1,7 @@
-//! Software bills of materials, from what was observed in the content.
+//! SBOMs of what was observed in the content.
 //!
-//! What a bill says was read from the files that travel. Bills that someone else made and that travel with an image are
-//! carried: they are kept as they are, and held against what was observed.
+//! SBOMs that others made and that come with an image are carried: kept as they are, and compared with what was
+//! observed.
 
 pub mod carried;
 mod cyclonedx;

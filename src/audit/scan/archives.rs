@@ -1,7 +1,7 @@
-//! Leaves, and archives within each other: opened as data, within bounds, so that the engine sees what is in them.
+//! Opens archives within archives as data, within limits, so that the scanner sees every member.
 //!
-//! An archive is told by its content. What is opened to its end gives its members as leaves, and is fed as it is
-//! too, where it can be held; everything else is a leaf itself. Whatever is not opened is said.
+//! An archive is detected by its content. Members of a fully opened archive are submitted one by one, and the archive
+//! itself too if it fits into memory. Everything that is not opened is reported.
 
 mod ar;
 mod inside;

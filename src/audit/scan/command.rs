@@ -1,7 +1,7 @@
-//! A program that is started for each leaf: with the path of a file, or with the bytes on its standard input.
+//! Runs a program for each file, with its path as an argument or its content on standard input.
 //!
-//! It says 0 for nothing found, 1 for found, and anything else for an error, as `clamscan` does. No shell has a part in
-//! it. The program is someone else's: what it prints is bounded, and its time is limited.
+//! Exit code 0 means nothing found, 1 found, and anything else an error, as with `clamscan`. No shell is involved;
+//! output and run time are limited.
 
 use super::ScanError;
 use super::engine::{CommandWords, Opening, ScanAnswer, Scanner, ScannerIdentity, first_line};

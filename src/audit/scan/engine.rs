@@ -1,4 +1,4 @@
-//! What an engine is, anyone who makes it.
+//! The scanner interface.
 
 use super::ScanError;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What goes wrong while scanning, and what a scan can end with.
+//! Errors and outcomes of scanning.
 
 use crate::codes;
 use sealift_bundle::format::BundleError;

@@ -1,4 +1,4 @@
-//! The account of what an engine saw and what it did not see.
+//! The ledger: what a scanner scanned and what it did not.
 
 use super::ScanError;
 use super::engine::ScannerIdentity;

@@ -1,4 +1,4 @@
-//! Where leaves are handed in: threads ask the engine about them, and what comes of it is counted.
+//! The queue of files: threads submit them to the scanner and count the results.
 
 use super::engine::{ScanAnswer, Scanner};
 use super::ledger::{FoundMalware, LedgerFailure, PartNumber, ScanTally};

@@ -1,7 +1,6 @@
-//! What an engine really finds: a harmless marker, planted at every level and in every kind of container.
+//! The scanner self-test: a harmless marker in every kind of container.
 //!
-//! Each case is shown to the engine twice: as a whole, as a scanner at a transfer desk would see it, and as
-//! `scan` feeds it.
+//! Each case is scanned twice: as a whole, as a scanner at a transfer desk would see it, and as `scan` submits it.
 
 use super::archives::Feeder;
 use super::engine::{ScanAnswer, Scanner, ScannerIdentity};

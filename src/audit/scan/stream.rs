@@ -1,4 +1,4 @@
-//! Content on its way to the engine.
+//! Content on its way to the scanner.
 
 use super::super::layer::Failed;
 use sealift_bundle::value::digest::{Digest, Hasher};

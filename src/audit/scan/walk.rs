@@ -1,4 +1,4 @@
-//! Every leaf of a bundle: the documents in front, configurations and manifests, and the files of each layer once.
+//! Walks every file of a bundle: documents, configurations and manifests, and the files of each layer once.
 
 use super::super::layer::{Failed, Stored};
 use super::archives::Feeder;

@@ -1,4 +1,4 @@
-//! Whether what a pattern claimed is a secret, or only looks like one.
+//! Decides whether a pattern match is a secret or only looks like one.
 
 use super::patterns::{Judge, RULES};
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! What secrets look like: `secrets.toml`, compiled.
+//! The secret patterns of `secrets.toml`, compiled.
 
 use crate::finding::LintRule;
 use crate::rules::{self, Source};

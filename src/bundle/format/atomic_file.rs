@@ -1,4 +1,4 @@
-//! Files that appear at their final name whole or not at all.
+//! Files that appear at their final name completely or not at all.
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;

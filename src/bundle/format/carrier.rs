@@ -1,7 +1,7 @@
-//! An encrypted carrier: the bundle file, encrypted as a whole, and what is signed about the file that results.
+//! The encrypted carrier: a bundle file encrypted as a whole, and the signed document about it.
 //!
-//! The signature over the content is inside, where no one without an identity can see it. So the file has a seal of its
-//! own, beside it, that says nothing about the content but the scenario.
+//! The seal inside can be seen only with an identity, so the encrypted file has its own seal, which says nothing
+//! about the content but the scenario.
 
 use super::error::BundleError;
 use super::member_reader;

@@ -1,9 +1,8 @@
-//! Encrypting a finished bundle file, and reading it decrypted: the age format, version 1, to X25519 recipients
+//! Encrypts a finished bundle file, and reads it decrypted: age format, version 1, X25519 recipients
 //! (<https://c2sp.org/age>).
 //!
-//! age releases what it decrypts piece by piece, and says only at the end whether that was all. So what comes out here
-//! goes into a `Tape` and nowhere else, and its end comes only after the whole encrypted file was
-//! the signed one.
+//! age releases plaintext in pieces and says only at the end whether it was complete. So plaintext goes only into a
+//! `MemberReader`, which ends only after the whole encrypted file was verified.
 
 use super::atomic_file::{self, UnfinishedFile};
 use super::carrier::Carrier;

@@ -1,4 +1,4 @@
-//! What can be wrong with a bundle, or go wrong while one is written.
+//! Errors of reading and writing bundles.
 
 use super::member_reader::Tail;
 use crate::codes;

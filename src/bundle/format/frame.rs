@@ -1,4 +1,4 @@
-//! Frames: how the pieces of a tree's tar stream are compressed and read back.
+//! Frames: the zstd-compressed pieces of a tree's tar stream.
 
 use super::error::BundleError;
 use crate::value::digest::{Digest, bare};

@@ -1,4 +1,4 @@
-//! The index: one OCI manifest per item, and the documents of ours that stand around them.
+//! The index: one OCI manifest per item, and the documents around it.
 
 use super::error::BundleError;
 use super::inventory;

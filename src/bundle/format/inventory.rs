@@ -1,7 +1,7 @@
-//! Inventories: what a tree holds and which frames it is made of.
+//! Inventories: the entries of a tree, and its frames.
 //!
-//! An inventory is JSON lines in zstd frames, so that `zstd -dc` shows it to anybody: first the entries, which are
-//! known before anything is compressed, then the frames.
+//! An inventory is JSON lines in zstd frames, which `zstd -dc` shows: first the entries, which are known before
+//! anything is compressed, then the frames.
 
 use super::entry::Entry;
 use super::error::BundleError;

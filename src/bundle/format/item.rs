@@ -1,4 +1,4 @@
-//! What every item of a bundle says about itself.
+//! The metadata that every item has.
 
 use crate::value::name::Name;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Blobs of a file that are read twice: what it takes to hand out nothing the second time that was not hashed the first time.
+//! Marks of a blob that is read twice, so that the second read returns only what the first one hashed.
 
 use super::error::BundleError;
 use super::member_reader::bytes_at;

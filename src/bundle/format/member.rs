@@ -1,4 +1,4 @@
-//! Members of the bundle file: their names, and the only header each may have.
+//! Members of the bundle file: their names, and the only valid header of each.
 
 /// The trust-root chain from version 1, one envelope a line.
 pub const ROOTS: &str = "seal/roots.dsse.jsonl";

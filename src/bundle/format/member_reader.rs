@@ -1,7 +1,7 @@
-//! Reading a bundle member by member, from a file in place or from a pipe in one pass.
+//! Reads a bundle member by member, from a file in place or from a pipe in one pass.
 //!
-//! Nothing here trusts anything: every call says what must come next and what it must hash to, and gets either
-//! those bytes or an error. Only `trust/verify` calls it, because only there is known what is to be verified.
+//! Every call says what must come next and its digest, and returns those bytes or an error. Only `trust/verify` uses
+//! it, because only there it is known what to expect.
 
 use super::atomic_file;
 use super::carrier::{Carrier, begins_encrypted};

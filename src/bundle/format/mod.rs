@@ -1,7 +1,7 @@
-//! What travels: the bundle, its parts and its bytes.
+//! The bundle format: its documents, members and bytes.
 //!
 //! [`FORMAT.md`](https://docs.rs/crate/sealift/latest/source/src/bundle/FORMAT.md) beside this file is the
-//! specification; the comments here say why. This folder knows no manifest, no site and no trust root.
+//! specification; the comments here say why. Nothing here knows a manifest, a site or a trust root.
 
 pub mod atomic_file;
 pub mod blob_order;

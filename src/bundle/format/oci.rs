@@ -1,4 +1,4 @@
-//! OCI image indexes and manifests, read as they came: the bytes are kept, only what they announce is taken out.
+//! OCI image indexes and manifests. Their bytes are kept as they are; only what they announce is parsed.
 
 use super::image_json::{self, ImageJson};
 use super::index::Blob;

@@ -1,5 +1,4 @@
-//! What a bundle was made for, and what a site has to add: the choice among the items of its manifest, parameters and
-//! secrets.
+//! The selection a bundle was made for, and what a site has to supply: parameters and secrets.
 
 use crate::value::digest::Digest;
 use crate::value::format::Format;

@@ -1,4 +1,4 @@
-//! The statement: the small document that is signed and commits to every byte of the bundle.
+//! The statement: the small signed document that commits to every byte of the bundle.
 
 use super::error::BundleError;
 use super::member;

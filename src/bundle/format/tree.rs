@@ -1,4 +1,4 @@
-//! Trees: which entries may stand together, and the one tar stream they make.
+//! Trees: the rules for their entries, and the tar stream that they determine.
 
 use super::entry::{Entry, Node};
 use super::member::header;

@@ -1,5 +1,5 @@
-//! The items of a draft while they become a bundle: what is known of them before anything is compressed, and the front
-//! made of it afterwards.
+//! The items of a draft while they become a bundle: facts known before compression, and the front that follows from
+//! them.
 
 use super::chunker;
 use super::draft::{BlobSource, Draft, DraftImage, DraftItem, DraftTree};

@@ -1,4 +1,4 @@
-//! Where a tree's tar stream is cut into pieces, each of which becomes a frame.
+//! Cuts the tar stream of a tree into pieces, each of which becomes a frame.
 
 use std::io::{self, Read};
 

@@ -1,4 +1,4 @@
-//! A draft: everything that will be in a bundle, pinned, before it is packed and sealed.
+//! A draft: the pinned content of a bundle before it is packed and sealed.
 
 use crate::format::BundleError;
 use crate::format::atomic_file;

@@ -1,4 +1,4 @@
-//! Compressed frames of earlier packs, by the digest of what they hold: an unchanged tree is not compressed again.
+//! Keeps compressed frames by the digest of their content, so that an unchanged tree is not compressed again.
 
 use crate::format::atomic_file::{self, UnfinishedFile};
 use crate::format::frame;

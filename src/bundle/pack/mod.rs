@@ -1,8 +1,8 @@
-//! Packing: a draft becomes a bundle file, still without its seal, and then with it.
+//! Packs and seals a draft into a bundle file.
 //!
-//! What stands at the front of a bundle commits to what stands behind it, and yet every byte is written once and in
-//! one file. So room is kept at the front for the largest front there can be, the layers are written behind it, and
-//! what of the room is not used becomes the member `seal/RESERVE`, which holds zeros.
+//! The front of a bundle commits to everything after it, yet every byte is written once. So space is reserved for the
+//! largest possible front, the layers are written after it, and the unused space becomes the member `seal/RESERVE`,
+//! which holds zeros.
 
 mod assemble;
 pub(crate) mod chunker;

@@ -1,4 +1,4 @@
-//! Another seal in front of the same content: what `cosign` does to a bundle.
+//! Replaces the seal of a bundle, as `cosign` does.
 
 use super::push_member;
 use crate::format::atomic_file::{self, UnfinishedFile};

@@ -1,4 +1,4 @@
-//! The tar stream of a tree, read from where its files lie.
+//! The tar stream of a tree, read from its source files.
 
 use super::draft::DraftTree;
 use crate::format::entry::Node;

@@ -1,4 +1,4 @@
-//! Blobs that have arrived in part: a transfer that was cut goes on where it stopped.
+//! Partial blobs, so that an interrupted transfer can be resumed.
 
 use super::{Store, StoreError};
 use crate::value::digest::{Digest, Hasher};

@@ -1,4 +1,4 @@
-//! From the one root that the user chose to the newest that follows from it.
+//! Follows the chain of trust roots from the pinned one to the newest.
 
 use super::TrustError;
 use super::envelope::{Envelope, PayloadType};

@@ -1,4 +1,4 @@
-//! Why a key, a root or a seal is rejected.
+//! Errors of keys, trust roots and seals.
 
 use super::approval::CountedApprovals;
 use super::chain::Fingerprint;

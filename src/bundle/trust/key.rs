@@ -1,4 +1,4 @@
-//! Public keys and what they say about a signature: Ed25519 (RFC 8032) and nothing else.
+//! Public keys and signature verification: Ed25519 (RFC 8032) only.
 
 use super::TrustError;
 use crate::value::digest::Digest;

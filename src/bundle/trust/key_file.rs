@@ -1,4 +1,4 @@
-//! Key files: written once, read only when no one else can.
+//! Key files: never overwritten, and read only if no other user can read them.
 
 use super::TrustError;
 use super::key::PublicKey;

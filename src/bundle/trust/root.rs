@@ -1,4 +1,4 @@
-//! The trust root: which keys may do what, in one signed and versioned document.
+//! The trust root: a signed, versioned document that says which keys may do what.
 
 use super::TrustError;
 use super::envelope::{Envelope, PayloadType};

@@ -1,4 +1,4 @@
-//! What changes from one trust root to another.
+//! The differences between two trust roots.
 
 use super::key::KeyId;
 use super::root::{ApprovalPolicy, Expiry, RoleEntry, Root};

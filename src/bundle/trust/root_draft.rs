@@ -1,4 +1,4 @@
-//! What users decide about a trust root, and the root that comes of it.
+//! Describes a new trust root, and builds it.
 
 use super::TrustError;
 use super::key::PublicKey;

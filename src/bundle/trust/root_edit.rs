@@ -1,5 +1,4 @@
-//! What users change about a trust root. What comes of it is a proposal, see
-//! [`RootFile::propose`](super::root_file::RootFile::propose).
+//! Edits a trust root. The result is a proposal, see [`RootFile::propose`](super::root_file::RootFile::propose).
 
 use super::TrustError;
 use super::key::{KeyId, PublicKey};

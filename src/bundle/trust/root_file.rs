@@ -1,4 +1,4 @@
-//! A file of trust roots: what a site pins, what packers pack, and what root holders pass on until enough have signed.
+//! Root files: pinned by sites, packed by packers, and passed on by root holders until enough of them have signed.
 
 use super::TrustError;
 use super::chain::{Fingerprint, SignedRoot, in_sequence, lines, newest, write};

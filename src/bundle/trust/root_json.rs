@@ -1,4 +1,4 @@
-//! A trust root as JSON: its one spelling, and the way between it and [`Root`].
+//! The canonical JSON of a trust root.
 
 use super::TrustError;
 use super::envelope::{PayloadType, decode};

@@ -1,4 +1,4 @@
-//! What someone should look at in a trust root that holds.
+//! Warnings about a valid trust root, for example that one key decides alone.
 
 use super::TrustError;
 use super::root::{Role, Root};

@@ -1,4 +1,4 @@
-//! The rules that every trust root keeps, so that no one has to wonder what one means.
+//! The rules that every trust root has to keep.
 
 use super::TrustError;
 use super::root::{KeyEntry, Role, RoleEntry, Root};

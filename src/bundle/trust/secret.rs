@@ -1,4 +1,4 @@
-//! Secret keys: made, kept encrypted, opened, wiped.
+//! Secret keys: generated, encrypted, opened, wiped.
 
 use super::TrustError;
 use super::key::{PublicKey, Signer, pem_body, to_pem};

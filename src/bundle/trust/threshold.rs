@@ -1,4 +1,4 @@
-//! Who signed: the one function that counts, and the one way to a payload.
+//! Counts signatures: the only function that does, and the only way to a payload.
 
 use super::TrustError;
 use super::envelope::Envelope;

@@ -1,7 +1,7 @@
-//! Waivers: what approvers let through although a policy would not, for a reason and until a day, signed.
+//! Waivers: signed exceptions of approvers to a policy, with a reason and an expiry date.
 //!
-//! A waiver is for one bundle or for a scenario, for one rule, and where it says so for some places alone. As many
-//! approvers have to say the same as the trust root asks of the role. It changes nothing about whether a bundle is verified.
+//! A waiver is for one bundle or one scenario, for one rule, and optionally for certain places. As many approvers
+//! have to sign it as the trust root requires. It does not change whether a bundle is verified.
 
 use super::TrustError;
 use super::approval::SetAside;

@@ -1,4 +1,4 @@
-//! Documents that have exactly one spelling.
+//! Canonical JSON: documents with exactly one encoding.
 
 use super::escaped::escape_json;
 use serde::{Serialize, de::DeserializeOwned};

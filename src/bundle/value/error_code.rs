@@ -1,4 +1,4 @@
-//! Every error code, what it means and what to do: the whole English of failure on one page.
+//! Error codes with their class, explanation and exit code.
 
 use super::next_step::NextStep;
 use std::fmt;

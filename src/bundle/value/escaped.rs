@@ -1,4 +1,4 @@
-//! JSON for programs that a terminal or an editor may show all the same.
+//! JSON that is safe to show in a terminal or an editor.
 
 use super::printable::is_deceptive;
 use std::fmt::Write as _;

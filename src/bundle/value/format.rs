@@ -1,6 +1,8 @@
-//! What a site may write in the place of a parameter. Values end up in configurations of many syntaxes, so every format
-//! is narrow enough to stay in its place in each of them: without quotes for all but `text`, which has spaces and commas
-//! and so stands between quotes where a shell or a list reads it.
+//! Formats of parameters.
+//!
+//! Values end up in configurations of many syntaxes, so every format is narrow enough to be safe in each of them:
+//! without quotes for all but `text`, which may have spaces and commas and has to be quoted where a shell or a list
+//! reads it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

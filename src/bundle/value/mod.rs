@@ -1,6 +1,6 @@
-//! Words that cannot be wrong: every text from outside becomes one of these types at the door.
+//! Value types: every text from outside is parsed into one of these types first.
 //!
-//! Nothing in this folder reads a file, asks the clock or knows what a bundle is.
+//! Nothing here reads a file, reads the clock or knows what a bundle is.
 
 pub mod canonical;
 pub mod digest;

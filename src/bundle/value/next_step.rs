@@ -1,4 +1,4 @@
-//! What a user can do about an error, with blanks for what only the command line knows.
+//! The next step after an error, with blanks that the command line fills in.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Words as users read them, and as a shell takes them.
+//! Text for display, and quoting for a shell.
 
 use super::printable::Printable;
 use std::ffi::OsStr;

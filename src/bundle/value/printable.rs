@@ -1,4 +1,4 @@
-//! Text from outside, made safe to show.
+//! Text from outside, escaped for display.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! How long work is watched and stopped.
+//! Progress and interruption of long work.
 
 /// Sees the work go by and may ask it to stop; the library itself neither prints nor catches signals.
 pub trait Progress: Sync {

@@ -1,5 +1,5 @@
-//! Why someone did something that a rule is against: text that goes into a signed document or a journal, where an
-//! auditor reads it years later.
+//! Reasons for an exception: text that goes into a signed document or a journal, where an auditor reads it years
+//! later.
 
 use super::ValueError;
 use super::printable::is_deceptive;

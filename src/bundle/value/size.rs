@@ -1,4 +1,4 @@
-//! Numbers of bytes as users read them.
+//! Byte counts in human-readable form.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What was probably meant by a word that is not known.
+//! Suggests the known word that an unknown one probably meant.
 
 /// The closest of the known words, where it is close: at most two changes away, or a third of its letters.
 #[must_use]

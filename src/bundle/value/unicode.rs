@@ -1,8 +1,8 @@
-//! Unicode 15.0: the characters that paths may have, and what is one path where letter case and form are ignored.
+//! Unicode 15.0: the characters that paths may have, and which paths are equal where case and form are ignored.
 //!
-//! The version is part of the format (FORMAT.md, 6.3), so that no verdict depends on the compiler that built the reader.
-//! Normalization and case pairs of characters that a version has do not change in later ones (Unicode's stability
-//! policies), so it is enough to refuse characters that 15.0 does not have.
+//! The version is part of the format (FORMAT.md, 6.3), so that no verdict depends on the compiler that built the
+//! reader. Normalization and case pairs of assigned characters never change (Unicode's stability policies), so it is
+//! enough to reject characters that 15.0 does not have.
 
 use std::sync::OnceLock;
 use unicode_normalization::UnicodeNormalization as _;

@@ -1,4 +1,4 @@
-//! Digests as users read them aloud: ten words in the place of 64 digits.
+//! Fingerprints that can be read aloud: ten words instead of 64 digits.
 
 use super::ValueError;
 use super::digest::Digest;

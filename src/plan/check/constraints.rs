@@ -1,4 +1,4 @@
-//! Whether the versions of what travels go together.
+//! Checks whether the packed versions are compatible.
 
 use super::super::context::{Work, read_pinned};
 use super::super::error::PlanError;

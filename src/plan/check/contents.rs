@@ -1,4 +1,4 @@
-//! What the files of a bundle say: secrets, settings that call out, templates, and the images that they name.
+//! Checks the content of files: secrets, settings that call the internet, templates, and image references.
 
 use super::super::context::{Work, each_on, read_pinned};
 use super::super::error::PlanError;

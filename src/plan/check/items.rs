@@ -1,4 +1,4 @@
-//! What the manifest and the lock say about items: tags, licences, audiences, platforms, sizes.
+//! Checks manifest and lock: tags, licenses, audiences, platforms, sizes.
 
 use super::super::context::{Task, Work};
 use super::super::error::PlanError;

@@ -1,4 +1,4 @@
-//! Whether the images that charts, configurations and software name travel.
+//! Checks that the images which charts, configurations and software reference are packed.
 
 use super::super::lock::Lock;
 use super::super::selection::Chosen;

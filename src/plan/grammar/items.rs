@@ -1,4 +1,4 @@
-//! The words of items.
+//! The keys of items.
 
 use super::super::schema;
 use schemars::JsonSchema;

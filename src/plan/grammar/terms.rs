@@ -1,4 +1,4 @@
-//! The words around the items: what can be chosen, what a site adds, and what has to fit together.
+//! The keys of everything but items: choices, parameters, secrets, constraints.
 
 use super::super::manifest::ReadAs;
 use super::super::schema;

@@ -1,4 +1,4 @@
-//! Images that files in a folder name, found as `check` finds them.
+//! Finds images that files of a directory reference, as `check` does.
 
 use crate::lint::references::{How, Mention, Variables, is_chart, mentions, variables};
 use sealift_audit::finding::LintFile;

@@ -1,4 +1,4 @@
-//! JSON, YAML and TOML as one kind of tree that knows its lines.
+//! JSON, YAML and TOML as one kind of tree with line numbers.
 
 mod node;
 mod toml;

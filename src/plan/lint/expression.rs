@@ -1,4 +1,4 @@
-//! The little of Go's templates that names images: plain paths, literals, `default`, `printf`.
+//! The subset of Go templates that references images: plain paths, literals, `default`, `printf`.
 
 use super::document::DocumentNode;
 

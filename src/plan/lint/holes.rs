@@ -1,4 +1,4 @@
-//! Templates, made readable for parsers that do not know them.
+//! Replaces template placeholders so that ordinary parsers can read a file.
 
 /// Words that begin a tag which renders to nothing by itself, in minijinja and in Go templates.
 const SILENT: [&str; 14] = [

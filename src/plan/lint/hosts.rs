@@ -1,4 +1,4 @@
-//! Which hosts are on the internet, and where values name them.
+//! Recognizes internet hosts, and finds them in values.
 
 use sealift_audit::rules::{self, Source};
 use serde::Deserialize;

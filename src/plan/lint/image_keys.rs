@@ -1,4 +1,4 @@
-//! Where files name images, of `rules/images.toml`.
+//! The keys that name images, from `rules/images.toml`.
 
 use sealift_audit::rules::{self, Source};
 use sealift_bundle::value::image_name::ImageName;

@@ -1,4 +1,4 @@
-//! A JSON file that is carried, by itself or within an archive: where version locks are read from.
+//! A JSON file of an item, by itself or inside an archive, that states a version.
 
 use super::document::MAX_BYTES;
 use super::tarball;

@@ -1,7 +1,7 @@
-//! What would fail at the site, seen in the content before it travels.
+//! Finds what would fail at the site in the content.
 //!
-//! Every function here takes names and bytes and gives findings or mentions; none reads a file, and none writes.
-//! A thing that could not be understood is said, never left out.
+//! Every function takes names and bytes and returns findings or image references; none reads or writes a file. What
+//! cannot be parsed is reported, never left out.
 
 mod chart;
 pub(crate) mod document;

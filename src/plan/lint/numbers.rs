@@ -1,5 +1,6 @@
-//! What Helm makes of numbers: YAML becomes JSON, JSON numbers become `float64`, and a template prints that. So
-//! `tag: 1.10` is the tag `1.1`, and `tag: 20240101` is `2.0240101e+07`.
+//! Numbers as Helm reads them: YAML becomes JSON, JSON numbers become `float64`, and a template prints that.
+//!
+//! So `tag: 1.10` is the tag `1.1`, and `tag: 20240101` is `2.0240101e+07`.
 
 /// How plain scalars that are numbers are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,4 +1,4 @@
-//! Settings that call out of the site, in whatever form they are delivered.
+//! Settings that make software call the internet, in all formats.
 
 use super::holes::restored;
 use super::hosts::{self, is_public};

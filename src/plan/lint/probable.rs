@@ -1,4 +1,4 @@
-//! Image references in texts that are not known to hold any: arguments, environments, scripts, values of unusual keys.
+//! Possible image references in unusual places: arguments, environments, scripts, values of unknown keys.
 
 use super::holes::HOLE;
 use super::references::normalised;

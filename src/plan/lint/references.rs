@@ -1,4 +1,4 @@
-//! Images that files name: compose files, Kubernetes and operator resources, environments, Helm charts.
+//! Image references in compose files, Kubernetes and operator resources, environments and Helm charts.
 
 mod parts;
 mod reference_text;

@@ -1,4 +1,4 @@
-//! Every form that settings come in, as one list of names and values.
+//! Reads settings of all formats into one list of names and values.
 
 use super::document::{self, DocumentNode, ParseFailure, Value};
 use super::holes;

@@ -1,4 +1,4 @@
-//! Archives of others (`.tgz`), read in memory and within bounds. Nothing is ever written.
+//! Reads `.tgz` archives in memory, within limits. Nothing is written.
 
 use flate2::read::MultiGzDecoder;
 use std::io::Read as _;

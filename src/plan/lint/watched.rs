@@ -1,4 +1,4 @@
-//! The settings that call out, of `rules/settings.toml`.
+//! The settings that call the internet, from `rules/settings.toml`.
 
 use super::settings::FileSetting;
 use sealift_audit::finding::LintRule;

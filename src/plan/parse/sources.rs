@@ -1,4 +1,4 @@
-//! Where items come from: from the words of a source to what locking reads.
+//! Converts the source of an item to what locking reads.
 
 use super::super::address::{Address, Scheme};
 use super::super::commit::Commit;

@@ -1,4 +1,4 @@
-//! What stands around the sources: labels, scopes, parameters, constraints.
+//! Converts labels, scopes, parameters and constraints.
 
 use super::super::error::PlanError;
 use super::super::grammar::{self, Common};

@@ -1,4 +1,4 @@
-//! Heads of answers.
+//! Response heads.
 
 use super::body::{Body, PIECE};
 use super::route::{BUSY, Refusal};

@@ -1,4 +1,4 @@
-//! The bytes of an answer: at hand, or read from a bundle piece by piece as the client takes them.
+//! Response bodies: in memory, or read from a bundle as the client takes them.
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use std::pin::Pin;

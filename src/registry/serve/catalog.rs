@@ -1,6 +1,6 @@
-//! What a set of opened bundles offers: repositories, tags, manifests, blobs, referrers.
+//! The catalog of a set of opened bundles: repositories, tags, manifests, blobs, referrers.
 //!
-//! Made once, at the start, from documents that are verified; afterwards only looked up in.
+//! Built once, at the start, from verified documents, and only read afterwards.
 
 use super::document::{Announced, ServedDocument, announced};
 use super::error::ServeError;

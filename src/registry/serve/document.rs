@@ -1,4 +1,4 @@
-//! What a manifest or index says beyond its blobs: what it is, and what it is about.
+//! What a manifest or index is, and its subject.
 
 use super::error::ServeError;
 use sealift_bundle::format::BundleError;

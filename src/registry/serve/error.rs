@@ -1,4 +1,4 @@
-//! Everything that can keep bundles from being served.
+//! Errors of serving bundles.
 
 use crate::codes;
 use sealift_bundle::inspect::InspectError;

@@ -1,6 +1,5 @@
-//! Files of trees, as a browser wants them.
-//!
-//! A path is looked up in the signed inventory of its tree, and nowhere else: there is no folder it could leave.
+//! Serves files of trees to a browser. A path is looked up in the signed inventory of its tree, so no path can leave
+//! it.
 
 use super::answer::ServeAnswer;
 use super::body::{Body, BodySource, NextPiece, PIECE};

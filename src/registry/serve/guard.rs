@@ -1,4 +1,4 @@
-//! A connection that does not wait for ever for a client that takes next to nothing.
+//! A connection that times out if its client reads too slowly.
 
 use std::io;
 use std::pin::Pin;

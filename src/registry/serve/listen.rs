@@ -1,4 +1,4 @@
-//! Connections: accepted, bounded in number and time, ended in order.
+//! Accepts connections, limits their number and time, and shuts down in order.
 
 use super::catalog::{Catalog, ServedBundle};
 use super::error::ServeError;

@@ -1,4 +1,4 @@
-//! Under which repository names an image is offered.
+//! The repository names under which an image is served.
 
 use sealift_bundle::value::image_name::ImageName;
 

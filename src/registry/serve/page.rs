@@ -1,4 +1,4 @@
-//! Pages for users: HTML without scripts, that also prints and fits a phone.
+//! HTML pages without scripts, also for print and phones.
 
 use super::answer::ServeAnswer;
 use super::body::Body;

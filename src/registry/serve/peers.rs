@@ -1,4 +1,4 @@
-//! How many connections each peer has, so that none takes all of them.
+//! Limits the connections of each peer.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,6 +1,4 @@
-//! What a request asks for, read off its method, path and query; nothing else of it counts.
-//!
-//! Paths become names that are looked up, never paths of a file system.
+//! Parses a request: method, path and query. Paths become names that are looked up, never paths of a file system.
 
 use super::catalog::{ListPage, Reference};
 use sealift_bundle::value::digest::Digest;

@@ -1,4 +1,4 @@
-//! What all connections share.
+//! The state that all connections share.
 
 use super::catalog::{Catalog, ServedBundle};
 use super::error::ServeError;

@@ -1,4 +1,4 @@
-//! What can be done in a folder, found out by doing it.
+//! Finds out what works in a directory by trying it.
 
 use super::super::SiteError;
 use super::super::ownership::refuse_unsafe_parent;

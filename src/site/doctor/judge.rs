@@ -1,4 +1,4 @@
-//! What follows from what was found: pure, so that each case can be tested without the machine that has it.
+//! Conclusions from what was found, without side effects, so that each case can be tested on any machine.
 
 mod place;
 

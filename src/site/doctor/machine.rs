@@ -1,4 +1,4 @@
-//! What the machine gives a process: memory, limits, modes.
+//! Limits of the machine and the process: memory, open files, modes.
 
 use rustix::process::{Resource, getrlimit};
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a bundle needs of a folder and a machine, read where it lies.
+//! What a bundle needs from a directory and a machine, read in place.
 
 use super::super::SiteError;
 use super::super::unpack::{UnpackPlan, path_error};

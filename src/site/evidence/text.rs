@@ -1,4 +1,4 @@
-//! `VERIFY.txt`: what is in the folder, and how each of it is checked with tools that are everywhere.
+//! `VERIFY.txt` of the evidence: its files, and how to check each with common tools.
 
 use super::{APPROVALS, Evidence, Exporting, JOURNAL, LIST, ROOTS, Roots};
 use sealift_bundle::format::member;

@@ -1,4 +1,4 @@
-//! Every folder, file and link of a release, as it has to be once it is written.
+//! Writes every directory, file and link of a release.
 
 use super::UnpackPlan;
 use super::plan::path_error;

@@ -1,4 +1,4 @@
-//! What will be where, once the inventories are known.
+//! Plans which file goes where, once the inventories are known.
 
 use sealift_bundle::format::blob_order::{Contents, ImageParts};
 use sealift_bundle::format::entry::Node;

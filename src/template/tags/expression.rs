@@ -1,4 +1,4 @@
-//! Where lists stand in an expression.
+//! Finds lists in an expression.
 
 /// Words behind which a bracket begins a list and does not look something up.
 const BEFORE_VALUES: [&str; 9] = ["and", "else", "elif", "if", "in", "is", "not", "or", "recursive"];

@@ -1,4 +1,4 @@
-//! What rpm keeps: headers of installed packages, in one of three databases.
+//! The package database of rpm: headers of installed packages, in one of three formats.
 
 mod bdb;
 mod ndb;

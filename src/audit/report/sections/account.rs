@@ -1,4 +1,4 @@
-//! What every byte belongs to.
+//! Section: the byte account.
 
 use super::super::document::{Basis, Hue, SectionPart, Stack, Tone};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! What looks like a secret, and what is odd about names, links and archives.
+//! Section: possible secrets, and anomalies of names, links and archives.
 
 use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::{ReportFacts, named};

@@ -1,4 +1,4 @@
-//! What changed since an earlier bundle or release.
+//! Section: changes since an earlier bundle or release.
 
 use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! Policy, waivers, and what in this report is evidence for which control.
+//! Section: policy, waivers, and which part of the report is evidence for which control.
 
 use super::super::document::{SectionPart, Tone};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! What a report says, section by section.
+//! The sections of a report.
 
 mod account;
 mod anomalies;

@@ -1,4 +1,4 @@
-//! Where everything comes from, and what came along as evidence for it.
+//! Section: sources, and the evidence from upstream.
 
 use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;

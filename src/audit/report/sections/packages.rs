@@ -1,4 +1,4 @@
-//! Packages, licences, vulnerabilities.
+//! Section: packages and licenses.
 
 use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::{ReportFacts, named};

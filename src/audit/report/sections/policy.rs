@@ -1,4 +1,4 @@
-//! What came of judging the bundle by a policy.
+//! Section: the verdict of the policy.
 
 use super::super::document::{Basis, Fact, SectionPart, Tone};
 use super::super::facts::ReportFacts;

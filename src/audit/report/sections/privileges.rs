@@ -1,4 +1,4 @@
-//! What can execute, as whom, with which privileges.
+//! Section: what can execute, as which user and with which privileges.
 
 use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::{ReportFacts, named};

@@ -1,4 +1,4 @@
-//! How much of the bundle an engine has looked at.
+//! Section: what a malware scanner scanned and what it found.
 
 use super::super::document::{Basis, Fact, SectionPart, Tone};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! Who sealed the bundle, and who approved it.
+//! Section: packers and approvers.
 
 use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! What takes up the space.
+//! Section: sizes of items and layers.
 
 use super::super::document::{Basis, Hue, Map, ReportGroup, SectionPart};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! The verdict, the checks at a glance, and the bundle in plain sentences.
+//! Section: the verdict, the checks at a glance, and a summary in sentences.
 
 use super::super::document::{Light, SectionPart, Sentence, Tone};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! When what happened.
+//! Section: timeline.
 
 use super::super::document::{Basis, SectionPart, Timeline, TimelineEvent};
 use super::super::facts::ReportFacts;

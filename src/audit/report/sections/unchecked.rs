@@ -1,4 +1,4 @@
-//! What this report does not know.
+//! Section: what was not checked.
 
 use super::super::document::{Basis, SectionPart, Tone};
 use super::super::facts::ReportFacts;

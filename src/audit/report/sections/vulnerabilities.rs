@@ -1,4 +1,4 @@
-//! Known vulnerabilities of the packages.
+//! Section: known vulnerabilities of the packages.
 
 use super::super::document::{Basis, Fact, SectionPart, Tone};
 use super::super::facts::ReportFacts;

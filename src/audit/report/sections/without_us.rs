@@ -1,4 +1,4 @@
-//! How to check the bundle with nothing but tools that every system has.
+//! Section: how to check the bundle with common tools.
 
 use super::super::document::{Basis, Fact, SectionPart};
 use super::super::facts::ReportFacts;

@@ -1,4 +1,4 @@
-//! What a leaf is to anyone who opens archives: told by its content, never by its name.
+//! Classifies a file of an archive by its content: another archive, or a file to submit.
 
 use super::super::super::analysis::class::{Archive, FileClass, HEAD};
 

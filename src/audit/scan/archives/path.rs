@@ -1,4 +1,4 @@
-//! Where a leaf lies, as the ledger names it.
+//! The path of a file within archives, as the ledger shows it.
 
 /// Bytes of a path in the ledger; names in archives may be as long as a file.
 pub(super) const PATH: usize = 2048;

@@ -1,4 +1,4 @@
-//! What must hold of all documents together, once each of them has been taken.
+//! Checks across all documents, once each of them has been read.
 
 use super::{BlobOrder, count_references, wrong};
 use crate::format::error::BundleError;

@@ -1,4 +1,4 @@
-//! The seal beside an encrypted bundle: verified before anything is decrypted, and without any identity.
+//! Verifies the seal beside an encrypted bundle, before anything is decrypted and without an identity.
 
 use super::seal::{SealSigner, Warning};
 use super::{Conditions, Verified};

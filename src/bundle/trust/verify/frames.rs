@@ -1,4 +1,4 @@
-//! Frames of one tree: hashed, decoded, compared with the inventory, and handed on in pieces of files.
+//! Frames of one tree: hashed, decoded, compared with the inventory, and passed on as parts of files.
 
 use super::{Receiver, Sink, Verified};
 use crate::format::BundleError;

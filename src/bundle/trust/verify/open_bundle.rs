@@ -1,4 +1,4 @@
-//! Reading parts of a bundle where it lies, at any size in the same time.
+//! Reads parts of a bundle in place, in the same time for any size.
 
 mod frame;
 

@@ -1,4 +1,4 @@
-//! Blobs that are read twice: once to compare their digest, and once to use what they hold.
+//! Blobs that are read twice: once to verify their digest, and once to use their content.
 
 use super::{Depth, Looking, Receiver, SharedInventory, Verified};
 use crate::format::BundleError;

@@ -1,4 +1,4 @@
-//! A single file of a bundle, read into memory.
+//! Reads a single file of a bundle into memory.
 
 use super::{OpenBundle, Sink, Verified};
 use crate::format::BundleError;

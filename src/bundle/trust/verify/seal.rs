@@ -1,4 +1,4 @@
-//! The first three members: from the pinned root to a verified statement.
+//! Verifies the first three members: from the pinned root to a verified statement.
 
 use super::{Conditions, Verified};
 use crate::format::member;

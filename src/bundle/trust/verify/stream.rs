@@ -1,4 +1,4 @@
-//! Everything behind the seal: from a file on all cores, from a pipe in one pass, with the same checks.
+//! Verifies everything after the seal: from a file on all cores, from a pipe in one pass, with the same checks.
 
 use super::frames::{Frames, Layout};
 use super::proof::Proof;

@@ -1,4 +1,4 @@
-//! Inventories of trees: each is parsed once, however many items have it.
+//! Inventories of trees, each parsed once however many items share it.
 
 use super::Verified;
 use crate::format::BundleError;

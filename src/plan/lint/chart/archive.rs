@@ -1,4 +1,4 @@
-//! Reads a packed chart, with the charts in it.
+//! Reads a packed chart and its subcharts.
 
 use crate::lint::document::{self, DocumentNode};
 use crate::lint::numbers::Numbers;

@@ -1,4 +1,4 @@
-//! Which parts of a template are left out by default.
+//! Finds the parts of a template that are disabled by default.
 
 use crate::lint::expression::TemplateScope;
 use sealift_bundle::value::printable::Printable;

@@ -1,4 +1,4 @@
-//! The images that a template of a chart names. Nothing is rendered: it is read line by line.
+//! Finds the images that a chart template references. Nothing is rendered: it is read line by line.
 
 use super::archive::ending;
 use super::blocks::Blocks;

@@ -1,4 +1,4 @@
-//! The images in the values of a chart.
+//! Finds the images in the values of a chart.
 
 use crate::lint::document::{DocumentNode, Value};
 use crate::lint::expression::TemplateScope;

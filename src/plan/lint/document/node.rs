@@ -1,4 +1,4 @@
-//! The tree that every form is read into, and how much of one is read.
+//! The common tree of all formats, and its size limits.
 
 /// Bytes of a document that is read; above, it is said that it was not.
 pub(crate) const MAX_BYTES: usize = 16 << 20;

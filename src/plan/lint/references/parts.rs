@@ -1,4 +1,4 @@
-//! A reference whose registry, repository, tag and digest stand apart.
+//! An image reference whose registry, repository, tag and digest are separate values.
 
 use crate::lint::document::DocumentNode;
 

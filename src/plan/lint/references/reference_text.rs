@@ -1,4 +1,4 @@
-//! References as texts: completed, without the registry of a site, with the values of variables.
+//! Image references as texts: completed, without the registry of a site, with variables replaced.
 
 use crate::lint::holes::{HOLE, filled};
 use sealift_bundle::value::image_name::ImageName;

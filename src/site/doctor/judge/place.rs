@@ -1,4 +1,4 @@
-//! What follows from what was found in the folder.
+//! Conclusions about the directory.
 
 use super::super::Needs;
 use super::super::folder::{FAT_END, Spelling, Tried};

@@ -1,4 +1,4 @@
-//! Files of trees piece by piece, for who serves many slow takers and cannot hold a thread for each.
+//! Reads files of trees piece by piece, for servers with many slow clients.
 
 use super::{OpenBundle, missing};
 use crate::format::BundleError;
