@@ -107,7 +107,7 @@ impl Case {
     /// Has to be refused, and nothing may be left behind.
     fn refused(&self, case: &str, file: &File, seal: &[u8]) -> Code {
         let error = self.unpack(file, seal, &identities(&[&self.identity])).expect_err(case);
-        assert_eq!(error.code().class(), Class::NotBelieved, "{case}: {error}");
+        assert_eq!(error.code().class(), Class::Rejected, "{case}: {error}");
         assert_eq!(names(&self.folder.path().join("to")), [""; 0], "{case}");
         error.code()
     }

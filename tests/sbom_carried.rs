@@ -157,7 +157,7 @@ fn bills_of_others_travel_and_are_compared_with_what_is_there() {
     let [cut_said, other_said] = [cut, other].map(|bill| said(&told, bill).remove(0));
     let not = " was not compared: it is ";
     assert!(
-        cut_said.starts_with(&carries("application/vnd.cyclonedx+json", &format!("{not}no JSON: EOF"))),
+        cut_said.starts_with(&carries("application/vnd.cyclonedx+json", &format!("{not}not JSON: EOF"))),
         "{cut_said}"
     );
     assert_eq!(

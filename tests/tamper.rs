@@ -35,7 +35,7 @@ fn verified(
                     for way in ways {
                         match judge.code(*way, &bundle).map(Code::class) {
                             None => found.lock().unwrap().push(number),
-                            class => assert_eq!(class, Some(Class::NotBelieved), "change {number}, {way:?}"),
+                            class => assert_eq!(class, Some(Class::Rejected), "change {number}, {way:?}"),
                         }
                     }
                 }

@@ -111,7 +111,7 @@ fn look<'a>(file: &LintFile<'a>) -> Looked<'a> {
             continue;
         };
         for Range { start: mut at, end } in windows {
-            // What stands in front of a window is seen, so that its beginning is not a beginning of a word.
+            // What is in front of a window is seen, so that its beginning is not a beginning of a word.
             let seen = bytes.get(..end).unwrap_or_default();
             while at <= seen.len()
                 && let Some(captures) = regex.captures_at(seen, at)

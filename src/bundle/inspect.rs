@@ -271,7 +271,7 @@ fn item_line(contents: &ItemContents) -> ItemLine {
     }
 }
 
-/// A file, folder or link of one item.
+/// A file, directory or link of one item.
 #[derive(Debug, Clone, Serialize)]
 pub struct EntryLine<'a> {
     /// The item.
@@ -319,7 +319,7 @@ where
 {
     let inventory = place.inventory(item).map_err(InspectError::from)?;
     let inventory = inventory.ok_or_else(|| no_tree(place, item))?;
-    // `ls` shows folders with a slash behind them.
+    // `ls` shows directories with a slash behind them.
     let mut entry = inventory.tree.get(path.trim_end_matches('/'));
     if let Some(Entry { path, node: Node::Link { target } }) = entry {
         entry = inventory.tree.followed(path, target);

@@ -25,10 +25,10 @@
 //! use std::{fs::File, path::Path};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = Path::new("../../tests/bundles");
-//! let root = PinnedRoot::open(&folder.join("root.json"), &Limits::v1())?;
+//! # let directory = Path::new("../../tests/bundles");
+//! let root = PinnedRoot::open(&directory.join("root.json"), &Limits::v1())?;
 //! let now = "2026-12-01T00:00:00Z".parse()?;
-//! let file = File::open(folder.join("v1-0.1.0.sealift"))?;
+//! let file = File::open(directory.join("v1-0.1.0.sealift"))?;
 //! let bundle = verify(file, &root, Conditions::at(now))?; // every byte
 //! let readme = bundle.read_file("runbooks", "readme.md", 1 << 20)?;
 //! assert_eq!(*readme, b"read me\n");
@@ -45,21 +45,21 @@
 //! use sealift_bundle::{Authority, format::item::ItemKind, pack::pack};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = std::env::temp_dir().join(format!("sealift-doctest-{}", std::process::id()));
-//! # std::fs::create_dir_all(&folder)?;
-//! # std::fs::write(folder.join("notes.md"), "notes")?;
+//! # let directory = std::env::temp_dir().join(format!("sealift-doctest-{}", std::process::id()));
+//! # std::fs::create_dir_all(&directory)?;
+//! # std::fs::write(directory.join("notes.md"), "notes")?;
 //! let (limits, created) = (Limits::v1(), "2026-12-01T00:00:00Z".parse()?);
 //! let key = SecretKey::generate()?;
 //! let root = RootDraft::single_key(&"alice".parse()?, key.public(), created);
 //! let root = RootFile::first(root, &[&key], &limits)?.into_pinned()?;
 //! let mut draft = Draft::new("notes".parse()?, "1.0".parse()?, "air-gapped".parse()?, created);
 //! let (item, path) = ("notes".parse()?, "notes.md".parse()?);
-//! let notes = DraftTree::of_file(item, ItemKind::Doc, path, folder.join("notes.md"), &limits)?;
+//! let notes = DraftTree::of_file(item, ItemKind::Doc, path, directory.join("notes.md"), &limits)?;
 //! draft.items.push(DraftItem::Tree(notes));
 //! let authority = Authority::new(&root, &[&key], 1, &limits)?;
-//! let sealed = pack(&draft, &authority, &folder, None, 2, &limits, &NoProgress)?;
+//! let sealed = pack(&draft, &authority, &directory, None, 2, &limits, &NoProgress)?;
 //! assert!(sealed.path.ends_with("notes-1.0.sealift"));
-//! # std::fs::remove_dir_all(&folder)?;
+//! # std::fs::remove_dir_all(&directory)?;
 //! # Ok(())
 //! # }
 //! ```

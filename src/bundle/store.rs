@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes moved at a time.
 const STEP: usize = 1 << 18;
 
-/// A folder of blobs.
+/// A directory of blobs.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -61,10 +61,10 @@ impl Fault for StoreError {
 }
 
 impl Store {
-    /// Opens the store in `folder` and makes the folder where there is none.
+    /// Opens the store in `folder` and makes the directory where there is none.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let blobs = folder.join("blobs/sha256");
-        // Private images lie here. Folders that exist keep their mode: some stores are shared on purpose. The path of the
+        // Private images lie here. Directories that exist keep their mode: some stores are shared on purpose. The path of the
         // store may lead over links; what is in it is read without following any.
         let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&blobs);
         match created.and_then(|()| fs::canonicalize(folder)) {

@@ -141,7 +141,7 @@ fn misused(mut error: clap::Error) -> ExitCode {
     if !is_json && error.use_stderr() && text.chars().any(|c| c != '\n' && is_deceptive(c)) {
         // clap echoes the arguments unescaped, including terminal escape sequences.
         term::fail_plainly(&text);
-        return sealift_bundle::value::error_code::Class::WrongUse.into();
+        return sealift_bundle::value::error_code::Class::Usage.into();
     }
     if !is_json || !error.use_stderr() {
         error.exit();

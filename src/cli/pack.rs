@@ -42,11 +42,11 @@ use {
 ///
 /// Reads only the lock beside the manifest and the sources it pins; a source that is no longer what the lock says is
 /// an error. What `sealift check` calls an error stops it too, unless the manifest explains it (`[[accept]]`). The same lock, trust root and keys give the same bytes, on any machine and at any time. With recipients, the
-/// bundle is encrypted and a seal of its own lies beside it: NAME-VERSION.sealift.age and .age.seal.
+/// bundle is encrypted and a seal of its own is beside it: NAME-VERSION.sealift.age and .age.seal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sealift pack my-site.toml --key packer.key -o out/")]
 pub(super) struct Args {
-    /// The manifest; its lock lies beside it
+    /// The manifest; its lock is beside it
     pub(super) manifest: PathBuf,
     #[command(flatten)]
     variant: VariantArgs,
@@ -62,7 +62,7 @@ pub(super) struct Args {
     /// The trust root that travels with the bundle, all versions of it
     #[arg(long, value_name = "ROOT", default_value = "root.json")]
     trust: PathBuf,
-    /// The folder for NAME-VERSION.sealift, made if it is missing; or `oci://REGISTRY/REPOSITORY:TAG`
+    /// The directory for NAME-VERSION.sealift, made if it is missing; or `oci://REGISTRY/REPOSITORY:TAG`
     #[arg(short, long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
     #[cfg(feature = "encryption")]
@@ -320,14 +320,14 @@ impl Args {
 
 #[cfg(feature = "encryption")]
 impl Args {
-    /// Packs into a folder of its own, encrypts from there, and leaves nothing in the clear.
+    /// Packs into a directory of its own, encrypts from there, and leaves nothing in the clear.
     fn to_encrypted(&self, term: &Term, job: &PackJob<'_>, recipients: &Recipients) -> Result<(), CliError> {
         let PackJob { draft, root, keys, watch, .. } = *job;
         let folder = self.output_folder()?;
         let to = encrypted_path(&folder.join(format!("{}-{}.sealift", draft.name, draft.version)));
         // It costs nothing to find out now, and an hour after packing.
         refuse_taken(&to)?;
-        // In the clear it lies beside the downloads it is made of, and never on the medium that travels.
+        // In the clear it is beside the downloads it is made of, and never on the medium that travels.
         let passing = PrivateFolder::in_store(job.store)?;
         let authority = Authority::new(root, keys, keys.len(), &LIMITS)?;
         let sealed = {

@@ -112,7 +112,7 @@ impl Scanner for Clamd {
                 Ok(answer) => judged(&answer),
                 Err(error) => ScanAnswer::Failed(format!("{}: {error}", self.name())),
             },
-            // What is too large is refused in the middle, and the reason stands there to be read.
+            // What is too large is refused in the middle, and the reason is there to be read.
             Err(error) => match answer(&mut line).map(|answer| judged(&answer)) {
                 Ok(answer @ ScanAnswer::Limit(_)) => answer,
                 Ok(_) | Err(_) => ScanAnswer::Failed(format!("{}: {error}", self.name())),

@@ -9,17 +9,17 @@ use std::path::{Path, PathBuf};
 
 /// An `https://`, `http://` or `file://` address without user and password.
 ///
-/// It is shown without what stands behind `?`, because that is where users put tokens.
+/// It is shown without what follows `?`, because that is where users put tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     text: String,
     scheme: Scheme,
     path: usize,
-    /// Of a file: the folder that it must not lead out of.
+    /// Of a file: the directory that it must not lead out of.
     within: Option<PathBuf>,
 }
 
-/// What is asked in the place of an address.
+/// What is asked in place of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedAddress {
     /// The address that is asked.
@@ -137,11 +137,11 @@ impl Address {
         self.text.get(..self.path)?.split_once("://").map(|(_, host)| host)
     }
 
-    /// Where a reference leads that stands in a document at this address (RFC 3986, section 5). The error says which rule
+    /// Where a reference leads that is in a document at this address (RFC 3986, section 5). The error says which rule
     /// the result breaks.
     ///
-    /// What came over the network leads to no file and to no weaker protocol; what lies in a folder leads to files in that
-    /// folder alone.
+    /// What came over the network leads to no file and to no weaker protocol; what is in a directory leads to files in that
+    /// directory alone.
     pub fn join(&self, reference: &str) -> Result<Self, JoinError> {
         let folder = self.text.get(self.path..).unwrap_or_default();
         let folder = folder.split('?').next().unwrap_or_default();
@@ -180,7 +180,7 @@ impl Address {
         }
     }
 
-    /// The folder that a file must not lead out of.
+    /// The directory that a file must not lead out of.
     pub(super) fn within(&self) -> Option<&Path> {
         self.within.as_deref()
     }

@@ -19,7 +19,7 @@ use std::fmt;
 /// Bytes of the longest list of charts.
 const INDEX: u64 = 64 << 20;
 
-/// Where a list of charts says that one lies.
+/// Where a list of charts says that one is.
 enum ChartLocation {
     File(Address),
     Registry(ImageName),

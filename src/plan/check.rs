@@ -93,7 +93,7 @@ pub fn check(
     Ok(CheckReport { findings, accepted, files: contents.files, unread: contents.unread, bytes })
 }
 
-/// An error when a folder holds more by now than the lock pins: it would stay behind without a word.
+/// An error when a directory holds more by now than the lock pins: it would stay behind without a word.
 fn refuse_added(
     manifest: &Manifest,
     lock: &Lock,

@@ -27,7 +27,7 @@ pub(super) const LFS_POINTER: usize = 1024;
 /// What locking may use.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
-    /// The manifest's folder: paths in the manifest are relative to it.
+    /// The manifest's directory: paths in the manifest are relative to it.
     pub folder: &'a Path,
     /// Keeps downloads, and manifests made for images that had none.
     pub store: &'a Store,
@@ -54,7 +54,7 @@ impl<'a> Task<'a> {
         Self { work, expected: AtomicU64::new(0), opened: Mutex::default() }
     }
 
-    /// The image source at a path, relative to the folder of the manifest; opened once.
+    /// The image source at a path, relative to the directory of the manifest; opened once.
     pub(super) fn members(&self, path: &str) -> Result<Arc<Members>, PlanError> {
         let path = self.work.folder.join(path);
         let mut opened = self.opened.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -103,7 +103,7 @@ pub(super) struct PinnedFile {
 
 /// Opens a regular file whose path was resolved before.
 ///
-/// Z16: a link or a FIFO that has taken the place of a file, or of a folder above it, since then is neither followed nor
+/// Z16: a link or a FIFO that has taken the place of a file, or of a directory above it, since then is neither followed nor
 /// waited for.
 pub(super) fn open_regular(path: &Path) -> Result<File, PlanError> {
     let opened = match path.strip_prefix("/") {
@@ -118,7 +118,7 @@ pub(super) fn resolved(path: &Path) -> Result<PathBuf, PlanError> {
     std::fs::canonicalize(path).map_err(|source| PlanError::read(path, source))
 }
 
-/// Where `inner` lies in the folder `root`, both resolved; an error when a link or `..` leads out of it.
+/// Where `inner` is in the directory `root`, both resolved; an error when a link or `..` leads out of it.
 pub(super) fn resolved_within(root: &Path, inner: &Path) -> Result<PathBuf, PlanError> {
     let (root, path) = (resolved(root)?, resolved(&root.join(inner))?);
     if path.starts_with(&root) { Ok(path) } else { Err(PlanError::Outside { path, root }) }
@@ -135,7 +135,7 @@ pub(super) fn not_a_file(path: &Path, error: rustix::io::Errno) -> PlanError {
     }
 }
 
-/// True for what stands in the place of a file that is kept in Git LFS (git-lfs/spec.md: less than 1,024 bytes, the version
+/// True for what is in place of a file that is kept in Git LFS (git-lfs/spec.md: less than 1,024 bytes, the version
 /// first).
 pub(super) fn is_lfs_pointer(content: &[u8]) -> bool {
     let has = |line: &str| std::str::from_utf8(content).is_ok_and(|text| text.contains(line));
@@ -158,7 +158,7 @@ pub(super) fn kind_of(found: FileType) -> &'static str {
     }
 }
 
-/// What a listed entry is that is neither file, folder nor link.
+/// What a listed entry is that is neither file, directory nor link.
 pub(super) fn kind_of_special(found: std::fs::FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt as _;
     match found {
@@ -170,7 +170,7 @@ pub(super) fn kind_of_special(found: std::fs::FileType) -> &'static str {
     }
 }
 
-/// Hashes a whole file of a folder; an error when it changes meanwhile (Z17).
+/// Hashes a whole file of a directory; an error when it changes meanwhile (Z17).
 pub(super) fn hash_file(
     folder: &Folder,
     inner: &Path,

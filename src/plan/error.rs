@@ -267,7 +267,7 @@ impl Fault for PlanError {
                 TreeObjection::Collision(_) => codes::SOURCE_COLLISION,
                 TreeObjection::Link { .. } => codes::SOURCE_LINK,
                 TreeObjection::Count(_) | TreeObjection::Size => codes::SOURCE_LIMIT,
-                // The walk sorts and lists every folder; only a tree that changes meanwhile comes here.
+                // The walk sorts and lists every directory; only a tree that changes meanwhile comes here.
                 TreeObjection::Order | TreeObjection::Parent(_) => sealift_bundle::codes::SOURCE_CHANGED,
             },
             Self::Image { .. } | Self::Layers { .. } | Self::Compressed { .. } => codes::SOURCE_IMAGE,

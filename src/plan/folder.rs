@@ -20,9 +20,9 @@ pub(super) struct Folder {
     handle: OwnedFd,
 }
 
-/// Something that was listed in a folder.
+/// Something that was listed in a directory.
 pub(super) struct FoundEntry<'a> {
-    /// Its path, relative to the folder that is walked.
+    /// Its path, relative to the directory that is walked.
     pub(super) inner: &'a Path,
     pub(super) kind: FileType,
     /// Bytes of a regular file.
@@ -31,12 +31,12 @@ pub(super) struct FoundEntry<'a> {
 }
 
 impl Folder {
-    /// Opens the folder at `path`; the path itself may lead over links, because the user named it.
+    /// Opens the directory at `path`; the path itself may lead over links, because the user named it.
     pub(super) fn open(path: &Path) -> Result<Self, PlanError> {
         Ok(Self { path: path.to_owned(), handle: open_folder(path)? })
     }
 
-    /// Where something in it lies, for messages.
+    /// Where something in it is, for messages.
     pub(super) fn shown(&self, inner: &Path) -> PathBuf {
         self.path.join(inner)
     }
@@ -46,7 +46,7 @@ impl Folder {
         regular_beneath(&self.handle, inner, || self.shown(inner))
     }
 
-    /// Shows everything in it to `visit`, a folder before what is in it; what `visit` does not enter is left out.
+    /// Shows everything in it to `visit`, a directory before what is in it; what `visit` does not enter is left out.
     pub(super) fn walk(
         &self,
         visit: &mut dyn FnMut(&FoundEntry<'_>) -> Result<bool, PlanError>,
@@ -84,14 +84,14 @@ impl Folder {
     }
 }
 
-/// A handle of the folder at `path`, which may lead over links.
+/// A handle of the directory at `path`, which may lead over links.
 pub(super) fn open_folder(path: &Path) -> Result<OwnedFd, PlanError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = rustix::fs::open(path, flags, Mode::empty());
     handle.map_err(|error| PlanError::read(path, error.into()))
 }
 
-/// Opens a regular file beneath a folder; `shown` is where it lies, for messages.
+/// Opens a regular file beneath a directory; `shown` is in place, for messages.
 pub(super) fn regular_beneath(
     folder: impl AsFd,
     inner: &Path,

@@ -228,7 +228,7 @@ fn read_config(
     Ok((Described { media_type: OCI_CONFIG, digest, size: json.len() as u64 }, json))
 }
 
-/// Hashes the layers as they lie in the archive, each member once.
+/// Hashes the layers as they are in the archive, each member once.
 fn pin_layers(
     members: &Members,
     image: &ArchiveImage,

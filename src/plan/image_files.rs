@@ -20,9 +20,9 @@ const HOPS: usize = 8;
 
 /// Where the members of an image source lie.
 pub(super) struct Members {
-    /// The folder or the tar.
+    /// The directory or the tar.
     pub(super) path: PathBuf,
-    /// What a tar holds; a folder is looked into when it is asked.
+    /// What a tar holds; a directory is looked into when it is asked.
     tar: Option<BTreeMap<String, ImageFile>>,
     /// The images of a layout, once they were looked for.
     pub(super) listed: OnceLock<Candidates>,
@@ -42,7 +42,7 @@ enum ImageFile {
 }
 
 impl Members {
-    /// Opens a folder, or reads the headers of a tar; one that is compressed with gzip or zstd is unpacked into the store.
+    /// Opens a directory, or reads the headers of a tar; one that is compressed with gzip or zstd is unpacked into the store.
     pub(super) fn open(path: &Path, work: &Work<'_>) -> Result<Self, PlanError> {
         Self::open_with(path, Some(work), work.limits, work.watch)
     }
@@ -132,11 +132,11 @@ impl Members {
     }
 
     fn find_file(&self, name: &str) -> Result<Option<FileRange>, PlanError> {
-        // Names of members come from documents in the source: nothing above the folder is ever looked at.
+        // Names of members come from documents in the source: nothing above the directory is ever looked at.
         if resolved("", name).as_deref() != Some(name) {
             return Ok(None);
         }
-        // Archives that were taken apart hold links from one layer to another; none leads out of the folder.
+        // Archives that were taken apart hold links from one layer to another; none leads out of the directory.
         let path = match resolved_within(&self.path, Path::new(name)) {
             Ok(path) => path,
             Err(PlanError::Missing { .. }) => return Ok(None),
@@ -166,7 +166,7 @@ fn compression(path: &Path) -> Result<Option<Compression>, PlanError> {
     Err(PlanError::Compressed { path: path.to_owned(), with })
 }
 
-/// Reads the headers of a tar and passes over the contents. `path` is what was named, `content` where its tar lies.
+/// Reads the headers of a tar and passes over the contents. `path` is what was named, `content` where its tar is.
 fn scan(
     path: &Path,
     content: &Path,

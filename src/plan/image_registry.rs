@@ -34,7 +34,7 @@ pub(super) struct Pulled {
     images: Vec<ImageLayers>,
 }
 
-/// Pulls every image of a manifest that lies in a registry: their documents first, then every blob once.
+/// Pulls every image of a manifest that is in a registry: their documents first, then every blob once.
 ///
 /// When some cannot be pulled, no blob is, and there is an error for each of them.
 pub(super) fn pull(

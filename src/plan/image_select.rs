@@ -116,7 +116,7 @@ pub(super) fn reference(
     })
 }
 
-/// A name as docker writes it into an archive: it leaves the registry and the folder out that every engine adds again
+/// A name as docker writes it into an archive: it leaves the registry and the directory out that every engine adds again
 /// (`nginx:1` is `docker.io/library/nginx:1`).
 fn normalized(name: &str) -> Option<ImageName> {
     let parsed: ImageName = name.parse().ok()?;

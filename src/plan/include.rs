@@ -23,7 +23,7 @@ struct IncludedFile {
     /// What drawings of mistakes call it.
     file: String,
     text: String,
-    /// Its folder, as seen from the folder of the manifest; empty for that folder itself.
+    /// Its directory, as seen from the directory of the manifest; empty for that directory itself.
     folder: PathBuf,
     raw: grammar::Manifest,
 }

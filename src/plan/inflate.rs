@@ -29,7 +29,7 @@ impl Compression {
     }
 }
 
-/// Where the content of a compressed file lies in the store. It is unpacked once; what an earlier run has unpacked is
+/// Where the content of a compressed file is in the store. It is unpacked once; what an earlier run has unpacked is
 /// found again by the digest of the compressed file.
 pub(super) fn inflated(path: &Path, compression: Compression, work: &Work<'_>) -> Result<PathBuf, PlanError> {
     let failed = |source| PlanError::read(path, source);

@@ -25,11 +25,11 @@ use walkdir::WalkDir;
 
 /// Lines of a list that an error names beside the first.
 const LINES: usize = 50;
-/// How many files of a folder are looked at to see what it holds.
+/// How many files of a directory are looked at to see what it holds.
 const GLANCE: usize = 1000;
 
-/// A commented manifest with an item for everything in the folder that could travel, and one for each image to pull: those
-/// of a list, and those that files in the folder name. Comments say what was left out, and the list is. `pulled` comes with
+/// A commented manifest with an item for everything in the directory that could travel, and one for each image to pull: those
+/// of a list, and those that files in the directory name. Comments say what was left out, and the list is. `pulled` comes with
 /// the file that lists it.
 pub fn manifest_for(
     folder: &Path,

@@ -195,7 +195,7 @@ pub struct LockedTree {
 /// Where the files of a tree come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeSource {
-    /// A folder or a file.
+    /// A directory or a file.
     Path(String),
     /// A download; on first use if no one publishes its digest.
     Url {
@@ -234,7 +234,7 @@ impl LockedTree {
     }
 }
 
-/// Where the lock of a manifest lies: `my-site.toml` has `my-site.lock.toml` beside it, and for its variant `docker`
+/// Where the lock of a manifest is: `my-site.toml` has `my-site.lock.toml` beside it, and for its variant `docker`
 /// `my-site.docker.lock.toml`.
 #[must_use]
 pub fn path_for(manifest: &Path, variant: Option<&Name>) -> PathBuf {

@@ -63,7 +63,7 @@ impl Lock {
             // Who else may have it is nobody's business but the packer's.
             item.only_for(audience);
         }
-        // What the manifest wants in front stands in front; packing puts images before trees.
+        // What the manifest wants in front is in front; packing puts images before trees.
         items.sort_by_key(|item: &DraftItem| item.head().labels.priority);
         Ok(Draft {
             name: called(&self.bundle.name, audience)?,
@@ -188,7 +188,7 @@ fn locate_blob(blob: &LockedBlob, members: &Members, work: &Work<'_>) -> Result<
     }
 }
 
-/// The files of a tree and where each lies.
+/// The files of a tree and where each is.
 pub(super) fn files(locked: &LockedTree, work: &Work<'_>) -> Result<(Tree, Vec<PathBuf>), PlanError> {
     let tree = tree_of(locked, work)?;
     let sources = match &locked.source {

@@ -203,16 +203,16 @@ pub struct AcceptedFinding {
     pub spot: ManifestSpot,
 }
 
-/// Where an item comes from. Paths are kept as they were written: relative to the manifest's folder, or absolute.
+/// Where an item comes from. Paths are kept as they were written: relative to the manifest's directory, or absolute.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An image in an OCI image layout or a docker archive.
     Image(ImageSource),
     /// An image in a registry.
     Pull(PullSource),
-    /// A folder or a file.
+    /// A directory or a file.
     Path {
-        /// Where it lies.
+        /// Where it is.
         path: String,
         /// What of it belongs to the item.
         patterns: Patterns,
@@ -228,7 +228,7 @@ pub enum Source {
     },
     /// A Helm chart.
     Chart {
-        /// Where it lies.
+        /// Where it is.
         place: ChartPlace,
         /// Its version.
         version: String,
@@ -244,7 +244,7 @@ pub enum Source {
     },
 }
 
-/// Where a Helm chart lies.
+/// Where a Helm chart is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChartPlace {
     /// In an HTTP repository, under a name.
@@ -263,7 +263,7 @@ pub enum ChartPlace {
 pub struct ImageSource {
     /// What the path is.
     pub form: ImageForm,
-    /// Where it lies.
+    /// Where it is.
     pub path: String,
     /// Which image, when there are several.
     pub select: Option<String>,
@@ -307,7 +307,7 @@ pub enum ReferrerChoice {
 /// The two forms in which images lie on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImageForm {
-    /// An OCI image layout, as a folder or a tar.
+    /// An OCI image layout, as a directory or a tar.
     Layout,
     /// What `docker save` and `podman save` write.
     Archive,
@@ -362,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Beside each invalid manifest lies what the user sees.
+    /// Beside each invalid manifest is what the user sees.
     #[test]
     fn invalid_manifests_are_drawn() {
         let texts = texts("invalid");

@@ -23,7 +23,7 @@ pub(super) use terms::KnownNames;
 pub(super) struct Text<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
-    /// What paths in it are relative to, as seen from the folder of the manifest.
+    /// What paths in it are relative to, as seen from the directory of the manifest.
     pub(super) folder: &'a Path,
     /// Whether it is a part of several manifests, not all of which have everything that it names.
     pub(super) is_part: bool,
@@ -119,7 +119,7 @@ impl Text<'_> {
         }
     }
 
-    /// A path, as seen from the folder of the manifest.
+    /// A path, as seen from the directory of the manifest.
     pub(super) fn path(self, path: &Spanned<String>) -> Result<String, PlanError> {
         let text = path.get_ref();
         if text.is_empty() || text.contains(sealift_bundle::value::printable::is_deceptive) {
@@ -128,7 +128,7 @@ impl Text<'_> {
         if self.folder.as_os_str().is_empty() {
             return Ok(text.clone());
         }
-        // Every folder of a composition came out of such a text.
+        // Every directory of a composition came out of such a text.
         Ok(tidy(&self.folder.join(text)).to_string_lossy().into_owned())
     }
 }

@@ -67,17 +67,17 @@ impl Patterns {
         self.name_git
     }
 
-    /// True for a file or folder that, with everything below it, does not belong.
+    /// True for a file or directory that, with everything below it, does not belong.
     pub(super) fn leave_out(&self, path: &Path) -> bool {
         self.exclude.is_match(path)
     }
 
-    /// True for a file or link that belongs, unless it or a folder above it is left out.
+    /// True for a file or link that belongs, unless it or a directory above it is left out.
     pub(super) fn take(&self, path: &Path) -> bool {
         self.include.as_ref().is_none_or(|include| include.is_match(path))
     }
 
-    /// True when folders belong although nothing that belongs is in them.
+    /// True when directories belong although nothing that belongs is in them.
     pub(super) fn take_empty_folders(&self) -> bool {
         self.include.is_none()
     }

@@ -21,7 +21,7 @@ use std::collections::{BTreeSet, HashMap};
 impl Lock {
     /// Pins every source of what was chosen from a manifest.
     ///
-    /// When `before`, the lock that lies there, pins exactly the same, it is returned as it is, so that locking
+    /// When `before`, the lock that is there, pins exactly the same, it is returned as it is, so that locking
     /// twice changes no byte. Otherwise the new lock is one further in sequence and of `now`.
     pub fn make(
         chosen: &Chosen<'_>,

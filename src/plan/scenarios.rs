@@ -23,7 +23,7 @@ pub struct ReferenceScenario {
     pub variants: Vec<String>,
     /// The manifest's text.
     manifest: &'static str,
-    /// Everything else, by its path from the manifest's folder.
+    /// Everything else, by its path from the manifest's directory.
     files: BTreeMap<PathBuf, &'static [u8]>,
 }
 
@@ -62,7 +62,7 @@ impl ReferenceScenario {
         Ok(scenario)
     }
 
-    /// Adds the file at a path, or all files of the folder there. What no one wrote yet, the user brings.
+    /// Adds the file at a path, or all files of the directory there. What no one wrote yet, the user brings.
     fn take(&mut self, path: &Path) {
         self.files.extend(MANIFESTS.get_file(path).map(|file| (file.path().to_owned(), file.contents())));
         let mut pending: Vec<_> = MANIFESTS.get_dir(path).into_iter().collect();
@@ -72,7 +72,7 @@ impl ReferenceScenario {
         }
     }
 
-    /// Writes the manifest to `path` and everything else below its folder.
+    /// Writes the manifest to `path` and everything else below its directory.
     ///
     /// What is there and equal stays as it is. Nothing is written where something else is in the way; the manifest is
     /// written last, so anyone who was interrupted can begin again.
@@ -149,7 +149,7 @@ mod tests {
     use crate::manifest::{Manifest, Source};
     use sealift_bundle::value::error_code::Fault as _;
 
-    /// The scenarios of the folder `manifests`; an example and a policy are none.
+    /// The scenarios of the directory `manifests`; an example and a policy are none.
     fn names() -> Vec<&'static str> {
         let files = MANIFESTS.files().filter(|file| file.path().extension().is_some_and(|one| one == "toml"));
         let names = files.map(|file| file.path().file_stem().unwrap().to_str().unwrap());

@@ -14,7 +14,7 @@ pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) const LIMITS: Limits = Limits::v1();
 
-/// A folder for sources and a store beside it.
+/// A directory for sources and a store beside it.
 pub(super) struct Bench {
     folder: tempfile::TempDir,
     store: Store,
@@ -48,7 +48,7 @@ impl Bench {
         })
     }
 
-    /// Writes a file and the folders above it.
+    /// Writes a file and the directories above it.
     pub(super) fn file(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -57,7 +57,7 @@ impl Bench {
     }
 }
 
-/// An OCI image layout in a folder.
+/// An OCI image layout in a directory.
 pub(super) struct LayoutMaker {
     pub(super) path: PathBuf,
     listed: Vec<Value>,
@@ -103,7 +103,7 @@ impl LayoutMaker {
     }
 }
 
-/// Packs a folder as a tar, with the names that `tar` gives: `./` in front.
+/// Packs a directory as a tar, with the names that `tar` gives: `./` in front.
 pub(super) fn tar_of(folder: &Path, to: &Path) {
     let mut builder = tar::Builder::new(fs::File::create(to).unwrap());
     builder.append_dir_all(".", folder).unwrap();

@@ -21,7 +21,7 @@ const OBJECTIONS: usize = 100;
 /// What git keeps beside the files of a clone.
 const GIT: &str = ".git";
 
-/// The tree of what lies at `path`, with every file hashed.
+/// The tree of what is at `path`, with every file hashed.
 ///
 /// `path` itself may be a link, because the user named it; links below it are never followed.
 pub(super) fn read(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<Tree, PlanError> {
@@ -47,7 +47,7 @@ fn list(path: &Path, patterns: &Patterns, task: &Task<'_>) -> Result<(Folder, Tr
     }
 }
 
-/// What lies at `path` and is not among the entries that a lock pins; nothing is read.
+/// What is at `path` and is not among the entries that a lock pins; nothing is read.
 pub(super) fn added(
     path: &Path,
     patterns: &Patterns,
@@ -64,7 +64,7 @@ pub(super) fn added(
     Ok(added)
 }
 
-/// Where the files of a tree lie: below the folder at `path`, or, when that is a file, at `path`. Links on the path
+/// Where the files of a tree lie: below the directory at `path`, or, when that is a file, at `path`. Links on the path
 /// itself are resolved.
 pub(super) fn sources(path: &Path, tree: &Tree) -> Result<Vec<PathBuf>, PlanError> {
     // Without links on it, a path stays as it was named, which reads better in messages.
@@ -82,7 +82,7 @@ fn is_unlinked(path: &Path) -> bool {
 /// What was found, before files are read.
 #[derive(Default)]
 struct TreeListing {
-    /// Names in the tree, and paths in the folder that was listed.
+    /// Names in the tree, and paths in the directory that was listed.
     files: Vec<(RelPath, PathBuf)>,
     links: Vec<(RelPath, String)>,
     folders: BTreeSet<String>,
@@ -114,7 +114,7 @@ impl TreeListing {
         task: &Task<'_>,
     ) -> Result<Self, PlanError> {
         let mut listing = Self::default();
-        // Folders that are not empty on disk, whether or not what is in them belongs to the item.
+        // Directories that are not empty on disk, whether or not what is in them belongs to the item.
         let mut filled = BTreeSet::new();
         let mut folders = Vec::new();
         folder.walk(&mut |found| {
@@ -257,7 +257,7 @@ fn again(error: &PlanError) -> Option<PlanError> {
     }
 }
 
-/// The name an entry has in the tree; `at` is where it lies, for the message.
+/// The name an entry has in the tree; `at` is in place, for the message.
 pub(super) fn travelling(name: &OsStr, at: &Path, names: Names) -> Result<RelPath, PlanError> {
     let Some(text) = name.to_str() else { return Err(unable(at, PathObjection::Encoding)) };
     RelPath::parse_for(text, names).map_err(|error| match error {

@@ -79,7 +79,7 @@ impl Credentials {
             if text.is_empty() {
                 continue;
             }
-            // The parser's message could repeat what stands there.
+            // The parser's message could repeat what is there.
             let file: AuthFile = serde_json::from_str(text).map_err(|error| RegistryError::Credentials {
                 path: path.clone(),
                 reason: format!("it is no such file (line {}, column {})", error.line(), error.column()),

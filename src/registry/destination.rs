@@ -13,7 +13,7 @@ use std::net::Ipv6Addr;
 pub struct Destination {
     /// Host and port of the site's registry.
     pub host: String,
-    /// What stands before every repository there; may be empty.
+    /// What precedes every repository there; may be empty.
     pub prefix: String,
     /// What a repository is called there.
     pub names: TargetNames,
@@ -43,7 +43,7 @@ impl Destination {
         Repository::at(&self.host, &if folder.is_empty() { path } else { format!("{folder}/{path}") })
     }
 
-    /// What stands at the site before the repositories that came from one registry; may be empty.
+    /// What is at the site before the repositories that came from one registry; may be empty.
     pub(super) fn folder(&self, source: Option<&str>) -> String {
         let named = source.filter(|_| self.names == TargetNames::Full).map(folder_name);
         let prefix = Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty());

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::tls::{Certificate, PemItem, RootCerts};
 
-/// The host that stands behind the name `docker.io`.
+/// The host that follows the name `docker.io`.
 const DOCKER_HUB: &str = "registry-1.docker.io";
 /// Its other names: that host, and what old versions of Docker wrote.
 const HUB_NAMES: [&str; 2] = [DOCKER_HUB, "index.docker.io"];
@@ -23,7 +23,7 @@ const HUB_NAMES: [&str; 2] = [DOCKER_HUB, "index.docker.io"];
 pub struct RegistryAccess {
     /// Where credentials are looked for.
     pub credentials: Credentials,
-    /// What is asked in the place of a registry: `docker.io` -> `localhost:5000/hub`.
+    /// What is asked in place of a registry: `docker.io` -> `localhost:5000/hub`.
     pub mirrors: BTreeMap<String, String>,
     /// Hosts that are reached by plain HTTP; loopback addresses are anyway.
     pub plain_http: Vec<String>,
@@ -129,7 +129,7 @@ impl RegistryAccess {
         Endpoint { host, plain, path }
     }
 
-    /// The repository that is asked in the place of one that has a mirror; what has none is named as it is.
+    /// The repository that is asked in place of one that has a mirror; what has none is named as it is.
     #[must_use]
     pub fn asked(&self, repository: &Repository) -> Repository {
         if !self.mirrors.contains_key(&repository.host) {

@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         RegistryError::Document { host, what, reason }
     }
 
-    /// Lays the members in front of the blobs one behind the other, as they stand in the file.
+    /// Lays the members in front of the blobs one behind the other, as they are in the file.
     fn lay(&mut self, members: &HashMap<&str, Vec<u8>>, index: &Fetched) -> Result<(), RegistryError> {
         let limits = self.limits;
         let held = |name: &str| members.get(name).cloned().unwrap_or_default();

@@ -133,7 +133,7 @@ impl Client {
         })
     }
 
-    /// Begins an upload anew as long as the registry has forgotten the one before; its cause is what is told then.
+    /// Begins an upload again as long as the registry has forgotten the one before; its cause is what is told then.
     pub(super) fn insist(
         &self,
         watch: &dyn Progress,

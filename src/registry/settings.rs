@@ -7,7 +7,7 @@ use sealift_bundle::value::escaped::escape_json;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A file to be written: its path below the output folder, and its text.
+/// A file to be written: its path below the output directory, and its text.
 pub(crate) type SettingsFile = (String, String);
 
 /// Whose bundle it was, for the head of every file.

@@ -77,7 +77,7 @@ impl Upload<'_> {
                     // How much did arrive? Where no one knows, everything is sent again.
                     from = match self.arrived() {
                         Ok(at) => at.filter(|at| (self.sent..=end).contains(at)).unwrap_or(from),
-                        // What was before this piece is not here any more; the whole blob begins anew.
+                        // What was before this piece is not here any more; the whole blob begins again.
                         Err(RegistryError::NotFound { host, .. }) => {
                             let cause = outcome.map_or_else(
                                 |error| error,

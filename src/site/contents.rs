@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// Bytes that are hashed at a time.
 const CHUNK: usize = 1 << 20;
 
-/// What lies in the folder of a release.
+/// What is in the directory of a release.
 #[derive(Debug, Clone, Default)]
 pub struct FoundRelease {
     /// The trees, each with its kind and its entries in order.
@@ -31,11 +31,11 @@ pub struct FoundRelease {
     pub images: Option<Index>,
     /// The blobs of its images that are what their names say.
     pub blobs: BTreeMap<Digest, u64>,
-    /// What is not as it was installed, as far as the folder alone can tell.
+    /// What is not as it was installed, as far as the directory alone can tell.
     pub wrong: Vec<String>,
 }
 
-/// Reads a folder, hashing every file.
+/// Reads a directory, hashing every file.
 struct DirectoryWalk<'a> {
     base: PathBuf,
     limits: &'a Limits,
@@ -45,7 +45,7 @@ struct DirectoryWalk<'a> {
 }
 
 impl Site {
-    /// Reads the folder of a release; links are not followed. O(n log n) in the number of its files.
+    /// Reads the directory of a release; links are not followed. O(n log n) in the number of its files.
     pub fn contents(
         &self,
         scenario: &Name,
@@ -77,7 +77,7 @@ impl DirectoryWalk<'_> {
         SiteError::StateRead { path: self.base.join(below), source }
     }
 
-    /// What a folder holds, by name.
+    /// What a directory holds, by name.
     fn listed(&self, below: &str) -> Result<Vec<DirEntry>, SiteError> {
         let entries = fs::read_dir(self.base.join(below)).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = entries.map_err(|source| self.failed(below, source))?;

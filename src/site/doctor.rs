@@ -80,7 +80,7 @@ pub enum CheckOutcome {
     /// It works, and someone should know.
     #[serde(rename = "warning")]
     Warning,
-    /// It stands in the way.
+    /// It is in the way.
     #[serde(rename = "problem")]
     Problem,
     /// It was not looked at; what was found says why.
@@ -105,9 +105,9 @@ pub struct DoctorFinding {
 /// What was found by all checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DoctorReport {
-    /// The folder that was asked about.
+    /// The directory that was asked about.
     pub folder: PathBuf,
-    /// Where it was tried: the folder itself, or the one that would hold it.
+    /// Where it was tried: the directory itself, or the one that would hold it.
     pub tried_in: PathBuf,
     /// The kind of file system, where it has a known name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,7 +129,7 @@ impl DoctorReport {
         self.checks.iter().filter(move |finding| finding.outcome == outcome)
     }
 
-    /// Refuses when something stands in the way.
+    /// Refuses when something is in the way.
     pub fn refuse_problems(&self) -> Result<(), SiteError> {
         match self.problems {
             0 => Ok(()),
@@ -138,18 +138,18 @@ impl DoctorReport {
     }
 }
 
-/// What is known of the machine without looking at the folder.
+/// What is known of the machine without looking at the directory.
 #[derive(Debug, Clone)]
 pub struct Circumstances<'a> {
     /// What the clock says.
     pub now: Timestamp,
-    /// Whether the folder is a site.
+    /// Whether the directory is a site.
     pub is_site: bool,
     /// A moment that the site knows to have passed.
     pub time_floor: Option<Timestamp>,
     /// How many threads would unpack.
     pub threads: usize,
-    /// Whether a site sets what the bundle asks for, and if not, why; nothing where the folder is not a site.
+    /// Whether a site sets what the bundle asks for, and if not, why; nothing where the directory is not a site.
     pub values: Option<Result<(), String>>,
     /// The platform of images that run on this machine, where it has a name.
     pub platform: Option<Platform>,
@@ -159,9 +159,9 @@ pub struct Circumstances<'a> {
     pub sys: &'a Path,
 }
 
-/// Looks whether a bundle with these needs can be unpacked to `folder`, or to a new folder in it where it exists.
+/// Looks whether a bundle with these needs can be unpacked to `folder`, or to a new directory in it where it exists.
 ///
-/// What can be tried is tried, in a folder of its own that is removed again.
+/// What can be tried is tried, in a directory of its own that is removed again.
 pub fn examine(
     folder: &Path,
     needs: Option<&Needs>,

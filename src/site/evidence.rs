@@ -1,4 +1,4 @@
-//! Evidence about one bundle: everything that shows who sealed and approved it and what became of it, in a folder that
+//! Evidence about one bundle: everything that shows who sealed and approved it and what became of it, in a directory that
 //! can be checked without this program.
 //!
 //! ```text
@@ -140,7 +140,7 @@ impl Proven {
 }
 
 impl Evidence<'_> {
-    /// Writes all of it into a folder that is new or empty; nothing is there before everything is written.
+    /// Writes all of it into a directory that is new or empty; nothing is there before everything is written.
     ///
     /// The bytes follow from what is given: no clock is asked.
     pub fn export(&self, target: &Path) -> Result<Exported, SiteError> {
@@ -281,7 +281,7 @@ impl Evidence<'_> {
 struct Roots {
     bytes: Vec<u8>,
     file: RootFile,
-    /// Whether those in the bundle are in the folder.
+    /// Whether those in the bundle are in the directory.
     is_carried: bool,
     /// Whether they are others than those in the bundle.
     is_apart: bool,

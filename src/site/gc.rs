@@ -60,7 +60,7 @@ fn cannot_link(error: &io::Error) -> bool {
     errno.is_some_and(|errno| CANNOT_LINK.contains(&errno) || matches!(errno, Errno::NOSPC | Errno::DQUOT))
 }
 
-/// Removes the blobs that no release has any more. Where one folder cannot be read, all stay.
+/// Removes the blobs that no release has any more. Where one directory cannot be read, all stay.
 fn drop_unused(site: &Path) -> io::Result<()> {
     let mut used = HashSet::new();
     for scenario in listed(&site.join(RELEASES))? {
@@ -77,7 +77,7 @@ fn drop_unused(site: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The paths in a folder; none where there is no folder.
+/// The paths in a directory; none where there is no directory.
 fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -87,7 +87,7 @@ fn listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// Removes what lies out of sight beside the releases of a scenario, and the blobs that only it had. What cannot be
+/// Removes what is out of sight beside the releases of a scenario, and the blobs that only it had. What cannot be
 /// removed stays for the next time.
 pub(super) fn clear_away(site: &Path, scenario: &Name) {
     let mut removed = false;
@@ -113,7 +113,7 @@ pub(super) fn sweep(site: &Site) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// What lies out of sight beside the releases; anyone who writes it holds its folder locked.
+/// What is out of sight beside the releases; anyone who writes it holds its directory locked.
 pub(super) fn leftovers(site: &Site) -> Result<Leftovers, SiteError> {
     let mut found = Leftovers::default();
     let failed = |source| SiteError::StateRead { path: site.folder().join(RELEASES), source };
@@ -134,7 +134,7 @@ fn is_locked(folder: &Path) -> bool {
     fs::File::open(folder).is_ok_and(|folder| rustix::fs::flock(folder, operation) == Err(Errno::WOULDBLOCK))
 }
 
-/// Bytes of everything below a folder, as far as it can be read, and at least one.
+/// Bytes of everything below a directory, as far as it can be read, and at least one.
 fn bytes_below(folder: &Path) -> u64 {
     let mut bytes = 1;
     let mut folders = vec![folder.to_owned()];

@@ -4,7 +4,7 @@
 //! SITE/state.json     the pinned trust root, and where the journal has to end
 //! SITE/journal.jsonl  one line an act; the last one holds all that the site knows
 //! SITE/store/         blobs of images by digest, shared by the releases
-//! SITE/releases/SCENARIO/VERSION-DIGITS/   what `unpack` writes, one folder a bundle
+//! SITE/releases/SCENARIO/VERSION-DIGITS/   what `unpack` writes, one directory a bundle
 //! SITE/current/SCENARIO   link to the release that is in use
 //! SITE/pending.json   an act that is decided and not finished
 //! SITE/lock           held by anyone who changes something
@@ -91,7 +91,7 @@ pub struct LockedSite {
 }
 
 impl Site {
-    /// Whether a folder is a site, whole or not.
+    /// Whether a directory is a site, whole or not.
     #[must_use]
     pub fn is_at(folder: &Path) -> bool {
         [STATE, JOURNAL].iter().any(|name| folder.join(name).symlink_metadata().is_ok())
@@ -170,7 +170,7 @@ impl Site {
         })
     }
 
-    /// Where it lies.
+    /// Where it is.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -182,7 +182,7 @@ impl Site {
         self.folder.join(JOURNAL)
     }
 
-    /// The folder of a release.
+    /// The directory of a release.
     #[must_use]
     pub fn release(&self, scenario: &Name, folder: &Name) -> PathBuf {
         release(&self.folder, scenario, folder)
@@ -286,7 +286,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, SiteError> {
     }
 }
 
-/// Makes a folder of a site, with the mode that it is to have whatever the umask is.
+/// Makes a directory of a site, with the mode that it is to have whatever the umask is.
 pub(super) fn make_folder(path: &Path) -> Result<(), SiteError> {
     let failed = |source| SiteError::Write { path: path.to_owned(), source };
     match std::fs::create_dir(path) {
@@ -300,7 +300,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), SiteError> {
     }
 }
 
-/// Makes the folder of a site. Its mode follows the umask, so `umask 077` keeps a whole site to its owner; what lies in
+/// Makes the directory of a site. Its mode follows the umask, so `umask 077` keeps a whole site to its owner; what is in
 /// it has the modes of a release.
 pub(super) fn make_site_folder(path: &Path) -> Result<(), SiteError> {
     let failed = |source| SiteError::Write { path: path.to_owned(), source };
@@ -322,7 +322,7 @@ fn refuse_no_site(folder: &Path) -> Result<(), SiteError> {
     }
 }
 
-/// Whether a folder has releases, so that it is or was a site.
+/// Whether a directory has releases, so that it is or was a site.
 pub(super) fn has_releases(folder: &Path) -> bool {
     std::fs::read_dir(folder.join(RELEASES)).is_ok_and(|mut names| names.next().is_some())
 }

@@ -33,7 +33,7 @@ pub struct InstallOutcome {
     pub decision: Decision,
     /// The release that is in use now.
     pub release: Release,
-    /// Whether its folder is new.
+    /// Whether its directory is new.
     pub is_new: bool,
     /// Version of the trust root that was pinned before.
     pub root_before: u64,
@@ -174,7 +174,7 @@ impl LockedSite {
         Ok(InstallOutcome { trusted, decision, release, is_new, root_before, before, rendering, images })
     }
 
-    /// Verifies what stands behind the seal, and writes it beside the releases.
+    /// Verifies what follows the seal, and writes it beside the releases.
     pub(super) fn stage(
         &self,
         trusted: &Trusted,
@@ -235,7 +235,7 @@ impl LockedSite {
         let moves = Moves { place: Some(spot.clone()), switch: Some(spot), remove: Vec::new() };
         let state = self.site.state.after_install(trusted, release.clone(), permit, clock);
         let outcome = self.commit(clock, act, state, trusted.root().clone(), moves);
-        // Once decided, the folder is no longer this function's to remove.
+        // Once decided, the directory is no longer this function's to remove.
         match outcome {
             Ok(()) | Err(SiteError::Unfinished { .. }) => staged.staging.hand_over(),
             Err(_) => drop(staged.staging),
@@ -332,11 +332,7 @@ fn is_to_be_remembered(error: &SiteError) -> bool {
         SiteError::JournalWrite { .. } | SiteError::Unfinished { .. } => false,
         other => match other.code().class() {
             Class::Interrupted => false,
-            Class::CouldNot
-            | Class::WrongUse
-            | Class::NotBelieved
-            | Class::NotAsWanted
-            | Class::Incomplete => true,
+            Class::Failed | Class::Usage | Class::Rejected | Class::Findings | Class::Incomplete => true,
         },
     }
 }

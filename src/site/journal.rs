@@ -48,7 +48,7 @@ pub enum Act {
         /// Why it was let in out of order, if it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         out_of_order: Option<String>,
-        /// What its templates were filled with, and what came of it, where it has any.
+        /// What its templates were filled with, and the result of it, where it has any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rendered: Option<Box<Rendered>>,
     },
@@ -68,7 +68,7 @@ pub enum Act {
     Pruned {
         /// Their scenario.
         scenario: Name,
-        /// Their folders.
+        /// Their directories.
         releases: Vec<Name>,
     },
     /// Another trust root is pinned.
@@ -86,9 +86,9 @@ pub enum Act {
     Repaired {
         /// Its scenario.
         scenario: Name,
-        /// The folder that it had.
+        /// The directory that it had.
         from: Name,
-        /// The folder that it has.
+        /// The directory that it has.
         to: Name,
         /// The bundle.
         bundle: ReleaseMark,

@@ -39,7 +39,7 @@ pub struct Charter {
     pub compared: String,
 }
 
-/// Sets up a site in a folder that does not exist or is empty.
+/// Sets up a site in a directory that does not exist or is empty.
 pub fn init(folder: &Path, root: &PinnedRoot, charter: Charter, now: Timestamp) -> Result<(), SiteError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -269,7 +269,7 @@ impl LockedSite {
     }
 
     /// Pins a root that follows from the pinned one, or, for this reason, one that need not: then anyone who calls has had
-    /// the user compare its fingerprint, and its epoch begins anew, so that no number of before counts.
+    /// the user compare its fingerprint, and its epoch begins again, so that no number of before counts.
     pub fn trust(
         &mut self,
         now: Timestamp,
@@ -286,7 +286,7 @@ impl LockedSite {
         state.root_version = root.root().version();
         state.time_floor = match recovery {
             None => state.time_floor.max(root.root().created()),
-            // The user decides anew, also about a date that should never have been signed.
+            // The user decides again, also about a date that should never have been signed.
             Some(_) => root.root().created(),
         };
         self.commit(now, Act::Trusted { recovery: recovery.map(String::from) }, state, root, Moves::default())

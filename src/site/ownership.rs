@@ -11,8 +11,8 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// What a user namespace shows in the place of an owner that it does not know (`/proc/sys/fs/overflowuid`). The
-/// folders above a rootless container belong to it.
+/// What a user namespace shows in place of an owner that it does not know (`/proc/sys/fs/overflowuid`). The
+/// directories above a rootless container belong to it.
 const UNKNOWN_OWNER: u32 = 65534;
 
 /// What is about to be done to a site.
@@ -25,7 +25,7 @@ pub(super) enum FolderAccess {
     Change,
 }
 
-/// Refuses a folder if another user could rename what is put there: by its own mode or owner, or by those of a folder
+/// Refuses a directory if another user could rename what is put there: by its own mode or owner, or by those of a directory
 /// above it.
 ///
 /// The sticky bit keeps others from renaming. A group that may write is accepted only if it is root's, or the private
@@ -68,13 +68,13 @@ fn judge(folder: &Path, stat: &Stat) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// Refuses a site that others may change, by itself or by a folder above it.
+/// Refuses a site that others may change, by itself or by a directory above it.
 pub(super) fn refuse_unsafe_site(folder: &Path, access: FolderAccess) -> Result<(), SiteError> {
     refuse_unsafe(folder, access)?;
     refuse_unsafe_parent(folder_of(folder))
 }
 
-/// Refuses a folder of a site that others may change: it would be nobody's memory.
+/// Refuses a directory of a site that others may change: it would be nobody's memory.
 pub(super) fn refuse_unsafe(folder: &Path, access: FolderAccess) -> Result<(), SiteError> {
     let found = match folder.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -49,13 +49,13 @@ pub enum Change {
 /// An entry of a release that is not as it was installed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ReleaseDifference {
-    /// Where, beneath the folder of the release.
+    /// Where, beneath the directory of the release.
     pub path: String,
     /// How.
     pub change: Change,
 }
 
-/// What came of comparing a release with what was installed.
+/// The result of comparing a release with what was installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseCheck {
     /// Every file was hashed: these differ; none means that it is whole.
@@ -119,7 +119,7 @@ impl ReleaseInventory {
         canonical::decode(&bytes, MAX_BYTES).map(Self).map_err(|error| damaged(error.to_string()))
     }
 
-    /// Compares a folder with it, hashing every file. No link is followed, and nothing below a folder that does not
+    /// Compares a directory with it, hashing every file. No link is followed, and nothing below a directory that does not
     /// belong there is read.
     fn compare(&self, base: &Path, checking: Checking<'_>) -> Result<Vec<ReleaseDifference>, SiteError> {
         let mut expected: BTreeMap<&str, &Node> = BTreeMap::new();
@@ -196,7 +196,7 @@ impl ReleaseWalk<'_> {
                 }
                 Node::Dir | Node::Link { .. } | Node::File { .. } => {
                     self.differences.push(differs(&path, Change::Changed));
-                    // What lay in a folder that is none any more is missing with it, and said once.
+                    // What lay in a directory that is none any more is missing with it, and said once.
                     let inside = format!("{path}/");
                     self.expected.retain(|path, _| !path.starts_with(&inside));
                 }

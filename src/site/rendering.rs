@@ -1,7 +1,7 @@
 //! Rendering: the templates of a bundle, filled with the values of a site.
 //!
 //! A template can name parameters and decide by them. It cannot name a file, another template, a function or the clock,
-//! and it cannot go on for ever. What it makes lies beside the original, at `rendered/ITEM/PATH`.
+//! and it cannot go on for ever. What it makes is beside the original, at `rendered/ITEM/PATH`.
 
 use super::SiteError;
 use super::parameters::Values;
@@ -31,7 +31,7 @@ const NAMED: usize = 200;
 pub struct WrittenFile {
     /// The item.
     pub item: Name,
-    /// Where it lies beneath `rendered`: item and path.
+    /// Where it is beneath `rendered`: item and path.
     pub path: String,
     /// The digest of what was written.
     pub sha256: Digest,
@@ -73,7 +73,7 @@ pub struct Rendered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RenderedFile {
-    /// Where it lies beneath `rendered`: item and path.
+    /// Where it is beneath `rendered`: item and path.
     pub path: String,
     /// The digest of its content.
     #[serde(with = "sealift_bundle::value::digest::bare")]

@@ -14,14 +14,14 @@ use sealift_bundle::trust::verify::{Conditions, Trusted};
 use sealift_bundle::value::digest::Digest;
 use sealift_bundle::value::name::Name;
 
-/// What came of a repair.
+/// The result of a repair.
 #[derive(Debug, Clone)]
 pub struct Repaired {
     /// Who sealed the bundle, and its statement.
     pub trusted: Trusted,
     /// The release as it is now.
     pub release: Release,
-    /// The folder that it had before.
+    /// The directory that it had before.
     pub from: Name,
     /// What was not as it was installed; nothing where that could not be known.
     pub differences: Option<Vec<ReleaseDifference>>,
@@ -38,7 +38,7 @@ impl Repaired {
 impl LockedSite {
     /// Restores the release of a bundle, in use or not, or leaves it alone if every file of it is as it was installed.
     ///
-    /// The restored release is a new folder, which takes the place of the old one in the same step as an installation.
+    /// The restored release is a new directory, which takes the place of the old one in the same step as an installation.
     pub fn repair(
         &mut self,
         tape: &mut MemberReader<'_>,
@@ -99,7 +99,7 @@ impl LockedSite {
         let (place, remove) = (Some(spot(&folder)), vec![spot(&old.folder)]);
         let moves = Moves { switch: place.clone().filter(|_| is_current), place, remove };
         let outcome = self.commit(clock, act, state, self.site.root.clone(), moves);
-        // Once decided, the folder is no longer this function's to remove.
+        // Once decided, the directory is no longer this function's to remove.
         match outcome {
             Ok(()) | Err(SiteError::Unfinished { .. }) => staged.staging.hand_over(),
             Err(_) => drop(staged.staging),

@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// An exclusive folder beside the target, held by its handle; everything is written beneath that handle.
+/// An exclusive directory beside the target, held by its handle; everything is written beneath that handle.
 ///
 /// Dropping it without [`Staging::publish`] removes all of it. After a `kill -9` it is left behind, and the next one
 /// to the same target clears it away.
@@ -57,13 +57,13 @@ impl FreeSpace {
 
     /// Bytes that so many files with so many bytes take here.
     pub(super) fn needed(&self, bytes: u64, files: u64) -> u64 {
-        // Each file may leave most of its last block unused, and each folder takes one.
+        // Each file may leave most of its last block unused, and each directory takes one.
         bytes.saturating_add(files.saturating_mul(self.block))
     }
 }
 
 impl Staging {
-    /// Prepares to fill `target`, which must not exist, or be an empty folder.
+    /// Prepares to fill `target`, which must not exist, or be an empty directory.
     pub(crate) fn beside(target: &Path) -> Result<Self, SiteError> {
         let wrong = |found| SiteError::Target { path: target.to_owned(), found };
         let name = target.file_name().ok_or_else(|| wrong("no name for a new folder"))?;
@@ -136,7 +136,7 @@ impl Staging {
         }
     }
 
-    /// Makes a folder; the one it lies in is there.
+    /// Makes a directory; the one it is in is there.
     pub(crate) fn folder(&self, path: &RelPath) -> Result<(), SiteError> {
         let parent = self.open_parent(path)?;
         rustix::fs::mkdirat(&parent, path.file_name(), Mode::RWXU)
@@ -171,11 +171,11 @@ impl Staging {
             .map_err(|source| self.failed(path, source.into()))
     }
 
-    /// Takes over a blob that lies elsewhere on this file system, if it has this digest; false where that cannot be
+    /// Takes over a blob that is elsewhere on this file system, if it has this digest; false where that cannot be
     /// done.
     ///
     /// A reflink where the file system can, so that a write to one copy never shows in the other; else a further name.
-    /// What is hashed is the copy in this folder, so a change behind its back is found.
+    /// What is hashed is the copy in this directory, so a change behind its back is found.
     pub(crate) fn share(&self, path: &RelPath, from: &Path, digest: &Digest) -> Result<bool, SiteError> {
         let parent = self.open_parent(path)?;
         let failed = |source: Errno| self.failed(path, source.into());
@@ -215,14 +215,14 @@ impl Staging {
         Ok(false)
     }
 
-    /// Gives a folder that is complete the mode in which it stays.
+    /// Gives a directory that is complete the mode in which it stays.
     pub(crate) fn close_folder(&self, path: &RelPath) -> Result<(), SiteError> {
         let failed = |source: Errno| self.failed(path, source.into());
         let folder = self.beneath(path.as_str()).map_err(failed)?;
         rustix::fs::fchmod(&folder, self.readers.keep(folder_mode())).map_err(failed)
     }
 
-    /// Makes everything last, and gives the folder the mode in which it stays.
+    /// Makes everything last, and gives the directory the mode in which it stays.
     pub(crate) fn complete(&self) -> Result<(), SiteError> {
         let failed = |source: Errno| write_error(&self.target, source.into());
         rustix::fs::fchmod(&self.root, self.readers.keep(folder_mode())).map_err(failed)?;
@@ -230,7 +230,7 @@ impl Staging {
         rustix::fs::syncfs(&self.root).map_err(failed)
     }
 
-    /// Leaves the folder where it is, for anyone who has written down what becomes of it.
+    /// Leaves the directory where it is, for anyone who has written down what becomes of it.
     pub(crate) fn hand_over(mut self) {
         self.published = true;
     }
@@ -240,7 +240,7 @@ impl Staging {
         let failed = |source: io::Error| write_error(&self.target, source);
         let outcome =
             match rustix::fs::renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
-                // There is an empty folder (`rename` replaces only empty ones), or no such flag on this file system.
+                // There is an empty directory (`rename` replaces only empty ones), or no such flag on this file system.
                 Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
                     rustix::fs::rename(&self.path, &self.target)
                 }
@@ -261,7 +261,7 @@ impl Staging {
         parent.map_err(|source| self.failed(path, source.into()))
     }
 
-    /// Opens a folder beneath the root; no link is followed, wherever it leads and anyone who puts it there meanwhile.
+    /// Opens a directory beneath the root; no link is followed, wherever it leads and anyone who puts it there meanwhile.
     fn beneath(&self, path: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -288,7 +288,7 @@ impl Staging {
         self.target.join(path.as_str())
     }
 
-    /// An error about a path beneath the staging folder.
+    /// An error about a path beneath the staging directory.
     #[must_use]
     pub(crate) fn failed(&self, path: &RelPath, source: io::Error) -> SiteError {
         write_error(&self.shown(path), source)
@@ -333,17 +333,17 @@ fn open_folder(at: impl std::os::fd::AsFd, path: &Path) -> Result<OwnedFd, Errno
 /// Another file system, one without hard links, or a file with too many of them.
 pub(super) const CANNOT_LINK: [Errno; 4] = [Errno::XDEV, Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK];
 
-/// What the staging folder of a target is called.
+/// What the staging directory of a target is called.
 pub(super) fn staging_name(target: &str) -> String {
     format!(".{target}.sealift-staging")
 }
 
-/// Whether a name is that of a staging folder.
+/// Whether a name is that of a staging directory.
 pub(super) fn is_staging(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(".sealift-staging")
 }
 
-/// Removes a folder with all that is in it, following no link; nothing when there is none.
+/// Removes a directory with all that is in it, following no link; nothing when there is none.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     let folder = match open_folder(CWD, path) {
         Err(Errno::NOENT) => return Ok(()),
@@ -353,7 +353,7 @@ pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(CWD, path, AtFlags::REMOVEDIR)?)
 }
 
-/// Removes what is in a folder, following no link.
+/// Removes what is in a directory, following no link.
 fn remove_content(folder: &OwnedFd) -> Result<(), Errno> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(folder)? {
@@ -380,7 +380,7 @@ fn remove_content(folder: &OwnedFd) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The target must not exist, or be an empty folder.
+/// The target must not exist, or be an empty directory.
 fn refuse_taken(target: &Path) -> Result<(), SiteError> {
     let wrong = |found| SiteError::Target { path: target.to_owned(), found };
     match target.symlink_metadata() {

@@ -56,7 +56,7 @@ pub struct SiteScenario {
     pub permits: Vec<Digest>,
 }
 
-/// Where a bundle stands among the bundles of its scenario.
+/// Where a bundle is among the bundles of its scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseMark {
@@ -98,7 +98,7 @@ impl fmt::Display for ReleaseMark {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
-    /// The name of its folder: version, the first digits of the statement, and those of the values for its parameters.
+    /// The name of its directory: version, the first digits of the statement, and those of the values for its parameters.
     pub folder: Name,
     /// The name of the bundle.
     pub bundle: Name,
@@ -252,7 +252,7 @@ impl SiteState {
 }
 
 impl SiteScenario {
-    /// The release with that folder.
+    /// The release with that directory.
     #[must_use]
     pub fn release(&self, folder: &Name) -> Option<&Release> {
         self.releases.iter().find(|release| release.folder == *folder)

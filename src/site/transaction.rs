@@ -60,7 +60,7 @@ pub(super) struct Moves {
 }
 
 impl TransactionStep {
-    /// Where the release lies out of sight, and where it lies by its name.
+    /// Where the release is out of sight, and in place by its name.
     fn places(&self, site: &Path) -> (PathBuf, PathBuf) {
         let named = handle::release(site, &self.scenario, &self.folder);
         (named.with_file_name(staging_name(self.folder.as_str())), named)
@@ -144,7 +144,7 @@ pub(super) fn found(
     Ok(())
 }
 
-/// Writes the memory of a site anew behind its journal.
+/// Writes the memory of a site again behind its journal.
 pub(super) fn refound(
     folder: &Path,
     journal_len: u64,
@@ -239,12 +239,12 @@ fn take_back(folder: &Path, pending: &PendingTransaction, error: SiteError) -> S
             clear(folder, pending);
             error
         }
-        // Half a line may stand there: anyone who comes next finishes the act.
+        // Half a line may are there: anyone who comes next finishes the act.
         Err(source) => SiteError::Unfinished { path: folder.to_owned(), source },
     }
 }
 
-/// Cuts the line of an act off the journal. Where something else stands in its place, nothing is touched: that is for
+/// Cuts the line of an act off the journal. Where something else is in its place, nothing is touched: that is for
 /// users to look at.
 fn cut_off(folder: &Path, pending: &PendingTransaction) -> io::Result<()> {
     let path = folder.join(JOURNAL);
@@ -296,7 +296,7 @@ fn carry_out(folder: &Path, pending: &PendingTransaction) -> Result<(), SiteErro
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other.map_err(unfinished)?,
         }
-        // Done before, or the folder that is to come into use is missing: then nothing does.
+        // Done before, or the directory that is to come into use is missing: then nothing does.
         fs::symlink_metadata(&to).map_err(unfinished)?;
         atomic_file::sync_folder(atomic_file::folder_of(&to)).map_err(unfinished)?;
     }

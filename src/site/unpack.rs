@@ -1,4 +1,4 @@
-//! Unpacking: trees as files, images as one OCI layout, into a folder that is new or empty.
+//! Unpacking: trees as files, images as one OCI layout, into a directory that is new or empty.
 //!
 //! ```text
 //! TARGET/doc/NAME/...      config/NAME/...      file/NAME/...
@@ -82,11 +82,11 @@ pub(super) struct Staged {
     pub(super) bytes: u64,
     /// What was rendered, where there are templates.
     pub(super) rendering: Option<Rendering>,
-    /// Everything that the folder holds, as it was verified.
+    /// Everything that the directory holds, as it was verified.
     pub(super) entries: Vec<Entry>,
 }
 
-/// Verifies what stands behind the seal and writes it beneath `staging`. Blobs of images that `store` has are shared;
+/// Verifies what follows the seal and writes it beneath `staging`. Blobs of images that `store` has are shared;
 /// templates are rendered where there is something to render them with.
 pub(super) fn stage(
     trusted: &Trusted,
@@ -118,7 +118,7 @@ pub(super) fn stage(
     Ok(Staged { staging: writer.staging, contents, files, bytes, rendering, entries })
 }
 
-/// Writes what is verified beneath the staging folder.
+/// Writes what is verified beneath the staging directory.
 struct Writer<'a> {
     watch: &'a dyn Progress,
     staging: Staging,
@@ -161,7 +161,7 @@ impl Writer<'_> {
             return Ok(entries);
         }
         let index = Index::new(images).encode()?;
-        // With it, a tar of the folder is what `docker load` and `podman load` read.
+        // With it, a tar of the directory is what `docker load` and `podman load` read.
         let docker = docker_manifest(&contents.docker)?;
         for (name, content) in [
             (member::OCI_LAYOUT, member::OCI_LAYOUT_CONTENT),
@@ -245,18 +245,18 @@ impl<'a> Receiver for Writer<'a> {
     }
 }
 
-/// Where a blob of an image lies.
+/// Where a blob of an image is.
 fn blob_path(digest: &Digest) -> Result<RelPath, SiteError> {
     format!("images/blobs/sha256/{}", digest.hex()).parse().map_err(path_error)
 }
 
-/// A file in the staging folder.
+/// A file in the staging directory.
 struct StagedFile {
     file: File,
     path: std::path::PathBuf,
 }
 
-/// A file of a tree in the staging folder.
+/// A file of a tree in the staging directory.
 struct UnpackedFile<'a> {
     open: StagedFile,
     template: Option<Template<'a>>,
@@ -296,8 +296,8 @@ impl Sink for UnpackedFile<'_> {
     }
 }
 
-/// A blob of an image in the staging folder. Its name is its digest, and the folder is published only when every
-/// blob has been kept: one that is not what its name says goes with the whole staging folder.
+/// A blob of an image in the staging directory. Its name is its digest, and the directory is published only when every
+/// blob has been kept: one that is not what its name says goes with the whole staging directory.
 struct LayoutBlob(StagedFile);
 
 impl BlobSink for LayoutBlob {

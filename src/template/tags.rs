@@ -1,6 +1,6 @@
 //! The tags of a template, before the engine sees them.
 //!
-//! A list stands behind `in`, and nowhere else. Elsewhere the engine would join, repeat and nest lists without counting
+//! A list follows `in`, and nowhere else. Elsewhere the engine would join, repeat and nest lists without counting
 //! what that costs: `5 in [0] * 100000000` is one step of it, and `[[...], ...]` in a variable grows with every tag.
 //!
 //! The engine takes an expression of any length, and its stack grows with it: half a megabyte of minus signs would end
@@ -11,7 +11,7 @@ mod expression;
 
 /// Bytes of the longest tag.
 const LONGEST: usize = 500;
-/// How many `elif` a template may have: each lies deeper than the one before it.
+/// How many `elif` a template may have: each is deeper than the one before it.
 const ELIFS: usize = 100;
 
 /// Refuses what the engine should not see; the error has the line, and says why.
@@ -90,7 +90,7 @@ fn end_of(text: &str, from: usize, mark: u8) -> Option<usize> {
     None
 }
 
-/// Where a tag that consists of this one word ends, if that is what stands at `from`.
+/// Where a tag that consists of this one word ends, if that is what is at `from`.
 fn basic(text: &str, from: usize, word: &str) -> Option<usize> {
     let signs = ['-', '+'];
     let rest = text.get(from..)?;

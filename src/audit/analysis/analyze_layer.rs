@@ -200,7 +200,7 @@ impl LayerAnalysis<'_> {
                     say(AnomalyKind::WorldWritable, format!("file of mode {mode:04o}"));
                 }
             }
-            // In a sticky folder, everybody takes away only what is theirs.
+            // In a sticky directory, everybody takes away only what is theirs.
             LayerNode::Dir if mode & 0o1002 == 0o002 => {
                 say(AnomalyKind::WorldWritable, format!("folder of mode {mode:04o}"));
             }

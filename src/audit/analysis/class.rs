@@ -178,11 +178,11 @@ fn elf(head: &[u8], endian: u8) -> Elf {
     }
 }
 
-/// The header that `MZ` leads to lies within the beginning, and is one.
+/// The header that `MZ` leads to is within the beginning, and is one.
 fn is_pe(head: &[u8]) -> bool {
     let Some([a, b, c, d]) = head.get(60..64) else { return false };
     let at = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
-    // Where it lies further up, the file is taken for what it says it is.
+    // Where it is further up, the file is taken for what it says it is.
     at >= HEAD || head.get(at..).is_some_and(|rest| rest.starts_with(b"PE\0\0"))
 }
 

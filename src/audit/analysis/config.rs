@@ -30,7 +30,7 @@ pub struct ImageConfig {
     pub working_dir: String,
     /// Ports like `80/tcp`.
     pub ports: Vec<String>,
-    /// Folders that are kept apart from the image.
+    /// Directories that are kept apart from the image.
     pub volumes: Vec<String>,
     /// The signal that ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +77,7 @@ impl ImageConfig {
     /// Whether programs run as root: no one is named, or root is, or the number of root in any spelling, or a name that
     /// `etc/passwd` of the image gives to root.
     ///
-    /// Engines read what stands before the colon with Go's `strconv.Atoi`, so `00`, `+0` and `-0` are 0. A number outside
+    /// Engines read what precedes the colon with Go's `strconv.Atoi`, so `00`, `+0` and `-0` are 0. A number outside
     /// of 0 to 2^31 - 1 is not a user to most of them, and older ones run it as 0 (CVE-2024-40635).
     #[must_use]
     pub fn runs_as_root(&self) -> bool {

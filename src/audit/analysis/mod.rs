@@ -201,7 +201,7 @@ pub enum LayerNode {
         /// What they are.
         class: FileClass,
     },
-    /// A folder.
+    /// A directory.
     Dir,
     /// A link to a path.
     Symlink {
@@ -223,9 +223,9 @@ pub enum LayerNode {
         /// The path.
         target: Box<str>,
     },
-    /// Everything from below in this folder is taken away.
+    /// Everything from below in this directory is taken away.
     Opaque {
-        /// The folder.
+        /// The directory.
         target: Box<str>,
     },
 }
@@ -252,7 +252,7 @@ pub struct Attached {
 /// Something that was not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Unchecked {
-    /// The layer, if it lies in one.
+    /// The layer, if it is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<Digest>,
     /// What, as a path or in words.

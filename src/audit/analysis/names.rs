@@ -58,7 +58,7 @@ fn is_mixed(name: &str) -> bool {
 
 /// Paths that one layer has twice, and those that are one path where case or Unicode form is ignored.
 ///
-/// They are told apart by short digests first: a layer has up to a million of them.
+/// They are distinguished by short digests first: a layer has up to a million of them.
 pub fn doubles(entries: &[LayerEntry], found: &mut Vec<Anomaly>) {
     let keys = RandomState::new();
     let key = |entry: &LayerEntry| keys.hash_one(collision_key(&entry.path));
@@ -80,7 +80,7 @@ fn told_apart(group: &[&LayerEntry], found: &mut Vec<Anomaly>) {
     let mut last: HashMap<&str, &LayerEntry> = HashMap::new();
     for entry in group {
         let before = last.insert(&entry.path, entry);
-        // Folders may come twice.
+        // Directories may come twice.
         if before.is_some_and(|before| before.node != LayerNode::Dir || entry.node != LayerNode::Dir) {
             found.push(Anomaly::new(
                 AnomalyKind::ArchiveTwice,
@@ -94,7 +94,7 @@ fn told_apart(group: &[&LayerEntry], found: &mut Vec<Anomaly>) {
     }
 }
 
-/// Whether a link at `path` leads out of the folder that holds all others. A target that begins with `/` begins there,
+/// Whether a link at `path` leads out of the directory that holds all others. A target that begins with `/` begins there,
 /// as in a container.
 #[must_use]
 pub fn leads_outside(path: &str, target: &str) -> bool {

@@ -199,7 +199,7 @@ impl<'de> Visitor<'de> for One<'_> {
             }
         }
         let name = name.ok_or_else(|| A::Error::custom("a component has no `name`"))?;
-        // What lies inside a component lies in the same items, unless it says others.
+        // What is inside a component is in the same items, unless it says others.
         for inner in findings.found.iter_mut().skip(first).filter(|inner| inner.items.is_empty()) {
             inner.items.clone_from(&items);
         }

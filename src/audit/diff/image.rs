@@ -236,7 +236,7 @@ fn compare_layers(
 /// A digest of what a layer holds, whatever the order and the times.
 fn fingerprint(layer: &Layer) -> Digest {
     let mut entries: BTreeMap<&str, &LayerEntry> = BTreeMap::new();
-    // Of a path that stands there twice, the later entry counts.
+    // Of a path that is there twice, the later entry counts.
     entries.extend(layer.entries.iter().map(|entry| (&*entry.path, entry)));
     let mut hasher = Hasher::new();
     for entry in entries.values() {

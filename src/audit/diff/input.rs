@@ -117,7 +117,7 @@ impl Side {
         }
     }
 
-    /// What was observed in it, if its files can be told apart from those of another.
+    /// What was observed in it, if its files can be distinguished from those of another.
     pub(super) fn observed(&self) -> Option<&BundleAnalysis> {
         self.analysis.as_ref().filter(|analysis| analysis.has_file_digests())
     }

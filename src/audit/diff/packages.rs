@@ -132,7 +132,7 @@ fn direction(ecosystem: Ecosystem, from: &str, to: &str) -> Ordering {
     rules.compare(from, to).unwrap_or_else(|| order(ecosystem, from, to))
 }
 
-/// Which of two versions is the higher one; a total order, so that lists can be sorted by it whatever stands in them.
+/// Which of two versions is the higher one; a total order, so that lists can be sorted by it whatever is in them.
 ///
 /// The rule is that of dpkg (deb-version(7)) for all: numbers by their value, other characters with letters first, and a
 /// tilde before everything, even the end. Where a hyphen begins a pre-release (Semantic Versioning 2.0.0, 11), it counts as

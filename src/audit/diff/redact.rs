@@ -10,5 +10,5 @@ pub(super) fn masked(line: &str) -> Cow<'_, str> {
     if secrets::find(&file).is_empty() { Cow::Borrowed(line) } else { Cow::Owned(HIDDEN.to_owned()) }
 }
 
-/// What stands in the place of a secret. Neither its length nor a digest: short ones can be guessed from both.
+/// What is in place of a secret. Neither its length nor a digest: short ones can be guessed from both.
 pub(super) const HIDDEN: &str = "(not shown: it looks like a secret)";

@@ -187,7 +187,7 @@ fn a_new_image_is_told_by_what_it_brings_that_was_nowhere() {
     let more = image("more", vec![base(), own], config("more"));
     b.statement = Some(Digest::of(b"another"));
     b.items.as_mut().unwrap().extend(more.items.unwrap());
-    // The layers of the second image stand behind those of the first.
+    // The layers of the second image follow those of the first.
     let (analysis, mut added) = (b.analysis.as_mut().unwrap(), more.analysis.unwrap());
     for view in &mut added.items[0].views {
         view.layers = vec![1, 2];

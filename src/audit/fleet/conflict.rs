@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "conflict")]
 pub enum Conflict {
-    /// A journal had two different lines at one place: it was written anew, or an older copy was gone on with.
+    /// A journal had two different lines at one place: it was written again, or an older copy was gone on with.
     Fork {
         /// The site.
         site: Digest,
@@ -24,7 +24,7 @@ pub enum Conflict {
         name: Name,
         /// The place in the journal.
         entry: u64,
-        /// What the records say stands there.
+        /// What the records say is there.
         claims: Vec<DigestClaim>,
     },
     /// Two bundles have one number: one of them was not sealed by the real packer.

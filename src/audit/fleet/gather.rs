@@ -18,14 +18,14 @@ use std::path::{Path, PathBuf};
 
 /// Files that are looked at, at most.
 const FILES: u64 = 100_000;
-/// How deep folders are followed.
+/// How deep directories are followed.
 const DEPTH: usize = 16;
 /// Bytes that are read of all of them together, at most.
 const BYTES: u64 = 2 << 30;
 /// Bytes at the beginning of a file that say what it is.
 const HEAD: u64 = 512;
 
-/// What lies in a folder.
+/// What is in a directory.
 #[derive(Debug, Default)]
 pub struct Gathered {
     /// Records that a named key signed.
@@ -58,7 +58,7 @@ pub struct RejectedRecord {
 /// What could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadFile {
-    /// The file or folder.
+    /// The file or directory.
     pub file: PathBuf,
     /// Why.
     pub why: String,
@@ -72,7 +72,7 @@ enum FleetFileKind {
     Statement,
 }
 
-/// Reads every record below a folder. Links are not followed, and nothing but regular files is opened.
+/// Reads every record below a directory. Links are not followed, and nothing but regular files is opened.
 ///
 /// A record is verified if it names one of `keys` as its signer. One that does and that this key did not sign is
 /// refused; so is what begins like a record and is none.
@@ -200,7 +200,7 @@ fn read(path: &Path, left: &mut u64, limits: &Limits) -> Result<Option<(FleetFil
     Ok(Some((kind, bytes)))
 }
 
-/// The regular files below a folder, by path.
+/// The regular files below a directory, by path.
 fn files(folder: &Path, unread: &mut Vec<UnreadFile>) -> Result<Vec<PathBuf>, FleetError> {
     let failed = |source| FleetError::Read { path: folder.to_owned(), source };
     let mut files = Vec::new();

@@ -226,7 +226,7 @@ fn bar(days: i64) -> Element {
         .children([rect("track", BAR), rect(class, (part * BAR).max(4.0))])
 }
 
-/// What was not checked, and what else lies there.
+/// What was not checked, and what else is there.
 fn rest(fleet: &FleetOverview<'_>) -> Element {
     let mut list = tag("dl");
     let entry = |list: Element, what: &str, why: &str, files: Vec<Html>| {

@@ -44,13 +44,13 @@ pub struct FleetRow {
     pub root_version: u64,
     /// When the newest record was made, by the clock of the site.
     pub issued: Timestamp,
-    /// Whole days since then, by the clock here; negative when that lies ahead.
+    /// Whole days since then, by the clock here; negative when that is ahead.
     pub age_days: i64,
     /// The entry with which the journal of the site then ended.
     pub journal: u64,
     /// The newest record.
     pub file: PathBuf,
-    /// How many older ones it stands before.
+    /// How many older ones it precedes.
     pub older: u64,
 }
 

@@ -17,7 +17,7 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
     }
 }
 
-/// A number that stands in octal digits.
+/// A number that is in octal digits.
 pub(super) fn octal(field: &[u8]) -> Option<i64> {
     let is_filled = |byte: &u8| !matches!(byte, 0 | b' ');
     let (Some(start), Some(last)) = (field.iter().position(is_filled), field.iter().rposition(is_filled))
@@ -31,7 +31,7 @@ pub(super) fn octal(field: &[u8]) -> Option<i64> {
     i64::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
 }
 
-/// What stands before the first zero.
+/// What precedes the first zero.
 pub(super) fn string(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or_default()
 }

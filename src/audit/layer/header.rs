@@ -12,17 +12,17 @@ use std::io::Read;
 
 /// Bytes of a long name or an extended header; real ones have some hundred.
 const LONGEST: u64 = 1 << 20;
-/// Headers that may stand in front of one entry.
+/// Headers that may are in front of one entry.
 const PRELUDE: usize = 16;
 /// What begins the name of a file that takes another away (OCI image spec, "Whiteouts").
 const WHITEOUT: &str = ".wh.";
-/// The name of a file that empties its folder.
+/// The name of a file that empties its directory.
 const OPAQUE: &str = ".wh..wh..opq";
 
 /// One entry of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TarEntry {
-    /// Its path without slashes at the ends; empty for the folder that holds all others. Bytes that are not UTF-8 stand
+    /// Its path without slashes at the ends; empty for the directory that holds all others. Bytes that are not UTF-8 stand
     /// as `\xNN`.
     pub path: String,
     /// What it is.
@@ -37,7 +37,7 @@ pub struct TarEntry {
     pub capabilities: Option<Capabilities>,
     /// Whether the body holds the file without its holes, and so not as it will be.
     pub is_sparse: bool,
-    /// Whether the path leads out of the folder that holds all others; such an entry is not a part of any view.
+    /// Whether the path leads out of the directory that holds all others; such an entry is not a part of any view.
     pub is_outside: bool,
     /// What is odd about it.
     pub anomalies: Vec<Anomaly>,
@@ -48,7 +48,7 @@ pub struct TarEntry {
 pub enum TarNode {
     /// A file of so many bytes.
     File(u64),
-    /// A folder.
+    /// A directory.
     Dir,
     /// A link to a path.
     Symlink(String),
@@ -56,7 +56,7 @@ pub enum TarNode {
     Hardlink {
         /// The path of the file.
         path: String,
-        /// Whether it leads out of the folder that holds all others.
+        /// Whether it leads out of the directory that holds all others.
         is_outside: bool,
     },
     /// A character device.
@@ -67,7 +67,7 @@ pub enum TarNode {
     Fifo,
     /// The entry of this path is taken away.
     Whiteout(String),
-    /// Everything in this folder that came from layers below is taken away.
+    /// Everything in this directory that came from layers below is taken away.
     Opaque(String),
 }
 

@@ -351,7 +351,7 @@ fn p41_blocks_that_programs_count_differently_are_those_of_go() {
     let names = |parts: &[Vec<u8>]| -> Vec<String> {
         read(&closed(parts)).1.into_iter().map(|(entry, _)| entry.path).collect()
     };
-    // A folder by its name alone has no content, whatever its size says.
+    // A directory by its name alone has no content, whatever its size says.
     let folder = [changed(0, "d/", 512, &[]), file("hidden", b"")];
     assert_eq!(names(&folder), ["d", "hidden"]);
     assert_eq!(anomalies(&closed(&folder)), [AnomalyKind::ArchiveAmbiguous]);

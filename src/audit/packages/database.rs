@@ -19,7 +19,7 @@ pub enum Database {
     Apk,
     /// `rpmdb.sqlite`: RPM since 4.16.
     RpmSqlite,
-    /// `rpmdb.sqlite-wal`: changes that do not stand in the database yet. They are not read; one that is not empty is said
+    /// `rpmdb.sqlite-wal`: changes that do not are in the database yet. They are not read; one that is not empty is said
     /// to be unread.
     RpmSqliteLog,
     /// `Packages.db`: RPM of SUSE.
@@ -57,7 +57,7 @@ pub enum PackageEvidence {
 impl Database {
     /// What the file at `path`, without a slash in front as in a layer, announces.
     ///
-    /// Databases are known in any folder, since an image may carry the root of another system; what belongs to one
+    /// Databases are known in any directory, since an image may carry the root of another system; what belongs to one
     /// system, its name and the licences of its packages, at the root alone.
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
@@ -124,8 +124,8 @@ impl Database {
     }
 }
 
-/// True for the folder of a package of npm: one that npm installed, `node_modules/NAME` or `node_modules/@SCOPE/NAME`, and
-/// every one that is in no `node_modules`. What lies deeper in an installed package is a part of it.
+/// True for the directory of a package of npm: one that npm installed, `node_modules/NAME` or `node_modules/@SCOPE/NAME`, and
+/// every one that is in no `node_modules`. What is deeper in an installed package is a part of it.
 fn is_npm(folder: &str) -> bool {
     match folder.rsplit('/').position(|name| name == "node_modules") {
         None | Some(1) => true,

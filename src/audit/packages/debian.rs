@@ -5,7 +5,7 @@ use super::found::{FoundPackages, licenses};
 use super::{Ecosystem, Package, PackageSource};
 use sealift_bundle::value::printable::Printable;
 
-/// States (the third word of `Status`, dpkg(1)) in which none of a package's programs lies on the disk.
+/// States (the third word of `Status`, dpkg(1)) in which none of a package's programs is on the disk.
 const ABSENT: [&str; 2] = ["not-installed", "config-files"];
 
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl StatusEntry<'_> {
     }
 }
 
-/// `Source: NAME (VERSION)`; the version stands there when it is not that of the package.
+/// `Source: NAME (VERSION)`; the version is there when it is not that of the package.
 fn origin(text: &str, version: &str) -> PackageSource {
     let (name, version) = match text.split_once('(') {
         Some((name, rest)) => (name.trim_end(), rest.trim_end_matches(')').trim()),

@@ -43,7 +43,7 @@ pub(super) struct Image<'a> {
     pub(super) data: Option<&'a [u8]>,
     /// The section of `cargo auditable`.
     rust: Option<&'a [u8]>,
-    /// What lies at which address when it runs.
+    /// What is at which address when it runs.
     loaded: Vec<(u64, &'a [u8])>,
 }
 

@@ -18,7 +18,7 @@ pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
 /// A part of such a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FieldPart<'a> {
-    /// A name and its value, with the lines that go on with it as they stand in the text.
+    /// A name and its value, with the lines that go on with it as they are in the text.
     Field(&'a str, &'a str),
     /// A line that is not a field and goes on with none.
     Odd,

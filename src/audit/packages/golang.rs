@@ -19,7 +19,7 @@ const MARK: usize = 16;
 
 /// The modules, the main one among them, and the standard library as `stdlib` with the version of Go.
 ///
-/// Of a module that was replaced, what replaced it; by a folder, the name of the module with the version that Go gives
+/// Of a module that was replaced, what replaced it; by a directory, the name of the module with the version that Go gives
 /// (`(devel)`). A program that was built without modules, as Debian builds them, names its main package alone: that is
 /// listed in place of the main module.
 pub(super) fn packages(image: &Image<'_>, found: &mut FoundPackages) -> Result<(), String> {

@@ -14,7 +14,7 @@ struct Description {
     licenses: Option<Value>,
 }
 
-/// The package of a `package.json`; none where it has no name or no version, as the markers that switch a folder to
+/// The package of a `package.json`; none where it has no name or no version, as the markers that switch a directory to
 /// another module system have none.
 pub(super) fn packages(bytes: &[u8]) -> Result<Vec<Package>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

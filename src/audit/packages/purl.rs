@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// What stands as it is, although an address would have it escaped (ECMA-427).
 const COLON: &[u8] = b":";
 
-/// The package URL of a package; the system is that of the image it lies in.
+/// The package URL of a package; the system is that of the image it is in.
 ///
 /// Names are written as the definition of each type asks (lower case for deb, apk, npm and Go, the normal form of the
 /// Python packaging guide for pypi). Packages of a distribution have the system as their namespace and in `distro`; without a
@@ -132,7 +132,7 @@ impl<'a> PurlParts<'a> {
     }
 }
 
-/// What stands before a version, and the version. An `@` before a slash is that of an npm scope.
+/// What precedes a version, and the version. An `@` before a slash is that of an npm scope.
 fn split_version(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('@') {
         Some((path, version)) if !version.contains('/') => (path, Some(version)),

@@ -17,7 +17,7 @@ const MODE: ParseMode =
 /// One SPDX expression of all licences that were found, joined by `AND`, with identifiers as SPDX writes them.
 ///
 /// None when there are none, and when one of them is not a valid expression: nothing is guessed from names like `GPL-2+` or
-/// `BSD`. References to licences that stand in another document (`LicenseRef-...`) make no expression either.
+/// `BSD`. References to licences that are in another document (`LicenseRef-...`) make no expression either.
 #[must_use]
 pub fn spdx(licenses: &[String]) -> Option<String> {
     let mut expressions: Vec<String> = Vec::new();

@@ -43,7 +43,7 @@ pub struct ReportFacts<'a> {
     pub changes: Option<&'a BundleDifference>,
     /// What is known about its packages, where data were given.
     pub vulnerabilities: Option<&'a Vulnerabilities>,
-    /// What came of judging it by a policy, where one was given.
+    /// The result of judging it by a policy, where one was given.
     pub verdict: Option<&'a PolicyVerdict>,
     /// Ledgers of scans that were given.
     pub scans: &'a [Ledger],

@@ -37,7 +37,7 @@ pub struct Column {
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct Cell {
-    /// What stands in it.
+    /// What is in it.
     pub text: Text,
     /// How it is to be taken.
     #[serde(skip)]

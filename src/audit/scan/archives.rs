@@ -284,7 +284,7 @@ impl<'a> Feeder<'a> {
             self.leaf(joined(path, '!', &member_name(path)), None, rest, depth)?;
             None
         };
-        // To the end, where checksums are and what stands behind them.
+        // To the end, where checksums are and what follows them.
         if let Err(error) = io::copy(&mut bounded, &mut io::sink()) {
             damage(error)?;
         }

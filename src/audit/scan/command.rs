@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const PATH: &str = "{}";
 /// Bytes of what a program prints that are kept; the rest is read and thrown away.
 const KEPT: u64 = 16 << 10;
-/// Failures on end that are taken for the engine's and not the leaf's.
+/// Failures on end that are taken for the scanner's and not the leaf's.
 const IN_A_ROW: u32 = 3;
 /// How long the outputs of a program that has ended may stay open.
 const GRACE: Duration = Duration::from_secs(2);
@@ -198,7 +198,7 @@ fn read(source: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// A folder that no one else can look into; it goes with us.
+/// A directory that no one else can look into; it goes with us.
 struct Scratch {
     path: PathBuf,
     count: AtomicU64,

@@ -60,7 +60,7 @@ impl ScannerIdentity {
     }
 
     /// Reads a line like `ClamAV 1.4.6/27500/Tue Nov  5 08:23:00 2024`, which clamd and clamscan write; other engines
-    /// have no slashes there. Without the signatures of its makers, it leaves out what stands behind the name.
+    /// have no slashes there. Without the signatures of its makers, it leaves out what follows the name.
     pub fn parse(asked: String, line: &str) -> Self {
         let line = first_line(line);
         let mut parts = line.splitn(3, '/').map(str::trim);
@@ -170,7 +170,7 @@ impl FromStr for CommandWords {
 pub struct Opening {
     /// How long it may take for one leaf.
     pub patience: Duration,
-    /// Where the private folder is made that a command finds its leaf in.
+    /// Where the private directory is made that a command finds its leaf in.
     pub scratch: PathBuf,
     /// What says which version a command is.
     pub version: Option<CommandWords>,

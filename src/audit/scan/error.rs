@@ -28,7 +28,7 @@ pub enum ScanError {
     /// The engine is missing.
     #[error("the scanner does not answer: {}", Printable(.reason))]
     Unreachable {
-        /// What was tried, and what came of it.
+        /// What was tried, and the result of it.
         reason: String,
     },
     /// The engine failed before it was done; the ledger has what it saw.
@@ -41,10 +41,10 @@ pub enum ScanError {
         /// All leaves.
         leaves: u64,
     },
-    /// The private folder for leaves cannot be used.
+    /// The private directory for leaves cannot be used.
     #[error("cannot use the temporary directory `{}`", .path.display())]
     Scratch {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -56,7 +56,7 @@ pub enum ScanError {
         found: u64,
         /// Leaves that it did not see.
         unseen: u64,
-        /// Archives into which no one looked but perhaps the engine.
+        /// Archives into which no one looked but perhaps the scanner.
         unopened: u64,
     },
     /// The engine found nothing, and did not see everything.
@@ -64,7 +64,7 @@ pub enum ScanError {
     Incomplete {
         /// Leaves that it did not see.
         unseen: u64,
-        /// Archives into which no one looked but perhaps the engine.
+        /// Archives into which no one looked but perhaps the scanner.
         unopened: u64,
     },
     /// A marker was not found where it has to be.

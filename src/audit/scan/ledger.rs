@@ -31,26 +31,26 @@ pub struct Ledger {
     pub engine: ScannerIdentity,
     /// How many archives within each other were opened.
     pub depth: u32,
-    /// Bytes of the largest leaf that the engine was asked about.
+    /// Bytes of the largest leaf that the scanner was asked about.
     pub max_size: u64,
     /// When the scan began.
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// What came of it.
+    /// The result of it.
     pub outcome: ScanOutcome,
-    /// Why the engine failed, if it did.
+    /// Why the scanner failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The sums.
     pub totals: ScanAccount,
     /// The bundle's own documents, then its items; what several items share counts for the first.
     pub parts: Vec<LedgerPart>,
-    /// What the engine found, sorted by path.
+    /// What the scanner found, sorted by path.
     pub found: Vec<FoundMalware>,
-    /// Leaves that the engine did not see, sorted by path.
+    /// Leaves that the scanner did not see, sorted by path.
     pub unseen: Vec<Unseen>,
-    /// Archives that were not opened to their end: the engine saw their bytes as they are, unless they are among the
+    /// Archives that were not opened to their end: the scanner saw their bytes as they are, unless they are among the
     /// unseen too, and may have looked inside by itself. Sorted by path.
     pub unopened: Vec<Unopened>,
     /// What did not fit into the three lists.
@@ -58,7 +58,7 @@ pub struct Ledger {
     pub unlisted: Option<u64>,
 }
 
-/// What came of a scan.
+/// The result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScanOutcome {
@@ -101,13 +101,13 @@ impl AddAssign for Count {
 pub struct ScanAccount {
     /// What could be fed: files, documents, and members of archives that were opened.
     pub leaves: Count,
-    /// Leaves that the engine judged.
+    /// Leaves that the scanner judged.
     pub seen: Count,
     /// Leaves that it did not judge.
     pub unseen: Count,
     /// Archives that were opened to their end; their members are leaves.
     pub opened: Count,
-    /// Those of them that the engine saw as they are, too.
+    /// Those of them that the scanner saw as they are, too.
     pub opened_and_seen: Count,
     /// Leaves and archives in which something was found.
     pub found: u64,
@@ -143,13 +143,13 @@ pub struct LedgerPart {
     pub account: ScanAccount,
 }
 
-/// Something that the engine knows.
+/// Something that the scanner knows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoundMalware {
     /// Where.
     pub path: String,
-    /// What the engine calls it.
+    /// What the scanner calls it.
     pub signature: String,
     /// Its bytes.
     pub bytes: u64,
@@ -157,7 +157,7 @@ pub struct FoundMalware {
     pub sha256: Digest,
 }
 
-/// A leaf that the engine did not see.
+/// A leaf that the scanner did not see.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unseen {
@@ -169,7 +169,7 @@ pub struct Unseen {
     pub reason: String,
 }
 
-/// An archive into which no one looked but perhaps the engine.
+/// An archive into which no one looked but perhaps the scanner.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unopened {

@@ -1,4 +1,4 @@
-//! Feeding everything in a bundle to the malware engine of a site, and the account of what that engine saw.
+//! Feeding everything in a bundle to the malware scanner of a site, and the account of what that engine saw.
 //!
 //! sealift knows no malware. It opens what the engine would have to open, hands over each leaf by itself and below the
 //! engine's limits, and writes down which bytes were seen and which were not. Nothing is decompressed that the seal does
@@ -29,7 +29,7 @@ use sealift_bundle::value::timestamp::Timestamp;
 pub struct Settings<'a> {
     /// How many archives within each other are opened.
     pub depth: u32,
-    /// Bytes of the largest leaf that the engine is asked about.
+    /// Bytes of the largest leaf that the scanner is asked about.
     pub max_size: u64,
     /// How many leaves are looked at at once.
     pub threads: usize,

@@ -31,7 +31,7 @@ pub(super) struct ScanJob {
     pub(super) role: ContentRole,
 }
 
-/// Takes leaves from one thread and has others ask the engine.
+/// Takes leaves from one thread and has others ask the scanner.
 pub(super) struct MemoryBudget<'a> {
     engine: &'a dyn Scanner,
     max_size: u64,
@@ -58,7 +58,7 @@ impl<'a> MemoryBudget<'a> {
         Self { engine, max_size, queue, changed: Condvar::new(), tally, failure: OnceLock::new() }
     }
 
-    /// Does this work while so many threads ask the engine about what it hands in.
+    /// Does this work while so many threads ask the scanner about what it hands in.
     pub(super) fn staffed<T>(&self, threads: usize, work: impl FnOnce() -> T) -> T {
         std::thread::scope(|scope| {
             for _ in 0..threads.max(1) {
@@ -174,7 +174,7 @@ impl<'a> MemoryBudget<'a> {
         (judged, digest)
     }
 
-    /// Asks the engine, as long as it is there.
+    /// Asks the scanner, as long as it is there.
     fn ask(&self, leaf: &mut HashedContent<'_>) -> Result<ScanAnswer, String> {
         let gone = |failure: &LedgerFailure| Err(format!("the scanner had failed: {}", failure.0));
         if let Some(failure) = self.failure.get() {
@@ -188,7 +188,7 @@ impl<'a> MemoryBudget<'a> {
                 Err(format!("the scanner could not decide: {reason}"))
             }
             ScanAnswer::Limit(reason) => Err(reason),
-            // A leaf that was not read to its end was not judged, whatever the engine says.
+            // A leaf that was not read to its end was not judged, whatever the scanner says.
             ScanAnswer::Clean if !leaf.is_at_end() && leaf.error.is_none() => {
                 Err("the scanner did not read it completely".to_owned())
             }
@@ -238,7 +238,7 @@ impl<'a> MemoryBudget<'a> {
         change(&mut lock(&self.tally));
     }
 
-    /// What was counted, and why the engine failed, if it did.
+    /// What was counted, and why the scanner failed, if it did.
     pub(super) fn close(self) -> (ScanTally, Option<LedgerFailure>) {
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         (tally, self.failure.into_inner())

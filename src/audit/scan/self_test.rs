@@ -21,7 +21,7 @@ const EICAR: [&str; 2] = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR", "-STANDARD-ANTIV
 /// Levels of archives within each other that are tried.
 const LEVELS: u32 = 6;
 
-/// What the engine is known to find.
+/// What the scanner is known to find.
 #[derive(Debug, Clone)]
 pub struct TestMarker {
     bytes: Vec<u8>,
@@ -44,14 +44,14 @@ impl TestMarker {
     }
 }
 
-/// What came of a self-test.
+/// The result of a self-test.
 #[derive(Debug, Clone, Serialize)]
 pub struct SelfTest {
     /// The engine.
     pub engine: ScannerIdentity,
     /// How many archives within each other sealift opened.
     pub depth: u32,
-    /// Bytes of the largest leaf that the engine was asked about.
+    /// Bytes of the largest leaf that the scanner was asked about.
     pub max_size: u64,
     /// The cases.
     pub rows: Vec<SelfTestRow>,
@@ -62,7 +62,7 @@ pub struct SelfTest {
 pub struct SelfTestRow {
     /// Where the marker is.
     pub case: String,
-    /// Whether the engine finds it in the whole.
+    /// Whether the scanner finds it in the whole.
     pub alone: Answered,
     /// Whether it is found as sealift feeds it.
     pub fed: Answered,
@@ -70,7 +70,7 @@ pub struct SelfTestRow {
     pub expected: Answered,
 }
 
-/// What came of one case.
+/// The result of one case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answered {
@@ -110,7 +110,7 @@ impl SelfTestRow {
 }
 
 impl SelfTest {
-    /// Whether everything was found that sealift shows to the engine, and everything else was said.
+    /// Whether everything was found that sealift shows to the scanner, and everything else was said.
     pub fn judge(&self) -> Result<(), ScanError> {
         match self.rows.iter().filter(|row| row.is_missed()).count() as u64 {
             0 => Ok(()),
@@ -145,11 +145,11 @@ impl Content {
 /// How sealift comes to see the content of a case.
 enum MarkerWrapping {
     File,
-    /// The layer within what the engine sees alone.
+    /// The layer within what the scanner sees alone.
     Layer(Vec<u8>),
 }
 
-/// Plants the marker everywhere and asks the engine for it.
+/// Plants the marker everywhere and asks the scanner for it.
 pub fn self_test(
     engine: &dyn Scanner,
     settings: &Settings<'_>,

@@ -18,7 +18,7 @@ use std::io::{self, Read};
 
 /// Feeds everything in a bundle to an engine.
 ///
-/// Each blob is compared with its digest before a byte of it is decompressed. When the engine fails on the way, the
+/// Each blob is compared with its digest before a byte of it is decompressed. When the scanner fails on the way, the
 /// ledger lists everything behind as not seen.
 pub fn scan(
     place: &OpenBundle<'_>,

@@ -72,7 +72,7 @@ fn is_secret(name: &str, value: &str, is_prose: bool) -> bool {
     }
 }
 
-/// True for what stands in the place of a secret: a hole, a variable, a path, a word that says so.
+/// True for what is in place of a secret: a hole, a variable, a path, a word that says so.
 pub(super) fn is_placeholder(value: &str) -> bool {
     let value = value.trim().trim_matches(['"', '\'']).to_ascii_lowercase();
     let first = value.chars().next();

@@ -93,7 +93,7 @@ fn secrets_are_found_on_their_line_and_not_repeated() {
         assert_eq!(found[0].rule, LintRule::ContentSecret);
         assert!(found[0].message.contains(what), "{what}: {}", found[0].message);
         assert!(found[0].place.as_ref().unwrap().line.unwrap() >= 2, "{what}");
-        // Nothing of five characters of the secret stands in what users see.
+        // Nothing of five characters of the secret is in what users see.
         let shown = format!("{} {}", found[0].message, found[0].fix);
         for part in text
             .split(|c: char| !c.is_ascii_alphanumeric())

@@ -25,8 +25,8 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
 }
 
-/// Opens what lies at a relative path beneath an open folder. No component of the path may be a link, so the result
-/// is beneath that folder even when someone swaps a part of the path for a link at this moment.
+/// Opens what is at a relative path beneath an open directory. No component of the path may be a link, so the result
+/// is beneath that directory even when someone swaps a part of the path for a link at this moment.
 pub fn open_beneath(folder: impl AsFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     let folder = folder.as_fd();
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -55,7 +55,7 @@ fn open_each(folder: std::os::fd::BorrowedFd<'_>, path: &Path, flags: OFlags) ->
 
 /// Opens a regular file at an absolute path on which no component is a link, without waiting for a FIFO's writer.
 ///
-/// For files whose path was resolved before: a folder that is swapped for a link later leads nowhere.
+/// For files whose path was resolved before: a directory that is swapped for a link later leads nowhere.
 pub fn open_unlinked(path: &Path) -> io::Result<File> {
     let opened = match path.strip_prefix("/") {
         Ok(below) => {
@@ -83,7 +83,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Moves `from` to `to`, which must not exist; both lie in the same folder.
+/// Moves `from` to `to`, which must not exist; both are in the same directory.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // File systems without the flag (some network ones): the check and the move are two steps there.
@@ -134,7 +134,7 @@ pub fn write_out(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The folder that a path lies in.
+/// The directory that a path is in.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -193,7 +193,7 @@ mod tests {
         ] {
             let path = Path::new(path);
             assert_eq!(open_beneath(&root, path, OFlags::RDONLY).map(drop), expected, "{path:?}");
-            // Without the system call, a link for a folder is seen as no folder.
+            // Without the system call, a link for a directory is seen as no directory.
             assert_eq!(
                 open_each(root.as_fd(), path, OFlags::RDONLY | OFlags::NOFOLLOW).is_ok(),
                 expected.is_ok()

@@ -3,7 +3,7 @@
 //! Packer and reader both take it from here. First come all indexes and manifests, depth first from `index.json`;
 //! then every configuration (for a tree: its inventory) and then every layer, in the order in which those
 //! documents name them. Each blob stands once, where it is first due. So the place of every byte follows from
-//! documents that stand before it, and one file can be read out of a bundle of any size.
+//! documents that precede it, and one file can be read out of a bundle of any size.
 
 mod checks;
 
@@ -16,7 +16,7 @@ use crate::value::digest::Digest;
 use crate::value::limits::Limits;
 use std::collections::{HashMap, HashSet};
 
-/// References that documents may make, each counted again for every entry of the index below which it lies: far above
+/// References that documents may make, each counted again for every entry of the index below which it is: far above
 /// any real bundle, and some 30 MB of memory.
 const REFERENCES: usize = 262_144;
 
@@ -44,7 +44,7 @@ struct PendingDocument {
     depth: usize,
 }
 
-/// Everything a bundle holds, in the order in which it stands there.
+/// Everything a bundle holds, in the order in which it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
     /// The items, with what each is made of.

@@ -4,11 +4,11 @@ use crate::value::digest::Digest;
 use crate::value::rel_path::{Names, RelPath};
 use serde::{Deserialize, Serialize};
 
-/// One file, folder or link of a tree.
+/// One file, directory or link of a tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "EntryJson", into = "EntryJson")]
 pub struct Entry {
-    /// Where it stands in the tree.
+    /// Where it is in the tree.
     pub path: RelPath,
     /// What it is.
     pub node: Node,
@@ -17,7 +17,7 @@ pub struct Entry {
 /// What an entry is. Owners, times and every other permission do not travel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
-    /// A folder, mode 0755.
+    /// A directory, mode 0755.
     Dir,
     /// A regular file.
     File {
@@ -30,7 +30,7 @@ pub enum Node {
     },
     /// A symbolic link.
     Link {
-        /// Relative to the folder of the link; leads to a file or folder of the same tree.
+        /// Relative to the directory of the link; leads to a file or directory of the same tree.
         target: String,
     },
 }
@@ -52,7 +52,7 @@ struct EntryJson {
     target: Option<String>,
 }
 
-/// A path for some system; for which one is said in the list that the entry stands in, and
+/// A path for some system; for which one is said in the list that the entry is in, and
 /// [`Tree::with_names`](super::tree::Tree::with_names) compares.
 fn any_path<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<RelPath, D::Error> {
     let text = String::deserialize(deserializer)?;

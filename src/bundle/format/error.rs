@@ -106,7 +106,7 @@ fn other_header(expected: &str, offset: u64, found: &str) -> String {
     format!("expected the header of `{expected}` at byte {offset}, found {found}")
 }
 
-/// What stands behind the end at `offset`, for users.
+/// What follows the end at `offset`, for users.
 fn behind(offset: u64, tail: Tail) -> String {
     let zeros = "as raw devices, tapes and block copies add them; the bundle ends at byte";
     match tail {

@@ -27,7 +27,7 @@ pub enum ImageJson {
     Config,
 }
 
-/// What stands at a place of a document.
+/// What is at a place of a document.
 #[derive(Clone, Copy)]
 enum Shape {
     /// An object whose keys engines know, in exactly this case.
@@ -138,7 +138,7 @@ const CONFIG: &[(&str, Shape)] = &[
 ];
 
 /// Refuses a document that two parsers may read differently: not a JSON object in UTF-8, a lone surrogate, nested too
-/// deep, a key twice, two keys that differ in case only, a known key in another case, an array in the place of an object.
+/// deep, a key twice, two keys that differ in case only, a known key in another case, an array in place of an object.
 pub fn check(kind: ImageJson, bytes: &[u8]) -> Result<(), String> {
     let keys = match kind {
         ImageJson::Document => DOCUMENT,
@@ -247,7 +247,7 @@ impl<'de> Visitor<'de> for JsonWalk {
     }
 }
 
-/// What stands behind a key of an object that is not a map.
+/// What follows a key of an object that is not a map.
 ///
 /// No key that an engine reads has a character outside ASCII. Go takes U+017F for `s` and U+212A for `k`, and which other
 /// letters are one in every case depends on the version of Unicode, so no such key is let in.

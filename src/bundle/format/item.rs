@@ -102,7 +102,7 @@ pub struct Labels {
     pub priority: u8,
     /// Whether its texts are templates that the site fills with its parameters; of configs only.
     pub template: bool,
-    /// Annotations that this version of the format carries and gives no meaning: what stands behind `x-`, and the text.
+    /// Annotations that this version of the format carries and gives no meaning: what follows `x-`, and the text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<Name, String>,
 }

@@ -44,7 +44,7 @@ impl Marks {
         self.states.get(number).filter(|state| state.count() == at).cloned()
     }
 
-    /// Reads the rest of the step that the byte `at` lies in again; only bytes that were hashed before come out.
+    /// Reads the rest of the step that the byte `at` is in again; only bytes that were hashed before come out.
     pub(crate) fn read_again(
         &self,
         file: &File,

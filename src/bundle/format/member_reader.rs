@@ -52,7 +52,7 @@ pub fn open(path: &Path) -> Result<File, BundleError> {
     })
 }
 
-/// The members before the statement, as they stand there. Nothing has been verified: it is for a copy with another seal.
+/// The members before the statement, as they are there. Nothing has been verified: it is for a copy with another seal.
 pub struct UnverifiedFront {
     /// The chain of trust roots.
     pub roots: Vec<u8>,
@@ -237,7 +237,7 @@ impl<'a> MemberReader<'a> {
         }
     }
 
-    /// What stands behind the end, if anything does.
+    /// What follows the end, if anything does.
     fn tail(&mut self) -> io::Result<Option<Tail>> {
         let mut buffer = vec![0; CHUNK];
         let mut zeros = 0;
@@ -266,7 +266,7 @@ impl<'a> MemberReader<'a> {
     }
 }
 
-/// What stands behind the end of a bundle, where nothing should.
+/// What follows the end of a bundle, where nothing should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
     /// So many bytes, all zero, and then the end.

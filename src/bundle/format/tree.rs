@@ -13,9 +13,9 @@ pub(crate) const END: u64 = 1024;
 
 /// The entries of one item, known to be safe to write side by side.
 ///
-/// Strictly increasing by the bytes of their paths, so that none comes twice and a folder comes before what is in
-/// it; every folder is listed; nothing lies below a file or a link; no two names are one name on a file system
-/// that ignores case or Unicode form, unless the tree is for Linux alone; every link leads to a file or folder of the tree.
+/// Strictly increasing by the bytes of their paths, so that none comes twice and a directory comes before what is in
+/// it; every directory is listed; nothing is below a file or a link; no two names are one name on a file system
+/// that ignores case or Unicode form, unless the tree is for Linux alone; every link leads to a file or directory of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
     entries: Vec<Entry>,
@@ -41,13 +41,13 @@ pub enum TreeObjection {
     /// Not behind the entry before it, or the same path again.
     #[error("does not come after the entry before it")]
     Order,
-    /// Its folder is not listed, or is not a folder.
+    /// Its directory is not listed, or is not a directory.
     #[error("lies in `{}`, which is not a folder of the tree", Printable(.0))]
     Parent(String),
     /// Equal to another path on some file systems.
     #[error("and `{}` are one name where case or Unicode form is ignored", Printable(.0))]
     Collision(String),
-    /// A link that leads nowhere, out of the tree, to another link, or to a folder it lies in.
+    /// A link that leads nowhere, out of the tree, to another link, or to a directory it is in.
     #[error("is a link to `{}`, {reason}", Printable(.target))]
     Link {
         /// The target as it was found.
@@ -253,7 +253,7 @@ pub fn head(entry: &Entry) -> Vec<u8> {
 /// The name in front of pax records; what `CPython`'s `tarfile` writes too.
 const PAX_NAME: &str = "././@PaxHeader";
 
-/// The path as tar knows it: folders end with a slash.
+/// The path as tar knows it: directories end with a slash.
 fn tar_name(entry: &Entry) -> String {
     let slash = if matches!(entry.node, Node::Dir) { "/" } else { "" };
     format!("{}{slash}", entry.path)
@@ -351,7 +351,7 @@ mod tests {
             assert!(matches!(with(target), Err(TreeObjection::Link { .. })), "{target:?}");
         }
         assert!(tree(&[dir("d"), file("d/x"), link("l", "d")]).is_ok());
-        // P10, P11, P12: a link is not a folder, and no path comes twice.
+        // P10, P11, P12: a link is not a directory, and no path comes twice.
         assert_eq!(tree(&[dir("d"), link("l", "d"), file("l/x")]), Err(TreeObjection::Parent("l".into())));
         assert_eq!(tree(&[dir("d"), link("l", "d"), dir("l")]), Err(TreeObjection::Order));
     }

@@ -93,7 +93,7 @@ impl DraftItem {
     }
 }
 
-/// An image whose blobs lie in files.
+/// An image whose blobs are in files.
 #[derive(Debug, Clone)]
 pub struct DraftImage {
     /// Name, kind and provenance.
@@ -138,7 +138,7 @@ pub struct DraftTree {
 }
 
 impl DraftTree {
-    /// The item `name` with one file, `path`, whose content lies at `source` and is hashed now.
+    /// The item `name` with one file, `path`, whose content is at `source` and is hashed now.
     pub fn of_file(
         name: Name,
         kind: ItemKind,

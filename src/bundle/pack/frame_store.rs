@@ -35,7 +35,7 @@ impl EncodedFrame {
     }
 }
 
-/// A private folder of frames, each in a file behind its own digest.
+/// A private directory of frames, each in a file behind its own digest.
 ///
 /// It only saves time: what cannot be read, or is not what was written, is compressed again, and what cannot be written is
 /// not kept. Nothing is synced to the disk for it.
@@ -51,7 +51,7 @@ pub struct FrameStore {
 }
 
 impl FrameStore {
-    /// Opens the folder, or makes it; nothing where it cannot be used, or where others can: a seal is put over what comes
+    /// Opens the directory, or makes it; nothing where it cannot be used, or where others can: a seal is put over what comes
     /// out of it.
     #[must_use]
     pub fn open(folder: &Path) -> Option<Self> {

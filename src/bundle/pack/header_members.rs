@@ -21,7 +21,7 @@ pub(super) struct Front<'a> {
 }
 
 impl Front<'_> {
-    /// The fixed members behind the statement, as they stand in the file, and the statement; together with the blobs
+    /// The fixed members behind the statement, as they are in the file, and the statement; together with the blobs
     /// before the layers they fill the room exactly.
     pub(super) fn fit(&self) -> Result<(Vec<u8>, Vec<u8>), BundleError> {
         let verify = verify_text(self.draft);

@@ -118,7 +118,7 @@ pub struct Sealed {
 
 /// Packs a draft into `folder` as `NAME-VERSION.sealift`, and seals it.
 ///
-/// Equal drafts under equal authorities give equal bytes, whatever the time, the folder or the number of threads. A
+/// Equal drafts under equal authorities give equal bytes, whatever the time, the directory or the number of threads. A
 /// bundle with the same bytes that is already there is left as it is; one with other bytes is an error. Fails before
 /// any work where the keys do not suffice. With `frames`, what an earlier pack has compressed is not compressed again.
 pub fn pack(
@@ -230,7 +230,7 @@ fn move_down(file: &File, from: u64, end: u64, by: u64) -> io::Result<()> {
 }
 
 impl Sealed {
-    /// Moves the bundle into another folder of the same file system, as if it had been packed there.
+    /// Moves the bundle into another directory of the same file system, as if it had been packed there.
     pub fn settle(self, folder: &Path) -> Result<Self, BundleError> {
         let path = folder.join(self.path.file_name().unwrap_or_default());
         let file = atomic_file::open_regular(&self.path)

@@ -15,7 +15,7 @@ use std::path::Path;
 /// Bytes that are copied at once.
 const PIECE: usize = 1 << 20;
 
-/// Copies a bundle to `to` with this seal in the place of its own; a file that is there is replaced in one step.
+/// Copies a bundle to `to` with this seal in place of its own; a file that is there is replaced in one step.
 ///
 /// The statement does not commit to the seal, so every byte behind it stays what it is. Whether the seal is one over the
 /// statement is for the caller to know.

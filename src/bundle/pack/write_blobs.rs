@@ -209,7 +209,7 @@ impl<'a> LayersToWrite<'a> {
         Ok(frame)
     }
 
-    /// Copies a layer from where it lies, hashing it on the way.
+    /// Copies a layer from in place, hashing it on the way.
     fn copy(&self, source: &BlobSource, at: u64) -> Result<(), BundleError> {
         let unreadable = |error| BundleError::SourceRead { path: source.path.clone(), source: error };
         let input = atomic_file::open_unlinked(&source.path).map_err(unreadable)?;

@@ -115,7 +115,7 @@ impl Approvals {
         Envelope::encode_lines(&self.0)
     }
 
-    /// Adds one, in the place of what the same key said of the same bundle before.
+    /// Adds one, in place of what the same key said of the same bundle before.
     pub fn add(&mut self, envelope: Envelope, limits: &Limits) {
         let of = |envelope: &Envelope| {
             let keys: Vec<KeyId> = envelope.signatures().iter().map(|signature| signature.key_id).collect();

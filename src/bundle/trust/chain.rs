@@ -179,7 +179,7 @@ impl Chain {
     /// The pinned root with what follows from it; the pinned one alone if nothing newer follows.
     ///
     /// The whole chain must hold, from version 1 on, and every version that is pinned must be the one that is pinned. Nothing
-    /// links what stands before the first pinned version: anyone who carries the bundle can write another past there and
+    /// links what precedes the first pinned version: anyone who carries the bundle can write another past there and
     /// sign the pinned version with its keys as well. So none of it is in what comes out.
     /// An expired root on the way is not an obstacle (S25); the one that comes out is judged by the caller with
     /// [`Root::check_expiry`].

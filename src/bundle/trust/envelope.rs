@@ -138,7 +138,7 @@ struct SignatureForm {
 impl Envelope {
     /// Reads an envelope for a payload of the expected type. Verifies nothing.
     ///
-    /// Signatures stand in the order of key id, then bytes. None at all is well formed, and fails where they
+    /// Signatures are in the order of key id, then bytes. None at all is well formed, and fails where they
     /// are counted.
     pub fn parse(bytes: &[u8], kind: PayloadType, limits: &Limits) -> Result<Self, TrustError> {
         let document = kind.document();
@@ -200,7 +200,7 @@ impl Envelope {
         Ok(envelope)
     }
 
-    /// Adds a signature, in the place of one that the same key made before.
+    /// Adds a signature, in place of one that the same key made before.
     pub fn cosign(mut self, signer: &dyn Signer) -> Result<Self, TrustError> {
         let key_id = signer.public().id();
         let bytes = signer.sign(&self.pae())?;
@@ -278,7 +278,7 @@ impl Envelope {
         &self.payload
     }
 
-    /// The payload, for the functions of this folder that decide whether it may be verified.
+    /// The payload, for the functions of this directory that decide whether it may be verified.
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload
     }

@@ -225,7 +225,7 @@ impl Fault for TrustError {
             Self::InFile { source, .. } if matches!(**source, Self::Future { .. }) => return source.hint(),
             // The file itself, and not a bundle, is what is rejected.
             Self::InFile { source, .. }
-                if source.code().class() == Class::NotBelieved && source.code() != codes::TRUST_KEY =>
+                if source.code().class() == Class::Rejected && source.code() != codes::TRUST_KEY =>
             {
                 next_step!["check that this is the right file; if it is, get it again from its author"]
             }

@@ -9,10 +9,10 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use std::fmt;
 use std::str::FromStr;
 
-/// What stands before the 32 bytes of an Ed25519 key in a `SubjectPublicKeyInfo` (RFC 8410, section 4).
+/// What precedes the 32 bytes of an Ed25519 key in a `SubjectPublicKeyInfo` (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// What stands before the 32 bytes of an Ed25519 key in SSH: the type, and the length of the key (RFC 8709, section 4).
+/// What precedes the 32 bytes of an Ed25519 key in SSH: the type, and the length of the key (RFC 8709, section 4).
 const SSH_PREFIX: [u8; 19] = *b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
 
 /// The id of a key: SHA-256 of its DER form, 64 hexadecimal digits.

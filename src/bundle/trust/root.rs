@@ -142,7 +142,7 @@ pub struct RoleEntry {
 }
 
 impl RoleEntry {
-    /// Where it stands among the roles: root, packer, approver; then by scenarios, the general one first.
+    /// Where it is among the roles: root, packer, approver; then by scenarios, the general one first.
     pub(super) fn place(&self) -> (Role, &[Name]) {
         (self.role, &self.scenarios)
     }

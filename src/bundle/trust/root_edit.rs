@@ -116,7 +116,7 @@ impl RootDraft {
         if listed.contains(&key) { Ok(()) } else { Err(refused(format!("there is no key {key}"))) }
     }
 
-    /// Puts a new key in the place of an old one, in all its roles, and revokes the old one.
+    /// Puts a new key in place of an old one, in all its roles, and revokes the old one.
     pub fn rotate(&mut self, old: KeyId, new: &(Name, PublicKey)) -> Result<(), TrustError> {
         let listed = self.listed();
         let (name, key) = (&new.0, new.1.id());

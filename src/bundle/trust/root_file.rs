@@ -70,7 +70,7 @@ impl PinnedRoot {
         self.0.last.envelope()
     }
 
-    /// The file that it stands in, with the versions that are known to lead to it or from the pinned one to it.
+    /// The file that it is in, with the versions that are known to lead to it or from the pinned one to it.
     #[must_use]
     pub fn file(&self) -> &RootFile {
         &self.0
@@ -213,7 +213,7 @@ impl RootFile {
         Ok(steps)
     }
 
-    /// The same file with these terms proposed as the next version; in the place of a proposal that is still open,
+    /// The same file with these terms proposed as the next version; in place of a proposal that is still open,
     /// whose signatures are dropped with it.
     ///
     /// `now` is when they are proposed. A clock that is behind gives the time of the version before.

@@ -8,7 +8,7 @@ use pkcs8::pkcs5::{self, pbes2};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-/// What stands before the 32 bytes of the seed in PKCS#8 version 1 (RFC 5958, RFC 8410).
+/// What precedes the 32 bytes of the seed in PKCS#8 version 1 (RFC 5958, RFC 8410).
 ///
 /// Version 1, because OpenSSL 3.0 cannot load version 2, which `ed25519-dalek` would write.
 const PKCS8_PREFIX: [u8; 16] =

@@ -249,7 +249,7 @@ pub(super) enum Enough {
 
 /// Hands out what an envelope holds, if enough keys of `role` signed it for the scenario it is for.
 ///
-/// Which keys count depends on the scenario, and the scenario stands in the payload. So `read` is called in
+/// Which keys count depends on the scenario, and the scenario is in the payload. So `read` is called in
 /// between: after at least one key that has the role for some scenario was found to have signed, and before
 /// they are counted for the scenario that `read` returns. It should do nothing but parse: what it returns
 /// comes out of here only when the count is met.

@@ -47,7 +47,7 @@ pub fn decode_escaped<T: Serialize + DeserializeOwned>(
 /// Reads a document that must be in its canonical form.
 ///
 /// Writing it again must give the identical bytes. That one rule refuses doubled keys (of which
-/// `serde_json` silently keeps the last in maps), arrays in the place of objects (which serde accepts for
+/// `serde_json` silently keeps the last in maps), arrays in place of objects (which serde accepts for
 /// structs), unknown keys, `1.0` for `1`, other escapes, other order, white space, a byte order mark, and
 /// anything before or behind the document.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: u64) -> Result<T, CanonicalError> {

@@ -53,7 +53,7 @@ impl Digest {
         text
     }
 
-    /// The digest as it stands in a set or a key: 32 bytes.
+    /// The digest as it is in a set or a key: 32 bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0

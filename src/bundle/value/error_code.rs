@@ -4,18 +4,18 @@ use super::next_step::NextStep;
 use std::fmt;
 use std::process::ExitCode;
 
-/// What a caller can do about an error; decides the exit code.
+/// The kind of an error, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// It could not be done: disk, network, permission. Exit code 1.
-    CouldNot,
-    /// Wrong use: flags, manifest, a file missing by name. Exit code 2.
-    WrongUse,
-    /// Rejected: signature, digest, policy, format. Exit code 3.
-    NotBelieved,
-    /// Verified, but not as wanted: findings, differences. Exit code 4.
-    NotAsWanted,
-    /// Incomplete: a volume or the base is missing. Exit code 5.
+    /// The operation failed: disk, network, permission. Exit code 1.
+    Failed,
+    /// The command line, the manifest or a named file is wrong. Exit code 2.
+    Usage,
+    /// Verification failed: signature, digest, policy, format. Exit code 3.
+    Rejected,
+    /// Verified, but with findings or differences. Exit code 4.
+    Findings,
+    /// Something that is needed is missing, or was not compared. Exit code 5.
     Incomplete,
     /// Interrupted by the user; nothing is half-written. Exit code 130.
     Interrupted,
@@ -26,10 +26,10 @@ impl Class {
     #[must_use]
     pub const fn exit(self) -> u8 {
         match self {
-            Self::CouldNot => 1,
-            Self::WrongUse => 2,
-            Self::NotBelieved => 3,
-            Self::NotAsWanted => 4,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Rejected => 3,
+            Self::Findings => 4,
             Self::Incomplete => 5,
             Self::Interrupted => 130,
         }
@@ -42,12 +42,12 @@ impl From<Class> for ExitCode {
     }
 }
 
-/// An error that the user or a script can act on.
+/// An error with a stable code and a next step.
 pub trait Fault: std::error::Error + Send + Sync + 'static {
-    /// Its code, which scripts may rely on.
+    /// The stable code of the error.
     fn code(&self) -> Code;
 
-    /// The next step, as a command or an action, where one is known.
+    /// The next step, if there is one.
     fn hint(&self) -> Option<NextStep>;
 }
 
@@ -60,25 +60,25 @@ pub struct Code {
 }
 
 impl Code {
-    /// A row of a table of codes.
+    /// Creates a row of a table of codes.
     #[must_use]
     pub const fn new(text: &'static str, class: Class, explanation: &'static str) -> Self {
         Self { text, class, explanation }
     }
 
-    /// The code as it is printed.
+    /// The code as text, like `bundle.digest`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.text
     }
 
-    /// What a caller can do about it.
+    /// The kind of the error.
     #[must_use]
     pub const fn class(self) -> Class {
         self.class
     }
 
-    /// What it means and what to do, for `sealift explain`.
+    /// The text of `sealift explain`.
     #[must_use]
     pub const fn explanation(self) -> &'static str {
         self.explanation

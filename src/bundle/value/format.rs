@@ -105,7 +105,7 @@ impl Format {
                     && !user.is_empty()
                     && user.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
             }),
-            // A word in the place of an argument must not become an option.
+            // A word in place of an argument must not become an option.
             Self::Word => all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !value.starts_with('-'),
             Self::Text => {
                 all(|c| is_letter(c) || " .,-_+@/".contains(c))
@@ -141,7 +141,7 @@ fn is_host(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(is_label))
 }
 
-/// A host and perhaps a port; an IPv6 address stands in brackets.
+/// A host and perhaps a port; an IPv6 address is in brackets.
 fn is_authority(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, port)| {

@@ -80,7 +80,7 @@ fn is_component(text: &str) -> bool {
 }
 
 fn is_registry(text: &str) -> bool {
-    // An IPv6 address stands in brackets.
+    // An IPv6 address is in brackets.
     if let Some(rest) = text.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(address, port)| {
             // Written in one way only: two names of one registry would be two registries.

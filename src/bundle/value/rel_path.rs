@@ -111,7 +111,7 @@ impl RelPath {
         self.0.split('/')
     }
 
-    /// The path of the folder it lies in, unless it lies at the top.
+    /// The path of the directory it is in, unless it is at the top.
     #[must_use]
     pub fn parent(&self) -> Option<&str> {
         self.0.rsplit_once('/').map(|(parent, _)| parent)

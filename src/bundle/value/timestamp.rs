@@ -13,7 +13,7 @@ pub struct Timestamp(jiff::Timestamp);
 const YEARS: std::ops::RangeInclusive<&str> = "1970"..="9998";
 
 impl Timestamp {
-    /// The second in which `time` lies, or nothing when it lies outside the years 1970 to 9998.
+    /// The second in which `time` is, or nothing when it is outside the years 1970 to 9998.
     #[must_use]
     pub fn of(time: SystemTime) -> Option<Self> {
         let exact = jiff::Timestamp::try_from(time).ok()?;

@@ -34,7 +34,7 @@ fn ranges() -> Vec<(u32, u32)> {
 }
 
 /// What a path becomes on a file system that ignores case and Unicode form; two paths with equal keys are one file there
-/// (APFS, NTFS, FAT, and folders of ext4 made with `casefold`).
+/// (APFS, NTFS, FAT, and directories of ext4 made with `casefold`).
 #[must_use]
 pub fn collision_key(path: &str) -> String {
     if path.is_ascii() {

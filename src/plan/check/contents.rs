@@ -176,7 +176,7 @@ impl ScannedContent {
         Ok(())
     }
 
-    /// Findings in files of the packer's own folders name these files, so that an editor finds them.
+    /// Findings in files of the packer's own directories name these files, so that an editor finds them.
     fn lead_to_sources(&mut self, tree: &LockedTree, (findings, mentions): (usize, usize)) {
         let TreeSource::Path(base) = &tree.source else { return };
         let is_file = |path: &str| Path::new(base).file_name().is_some_and(|name| name == path);
@@ -203,7 +203,7 @@ impl Opened {
     }
 }
 
-/// Whether a folder has only what keeps it in git, or says what to put there.
+/// Whether a directory has only what keeps it in git, or says what to put there.
 fn is_only_notes(tree: &LockedTree) -> bool {
     let files = tree.entries.iter().filter(|entry| !matches!(entry.node, Node::Dir));
     let is_note = |path: &str| {

@@ -75,7 +75,7 @@ fn wrong_cut_and_surplus_bytes_are_never_kept() {
     assert_eq!(code("/cut"), Err(codes::SOURCE_FETCH));
     assert_eq!(code("/huge"), Err(codes::SOURCE_LIMIT));
     assert!(!is_stored(&bench, "hello") && !is_stored(&bench, "olleh") && !is_stored(&bench, "hel"));
-    // What stands behind the announced length belongs to no file.
+    // What follows the announced length belongs to no file.
     assert_eq!(code("/long"), Ok(5));
     let error = get(&bench, &format!("{address}/wrong?token=secret"), "hallo").unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");

@@ -64,7 +64,7 @@ fn layers_behind_links_and_several_images() {
         blobs.iter().map(member).collect::<Vec<_>>(),
         [None, Some(names[0].clone()), Some("1/layer.tar".to_owned()), Some("2/layer.tar".to_owned())]
     );
-    // The manifest that was made lies in the store, and another run makes the same.
+    // The manifest that was made is in the store, and another run makes the same.
     let made = bench.with(1, |work| fs::read_to_string(work.store.get(&image.digest).unwrap()).unwrap());
     let expected = format!(
         r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{{"mediaType":"{OCI_CONFIG}","digest":"{}","size":{}}},"layers":[{{"mediaType":"{OCI_LAYER}","digest":"{}","size":4}},{{"mediaType":"{OCI_LAYER}","digest":"{}","size":3}}]}}"#,
@@ -76,7 +76,7 @@ fn layers_behind_links_and_several_images() {
     assert_eq!(made, expected);
     assert!(sealift_bundle::format::oci::parse(OCI_MANIFEST, made.as_bytes(), &LIMITS).is_ok());
     assert_eq!(pinned(&bench, Some("hello:1")).unwrap().0.digest, image.digest);
-    // The other is selected by the digest of its configuration; its layer lies behind a link.
+    // The other is selected by the digest of its configuration; its layer is behind a link.
     let (_, blobs) = pinned(&bench, Some(&Digest::of(&two).to_string())).unwrap();
     assert_eq!(blobs[2].digest, Digest::of(b"base"));
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Files of one folder that are read.
+/// Files of one directory that are read.
 const FILES: usize = 1000;
 /// Bytes of the largest text, and of the largest chart.
 const TEXT: u64 = 4 << 20;

@@ -7,7 +7,7 @@ const MAX_WORDS: usize = 64;
 
 /// What a template may look at.
 pub(super) struct TemplateScope<'a> {
-    /// The values, those that win first: a parent's values for a chart stand before the chart's own.
+    /// The values, those that win first: a parent's values for a chart precede the chart's own.
     pub(super) values: Vec<&'a DocumentNode>,
     /// `global` of each chart above, those that win first.
     pub(super) globals: Vec<&'a DocumentNode>,

@@ -6,11 +6,11 @@ const SILENT: [&str; 14] = [
     "block", "fail",
 ];
 
-/// What stands in the place of a hole: a word in YAML, a number in JSON and TOML, a host that is in no network, and
+/// What is in place of a hole: a word in YAML, a number in JSON and TOML, a host that is in no network, and
 /// neither yes nor no.
 pub(super) const HOLE: &str = "90909090909";
 
-/// Puts a neutral word in the place of each `{{ hole }}`, and nothing in the place of `{% tags %}` and `{# comments #}`.
+/// Puts a neutral word in place of each `{{ hole }}`, and nothing in place of `{% tags %}` and `{# comments #}`.
 ///
 /// Line breaks stay, so that a line of the result is the line of the template.
 pub(super) fn filled(text: &str) -> String {

@@ -35,7 +35,7 @@ pub(crate) enum JsonError {
     },
 }
 
-/// Reads JSON: the bytes themselves, or the file of that name in a `.tar.gz`, whatever folder it lies in.
+/// Reads JSON: the bytes themselves, or the file of that name in a `.tar.gz`, whatever directory it is in.
 ///
 /// Of several files of that name the one nearest to the root counts, which is the plugin's own `plugin.json`.
 pub(crate) fn json_in(bytes: &[u8], file: &str) -> Result<Value, JsonError> {

@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Mention {
     /// The reference with registry and tag, as `docker.io/library/nginx:latest` for `nginx`; of an image in the site's
-    /// registry only what stands behind the registry; of an unclear one the text, made safe to show.
+    /// registry only what follows the registry; of an unclear one the text, made safe to show.
     pub reference: String,
     /// True where a hole stands for the registry: `{{ registry }}/mattermost/x:1`.
     pub site: bool,
@@ -107,7 +107,7 @@ pub(super) struct Finder<'a> {
     variables: &'a Variables,
     pub(super) path: String,
     pub(super) found: Vec<Mention>,
-    /// The line of the text that a document stands in.
+    /// The line of the text that a document is in.
     within: Option<u32>,
     depth: usize,
 }

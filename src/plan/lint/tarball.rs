@@ -25,7 +25,7 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
 
 /// The files of an archive whose paths are wanted, in their order; of several with one path each.
 ///
-/// Charts that were packed on Windows have paths with `\`, and Helm reads them. Links, devices and folders are no files. What a damaged archive gave before the damage is not used.
+/// Charts that were packed on Windows have paths with `\`, and Helm reads them. Links, devices and directories are no files. What a damaged archive gave before the damage is not used.
 pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec<ArchiveMember>, String> {
     let broken = |error: std::io::Error| format!("it is not a valid `.tar.gz`: {error}");
     let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(MAX_BYTES));
@@ -39,7 +39,7 @@ pub(super) fn members(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Vec
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        // Archives that were made on Windows may have backslashes between folders.
+        // Archives that were made on Windows may have backslashes between directories.
         let path = String::from_utf8_lossy(&entry.path_bytes()).replace('\\', "/");
         let path = path.trim_start_matches("./").to_owned();
         if !wanted(&path) {

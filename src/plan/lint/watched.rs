@@ -28,7 +28,7 @@ pub(super) enum Unwanted {
 pub(super) struct WatchedSetting {
     /// Its section and name, or its name alone, joined by `.`; capitals do not matter.
     pub(super) key: String,
-    /// What stands in front of it in the environment, as in `MM_SECTION_NAME`.
+    /// What is in front of it in the environment, as in `MM_SECTION_NAME`.
     #[serde(default)]
     environment: String,
     pub(super) unwanted: Unwanted,

@@ -293,7 +293,7 @@ impl Text<'_> {
     }
 }
 
-/// The text with stars in the place of user and password, which no error message repeats.
+/// The text with stars in place of user and password, which no error message repeats.
 fn masked(text: &str, span: &Range<usize>) -> String {
     let word = text.get(span.clone()).unwrap_or_default();
     let secret = word.find("://").zip(word.rfind('@')).and_then(|(start, end)| word.get(start + 3..end));

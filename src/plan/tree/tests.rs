@@ -64,7 +64,7 @@ fn patterns_choose_and_their_folders_come_along() {
     assert_eq!(chosen(Some(&["**/*.md"]), None), "a a/x.md drafts drafts/y.md z.md");
     assert_eq!(chosen(Some(&["*.md"]), None), "z.md");
     assert_eq!(chosen(None, Some(&["drafts", "a/*.txt"])), "a a/x.md empty z.md");
-    // A folder that the patterns have emptied is not one that was empty.
+    // A directory that the patterns have emptied is not one that was empty.
     assert_eq!(chosen(None, Some(&["drafts/**", "**/x.*"])), "empty z.md");
     let error = read_with(&bench, "t", &patterns(Some(&["*.pdf"]), None)).unwrap_err();
     assert_eq!(error.code(), codes::SOURCE_EMPTY);
@@ -94,7 +94,7 @@ fn p21_p22_z16_what_is_no_file_is_refused() {
     assert!(refused(&bench, "t", codes::SOURCE_TYPE).contains("a FIFO"));
     assert!(refused(&bench, "t/fifo", codes::SOURCE_TYPE).contains("a FIFO"));
     assert_eq!(paths(&read_with(&bench, "t", &patterns(None, Some(&["fifo"]))).unwrap()), ["x"]);
-    // One that takes the place of a file after the folder was listed: no one waits for a writer.
+    // One that takes the place of a file after the directory was listed: no one waits for a writer.
     let hashed = bench.with(1, |work| {
         let folder = Folder::open(fifo.parent().unwrap()).unwrap();
         hash_file(&folder, Path::new("fifo"), &Task::new(work), &mut Vec::new())
@@ -152,7 +152,7 @@ fn missing_empty_and_unreadable() {
     fs::create_dir(bench.folder().join("t")).unwrap();
     refused(&bench, "t", codes::SOURCE_EMPTY);
     bench.file("f", "");
-    // A file where a folder should be fails for root as well.
+    // A file where a directory should be fails for root as well.
     refused(&bench, "f/x", sealift_bundle::codes::SOURCE_UNREADABLE);
     if !rustix::process::geteuid().is_root() {
         let secret = bench.file("t/secret", "");
@@ -231,7 +231,7 @@ fn f_sec_03_a_folder_that_becomes_a_link_after_it_was_listed_leads_nowhere() {
     struct Swap(PathBuf);
     impl Progress for Swap {
         fn advance(&self, _: u64) {}
-        // Said once the folder was listed, and before a file of it is read.
+        // Said once the directory was listed, and before a file of it is read.
         fn expect(&self, _: u64) {
             if fs::rename(self.0.join("t/d"), self.0.join("moved")).is_ok() {
                 symlink("../private", self.0.join("t/d")).unwrap();

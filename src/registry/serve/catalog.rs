@@ -33,7 +33,7 @@ pub(super) struct Catalog {
     pub warnings: Vec<String>,
 }
 
-/// A blob, and where it lies.
+/// A blob, and in place.
 pub(super) struct HeldBundle {
     /// The number of its bundle.
     pub bundle: usize,
@@ -101,7 +101,7 @@ impl Catalog {
                 }
             }
         }
-        // All names with a registry first: a short name never stands in the way of a full one.
+        // All names with a registry first: a short name never is in the way of a full one.
         for (bundle, names, digest, blobs) in &images {
             let claim = TagClaim { bundle: *bundle, digest: *digest, ambiguous: false, full: true };
             for name in &names.full {

@@ -131,7 +131,7 @@ pub(super) async fn answer(
     }
 }
 
-/// A folder: its own front page, or a list of what is in it.
+/// A directory: its own front page, or a list of what is in it.
 async fn folder(
     state: &Arc<ServeState>,
     (number, bundle, item): (usize, &ServedBundle, &str),

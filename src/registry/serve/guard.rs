@@ -25,7 +25,7 @@ impl<S> Guard<S> {
         Self { stream, patience, rate, credit: patience, waiting: None }
     }
 
-    /// Passes on what came of a write that took so many bytes, and turns too long a wait into an error.
+    /// Passes on the result of a write that took so many bytes, and turns too long a wait into an error.
     fn watch<T>(
         &mut self,
         cx: &mut Context<'_>,

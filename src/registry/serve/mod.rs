@@ -1,8 +1,8 @@
-//! A read-only registry and a page, straight from bundle files where they lie.
+//! A read-only registry and a page, straight from bundle files in place.
 //!
 //! It speaks the pull and the discovery part of the OCI distribution spec 1.1, and nothing that writes. What it hands
 //! out has been compared with its digest: an answer that turns out wrong is cut off before its end. Everything async
-//! in this project is in this folder, and all memory is bounded by the constants in it.
+//! in this project is in this directory, and all memory is bounded by the constants in it.
 //!
 //! | file | what it decides |
 //! |---|---|

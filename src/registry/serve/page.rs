@@ -134,13 +134,13 @@ fn image(state: &ServeState, item: &ItemLine, host: &str) -> String {
     )
 }
 
-/// Entries of a folder on one page.
+/// Entries of a directory on one page.
 const ENTRIES: usize = 1000;
 /// Bytes of a page behind which it ends, however few its entries are.
 const LENGTH: usize = 256 << 10;
 
-/// The list of what is in a folder of a tree, from the name behind `after` on; `below` is its path with a slash behind
-/// it, or empty. A folder that does not fit on one page goes on at an address of its own, so that no page is large.
+/// The list of what is in a directory of a tree, from the name behind `after` on; `below` is its path with a slash behind
+/// it, or empty. A directory that does not fit on one page goes on at an address of its own, so that no page is large.
 pub(super) fn folder(
     (key, item): (&str, &str),
     below: &str,
@@ -182,7 +182,7 @@ pub(super) fn folder(
     page(place, &body)
 }
 
-/// What lies directly in a folder, behind the name `after`; entries are sorted by their paths.
+/// What is directly in a directory, behind the name `after`; entries are sorted by their paths.
 fn children<'a>(
     below: &'a str,
     after: Option<&str>,

@@ -21,7 +21,7 @@ pub(super) enum AskedRoute {
     Catalog(ListPage),
     /// The page that lists the bundles.
     Overview,
-    /// `/files/BUNDLE/ITEM/PATH`; a path of a folder ends with a slash, the empty path is the tree itself.
+    /// `/files/BUNDLE/ITEM/PATH`; a path of a directory ends with a slash, the empty path is the tree itself.
     File {
         /// `NAME-VERSION`.
         bundle: String,
@@ -29,7 +29,7 @@ pub(super) enum AskedRoute {
         item: String,
         /// The path in its tree, or nothing when the address has no slash behind the item.
         path: Option<String>,
-        /// In a list of a folder: the name behind which it begins.
+        /// In a list of a directory: the name behind which it begins.
         after: Option<String>,
     },
 }

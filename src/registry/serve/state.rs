@@ -87,7 +87,7 @@ impl ServeState {
         let mut known = cell.lock_owned().await;
         let permit = Arc::clone(&self.proving).acquire_owned().await.ok()?;
         let state = Arc::clone(self);
-        // The lock and the permit go along: a client that hangs up does not begin the work anew.
+        // The lock and the permit go along: a client that hangs up does not begin the work again.
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let place = &state.bundles.get(bundle)?.place;

@@ -9,7 +9,7 @@ use sealift_bundle::format::atomic_file::folder_of;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// What came of trying something.
+/// The result of trying something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tried<T = ()> {
     /// It went.
@@ -50,7 +50,7 @@ pub(super) enum Spelling {
     Refused,
 }
 
-/// What was found out about a folder.
+/// What was found out about a directory.
 #[derive(Debug, Clone)]
 pub(super) struct DirectoryFacts {
     pub(super) path: PathBuf,
@@ -61,7 +61,7 @@ pub(super) struct DirectoryFacts {
     pub(super) no_programs: bool,
     /// Bytes of the longest name.
     pub(super) name_max: u64,
-    /// No one else may rename what is in it, or a folder above it.
+    /// No one else may rename what is in it, or a directory above it.
     pub(super) own: Tried,
     pub(super) create: Tried,
     pub(super) lock: Tried,
@@ -85,7 +85,7 @@ pub(super) struct DirectoryFacts {
 }
 
 impl DirectoryFacts {
-    /// Looks at a folder, or at the one that would hold it; `largest` is the largest file that should fit, `limit` the
+    /// Looks at a directory, or at the one that would hold it; `largest` is the largest file that should fit, `limit` the
     /// largest that this process may write.
     pub(super) fn look(folder: &Path, largest: u64, limit: Option<u64>) -> Result<Self, SiteError> {
         let path = match folder.symlink_metadata() {
@@ -153,7 +153,7 @@ impl DirectoryFacts {
     }
 }
 
-/// Whether a folder is there, and others are kept from renaming what is in it.
+/// Whether a directory is there, and others are kept from renaming what is in it.
 fn owned(path: &Path) -> Result<Tried, SiteError> {
     match refuse_unsafe_parent(path) {
         Ok(()) => Ok(Tried::Did(())),
@@ -173,7 +173,7 @@ fn openat2(path: &Path) -> bool {
     !matches!(opened, Err(Errno::NOSYS | Errno::PERM))
 }
 
-/// File systems that are told apart by more than their name.
+/// File systems that are distinguished by more than their name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileSystemKind {
     Fat,
@@ -226,7 +226,7 @@ fn large_files(kind: Option<FileSystemKind>, shop: &Workshop, largest: u64, limi
     }
 }
 
-/// A folder of our own, for trying things in; dropping it removes it.
+/// A directory of our own, for trying things in; dropping it removes it.
 struct Workshop {
     path: PathBuf,
     folder: OwnedFd,
@@ -325,7 +325,7 @@ impl Workshop {
         }
     }
 
-    /// Those of the names that are not taken, or do not stand in the folder as they were given.
+    /// Those of the names that are not taken, or do not are in the directory as they were given.
     fn refused(&self, names: &[&'static str]) -> Result<Vec<&'static str>, Errno> {
         let mut refused = Vec::new();
         for name in names {
@@ -352,7 +352,7 @@ impl Workshop {
         Ok(false)
     }
 
-    /// Makes room for what is tried next, for there may be few inodes. What stays goes with the folder, or is said then.
+    /// Makes room for what is tried next, for there may be few inodes. What stays goes with the directory, or is said then.
     fn remove(&self, name: &str) {
         let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
     }

@@ -24,7 +24,7 @@ pub struct Needs {
     pub scenario: Name,
     /// Bytes of everything that is written.
     pub bytes: u64,
-    /// Files, folders and links.
+    /// Files, directories and links.
     pub inodes: u64,
     /// Bytes of the largest file.
     pub largest: u64,

@@ -65,7 +65,7 @@ fn without_maven_the_file_and_the_manifest_tell() {
         list("y.jar", &manifest("Implementation-Version: 3\nImplementation-Title: z\n")),
         ["pkg:maven/z@3"]
     );
-    // What stands in a later paragraph is about a part of it.
+    // What is in a later paragraph is about a part of it.
     assert_eq!(list("y.jar", &manifest("Created-By: x\n\nName: p/\nImplementation-Version: 3\n")), [""; 0]);
     assert_eq!(list("y-1.jar", &[("x.txt", b"")]), [""; 0]);
     assert_eq!(list("y.jar", &[("META-INF/maven/g/a/pom.properties", b"artifactId=a\n")]), [""; 0]);

@@ -46,7 +46,7 @@ pub(super) fn packages(
     Ok(found.packages())
 }
 
-/// The package of one header, as it stands in a database: counts of entries and bytes, entries, bytes.
+/// The package of one header, as it is in a database: counts of entries and bytes, entries, bytes.
 fn package(header: &[u8]) -> Result<Package, String> {
     let count = ByteOrder::Big.length(header, 0)?;
     let size = ByteOrder::Big.length(header, 4)?;

@@ -88,7 +88,7 @@ fn z01_flipped_bytes_never_stop_a_reader() {
         for _ in 0..400 {
             let mut broken = bytes.clone();
             for _ in 0..=random() % 4 {
-                // Headers of files and pages are hit more often than what lies between.
+                // Headers of files and pages are hit more often than what is between.
                 let at = if random() % 2 == 0 { random() % bytes.len() } else { random() % 200 };
                 broken[at] = u8::try_from(random() % 256).unwrap();
             }

@@ -261,7 +261,7 @@ pub(super) fn blocks(facts: &ReportFacts<'_>) -> Vec<SectionPart> {
     ]
 }
 
-/// What it is, and who stands behind it.
+/// What it is, and who follows it.
 fn what(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     let overview = facts.overview;
     let kind = |kind| overview.items.iter().filter(|item| item.kind == kind).count() as u64;
@@ -359,7 +359,7 @@ fn inside(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     text.say(format!("{secrets}, {odd}"))
 }
 
-/// What came of the checks that were asked for, and what no one knows.
+/// The result of the checks that were asked for, and what no one knows.
 fn unknown(facts: &ReportFacts<'_>, counts: &Counts) -> Text {
     let parts = match counts.unread {
         0 => "Every layer was read completely.".to_owned(),

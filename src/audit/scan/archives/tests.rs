@@ -139,7 +139,7 @@ fn ar(files: &[(&str, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-/// Where something stands in bytes.
+/// Where something is in bytes.
 fn places(bytes: &[u8], what: &[u8]) -> Vec<usize> {
     memmem::find_iter(bytes, what).collect()
 }
@@ -289,7 +289,7 @@ fn what_is_too_large_is_not_seen_and_large_archives_are_opened_as_they_go_by() {
     let large = vec![b'n'; 3 << 20];
     let fed_large = fed(&large);
     assert!(fed_large.is_unseen("--max-size") && fed_large.totals.unseen.bytes == 3 << 20);
-    // More than is held, and less than the engine takes.
+    // More than is held, and less than the scanner takes.
     assert_eq!(fed(&large[..1500 << 10]).totals.seen.bytes, 1500 << 10);
     // A tar above both: its members are seen.
     let files: Vec<_> = (0..4).map(|_| ("part", &large[..1 << 20])).chain([("n", NEEDLE)]).collect();

@@ -48,7 +48,7 @@ impl<'b> Zip<'b> {
         self.archive.len()
     }
 
-    /// A member, unless it is an empty folder; or why it is none.
+    /// A member, unless it is an empty directory; or why it is none.
     pub(super) fn member(&mut self, number: usize) -> Result<Option<ZipMember<'_, 'b>>, String> {
         let raw = self.archive.by_index_raw(number).map_err(|error| reason(&error))?;
         if raw.is_dir() && raw.size() == 0 {

@@ -25,7 +25,7 @@ impl BlobOrder<'_> {
         Ok(())
     }
 
-    /// A referrer must be about a document of the image that it stands behind, or of a referrer before it.
+    /// A referrer must be about a document of the image that it follows, or of a referrer before it.
     pub(super) fn check_referrers(&self) -> Result<(), BundleError> {
         for item in self.index.items().iter().filter(|item| !item.referrers.is_empty()) {
             let documents = |root| self.below(root).into_iter().filter(|(.., document)| document.is_some());

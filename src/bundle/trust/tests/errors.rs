@@ -1,4 +1,4 @@
-//! Every error of this folder with its text, code and hint: all our English on one page.
+//! Every error of this directory with its text, code and hint: all our English on one page.
 
 use super::{key, name};
 use crate::codes;

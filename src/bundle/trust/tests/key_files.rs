@@ -58,7 +58,7 @@ fn with_der(pem: &str, find: &[u8], replace: &[u8]) -> String {
 fn s30_the_cost_is_bounded_before_it_is_spent() {
     let pem = key(1).to_encrypted_pem(&passphrase("x")).unwrap();
     let opened = |pem: &str| SecretKey::from_encrypted_pem(pem, &passphrase("x"));
-    // N 2^14, r 8, p 6 as DER stands in the file.
+    // N 2^14, r 8, p 6 as DER is in the file.
     let ours = [0x02, 0x02, 0x40, 0x00, 0x02, 0x01, 0x08, 0x02, 0x01, 0x06];
     let with = |r: u8, p: u8| with_der(&pem, &ours, &[0x02, 0x02, 0x40, 0x00, 0x02, 0x01, r, 0x02, 0x01, p]);
     assert!(opened(&with(8, 6)).is_ok());

@@ -1,4 +1,4 @@
-//! Rows S01 to S31 of the hostile cases, and the promises of this folder. The names carry the numbers.
+//! Rows S01 to S31 of the hostile cases, and the promises of this directory. The names carry the numbers.
 
 mod chains;
 mod ed25519;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A tree whose frames come in any order, on any thread.
 ///
-/// What lies wholly in one frame is compared at once. A file that goes on in the next frame needs its frames in
+/// What is wholly in one frame is compared at once. A file that goes on in the next frame needs its frames in
 /// order: each frame waits for its turn before it touches such a file. Threads must begin frames in order, so that
 /// the first one never waits.
 pub(super) struct Frames<'a, R: Receiver> {
@@ -136,7 +136,7 @@ impl<'a, R: Receiver> Frames<'a, R> {
         self.cross(number, &here, &crossing)
     }
 
-    /// A file that lies in one frame.
+    /// A file that is in one frame.
     fn whole(&self, entry: &Entry, content: &[u8]) -> Result<(), R::Error> {
         let mut hasher = Hasher::new();
         hasher.update(content);

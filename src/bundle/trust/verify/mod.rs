@@ -104,7 +104,7 @@ pub fn verify<'a>(
     Ok(OpenBundle::open_whole(file, root, conditions, Depth::Decoded)?.into_place())
 }
 
-/// Verifies a bundle as it comes through a pipe, or where it lies; keeps nothing of it.
+/// Verifies a bundle as it comes through a pipe, or in place; keeps nothing of it.
 pub fn verify_stream(
     reader: &mut MemberReader<'_>,
     root: &PinnedRoot,
@@ -146,7 +146,7 @@ pub trait Receiver: Sync {
         true
     }
 
-    /// Everything but the layers is verified: the moment to look for space and to make folders. There is one
+    /// Everything but the layers is verified: the moment to look for space and to make directories. There is one
     /// inventory for each tree, in order; none at [`Depth::Stored`].
     fn begin(&self, contents: &Verified<Contents>, trees: &[SharedInventory]) -> Result<(), Self::Error>;
 

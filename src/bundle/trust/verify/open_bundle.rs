@@ -37,7 +37,7 @@ pub struct OpenBundle<'a> {
     pub trusted: Trusted,
     /// What is in it.
     pub contents: Verified<Contents>,
-    /// Where the content of each blob lies.
+    /// Where the content of each blob is.
     places: HashMap<Digest, Range<u64>>,
     /// What was hashed while the bundle was verified.
     proofs: Proofs,

@@ -259,7 +259,7 @@ fn not_derived(name: &str) -> BundleError {
 
 struct LayerReader<'a, R: Receiver> {
     contents: &'a Contents,
-    /// The frames of each tree, with the layer they stand in.
+    /// The frames of each tree, with the layer they are in.
     frames: &'a [(Blob, Frames<'a, R>)],
     /// The same by layer, so that thousands of trees are not gone through once for each layer.
     by_layer: HashMap<Blob, Vec<&'a Frames<'a, R>>>,

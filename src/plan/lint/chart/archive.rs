@@ -6,14 +6,14 @@ use crate::lint::references::Finder;
 use crate::lint::tarball::{self, ArchiveMember};
 use sealift_bundle::value::printable::Printable;
 
-/// How deep charts may lie in charts.
+/// How deep charts may are in charts.
 const MAX_DEPTH: usize = 5;
 const MAX_CHARTS: usize = 200;
 
 /// A chart with the charts in it.
 #[derive(Default)]
 pub(super) struct Chart {
-    /// Where it lies, with a slash at the end.
+    /// Where it is, with a slash at the end.
     pub(super) root: String,
     pub(super) about: Option<DocumentNode>,
     pub(super) values: Option<DocumentNode>,
@@ -47,7 +47,7 @@ impl Chart {
     }
 }
 
-/// Whether a chart lies in the archive.
+/// Whether a chart is in the archive.
 pub(in crate::lint) fn is_chart(bytes: &[u8]) -> bool {
     let is_about = |path: &str| path == "Chart.yaml" || path.ends_with("/Chart.yaml");
     tarball::members(bytes, is_about).is_ok_and(|members| !members.is_empty())
@@ -87,13 +87,13 @@ pub(super) fn read_charts(bytes: &[u8], depth: usize, finder: &mut Finder<'_>) -
         return Err("it holds too many charts, or charts too deep in charts".to_owned());
     }
     let mut charts: Vec<Chart> = Vec::new();
-    // The deepest first, so that each file goes to the chart it lies in.
+    // The deepest first, so that each file goes to the chart it is in.
     for root in roots.into_iter().rev() {
         let (mine, others): (Vec<_>, Vec<_>) =
             members.into_iter().partition(|member| member.path.starts_with(&root));
         members = others;
         let mut chart = build(root, mine, depth, finder)?;
-        // Charts that were built before and lie in this one.
+        // Charts that were built before and are in this one.
         let (inside, outside): (Vec<_>, Vec<_>) =
             charts.into_iter().partition(|other| other.root.starts_with(&chart.root));
         chart.charts.extend(inside);

@@ -3,7 +3,7 @@
 use crate::lint::expression::TemplateScope;
 use sealift_bundle::value::printable::Printable;
 
-/// The blocks that a line of a template stands in, as far as plain conditions tell.
+/// The blocks that a line of a template is in, as far as plain conditions tell.
 #[derive(Default)]
 pub(super) struct Blocks(Vec<TemplateBlock>);
 

@@ -41,7 +41,7 @@ impl ReferenceParts {
         })
     }
 
-    /// The reference; `registry` and `version` stand in for what is missing. Nothing where there is no tag at all.
+    /// The reference; `registry` and `version` are in for what is missing. Nothing where there is no tag at all.
     pub(in crate::lint) fn joined(&self, registry: Option<&str>, version: Option<&str>) -> Option<String> {
         let front = registry.or(self.registry.as_deref()).map(|r| format!("{r}/")).unwrap_or_default();
         let last = self.repository.rsplit('/').next().unwrap_or_default();

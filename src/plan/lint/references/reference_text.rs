@@ -20,7 +20,7 @@ pub(crate) fn normalised(reference: &str) -> Option<String> {
     Some(format!("{registry}/{library}{path}{}", version_of(&name)))
 }
 
-/// What stands behind the site's registry in a reference that begins with a hole: `mattermost/x:1` of
+/// What follows the site's registry in a reference that begins with a hole: `mattermost/x:1` of
 /// `{{ registry }}/mattermost/x:1`.
 #[must_use]
 pub(crate) fn below_site(reference: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use sealift_bundle::value::printable::Printable;
 use sealift_bundle::value::size::ByteSize;
 
 impl Case<'_> {
-    /// The folder, as a shell takes it.
+    /// The directory, as a shell takes it.
     fn folder(&self) -> String {
         quoted(&self.place.path)
     }

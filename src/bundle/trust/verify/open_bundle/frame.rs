@@ -12,7 +12,7 @@ use crate::trust::verify::Verified;
 use crate::value::digest::Digest;
 use std::ops::Range;
 
-/// Where a part of a file lies: the number of a frame, and the bytes in it.
+/// Where a part of a file is: the number of a frame, and the bytes in it.
 pub type FramePart = (usize, Range<usize>);
 
 impl OpenBundle<'_> {
