@@ -269,7 +269,7 @@ fn several_changes_make_one_version_and_every_mistake_says_what_to_do() {
         "trust set trust.json --new-epoch",
         2,
         "cli.usage",
-        &["trust.next.json` is already there", "change that one: name trust.next.json"],
+        &["trust.next.json` already exists", "to change the open proposal, pass trust.next.json"],
     );
     says(
         &life.done("trust set trust.next.json --new-epoch --expires 2097-01-01T00:00:00Z"),
@@ -347,7 +347,7 @@ fn the_holders_of_a_first_version_sign_where_they_are() {
     );
     says(
         &life.done("trust sign first.json --key cy.key"),
-        &["trust root version 1", "give the file to each site"],
+        &["trust root version 1", "send the file to each site"],
     );
     life.done("pack eli first.json; sealift verify sample-1.0.0.sealift --trust first.json");
     life.fails(
