@@ -114,7 +114,7 @@ pub struct UsedBytes {
 impl ByteAccount {
     /// Accounts for a bundle file of `size` bytes.
     ///
-    /// What stands where follows from the statement and the documents (FORMAT.md, "Order"), so nothing is read here.
+    /// What stands where follows from the statement and the documents (FORMAT.md, 5.4), so nothing is read here.
     #[must_use]
     pub fn of(trusted: &Trusted, contents: &Verified<Contents>, size: u64) -> Self {
         let mut sums: HashMap<Use, (u64, u64)> = HashMap::new();
