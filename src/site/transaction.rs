@@ -239,7 +239,7 @@ fn take_back(folder: &Path, pending: &PendingTransaction, error: SiteError) -> S
             clear(folder, pending);
             error
         }
-        // Half a line may are there: anyone who comes next finishes the act.
+        // Half a line may be there: anyone who comes next finishes the act.
         Err(source) => SiteError::Unfinished { path: folder.to_owned(), source },
     }
 }

@@ -12,7 +12,7 @@ use std::io::Read;
 
 /// Bytes of a long name or an extended header; real ones have some hundred.
 const LONGEST: u64 = 1 << 20;
-/// Headers that may are in front of one entry.
+/// Headers that may precede one entry.
 const PRELUDE: usize = 16;
 /// What begins the name of a file that takes another away (OCI image spec, "Whiteouts").
 const WHITEOUT: &str = ".wh.";

@@ -19,7 +19,7 @@ pub enum Database {
     Apk,
     /// `rpmdb.sqlite`: RPM since 4.16.
     RpmSqlite,
-    /// `rpmdb.sqlite-wal`: changes that do not are in the database yet. They are not read; one that is not empty is said
+    /// `rpmdb.sqlite-wal`: changes that are not in the database yet. They are not read; one that is not empty is said
     /// to be unread.
     RpmSqliteLog,
     /// `Packages.db`: RPM of SUSE.

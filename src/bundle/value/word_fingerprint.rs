@@ -35,10 +35,10 @@ impl fmt::Display for WordFingerprint {
 /// What the user typed to name a digest: all ten words, or all 64 digits; never a part of them.
 ///
 /// ```
-/// use sealift_bundle::value::{digest::Digest, word_fingerprint::{Typed, WordFingerprint}};
+/// use sealift_bundle::value::{digest::Digest, word_fingerprint::{TypedFingerprint, WordFingerprint}};
 /// let digest = Digest::of(b"abc");
 /// assert_eq!(WordFingerprint(digest).to_string(), "risk scheme quiz bulk brother vivid agree chimney tattoo uniform");
-/// let typed: Typed = "  Risk scheme QUIZ bulk brother vivid agree chimney tattoo uniform".parse().unwrap();
+/// let typed: TypedFingerprint = "  Risk scheme QUIZ bulk brother vivid agree chimney tattoo uniform".parse().unwrap();
 /// assert!(typed.is_of(&digest) && !typed.is_of(&Digest::of(b"")));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -99,7 +99,7 @@ fn find_in_chart(chart: &Chart, archive: &str, above: &Above<'_>, finder: &mut F
     }
 }
 
-/// Charts that a chart names and that do not are in it.
+/// Charts that a chart names and that are not in it.
 ///
 /// Helm refuses the outermost chart for each, whether or not a condition turns it off (`CheckDependencies`). For a chart
 /// within, it does not look, and goes without.

@@ -325,7 +325,7 @@ impl Workshop {
         }
     }
 
-    /// Those of the names that are not taken, or do not are in the directory as they were given.
+    /// Those of the names that are not taken, or are not in the directory as they were given.
     fn refused(&self, names: &[&'static str]) -> Result<Vec<&'static str>, Errno> {
         let mut refused = Vec::new();
         for name in names {

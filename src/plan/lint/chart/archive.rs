@@ -6,7 +6,7 @@ use crate::lint::references::Finder;
 use crate::lint::tarball::{self, ArchiveMember};
 use sealift_bundle::value::printable::Printable;
 
-/// How deep charts may are in charts.
+/// How deep charts may be nested.
 const MAX_DEPTH: usize = 5;
 const MAX_CHARTS: usize = 200;
 
